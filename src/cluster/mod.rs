@@ -1,0 +1,1 @@
+//! Groups of rows: k-means, hierarchies, density.

@@ -1,0 +1,65 @@
+//! A matrix whose rows still know their profile and whose columns still know their feature.
+
+use std::ops::Deref;
+
+use ndarray::{Array2, ArrayRef2, ArrayView2};
+use serde::{Deserialize, Serialize};
+
+use crate::ProfileId;
+
+/// A column of a [`Matrix`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct MatrixColumn {
+    /// Its name, such as `spend` or `channel=web`.
+    pub name: String,
+    /// The feature it comes from, such as `spend` or `channel`.
+    pub feature: String,
+}
+
+/// Numbers to compute with, `(n_samples, n_features)`; behaves as an ndarray matrix.
+///
+/// Made by [`PreprocessorFit::transform`](crate::features::PreprocessorFit::transform); every
+/// method's `fit` takes `&Matrix` as well as plain arrays and views.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Matrix {
+    values: Array2<f64>,
+    ids: Vec<ProfileId>,
+    columns: Vec<MatrixColumn>,
+}
+
+impl Matrix {
+    pub(crate) fn new(
+        values: Array2<f64>,
+        ids: Vec<ProfileId>,
+        columns: Vec<MatrixColumn>,
+    ) -> Self {
+        debug_assert_eq!(values.nrows(), ids.len());
+        debug_assert_eq!(values.ncols(), columns.len());
+        Self { values, ids, columns }
+    }
+
+    /// The profile of every row.
+    pub fn ids(&self) -> &[ProfileId] {
+        &self.ids
+    }
+
+    /// What the columns are.
+    pub fn columns(&self) -> &[MatrixColumn] {
+        &self.columns
+    }
+}
+
+impl Deref for Matrix {
+    type Target = ArrayRef2<f64>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.values
+    }
+}
+
+impl<'a> From<&'a Matrix> for ArrayView2<'a, f64> {
+    fn from(matrix: &'a Matrix) -> Self {
+        matrix.values.view()
+    }
+}

@@ -1,0 +1,113 @@
+//! The public door: a matrix comes in by any layout and leaves as finite, row-major rows.
+//!
+//! Every `fit` and `predict` goes through [`rows`], so one rule holds for all: at least one row and
+//! one column, no NaN or infinity, no magnitude whose square would overflow a sum. C order is
+//! borrowed, any other layout is copied once, and so every layout gives the same bits.
+
+use std::borrow::Cow;
+
+use ndarray::ArrayView2;
+
+use crate::{Error, Result};
+
+/// Greatest magnitude whose squared differences can still be summed over any matrix in memory:
+/// (2·1e145)² · 2⁵⁰ values is about 5e305, below f64::MAX.
+pub(crate) const MAX_MAGNITUDE: f64 = 1e145;
+
+/// A checked matrix, row-major and contiguous.
+#[derive(Debug, Clone)]
+pub(crate) struct Rows<'a> {
+    data: Cow<'a, [f64]>,
+    n_rows: usize,
+    n_columns: usize,
+}
+
+impl Rows<'_> {
+    pub(crate) fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    pub(crate) fn n_columns(&self) -> usize {
+        self.n_columns
+    }
+
+    /// All values, row after row.
+    pub(crate) fn data(&self) -> &[f64] {
+        &self.data
+    }
+
+    #[inline]
+    pub(crate) fn row(&self, row: usize) -> &[f64] {
+        &self.data[row * self.n_columns..(row + 1) * self.n_columns]
+    }
+
+    pub(crate) fn iter(&self) -> std::slice::ChunksExact<'_, f64> {
+        self.data.chunks_exact(self.n_columns)
+    }
+}
+
+/// Checks a matrix at the public door.
+///
+/// # Errors
+/// `Empty`, `NoColumns`, `NonFinite` or `MagnitudeTooLarge`, the first in row-major order.
+pub(crate) fn rows(x: ArrayView2<'_, f64>) -> Result<Rows<'_>> {
+    let (n_rows, n_columns) = x.dim();
+    if n_rows == 0 {
+        return Err(Error::Empty { what: "the matrix" });
+    }
+    if n_columns == 0 {
+        return Err(Error::NoColumns { what: "the matrix" });
+    }
+    let data = match x.to_slice() {
+        Some(slice) => Cow::Borrowed(slice),
+        None => Cow::Owned(x.iter().copied().collect()),
+    };
+    // `!(<=)` catches NaN as well; the scan runs at memory speed and finds the place only if needed.
+    if let Some(at) = data.iter().position(|v| !(v.abs() <= MAX_MAGNITUDE)) {
+        let (row, column, value) = (at / n_columns, at % n_columns, data[at]);
+        return Err(if value.is_finite() {
+            Error::MagnitudeTooLarge { row, column, value, limit: MAX_MAGNITUDE }
+        } else {
+            Error::NonFinite { row, column, value }
+        });
+    }
+    Ok(Rows { data, n_rows, n_columns })
+}
+
+/// Checks a matrix that must have as many columns as a model was fitted with.
+pub(crate) fn rows_of_width(x: ArrayView2<'_, f64>, n_columns: usize) -> Result<Rows<'_>> {
+    if x.ncols() != n_columns {
+        return Err(Error::DimensionMismatch {
+            what: "columns",
+            expected: n_columns,
+            got: x.ncols(),
+        });
+    }
+    rows(x)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array2, array, s};
+
+    #[test]
+    fn every_layout_gives_the_same_rows() {
+        let c = array![[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]];
+        let mut f = Array2::zeros(ndarray::ShapeBuilder::f((2, 3)));
+        f.assign(&c);
+        assert_eq!(rows(c.view()).unwrap().data(), rows(f.view()).unwrap().data());
+        assert_eq!(rows(c.slice(s![..;-1, ..])).unwrap().row(0), [4.0, 5.0, 6.0]);
+        assert_eq!(rows(c.slice(s![.., 1..2])).unwrap().data(), [2.0, 5.0]);
+    }
+
+    #[test]
+    fn the_first_bad_value_is_named() {
+        let mut x = array![[1.0, f64::INFINITY], [f64::NAN, 0.0]];
+        assert!(matches!(rows(x.view()), Err(Error::NonFinite { row: 0, column: 1, .. })));
+        x[[0, 1]] = -1e300;
+        assert!(matches!(rows(x.view()), Err(Error::MagnitudeTooLarge { row: 0, column: 1, .. })));
+        assert!(matches!(rows(Array2::zeros((0, 2)).view()), Err(Error::Empty { .. })));
+        assert!(matches!(rows(Array2::zeros((2, 0)).view()), Err(Error::NoColumns { .. })));
+    }
+}

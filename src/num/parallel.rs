@@ -1,0 +1,58 @@
+//! Ordered, fixed-chunk parallelism; the only file that names rayon.
+//!
+//! Results come back in index order and chunk borders never depend on the number of threads, so
+//! folding them one after another gives the same bits on any pool. The caller's current pool is
+//! used. Work below [`SERIAL`] units stays on the calling thread: waking a pool costs more.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+/// Rows per chunk where floats are summed. Part of every result's definition: do not tune.
+pub(crate) const CHUNK: usize = 4096;
+
+/// Units of work (about a multiply-add each) that are not worth waking other threads for.
+const SERIAL: usize = 1 << 16;
+
+/// `f(0), f(1), …, f(n - 1)` in order. `unit` is the work of one call, in multiply-adds.
+pub(crate) fn map<T: Send>(n: usize, unit: usize, f: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    if n.saturating_mul(unit) < SERIAL {
+        return (0..n).map(f).collect();
+    }
+    (0..n).into_par_iter().map(&f).collect()
+}
+
+/// `f` of the ranges `0..CHUNK, CHUNK..2·CHUNK, …` that cover `0..n`, in order.
+pub(crate) fn map_chunks<T: Send>(
+    n: usize,
+    unit: usize,
+    f: impl Fn(Range<usize>) -> T + Sync,
+) -> Vec<T> {
+    let n_chunks = n.div_ceil(CHUNK);
+    map(n_chunks, CHUNK.saturating_mul(unit), |i| f(i * CHUNK..n.min((i + 1) * CHUNK)))
+}
+
+/// Sorts by a total order; equal elements must be interchangeable.
+pub(crate) fn sort_by<T: Send>(
+    items: &mut [T],
+    compare: impl Fn(&T, &T) -> std::cmp::Ordering + Sync,
+) {
+    if items.len() < SERIAL / 16 {
+        items.sort_unstable_by(compare);
+    } else {
+        items.par_sort_unstable_by(compare);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_cover_the_range_once_and_in_order() {
+        for n in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 5 * CHUNK] {
+            let joined: Vec<usize> = map_chunks(n, 1, |r| r.collect::<Vec<_>>()).concat();
+            assert!(joined.into_iter().eq(0..n), "{n}");
+        }
+    }
+}

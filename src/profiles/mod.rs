@@ -1,0 +1,1 @@
+//! People: who is who, and what they did.
