@@ -41,6 +41,12 @@ impl Rows<'_> {
         &self.data[row * self.n_columns..(row + 1) * self.n_columns]
     }
 
+    /// The values of a range of rows.
+    #[inline]
+    pub(crate) fn range(&self, rows: std::ops::Range<usize>) -> &[f64] {
+        &self.data[rows.start * self.n_columns..rows.end * self.n_columns]
+    }
+
     pub(crate) fn iter(&self) -> std::slice::ChunksExact<'_, f64> {
         self.data.chunks_exact(self.n_columns)
     }

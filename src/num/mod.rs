@@ -3,7 +3,10 @@
 pub(crate) mod check;
 pub(crate) mod distance;
 pub(crate) mod fixed;
+mod lanes;
+pub(crate) mod pack;
 pub(crate) mod parallel;
 pub(crate) mod rng;
+pub(crate) mod scan;
 pub(crate) mod stats;
 pub(crate) mod union_find;

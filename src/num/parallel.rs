@@ -32,6 +32,37 @@ pub(crate) fn map_chunks<T: Send>(
     map(n_chunks, CHUNK.saturating_mul(unit), |i| f(i * CHUNK..n.min((i + 1) * CHUNK)))
 }
 
+/// `f` of each chunk of `items` (its number, the chunk), in order. `unit` is the work per item.
+pub(crate) fn map_chunks_mut<T: Send, R: Send>(
+    items: &mut [T],
+    chunk_len: usize,
+    unit: usize,
+    f: impl Fn(usize, &mut [T]) -> R + Sync,
+) -> Vec<R> {
+    if items.len().saturating_mul(unit) < SERIAL {
+        return items.chunks_mut(chunk_len).enumerate().map(|(i, chunk)| f(i, chunk)).collect();
+    }
+    items.par_chunks_mut(chunk_len).enumerate().map(|(i, chunk)| f(i, chunk)).collect()
+}
+
+/// As [`map_chunks_mut`] over two slices whose chunks belong together; `unit` is per item of `a`.
+pub(crate) fn map_chunks_mut2<A: Send, B: Send, R: Send>(
+    a: &mut [A],
+    a_len: usize,
+    b: &mut [B],
+    b_len: usize,
+    unit: usize,
+    f: impl Fn(usize, &mut [A], &mut [B]) -> R + Sync,
+) -> Vec<R> {
+    debug_assert_eq!(a.len().div_ceil(a_len), b.len().div_ceil(b_len));
+    if a.len().saturating_mul(unit) < SERIAL {
+        let pairs = a.chunks_mut(a_len).zip(b.chunks_mut(b_len)).enumerate();
+        return pairs.map(|(i, (a, b))| f(i, a, b)).collect();
+    }
+    let pairs = a.par_chunks_mut(a_len).zip(b.par_chunks_mut(b_len)).enumerate();
+    pairs.map(|(i, (a, b))| f(i, a, b)).collect()
+}
+
 /// Sorts by a total order; equal elements must be interchangeable.
 pub(crate) fn sort_by<T: Send>(
     items: &mut [T],

@@ -1,0 +1,227 @@
+//! Sixteen f32 lanes in the widest registers of the CPU at hand; the only file of intrinsics.
+//!
+//! One generic kernel body is instantiated for AVX-512 (one register), AVX2 with FMA (two) and
+//! plain Rust (an array), each inside a function compiled for those features. Loops over arrays
+//! were measured first: the compiler made 11 GFLOP/s of them where these make 100.
+
+use super::pack::LANES;
+
+/// Sixteen lanes and what the kernels do with them. Lane i never meets lane j.
+pub(super) trait Lanes: Copy {
+    /// Sixteen integers, one per lane.
+    type Index: Copy;
+
+    fn splat(value: f32) -> Self;
+    fn load(lanes: &[f32; LANES]) -> Self;
+    fn store(self, lanes: &mut [f32; LANES]);
+    /// self − a·b, fused where the CPU fuses.
+    fn minus_product(self, a: Self, b: Self) -> Self;
+    /// self + a·b, fused where the CPU fuses.
+    fn plus_product(self, a: Self, b: Self) -> Self;
+    fn min(self, other: Self) -> Self;
+    fn max(self, other: Self) -> Self;
+    fn index(value: u32) -> Self::Index;
+    /// Per lane: `new` where `self < other`, else `old`.
+    fn select_less(self, other: Self, new: Self::Index, old: Self::Index) -> Self::Index;
+    fn store_index(index: Self::Index, lanes: &mut [u32; LANES]);
+}
+
+/// Plain Rust: products are rounded before they are added.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Portable([f32; LANES]);
+
+impl Portable {
+    #[inline(always)]
+    fn each(self, other: Self, f: impl Fn(f32, f32) -> f32) -> Self {
+        let mut lanes = self.0;
+        for (lane, o) in lanes.iter_mut().zip(other.0) {
+            *lane = f(*lane, o);
+        }
+        Self(lanes)
+    }
+}
+
+impl Lanes for Portable {
+    type Index = [u32; LANES];
+
+    #[inline(always)]
+    fn splat(value: f32) -> Self {
+        Self([value; LANES])
+    }
+    #[inline(always)]
+    fn load(lanes: &[f32; LANES]) -> Self {
+        Self(*lanes)
+    }
+    #[inline(always)]
+    fn store(self, lanes: &mut [f32; LANES]) {
+        *lanes = self.0;
+    }
+    #[inline(always)]
+    fn minus_product(self, a: Self, b: Self) -> Self {
+        self.each(a.each(b, |a, b| a * b), |sum, product| sum - product)
+    }
+    #[inline(always)]
+    fn plus_product(self, a: Self, b: Self) -> Self {
+        self.each(a.each(b, |a, b| a * b), |sum, product| sum + product)
+    }
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        self.each(other, |a, b| if a < b { a } else { b })
+    }
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        self.each(other, |a, b| if a > b { a } else { b })
+    }
+    #[inline(always)]
+    fn index(value: u32) -> Self::Index {
+        [value; LANES]
+    }
+    #[inline(always)]
+    fn select_less(self, other: Self, new: Self::Index, old: Self::Index) -> Self::Index {
+        let mut chosen = old;
+        for lane in 0..LANES {
+            chosen[lane] = if self.0[lane] < other.0[lane] { new[lane] } else { old[lane] };
+        }
+        chosen
+    }
+    #[inline(always)]
+    fn store_index(index: Self::Index, lanes: &mut [u32; LANES]) {
+        *lanes = index;
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(super) use x86::{Avx2, Avx512};
+
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+mod x86 {
+    //! SAFETY, for every block here: these types are named only inside functions compiled with
+    //! `#[target_feature]` for them, which in turn are called only after detecting the features
+    //! (see `scan.rs`); loads and stores go through references to sixteen valid lanes.
+
+    use std::arch::x86_64::*;
+
+    use super::{LANES, Lanes};
+
+    /// One 512-bit register.
+    #[derive(Debug, Clone, Copy)]
+    pub(in super::super) struct Avx512(__m512);
+
+    impl Lanes for Avx512 {
+        type Index = __m512i;
+
+        #[inline(always)]
+        fn splat(value: f32) -> Self {
+            Self(unsafe { _mm512_set1_ps(value) })
+        }
+        #[inline(always)]
+        fn load(lanes: &[f32; LANES]) -> Self {
+            Self(unsafe { _mm512_loadu_ps(lanes.as_ptr()) })
+        }
+        #[inline(always)]
+        fn store(self, lanes: &mut [f32; LANES]) {
+            unsafe { _mm512_storeu_ps(lanes.as_mut_ptr(), self.0) }
+        }
+        #[inline(always)]
+        fn minus_product(self, a: Self, b: Self) -> Self {
+            Self(unsafe { _mm512_fnmadd_ps(a.0, b.0, self.0) })
+        }
+        #[inline(always)]
+        fn plus_product(self, a: Self, b: Self) -> Self {
+            Self(unsafe { _mm512_fmadd_ps(a.0, b.0, self.0) })
+        }
+        #[inline(always)]
+        fn min(self, other: Self) -> Self {
+            Self(unsafe { _mm512_min_ps(self.0, other.0) })
+        }
+        #[inline(always)]
+        fn max(self, other: Self) -> Self {
+            Self(unsafe { _mm512_max_ps(self.0, other.0) })
+        }
+        #[inline(always)]
+        fn index(value: u32) -> Self::Index {
+            unsafe { _mm512_set1_epi32(value as i32) }
+        }
+        #[inline(always)]
+        fn select_less(self, other: Self, new: Self::Index, old: Self::Index) -> Self::Index {
+            unsafe {
+                let less = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(self.0, other.0);
+                _mm512_mask_mov_epi32(old, less, new)
+            }
+        }
+        #[inline(always)]
+        fn store_index(index: Self::Index, lanes: &mut [u32; LANES]) {
+            unsafe { _mm512_storeu_si512(lanes.as_mut_ptr().cast(), index) }
+        }
+    }
+
+    /// Two 256-bit registers.
+    #[derive(Debug, Clone, Copy)]
+    pub(in super::super) struct Avx2(__m256, __m256);
+
+    impl Lanes for Avx2 {
+        type Index = (__m256i, __m256i);
+
+        #[inline(always)]
+        fn splat(value: f32) -> Self {
+            let v = unsafe { _mm256_set1_ps(value) };
+            Self(v, v)
+        }
+        #[inline(always)]
+        fn load(lanes: &[f32; LANES]) -> Self {
+            let (low, high) = lanes.split_at(8);
+            unsafe { Self(_mm256_loadu_ps(low.as_ptr()), _mm256_loadu_ps(high.as_ptr())) }
+        }
+        #[inline(always)]
+        fn store(self, lanes: &mut [f32; LANES]) {
+            let (low, high) = lanes.split_at_mut(8);
+            unsafe {
+                _mm256_storeu_ps(low.as_mut_ptr(), self.0);
+                _mm256_storeu_ps(high.as_mut_ptr(), self.1);
+            }
+        }
+        #[inline(always)]
+        fn minus_product(self, a: Self, b: Self) -> Self {
+            unsafe {
+                Self(_mm256_fnmadd_ps(a.0, b.0, self.0), _mm256_fnmadd_ps(a.1, b.1, self.1))
+            }
+        }
+        #[inline(always)]
+        fn plus_product(self, a: Self, b: Self) -> Self {
+            unsafe { Self(_mm256_fmadd_ps(a.0, b.0, self.0), _mm256_fmadd_ps(a.1, b.1, self.1)) }
+        }
+        #[inline(always)]
+        fn min(self, other: Self) -> Self {
+            unsafe { Self(_mm256_min_ps(self.0, other.0), _mm256_min_ps(self.1, other.1)) }
+        }
+        #[inline(always)]
+        fn max(self, other: Self) -> Self {
+            unsafe { Self(_mm256_max_ps(self.0, other.0), _mm256_max_ps(self.1, other.1)) }
+        }
+        #[inline(always)]
+        fn index(value: u32) -> Self::Index {
+            let v = unsafe { _mm256_set1_epi32(value as i32) };
+            (v, v)
+        }
+        #[inline(always)]
+        fn select_less(self, other: Self, new: Self::Index, old: Self::Index) -> Self::Index {
+            unsafe {
+                let low = _mm256_castps_si256(_mm256_cmp_ps::<_CMP_LT_OQ>(self.0, other.0));
+                let high = _mm256_castps_si256(_mm256_cmp_ps::<_CMP_LT_OQ>(self.1, other.1));
+                (
+                    _mm256_blendv_epi8(old.0, new.0, low),
+                    _mm256_blendv_epi8(old.1, new.1, high),
+                )
+            }
+        }
+        #[inline(always)]
+        fn store_index(index: Self::Index, lanes: &mut [u32; LANES]) {
+            let (low, high) = lanes.split_at_mut(8);
+            unsafe {
+                _mm256_storeu_si256(low.as_mut_ptr().cast(), index.0);
+                _mm256_storeu_si256(high.as_mut_ptr().cast(), index.1);
+            }
+        }
+    }
+}

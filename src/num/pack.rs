@@ -1,0 +1,183 @@
+//! A matrix as f32 tiles of sixteen rows, centred and scaled, with a proved bound on what f32 loses.
+//!
+//! Each column is shifted by its mean and the whole matrix scaled by one power of two, so that
+//! every |x| is at most 1: offsets cost no digits, and neither 1e140 nor 1e-300 over- or underflows.
+//! Layout: `[tile][column][lane]`; a tile is 64 bytes per column, which is a cache line and an
+//! AVX-512 register. Beside the tiles the f64 rows stay the truth.
+//!
+//! **The bound.** Let u = 2⁻²⁴. The kernel computes s = ½|c|² − x·c from coordinates rounded to f32
+//! (relative error u each) by d + 1 multiply-adds (error at most (d + 1)·u of the sum of absolute
+//! terms, fused or not; Higham 2002, §3.1) from a rounded ½|c|² (u). So the error of s is at most
+//! (d + 5)·u·(|x||c| + ½|c|²) to first order; we take d + 8 for the higher orders. The naive f64
+//! distance errs too, by at most (d + 3)·2⁻⁵³·(|x| + |c|)² and as much again for the centring; two
+//! scores that differ by more than twice the sum of these are ordered as naive f64 orders them.
+//!
+//! Cost: one pass; 4·n·d bytes and 4 bytes per tile.
+
+use super::check::Rows;
+use super::parallel;
+
+/// Rows per tile.
+pub(crate) const LANES: usize = 16;
+
+/// Tiles per chunk of [`parallel::CHUNK`] rows.
+pub(crate) const TILES_PER_CHUNK: usize = parallel::CHUNK / LANES;
+
+/// Where the columns of a matrix lie.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Columns {
+    /// Mean per column, from sums in fixed chunks.
+    pub(crate) means: Vec<f64>,
+    /// Greatest |x − mean| per column.
+    pub(crate) reach: Vec<f64>,
+}
+
+impl Columns {
+    /// One pass over the rows.
+    pub(crate) fn of(rows: &Rows<'_>) -> Self {
+        let d = rows.n_columns();
+        let chunks = parallel::map_chunks(rows.n_rows(), d, |range| {
+            let first = rows.row(range.start);
+            let (mut low, mut high) = (first.to_vec(), first.to_vec());
+            // Sums of differences from the chunk's first row: exact for constant columns, and
+            // unhurt by a large offset.
+            let mut sums = vec![0.0; d];
+            for row in rows.range(range).chunks_exact(d) {
+                for j in 0..d {
+                    sums[j] += row[j] - first[j];
+                    low[j] = if row[j] < low[j] { row[j] } else { low[j] };
+                    high[j] = if row[j] > high[j] { row[j] } else { high[j] };
+                }
+            }
+            (sums, low, high)
+        });
+        let n = rows.n_rows() as f64;
+        let origin = rows.row(0);
+        let (mut means, mut reach) = (Vec::with_capacity(d), Vec::with_capacity(d));
+        for j in 0..d {
+            let mut total = 0.0;
+            let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+            for (chunk, (sums, chunk_low, chunk_high)) in chunks.iter().enumerate() {
+                let start = chunk * parallel::CHUNK;
+                let len = (rows.n_rows() - start).min(parallel::CHUNK) as f64;
+                total += sums[j] + (rows.row(start)[j] - origin[j]) * len;
+                low = low.min(chunk_low[j]);
+                high = high.max(chunk_high[j]);
+            }
+            let mean = (origin[j] + total / n).clamp(low, high);
+            means.push(mean);
+            reach.push((high - mean).max(mean - low));
+        }
+        Self { means, reach }
+    }
+}
+
+/// The f32 tiles of a matrix.
+#[derive(Debug, Clone)]
+pub(crate) struct Packed {
+    tiles: Vec<f32>,
+    /// Upper bound of |x| over each tile's rows, in packed units.
+    norms: Vec<f32>,
+    n_columns: usize,
+    shift: Vec<f64>,
+    /// A power of two; packed = (x − shift)·scale.
+    scale: f64,
+    /// Σ |x − mean|² over all rows, in the matrix's own units.
+    pub(crate) scatter: f64,
+}
+
+impl Packed {
+    /// Packs a matrix around its column means.
+    pub(crate) fn new(rows: &Rows<'_>, columns: &Columns) -> Self {
+        let d = rows.n_columns();
+        let reach = columns.reach.iter().copied().fold(0.0, f64::max);
+        let scale = inverse_power_above(reach);
+        let n_tiles = rows.n_rows().div_ceil(LANES);
+        let mut tiles = vec![0.0f32; n_tiles * d * LANES];
+        let shift = columns.means.clone();
+        let per_chunk =
+            parallel::map_chunks_mut(&mut tiles, TILES_PER_CHUNK * d * LANES, d, |chunk, tiles| {
+                let mut norms = Vec::with_capacity(TILES_PER_CHUNK);
+                let mut scatter = 0.0;
+                let start = chunk * parallel::CHUNK;
+                for (t, tile) in tiles.chunks_exact_mut(d * LANES).enumerate() {
+                    let first = start + t * LANES;
+                    let last = rows.n_rows().min(first + LANES);
+                    let mut largest = 0.0f64;
+                    for (lane, row) in rows.range(first..last).chunks_exact(d).enumerate() {
+                        let mut square = 0.0;
+                        for j in 0..d {
+                            let value = (row[j] - shift[j]) * scale;
+                            tile[j * LANES + lane] = value as f32;
+                            square += value * value;
+                        }
+                        scatter += square;
+                        largest = if square > largest { square } else { largest };
+                    }
+                    norms.push(round_up(largest.sqrt()));
+                }
+                (norms, scatter)
+            });
+        let scatter: f64 = per_chunk.iter().map(|(_, scatter)| scatter).sum();
+        let norms = per_chunk.into_iter().flat_map(|(norms, _)| norms).collect();
+        Self { tiles, norms, n_columns: d, shift, scale, scatter: scatter / scale / scale }
+    }
+
+    /// All tiles, `[tile][column][lane]`.
+    pub(crate) fn tiles(&self) -> &[f32] {
+        &self.tiles
+    }
+
+    /// Upper bound of |x| over a tile's rows.
+    pub(crate) fn norm(&self, tile: usize) -> f32 {
+        self.norms[tile]
+    }
+
+    /// The power of two between the matrix's units and packed ones.
+    pub(crate) fn scale(&self) -> f64 {
+        self.scale
+    }
+
+    /// A point of the matrix's space in packed units, in f64.
+    pub(crate) fn place(&self, point: &[f64]) -> impl Iterator<Item = f64> {
+        point.iter().zip(&self.shift).map(|(value, shift)| (value - shift) * self.scale)
+    }
+
+    /// How far apart two scores must be to be ordered as naive f64 orders the distances, for rows
+    /// of norm `norm` and centroids of norm up to `centroid_norm`.
+    pub(crate) fn certain_gap(&self, norm: f32, centroid_norm: f64) -> f32 {
+        const U: f64 = 1.0 / (1u64 << 24) as f64;
+        const U64: f64 = 1.0 / (1u64 << 53) as f64;
+        let (d, x, c) = (self.n_columns as f64, f64::from(norm), centroid_norm);
+        let single = (d + 8.0) * U * (x * c + 0.5 * c * c);
+        let double = 2.0 * (d + 3.0) * U64 * (x + c) * (x + c);
+        // Underflow of products: at most 2⁻¹⁴⁹ each, far below the smallest positive f32 here.
+        round_up(2.0 * (single + double) + f64::from(f32::MIN_POSITIVE))
+    }
+}
+
+/// The power of two that brings `reach` to at most 1; 1 for 0.
+fn inverse_power_above(reach: f64) -> f64 {
+    debug_assert!(reach.is_finite());
+    let mut scale = 1.0;
+    // At most two thousand halvings, and exact where `log2` and `powi` need not be.
+    while reach * scale > 1.0 {
+        scale *= 0.5;
+    }
+    while reach > 0.0 && reach * scale <= 0.5 && scale < 1e300 {
+        scale *= 2.0;
+    }
+    scale
+}
+
+/// The next f32 at or above.
+pub(crate) fn round_up(value: f64) -> f32 {
+    let rounded = value as f32;
+    if f64::from(rounded) < value { rounded.next_up() } else { rounded }
+}
+
+/// The next f32 at or below.
+pub(crate) fn round_down(value: f64) -> f32 {
+    let rounded = value as f32;
+    if f64::from(rounded) > value { rounded.next_down() } else { rounded }
+}
