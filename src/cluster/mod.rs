@@ -1,1 +1,3 @@
 //! Groups of rows: k-means, hierarchies, density.
+
+mod kmeans;

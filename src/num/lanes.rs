@@ -20,6 +20,11 @@ pub(super) trait Lanes: Copy {
     fn plus_product(self, a: Self, b: Self) -> Self;
     fn min(self, other: Self) -> Self;
     fn max(self, other: Self) -> Self;
+    fn sqrt(self) -> Self;
+    /// The smallest lane.
+    fn least(self) -> f32;
+    /// The greatest lane.
+    fn greatest(self) -> f32;
     fn index(value: u32) -> Self::Index;
     /// Per lane: `new` where `self < other`, else `old`.
     fn select_less(self, other: Self, new: Self::Index, old: Self::Index) -> Self::Index;
@@ -71,6 +76,18 @@ impl Lanes for Portable {
     #[inline(always)]
     fn max(self, other: Self) -> Self {
         self.each(other, |a, b| if a > b { a } else { b })
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        self.each(self, |a, _| a.sqrt())
+    }
+    #[inline(always)]
+    fn least(self) -> f32 {
+        self.0.into_iter().fold(f32::INFINITY, |a, b| if b < a { b } else { a })
+    }
+    #[inline(always)]
+    fn greatest(self) -> f32 {
+        self.0.into_iter().fold(f32::NEG_INFINITY, |a, b| if b > a { b } else { a })
     }
     #[inline(always)]
     fn index(value: u32) -> Self::Index {
@@ -140,6 +157,18 @@ mod x86 {
             Self(unsafe { _mm512_max_ps(self.0, other.0) })
         }
         #[inline(always)]
+        fn sqrt(self) -> Self {
+            Self(unsafe { _mm512_sqrt_ps(self.0) })
+        }
+        #[inline(always)]
+        fn least(self) -> f32 {
+            unsafe { _mm512_reduce_min_ps(self.0) }
+        }
+        #[inline(always)]
+        fn greatest(self) -> f32 {
+            unsafe { _mm512_reduce_max_ps(self.0) }
+        }
+        #[inline(always)]
         fn index(value: u32) -> Self::Index {
             unsafe { _mm512_set1_epi32(value as i32) }
         }
@@ -198,6 +227,22 @@ mod x86 {
         #[inline(always)]
         fn max(self, other: Self) -> Self {
             unsafe { Self(_mm256_max_ps(self.0, other.0), _mm256_max_ps(self.1, other.1)) }
+        }
+        #[inline(always)]
+        fn sqrt(self) -> Self {
+            unsafe { Self(_mm256_sqrt_ps(self.0), _mm256_sqrt_ps(self.1)) }
+        }
+        #[inline(always)]
+        fn least(self) -> f32 {
+            let mut eight = [0.0; 8];
+            unsafe { _mm256_storeu_ps(eight.as_mut_ptr(), _mm256_min_ps(self.0, self.1)) }
+            eight.into_iter().fold(f32::INFINITY, |a, b| if b < a { b } else { a })
+        }
+        #[inline(always)]
+        fn greatest(self) -> f32 {
+            let mut eight = [0.0; 8];
+            unsafe { _mm256_storeu_ps(eight.as_mut_ptr(), _mm256_max_ps(self.0, self.1)) }
+            eight.into_iter().fold(f32::NEG_INFINITY, |a, b| if b > a { b } else { a })
         }
         #[inline(always)]
         fn index(value: u32) -> Self::Index {

@@ -115,6 +115,13 @@ impl Packed {
                         largest = if square > largest { square } else { largest };
                     }
                     norms.push(round_up(largest.sqrt()));
+                    // Lanes beyond the last row repeat it: they can neither widen a bound nor
+                    // ask for a scan on their own.
+                    for lane in last - first..LANES {
+                        for column in tile.chunks_exact_mut(LANES) {
+                            column[lane] = column[last - first - 1];
+                        }
+                    }
                 }
                 (norms, scatter)
             });
@@ -131,6 +138,14 @@ impl Packed {
     /// Upper bound of |x| over a tile's rows.
     pub(crate) fn norm(&self, tile: usize) -> f32 {
         self.norms[tile]
+    }
+
+    /// How far |x|² + 2s, computed in f32, may be off as a squared distance in packed units.
+    pub(crate) fn slack(&self, norm: f32, centroid_norm: f64) -> f32 {
+        const U: f64 = 1.0 / (1u64 << 24) as f64;
+        let (d, x) = (self.n_columns as f64, f64::from(norm));
+        let square = (d + 8.0) * U * x * x;
+        round_up(square + 2.0 * f64::from(self.certain_gap(norm, centroid_norm)))
     }
 
     /// The power of two between the matrix's units and packed ones.

@@ -11,26 +11,31 @@
 use super::lanes::{Lanes, Portable};
 use super::pack::LANES;
 
-/// What the scan of one tile found, per lane.
+/// What the scan of one tile found.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
 pub(crate) struct Scan {
-    /// Smallest ½|c|² − x·c.
-    pub(crate) best: [f32; LANES],
-    /// Second smallest; infinite for a single centroid.
-    pub(crate) second: [f32; LANES],
-    /// The centroid of the smallest; of equals the first.
+    /// The centroid of the smallest score per lane; of equals the first.
     pub(crate) index: [u32; LANES],
-    /// |x|².
-    pub(crate) square: [f32; LANES],
+    /// Second smallest score minus smallest per lane; infinite for a single centroid.
+    pub(crate) gap: [f32; LANES],
+    /// The smallest gap of all lanes.
+    pub(crate) min_gap: f32,
+    /// The least, over all lanes, of distance to the second nearest centroid minus distance to the
+    /// nearest, each taken on the safe side by the tile's slack; rounding of the square roots not
+    /// included. Minus infinity if no slack was given.
+    pub(crate) margin: f32,
+    /// The greatest distance that went into `margin`.
+    pub(crate) reach: f32,
 }
 
 impl Scan {
     pub(crate) const EMPTY: Self = Self {
-        best: [f32::INFINITY; LANES],
-        second: [f32::INFINITY; LANES],
         index: [0; LANES],
-        square: [0.0; LANES],
+        gap: [0.0; LANES],
+        min_gap: 0.0,
+        margin: f32::NEG_INFINITY,
+        reach: 0.0,
     };
 }
 
@@ -43,9 +48,17 @@ pub(crate) struct Centroids {
     pub(crate) half_squares: Vec<f32>,
 }
 
-/// Scans whole tiles: `tiles` holds `out.len()` of them, `[tile][column][lane]`.
-pub(crate) type ScanFn =
-    fn(tiles: &[f32], centroids: &Centroids, n_columns: usize, out: &mut [Scan]);
+/// Tiles side by side, `[tile][column][lane]`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tiles<'a> {
+    pub(crate) values: &'a [f32],
+    pub(crate) n_columns: usize,
+    /// Per tile: how far |x|² + 2s may be off as a squared distance. None: no margins wanted.
+    pub(crate) slack: Option<&'a [f32]>,
+}
+
+/// Scans as many tiles as `out` has places.
+pub(crate) type ScanFn = fn(tiles: Tiles<'_>, centroids: &Centroids, out: &mut [Scan]);
 
 /// The fastest build of the kernel that this CPU runs.
 pub(crate) fn fastest() -> ScanFn {
@@ -61,39 +74,34 @@ pub(crate) fn fastest() -> ScanFn {
     portable
 }
 
-pub(crate) fn portable(
-    tiles: &[f32],
-    centroids: &Centroids,
-    n_columns: usize,
-    out: &mut [Scan],
-) {
-    scan::<Portable>(tiles, centroids, n_columns, out);
+pub(crate) fn portable(tiles: Tiles<'_>, centroids: &Centroids, out: &mut [Scan]) {
+    scan::<Portable>(tiles, centroids, out);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
 pub(crate) mod x86 {
     use super::super::lanes::{Avx2, Avx512};
-    use super::{Centroids, Scan, scan};
+    use super::{Centroids, Scan, Tiles, scan};
 
     #[target_feature(enable = "avx512f")]
-    fn with_avx512(tiles: &[f32], centroids: &Centroids, n_columns: usize, out: &mut [Scan]) {
-        scan::<Avx512>(tiles, centroids, n_columns, out);
+    fn with_avx512(tiles: Tiles<'_>, centroids: &Centroids, out: &mut [Scan]) {
+        scan::<Avx512>(tiles, centroids, out);
     }
 
     #[target_feature(enable = "avx2,fma")]
-    fn with_avx2(tiles: &[f32], centroids: &Centroids, n_columns: usize, out: &mut [Scan]) {
-        scan::<Avx2>(tiles, centroids, n_columns, out);
+    fn with_avx2(tiles: Tiles<'_>, centroids: &Centroids, out: &mut [Scan]) {
+        scan::<Avx2>(tiles, centroids, out);
     }
 
-    pub(super) fn avx512(tiles: &[f32], c: &Centroids, n_columns: usize, out: &mut [Scan]) {
+    pub(super) fn avx512(tiles: Tiles<'_>, c: &Centroids, out: &mut [Scan]) {
         // SAFETY: handed out by `fastest` only after detecting the feature.
-        unsafe { with_avx512(tiles, c, n_columns, out) }
+        unsafe { with_avx512(tiles, c, out) }
     }
 
-    pub(super) fn avx2(tiles: &[f32], c: &Centroids, n_columns: usize, out: &mut [Scan]) {
+    pub(super) fn avx2(tiles: Tiles<'_>, c: &Centroids, out: &mut [Scan]) {
         // SAFETY: handed out by `fastest` only after detecting the features.
-        unsafe { with_avx2(tiles, c, n_columns, out) }
+        unsafe { with_avx2(tiles, c, out) }
     }
 }
 
@@ -120,23 +128,37 @@ impl<L: Lanes> Front<L> {
     }
 
     #[inline(always)]
-    fn store(self, square: L, out: &mut Scan) {
-        self.best.store(&mut out.best);
-        self.second.store(&mut out.second);
-        square.store(&mut out.square);
+    fn store(self, tile: &[[f32; LANES]], slack: Option<f32>, out: &mut Scan) {
         L::store_index(self.index, &mut out.index);
+        let gap = self.second.minus_product(self.best, L::splat(1.0));
+        gap.store(&mut out.gap);
+        out.min_gap = gap.least();
+        let Some(slack) = slack else {
+            (out.margin, out.reach) = (f32::NEG_INFINITY, 0.0);
+            return;
+        };
+        let (two, zero) = (L::splat(2.0), L::splat(0.0));
+        let square = square::<L>(tile);
+        let near = square.plus_product(self.best, two).plus_product(L::splat(slack), L::splat(1.0));
+        let far = square.plus_product(self.second, two).minus_product(L::splat(slack), L::splat(1.0));
+        let (near, far) = (near.max(zero).sqrt(), far.max(zero).sqrt());
+        out.margin = far.minus_product(near, L::splat(1.0)).least();
+        out.reach = far.max(near).greatest();
     }
 }
 
 /// The body of every build: two tiles against four centroids at a time, so that every broadcast
 /// centroid value and every loaded lane is used more than once.
 #[inline(always)]
-fn scan<L: Lanes>(tiles: &[f32], centroids: &Centroids, d: usize, out: &mut [Scan]) {
-    let (columns, _) = tiles.as_chunks::<LANES>();
+fn scan<L: Lanes>(tiles: Tiles<'_>, centroids: &Centroids, out: &mut [Scan]) {
+    let d = tiles.n_columns;
+    let (columns, _) = tiles.values.as_chunks::<LANES>();
+    let slack = |tile: usize| tiles.slack.map(|slack| slack[tile]);
     debug_assert_eq!(columns.len(), out.len() * d);
+    let n_tiles = out.len();
     let mut outs = out.chunks_exact_mut(2);
     let mut pairs = columns.chunks_exact(2 * d);
-    for (pair, out) in (&mut pairs).zip(&mut outs) {
+    for (i, (pair, out)) in (&mut pairs).zip(&mut outs).enumerate() {
         let (a, b) = pair.split_at(d);
         let (mut front_a, mut front_b) = (Front::<L>::new(), Front::<L>::new());
         let mut c = 0;
@@ -161,9 +183,9 @@ fn scan<L: Lanes>(tiles: &[f32], centroids: &Centroids, d: usize, out: &mut [Sca
                 a3 = a3.minus_product(xa, c3);
                 b3 = b3.minus_product(xb, c3);
             }
-            for (i, (sa, sb)) in [(a0, b0), (a1, b1), (a2, b2), (a3, b3)].into_iter().enumerate() {
-                front_a.fold(sa, c + i);
-                front_b.fold(sb, c + i);
+            for (j, (sa, sb)) in [(a0, b0), (a1, b1), (a2, b2), (a3, b3)].into_iter().enumerate() {
+                front_a.fold(sa, c + j);
+                front_b.fold(sb, c + j);
             }
             c += 4;
         }
@@ -179,8 +201,8 @@ fn scan<L: Lanes>(tiles: &[f32], centroids: &Centroids, d: usize, out: &mut [Sca
             front_b.fold(sb, c);
             c += 1;
         }
-        front_a.store(square::<L>(a), &mut out[0]);
-        front_b.store(square::<L>(b), &mut out[1]);
+        front_a.store(a, slack(2 * i), &mut out[0]);
+        front_b.store(b, slack(2 * i + 1), &mut out[1]);
     }
     if let [last] = outs.into_remainder() {
         let tile = pairs.remainder();
@@ -192,7 +214,7 @@ fn scan<L: Lanes>(tiles: &[f32], centroids: &Centroids, d: usize, out: &mut [Sca
             }
             front.fold(score, c);
         }
-        front.store(square::<L>(tile), last);
+        front.store(tile, slack(n_tiles - 1), last);
     }
 }
 

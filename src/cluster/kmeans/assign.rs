@@ -19,7 +19,7 @@ use crate::num::check::Rows;
 use crate::num::distance::{nearest, squared};
 use crate::num::pack::{LANES, Packed, TILES_PER_CHUNK, round_down, round_up};
 use crate::num::parallel;
-use crate::num::scan::{self, Centroids, Scan, ScanFn};
+use crate::num::scan::{self, Centroids, Scan, ScanFn, Tiles};
 
 use super::sums::{Grid, Sums};
 
@@ -42,6 +42,8 @@ pub(super) struct Assigner<'a> {
     /// The centroids of the last assignment, in packed units.
     placed: Vec<f64>,
     sums: Sums,
+    /// Rows whose label changed in the last assignment.
+    n_changed: usize,
 }
 
 const NONE: u32 = u32::MAX;
@@ -59,6 +61,7 @@ impl<'a> Assigner<'a> {
             travelled: 0.0,
             placed: Vec::new(),
             sums: Sums::new(k, rows.n_columns()),
+            n_changed: rows.n_rows(),
         }
     }
 
@@ -96,6 +99,7 @@ impl<'a> Assigner<'a> {
             fine: &fine,
             norm,
             travelled: self.travelled,
+            armed: self.n_changed < self.rows.n_rows() / 8,
         };
         let changes = parallel::map_chunks_mut2(
             &mut self.labels,
@@ -112,6 +116,7 @@ impl<'a> Assigner<'a> {
                 self.sums.add(&delta);
             }
         }
+        self.n_changed = n_changed;
         n_changed
     }
 
@@ -164,6 +169,8 @@ struct Frame<'a> {
     /// Upper bound of every centroid's norm, in packed units.
     norm: f64,
     travelled: f64,
+    /// Whether margins are worth their square roots yet.
+    armed: bool,
 }
 
 impl Frame<'_> {
@@ -177,6 +184,7 @@ impl Frame<'_> {
         let first_tile = chunk * TILES_PER_CHUNK;
         let travelled = round_up(self.travelled);
         let mut scans = [Scan::EMPTY; RUN];
+        let mut slack = [0.0f32; RUN];
         let mut changed = Changes { n: 0, sums: None };
         let mut t = 0;
         while t < margins.len() {
@@ -188,70 +196,50 @@ impl Frame<'_> {
             while end < margins.len() && end - t < RUN && margins[end] <= travelled {
                 end += 1;
             }
-            let tiles = &self.packed.tiles()[(first_tile + t) * d * LANES..][..(end - t) * d * LANES];
-            (self.scan)(tiles, self.fine, d, &mut scans[..end - t]);
-            for (i, scan) in scans[..end - t].iter().enumerate() {
-                let tile = t + i;
+            let n = end - t;
+            for (slack, tile) in slack[..n].iter_mut().zip(first_tile + t..) {
+                *slack = self.packed.slack(self.packed.norm(tile), self.norm);
+            }
+            let tiles = Tiles {
+                values: &self.packed.tiles()[(first_tile + t) * d * LANES..][..n * d * LANES],
+                n_columns: d,
+                slack: self.armed.then_some(&slack[..n]),
+            };
+            (self.scan)(tiles, self.fine, &mut scans[..n]);
+            for (scan, tile) in scans[..n].iter().zip(t..) {
                 let labels = &mut labels[tile * LANES..(tile + 1) * LANES];
-                margins[tile] = self.settle(first_tile + tile, scan, labels, &mut changed);
+                self.settle(first_tile + tile, scan, labels, &mut changed);
+                // The square roots and their difference are rounded, by at most 2⁻²² together; twice
+                // that also keeps what f64 cannot tell apart on this side.
+                let margin = f64::from(scan.margin) - 5e-7 * f64::from(scan.reach);
+                margins[tile] = round_down(margin + self.travelled);
             }
             t = end;
         }
         (changed.n, changed.sums)
     }
 
-    /// Turns a scan into labels, asking f64 where f32 cannot tell; the tile's new margin.
-    fn settle(
-        &self,
-        tile: usize,
-        scan: &Scan,
-        labels: &mut [u32],
-        changed: &mut Changes,
-    ) -> f32 {
+    /// Turns a scan into labels, asking f64 where f32 cannot tell.
+    fn settle(&self, tile: usize, scan: &Scan, labels: &mut [u32], changed: &mut Changes) {
         let certain = self.packed.certain_gap(self.packed.norm(tile), self.norm);
-        let n_lanes = (self.rows.n_rows() - tile * LANES).min(LANES);
-        let mut margin = f32::INFINITY;
-        let mut all_certain = true;
-        let mut same = true;
-        for lane in 0..LANES {
-            // Distances from the scores: |x|² + 2s, each off by at most `certain` (twice the score's
-            // own error, and the norm's rounding is of the same kind).
-            let near = (scan.square[lane] + 2.0 * scan.best[lane] + 2.0 * certain).max(0.0);
-            let far = (scan.square[lane] + 2.0 * scan.second[lane] - 2.0 * certain).max(0.0);
-            let gap = far.sqrt() - near.sqrt();
-            margin = if gap < margin { gap } else { margin };
-            all_certain &= scan.second[lane] - scan.best[lane] > certain;
-            same &= scan.index[lane] == labels[lane];
+        if scan.min_gap > certain && scan.index == *labels {
+            return;
         }
-        if !(all_certain && same && n_lanes == LANES) {
-            for (lane, label) in labels[..n_lanes].iter_mut().enumerate() {
-                let row = self.rows.row(tile * LANES + lane);
-                let nearest = if scan.second[lane] - scan.best[lane] > certain {
-                    scan.index[lane]
-                } else {
-                    nearest(row, self.centroids).0 as u32
-                };
-                if nearest != *label {
-                    changed.push(self, row, *label, nearest);
-                    *label = nearest;
-                }
+        let first = tile * LANES;
+        let n_lanes = (self.rows.n_rows() - first).min(LANES);
+        for (lane, label) in labels[..n_lanes].iter_mut().enumerate() {
+            let row = self.rows.row(first + lane);
+            let nearest = if scan.gap[lane] > certain {
+                scan.index[lane]
+            } else {
+                nearest(row, self.centroids).0 as u32
+            };
+            if nearest != *label {
+                changed.push(self, row, *label, nearest);
+                *label = nearest;
             }
         }
-        // Relative slack for the f32 square roots and their difference.
-        let margin = f64::from(margin) - 4e-7 * f64::from(scan_reach(scan));
-        round_down(margin + self.travelled)
     }
-}
-
-/// An upper bound of the distances a scan speaks of, for the rounding of their square roots.
-fn scan_reach(scan: &Scan) -> f32 {
-    let mut reach = 0.0f32;
-    for lane in 0..LANES {
-        let second = if scan.second[lane].is_finite() { scan.second[lane] } else { 0.0 };
-        let far = scan.square[lane] + 2.0 * second.abs();
-        reach = if far > reach { far } else { reach };
-    }
-    reach.sqrt()
 }
 
 /// Rows that changed sides within a chunk, and what that does to the sums.
