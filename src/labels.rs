@@ -58,6 +58,15 @@ impl Labels {
         Ok(Self { clusters, sizes: runs.iter().map(|run| run.len()).collect() })
     }
 
+    /// Takes over labels that are numbered canonically already, without noise.
+    pub(crate) fn from_canonical(clusters: Vec<u32>, n_clusters: usize) -> Self {
+        let mut sizes = vec![0; n_clusters];
+        clusters.iter().for_each(|&cluster| sizes[cluster as usize] += 1);
+        let labels = Self { clusters, sizes };
+        debug_assert_eq!(Self::new(labels.iter()).as_ref(), Ok(&labels));
+        labels
+    }
+
     /// Number of rows.
     pub fn len(&self) -> usize {
         self.clusters.len()

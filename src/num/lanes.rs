@@ -212,9 +212,7 @@ mod x86 {
         }
         #[inline(always)]
         fn minus_product(self, a: Self, b: Self) -> Self {
-            unsafe {
-                Self(_mm256_fnmadd_ps(a.0, b.0, self.0), _mm256_fnmadd_ps(a.1, b.1, self.1))
-            }
+            unsafe { Self(_mm256_fnmadd_ps(a.0, b.0, self.0), _mm256_fnmadd_ps(a.1, b.1, self.1)) }
         }
         #[inline(always)]
         fn plus_product(self, a: Self, b: Self) -> Self {
@@ -254,10 +252,7 @@ mod x86 {
             unsafe {
                 let low = _mm256_castps_si256(_mm256_cmp_ps::<_CMP_LT_OQ>(self.0, other.0));
                 let high = _mm256_castps_si256(_mm256_cmp_ps::<_CMP_LT_OQ>(self.1, other.1));
-                (
-                    _mm256_blendv_epi8(old.0, new.0, low),
-                    _mm256_blendv_epi8(old.1, new.1, high),
-                )
+                (_mm256_blendv_epi8(old.0, new.0, low), _mm256_blendv_epi8(old.1, new.1, high))
             }
         }
         #[inline(always)]

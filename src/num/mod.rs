@@ -7,6 +7,7 @@ mod lanes;
 pub(crate) mod pack;
 pub(crate) mod parallel;
 pub(crate) mod rng;
+pub(crate) mod scale;
 pub(crate) mod scan;
 pub(crate) mod stats;
 pub(crate) mod union_find;

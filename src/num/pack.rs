@@ -30,6 +30,8 @@ pub(crate) struct Columns {
     pub(crate) means: Vec<f64>,
     /// Greatest |x − mean| per column.
     pub(crate) reach: Vec<f64>,
+    /// Greatest |x| per column.
+    pub(crate) magnitudes: Vec<f64>,
 }
 
 impl Columns {
@@ -53,7 +55,7 @@ impl Columns {
         });
         let n = rows.n_rows() as f64;
         let origin = rows.row(0);
-        let (mut means, mut reach) = (Vec::with_capacity(d), Vec::with_capacity(d));
+        let (mut means, mut reach, mut magnitudes) = (Vec::new(), Vec::new(), Vec::new());
         for j in 0..d {
             let mut total = 0.0;
             let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
@@ -67,8 +69,9 @@ impl Columns {
             let mean = (origin[j] + total / n).clamp(low, high);
             means.push(mean);
             reach.push((high - mean).max(mean - low));
+            magnitudes.push(high.abs().max(low.abs()));
         }
-        Self { means, reach }
+        Self { means, reach, magnitudes }
     }
 }
 
@@ -82,7 +85,7 @@ pub(crate) struct Packed {
     shift: Vec<f64>,
     /// A power of two; packed = (x − shift)·scale.
     scale: f64,
-    /// Σ |x − mean|² over all rows, in the matrix's own units.
+    /// Σ |x − mean|² over all rows, in packed units.
     pub(crate) scatter: f64,
 }
 
@@ -127,7 +130,7 @@ impl Packed {
             });
         let scatter: f64 = per_chunk.iter().map(|(_, scatter)| scatter).sum();
         let norms = per_chunk.into_iter().flat_map(|(norms, _)| norms).collect();
-        Self { tiles, norms, n_columns: d, shift, scale, scatter: scatter / scale / scale }
+        Self { tiles, norms, n_columns: d, shift, scale, scatter }
     }
 
     /// All tiles, `[tile][column][lane]`.
@@ -151,6 +154,11 @@ impl Packed {
     /// The power of two between the matrix's units and packed ones.
     pub(crate) fn scale(&self) -> f64 {
         self.scale
+    }
+
+    /// What was subtracted from every column.
+    pub(crate) fn shift(&self) -> &[f64] {
+        &self.shift
     }
 
     /// A point of the matrix's space in packed units, in f64.

@@ -74,13 +74,20 @@ pub(crate) fn fastest() -> ScanFn {
     portable
 }
 
+/// The AVX2 build; only for a CPU that has it.
+#[cfg(all(test, target_arch = "x86_64"))]
+pub(crate) fn avx2() -> ScanFn {
+    assert!(is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"));
+    x86::avx2
+}
+
 pub(crate) fn portable(tiles: Tiles<'_>, centroids: &Centroids, out: &mut [Scan]) {
     scan::<Portable>(tiles, centroids, out);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
-pub(crate) mod x86 {
+mod x86 {
     use super::super::lanes::{Avx2, Avx512};
     use super::{Centroids, Scan, Tiles, scan};
 
@@ -140,7 +147,8 @@ impl<L: Lanes> Front<L> {
         let (two, zero) = (L::splat(2.0), L::splat(0.0));
         let square = square::<L>(tile);
         let near = square.plus_product(self.best, two).plus_product(L::splat(slack), L::splat(1.0));
-        let far = square.plus_product(self.second, two).minus_product(L::splat(slack), L::splat(1.0));
+        let far =
+            square.plus_product(self.second, two).minus_product(L::splat(slack), L::splat(1.0));
         let (near, far) = (near.max(zero).sqrt(), far.max(zero).sqrt());
         out.margin = far.minus_product(near, L::splat(1.0)).least();
         out.reach = far.max(near).greatest();

@@ -17,22 +17,44 @@
 
 use crate::num::check::Rows;
 use crate::num::distance::{nearest, squared};
-use crate::num::pack::{LANES, Packed, TILES_PER_CHUNK, round_down, round_up};
+use crate::num::pack::{Columns, LANES, Packed, TILES_PER_CHUNK, round_down, round_up};
 use crate::num::parallel;
-use crate::num::scan::{self, Centroids, Scan, ScanFn, Tiles};
+use crate::num::scan::{Centroids, Scan, ScanFn, Tiles};
 
 use super::sums::{Grid, Sums};
 
 /// Tiles scanned in one call of the kernel, when they lie side by side.
 const RUN: usize = 16;
 
+/// Rows with all that is worth computing once for every run over them.
+#[derive(Debug)]
+pub(super) struct Tiled<'a> {
+    pub(super) rows: &'a Rows<'a>,
+    packed: Packed,
+    grid: Grid,
+    /// None asks f64 for every row: the naive algorithm, to compare with.
+    scan: Option<ScanFn>,
+}
+
+impl<'a> Tiled<'a> {
+    pub(super) fn new(rows: &'a Rows<'a>, scan: Option<ScanFn>) -> Self {
+        let columns = Columns::of(rows);
+        let packed = Packed::new(rows, &columns);
+        Self { rows, packed, grid: Grid::new(&columns, rows.n_rows()), scan }
+    }
+
+    /// Mean over the columns of their population variances.
+    pub(super) fn mean_variance(&self) -> f64 {
+        let unit = 1.0 / self.packed.scale();
+        let n = self.rows.n_rows() as f64 * self.rows.n_columns() as f64;
+        self.packed.scatter / n * unit * unit
+    }
+}
+
 /// Labels, sums and margins of all rows against centroids that move.
 #[derive(Debug)]
 pub(super) struct Assigner<'a> {
-    rows: &'a Rows<'a>,
-    packed: &'a Packed,
-    grid: &'a Grid,
-    scan: ScanFn,
+    tiled: &'a Tiled<'a>,
     /// Cluster per row, padded to whole tiles; [`NONE`] before the first assignment.
     labels: Vec<u32>,
     /// Per tile: the margin plus [`Assigner::travelled`] at the time it was measured.
@@ -49,35 +71,79 @@ pub(super) struct Assigner<'a> {
 const NONE: u32 = u32::MAX;
 
 impl<'a> Assigner<'a> {
-    pub(super) fn new(rows: &'a Rows<'a>, packed: &'a Packed, grid: &'a Grid, k: usize) -> Self {
-        let n_tiles = rows.n_rows().div_ceil(LANES);
+    pub(super) fn new(tiled: &'a Tiled<'a>, k: usize) -> Self {
+        let n_tiles = tiled.rows.n_rows().div_ceil(LANES);
         Self {
-            rows,
-            packed,
-            grid,
-            scan: scan::fastest(),
+            tiled,
             labels: vec![NONE; n_tiles * LANES],
             margins: vec![f32::NEG_INFINITY; n_tiles],
             travelled: 0.0,
             placed: Vec::new(),
-            sums: Sums::new(k, rows.n_columns()),
-            n_changed: rows.n_rows(),
+            sums: Sums::new(k, tiled.rows.n_columns()),
+            n_changed: tiled.rows.n_rows(),
         }
     }
 
     pub(super) fn labels(&self) -> &[u32] {
-        &self.labels[..self.rows.n_rows()]
+        &self.labels[..self.tiled.rows.n_rows()]
     }
 
-    pub(super) fn sums(&self) -> &Sums {
-        &self.sums
+    pub(super) fn into_labels(mut self) -> Vec<u32> {
+        self.labels.truncate(self.tiled.rows.n_rows());
+        self.labels
+    }
+
+    pub(super) fn sizes(&self) -> Vec<usize> {
+        self.sums.sizes().collect()
+    }
+
+    /// The first row of every cluster, `usize::MAX` for none.
+    pub(super) fn first_rows(&self) -> Vec<usize> {
+        let mut missing = self.sums.sizes().filter(|&size| size > 0).count();
+        let mut first = vec![usize::MAX; self.sums.sizes().count()];
+        for (row, &cluster) in self.labels().iter().enumerate() {
+            if first[cluster as usize] == usize::MAX {
+                first[cluster as usize] = row;
+                missing -= 1;
+                if missing == 0 {
+                    break;
+                }
+            }
+        }
+        first
+    }
+
+    /// The mean of every cluster's rows; the old centroid where there are none.
+    pub(super) fn means(&self, centroids: &[f64]) -> Vec<f64> {
+        let mut means = centroids.to_vec();
+        for (cluster, mean) in means.chunks_exact_mut(self.tiled.rows.n_columns()).enumerate() {
+            self.sums.mean(&self.tiled.grid, cluster, mean);
+        }
+        means
+    }
+
+    /// Sum of squared distances to the centroids of the last assignment, from the sums alone:
+    /// Σ|x|² + Σ (n|c|² − 2c·Σx), all from the columns' means. Good to about 1e-12 of Σ|x|².
+    pub(super) fn inertia(&self, centroids: &[f64]) -> f64 {
+        let Tiled { rows, packed, grid, .. } = self.tiled;
+        let mut inertia = packed.scatter;
+        for (cluster, centroid) in centroids.chunks_exact(rows.n_columns()).enumerate() {
+            let size = self.sums.size(cluster) as f64;
+            for (column, (c, &origin)) in packed.place(centroid).zip(packed.shift()).enumerate() {
+                if let Some(mean) = self.sums.mean_beyond(grid, cluster, column, origin) {
+                    inertia += size * c * (c - 2.0 * mean * packed.scale());
+                }
+            }
+        }
+        let unit = 1.0 / packed.scale();
+        inertia.max(0.0) * unit * unit
     }
 
     /// Labels every row by its nearest centroid, ties by the lowest number; how many rows changed.
     pub(super) fn assign(&mut self, centroids: &[f64]) -> usize {
-        let d = self.rows.n_columns();
-        let placed: Vec<f64> =
-            centroids.chunks_exact(d).flat_map(|c| self.packed.place(c)).collect();
+        let Tiled { rows, packed, grid, scan } = self.tiled;
+        let d = rows.n_columns();
+        let placed: Vec<f64> = centroids.chunks_exact(d).flat_map(|c| packed.place(c)).collect();
         self.travel(&placed);
         let mut fine = Centroids::default();
         let mut norm = 0.0f64;
@@ -91,15 +157,15 @@ impl<'a> Assigner<'a> {
         self.placed = placed;
 
         let frame = Frame {
-            rows: self.rows,
-            packed: self.packed,
-            grid: self.grid,
-            scan: self.scan,
+            rows,
+            packed,
+            grid,
+            scan: *scan,
             centroids,
             fine: &fine,
             norm,
             travelled: self.travelled,
-            armed: self.n_changed < self.rows.n_rows() / 8,
+            armed: self.n_changed < rows.n_rows() / 8,
         };
         let changes = parallel::map_chunks_mut2(
             &mut self.labels,
@@ -123,12 +189,14 @@ impl<'a> Assigner<'a> {
     /// Gives one row another label.
     pub(super) fn relabel(&mut self, row: usize, cluster: u32) {
         let old = std::mem::replace(&mut self.labels[row], cluster);
-        self.sums.change(self.grid, self.rows.row(row), (old != NONE).then_some(old), cluster);
+        self.sums.change(&self.tiled.grid, self.tiled.rows.row(row), Some(old), cluster);
+        // The label is not the nearest centroid's now: the margin no longer vouches for it.
+        self.margins[row / LANES] = f32::NEG_INFINITY;
     }
 
     /// Renumbers the clusters; `number[old]` is the new one. Distances stay what they are.
     pub(super) fn renumber(&mut self, number: &[u32]) {
-        let d = self.rows.n_columns();
+        let d = self.tiled.rows.n_columns();
         for label in self.labels.iter_mut().filter(|label| **label != NONE) {
             *label = number[*label as usize];
         }
@@ -148,7 +216,7 @@ impl<'a> Assigner<'a> {
         if self.placed.len() != placed.len() {
             return;
         }
-        let d = self.rows.n_columns();
+        let d = self.tiled.rows.n_columns();
         let mut moved = 0.0f64;
         for (old, new) in self.placed.chunks_exact(d).zip(placed.chunks_exact(d)) {
             moved = moved.max(squared(old, new));
@@ -163,7 +231,7 @@ struct Frame<'a> {
     rows: &'a Rows<'a>,
     packed: &'a Packed,
     grid: &'a Grid,
-    scan: ScanFn,
+    scan: Option<ScanFn>,
     centroids: &'a [f64],
     fine: &'a Centroids,
     /// Upper bound of every centroid's norm, in packed units.
@@ -205,7 +273,10 @@ impl Frame<'_> {
                 n_columns: d,
                 slack: self.armed.then_some(&slack[..n]),
             };
-            (self.scan)(tiles, self.fine, &mut scans[..n]);
+            match self.scan {
+                Some(scan) => scan(tiles, self.fine, &mut scans[..n]),
+                None => scans[..n].fill(Scan::EMPTY),
+            }
             for (scan, tile) in scans[..n].iter().zip(t..) {
                 let labels = &mut labels[tile * LANES..(tile + 1) * LANES];
                 self.settle(first_tile + tile, scan, labels, &mut changed);
@@ -255,5 +326,90 @@ impl Changes {
         let k = frame.centroids.len() / d;
         let sums = self.sums.get_or_insert_with(|| Sums::new(k, d));
         sums.change(frame.grid, row, (old != NONE).then_some(old), new);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::num::check;
+    use crate::num::rng::Stream;
+    use crate::num::scan;
+    use ndarray::Array2;
+    use proptest::prelude::*;
+
+    /// Labels and sums after each of `steps`, the last of which the margins may skip.
+    fn trajectory(x: &Array2<f64>, steps: &[Vec<f64>], scan: Option<ScanFn>) -> Vec<Vec<u32>> {
+        let rows = check::rows(x.view()).unwrap();
+        let tiled = Tiled::new(&rows, scan);
+        let mut assigner = Assigner::new(&tiled, steps[0].len() / x.ncols());
+        let labels = steps.iter().map(|centroids| {
+            assigner.assign(centroids);
+            let mut anew = Sums::new(centroids.len() / x.ncols(), x.ncols());
+            for (row, &label) in rows.iter().zip(assigner.labels()) {
+                anew.change(&tiled.grid, row, None, label);
+            }
+            assert_eq!(assigner.sums, anew);
+            assigner.labels().to_vec()
+        });
+        labels.collect()
+    }
+
+    /// Every build of the kernel this CPU runs.
+    fn builds() -> Vec<ScanFn> {
+        let mut builds = vec![scan::portable as ScanFn, scan::fastest()];
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            builds.push(scan::avx2());
+        }
+        builds
+    }
+
+    /// Kinds of data that f32 is bad at.
+    fn hostile(kind: usize, draw: f64) -> f64 {
+        match kind {
+            0 => draw,
+            1 => (draw * 4.0).round(), // grids: ties and duplicates
+            2 => 1e9 + draw,           // a large offset
+            3 => 1e12 + (draw * 8.0).round() / 4096.0, // ... at the edge of f64
+            4 => draw * 1e-120,        // far below the range of f32
+            5 => {
+                if draw > 0.9 {
+                    draw * 1e8
+                } else {
+                    draw * 1e-3
+                }
+            } // far-off rows beside close ones
+            _ => 1e140 * draw,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn every_build_labels_as_naive_f64_does_in_every_iteration(
+            seed in 0u64..1_000_000, kind in 0usize..7, n in 1usize..150, d in 1usize..6, k in 1usize..12,
+        ) {
+            let mut stream = Stream::new(seed, 0);
+            let x = Array2::from_shape_fn((n, d), |_| hostile(kind, stream.normal()));
+            // Centroids on rows, then drifting ever less, so that margins come to skip tiles.
+            let mut centroids: Vec<f64> =
+                (0..k).flat_map(|_| x.row(stream.below(n)).to_vec()).collect();
+            let mut steps = vec![centroids.clone()];
+            for step in 0..8 {
+                let target = x.row(stream.below(n)).to_vec();
+                let part = 0.5f64.powi(3 * step);
+                let moved = stream.below(k);
+                for (value, to) in centroids[moved * d..(moved + 1) * d].iter_mut().zip(target) {
+                    *value += (to - *value) * part;
+                }
+                steps.push(centroids.clone());
+            }
+            let naive = trajectory(&x, &steps, None);
+            for build in builds() {
+                prop_assert_eq!(&trajectory(&x, &steps, Some(build)), &naive);
+            }
+        }
     }
 }
