@@ -3,7 +3,9 @@
 pub(crate) mod check;
 pub(crate) mod distance;
 pub(crate) mod fixed;
+pub(crate) mod neighbors;
 pub(crate) mod parallel;
 pub(crate) mod rng;
+pub(crate) mod scale;
 pub(crate) mod stats;
 pub(crate) mod union_find;
