@@ -3,6 +3,8 @@
 use personas::ndarray::{Array2, ShapeBuilder, s};
 use personas::{IsolationForest, LocalOutlierFactor};
 
+const FINITE: &str = "the rows are finite";
+
 /// Large enough that work is shared among threads.
 fn rows() -> Array2<f64> {
     Array2::from_shape_fn((700, 4), |(i, j)| ((i + 1) as f64 * (2.0 + j as f64).sqrt()).fract())
@@ -10,12 +12,12 @@ fn rows() -> Array2<f64> {
 
 /// Scores and reasons of both methods, as bits.
 fn bits(x: &Array2<f64>) -> Vec<u64> {
-    let forest = IsolationForest::new().n_trees(40).seed(3).fit(x).unwrap();
-    let factor = LocalOutlierFactor::default().fit(x).unwrap();
+    let forest = IsolationForest::new().n_trees(40).seed(3).fit(x).expect(FINITE);
+    let factor = LocalOutlierFactor::default().fit(x).expect(FINITE);
     let mut all = forest.scores().to_vec();
-    all.extend(forest.reasons(x).unwrap());
+    all.extend(forest.reasons(x).expect(FINITE));
     all.extend(factor.scores());
-    all.extend(factor.score(x).unwrap());
+    all.extend(factor.score(x).expect(FINITE));
     all.into_iter().map(f64::to_bits).collect()
 }
 

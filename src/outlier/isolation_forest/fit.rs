@@ -53,9 +53,9 @@ impl IsolationForestFit {
     ///
     /// The rule: a cut that takes the row from a node of m sampled rows into one of k gains
     /// c(m) − 1 − c(k), the expected path it saved, and the gain is the cut column's. Gains are
-    /// negative where the row stays with the crowd; over data without structure they average 0. Over
-    /// the cuts of a path they add up to c(ψ) − h, so that over all trees and columns they add up to
-    /// what the score says: c(ψ) · (1 + log2 score) per tree. Each column's gains are summed over all
+    /// negative where the row stays with the crowd, and on data without structure average about 0, so
+    /// that columns cut by mere chance cancel out. Over a path they add up to c(ψ) − h, and over all
+    /// columns, as a mean over the trees, to what the score says: c(ψ) · (1 + log2 score). Each column's gains are summed over all
     /// trees, sums below 0 are set to 0, and the rest is scaled to add up to 1.
     ///
     /// Read them for rows with a high score: an ordinary row's shares are shares of next to nothing.

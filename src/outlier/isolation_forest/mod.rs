@@ -5,9 +5,8 @@
 //! score = 2^(−E\[h\] / c(ψ)), where h is the path length, ψ the sample size and c(ψ) the path
 //! length to be expected. About 0.5 is ordinary, near 1 is odd.
 //!
-//! Source: Liu, Ting, Zhou 2008. Where we differ: a leaf is cut in f64, so that milliseconds since
-//! 1970 stay apart; a row that nothing sets apart scores 0.5 to the bit, because paths are summed
-//! as their difference from c(ψ).
+//! Source: Liu, Ting, Zhou 2008. Where we differ: a row that nothing sets apart scores 0.5 to the bit, because paths are summed
+//! as their difference from c(ψ). All in f64: milliseconds since 1970 stay apart.
 //! Cost: n_trees · ψ · log ψ to grow, n_trees · n_samples · log ψ to score; memory
 //! n_trees · ψ · 64 bytes at most.
 
@@ -35,8 +34,9 @@ const MAX_SAMPLES: usize = 1 << 31;
 /// How many rows to call outliers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub enum Contamination {
-    /// Those that score above 0.5, that is, are set apart sooner than expected. On even data this
-    /// can be a third of all rows: it is a border of meaning, not of rarity.
+    /// Those that score above 0.5, that is, are set apart sooner than expected. This is a border of
+    /// meaning, not of rarity: of normally distributed rows a tenth or two lie above it, of evenly
+    /// spread ones more than half, just above. Name a [`Share`](Self::Share) to get few.
     #[default]
     Auto,
     /// About this share of the training rows, in (0, 0.5]: the threshold is the score that a share

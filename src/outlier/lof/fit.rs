@@ -53,8 +53,11 @@ impl LofFit {
 
     /// The training rows with at least `n_neighbors` copies among the others, ascending. Their
     /// density is measured to the nearest different points instead (see the rule in
-    /// [`score`](Self::score)); many such rows mean that few values repeat often, and that the
-    /// factor tells little.
+    /// [`score`](Self::score)).
+    ///
+    /// Many such rows mean that few values repeat often. With no more different points than
+    /// neighbours the farthest one stands in, and everything scores near 1, even a single row beside
+    /// a thousand equal ones: take [`IsolationForest`](crate::IsolationForest) there.
     pub fn duplicated(&self) -> &[usize] {
         &self.duplicated
     }

@@ -39,7 +39,7 @@ const THRESHOLD: f64 = 1.5;
 /// ```
 /// use personas::{LocalOutlierFactor, ndarray::array};
 ///
-/// // 2 is nearer to the dense three than their like are to each other in the wide group.
+/// // 2 is closer to the dense three than rows of the wide group are to each other, and yet odd.
 /// let x = array![[0.0], [0.1], [0.2], [2.0], [10.0], [13.0], [16.0], [19.0]];
 /// let fit = LocalOutlierFactor::new(2).fit(&x)?;
 /// assert_eq!(fit.outliers(), [3]);
@@ -175,6 +175,12 @@ mod tests {
         let fit = LocalOutlierFactor::new(2).fit(&x).unwrap();
         assert_eq!(fit.duplicated(), [0, 1, 2, 3]);
         assert!(close(fit.scores(), &[1.0; 6], 1e-3), "{:?}", fit.scores());
+    }
+
+    #[test]
+    fn a_single_row_beside_equal_ones_is_not_seen_as_documented() {
+        let x = Array2::from_shape_fn((30, 1), |(i, _)| if i == 29 { 5.0 } else { 0.0 });
+        assert!(scores(20, &x).iter().all(|&score| score == 1.0));
     }
 
     #[test]

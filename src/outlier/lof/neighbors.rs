@@ -53,7 +53,7 @@ pub(super) fn nearest(
 }
 
 /// The distance of each of `rows` to its `k`-th nearest different point, or the farthest if there
-/// are fewer; 0 if all rows are equal. `rows` holds either all copies of a point or none.
+/// are fewer; 0 if there is none, or its square is too small for a float. `rows` holds either all copies of a point or none.
 pub(super) fn nearest_different(x: &Rows<'_>, rows: &[usize], k: usize) -> Vec<f64> {
     if rows.is_empty() {
         return Vec::new();
