@@ -19,3 +19,4 @@ pub use features::{Features, Matrix};
 pub use identity::ProfileId;
 pub use labels::Labels;
 pub use ndarray;
+pub use outlier::{IsolationForest, LocalOutlierFactor};
