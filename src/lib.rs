@@ -14,7 +14,8 @@ pub mod validate;
 
 pub use error::{Error, Result};
 pub use event::{Event, Identifier, Refusal, Timestamp, Value};
-pub use features::{Features, Matrix};
-pub use identity::ProfileId;
+pub use features::{FeatureSet, Features, Matrix};
+pub use identity::{ProfileId, Rules};
 pub use labels::Labels;
 pub use ndarray;
+pub use profiles::Profiles;
