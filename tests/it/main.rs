@@ -2,3 +2,5 @@
 
 mod architecture;
 mod outlier;
+mod features;
+mod retail;
