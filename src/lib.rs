@@ -14,7 +14,7 @@ pub mod validate;
 
 pub use error::{Error, Result};
 pub use event::{Event, Identifier, Refusal, Timestamp, Value};
-pub use features::{Features, Matrix};
+pub use features::{Features, Matrix, Preprocessor};
 pub use identity::ProfileId;
 pub use labels::Labels;
 pub use ndarray;
