@@ -246,6 +246,37 @@ fn a_fitted_preprocessor_survives_json_and_a_broken_one_is_refused() {
     assert!(serde_json::from_str::<PreprocessorFit>("[]").is_err());
 }
 
+#[test]
+fn the_attributes_of_real_households_are_read_as_a_person_would() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/people.csv.gz");
+    let file = std::fs::File::open(path).unwrap();
+    let mut reader = csv::Reader::from_reader(flate2::read::GzDecoder::new(file));
+    let names = reader.headers().unwrap().clone();
+    let records: Vec<csv::StringRecord> = reader.records().map(|r| r.unwrap()).collect();
+    let cell = |r: &csv::StringRecord, i| (!r[i].is_empty()).then(|| r[i].to_owned());
+    let x = names.iter().enumerate().skip(1).fold(table(records.len()), |t, (i, name)| {
+        t.categorical(name, records.iter().map(|r| cell(r, i)).collect()).unwrap()
+    });
+    let fit = Preprocessor::default().fit(&x).unwrap();
+    let told: Vec<String> = fit.steps().iter().map(|step| step.to_string()).collect();
+    let starts = [
+        "age: ranks of 6 ordered levels from 19-24 to 65+, then standardised",
+        "income: ranks of 12 ordered levels from Under 15K to 250K+, then standardised",
+        "home_ownership: one-hot, 0 or 2.",
+        "marital_status: one-hot, 0 or 1.41",
+        "household_size: ranks of 5 ordered levels from 1 to 5+, then standardised",
+        "household_comp: one-hot, 0 or 1.",
+        "kids_count: ranks of 4 ordered levels from 0 to 3+, then standardised",
+    ];
+    assert_eq!(told.len(), starts.len());
+    assert!(told.iter().zip(starts).all(|(told, start)| told.starts_with(start)), "{told:#?}");
+    assert!(
+        told[3].ends_with("; 137 missing → most frequent, Married, marked by a column"),
+        "{}",
+        told[3]
+    );
+}
+
 /// A table of every kind of column, made from a seed, with the values of its numeric columns.
 fn mixed(n_rows: usize, seed: u64) -> (Features, Vec<Vec<Option<f64>>>) {
     let mut state = seed;
@@ -279,7 +310,7 @@ fn mixed(n_rows: usize, seed: u64) -> (Features, Vec<Vec<Option<f64>>>) {
             let levels = ordered.iter().map(|v| name(v, ["1", "2-3", "4+"])).collect();
             t.categorical("ordered", levels)
         })
-        .unwrap();
+        .expect("columns of n_rows values under different names");
     (table, vec![plain, tail, signed])
 }
 

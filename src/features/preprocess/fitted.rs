@@ -12,7 +12,28 @@ use crate::features::{Features, Matrix, MatrixColumn, Values};
 use crate::num::check::MAX_MAGNITUDE;
 use crate::{Error, Result};
 
-/// What [`Preprocessor::fit`](crate::Preprocessor::fit) decided; turns tables into matrices.
+/// What [`Preprocessor::fit`](crate::Preprocessor::fit) decided; turns tables into matrices, and
+/// their numbers back into those of tables.
+///
+/// It is stored as its [`steps`](Self::steps).
+///
+/// ```
+/// use personas::{Features, Preprocessor, ProfileId};
+///
+/// let ids: Vec<ProfileId> = (0..4).map(|i| ProfileId::of("row", &i.to_string())).collect();
+/// let channel = ["web", "store", "web", "web"].map(|level| Some(level.to_owned()));
+/// let table = Features::new(ids)
+///     .numeric("spend", vec![Some(10.0), Some(30.0), Some(20.0), None])?
+///     .categorical("channel", channel.to_vec())?;
+/// let prep = Preprocessor::default().missing_indicator_from(0.5).fit(&table)?;
+/// let x = prep.transform(&table)?;
+///
+/// // Describe a group by its centroid, here that of all rows.
+/// let centroid: Vec<f64> = (0..x.ncols()).map(|column| x.column(column).sum() / 4.0).collect();
+/// let told = prep.inverse(&centroid)?.into_iter().map(|(name, was)| format!("{name} {was}"));
+/// assert_eq!(told.collect::<Vec<_>>(), ["spend 20", "channel 75 % web"]);
+/// # Ok::<(), personas::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<FeatureStep>", into = "Vec<FeatureStep>")]
 pub struct PreprocessorFit {
@@ -162,7 +183,7 @@ impl PreprocessorFit {
                 _ => {}
             }
         }
-        if let Some(at) = data.iter().position(|v| !(v.abs() <= MAX_MAGNITUDE)) {
+        if let Some(at) = data.iter().position(|v| v.is_nan() || v.abs() > MAX_MAGNITUDE) {
             return Err(Error::MagnitudeTooLarge {
                 row: at / width,
                 column: at % width,

@@ -173,17 +173,17 @@ impl fmt::Display for Encoding {
         match self {
             Self::Numeric { tail: TailTransform::Kept, scale, .. } => scale.fmt(f),
             Self::Numeric { tail: TailTransform::Log1p, scale, .. } => {
-                write!(f, "log1p, then {scale}")
+                write!(f, "log1p, {}{scale}", scale.then())
             }
             Self::Numeric { tail: TailTransform::YeoJohnson { lambda }, scale, .. } => {
-                write!(f, "Yeo–Johnson (λ {}), then {scale}", Short(*lambda))
+                write!(f, "Yeo–Johnson (λ {}), {}{scale}", Short(*lambda), scale.then())
             }
             Self::Ordered { levels, scale, .. } => {
                 write!(f, "ranks of {} ordered levels", levels.len())?;
                 if let (Some(first), Some(last)) = (levels.first(), levels.last()) {
                     write!(f, " from {first} to {last}")?;
                 }
-                write!(f, ", then {scale}")
+                write!(f, ", {}{scale}", scale.then())
             }
             Self::OneHot { levels, n_folded, height, .. } => {
                 write!(f, "one-hot, 0 or {}: ", Short(*height))?;
@@ -198,11 +198,17 @@ impl fmt::Display for Encoding {
     }
 }
 
+impl Scale {
+    fn then(&self) -> &'static str {
+        if matches!(self, Self::AsIs) { "" } else { "then " }
+    }
+}
+
 impl fmt::Display for Scale {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (centre, width) = (Short(self.centre()), Short(self.width()));
         match self {
-            Self::AsIs => write!(f, "as it is"),
+            Self::AsIs => write!(f, "not scaled"),
             Self::Standard { .. } => write!(f, "standardised (mean {centre}, sd {width})"),
             Self::Robust { .. } => write!(f, "scaled robustly (median {centre}, IQR {width})"),
             Self::MedianDeviation { .. } => {
@@ -265,7 +271,7 @@ mod tests {
         let levels = ["<1", "1", "2+"].map(String::from).to_vec();
         let ordered = step(Encoding::Ordered { levels, scale: Scale::AsIs, fill: 1 }, 1);
         let told =
-            "f: ranks of 3 ordered levels from <1 to 2+, then as it is; 1 missing → median level 1";
+            "f: ranks of 3 ordered levels from <1 to 2+, not scaled; 1 missing → median level 1";
         assert_eq!(ordered.to_string(), told);
         let levels = ["a", "other"].map(String::from).to_vec();
         let one_hot = step(Encoding::OneHot { levels, n_folded: 7, height: 1.5, fill: 0 }, 0);
