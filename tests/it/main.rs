@@ -4,3 +4,4 @@ mod architecture;
 mod outlier;
 mod features;
 mod retail;
+mod preprocess;
