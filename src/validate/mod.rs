@@ -17,6 +17,8 @@
 
 mod external;
 mod internal;
+mod stability;
 
 pub use external::adjusted_rand;
 pub use internal::{SampledSilhouette, Silhouette, silhouette, silhouette_sampled};
+pub use stability::{ClusterStability, KFold, Stability, Verdict, k_fold, stability};
