@@ -5,5 +5,6 @@ pub(crate) mod distance;
 pub(crate) mod fixed;
 pub(crate) mod parallel;
 pub(crate) mod rng;
+pub(crate) mod scale;
 pub(crate) mod stats;
 pub(crate) mod union_find;
