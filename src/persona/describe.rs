@@ -556,7 +556,7 @@ mod tests {
         assert_eq!(
             personas[1].sentences[1],
             "Many coupons: median coupons 1.5, overall 0 (others 0); higher than someone else in \
-             75% of pairs."
+             75% of pairs (66% to 82%)."
         );
         let seldom = (0..80).map(|i| if i < 40 || i % 5 > 1 { 0 } else { 3 });
         let table = rows(80).numeric("coupons", numbers(seldom)).unwrap();
@@ -564,7 +564,7 @@ mod tests {
         assert_eq!(
             personas[1].sentences[1],
             "Many coupons: median coupons 0, overall 0 (others 0); 40% on the higher side (others \
-             0%); higher than someone else in 70% of pairs."
+             0%); higher than someone else in 70% of pairs (62% to 77%)."
         );
     }
 

@@ -35,7 +35,7 @@ use crate::{Error, Features, Labels, Result};
 /// assert_eq!(
 ///     personas.personas()[1].description(),
 ///     "30 people, 50% of all. Big spenders: median spend 114, 1.8 times the overall 64.5 \
-///      (others 14.5); higher than someone else in 100% of pairs."
+///      (others 14.5); higher than someone else in 100% of pairs (89% to 100%)."
 /// );
 /// assert_eq!((personas.agreement(), personas.coverage()), (1.0, 1.0));
 /// # Ok::<(), personas::Error>(())

@@ -132,7 +132,7 @@ impl Rule {
         if self.personas.len().checked_mul(width) != Some(self.points.len()) {
             return Err("a reference point is incomplete");
         }
-        if self.points.iter().any(|v| !(v.abs() <= check::MAX_MAGNITUDE)) {
+        if self.points.iter().any(|v| v.is_nan() || v.abs() > check::MAX_MAGNITUDE) {
             return Err("a reference point is not finite or too large");
         }
         if self.personas.iter().any(|&persona| persona >= n_personas) {

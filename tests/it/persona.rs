@@ -94,7 +94,7 @@ fn a_new_person_is_placed_with_reasons_in_words() {
     let text = personas.explain(&matches, 0);
     assert!(
         text.starts_with("Big spenders rather than Small spenders (margin 0.")
-            && text.contains("spend 99 (there median 114, elsewhere median 14.5)"),
+            && text.contains("spend 99 (here median 114, there median 14.5)"),
         "{text}"
     );
     assert_eq!((matches.reasons(1).len(), matches.get(1)), (0, None));
