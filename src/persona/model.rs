@@ -120,8 +120,9 @@ impl PersonaModel {
     }
 
     /// Share of the people described whom [`assign`](Self::assign) puts where the labels have them,
-    /// in [0, 1]. 1 for k-means. For labels of other methods, it says how well nearest centroids
-    /// stand for their groups; people in no persona count as disagreeing there.
+    /// in [0, 1]. 1 for k-means. For DBSCAN, short of 1 by border rows that lie nearer to another
+    /// group's core. For bare labels, it says how well nearest centroids stand for their groups;
+    /// people in no persona count as disagreeing there.
     pub fn agreement(&self) -> f64 {
         self.agreement
     }
