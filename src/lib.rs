@@ -23,3 +23,4 @@ pub use labels::Labels;
 pub use ndarray;
 pub use outlier::{IsolationForest, LocalOutlierFactor};
 pub use profiles::Profiles;
+pub use persona::PersonaModel;

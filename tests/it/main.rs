@@ -4,4 +4,5 @@ mod architecture;
 mod outlier;
 mod features;
 mod retail;
+mod persona;
 mod preprocess;
