@@ -1,5 +1,5 @@
 //! Raw customer events in, personas one can believe out.
-
+//!
 pub mod cluster;
 mod error;
 mod event;
@@ -15,12 +15,10 @@ pub mod validate;
 pub use cluster::{Agglomerative, Dbscan, Dendrogram, KMeans, Linkage};
 pub use error::{Error, Result};
 pub use event::{Event, Identifier, Refusal, Timestamp, Value};
-pub use features::{FeatureSet, Features, Matrix};
+pub use features::{FeatureSet, Features, Matrix, Preprocessor};
 pub use identity::{ProfileId, Rules};
-pub use features::{Features, Matrix, Preprocessor};
-pub use identity::ProfileId;
 pub use labels::Labels;
 pub use ndarray;
 pub use outlier::{IsolationForest, LocalOutlierFactor};
-pub use profiles::Profiles;
 pub use persona::PersonaModel;
+pub use profiles::Profiles;

@@ -1,8 +1,8 @@
 //! One test binary; a module per subject.
 
 mod architecture;
-mod outlier;
 mod features;
-mod retail;
+mod outlier;
 mod persona;
 mod preprocess;
+mod retail;
