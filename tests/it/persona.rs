@@ -57,6 +57,7 @@ fn without_groups_nobody_is_placed_and_nothing_is_explained() {
     let matches = none.assign(&table).unwrap();
     assert!(matches.iter().all(|m| m.persona.is_none() && m.runner_up.is_none()));
     assert_eq!(none.explain(&matches, 0), "In no persona.");
+    assert_eq!(matches.between(1.0), 0.0);
     let comparison =
         none.compare(&[DeclaredPersona::new("all").at_least("spend", 0.0)], &table).unwrap();
     assert_eq!(comparison.declared[0].nearest, None);
@@ -98,6 +99,7 @@ fn a_new_person_is_placed_with_reasons_in_words() {
         "{text}"
     );
     assert_eq!((matches.reasons(1).len(), matches.get(1)), (0, None));
+    assert_eq!([found.margin, found.margin + 0.01].map(|m| matches.between(m)), [0.0, 1.0]);
     assert_eq!((matches.advantage(1), matches.advantage(usize::MAX)), (0.0, 0.0));
 }
 
