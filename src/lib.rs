@@ -1,5 +1,18 @@
-//! Raw customer events in, personas one can believe out.
+#![doc = include_str!("../README.md")]
 //!
+//! ## Where things are
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`profiles`], [`identity`] | events in, people out: who is who |
+//! | [`features`] | what people do, as a table, and the table as a matrix |
+//! | [`cluster`] | k-means, hierarchies, DBSCAN |
+//! | [`outlier`] | isolation forest, local outlier factor |
+//! | [`validate`] | whether to believe a grouping |
+//! | [`persona`] | who the groups are, and who belongs to which |
+//!
+//! The thinking behind it is in [`_design`].
+
 pub mod cluster;
 mod error;
 mod event;
@@ -22,3 +35,6 @@ pub use ndarray;
 pub use outlier::{IsolationForest, LocalOutlierFactor};
 pub use persona::PersonaModel;
 pub use profiles::Profiles;
+
+#[doc = include_str!("design.md")]
+pub mod _design {}
