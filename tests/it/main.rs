@@ -1,6 +1,7 @@
 //! One test binary; a module per subject.
 
 mod architecture;
+mod cluster;
 mod features;
 mod outlier;
 mod persona;
