@@ -4,7 +4,9 @@ mod compute;
 mod definition;
 mod fragment;
 mod matrix;
+mod measure;
 mod retail;
+mod settle;
 mod table;
 mod texts;
 
