@@ -94,10 +94,10 @@ impl Entry {
         self.cell(Field::Attribute(name))
     }
 
-    /// The names of the attributes it declares.
-    pub(crate) fn attributes<'t>(&self, texts: &'t Texts) -> impl Iterator<Item = &'t str> {
-        self.cells.iter().filter_map(|&(field, _)| match field {
-            Field::Attribute(name) => Some(texts.text(name)),
+    /// The attributes it declares, by the numbers of their names.
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = (u32, Cell)> {
+        self.cells.iter().filter_map(|&(field, cell)| match field {
+            Field::Attribute(name) => Some((name, cell)),
             Field::Property(_) => None,
         })
     }
@@ -188,17 +188,20 @@ pub(crate) fn merge<'f>(
 #[derive(Debug, Clone)]
 #[cfg_attr(test, derive(PartialEq))]
 pub(crate) struct Keep {
-    properties: HashMap<String, Need>,
+    /// By name, with the name's number.
+    properties: HashMap<String, (Need, u32)>,
     /// `None`: all of them.
     attributes: Option<HashSet<String>>,
 }
 
 impl Keep {
-    pub(crate) fn new(features: &FeatureSet) -> Self {
+    pub(crate) fn new(features: &FeatureSet, texts: &mut Texts) -> Self {
         let mut keep = Self { properties: HashMap::new(), attributes: Some(HashSet::new()) };
         features.needs(
             &mut |property, need| {
-                keep.properties.entry(property.to_owned()).or_default().join(need);
+                let name = texts.intern(property);
+                let known = keep.properties.entry(property.to_owned());
+                known.or_insert((Need::default(), name)).0.join(need);
             },
             &mut |attribute| match attribute {
                 None => keep.attributes = None,
@@ -220,9 +223,9 @@ impl Keep {
             }
         };
         for (name, value) in event.properties.iter().rev() {
-            let Some(&need) = self.properties.get(name.as_ref()) else { continue };
+            let Some(&(need, name)) = self.properties.get(name.as_ref()) else { continue };
             if let Some(cell) = property(value, need, texts) {
-                add(Field::Property(texts.intern(name)), cell);
+                add(Field::Property(name), cell);
             }
         }
         for (name, value) in event.attributes.iter().rev() {

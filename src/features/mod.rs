@@ -4,9 +4,11 @@ mod compute;
 mod definition;
 mod fragment;
 mod matrix;
+mod measure;
 mod ordered;
 mod preprocess;
 mod retail;
+mod settle;
 mod table;
 mod texts;
 

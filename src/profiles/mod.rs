@@ -73,11 +73,12 @@ impl Profiles {
     /// sense.
     pub fn new(rules: Rules, features: FeatureSet) -> Result<Self> {
         features.check()?;
+        let mut texts = Texts::default();
         Ok(Self {
             graph: Graph::new(rules)?,
-            keep: Keep::new(&features),
+            keep: Keep::new(&features, &mut texts),
             features,
-            texts: Texts::default(),
+            texts,
             fragments: Vec::new(),
             messages: None,
         })
