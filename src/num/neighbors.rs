@@ -7,7 +7,9 @@
 //! sum of squares, is ≤ `eps`. So rows at a distance that is printed as `eps` are within it, which
 //! squaring `eps` would not promise. As the root never falls where its argument rises, the
 //! comparison is done on squares all the same, with the greatest square whose root is ≤ `eps`.
-//! *Nearest* orders by (squared distance, row).
+//! *Nearest* orders by (squared distance, row); memory O(k) per query.
+
+use std::cmp::Ordering;
 
 use super::check::Rows;
 use super::distance::squared;
@@ -59,38 +61,47 @@ pub(crate) fn reached(
     })
 }
 
-/// For every query its `k` nearest rows, or all if there are fewer, as (squared distance, row).
-pub(crate) fn k_nearest(rows: &Rows<'_>, queries: &Rows<'_>, k: usize) -> Vec<Vec<(f64, usize)>> {
-    parallel::map(queries.n_rows(), rows.data().len(), |query| {
-        nearest_of(rows, queries.row(query), k, None)
-    })
+/// A row and how far away it is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Neighbor {
+    pub(crate) distance: f64,
+    pub(crate) row: usize,
 }
 
-/// For every row its `k` nearest other rows; equal rows count as others.
-pub(crate) fn k_nearest_others(rows: &Rows<'_>, k: usize) -> Vec<Vec<(f64, usize)>> {
-    parallel::map(rows.n_rows(), rows.data().len(), |row| {
-        nearest_of(rows, rows.row(row), k, Some(row))
-    })
-}
-
-fn nearest_of(
-    rows: &Rows<'_>,
-    point: &[f64],
-    k: usize,
-    except: Option<usize>,
-) -> Vec<(f64, usize)> {
-    let mut best: Vec<(f64, usize)> = Vec::with_capacity(k.min(rows.n_rows()) + 1);
-    for (row, other) in rows.iter().enumerate() {
-        let distance = squared(point, other);
-        if Some(row) == except
-            || best.len() == k && best.last().is_none_or(|&(worst, _)| distance >= worst)
-        {
-            continue;
-        }
-        // Rows come in order, so among equal distances the newest goes last.
-        best.insert(best.partition_point(|&(d, _)| d <= distance), (distance, row));
-        best.truncate(k);
+impl Neighbor {
+    /// Nearest first, ties by row.
+    fn order(&self, other: &Self) -> Ordering {
+        self.distance.total_cmp(&other.distance).then(self.row.cmp(&other.row))
     }
+}
+
+/// The `k` nearest of the candidate rows, given in ascending order; fewer if there are fewer.
+pub(crate) fn nearest(
+    query: &[f64],
+    x: &Rows<'_>,
+    candidates: impl Iterator<Item = usize>,
+    k: usize,
+) -> Vec<Neighbor> {
+    debug_assert!(k > 0);
+    // Up to 2k contenders; when they are that many, only the k best stay. Compared are squared
+    // distances, of which only the winners' roots are taken.
+    let mut best: Vec<Neighbor> = Vec::new();
+    let mut worst = f64::INFINITY;
+    for row in candidates {
+        let distance = squared(query, x.row(row));
+        // An equally distant row comes later and so loses the tie.
+        if distance < worst {
+            best.push(Neighbor { distance, row });
+            if best.len() == 2 * k {
+                worst = best.select_nth_unstable_by(k - 1, Neighbor::order).1.distance;
+                best.truncate(k);
+            }
+        }
+    }
+    best.sort_unstable_by(Neighbor::order);
+    best.truncate(k);
+    best.shrink_to_fit();
+    best.iter_mut().for_each(|neighbor| neighbor.distance = neighbor.distance.sqrt());
     best
 }
 
@@ -98,8 +109,7 @@ fn nearest_of(
 mod tests {
     use super::*;
     use crate::num::check;
-    use ndarray::{Array2, array};
-    use proptest::prelude::*;
+    use ndarray::Array2;
 
     #[test]
     fn a_radius_includes_exactly_what_a_root_below_it_says() {
@@ -111,39 +121,16 @@ mod tests {
     }
 
     #[test]
-    fn equally_near_rows_come_in_row_order() {
-        let x = array![[2.0], [0.0], [1.0], [0.0], [-1.0]];
+    fn the_nearest_are_those_of_a_full_sort() {
+        let x = Array2::from_shape_fn((60, 1), |(i, _)| ((i * 17) % 12) as f64);
         let rows = check::rows(x.view()).unwrap();
-        let query = array![[0.0]];
-        let query = check::rows(query.view()).unwrap();
-        let found = k_nearest(&rows, &query, 4);
-        assert_eq!(found, [vec![(0.0, 1), (0.0, 3), (1.0, 2), (1.0, 4)]]);
-        let others = k_nearest_others(&rows, 2);
-        assert_eq!(others[1], [(0.0, 3), (1.0, 2)]);
-        assert_eq!(k_nearest(&rows, &query, 9)[0].len(), 5);
-        assert!(k_nearest(&rows, &query, 0)[0].is_empty());
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-
-        #[test]
-        fn the_k_nearest_are_the_first_k_of_all_sorted(
-            cells in prop::collection::vec(0u8..5, 2..40),
-            k in 0usize..25,
-        ) {
-            let x = Array2::from_shape_fn((cells.len() / 2, 2), |(i, j)| f64::from(cells[2 * i + j]));
-            let rows = check::rows(x.view()).unwrap();
-            let found = k_nearest_others(&rows, k);
-            for (row, found) in found.iter().enumerate() {
-                let mut all: Vec<(f64, usize)> = (0..x.nrows())
-                    .filter(|&other| other != row)
-                    .map(|other| (squared(rows.row(row), rows.row(other)), other))
-                    .collect();
-                all.sort_by(|a, b| a.partial_cmp(b).unwrap());
-                all.truncate(k);
-                prop_assert_eq!(found, &all);
-            }
+        for k in [1, 2, 7, 30, 60, 100] {
+            let mut all: Vec<(f64, usize)> =
+                (0..60).map(|i| ((x[[i, 0]] - 4.0).abs(), i)).collect();
+            all.sort_by(|a, b| a.partial_cmp(b).unwrap());
+            all.truncate(k);
+            let near = nearest(&[4.0], &rows, 0..60, k);
+            assert!(near.iter().map(|n| (n.distance, n.row)).eq(all), "{k}");
         }
     }
 }

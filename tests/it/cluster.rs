@@ -1,5 +1,4 @@
 //! Every clustering against its definition, word for word, and against the laws it promises.
-#![allow(clippy::unwrap_used)] // clippy does not see that helpers here serve tests only
 
 use personas::cluster::{KMeansFit, KMeansInit};
 use personas::ndarray::{Array2, Axis};

@@ -67,7 +67,7 @@ fn without_groups_nobody_is_placed_and_nothing_is_explained() {
 #[test]
 fn one_persona_of_everyone_explains_nothing_and_has_no_runner_up() {
     let table = sixty();
-    let one = model(&table, &groups(60, &[0..60]));
+    let one = model(&table, &groups(60, &[0..60, 60..60]));
     assert_eq!(one.unexplained(), 1.0);
     let matches = one.assign(&table).unwrap();
     let first = matches.get(0).unwrap();
@@ -112,7 +112,7 @@ fn a_table_that_does_not_fit_is_refused_and_an_empty_one_has_no_matches() {
     assert!(personas.assign(&empty).unwrap().is_empty());
     assert_eq!(personas.typical(&empty, 3).unwrap(), vec![Vec::new(); 2]);
     let prep = Preprocessor::default().fit(&sixty()).unwrap();
-    let short = PersonaModel::describe(&sixty(), &prep, &groups(59, &[0..30]));
+    let short = PersonaModel::describe(&sixty(), &prep, &groups(59, &[0..30, 30..30]));
     assert!(matches!(short, Err(Error::DimensionMismatch { expected: 59, got: 60, .. })));
     let narrow = KMeans::new(2).fit(&personas::ndarray::array![[0.0], [1.0]]).unwrap();
     assert!(matches!(

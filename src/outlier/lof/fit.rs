@@ -7,9 +7,9 @@
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-use super::neighbors::nearest;
 use super::{THRESHOLD, density, factor};
 use crate::num::check::{self, Rows};
+use crate::num::neighbors::nearest;
 use crate::num::parallel;
 use crate::{Error, Result};
 

@@ -14,18 +14,19 @@
 //! the row's own place not counted.
 //! Cost: n² distances, all compared; memory O(n · k).
 
+mod distinct;
 mod fit;
-mod neighbors;
 
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use crate::num::check::{self, Rows};
+use crate::num::neighbors::{Neighbor, nearest};
 use crate::num::parallel;
 use crate::{Error, Result};
 
+use distinct::nearest_different;
 pub use fit::LofFit;
-use neighbors::{Neighbor, nearest, nearest_different};
 
 /// Keeps the density finite where all distances are 0. In units of the data: distances below it
 /// are as good as 0.
