@@ -100,7 +100,8 @@ fn day(event: &Event<'_>) -> i64 {
 
 /// Who is who by merging sets of identifiers until nothing changes; the rows as of a moment.
 fn people<'e>(events: &'e [Event<'e>], as_of: Timestamp) -> Vec<Person<'e>> {
-    let mut groups: Vec<(BTreeSet<(String, String)>, Vec<&Event<'_>>)> = Vec::new();
+    type Group<'e> = (BTreeSet<(String, String)>, Vec<&'e Event<'e>>);
+    let mut groups: Vec<Group<'_>> = Vec::new();
     for event in events {
         let ids = event.identifiers.iter().map(|id| (id.kind.to_string(), id.value.to_string()));
         let mut group = (ids.collect::<BTreeSet<_>>(), vec![event]);
