@@ -19,7 +19,7 @@ const ALLOWED: [(&str, &[&str]); 10] = [
 ];
 
 /// Root names that stand for a room, as in `use crate::Labels`.
-const ROOT_NAMES: [(&str, &str); 24] = [
+const ROOT_NAMES: &[(&str, &str)] = &[
     ("Error", "error"),
     ("Result", "error"),
     ("Labels", "labels"),
