@@ -1,4 +1,17 @@
-//! Raw customer events in, personas one can believe out.
+#![doc = include_str!("../README.md")]
+//!
+//! ## Where things are
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`profiles`], [`identity`] | events in, people out: who is who |
+//! | [`features`] | what people do, as a table, and the table as a matrix |
+//! | [`cluster`] | k-means, hierarchies, DBSCAN |
+//! | [`outlier`] | isolation forest, local outlier factor |
+//! | [`validate`] | whether to believe a grouping |
+//! | [`persona`] | who the groups are, and who belongs to which |
+//!
+//! The thinking behind it is in [`_design`].
 
 pub mod cluster;
 mod error;
@@ -12,10 +25,16 @@ pub mod persona;
 pub mod profiles;
 pub mod validate;
 
-pub use cluster::KMeans;
+pub use cluster::{Agglomerative, Dbscan, Dendrogram, KMeans, Linkage};
 pub use error::{Error, Result};
 pub use event::{Event, Identifier, Refusal, Timestamp, Value};
-pub use features::{Features, Matrix};
-pub use identity::ProfileId;
+pub use features::{FeatureSet, Features, Matrix, Preprocessor};
+pub use identity::{ProfileId, Rules};
 pub use labels::Labels;
 pub use ndarray;
+pub use outlier::{IsolationForest, LocalOutlierFactor};
+pub use persona::PersonaModel;
+pub use profiles::Profiles;
+
+#[doc = include_str!("design.md")]
+pub mod _design {}

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use ndarray::ArrayView2;
 
+use super::parallel;
 use crate::{Error, Result};
 
 /// Greatest magnitude whose squared differences can still be summed over any matrix in memory:
@@ -77,8 +78,7 @@ pub(crate) fn rows(x: ArrayView2<'_, f64>) -> Result<Rows<'_>> {
         Some(slice) => Cow::Borrowed(slice),
         None => Cow::Owned(x.iter().copied().collect()),
     };
-    // `!(<=)` catches NaN as well; the scan runs at memory speed and finds the place only if needed.
-    if let Some(at) = data.iter().position(|v| !(v.abs() <= MAX_MAGNITUDE)) {
+    if let Some(at) = first_unusable(&data) {
         let (row, column, value) = (at / n_columns, at % n_columns, data[at]);
         return Err(if value.is_finite() {
             Error::MagnitudeTooLarge { row, column, value, limit: MAX_MAGNITUDE }
@@ -87,6 +87,18 @@ pub(crate) fn rows(x: ArrayView2<'_, f64>) -> Result<Rows<'_>> {
         });
     }
     Ok(Rows { data, n_rows, n_columns })
+}
+
+/// Where the first value lies that is not a number within the magnitude allowed.
+fn first_unusable(data: &[f64]) -> Option<usize> {
+    let fine = |v: &f64| v.abs() <= MAX_MAGNITUDE; // false for NaN
+    // Chunks are checked without an early exit, which runs at memory speed.
+    let chunks = parallel::map_chunks(data.len(), 1, |range| {
+        data[range].iter().fold(true, |all, v| all & fine(v))
+    });
+    let chunk = chunks.iter().position(|fine| !fine)?;
+    let start = chunk * parallel::CHUNK;
+    data[start..].iter().position(|v| !fine(v)).map(|at| start + at)
 }
 
 /// Checks a matrix that must have as many columns as a model was fitted with.

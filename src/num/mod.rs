@@ -2,8 +2,10 @@
 
 pub(crate) mod check;
 pub(crate) mod distance;
+pub(crate) mod eigen;
 pub(crate) mod fixed;
 mod lanes;
+pub(crate) mod neighbors;
 pub(crate) mod pack;
 pub(crate) mod parallel;
 pub(crate) mod rng;

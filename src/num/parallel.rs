@@ -63,6 +63,15 @@ pub(crate) fn map_chunks_mut2<A: Send, B: Send, R: Send>(
     pairs.map(|(i, (a, b))| f(i, a, b)).collect()
 }
 
+/// `f` of every item and its index, each on its own; `work` is that of all together.
+pub(crate) fn for_each<T: Send>(items: Vec<T>, work: usize, f: impl Fn(usize, T) + Sync) {
+    if work < SERIAL {
+        items.into_iter().enumerate().for_each(|(i, item)| f(i, item));
+    } else {
+        items.into_par_iter().enumerate().for_each(|(i, item)| f(i, item));
+    }
+}
+
 /// Sorts by a total order; equal elements must be interchangeable.
 pub(crate) fn sort_by<T: Send>(
     items: &mut [T],

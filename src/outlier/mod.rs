@@ -1,1 +1,42 @@
-//! Rows unlike the others.
+//! Rows unlike the others, and why they are odd.
+//!
+//! Every method here gives each row a score, *higher = odder*, and a threshold above which a row
+//! counts as an outlier. Scores rank; whether an odd row is an error, a fraud or the best customer
+//! is for the reader to say.
+//!
+//! | | [`IsolationForest`] | [`LocalOutlierFactor`] |
+//! |---|---|---|
+//! | odd is | what few random cuts set apart | what lies sparser than its own neighbours |
+//! | sees | rows far out in some columns | also rows between or beside dense groups |
+//! | misses | gaps inside the data, local oddities | whole groups of more than `k` odd rows |
+//! | scale of columns | does not matter | decides: bring columns to one scale first |
+//! | many useless columns | dilute it slowly | drown the distances |
+//! | cost | `n_trees · n_samples · log` | `n_samples²` |
+//! | says why | [`reasons`](IsolationForestFit::reasons) | no |
+//!
+//! Start with the forest; take the factor where groups have different densities and there are at
+//! most some ten thousand rows.
+
+mod isolation_forest;
+mod lof;
+
+pub use isolation_forest::{Contamination, IsolationForest, IsolationForestFit};
+pub use lof::{LocalOutlierFactor, LofFit};
+
+/// The rows scored above the threshold, the oddest first; equal scores in row order.
+fn oddest_first(scores: &[f64], threshold: f64) -> Vec<usize> {
+    let mut rows: Vec<usize> = (0..scores.len()).filter(|&row| scores[row] > threshold).collect();
+    rows.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oddest_row_comes_first_and_ties_go_by_row() {
+        assert_eq!(oddest_first(&[0.6, 0.5, 0.9, 0.6], 0.5), [2, 0, 3]);
+        assert_eq!(oddest_first(&[0.5], 0.5), [0usize; 0]);
+    }
+}

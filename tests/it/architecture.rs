@@ -19,7 +19,7 @@ const ALLOWED: [(&str, &[&str]); 10] = [
 ];
 
 /// Root names that stand for a room, as in `use crate::Labels`.
-const ROOT_NAMES: [(&str, &str); 15] = [
+const ROOT_NAMES: &[(&str, &str)] = &[
     ("Error", "error"),
     ("Result", "error"),
     ("Labels", "labels"),
@@ -28,13 +28,21 @@ const ROOT_NAMES: [(&str, &str); 15] = [
     ("Refusal", "event"),
     ("Timestamp", "event"),
     ("Value", "event"),
+    ("Agglomerative", "cluster"),
+    ("Dbscan", "cluster"),
+    ("Dendrogram", "cluster"),
     ("KMeans", "cluster"),
+    ("Linkage", "cluster"),
+    ("IsolationForest", "outlier"),
+    ("LocalOutlierFactor", "outlier"),
     ("ProfileId", "identity"),
     ("Rules", "identity"),
     ("Features", "features"),
     ("FeatureSet", "features"),
     ("Matrix", "features"),
+    ("Preprocessor", "features"),
     ("Profiles", "profiles"),
+    ("PersonaModel", "persona"),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

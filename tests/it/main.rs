@@ -1,3 +1,12 @@
 //! One test binary; a module per subject.
 
+// A test that unwraps nothing has failed, as it should; helpers of tests are no other matter.
+#![allow(clippy::unwrap_used)]
+
 mod architecture;
+mod cluster;
+mod features;
+mod outlier;
+mod persona;
+mod preprocess;
+mod retail;

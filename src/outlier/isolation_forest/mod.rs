@@ -1,0 +1,300 @@
+//! Isolation forest: the odd rows are those that few random cuts set apart.
+//!
+//! Each tree takes a small sample of rows and cuts it at random columns and values until every row
+//! stands alone. A row far from the rest is alone after a few cuts, so a short mean path means odd:
+//! score = 2^(−E\[h\] / c(ψ)), where h is the path length, ψ the sample size and c(ψ) the path
+//! length to be expected. About 0.5 is ordinary, near 1 is odd.
+//!
+//! Source: Liu, Ting, Zhou 2008. Where we differ: a row that nothing sets apart scores 0.5 to the bit, because paths are summed
+//! as their difference from c(ψ). All in f64: milliseconds since 1970 stay apart.
+//! Cost: n_trees · ψ · log ψ to grow, n_trees · n_samples · log ψ to score; memory
+//! n_trees · ψ · 64 bytes at most.
+
+mod fit;
+mod tree;
+
+use ndarray::ArrayView2;
+use serde::{Deserialize, Serialize};
+
+use crate::num::check::{self, Rows};
+use crate::num::rng::Stream;
+use crate::num::{parallel, stats};
+use crate::{Error, Result};
+
+use fit::Forest;
+pub use fit::IsolationForestFit;
+use tree::{Tree, depth_limit};
+
+/// Trees allowed: 65,536 trees of 256 rows take about a gigabyte.
+const MAX_TREES: usize = 1 << 16;
+
+/// Rows per tree allowed: node numbers are 32 bits wide, and a tree has up to two nodes per row.
+const MAX_SAMPLES: usize = 1 << 31;
+
+/// How many rows to call outliers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub enum Contamination {
+    /// Those that score above 0.5, that is, are set apart sooner than expected. This is a border of
+    /// meaning, not of rarity: of normally distributed rows a tenth or two lie above it, of evenly
+    /// spread ones more than half, just above. Name a [`Share`](Self::Share) to get few.
+    #[default]
+    Auto,
+    /// About this share of the training rows, in (0, 0.5]: the threshold is the score that a share
+    /// of them exceeds (interpolated between two scores). Only rows *above* it are outliers, so
+    /// they are never more than ⌈share · n_samples⌉, and rows that tie at the threshold are all
+    /// left out.
+    Share(f64),
+}
+
+/// Isolation forest; see [the module](crate::outlier) for when to use it.
+///
+/// ```
+/// use personas::{IsolationForest, ndarray::Array2};
+///
+/// // 100 people; number 17 spends like nobody else.
+/// let mut x = Array2::from_shape_fn((100, 2), |(i, j)| ((i * (7 + 4 * j)) % 10) as f64);
+/// x[[17, 1]] = 40.0;
+/// let fit = IsolationForest::new().seed(7).fit(&x)?;
+/// assert_eq!(fit.outliers()[0], 17);
+/// let why = fit.reasons(&x)?;
+/// assert!(why[[17, 1]] > 0.8);
+/// # Ok::<(), personas::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IsolationForest {
+    n_trees: usize,
+    max_samples: usize,
+    contamination: Contamination,
+    seed: u64,
+}
+
+impl Default for IsolationForest {
+    fn default() -> Self {
+        Self { n_trees: 100, max_samples: 256, contamination: Contamination::Auto, seed: 0 }
+    }
+}
+
+impl IsolationForest {
+    /// 100 trees of at most 256 rows, threshold 0.5, seed 0.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Number of trees, 1 to 65,536; 100 unless set. More trees steady the scores.
+    #[must_use]
+    pub fn n_trees(mut self, n_trees: usize) -> Self {
+        self.n_trees = n_trees;
+        self
+    }
+
+    /// Rows per tree, drawn without replacement; 256 unless set, and never more than there are.
+    /// At least 1; with 1, nothing can be isolated and every score is 0.5.
+    #[must_use]
+    pub fn max_samples(mut self, max_samples: usize) -> Self {
+        self.max_samples = max_samples;
+        self
+    }
+
+    /// How many rows to call outliers; [`Contamination::Auto`] unless set. Scores do not depend on it.
+    #[must_use]
+    pub fn contamination(mut self, contamination: Contamination) -> Self {
+        self.contamination = contamination;
+        self
+    }
+
+    /// Seed of the random cuts; 0 unless set. The same seed and rows give the same bits.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Grows the forest on `x` `(n_samples, n_features)` and scores its rows.
+    ///
+    /// Columns may have any scale, and constant ones are never cut. One row, or rows that are all
+    /// equal, score exactly 0.5 and are no outliers.
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`] for `n_trees`, `max_samples` or `contamination` outside their
+    /// range; [`Error::TooManySamples`] for trees of more than 2³¹ rows; [`Error::Empty`],
+    /// [`Error::NoColumns`], [`Error::NonFinite`] and [`Error::MagnitudeTooLarge`] for a matrix
+    /// that cannot be computed with.
+    pub fn fit<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<IsolationForestFit> {
+        self.fit_rows(&check::rows(x.into())?)
+    }
+
+    fn fit_rows(&self, x: &Rows<'_>) -> Result<IsolationForestFit> {
+        self.check()?;
+        let sample_size = self.max_samples.min(x.n_rows());
+        if sample_size > MAX_SAMPLES {
+            return Err(Error::TooManySamples {
+                what: "a tree of IsolationForest",
+                limit: MAX_SAMPLES,
+                got: sample_size,
+            });
+        }
+        let depth = depth_limit(sample_size as u32) as usize;
+        let trees = parallel::map(self.n_trees, sample_size.saturating_mul(depth), |tree| {
+            let mut stream = Stream::new(self.seed, tree as u64);
+            let sample = stream.sample(x.n_rows(), sample_size);
+            Tree::grow(x, sample, &mut stream)
+        });
+        let forest = Forest { trees, n_features: x.n_columns(), sample_size: sample_size as u32 };
+        let scores = forest.scores(x);
+        let threshold = match self.contamination {
+            Contamination::Auto => 0.5,
+            Contamination::Share(share) => exceeded_by(share, &scores),
+        };
+        Ok(IsolationForestFit { forest, scores, threshold })
+    }
+
+    fn check(&self) -> Result<()> {
+        if !(1..=MAX_TREES).contains(&self.n_trees) {
+            return Err(Error::parameter("n_trees", "between 1 and 65536", self.n_trees));
+        }
+        if self.max_samples == 0 {
+            return Err(Error::parameter("max_samples", "at least 1", 0));
+        }
+        match self.contamination {
+            Contamination::Share(share) if !(share > 0.0 && share <= 0.5) => {
+                Err(Error::parameter("contamination", "a share above 0, at most 0.5", share))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The score that a share of the rows exceeds: the `share` quantile of the scores, counted from the
+/// odd end.
+fn exceeded_by(share: f64, scores: &[f64]) -> f64 {
+    let descending: Vec<f64> = scores.iter().map(|score| -score).collect();
+    -stats::quantile(&stats::sorted(&descending), share)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tree::average_path;
+    use super::*;
+    use ndarray::{Array2, array};
+    use proptest::prelude::*;
+
+    #[test]
+    fn equal_rows_score_a_half_to_the_bit_and_none_is_odd() {
+        // The sizes at which a peer calls all of them outliers.
+        for n in [1, 2, 3, 5, 10, 20, 50, 100, 256, 300] {
+            let x = Array2::from_elem((n, 2), 0.1);
+            for contamination in [Contamination::Auto, Contamination::Share(0.1)] {
+                let forest = IsolationForest::new().n_trees(7).contamination(contamination);
+                let fit = forest.fit(&x).unwrap();
+                assert!(fit.scores().iter().all(|&score| score == 0.5), "{n}");
+                assert!(fit.outliers().is_empty());
+                assert_eq!(fit.reasons(&x).unwrap(), Array2::<f64>::zeros((n, 2)));
+            }
+        }
+    }
+
+    #[test]
+    fn trees_of_one_row_isolate_nothing() {
+        let fit = IsolationForest::new().max_samples(1).fit(&array![[0.0], [1.0], [9.0]]).unwrap();
+        assert!(fit.scores().iter().all(|&score| score == 0.5));
+    }
+
+    #[test]
+    fn two_different_rows_are_one_cut_away_as_expected() {
+        let fit = IsolationForest::new().fit(&array![[0.0], [1.0]]).unwrap();
+        assert_eq!(fit.scores(), [0.5, 0.5]);
+    }
+
+    #[test]
+    fn settings_outside_their_range_are_refused_by_name() {
+        let x = array![[0.0], [1.0]];
+        let share = |share| IsolationForest::new().contamination(Contamination::Share(share));
+        for (forest, parameter) in [
+            (IsolationForest::new().n_trees(0), "n_trees"),
+            (IsolationForest::new().n_trees(usize::MAX), "n_trees"),
+            (IsolationForest::new().max_samples(0), "max_samples"),
+            (share(0.0), "contamination"),
+            (share(0.51), "contamination"),
+            (share(f64::NAN), "contamination"),
+        ] {
+            let error = forest.fit(&x).unwrap_err();
+            assert!(matches!(error, Error::InvalidParameter { name, .. } if name == parameter));
+        }
+        assert!(IsolationForest::new().max_samples(usize::MAX).fit(&x).is_ok());
+        assert!(share(0.5).fit(&x).is_ok());
+        let wide = IsolationForest::new().fit(&x).unwrap().score(&array![[0.0, 1.0]]);
+        assert!(matches!(wide, Err(Error::DimensionMismatch { expected: 1, got: 2, .. })));
+        assert!(IsolationForest::new().fit(&array![[f64::NAN]]).is_err());
+    }
+
+    #[test]
+    fn a_minute_off_a_burst_is_seen_among_milliseconds_since_1970() {
+        // In f32 the 201 values are one.
+        let x = Array2::from_shape_fn((201, 1), |(i, _)| {
+            1.5e12 + if i == 200 { 60_000.0 } else { i as f64 * 5.0 }
+        });
+        let fit = IsolationForest::new().fit(&x).unwrap();
+        assert_eq!(fit.outliers()[0], 200);
+        assert!(fit.scores()[200] > 0.8);
+    }
+
+    #[test]
+    fn the_threshold_is_the_percentile_of_the_scores() {
+        // By hand: position 0.3 · 4 = 1.2 from the odd end, a fifth of the way from 0.8 to 0.6.
+        let scores = [0.4, 0.9, 0.5, 0.8, 0.6];
+        assert!((exceeded_by(0.3, &scores) - 0.76).abs() < 1e-15);
+        assert_eq!(exceeded_by(0.5, &scores), 0.6);
+    }
+
+    #[test]
+    fn rows_that_tie_at_the_threshold_are_left_out() {
+        // Half of the rows are one point, the other half another: scores take two values at most.
+        let x = Array2::from_shape_fn((40, 1), |(i, _)| (i % 2) as f64);
+        let share = Contamination::Share(0.25);
+        let fit = IsolationForest::new().contamination(share).fit(&x).unwrap();
+        assert!(fit.outliers().is_empty());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn the_laws_of_scores_and_reasons_hold(
+            cells in prop::collection::vec(-4i32..5, 3..90),
+            seed: u64,
+            power in -60i32..60,
+            share in 0.01..=0.5f64,
+        ) {
+            let x = Array2::from_shape_fn((cells.len() / 3, 3), |(i, j)| f64::from(cells[3 * i + j]));
+            let forest = IsolationForest::new().n_trees(10).max_samples(16).seed(seed);
+            let fit = forest.clone().contamination(Contamination::Share(share)).fit(&x).unwrap();
+            prop_assert!(fit.scores().iter().all(|&score| score > 0.0 && score <= 1.0));
+            prop_assert_eq!(fit.score(&x).unwrap(), fit.scores());
+            prop_assert!(fit.outliers().len() as f64 <= (share * x.nrows() as f64).ceil());
+            for row in fit.reasons(&x).unwrap().rows() {
+                prop_assert!(row.iter().all(|&reason| reason >= 0.0));
+                prop_assert!(row.sum() == 0.0 || (row.sum() - 1.0).abs() < 1e-12);
+            }
+            // Powers of two are exact, so a column's unit leaves every bit as it is.
+            let mut scaled = x.clone();
+            scaled.column_mut(1).mapv_inplace(|v| v * 2f64.powi(power));
+            let rescaled = forest.fit(&scaled).unwrap();
+            prop_assert_eq!(rescaled.scores(), fit.scores());
+        }
+
+        #[test]
+        fn no_path_is_longer_than_the_limit_and_what_a_full_leaf_adds(
+            cells in prop::collection::vec(-1e3..1e3f64, 2..60),
+            seed: u64,
+        ) {
+            let x = Array2::from_shape_vec((cells.len(), 1), cells).unwrap();
+            let fit = IsolationForest::new().n_trees(5).seed(seed).fit(&x).unwrap();
+            let n = fit.forest.sample_size;
+            let longest = f64::from(depth_limit(n)) + average_path(n);
+            for row in x.rows() {
+                let row = row.to_vec();
+                prop_assert!(fit.forest.trees.iter().all(|tree| tree.path(&row) <= longest));
+            }
+        }
+    }
+}

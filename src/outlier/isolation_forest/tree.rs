@@ -1,0 +1,351 @@
+//! One isolation tree: random cuts until every row of a small sample stands alone.
+//!
+//! A node draws one of the columns that still vary among its rows and a value uniformly between
+//! their least and greatest; rows at or below it go left. A row's path length is the number of
+//! cuts to its leaf plus [`average_path`] of the rows that share the leaf. Nodes lie in one flat
+//! array, the two children side by side and behind their parent.
+//!
+//! Cost of growing: sample size · depth; of a walk: depth.
+
+use serde::{Deserialize, Serialize};
+
+use crate::num::check::Rows;
+use crate::num::rng::Stream;
+
+/// Euler's constant γ.
+const EULER_GAMMA: f64 = 0.577_215_664_901_532_9;
+
+/// c(n): the mean path length of an unsuccessful search in a binary tree of `n` random keys, with
+/// the harmonic number taken as ln + γ; c(1) = 0 and c(2) = 1 exactly.
+pub(super) fn average_path(n: u32) -> f64 {
+    match n {
+        0 | 1 => 0.0,
+        2 => 1.0,
+        _ => {
+            let (n, before) = (f64::from(n), f64::from(n - 1));
+            2.0 * (before.ln() + EULER_GAMMA) - 2.0 * before / n
+        }
+    }
+}
+
+/// ceil(log2 max(n, 2)): deeper than this, rows are ordinary, and how ordinary is of no interest.
+pub(super) fn depth_limit(n: u32) -> u32 {
+    u32::BITS - (n.max(2) - 1).leading_zeros()
+}
+
+/// A node and the number of sampled rows in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+enum Node {
+    Leaf {
+        size: u32,
+        /// Depth + c(size); follows from the rest, so it is not stored.
+        #[serde(skip)]
+        path: f64,
+    },
+    Split {
+        size: u32,
+        column: usize,
+        /// Rows with a value ≤ `at` go to node `left`, the others to `left + 1`.
+        at: f64,
+        left: u32,
+    },
+}
+
+impl Node {
+    fn leaf(size: u32, depth: u32) -> Self {
+        Self::Leaf { size, path: f64::from(depth) + average_path(size) }
+    }
+
+    fn size(&self) -> u32 {
+        match *self {
+            Self::Leaf { size, .. } | Self::Split { size, .. } => size,
+        }
+    }
+}
+
+/// An isolation tree; node 0 is the root.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Tree {
+    nodes: Vec<Node>,
+}
+
+/// A node that may still be split.
+struct Open {
+    node: usize,
+    depth: u32,
+    /// Its rows, as a range of the sample.
+    start: usize,
+    end: usize,
+    /// Columns behind this many are known not to vary in the node.
+    n_live: usize,
+}
+
+impl Tree {
+    /// Grows a tree on some rows of `x`. At most 2³¹ rows.
+    pub(super) fn grow(x: &Rows<'_>, mut sample: Vec<usize>, stream: &mut Stream) -> Self {
+        debug_assert!(!sample.is_empty());
+        let n = sample.len();
+        let limit = depth_limit(n as u32);
+        let mut columns: Vec<usize> = (0..x.n_columns()).collect();
+        // Every node starts as a leaf, which is what it stays if nothing in it varies.
+        let mut nodes = vec![Node::leaf(n as u32, 0)];
+        let mut stack = vec![Open { node: 0, depth: 0, start: 0, end: n, n_live: columns.len() }];
+        while let Some(Open { node, depth, start, end, mut n_live }) = stack.pop() {
+            let rows = &mut sample[start..end];
+            if rows.len() < 2 || depth == limit {
+                continue;
+            }
+            let Some((column, at)) = draw_split(x, rows, &mut columns, &mut n_live, stream) else {
+                continue;
+            };
+            let middle = start + partition(rows, |row| x.row(row)[column] <= at);
+            debug_assert!(start < middle && middle < end);
+            let (left, depth) = (nodes.len(), depth + 1);
+            nodes[node] = Node::Split { size: (end - start) as u32, column, at, left: left as u32 };
+            nodes.push(Node::leaf((middle - start) as u32, depth));
+            nodes.push(Node::leaf((end - middle) as u32, depth));
+            stack.push(Open { node: left + 1, depth, start: middle, end, n_live });
+            stack.push(Open { node: left, depth, start, end: middle, n_live });
+        }
+        Self { nodes }
+    }
+
+    /// The path length of a row.
+    pub(super) fn path(&self, row: &[f64]) -> f64 {
+        let mut node = 0;
+        loop {
+            match self.nodes[node] {
+                Node::Leaf { path, .. } => return path,
+                Node::Split { column, at, left, .. } => node = child(row[column], at, left),
+            }
+        }
+    }
+
+    /// Adds to every column what its cuts on the row's path gained: the path still expected before
+    /// the cut, less the cut itself and the path still expected behind it. The gains of one path
+    /// add up to c(sample size) − its length.
+    pub(super) fn add_gains(&self, row: &[f64], gains: &mut [f64]) {
+        let mut node = 0;
+        while let Node::Split { size, column, at, left } = self.nodes[node] {
+            node = child(row[column], at, left);
+            gains[column] += average_path(size) - 1.0 - average_path(self.nodes[node].size());
+        }
+    }
+
+    /// Checks a tree from a snapshot and completes its leaves: any walk by a row of `n_features`
+    /// values ends, and no node claims rows that its parent did not have.
+    ///
+    /// # Errors
+    /// The broken invariant.
+    pub(super) fn restore(
+        mut self,
+        n_features: usize,
+        sample_size: u32,
+    ) -> Result<Self, &'static str> {
+        if self.nodes.first().map(Node::size) != Some(sample_size) {
+            return Err("a tree's root does not hold the sample");
+        }
+        let limit = depth_limit(sample_size);
+        let mut depths = vec![None; self.nodes.len()];
+        depths[0] = Some(0);
+        for node in 0..self.nodes.len() {
+            // Parents lie before their children, so a node without depth by now has no parent.
+            let depth = depths[node].ok_or("a node of a tree has no parent")?;
+            let Node::Split { size, column, at, left } = self.nodes[node] else {
+                self.nodes[node] = Node::leaf(self.nodes[node].size(), depth);
+                continue;
+            };
+            let left = left as usize;
+            let taken = |child: usize| depths.get(child).is_none_or(Option::is_some);
+            if left <= node || taken(left) || taken(left + 1) {
+                return Err("a node of a tree has no two children of its own");
+            }
+            if depth == limit {
+                return Err("a tree is too deep");
+            }
+            if column >= n_features || !at.is_finite() {
+                return Err("a tree splits at a column or value that does not exist");
+            }
+            let sizes = [left, left + 1].map(|child| self.nodes[child].size());
+            if sizes.contains(&0) || sizes[0].checked_add(sizes[1]) != Some(size) {
+                return Err("the children of a tree's node do not share out its rows");
+            }
+            (depths[left], depths[left + 1]) = (Some(depth + 1), Some(depth + 1));
+        }
+        Ok(self)
+    }
+}
+
+#[inline]
+fn child(value: f64, at: f64, left: u32) -> usize {
+    left as usize + usize::from(value > at)
+}
+
+/// A column drawn evenly from those that vary among `rows`, and where to cut it; `None` if none
+/// does. Columns found constant move behind `n_live`: they are constant in every part of `rows`.
+fn draw_split(
+    x: &Rows<'_>,
+    rows: &[usize],
+    columns: &mut [usize],
+    n_live: &mut usize,
+    stream: &mut Stream,
+) -> Option<(usize, f64)> {
+    while *n_live > 0 {
+        let drawn = stream.below(*n_live);
+        let column = columns[drawn];
+        let values = rows.iter().map(|&row| x.row(row)[column]);
+        let (min, max) = values
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), v| (min.min(v), max.max(v)));
+        if min < max {
+            return Some((column, between(min, max, stream.unit())));
+        }
+        *n_live -= 1;
+        columns.swap(drawn, *n_live);
+    }
+    None
+}
+
+/// The point `unit` of the way from `min` to `max`, in `[min, max)`: some row lies at or below
+/// it and some above, even if the two are neighbouring floats.
+fn between(min: f64, max: f64, unit: f64) -> f64 {
+    debug_assert!(min < max);
+    // Halves first: max − min may overflow.
+    let at = 2.0 * (min / 2.0 + unit * (max / 2.0 - min / 2.0));
+    if at >= min && at < max { at } else { min }
+}
+
+/// Moves the rows that go left to the front; their number.
+fn partition(rows: &mut [usize], goes_left: impl Fn(usize) -> bool) -> usize {
+    let mut n_left = 0;
+    for i in 0..rows.len() {
+        if goes_left(rows[i]) {
+            rows.swap(i, n_left);
+            n_left += 1;
+        }
+    }
+    n_left
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::num::check;
+    use ndarray::{Array2, array};
+
+    fn grow(x: &Array2<f64>, seed: u64) -> Tree {
+        let rows = check::rows(x.view()).unwrap();
+        Tree::grow(&rows, (0..x.nrows()).collect(), &mut Stream::new(seed, 0))
+    }
+
+    #[test]
+    fn c_has_the_golden_values() {
+        for (n, c) in [
+            (1, 0.0),
+            (2, 1.0),
+            (3, 1.207_392_357_589_623),
+            (4, 1.851_655_907_139_285_5),
+            (10, 3.748_880_484_475_505),
+            (256, 10.244_770_920_119_917),
+            (1000, 12.969_940_887_100_174),
+        ] {
+            assert!((average_path(n) - c).abs() <= 4.0 * f64::EPSILON * c, "{n}");
+        }
+    }
+
+    #[test]
+    fn the_depth_limit_is_the_rounded_up_logarithm() {
+        let limits = [1, 2, 3, 4, 5, 256, 257, 1 << 31].map(depth_limit);
+        assert_eq!(limits, [1, 1, 2, 2, 3, 8, 9, 31]);
+    }
+
+    #[test]
+    fn a_cut_leaves_rows_on_both_sides_whatever_the_numbers() {
+        let one_up = 1.0 + f64::EPSILON;
+        let pairs =
+            [(1.0, one_up), (-1e308, 1e308), (0.0, 5e-324), (5e-324, 1e-323), (-5e-324, 0.0)];
+        for (min, max) in pairs {
+            for unit in [0.0, 0.3, 0.5, 0.7, 1.0 - f64::EPSILON / 2.0] {
+                let at = between(min, max, unit);
+                assert!(min <= at && at < max, "{min:e} {max:e} {unit} {at:e}");
+            }
+        }
+        assert_eq!(between(-1e308, 1e308, 0.5), 0.0);
+        assert_eq!(between(2.0, 6.0, 0.25), 3.0);
+    }
+
+    #[test]
+    fn two_values_one_ulp_apart_are_told_apart_and_equal_ones_are_not() {
+        let tree = grow(&array![[1.0, 7.0], [1.0 + f64::EPSILON, 7.0]], 3);
+        assert_eq!(tree.path(&[1.0, 7.0]), 1.0);
+        assert_eq!(tree.nodes.len(), 3);
+        assert_eq!(grow(&array![[1.0, 7.0], [1.0, 7.0]], 3).nodes, [Node::leaf(2, 0)]);
+    }
+
+    #[test]
+    fn every_row_finds_the_leaf_that_counts_it() {
+        // 64 rows on a line, columns that never vary on both sides of it.
+        let x = Array2::from_shape_fn((64, 3), |(i, j)| if j == 1 { (i * i) as f64 } else { 4.0 });
+        for seed in 0..20 {
+            let tree = grow(&x, seed);
+            let mut in_leaf = vec![0; tree.nodes.len()];
+            for row in x.rows() {
+                let mut node = 0;
+                while let Node::Split { column, at, left, .. } = tree.nodes[node] {
+                    assert_eq!(column, 1);
+                    node = child(row[column], at, left);
+                }
+                in_leaf[node] += 1;
+            }
+            for (node, count) in tree.nodes.iter().zip(in_leaf) {
+                assert!(matches!(node, Node::Split { .. }) || node.size() == count);
+            }
+        }
+    }
+
+    #[test]
+    fn gains_of_a_path_add_up_to_the_path_saved() {
+        let x = Array2::from_shape_fn((50, 2), |(i, j)| ((i * 37 + j * 11) % 53) as f64);
+        let tree = grow(&x, 1);
+        for row in x.rows() {
+            let mut gains = [0.0; 2];
+            tree.add_gains(row.as_slice().unwrap(), &mut gains);
+            let saved = average_path(50) - tree.path(row.as_slice().unwrap());
+            assert!((gains[0] + gains[1] - saved).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn a_stored_tree_comes_back_equal_and_forged_ones_are_refused() {
+        let tree = grow(&array![[0.0], [1.0], [5.0]], 0);
+        let json = serde_json::to_string(&tree).unwrap();
+        let restore = |json: &str, n_features, size| {
+            serde_json::from_str::<Tree>(json).unwrap().restore(n_features, size)
+        };
+        assert_eq!(restore(&json, 1, 3), Ok(tree));
+        assert!(restore(&json, 0, 3).unwrap_err().contains("column"));
+        assert!(restore(&json, 1, 4).unwrap_err().contains("root"));
+        assert!(restore("[]", 1, 0).unwrap_err().contains("root"));
+
+        let split = |size: u32, left: u32| Node::Split { size, column: 0, at: 0.5, left };
+        let leaf = |size| Node::leaf(size, 0);
+        for (nodes, problem) in [
+            (vec![split(2, 0), leaf(1), leaf(1)], "of its own"),
+            (vec![split(2, 2), leaf(1), leaf(1)], "of its own"),
+            (vec![split(2, u32::MAX), leaf(1), leaf(1)], "of its own"),
+            (vec![split(3, 1), split(2, 1), leaf(1)], "of its own"),
+            (vec![split(4, 1), split(2, 2), leaf(2), leaf(1)], "of its own"),
+            (vec![split(4, 1), split(2, 4), split(2, 3), leaf(1), leaf(1), leaf(1)], "of its own"),
+            (vec![leaf(2), leaf(1)], "no parent"),
+            (vec![split(2, 1), leaf(2), leaf(0)], "share out"),
+            (vec![split(2, 1), leaf(u32::MAX), leaf(3)], "share out"),
+        ] {
+            let size = nodes[0].size();
+            let refused = Tree { nodes: nodes.clone() }.restore(1, size).unwrap_err();
+            assert!(refused.contains(problem), "{nodes:?}: {refused}");
+        }
+        // Two rows allow a depth of one.
+        let deep = vec![split(2, 1), split(1, 3), leaf(1), leaf(1), leaf(0)];
+        assert!(Tree { nodes: deep }.restore(1, 2).unwrap_err().contains("too deep"));
+    }
+}
