@@ -5,6 +5,7 @@
 
 mod architecture;
 mod cluster;
+mod determinism;
 mod features;
 mod outlier;
 mod persona;
