@@ -18,6 +18,10 @@ pub(super) trait Lanes: Copy {
     fn minus_product(self, a: Self, b: Self) -> Self;
     /// self + a·b, fused where the CPU fuses.
     fn plus_product(self, a: Self, b: Self) -> Self;
+    /// self + b, self − b, self·b, each rounded: the same bits on every CPU.
+    fn plus(self, b: Self) -> Self;
+    fn minus(self, b: Self) -> Self;
+    fn times(self, b: Self) -> Self;
     fn min(self, other: Self) -> Self;
     fn max(self, other: Self) -> Self;
     fn sqrt(self) -> Self;
@@ -68,6 +72,18 @@ impl Lanes for Portable {
     #[inline(always)]
     fn plus_product(self, a: Self, b: Self) -> Self {
         self.each(a.each(b, |a, b| a * b), |sum, product| sum + product)
+    }
+    #[inline(always)]
+    fn plus(self, b: Self) -> Self {
+        self.each(b, |a, b| a + b)
+    }
+    #[inline(always)]
+    fn minus(self, b: Self) -> Self {
+        self.each(b, |a, b| a - b)
+    }
+    #[inline(always)]
+    fn times(self, b: Self) -> Self {
+        self.each(b, |a, b| a * b)
     }
     #[inline(always)]
     fn min(self, other: Self) -> Self {
@@ -149,6 +165,18 @@ mod x86 {
             Self(unsafe { _mm512_fmadd_ps(a.0, b.0, self.0) })
         }
         #[inline(always)]
+        fn plus(self, b: Self) -> Self {
+            Self(unsafe { _mm512_add_ps(self.0, b.0) })
+        }
+        #[inline(always)]
+        fn minus(self, b: Self) -> Self {
+            Self(unsafe { _mm512_sub_ps(self.0, b.0) })
+        }
+        #[inline(always)]
+        fn times(self, b: Self) -> Self {
+            Self(unsafe { _mm512_mul_ps(self.0, b.0) })
+        }
+        #[inline(always)]
         fn min(self, other: Self) -> Self {
             Self(unsafe { _mm512_min_ps(self.0, other.0) })
         }
@@ -217,6 +245,18 @@ mod x86 {
         #[inline(always)]
         fn plus_product(self, a: Self, b: Self) -> Self {
             unsafe { Self(_mm256_fmadd_ps(a.0, b.0, self.0), _mm256_fmadd_ps(a.1, b.1, self.1)) }
+        }
+        #[inline(always)]
+        fn plus(self, b: Self) -> Self {
+            unsafe { Self(_mm256_add_ps(self.0, b.0), _mm256_add_ps(self.1, b.1)) }
+        }
+        #[inline(always)]
+        fn minus(self, b: Self) -> Self {
+            unsafe { Self(_mm256_sub_ps(self.0, b.0), _mm256_sub_ps(self.1, b.1)) }
+        }
+        #[inline(always)]
+        fn times(self, b: Self) -> Self {
+            unsafe { Self(_mm256_mul_ps(self.0, b.0), _mm256_mul_ps(self.1, b.1)) }
         }
         #[inline(always)]
         fn min(self, other: Self) -> Self {

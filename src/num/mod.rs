@@ -8,6 +8,7 @@ mod lanes;
 pub(crate) mod neighbors;
 pub(crate) mod pack;
 pub(crate) mod parallel;
+pub(crate) mod potential;
 pub(crate) mod rng;
 pub(crate) mod scale;
 pub(crate) mod scan;

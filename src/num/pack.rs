@@ -138,6 +138,13 @@ impl Packed {
         &self.tiles
     }
 
+    /// A row in packed units, as the tiles hold it.
+    pub(crate) fn row(&self, row: usize) -> Vec<f32> {
+        let d = self.n_columns;
+        let tile = &self.tiles[row / LANES * d * LANES..][..d * LANES];
+        tile.iter().skip(row % LANES).step_by(LANES).copied().collect()
+    }
+
     /// Upper bound of |x| over a tile's rows.
     pub(crate) fn norm(&self, tile: usize) -> f32 {
         self.norms[tile]

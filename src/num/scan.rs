@@ -137,7 +137,7 @@ impl<L: Lanes> Front<L> {
     #[inline(always)]
     fn store(self, tile: &[[f32; LANES]], slack: Option<f32>, out: &mut Scan) {
         L::store_index(self.index, &mut out.index);
-        let gap = self.second.minus_product(self.best, L::splat(1.0));
+        let gap = self.second.minus(self.best);
         gap.store(&mut out.gap);
         out.min_gap = gap.least();
         let Some(slack) = slack else {
@@ -146,11 +146,10 @@ impl<L: Lanes> Front<L> {
         };
         let (two, zero) = (L::splat(2.0), L::splat(0.0));
         let square = square::<L>(tile);
-        let near = square.plus_product(self.best, two).plus_product(L::splat(slack), L::splat(1.0));
-        let far =
-            square.plus_product(self.second, two).minus_product(L::splat(slack), L::splat(1.0));
+        let near = square.plus_product(self.best, two).plus(L::splat(slack));
+        let far = square.plus_product(self.second, two).minus(L::splat(slack));
         let (near, far) = (near.max(zero).sqrt(), far.max(zero).sqrt());
-        out.margin = far.minus_product(near, L::splat(1.0)).least();
+        out.margin = far.minus(near).least();
         out.reach = far.max(near).greatest();
     }
 }

@@ -30,7 +30,7 @@ const RUN: usize = 16;
 #[derive(Debug)]
 pub(super) struct Tiled<'a> {
     pub(super) rows: &'a Rows<'a>,
-    packed: Packed,
+    pub(super) packed: Packed,
     grid: Grid,
     /// None asks f64 for every row: the naive algorithm, to compare with.
     scan: Option<ScanFn>,

@@ -4,79 +4,85 @@
 //! drawn uniformly; for each further one, 2 + ⌊ln k⌋ rows are drawn with probability proportional
 //! to their squared distance from the centroids so far, and the one that leaves the least sum of
 //! squared distances is kept; of equal ones, the first drawn.
-//! Cost: O(n·k·log k·d) time, O(n) memory.
+//! Distances are taken on the f32 tiles, in an arithmetic that gives the same bits on every CPU; a
+//! draw needs no more. Only where f32 sees no distance any more do exact rows decide.
+//!
+//! Cost: O(n·k·log k·d/16) vector operations, two passes over the tiles per centroid; memory 4n.
 
+use super::assign::Tiled;
 use crate::num::check::Rows;
 use crate::num::distance::squared;
+use crate::num::pack::{LANES, TILES_PER_CHUNK};
 use crate::num::parallel;
+use crate::num::potential;
 use crate::num::rng::Stream;
 
 /// Up to `k` centroids, row-major; fewer only if every row lies on one of them.
-pub(super) fn plus_plus(rows: &Rows<'_>, k: usize, stream: &mut Stream) -> Vec<f64> {
+pub(super) fn plus_plus(tiled: &Tiled<'_>, k: usize, stream: &mut Stream) -> Vec<f64> {
+    let (rows, packed) = (tiled.rows, &tiled.packed);
+    let (n, d) = (rows.n_rows(), rows.n_columns());
+    let kernels = potential::fastest();
     let n_candidates = 2 + (k as f64).ln() as usize;
-    let mut centroids = Vec::with_capacity(k * rows.n_columns());
-    let mut weights = vec![f64::INFINITY; rows.n_rows()];
-    let mut newest = stream.below(rows.n_rows());
-    loop {
-        centroids.extend_from_slice(rows.row(newest));
-        if centroids.len() == k * rows.n_columns() {
-            return centroids;
-        }
-        let chunks = parallel::map_chunks(rows.n_rows(), rows.n_columns(), |range| {
-            let near = range.map(|row| weights[row].min(squared(rows.row(row), rows.row(newest))));
-            near.collect::<Vec<f64>>()
-        });
-        let sums: Vec<f64> = chunks.iter().map(|chunk| chunk.iter().sum()).collect();
-        weights = chunks.concat();
+    let tiles_of = |chunk: usize, n_tiles: usize| {
+        &packed.tiles()[chunk * TILES_PER_CHUNK * d * LANES..][..n_tiles * d * LANES]
+    };
+    let mut chosen = vec![stream.below(n)];
+    // Padded lanes are on a centroid already: they count nothing and are never drawn.
+    let mut closest = vec![f32::INFINITY; n.div_ceil(LANES) * LANES];
+    closest[n..].fill(0.0);
+    while chosen.len() < k {
+        let newest = packed.row(chosen[chosen.len() - 1]);
+        let sums =
+            parallel::map_chunks_mut(&mut closest, parallel::CHUNK, 3 * d, |chunk, closest| {
+                let tiles = tiles_of(chunk, closest.len() / LANES);
+                (kernels.lower)(tiles, closest, &newest, d)
+            });
         let total: f64 = sums.iter().sum();
         if total == 0.0 {
-            return centroids;
+            break;
         }
         let candidates: Vec<usize> =
-            (0..n_candidates).map(|_| pick(&weights, &sums, stream.unit() * total)).collect();
-        let left = potentials(rows, &weights, &candidates);
+            (0..n_candidates).map(|_| pick(&closest, &sums, stream.unit() * total)).collect();
+        let points: Vec<f32> = candidates.iter().flat_map(|&row| packed.row(row)).collect();
+        let left = parallel::map_chunks(closest.len(), 3 * d * n_candidates, |range| {
+            let mut sums = vec![0.0; n_candidates];
+            let tiles = tiles_of(range.start / parallel::CHUNK, range.len() / LANES);
+            (kernels.sum)(tiles, &closest[range], &points, d, &mut sums);
+            sums
+        });
+        let left = |candidate: usize| left.iter().map(|sums| sums[candidate]).sum::<f64>();
+        let left: Vec<f64> = (0..n_candidates).map(left).collect();
         let mut best = 0;
         for candidate in 1..n_candidates {
             if left[candidate] < left[best] {
                 best = candidate;
             }
         }
-        newest = candidates[best];
+        chosen.push(candidates[best]);
     }
+    // What f32 cannot tell from the centroids may still differ.
+    distinct(rows, k, chosen.into_iter().chain(0..n))
 }
 
 /// The row whose share of the summed weights covers `at`; never a row of weight 0.
-fn pick(weights: &[f64], chunk_sums: &[f64], mut at: f64) -> usize {
-    for (chunk, &sum) in chunk_sums.iter().enumerate() {
-        let first = chunk * parallel::CHUNK;
-        if at < sum {
-            let mut below = 0.0;
-            for (offset, weight) in weights[first..].iter().enumerate() {
-                below += weight;
-                if at < below {
-                    return first + offset;
-                }
-            }
-        }
-        at -= sum;
+fn pick(weights: &[f32], chunk_sums: &[f64], mut at: f64) -> usize {
+    // The last chunk that holds anything catches what rounding leads past the end.
+    let last = chunk_sums.iter().rposition(|&sum| sum > 0.0).expect("the total is positive");
+    let mut chunk = 0;
+    while chunk < last && at >= chunk_sums[chunk] {
+        at -= chunk_sums[chunk];
+        chunk += 1;
     }
-    // Rounding led past the end.
-    weights.iter().rposition(|&w| w > 0.0).expect("the total weight is positive")
-}
-
-/// For each candidate row, the sum of squared distances if it became a centroid.
-fn potentials(rows: &Rows<'_>, weights: &[f64], candidates: &[usize]) -> Vec<f64> {
-    let work = rows.n_columns() * candidates.len();
-    let chunks = parallel::map_chunks(rows.n_rows(), work, |range| {
-        let mut sums = vec![0.0; candidates.len()];
-        for row in range {
-            for (sum, &candidate) in sums.iter_mut().zip(candidates) {
-                *sum += weights[row].min(squared(rows.row(row), rows.row(candidate)));
-            }
+    let first = chunk * parallel::CHUNK;
+    let weights = &weights[first..weights.len().min(first + parallel::CHUNK)];
+    let mut below = 0.0;
+    for (offset, &weight) in weights.iter().enumerate() {
+        below += f64::from(weight);
+        if at < below {
+            return first + offset;
         }
-        sums
-    });
-    (0..candidates.len()).map(|i| chunks.iter().map(|sums| sums[i]).sum()).collect()
+    }
+    first + weights.iter().rposition(|&w| w > 0.0).expect("the chunk holds weight")
 }
 
 /// Up to `k` rows in random order, none at the place of an earlier one.
@@ -116,10 +122,11 @@ mod tests {
         let x = array![[0.0], [5.0], [5.0], [0.0], [7.0]];
         let rows = check::rows(x.view()).unwrap();
         for index in 0..20 {
-            let mut three = plus_plus(&rows, 3, &mut Stream::new(0, index));
+            let tiled = Tiled::new(&rows, None);
+            let mut three = plus_plus(&tiled, 3, &mut Stream::new(0, index));
             three.sort_unstable_by(f64::total_cmp);
             assert_eq!(three, [0.0, 5.0, 7.0]);
-            assert_eq!(plus_plus(&rows, 4, &mut Stream::new(0, index)).len(), 3);
+            assert_eq!(plus_plus(&tiled, 4, &mut Stream::new(0, index)).len(), 3);
             assert_eq!(random(&rows, 4, &mut Stream::new(0, index)).len(), 3);
         }
     }
@@ -129,13 +136,22 @@ mod tests {
         let x = Array2::from_shape_fn((40, 1), |(row, _)| (row % 4 * 100) as f64 + row as f64);
         let rows = check::rows(x.view()).unwrap();
         for index in 0..20 {
-            let mut groups: Vec<usize> = plus_plus(&rows, 4, &mut Stream::new(0, index))
+            let tiled = Tiled::new(&rows, None);
+            let mut groups: Vec<usize> = plus_plus(&tiled, 4, &mut Stream::new(0, index))
                 .iter()
                 .map(|v| (*v / 100.0) as usize)
                 .collect();
             groups.sort_unstable();
             assert_eq!(groups, [0, 1, 2, 3]);
         }
+    }
+
+    #[test]
+    fn rows_that_f32_cannot_tell_apart_are_still_found() {
+        let x = array![[0.0], [1e-9], [1.0], [1.0 + 1e-12]];
+        let rows = check::rows(x.view()).unwrap();
+        let four = plus_plus(&Tiled::new(&rows, None), 4, &mut Stream::new(0, 0));
+        assert_eq!(four.len(), 4);
     }
 
     #[test]

@@ -188,7 +188,7 @@ impl KMeans {
         let start = match given {
             Some(given) => given.data().to_vec(),
             None if self.init == KMeansInit::Random => init::random(rows, self.k, &mut stream),
-            None => init::plus_plus(rows, self.k, &mut stream),
+            None => init::plus_plus(tiled, self.k, &mut stream),
         };
         if start.len() < self.k * rows.n_columns() {
             return Err(start.len() / rows.n_columns());
