@@ -9,8 +9,9 @@
 //! 3. *Is there less between them than in them?* A gap between every two clusters (`gap.rs`).
 //!
 //! Each alone is fooled: a square cut in four comes back every time (1), a long tail is tighter
-//! than any Gaussian (2), a 0/1 column has gaps (3). Of the k that pass, the one with the greatest
-//! silhouette is chosen; if none does, the one that comes back best.
+//! than any Gaussian (2), a 0/1 column has gaps (3). Of the k that pass, the largest is chosen: the
+//! silhouette alone prefers to merge neighbours when another group lies far off. If none passes, it
+//! is the one that comes back best.
 //!
 //! Source: Hennig 2007 (1); Tibshirani, Walther, Hastie 2001 (2); Dolnicar, Grün, Leisch 2018 for
 //! the three kinds of [`Structure`]. The combination is ours.
@@ -20,16 +21,17 @@
 use std::ops::RangeInclusive;
 
 use ndarray::ArrayView2;
-use serde::{Deserialize, Serialize};
 
+use super::choice::{Candidate, DEVIATIONS, KChoice};
 use super::gap;
 use super::internal;
 use super::reference::Reference;
-use super::stability::{STABLE_FROM, stability};
+use super::stability::stability;
 use crate::cluster::{KMeans, KMeansFit};
 use crate::num::check::{self, Rows};
 use crate::num::parallel;
 use crate::num::rng::Stream;
+use crate::num::scale::Scale;
 use crate::num::stats;
 use crate::{Error, Labels, Result};
 
@@ -41,154 +43,19 @@ const CLOUDS: usize = 10;
 const RESAMPLES: usize = 20;
 /// Runs of k-means per fit, the same for data, clouds and resamples so that they compare.
 const RUNS: usize = 2;
-/// Deviations by which a silhouette must exceed the mean of the clouds'.
-const DEVIATIONS: f64 = 3.0;
-
-/// What kind of groups the data hold, after Dolnicar, Grün and Leisch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Structure {
-    /// Groups with gaps between them, tighter than noise, that come back on other samples.
-    Natural,
-    /// No such groups, but a cut that comes back: usable, as long as nobody takes it for nature's.
-    Reproducible,
-    /// Neither: another sample would be cut otherwise.
-    Constructed,
-}
-
-/// What was found for one number of clusters.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Candidate {
-    /// The number of clusters.
-    pub k: usize,
-    /// Sum of squared distances to the centroids over the rows judged.
-    pub inertia: f64,
-    /// Mean silhouette, in [−1, 1].
-    pub silhouette: f64,
-    /// Mean silhouette of clouds without groups (of the kind that is harder to beat).
-    pub null_silhouette: f64,
-    /// Standard deviation of those silhouettes.
-    pub null_spread: f64,
-    /// Mean Jaccard coefficient of the least stable cluster, in [0, 1].
-    pub stability: f64,
-    /// Depth of the shallowest gap between two clusters, in [0, 1]: at 0.8 there are at least 80 %
-    /// fewer rows half-way than around the centroids; 0 is no gap.
-    pub gap: f64,
-}
-
-impl Candidate {
-    fn comes_back(&self) -> bool {
-        self.stability >= STABLE_FROM
-    }
-
-    /// The silhouette that clouds without groups practically never exceed.
-    fn bar(&self) -> f64 {
-        self.null_silhouette + DEVIATIONS * self.null_spread
-    }
-
-    fn is_tighter_than_noise(&self) -> bool {
-        self.silhouette > self.bar()
-    }
-
-    fn is_natural(&self) -> bool {
-        self.comes_back() && self.is_tighter_than_noise() && self.gap > 0.0
-    }
-}
-
-/// The number of clusters that the data support best, and whether they support any; see
-/// [`choose_k`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct KChoice {
-    k: usize,
-    structure: Structure,
-    candidates: Vec<Candidate>,
-    n_rows: usize,
-}
-
-impl KChoice {
-    /// The best number of clusters; of little worth unless [`supported`](Self::supported).
-    pub fn k(&self) -> usize {
-        self.k
-    }
-
-    /// Whether the data hold groups at all, that is, whether their structure is
-    /// [`Natural`](Structure::Natural).
-    pub fn supported(&self) -> bool {
-        self.structure == Structure::Natural
-    }
-
-    /// What kind of grouping [`k`](Self::k) clusters would be.
-    pub fn structure(&self) -> Structure {
-        self.structure
-    }
-
-    /// What was found for every number of clusters, ascending. Those that k-means cannot make
-    /// because there are fewer distinct rows are left out.
-    pub fn candidates(&self) -> &[Candidate] {
-        &self.candidates
-    }
-
-    /// How many rows were judged: all, or 2,000 drawn at random.
-    pub fn n_rows(&self) -> usize {
-        self.n_rows
-    }
-
-    /// The reasons in plain words, with their numbers.
-    pub fn reason(&self) -> String {
-        let Some(best) = self.candidates.iter().find(|candidate| candidate.k == self.k) else {
-            return "There are no groups: the rows have fewer distinct values than groups were \
-                    asked for."
-                .to_owned();
-        };
-        let opening = match self.structure {
-            Structure::Natural => format!("The data hold {} groups.", best.k),
-            Structure::Reproducible => format!(
-                "The data hold no groups that could be shown, but a cut in {} that comes back.",
-                best.k
-            ),
-            Structure::Constructed => format!(
-                "The data hold no groups that could be shown, and no cut that comes back; the \
-                 best is {} clusters.",
-                best.k
-            ),
-        };
-        let comes_back = format!(
-            "On resampled rows the least stable cluster {} (mean Jaccard {:.2}, needed {STABLE_FROM}).",
-            if best.comes_back() { "comes back" } else { "does not come back" },
-            best.stability,
-        );
-        let tighter = format!(
-            "Its silhouette of {:.3} is {} that of clouds without groups ({:.3} ± {:.3}, needed \
-             above {:.3}).",
-            best.silhouette,
-            if best.is_tighter_than_noise() { "clearly above" } else { "not clearly above" },
-            best.null_silhouette,
-            best.null_spread,
-            best.bar(),
-        );
-        let gap = if best.gap > 0.0 {
-            format!(
-                "Between any two clusters there are at least {:.0} % fewer rows than in them.",
-                100.0 * best.gap
-            )
-        } else {
-            "Between some two clusters there are not clearly fewer rows than in them.".to_owned()
-        };
-        format!("{opening} {comes_back} {tighter} {gap} Judged on {} rows.", self.n_rows)
-    }
-}
 
 /// Tries every number of clusters in `range` and says which the data support, if any.
 ///
 /// `x` is `(n_samples, n_features)`, scaled as for k-means, which makes the clusters. The answer is
-/// about groups that k-means can find: round or oval ones of similar spread. Rings, or groups
-/// inside one another, are not supported here however real they are.
+/// about groups that k-means can find: round or oval ones of similar spread. Rings and winding
+/// bands, or groups inside one another, are not seen as such, however real they are; and a hollow
+/// shape, such as the surface of a ball, can pass for several groups.
 ///
 /// Not evidence of groups: a long or correlated cloud, a heavy tail, and columns of few values (at
 /// most 12) by themselves, such as a category encoded in several columns; together with other
 /// columns they are. Far outliers claim clusters of their own and hide the groups, so put them
-/// aside first. Few rows prove little: two groups far apart need about six rows each, groups that
-/// nearly touch some hundreds.
+/// aside first. Few rows prove little: groups far apart need about six rows each, two Gaussian ones
+/// four deviations apart some 300 in all. Such close ones of very unequal size are missed.
 ///
 /// ```
 /// use personas::{ndarray::Array2, validate};
@@ -252,55 +119,36 @@ fn view(data: &[f64], n_columns: usize) -> ArrayView2<'_, f64> {
 }
 
 fn judge(rows: &Rows<'_>, range: RangeInclusive<usize>, seed: u64) -> Result<KChoice> {
-    let x = view(rows.data(), rows.n_columns());
     let first = *range.start();
+    let x = view(rows.data(), rows.n_columns());
     let fits = fit_all(x, range, seed)?;
+    // k-means lifts tiny data by itself; the other measures get them lifted.
+    let factor = Scale::of(rows, None).factor();
+    let lifted = rows.clone().times(factor);
     let all: Vec<usize> = (0..rows.n_rows()).collect();
     let labels: Vec<&Labels> = fits.iter().map(KMeansFit::labels).collect();
-    let silhouettes = internal::means(rows, &labels, &all);
+    let silhouettes = internal::means(&lifted, &labels, &all);
     let ks: Vec<usize> = labels.iter().map(|labels| labels.n_clusters()).collect();
-    let nulls = null_silhouettes(rows, &ks, seed)?;
+    let nulls = null_silhouettes(&lifted, &ks, seed)?;
     let mut candidates = Vec::with_capacity(fits.len());
-    for ((fit, silhouette), (null_silhouette, null_spread)) in
-        fits.iter().zip(silhouettes).zip(nulls)
-    {
-        let k = fit.labels().n_clusters();
+    for (at, fit) in fits.iter().enumerate() {
+        let k = ks[at];
         let again = |sample: ArrayView2<'_, f64>| Ok(fit_at_most(sample, k, seed)?.into_labels());
         let evidence = stability(x, fit.labels(), RESAMPLES, seed, again)?;
         let jaccards = evidence.per_cluster().iter().map(|cluster| cluster.mean_jaccard);
+        let centroids: Vec<f64> = fit.centroids().iter().map(|v| v * factor).collect();
         candidates.push(Candidate {
             k,
             inertia: fit.inertia(),
-            // Defined: k clusters were made, and 2 ≤ k < n.
-            silhouette: silhouette.unwrap_or(0.0),
-            null_silhouette,
-            null_spread,
+            // Defined, as 2 ≤ k < n.
+            silhouette: silhouettes[at].unwrap_or(0.0),
+            null_silhouette: nulls[at].0,
+            null_spread: nulls[at].1,
             stability: jaccards.fold(1.0, f64::min),
-            gap: gap::shallowest(
-                rows,
-                fit.labels(),
-                &fit.centroids().iter().copied().collect::<Vec<_>>(),
-            ),
+            gap: gap::shallowest(&lifted, fit.labels(), &centroids),
         });
     }
-    Ok(decide(first, candidates, rows.n_rows()))
-}
-
-/// The choice among what was found; `first` if nothing was.
-fn decide(first: usize, candidates: Vec<Candidate>, n_rows: usize) -> KChoice {
-    let natural = candidates.iter().rev().find(|c| c.is_natural()).copied();
-    let any = candidates.iter().copied().reduce(|best, c| {
-        let key = |c: &Candidate| (c.stability, c.silhouette);
-        // Ties go to the smaller k.
-        if key(&c) > key(&best) { c } else { best }
-    });
-    let structure = match any {
-        _ if natural.is_some() => Structure::Natural,
-        Some(best) if best.comes_back() => Structure::Reproducible,
-        _ => Structure::Constructed,
-    };
-    let k = natural.or(any).map_or(first, |best| best.k);
-    KChoice { k, structure, candidates, n_rows }
+    Ok(KChoice::among(candidates, first, rows.n_rows()))
 }
 
 /// k-means for every k of the range that the distinct rows allow.
@@ -366,4 +214,87 @@ fn null_silhouettes(rows: &Rows<'_>, ks: &[usize], seed: u64) -> Result<Vec<(f64
             if bar(g) >= bar(u) { g } else { u }
         })
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array2, array};
+
+    /// Three groups of 15 on a grid; whole numbers, so that an offset rounds nothing.
+    fn three_groups() -> Array2<f64> {
+        Array2::from_shape_fn((45, 2), |(row, column)| match column {
+            0 => (row / 15 * 40 + row % 5) as f64,
+            _ => (row % 15 / 5 * 2) as f64,
+        })
+    }
+
+    #[test]
+    fn ranges_that_make_no_sense_are_refused() {
+        let x = three_groups();
+        for (first, last) in [(0, 3), (1, 3), (4, 3)] {
+            let error = choose_k(&x, first..=last, 0).unwrap_err();
+            assert!(matches!(error, Error::InvalidParameter { name: "range", .. }), "{error}");
+        }
+        for last in [45, usize::MAX] {
+            assert!(matches!(choose_k(&x, 2..=last, 0), Err(Error::TooFewSamples { .. })));
+        }
+        let nan = array![[0.0], [f64::NAN], [1.0]];
+        assert!(matches!(choose_k(&nan, 2..=2, 0), Err(Error::NonFinite { row: 1, .. })));
+    }
+
+    #[test]
+    fn rows_that_are_all_alike_are_no_groups_and_no_error() {
+        let choice = choose_k(&Array2::from_elem((20, 3), 7.5), 3..=5, 0).unwrap();
+        assert_eq!((choice.k(), choice.supported(), choice.candidates().len()), (3, false, 0));
+    }
+
+    #[test]
+    fn k_beyond_the_distinct_rows_is_left_out() {
+        // Three distinct rows, 20 times each: few values, which are no evidence by themselves.
+        let x = Array2::from_shape_fn((60, 1), |(row, _)| (row % 3 * 10) as f64);
+        let choice = choose_k(&x, 2..=6, 0).unwrap();
+        let ks: Vec<usize> = choice.candidates().iter().map(|c| c.k).collect();
+        assert_eq!((ks, choice.supported()), (vec![2, 3], false));
+        assert_eq!(choice.candidates()[1].silhouette, 1.0);
+    }
+
+    #[test]
+    fn a_handful_of_rows_is_judged_without_error() {
+        for n in 3..8 {
+            let x = Array2::from_shape_fn((n, 1), |(row, _)| (row * row) as f64);
+            assert!(!choose_k(&x, 2..=n - 1, 0).unwrap().supported(), "{n}");
+        }
+    }
+
+    #[test]
+    fn offset_and_scale_do_not_change_the_choice() {
+        let x = three_groups();
+        let choice = choose_k(&x, 2..=4, 3).unwrap();
+        assert_eq!((choice.k(), choice.supported()), (3, true), "{}", choice.reason());
+        for other in [&x + 1e12, &x * 1e-250, &x * 1e140] {
+            let other = choose_k(&other, 2..=4, 3).unwrap();
+            assert_eq!((other.k(), other.supported()), (3, true), "{}", other.reason());
+            for (a, b) in choice.candidates().iter().zip(other.candidates()) {
+                assert!((a.silhouette - b.silhouette).abs() < 1e-9, "{a:?} {b:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn equal_seeds_give_equal_choices_on_any_number_of_threads() {
+        let x = three_groups();
+        let alone = parallel::with_threads(1, || choose_k(&x, 2..=4, 3));
+        assert_eq!(parallel::with_threads(3, || choose_k(&x, 2..=4, 3)), alone);
+    }
+
+    #[test]
+    fn more_rows_than_are_judged_are_sampled() {
+        let x = Array2::from_shape_fn((MAX_ROWS + 500, 1), |(row, _)| {
+            // Two groups, each spread evenly over [0, 1): steps of the golden section.
+            (row % 2 * 5) as f64 + (row as f64 * 0.618_033_988_749_894_9).fract()
+        });
+        let choice = choose_k(&x, 2..=2, 0).unwrap();
+        assert_eq!((choice.n_rows(), choice.k(), choice.supported()), (MAX_ROWS, 2, true));
+    }
 }

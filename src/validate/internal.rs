@@ -16,6 +16,7 @@ use super::external::check_length;
 use crate::num::check::{self, Rows};
 use crate::num::parallel;
 use crate::num::rng::Stream;
+use crate::num::scale::Scale;
 use crate::{Error, Labels, Result};
 
 /// Distances summed at once: a tile and its columns stay in the first cache.
@@ -85,7 +86,7 @@ pub struct SampledSilhouette {
 /// every method for a matrix that is empty or not finite.
 pub fn silhouette<'a>(x: impl Into<ArrayView2<'a, f64>>, labels: &Labels) -> Result<Silhouette> {
     let rows = check::rows(x.into())?;
-    check(&rows, labels)?;
+    let rows = ready(rows, labels)?;
     let scored: Vec<usize> = (0..labels.len()).filter(|&row| labels.get(row).is_some()).collect();
     let scores = score_all(&rows, &[labels], &scored);
     let mut values = vec![None; labels.len()];
@@ -131,7 +132,7 @@ pub fn silhouette_sampled<'a>(
     if n_rows < 2 {
         return Err(Error::parameter("n_rows", "at least 2", n_rows));
     }
-    check(&rows, labels)?;
+    let rows = ready(rows, labels)?;
     let all: Vec<usize> = (0..labels.len()).filter(|&row| labels.get(row).is_some()).collect();
     let scored = if n_rows < all.len() {
         let mut drawn = Stream::new(seed, 0).sample(all.len(), n_rows);
@@ -150,14 +151,14 @@ pub fn silhouette_sampled<'a>(
     Ok(SampledSilhouette { mean, standard_error, n_rows: scored.len() })
 }
 
-fn check(rows: &Rows<'_>, labels: &Labels) -> Result<()> {
+/// Rows that have a silhouette with these labels, tiny ones lifted so that squares do not vanish.
+fn ready<'a>(rows: Rows<'a>, labels: &Labels) -> Result<Rows<'a>> {
     check_length("labels", rows.n_rows(), labels)?;
-    match undefined(labels) {
-        None => Ok(()),
-        Some(reason) => {
-            Err(Error::UndefinedMetric { metric: "the silhouette", reason: reason.into() })
-        }
+    if let Some(reason) = undefined(labels) {
+        return Err(Error::UndefinedMetric { metric: "the silhouette", reason: reason.into() });
     }
+    let factor = Scale::of(&rows, None).factor();
+    Ok(rows.times(factor))
 }
 
 /// Why these labels have no silhouette, if so.
@@ -305,6 +306,13 @@ mod tests {
         let x = array![[1e145], [-1e145], [1e145], [9e144]];
         let s = silhouette(&x, &labels(&[0, 1, 0, 1])).unwrap();
         assert!(s.values().iter().flatten().all(|v| (-1.0..=1.0).contains(v)), "{s:?}");
+    }
+
+    #[test]
+    fn rows_too_close_for_their_squares_score_like_others() {
+        let l = labels(&[0, 0, 1, 1, 2, 2]);
+        let tiny = silhouette(&(points() * 1e-250), &l).unwrap();
+        assert!((tiny.mean() - 0.549_386_432_877_745_7).abs() < 1e-12);
     }
 
     #[test]

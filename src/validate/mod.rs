@@ -9,20 +9,31 @@
 //! | do two groupings agree? | [`adjusted_rand`] | which of them is right |
 //! | do the clusters come back on other samples? | [`stability`] | that they are groups: a long cloud cut across the middle comes back every time |
 //! | do rows that were held out land where they belong? | [`k_fold`] | the same |
+//! | how many groups are there, if any? | [`choose_k`] | what k-means cannot see: rings, bands, groups within groups |
+//!
+//! So no number is believed alone. [`choose_k`] asks for clusters that come back *and* are tighter
+//! than noise of the same shape *and* have fewer rows between them than in them, and says which of
+//! three things the data offer ([`Structure`]): natural groups, a cut that at least comes back, or
+//! neither. Most customer data are of the second kind. Such a cut may still be useful; it should
+//! not be sold as a discovery.
 //!
 //! All of them use Euclidean distance in the units of the matrix given, so scaling comes first.
 //! Noise rows belong to no cluster: they are neither scored nor used as neighbours, and
 //! [`Silhouette::coverage`] says how many rows a score speaks for. A high score at a coverage of a
 //! half is a high score for half of the people.
 
+mod choice;
 mod choose;
 mod external;
 mod gap;
 mod internal;
+mod k_fold;
 mod reference;
 mod stability;
 
-pub use choose::{Candidate, KChoice, Structure, choose_k};
+pub use choice::{Candidate, KChoice, Structure};
+pub use choose::choose_k;
 pub use external::adjusted_rand;
 pub use internal::{SampledSilhouette, Silhouette, silhouette, silhouette_sampled};
-pub use stability::{ClusterStability, KFold, Stability, Verdict, k_fold, stability};
+pub use k_fold::{KFold, k_fold};
+pub use stability::{ClusterStability, Stability, Verdict, stability};

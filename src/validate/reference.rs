@@ -25,7 +25,8 @@ const FEW_VALUES: usize = 12;
 /// ... each held by at least this many rows on average, keep their values.
 const ROWS_PER_VALUE: usize = 4;
 
-/// What the reference clouds have in common with the data.
+/// What the reference clouds have in common with the data, brought to magnitudes of at most 1: only
+/// shapes are compared, and so a cloud never leaves the range of what can be squared.
 #[derive(Debug)]
 pub(crate) struct Reference {
     n_rows: usize,
@@ -48,7 +49,11 @@ struct Axis {
 impl Reference {
     pub(crate) fn new(rows: &Rows<'_>) -> Self {
         let d = rows.n_columns();
-        let columns: Vec<Vec<f64>> = (0..d).map(|column| centred(rows, column)).collect();
+        let mut columns: Vec<Vec<f64>> = (0..d).map(|column| centred(rows, column)).collect();
+        let greatest = columns.iter().flatten().fold(0.0, |most: f64, v| most.max(v.abs()));
+        if greatest > 0.0 {
+            columns.iter_mut().flatten().for_each(|v| *v /= greatest);
+        }
         let distinct: Vec<Option<Vec<f64>>> = columns.iter().map(|c| few_values(c)).collect();
         let smooth: Vec<usize> = (0..d).filter(|&c| distinct[c].is_none()).collect();
         let axes = axes(&smooth.iter().map(|&c| columns[c].as_slice()).collect::<Vec<_>>());
@@ -60,12 +65,12 @@ impl Reference {
         Self { n_rows: rows.n_rows(), n_columns: d, smooth, axes, blocks: blocks.collect() }
     }
 
-    /// A Gaussian cloud, row-major, around 0.
+    /// A Gaussian cloud, row-major, around 0, at a scale of its own.
     pub(crate) fn gaussian(&self, stream: &mut Stream) -> Vec<f64> {
         self.draw(stream, |axis, stream| axis.deviation * stream.normal())
     }
 
-    /// A uniform box, row-major, around 0.
+    /// A uniform box, row-major, around 0, at the same scale.
     pub(crate) fn uniform(&self, stream: &mut Stream) -> Vec<f64> {
         self.draw(stream, |axis, stream| {
             axis.range.0 + (axis.range.1 - axis.range.0) * stream.unit()
@@ -187,12 +192,12 @@ mod tests {
         let cloud = reference.gaussian(&mut Stream::new(1, 0));
         let firsts: Vec<f64> = cloud.chunks_exact(2).map(|row| row[0]).collect();
         let (mean, deviation) = stats::mean_and_deviation(&firsts);
-        assert!(mean.abs() < 50.0 && (deviation - 577.35).abs() < 30.0, "{mean} {deviation}");
-        assert!(cloud.chunks_exact(2).all(|row| (row[1] - 2.0 * row[0]).abs() < 1e-3));
+        assert!(mean.abs() < 0.025 && (deviation - 0.288_75).abs() < 0.015, "{mean} {deviation}");
+        assert!(cloud.chunks_exact(2).all(|row| (row[1] - 2.0 * row[0]).abs() < 1e-6));
         let cloud = reference.uniform(&mut Stream::new(1, 0));
         let least = cloud.iter().step_by(2).copied().fold(0.0, f64::min);
         let most = cloud.iter().step_by(2).copied().fold(0.0, f64::max);
-        assert!((-999.6..-980.0).contains(&least) && (980.0..999.6).contains(&most));
+        assert!((-0.5001..-0.49).contains(&least) && (0.49..0.5001).contains(&most));
     }
 
     #[test]

@@ -1,0 +1,230 @@
+//! What was found for every number of clusters, which one is best, and why in plain words.
+//!
+//! The evidence is gathered in `choose.rs`; here it is weighed. A k counts as groups only if it
+//! passes all three tests (stable, tighter than noise, gaps between all clusters).
+
+use serde::{Deserialize, Serialize};
+
+use super::stability::STABLE_FROM;
+
+/// Deviations by which a silhouette must exceed the mean of the clouds without groups.
+pub(super) const DEVIATIONS: f64 = 3.0;
+
+/// What kind of groups the data hold, after Dolnicar, Grün and Leisch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Structure {
+    /// Groups with gaps between them, tighter than noise, that come back on other samples.
+    Natural,
+    /// No such groups, but a cut that comes back: usable, as long as nobody takes it for nature's.
+    Reproducible,
+    /// Neither: another sample would be cut otherwise.
+    Constructed,
+}
+
+/// What was found for one number of clusters.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Candidate {
+    /// The number of clusters.
+    pub k: usize,
+    /// Sum of squared distances to the centroids over the rows judged.
+    pub inertia: f64,
+    /// Mean silhouette, in [−1, 1].
+    pub silhouette: f64,
+    /// Mean silhouette of clouds without groups (of the kind that is harder to beat).
+    pub null_silhouette: f64,
+    /// Standard deviation of those silhouettes.
+    pub null_spread: f64,
+    /// Mean Jaccard coefficient of the least stable cluster, in [0, 1].
+    pub stability: f64,
+    /// Depth of the shallowest gap between two clusters, in [0, 1]: at 0.8 there are at least 80 %
+    /// fewer rows half-way than around the centroids; 0 is no gap.
+    pub gap: f64,
+}
+
+impl Candidate {
+    fn comes_back(&self) -> bool {
+        self.stability >= STABLE_FROM
+    }
+
+    /// The silhouette that clouds without groups practically never exceed.
+    fn bar(&self) -> f64 {
+        self.null_silhouette + DEVIATIONS * self.null_spread
+    }
+
+    fn is_tighter_than_noise(&self) -> bool {
+        self.silhouette > self.bar()
+    }
+
+    fn is_natural(&self) -> bool {
+        self.comes_back() && self.is_tighter_than_noise() && self.gap > 0.0
+    }
+}
+
+/// The number of clusters that the data support best, and whether they support any; see
+/// [`choose_k`](crate::validate::choose_k).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KChoice {
+    k: usize,
+    structure: Structure,
+    candidates: Vec<Candidate>,
+    n_rows: usize,
+}
+
+impl KChoice {
+    /// Of the k that pass all tests, the largest: each of its clusters has shown gaps to all others,
+    /// so fewer clusters would hide one. If none passes, the one that comes back best; `first` if
+    /// there are no candidates.
+    pub(super) fn among(candidates: Vec<Candidate>, first: usize, n_rows: usize) -> Self {
+        let natural = candidates.iter().rev().find(|c| c.is_natural()).copied();
+        let any = candidates.iter().copied().reduce(|best, c| {
+            let key = |c: &Candidate| (c.stability, c.silhouette);
+            // Ties go to the smaller k.
+            if key(&c) > key(&best) { c } else { best }
+        });
+        let structure = match any {
+            _ if natural.is_some() => Structure::Natural,
+            Some(best) if best.comes_back() => Structure::Reproducible,
+            _ => Structure::Constructed,
+        };
+        let k = natural.or(any).map_or(first, |best| best.k);
+        Self { k, structure, candidates, n_rows }
+    }
+
+    /// The best number of clusters; of little worth unless [`supported`](Self::supported).
+    pub fn k(&self) -> usize {
+        self.k
+    }
+
+    /// Whether the data hold groups at all, that is, whether their structure is
+    /// [`Natural`](Structure::Natural).
+    pub fn supported(&self) -> bool {
+        self.structure == Structure::Natural
+    }
+
+    /// What kind of grouping [`k`](Self::k) clusters would be.
+    pub fn structure(&self) -> Structure {
+        self.structure
+    }
+
+    /// What was found for every number of clusters, ascending. Those that k-means cannot make
+    /// because there are fewer distinct rows are left out.
+    pub fn candidates(&self) -> &[Candidate] {
+        &self.candidates
+    }
+
+    /// How many rows were judged: all, or 2,000 drawn at random.
+    pub fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    /// The reasons in plain words, with their numbers.
+    pub fn reason(&self) -> String {
+        let Some(best) = self.candidates.iter().find(|candidate| candidate.k == self.k) else {
+            return "There are no groups: the rows have fewer distinct values than groups were \
+                    asked for."
+                .to_owned();
+        };
+        let (least, most) = (self.candidates[0].k, self.candidates[self.candidates.len() - 1].k);
+        let opening = match self.structure {
+            Structure::Natural => format!("The data hold {} groups.", best.k),
+            Structure::Reproducible => format!(
+                "The data hold no groups that {least} to {most} clusters could show, but a cut in {} that \
+                 comes back.",
+                best.k
+            ),
+            Structure::Constructed => format!(
+                "The data hold no groups that {least} to {most} clusters could show, and no cut that \
+                 comes back; the best is {} clusters.",
+                best.k
+            ),
+        };
+        let comes_back = format!(
+            "On resampled rows the least stable cluster {} (mean Jaccard {:.2}, needed {STABLE_FROM}).",
+            if best.comes_back() { "comes back" } else { "does not come back" },
+            best.stability,
+        );
+        let tighter = format!(
+            "Its silhouette of {:.3} is {} that of clouds without groups ({:.3} ± {:.3}, needed \
+             above {:.3}).",
+            best.silhouette,
+            if best.is_tighter_than_noise() { "clearly above" } else { "not clearly above" },
+            best.null_silhouette,
+            best.null_spread,
+            best.bar(),
+        );
+        let gap = if best.gap > 0.0 {
+            format!(
+                "Between any two clusters there are at least {:.0} % fewer rows than in them.",
+                100.0 * best.gap
+            )
+        } else {
+            "Between some two clusters there are not clearly fewer rows than in them.".to_owned()
+        };
+        format!("{opening} {comes_back} {tighter} {gap} Judged on {} rows.", self.n_rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(k: usize, stability: f64, silhouette: f64, gap: f64) -> Candidate {
+        let (inertia, null_silhouette, null_spread) = (1.0, 0.4, 0.01);
+        Candidate { k, inertia, silhouette, null_silhouette, null_spread, stability, gap }
+    }
+
+    #[test]
+    fn the_largest_k_that_passes_all_three_tests_is_chosen() {
+        let choice = KChoice::among(
+            vec![
+                candidate(2, 1.0, 0.9, 0.9),
+                candidate(3, 0.8, 0.6, 0.1),
+                candidate(4, 0.74, 0.9, 0.9),
+                candidate(5, 1.0, 0.42, 0.9),
+                candidate(6, 1.0, 0.9, 0.0),
+            ],
+            2,
+            100,
+        );
+        assert!(choice.supported());
+        assert_eq!((choice.k(), choice.structure()), (3, Structure::Natural));
+        assert_eq!(
+            choice.reason(),
+            "The data hold 3 groups. On resampled rows the least stable cluster comes back (mean \
+             Jaccard 0.80, needed 0.75). Its silhouette of 0.600 is clearly above that of clouds \
+             without groups (0.400 ± 0.010, needed above 0.430). Between any two clusters there \
+             are at least 10 % fewer rows than in them. Judged on 100 rows."
+        );
+    }
+
+    #[test]
+    fn without_groups_the_cut_that_comes_back_best_is_chosen_and_called_what_it_is() {
+        let cut =
+            KChoice::among(vec![candidate(2, 0.9, 0.3, 0.0), candidate(3, 0.9, 0.4, 0.0)], 2, 100);
+        assert_eq!((cut.k(), cut.structure()), (3, Structure::Reproducible));
+        assert!(cut.reason().contains("no groups that 2 to 3 clusters could show, but a cut in 3"));
+        assert!(
+            cut.reason().contains("not clearly above")
+                && cut.reason().contains("not clearly fewer")
+        );
+        let none =
+            KChoice::among(vec![candidate(2, 0.5, 0.9, 0.0), candidate(3, 0.5, 0.9, 0.0)], 2, 100);
+        assert_eq!((none.k(), none.structure()), (2, Structure::Constructed));
+        assert!(!none.supported() && none.reason().contains("does not come back"));
+    }
+
+    #[test]
+    fn no_candidates_are_no_groups() {
+        let choice = KChoice::among(Vec::new(), 4, 9);
+        assert_eq!((choice.k(), choice.supported()), (4, false));
+        assert!(choice.reason().starts_with("There are no groups"));
+    }
+
+    #[test]
+    fn a_choice_survives_json() {
+        let choice = KChoice::among(vec![candidate(2, 0.9, 0.123_456_789_012_345_6, 0.1)], 2, 9);
+        let json = serde_json::to_string(&choice).unwrap();
+        assert_eq!(serde_json::from_str::<KChoice>(&json).unwrap(), choice);
+    }
+}
