@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod distance;
+pub(crate) mod eigen;
 pub(crate) mod fixed;
 pub(crate) mod parallel;
 pub(crate) mod rng;

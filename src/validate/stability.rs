@@ -1,0 +1,465 @@
+//! Do the clusters come back when the rows had been others?
+//!
+//! [`stability`] clusters the distinct rows of bootstrap resamples. For every original cluster,
+//! restricted to the rows present, it takes the best Jaccard coefficient |A ∩ B| / |A ∪ B| over the
+//! clusters of the resample. [`k_fold`] clusters all folds but one, places the rows of the last
+//! one by nearest centroid and asks how well that agrees with the original labels.
+//!
+//! Source: Hennig 2007, "Cluster-wise assessment of cluster stability", and his `clusterboot` in
+//! R's fpc, from which the thresholds are. Where we differ: a resample without any row of a cluster
+//! says nothing about it and is left out of its mean.
+//! Cost: one clustering per resample or fold, in parallel; memory for one copy of the rows each.
+
+use ndarray::{ArrayView2, ShapeBuilder};
+use serde::{Deserialize, Serialize};
+
+use super::external::{Contingency, check_length};
+use crate::num::check::{self, Rows};
+use crate::num::rng::Stream;
+use crate::num::{distance, parallel, stats};
+use crate::{Error, Labels, Result};
+
+/// A mean Jaccard coefficient below this is not to be trusted.
+const DOUBTFUL_FROM: f64 = 0.6;
+/// From here on a cluster is stable.
+pub(crate) const STABLE_FROM: f64 = 0.75;
+/// From here on, highly so.
+const HIGHLY_STABLE_FROM: f64 = 0.85;
+/// A resample with at most this Jaccard coefficient has dissolved the cluster.
+const DISSOLVED_TO: f64 = 0.5;
+/// A resample with more than this has recovered it.
+const RECOVERED_ABOVE: f64 = 0.75;
+
+/// How far to trust a cluster, by its mean Jaccard coefficient (Hennig 2007).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Verdict {
+    /// Below 0.6: do not trust it.
+    Unstable,
+    /// From 0.6: there is a pattern, but who belongs to it is doubtful.
+    Doubtful,
+    /// From 0.75: it comes back.
+    Stable,
+    /// From 0.85: it comes back almost unchanged.
+    HighlyStable,
+}
+
+impl Verdict {
+    fn of(mean_jaccard: f64) -> Self {
+        if mean_jaccard >= HIGHLY_STABLE_FROM {
+            Self::HighlyStable
+        } else if mean_jaccard >= STABLE_FROM {
+            Self::Stable
+        } else if mean_jaccard >= DOUBTFUL_FROM {
+            Self::Doubtful
+        } else {
+            Self::Unstable
+        }
+    }
+}
+
+/// How often one cluster came back.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ClusterStability {
+    /// Mean over the resamples of its best Jaccard coefficient, in [0, 1]; 0 if no resample held
+    /// any of its rows.
+    pub mean_jaccard: f64,
+    /// Share of resamples that recovered it (Jaccard above 0.75).
+    pub recovered: f64,
+    /// Share of resamples that dissolved it (Jaccard at most 0.5).
+    pub dissolved: f64,
+    /// What to make of it.
+    pub verdict: Verdict,
+}
+
+/// Stability of a grouping under resampling; see [`stability`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stability {
+    per_cluster: Vec<ClusterStability>,
+    mean: f64,
+    adjusted_rand: f64,
+}
+
+impl Stability {
+    /// One entry per cluster of the original labels.
+    pub fn per_cluster(&self) -> &[ClusterStability] {
+        &self.per_cluster
+    }
+
+    /// The mean Jaccard coefficient over the clusters, each counting alike.
+    pub fn mean(&self) -> f64 {
+        self.mean
+    }
+
+    /// The adjusted Rand index between original and resampled labels on the rows present, mean over
+    /// the resamples. Large clusters weigh more here than in [`Stability::mean`].
+    pub fn adjusted_rand(&self) -> f64 {
+        self.adjusted_rand
+    }
+}
+
+/// Clusters `n_resamples` bootstrap resamples of `x` again, and says which clusters come back.
+///
+/// `x` is `(n_samples, n_features)`, `labels` its grouping, and `cluster` what made it; it gets the
+/// distinct rows of a resample (about 63 %) in their original order. Resample `i` depends on `seed`
+/// and `i` alone. 50 resamples tell stable from unstable; 100 are usual in print.
+///
+/// Noise is not compared, but an original noise row that a resample puts in a cluster counts
+/// against that cluster. Stable is not the same as real: see the [module](crate::validate).
+///
+/// ```
+/// use personas::{Labels, ndarray::Array2, validate};
+///
+/// let x = Array2::from_shape_fn((40, 1), |(row, _)| (row + row / 20 * 100) as f64);
+/// let by_side = |x: personas::ndarray::ArrayView2<'_, f64>| {
+///     Labels::new(x.column(0).iter().map(|&v| Some(usize::from(v > 60.0))))
+/// };
+/// let evidence = validate::stability(&x, &by_side(x.view())?, 50, 7, by_side)?;
+/// assert_eq!(evidence.mean(), 1.0);
+/// assert_eq!(evidence.per_cluster()[0].verdict, validate::Verdict::HighlyStable);
+/// # Ok::<(), personas::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::InvalidParameter`] for no resamples, [`Error::UndefinedMetric`] if all labels are
+/// noise, [`Error::DimensionMismatch`] if `labels` or what `cluster` returns has not one label per
+/// row; any error of `cluster`, that of the first resample that has one; and as every method for a
+/// matrix that is empty or not finite.
+pub fn stability<'a>(
+    x: impl Into<ArrayView2<'a, f64>>,
+    labels: &Labels,
+    n_resamples: usize,
+    seed: u64,
+    cluster: impl Fn(ArrayView2<'_, f64>) -> Result<Labels> + Sync,
+) -> Result<Stability> {
+    let rows = check::rows(x.into())?;
+    check_length("labels", rows.n_rows(), labels)?;
+    if n_resamples == 0 {
+        return Err(Error::parameter("n_resamples", "at least 1", n_resamples));
+    }
+    if labels.n_clusters() == 0 {
+        return Err(Error::UndefinedMetric {
+            metric: "stability",
+            reason: "every row is noise, so there is no cluster to find again".into(),
+        });
+    }
+    // A clustering is never a small piece of work.
+    let resamples = parallel::map(n_resamples, usize::MAX, |index| {
+        let present = resample(rows.n_rows(), &mut Stream::new(seed, index as u64));
+        let found = cluster_rows(&rows, &present, &cluster)?;
+        Ok(Contingency::new(present.iter().map(|&row| labels.get(row)).zip(found.iter())))
+    });
+    let tables: Vec<Contingency> = resamples.into_iter().collect::<Result<_>>()?;
+    Ok(summarise(&tables, labels.n_clusters()))
+}
+
+/// The distinct rows of one bootstrap, ascending.
+fn resample(n: usize, stream: &mut Stream) -> Vec<usize> {
+    let mut drawn = vec![false; n];
+    (0..n).for_each(|_| drawn[stream.below(n)] = true);
+    (0..n).filter(|&row| drawn[row]).collect()
+}
+
+/// The labels that `cluster` gives to some rows.
+fn cluster_rows(
+    rows: &Rows<'_>,
+    chosen: &[usize],
+    cluster: impl Fn(ArrayView2<'_, f64>) -> Result<Labels>,
+) -> Result<Labels> {
+    let data: Vec<f64> = chosen.iter().flat_map(|&row| rows.row(row)).copied().collect();
+    let shape = (chosen.len(), rows.n_columns()).into_shape_with_order();
+    let view = ArrayView2::from_shape(shape, &data).expect("as many values as rows × columns");
+    let labels = cluster(view)?;
+    check_length("labels of a sample", chosen.len(), &labels)?;
+    Ok(labels)
+}
+
+fn summarise(tables: &[Contingency], n_clusters: usize) -> Stability {
+    let best: Vec<Vec<Option<f64>>> =
+        tables.iter().map(|table| table.best_jaccards(n_clusters)).collect();
+    let of_cluster = |cluster: usize| {
+        let jaccards: Vec<f64> = best.iter().filter_map(|of_table| of_table[cluster]).collect();
+        let n = jaccards.len().max(1) as f64;
+        let share = |holds: &dyn Fn(f64) -> bool| {
+            jaccards.iter().filter(|&&jaccard| holds(jaccard)).count() as f64 / n
+        };
+        let mean_jaccard = jaccards.iter().sum::<f64>() / n;
+        ClusterStability {
+            mean_jaccard,
+            recovered: share(&|jaccard| jaccard > RECOVERED_ABOVE),
+            dissolved: share(&|jaccard| jaccard <= DISSOLVED_TO),
+            verdict: Verdict::of(mean_jaccard),
+        }
+    };
+    let per_cluster: Vec<ClusterStability> = (0..n_clusters).map(of_cluster).collect();
+    let indices: Vec<f64> = tables.iter().map(Contingency::adjusted_rand).collect();
+    let means: Vec<f64> = per_cluster.iter().map(|c| c.mean_jaccard).collect();
+    Stability { mean: stats::mean(&means), adjusted_rand: stats::mean(&indices), per_cluster }
+}
+
+/// Agreement of held-out rows with the original labels; see [`k_fold`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KFold {
+    per_fold: Vec<f64>,
+}
+
+impl KFold {
+    /// The adjusted Rand index of every fold's held-out rows.
+    pub fn per_fold(&self) -> &[f64] {
+        &self.per_fold
+    }
+
+    /// The mean over the folds.
+    pub fn mean(&self) -> f64 {
+        stats::mean(&self.per_fold)
+    }
+
+    /// The standard error of that mean, as if folds were independent; they share rows, so it is
+    /// somewhat too small.
+    pub fn standard_error(&self) -> f64 {
+        let n = self.per_fold.len() as f64;
+        stats::mean_and_deviation(&self.per_fold).1 / (n - 1.0).sqrt()
+    }
+}
+
+/// Holds out each of `n_folds` random folds in turn, clusters the other rows, places the held-out
+/// rows by the nearest centroid of those clusters, and compares them with the original labels.
+///
+/// `x` is `(n_samples, n_features)`; `cluster` gets the other rows in their original order. Folds
+/// differ in size by one row at most and depend on `seed` alone. The agreement is the
+/// [`adjusted_rand`](crate::validate::adjusted_rand) index. Placing by nearest centroid suits
+/// methods that make round clusters; with others a low value may be the placing's fault. Rows are
+/// never placed in noise unless nothing but noise was found.
+///
+/// ```
+/// use personas::{Labels, ndarray::Array2, validate};
+///
+/// let x = Array2::from_shape_fn((40, 1), |(row, _)| (row + row / 20 * 100) as f64);
+/// let by_side = |x: personas::ndarray::ArrayView2<'_, f64>| {
+///     Labels::new(x.column(0).iter().map(|&v| Some(usize::from(v > 60.0))))
+/// };
+/// let folds = validate::k_fold(&x, &by_side(x.view())?, 5, 7, by_side)?;
+/// assert_eq!((folds.mean(), folds.standard_error()), (1.0, 0.0));
+/// # Ok::<(), personas::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::InvalidParameter`] for fewer than 2 folds, [`Error::TooFewSamples`] if a fold would
+/// have fewer than two rows (one row always agrees), else as [`stability`].
+pub fn k_fold<'a>(
+    x: impl Into<ArrayView2<'a, f64>>,
+    labels: &Labels,
+    n_folds: usize,
+    seed: u64,
+    cluster: impl Fn(ArrayView2<'_, f64>) -> Result<Labels> + Sync,
+) -> Result<KFold> {
+    let rows = check::rows(x.into())?;
+    check_length("labels", rows.n_rows(), labels)?;
+    if n_folds < 2 {
+        return Err(Error::parameter("n_folds", "at least 2", n_folds));
+    }
+    let needed = n_folds.saturating_mul(2);
+    if needed > rows.n_rows() {
+        return Err(Error::TooFewSamples { what: "k_fold", needed, got: rows.n_rows() });
+    }
+    if labels.n_clusters() == 0 {
+        return Err(Error::UndefinedMetric {
+            metric: "k-fold agreement",
+            reason: "every row is noise, so there is no cluster to find again".into(),
+        });
+    }
+    // Row `order[i]` belongs to fold i mod n_folds.
+    let mut order: Vec<usize> = (0..rows.n_rows()).collect();
+    Stream::new(seed, 0).shuffle(&mut order);
+    let mut fold_of = vec![0; rows.n_rows()];
+    order.iter().enumerate().for_each(|(at, &row)| fold_of[row] = at % n_folds);
+    let folds = parallel::map(n_folds, usize::MAX, |fold| {
+        let (held_out, others): (Vec<usize>, Vec<usize>) =
+            (0..rows.n_rows()).partition(|&row| fold_of[row] == fold);
+        let found = cluster_rows(&rows, &others, &cluster)?;
+        let centroids = centroids(&rows, &others, &found);
+        let place = |row: usize| {
+            (found.n_clusters() > 0).then(|| distance::nearest(rows.row(row), &centroids).0)
+        };
+        let pairs = held_out.iter().map(|&row| (labels.get(row), place(row)));
+        Ok(Contingency::new(pairs).adjusted_rand())
+    });
+    Ok(KFold { per_fold: folds.into_iter().collect::<Result<_>>()? })
+}
+
+/// Mean of every cluster, row-major; `labels` are those of the rows `chosen`.
+fn centroids(rows: &Rows<'_>, chosen: &[usize], labels: &Labels) -> Vec<f64> {
+    let d = rows.n_columns();
+    // Means of differences from one row: data far from the origin lose no digits.
+    let origin = rows.row(chosen[0]);
+    let mut sums = vec![0.0; labels.n_clusters() * d];
+    for (&row, cluster) in chosen.iter().zip(labels.iter()) {
+        let Some(cluster) = cluster else { continue };
+        let sum = &mut sums[cluster * d..(cluster + 1) * d];
+        sum.iter_mut().zip(rows.row(row)).zip(origin).for_each(|((s, v), o)| *s += v - o);
+    }
+    for (sum, &size) in sums.chunks_exact_mut(d).zip(labels.sizes()) {
+        sum.iter_mut().zip(origin).for_each(|(s, o)| *s = o + *s / size as f64);
+    }
+    sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array2, array};
+    use std::sync::Mutex;
+
+    /// Two groups of 20 on a line.
+    fn two_groups() -> (Array2<f64>, Labels) {
+        let x = Array2::from_shape_fn((40, 1), |(row, _)| (row + row / 20 * 100) as f64);
+        let labels = Labels::new((0..40).map(|row| Some(row / 20))).unwrap();
+        (x, labels)
+    }
+
+    fn by_side(x: ArrayView2<'_, f64>) -> Result<Labels> {
+        Labels::new(x.column(0).iter().map(|&v| Some(usize::from(v > 60.0))))
+    }
+
+    #[test]
+    fn clusters_that_always_come_back_are_highly_stable() {
+        let (x, labels) = two_groups();
+        let s = stability(&x, &labels, 20, 1, by_side).unwrap();
+        assert_eq!((s.mean(), s.adjusted_rand()), (1.0, 1.0));
+        for cluster in s.per_cluster() {
+            assert_eq!((cluster.recovered, cluster.dissolved), (1.0, 0.0));
+            assert_eq!(cluster.verdict, Verdict::HighlyStable);
+        }
+    }
+
+    #[test]
+    fn a_cluster_that_is_swallowed_is_dissolved_and_the_larger_part_doubtful() {
+        // 30 rows and 10 rows; the method finds one cluster of all.
+        let x = Array2::from_shape_fn((40, 1), |(row, _)| row as f64);
+        let labels = Labels::new((0..40).map(|row| Some(usize::from(row >= 30)))).unwrap();
+        let s = stability(&x, &labels, 200, 1, |sample| {
+            Labels::new((0..sample.nrows()).map(|_| Some(0)))
+        })
+        .unwrap();
+        let [large, small] = s.per_cluster() else { panic!("{s:?}") };
+        // The Jaccard coefficient is the cluster's share of the rows present: 3/4 and 1/4.
+        assert!((large.mean_jaccard - 0.75).abs() < 0.02, "{large:?}");
+        assert!((small.mean_jaccard - 0.25).abs() < 0.02, "{small:?}");
+        assert_eq!((small.dissolved, small.verdict), (1.0, Verdict::Unstable));
+        assert!((s.mean() - 0.5).abs() < 1e-12);
+        assert_eq!(s.adjusted_rand(), 0.0);
+    }
+
+    #[test]
+    fn the_verdicts_change_at_hennigs_thresholds() {
+        let verdicts = [0.59, 0.6, 0.74, 0.75, 0.84, 0.85].map(Verdict::of);
+        use Verdict::{Doubtful, HighlyStable, Stable, Unstable};
+        assert_eq!(verdicts, [Unstable, Doubtful, Doubtful, Stable, Stable, HighlyStable]);
+    }
+
+    #[test]
+    fn a_resample_holds_distinct_rows_in_order_about_63_percent_of_them() {
+        let (x, labels) = two_groups();
+        let seen = Mutex::new(Vec::new());
+        stability(&x, &labels, 100, 3, |sample| {
+            let values = sample.column(0).to_vec();
+            assert!(values.is_sorted_by(|a, b| a < b));
+            seen.lock().unwrap().push(values.len());
+            by_side(sample)
+        })
+        .unwrap();
+        let seen = seen.into_inner().unwrap();
+        let mean = seen.iter().sum::<usize>() as f64 / 100.0 / 40.0;
+        assert!(seen.len() == 100 && (mean - 0.637).abs() < 0.03, "{mean}");
+    }
+
+    #[test]
+    fn a_cluster_of_one_is_judged_by_the_resamples_that_hold_it() {
+        let x = array![[0.0], [1.0], [2.0], [100.0]];
+        let labels = by_side(x.view()).unwrap();
+        let s = stability(&x, &labels, 50, 0, by_side).unwrap();
+        assert_eq!(s.per_cluster()[1].mean_jaccard, 1.0);
+    }
+
+    #[test]
+    fn noise_that_joins_a_cluster_counts_against_it() {
+        let x = array![[0.0], [1.0], [2.0], [100.0]];
+        let labels = Labels::new([Some(0), Some(0), Some(0), None]).unwrap();
+        let one = |sample: ArrayView2<'_, f64>| Labels::new(vec![Some(0); sample.nrows()]);
+        assert!(stability(&x, &labels, 50, 0, one).unwrap().mean() < 0.9);
+        let all_noise = |sample: ArrayView2<'_, f64>| Labels::new(vec![None; sample.nrows()]);
+        let s = stability(&x, &labels, 50, 0, all_noise).unwrap();
+        assert_eq!((s.mean(), s.per_cluster()[0].dissolved), (0.0, 1.0));
+    }
+
+    #[test]
+    fn the_error_of_the_first_resample_comes_out() {
+        let (x, labels) = two_groups();
+        let seen = Mutex::new(Vec::new());
+        let refuse = |sample: ArrayView2<'_, f64>| {
+            let got = sample.nrows();
+            seen.lock().unwrap().push(got);
+            Err(Error::TooFewSamples { what: "test", needed: 99, got })
+        };
+        let first = resample(40, &mut Stream::new(5, 0)).len();
+        let error = Error::TooFewSamples { what: "test", needed: 99, got: first };
+        assert_eq!(stability(&x, &labels, 9, 5, refuse), Err(error));
+        assert!(seen.into_inner().unwrap().iter().any(|&got| got != first));
+    }
+
+    #[test]
+    fn bad_calls_are_refused() {
+        let (x, labels) = two_groups();
+        let short = Labels::new([Some(0)]).unwrap();
+        let noise = Labels::new(vec![None; 40]).unwrap();
+        assert!(matches!(
+            stability(&x, &labels, 0, 0, by_side),
+            Err(Error::InvalidParameter { name: "n_resamples", .. })
+        ));
+        assert!(matches!(
+            stability(&x, &short, 5, 0, by_side),
+            Err(Error::DimensionMismatch { what: "labels", expected: 40, got: 1 })
+        ));
+        assert!(matches!(stability(&x, &noise, 5, 0, by_side), Err(Error::UndefinedMetric { .. })));
+        assert!(matches!(
+            stability(&x, &labels, 5, 0, |_| Labels::new([Some(0)])),
+            Err(Error::DimensionMismatch { what: "labels of a sample", got: 1, .. })
+        ));
+        assert!(matches!(
+            k_fold(&x, &labels, 1, 0, by_side),
+            Err(Error::InvalidParameter { name: "n_folds", .. })
+        ));
+        assert!(matches!(
+            k_fold(&x, &labels, 21, 0, by_side),
+            Err(Error::TooFewSamples { needed: 42, got: 40, .. })
+        ));
+        assert!(k_fold(&x, &labels, usize::MAX, 0, by_side).is_err());
+        assert!(k_fold(&x, &noise, 2, 0, by_side).is_err());
+    }
+
+    #[test]
+    fn every_row_is_held_out_once_and_lands_where_it_belongs() {
+        let (x, labels) = two_groups();
+        let sizes = Mutex::new(Vec::new());
+        let folds = k_fold(&(x + 1e12), &labels, 6, 2, |sample| {
+            sizes.lock().unwrap().push(sample.nrows());
+            Labels::new(sample.column(0).iter().map(|&v| Some(usize::from(v > 1e12 + 60.0))))
+        })
+        .unwrap();
+        assert_eq!((folds.per_fold(), folds.mean()), (&[1.0; 6][..], 1.0));
+        let mut sizes = sizes.into_inner().unwrap();
+        sizes.sort_unstable();
+        assert_eq!(sizes, [33, 33, 33, 33, 34, 34]);
+    }
+
+    #[test]
+    fn a_grouping_by_chance_is_not_found_again() {
+        let (x, _) = two_groups();
+        let mut stream = Stream::new(9, 0);
+        let chance = Labels::new((0..40).map(|_| Some(stream.below(2)))).unwrap();
+        let folds = k_fold(&x, &chance, 4, 2, by_side).unwrap();
+        assert!(folds.mean() < 0.3 && folds.standard_error() > 0.0, "{folds:?}");
+        let noise = k_fold(&x, &chance, 4, 2, |s| Labels::new(vec![None; s.nrows()])).unwrap();
+        assert_eq!(noise.mean(), 0.0);
+    }
+}
