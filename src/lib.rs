@@ -12,6 +12,7 @@ pub mod persona;
 pub mod profiles;
 pub mod validate;
 
+pub use cluster::KMeans;
 pub use error::{Error, Result};
 pub use event::{Event, Identifier, Refusal, Timestamp, Value};
 pub use features::{Features, Matrix};

@@ -44,6 +44,15 @@ impl Rows<'_> {
     pub(crate) fn iter(&self) -> std::slice::ChunksExact<'_, f64> {
         self.data.chunks_exact(self.n_columns)
     }
+
+    /// The same rows with every value times `factor`; a copy unless that is 1.
+    pub(crate) fn times(self, factor: f64) -> Self {
+        if factor == 1.0 {
+            return self;
+        }
+        let data = self.data.iter().map(|v| v * factor).collect();
+        Self { data: Cow::Owned(data), ..self }
+    }
 }
 
 /// Checks a matrix at the public door.

@@ -6,5 +6,6 @@ pub(crate) mod eigen;
 pub(crate) mod fixed;
 pub(crate) mod parallel;
 pub(crate) mod rng;
+pub(crate) mod scale;
 pub(crate) mod stats;
 pub(crate) mod union_find;

@@ -44,6 +44,12 @@ pub(crate) fn sort_by<T: Send>(
     }
 }
 
+/// Runs `f` on a pool of its own with this many threads.
+#[cfg(test)]
+pub(crate) fn with_threads<T: Send>(n_threads: usize, f: impl FnOnce() -> T + Send) -> T {
+    rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap().install(f)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

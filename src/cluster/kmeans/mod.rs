@@ -1,0 +1,536 @@
+//! k-means: k centroids, each the mean of the rows nearest to it.
+//!
+//! Several runs from different first centroids ([`init`](KMeansInit)), each improved by Lloyd's
+//! iteration until it stands still; the run with the least inertia wins. The numbers are those of
+//! scikit-learn's definition, with three differences: the clusters are numbered by size, two
+//! centroids never share a place (too few distinct rows are an error), and labels, centroids, sizes
+//! and inertia always belong together: the labels are what [`KMeansFit::predict`] says of the rows.
+//!
+//! Distances are sums of squared differences in f64, so an offset costs no digits. If the data's
+//! spread is so tiny that squares would underflow, all is scaled by an exact power of two and
+//! brought back.
+//!
+//! Source: Lloyd 1982; Arthur, Vassilvitskii 2007 (k-means++).
+//! Cost: O(n·k·d) time per iteration and run; memory O(n + n/4096·k·d) besides the rows.
+
+mod fitted;
+mod init;
+mod lloyd;
+
+use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
+
+pub use fitted::KMeansFit;
+
+use crate::num::check::{self, Rows};
+use crate::num::parallel;
+use crate::num::rng::Stream;
+use crate::num::scale::Scale;
+use crate::{Error, Result};
+use lloyd::{Run, Stop};
+
+/// Runs whose results are held at once; any number gives the same result.
+const BATCH: usize = 64;
+
+/// Where the first centroids come from.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum KMeansInit {
+    /// Rows drawn one after another, those far from the earlier ones more likely (greedy
+    /// k-means++). Seldom bad, so the default.
+    #[default]
+    PlusPlus,
+    /// Distinct rows, all equally likely.
+    Random,
+    /// These, `(k, n_features)`: finite and distinct. All runs would be equal, so there is one.
+    Given(Array2<f64>),
+}
+
+/// Splits rows into `k` groups so that the squared distances to the group's mean add up to little.
+///
+/// Finds round groups of similar spread; scale the columns first
+/// ([`Preprocessor`](crate::features)), as the one with the greatest spread counts most. Every row
+/// belongs to a group, however far off it is.
+///
+/// ```
+/// use personas::{KMeans, ndarray::array};
+///
+/// let x = array![[0., 0.], [0., 2.], [3., 0.], [3., 2.], [10., 0.], [10., 1.]];
+/// let fit = KMeans::new(2).seed(7).fit(&x)?;
+/// assert_eq!(fit.labels().to_vec(), [0, 0, 0, 0, 1, 1].map(Some));
+/// assert_eq!(fit.centroids(), array![[1.5, 1.0], [10.0, 0.5]]);
+/// assert_eq!(fit.inertia(), 13.5);
+/// assert_eq!(fit.predict(&array![[9.0, 9.0]])?, [1]);
+/// # Ok::<(), personas::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KMeans {
+    k: usize,
+    init: KMeansInit,
+    n_init: usize,
+    max_iter: usize,
+    tol: f64,
+    seed: u64,
+}
+
+impl KMeans {
+    /// `k` groups, 1 or more, by k-means++, 10 runs of at most 300 iterations, tolerance 1e-4 and
+    /// seed 0.
+    #[must_use]
+    pub fn new(k: usize) -> Self {
+        Self { k, init: KMeansInit::PlusPlus, n_init: 10, max_iter: 300, tol: 1e-4, seed: 0 }
+    }
+
+    /// Where the first centroids come from.
+    #[must_use]
+    pub fn init(mut self, init: KMeansInit) -> Self {
+        self.init = init;
+        self
+    }
+
+    /// Runs, 1 or more. Each draws from a stream of its own; of equally good ones the first wins.
+    #[must_use]
+    pub fn n_init(mut self, n_init: usize) -> Self {
+        self.n_init = n_init;
+        self
+    }
+
+    /// Most iterations of one run, 1 or more. A run that reaches it is not an error, but says that
+    /// it has not [`converged`](KMeansFit::converged).
+    #[must_use]
+    pub fn max_iter(mut self, max_iter: usize) -> Self {
+        self.max_iter = max_iter;
+        self
+    }
+
+    /// Ends a run when the centroids' squared moves sum to at most `tol` times the mean variance of
+    /// the columns; 0 or more. With 0 it goes on until no label changes.
+    #[must_use]
+    pub fn tol(mut self, tol: f64) -> Self {
+        self.tol = tol;
+        self
+    }
+
+    /// Seed of all random draws.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Groups the rows of `x`, `(n_samples, n_features)`.
+    ///
+    /// Equal input, settings and seed give equal bits, on any number of threads and any memory
+    /// layout. A row as near to two centroids goes to the lower number. `k` = 1 gives the mean; `k` =
+    /// number of distinct rows gives these, with inertia 0.
+    ///
+    /// # Errors
+    /// [`Error::Empty`], [`Error::NoColumns`], [`Error::NonFinite`], [`Error::MagnitudeTooLarge`]
+    /// for such a matrix; [`Error::InvalidParameter`] for a setting out of range or given centroids
+    /// that are not distinct; [`Error::DimensionMismatch`] for given centroids of another shape;
+    /// [`Error::TooFewSamples`] for fewer (distinct) rows than `k`.
+    pub fn fit<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<KMeansFit> {
+        self.fit_view(x.into())
+    }
+
+    fn fit_view(&self, x: ArrayView2<'_, f64>) -> Result<KMeansFit> {
+        let (rows, given) = self.check(x)?;
+        let scale = Scale::of(&rows, given.as_ref());
+        let (rows, given) =
+            (rows.times(scale.factor()), given.map(|rows| rows.times(scale.factor())));
+        let distinct = init::distinct(&rows, self.k, 0..rows.n_rows()).len() / rows.n_columns();
+        if distinct < self.k {
+            return Err(self.too_few(distinct));
+        }
+
+        let stop = Stop { max_iter: self.max_iter, shift: self.tol * mean_variance(&rows) };
+        let n_init = if given.is_some() { 1 } else { self.n_init };
+        let mut best: Option<Run> = None;
+        for first in (0..n_init).step_by(BATCH) {
+            let work = rows.n_rows().saturating_mul(self.k).saturating_mul(rows.n_columns());
+            let runs = parallel::map((n_init - first).min(BATCH), work, |i| {
+                self.run(&rows, given.as_ref(), (first + i) as u64, stop, scale)
+            });
+            for run in runs {
+                let run = run.map_err(|distinct| self.too_few(distinct))?;
+                if best.as_ref().is_none_or(|best| run.inertia < best.inertia) {
+                    best = Some(run);
+                }
+            }
+        }
+        let best = best.expect("n_init is at least 1");
+        KMeansFit::from_run(&rows, best, scale, self.seed)
+    }
+
+    /// One run; fails with the number of distinct rows if they are too few.
+    fn run(
+        &self,
+        rows: &Rows<'_>,
+        given: Option<&Rows<'_>>,
+        restart: u64,
+        stop: Stop,
+        scale: Scale,
+    ) -> std::result::Result<Run, usize> {
+        let mut stream = Stream::new(self.seed, restart);
+        let start = match given {
+            Some(given) => given.data().to_vec(),
+            None if self.init == KMeansInit::Random => init::random(rows, self.k, &mut stream),
+            None => init::plus_plus(rows, self.k, &mut stream),
+        };
+        if start.len() < self.k * rows.n_columns() {
+            return Err(start.len() / rows.n_columns());
+        }
+        lloyd::run(rows, start, stop, |v| v * scale.inverse() * scale.factor())
+    }
+
+    /// Checks settings and matrices.
+    fn check<'a>(&'a self, x: ArrayView2<'a, f64>) -> Result<(Rows<'a>, Option<Rows<'a>>)> {
+        for (name, value) in [("k", self.k), ("n_init", self.n_init), ("max_iter", self.max_iter)] {
+            if value == 0 {
+                return Err(Error::parameter(name, "at least 1", value));
+            }
+        }
+        if !(self.tol >= 0.0 && self.tol.is_finite()) {
+            return Err(Error::parameter("tol", "0 or more and finite", self.tol));
+        }
+        let rows = check::rows(x)?;
+        if self.k > rows.n_rows() {
+            let what = "k-means with this k";
+            return Err(Error::TooFewSamples { what, needed: self.k, got: rows.n_rows() });
+        }
+        if rows.n_rows() >= u32::MAX as usize {
+            let limit = u32::MAX as usize - 1;
+            return Err(Error::TooManySamples { what: "k-means", limit, got: rows.n_rows() });
+        }
+        let KMeansInit::Given(centroids) = &self.init else { return Ok((rows, None)) };
+        if centroids.nrows() != self.k {
+            let what = "given centroids";
+            return Err(Error::DimensionMismatch {
+                what,
+                expected: self.k,
+                got: centroids.nrows(),
+            });
+        }
+        let given = check::rows_of_width(centroids.view(), rows.n_columns())?;
+        if let Some((a, b)) = first_duplicate(&given) {
+            let got = format!("rows {a} and {b} equal");
+            return Err(Error::parameter("init", "distinct centroids", got));
+        }
+        Ok((rows, Some(given)))
+    }
+
+    fn too_few(&self, distinct: usize) -> Error {
+        let what = "k-means with this k, counting only distinct rows,";
+        Error::TooFewSamples { what, needed: self.k, got: distinct }
+    }
+}
+
+/// Two rows of equal values, the lower number first.
+fn first_duplicate(rows: &Rows<'_>) -> Option<(usize, usize)> {
+    let mut order: Vec<usize> = (0..rows.n_rows()).collect();
+    let compare = |a: usize, b: usize| rows.row(a).partial_cmp(rows.row(b));
+    order.sort_by(|&a, &b| compare(a, b).expect("the rows are finite"));
+    let pairs = order.windows(2).filter(|pair| rows.row(pair[0]) == rows.row(pair[1]));
+    pairs.map(|pair| (pair[0].min(pair[1]), pair[0].max(pair[1]))).min()
+}
+
+/// Mean over the columns of their population variances.
+fn mean_variance(rows: &Rows<'_>) -> f64 {
+    let n = rows.n_rows() as f64;
+    // From the first row, so that an offset costs no digits.
+    let differences = || rows.iter().map(|row| row.iter().zip(rows.row(0)).map(|(v, o)| v - o));
+    let mut means = vec![0.0; rows.n_columns()];
+    for row in differences() {
+        means.iter_mut().zip(row).for_each(|(mean, value)| *mean += value / n);
+    }
+    let squares: f64 = differences()
+        .flat_map(|row| row.zip(&means).map(|(v, mean)| (v - mean) * (v - mean)))
+        .sum();
+    squares / n / rows.n_columns() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Axis, array, concatenate};
+    use proptest::prelude::*;
+
+    const P: [[f64; 2]; 6] = [[0., 0.], [0., 2.], [3., 0.], [3., 2.], [10., 0.], [10., 1.]];
+
+    fn p() -> Array2<f64> {
+        Array2::from(P.to_vec())
+    }
+
+    fn given(centroids: Array2<f64>) -> KMeans {
+        KMeans::new(centroids.nrows()).init(KMeansInit::Given(centroids))
+    }
+
+    /// Labels, centroids, sizes and inertia recomputed from the centroids alone.
+    fn check(fit: &KMeansFit, x: &Array2<f64>) {
+        let predicted = fit.predict(x).unwrap();
+        assert!(fit.labels().iter().eq(predicted.iter().map(|&cluster| Some(cluster))));
+        assert_eq!(Labels::new(predicted.iter().map(|&c| Some(c))).unwrap(), *fit.labels());
+        assert_eq!(fit.labels().n_clusters(), fit.centroids().nrows());
+        assert_eq!(fit.score(x).unwrap(), -fit.inertia());
+        let distances = fit.transform(x).unwrap();
+        for (row, &cluster) in predicted.iter().enumerate() {
+            let row = distances.row(row);
+            assert!(row.iter().all(|&d| row[cluster] <= d));
+        }
+        assert!(fit.inertia_per_iter().last().is_some_and(|&last| fit.inertia() <= last));
+    }
+
+    use crate::Labels;
+
+    #[test]
+    fn the_golden_data_give_scikit_learns_numbers() {
+        let fit = given(array![[0., 0.], [10., 0.]]).fit(&p()).unwrap();
+        assert_eq!(fit.centroids(), array![[1.5, 1.0], [10.0, 0.5]]);
+        assert_eq!((fit.inertia(), fit.n_iter(), fit.converged()), (13.5, 2, true));
+        assert_eq!(fit.inertia_per_iter(), [27.0, 13.5]);
+        assert!(
+            (mean_variance(&check::rows(p().view()).unwrap()) * 1e-4 - 0.00091806).abs() < 1e-8
+        );
+        check(&fit, &p());
+    }
+
+    #[test]
+    fn an_empty_cluster_takes_the_farthest_row() {
+        let fit = given(array![[0., 0.], [10., 0.], [100., 100.]]).fit(&p()).unwrap();
+        assert_eq!(fit.centroids(), array![[0., 1.], [3., 1.], [10., 0.5]]);
+        assert_eq!((fit.inertia(), fit.refilled()), (4.5, 1));
+        check(&fit, &p());
+    }
+
+    #[test]
+    fn empty_clusters_take_distinct_rows_even_if_the_farthest_are_equal() {
+        let x = array![[0.0], [9.0], [9.0], [8.0], [1.0]];
+        let fit = given(array![[0.0], [100.0], [200.0], [300.0]]).max_iter(1).fit(&x).unwrap();
+        // Three at first; then the one between 0 and the other 9, nearest to none, becomes the 0.
+        assert_eq!(fit.refilled(), 4);
+        assert_eq!(fit.labels().to_vec(), [1, 0, 0, 2, 3].map(Some));
+        check(&fit, &x);
+    }
+
+    #[test]
+    fn a_tie_goes_to_the_larger_cluster_and_its_mean_follows() {
+        // Lloyd stands still at {0, 2}, {3, 3, 3}: row 2 is as near to the mean 1 as to 3. The larger
+        // cluster has the lower number, so the row belongs there, and the means move on.
+        let x = array![[0.0], [2.0], [3.0], [3.0], [3.0]];
+        let fit = given(array![[1.0], [3.0]]).tol(0.0).fit(&x).unwrap();
+        assert_eq!(fit.labels().to_vec(), [1, 0, 0, 0, 0].map(Some));
+        assert_eq!(fit.centroids(), array![[2.75], [0.0]]);
+        assert!(fit.converged());
+        check(&fit, &x);
+    }
+
+    #[test]
+    fn the_last_iteration_never_leaves_a_cluster_empty() {
+        // One step from these moves the middle centroid off to where no row is nearest to it.
+        for max_iter in 1..4 {
+            for seed in 0..30 {
+                let x = Array2::from_shape_fn((9, 2), |(i, j)| ((i * 7 + j * 5) % 11) as f64);
+                let means = KMeans::new(6).init(KMeansInit::Random).n_init(1);
+                let fit = means.max_iter(max_iter).seed(seed).fit(&x).unwrap();
+                check(&fit, &x);
+            }
+        }
+    }
+
+    #[test]
+    fn one_cluster_of_equal_rows_is_exact_in_one_iteration() {
+        let fit = KMeans::new(1).fit(&Array2::from_elem((7, 2), 0.1)).unwrap();
+        assert_eq!((fit.inertia(), fit.n_iter()), (0.0, 1));
+        assert_eq!(fit.centroids(), array![[0.1, 0.1]]);
+    }
+
+    #[test]
+    fn as_many_clusters_as_distinct_rows_leave_no_inertia_and_more_are_an_error() {
+        let x = concatenate![Axis(0), p(), p()];
+        for init in [KMeansInit::PlusPlus, KMeansInit::Random, KMeansInit::Given(p() + 0.5)] {
+            let fit = KMeans::new(6).init(init.clone()).n_init(30).fit(&x).unwrap();
+            check(&fit, &x);
+            let more = match init {
+                KMeansInit::Given(_) => given(concatenate![Axis(0), p(), array![[7., 7.]]]),
+                init => KMeans::new(7).init(init),
+            };
+            let error = more.fit(&x).unwrap_err();
+            assert!(matches!(error, Error::TooFewSamples { needed: 7, got: 6, .. }), "{error}");
+        }
+        assert_eq!(KMeans::new(6).fit(&x).unwrap().inertia(), 0.0);
+    }
+
+    #[test]
+    fn settings_out_of_range_are_named() {
+        let named = |means: KMeans| match means.fit(&p()) {
+            Err(Error::InvalidParameter { name, .. }) => name,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(named(KMeans::new(0)), "k");
+        assert_eq!(named(KMeans::new(2).n_init(0)), "n_init");
+        assert_eq!(named(KMeans::new(2).max_iter(0)), "max_iter");
+        for tol in [-1.0, f64::NAN, f64::INFINITY] {
+            assert_eq!(named(KMeans::new(2).tol(tol)), "tol");
+        }
+        assert_eq!(named(given(array![[1., 1.], [2., 2.], [1., 1.]])), "init");
+        assert!(matches!(KMeans::new(7).fit(&p()), Err(Error::TooFewSamples { got: 6, .. })));
+        let wrong = KMeans::new(3).init(KMeansInit::Given(Array2::zeros((2, 2))));
+        assert!(matches!(wrong.fit(&p()), Err(Error::DimensionMismatch { expected: 3, .. })));
+        let wide = given(array![[1., 2., 3.]]).fit(&p());
+        assert!(matches!(wide, Err(Error::DimensionMismatch { expected: 2, got: 3, .. })));
+        let nan = given(array![[1., f64::NAN]]).fit(&p());
+        assert!(matches!(nan, Err(Error::NonFinite { row: 0, column: 1, .. })));
+    }
+
+    #[test]
+    fn an_offset_of_1e9_changes_no_label_and_hardly_the_inertia() {
+        let near = KMeans::new(3).fit(&p()).unwrap();
+        let far = KMeans::new(3).fit(&(p() + 1e9)).unwrap();
+        assert_eq!(near.labels(), far.labels());
+        assert!((near.inertia() - far.inertia()).abs() < 1e-6);
+        check(&far, &(p() + 1e9));
+    }
+
+    #[test]
+    fn a_far_off_row_costs_the_others_no_digits() {
+        let x = array![[1e15, 0.0], [0.1, 0.2], [0.3, 0.4]];
+        let fit = KMeans::new(2).fit(&x).unwrap();
+        assert_eq!(
+            fit.centroids(),
+            array![[0.1 + (0.3 - 0.1) / 2.0, 0.2 + (0.4 - 0.2) / 2.0], [1e15, 0.0]]
+        );
+    }
+
+    #[test]
+    fn data_whose_squares_underflow_are_grouped_as_their_larger_images() {
+        let large = KMeans::new(2).fit(&p()).unwrap();
+        for factor in [2f64.powi(-664), 2f64.powi(-1000) * 2f64.powi(-70)] {
+            let x = p() * factor;
+            let fit = KMeans::new(2).fit(&x).unwrap();
+            assert_eq!(fit.labels(), large.labels());
+            assert!((fit.centroids()[[1, 0]] / factor - 10.0).abs() < 1e-9);
+            check(&fit, &x);
+            // A row beyond the tiny scale still finds its centroid, and its distance is finite.
+            assert_eq!(fit.predict(&array![[1e140, 0.0]]).unwrap().len(), 1);
+            assert_eq!(fit.transform(&array![[1e140, 0.0]]).unwrap(), array![[1e140, 1e140]]);
+            assert_eq!(fit.score(&array![[1e140, 0.0]]).unwrap(), -1e280);
+        }
+    }
+
+    #[test]
+    fn threads_and_layouts_do_not_change_a_bit() {
+        let mut stream = Stream::new(5, 0);
+        let x = Array2::from_shape_simple_fn((10_000, 3), || stream.normal());
+        let means = KMeans::new(5).n_init(2).max_iter(4);
+        let fits = [1, 2].map(|n| parallel::with_threads(n, || means.fit(&x).unwrap()));
+        assert_eq!(fits[0], fits[1]);
+        let transposed = x.t().as_standard_layout().into_owned();
+        assert_eq!(means.fit(transposed.t()).unwrap(), fits[0]);
+        check(&fits[0], &x);
+    }
+
+    #[test]
+    fn a_stored_fit_comes_back_equal_and_broken_ones_are_refused() {
+        let fit = KMeans::new(2).fit(&(p() * 1e-200)).unwrap();
+        let json = serde_json::to_string(&fit).unwrap();
+        assert_eq!(serde_json::from_str::<KMeansFit>(&json).unwrap(), fit);
+        let broken = |change: fn(&mut serde_json::Value)| {
+            let mut value = serde_json::to_value(KMeans::new(2).fit(&p()).unwrap()).unwrap();
+            change(&mut value);
+            serde_json::from_value::<KMeansFit>(value).unwrap_err().to_string()
+        };
+        for (change, message) in [
+            (
+                (|v| v["labels"] = vec![0, 0].into()) as fn(&mut serde_json::Value),
+                "do not belong together",
+            ),
+            (|v| v["labels"][5] = serde_json::Value::Null, "do not belong together"),
+            (
+                |v| v["centroids"]["data"] = vec![1.0, 2.0, 1.0, 2.0].into(),
+                "two centroids are equal",
+            ),
+            (|v| v["centroids"]["data"][0] = 1e300.into(), "not finite"),
+            (|v| v["centroids"]["dim"] = vec![1u64 << 40, 0].into(), ""),
+            (|v| v["scale"] = 1001.into(), "exponent"),
+            (
+                |v| {
+                    v["scale"] = 1000.into();
+                    v["centroids"]["data"][0] = 1e140.into();
+                },
+                "too large",
+            ),
+            (|v| v["inertia"] = (-1.0).into(), "inertia"),
+            (|v| v["inertia_per_iter"] = Vec::<f64>::new().into(), "inertia"),
+        ] {
+            let error = broken(change);
+            assert!(error.contains(message), "{error}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn parts_of_a_fit_agree_on_any_data(
+            cells in prop::collection::vec(0u8..6, 8..40),
+            k in 1usize..6,
+            max_iter in 1usize..8,
+            offset in prop::sample::select(vec![0.0, 1e9, -3e12]),
+            random in any::<bool>(),
+            seed in any::<u64>(),
+        ) {
+            // Few distinct values: many ties and duplicates.
+            let x = Array2::from_shape_fn((cells.len() / 2, 2), |(i, j)| {
+                f64::from(cells[2 * i + j]) + offset
+            });
+            let init = if random { KMeansInit::Random } else { KMeansInit::PlusPlus };
+            let means = KMeans::new(k).init(init).seed(seed).n_init(3).max_iter(max_iter);
+            match means.fit(&x) {
+                Ok(fit) => {
+                    check(&fit, &x);
+                    prop_assert!(fit.inertia_per_iter().windows(2).all(|w| w[1] <= w[0] * (1.0 + 1e-9)));
+                    prop_assert!(fit.n_iter() <= max_iter);
+                    prop_assert!(first_duplicate(&check::rows(fit.centroids()).unwrap()).is_none());
+                }
+                Err(error) => {
+                    let mut rows: Vec<Vec<u64>> =
+                        x.outer_iter().map(|r| r.iter().map(|v| v.to_bits()).collect()).collect();
+                    rows.sort_unstable();
+                    rows.dedup();
+                    let rows = if k > x.nrows() { x.nrows() } else { rows.len() };
+                    let named = matches!(error, Error::TooFewSamples { got, .. } if got == rows);
+                    prop_assert!(named && rows < k, "{}", error);
+                }
+            }
+        }
+
+        #[test]
+        fn a_power_of_two_scales_a_fit_exactly(
+            cells in prop::collection::vec(-50i32..50, 12..40),
+            exponent in -300i32..300,
+        ) {
+            let x = Array2::from_shape_fn((cells.len() / 2, 2), |(i, j)| f64::from(cells[2 * i + j]));
+            let factor = 2f64.powi(exponent);
+            if let Ok(fit) = KMeans::new(3).fit(&x) {
+                let scaled = KMeans::new(3).fit(&(&x * factor)).unwrap();
+                prop_assert_eq!(fit.labels(), scaled.labels());
+                prop_assert_eq!(&fit.centroids() * factor, scaled.centroids());
+            }
+        }
+
+        #[test]
+        fn a_converged_fit_has_the_means_of_its_rows(
+            cells in prop::collection::vec(0u8..9, 10..60),
+            k in 1usize..5,
+        ) {
+            let x = Array2::from_shape_fn((cells.len() / 2, 2), |(i, j)| f64::from(cells[2 * i + j]));
+            if let Ok(fit) = KMeans::new(k).tol(0.0).fit(&x) {
+                prop_assert!(fit.converged());
+                for (cluster, centroid) in fit.centroids().outer_iter().enumerate() {
+                    let mean = x.select(Axis(0), &fit.labels().rows_of(cluster)).mean_axis(Axis(0));
+                    prop_assert!((&centroid - &mean.unwrap()).iter().all(|d| d.abs() < 1e-12));
+                }
+            }
+        }
+    }
+}
