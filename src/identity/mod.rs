@@ -1,5 +1,9 @@
 //! Who is who: identifiers seen together belong to one person.
 
+mod graph;
 mod profile_id;
+mod rules;
 
+pub(crate) use graph::Graph;
 pub use profile_id::ProfileId;
+pub use rules::Rules;

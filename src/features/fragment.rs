@@ -1,0 +1,273 @@
+//! What is kept of events: a log, sorted by time and content, of what the features need.
+//!
+//! Every signature (set of identifiers) has one fragment; a profile is the merge of its fragments.
+//! Equal sets of events give equal logs whatever the order of arrival, and an answer as of any
+//! moment, past or future, is a function of the log up to that moment.
+//!
+//! Cost: O(log n) to insert in order of time, a move of the later entries otherwise.
+
+use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
+
+use super::definition::{FeatureSet, Need};
+use super::texts::Texts;
+use crate::num::fixed::Fixed;
+use crate::{Event, Refusal, Timestamp, Value};
+
+/// A value as it is kept: the number, the text it is told apart by, or both.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Cell {
+    Number(f64),
+    Label(u32),
+    Both(f64, u32),
+}
+
+impl Cell {
+    pub(crate) fn number(self) -> Option<f64> {
+        match self {
+            Self::Number(number) | Self::Both(number, _) => Some(number),
+            Self::Label(_) => None,
+        }
+    }
+
+    pub(crate) fn label(self) -> Option<u32> {
+        match self {
+            Self::Label(label) | Self::Both(_, label) => Some(label),
+            Self::Number(_) => None,
+        }
+    }
+
+    /// Numbers before texts; equal cells are the same value.
+    pub(crate) fn compare(self, other: Self, texts: &Texts) -> Ordering {
+        match (self.number(), other.number()) {
+            (Some(a), Some(b)) => a.total_cmp(&b),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => {
+                let text = |cell: Self| cell.label().map(|label| texts.text(label));
+                text(self).cmp(&text(other))
+            }
+        }
+    }
+}
+
+/// What a cell is a value of, by the number of its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Field {
+    Property(u32),
+    Attribute(u32),
+}
+
+impl Field {
+    fn key(self, texts: &Texts) -> (bool, &str) {
+        match self {
+            Self::Property(name) => (false, texts.text(name)),
+            Self::Attribute(name) => (true, texts.text(name)),
+        }
+    }
+}
+
+/// What is kept of one event.
+#[derive(Debug, Clone)]
+#[cfg_attr(test, derive(PartialEq))]
+pub(crate) struct Entry {
+    pub(crate) at: Timestamp,
+    /// Number of the event's name.
+    pub(crate) name: u32,
+    /// Number of the message id if duplicates are looked for, else [`NONE`](super::texts::NONE).
+    pub(crate) message: u32,
+    /// Properties by name, then attributes by name; each once.
+    pub(crate) cells: Box<[(Field, Cell)]>,
+}
+
+impl Entry {
+    pub(crate) fn property(&self, name: u32) -> Option<Cell> {
+        self.cell(Field::Property(name))
+    }
+
+    pub(crate) fn attribute(&self, name: u32) -> Option<Cell> {
+        self.cell(Field::Attribute(name))
+    }
+
+    /// The names of the attributes it declares.
+    pub(crate) fn attributes<'t>(&self, texts: &'t Texts) -> impl Iterator<Item = &'t str> {
+        self.cells.iter().filter_map(|&(field, _)| match field {
+            Field::Attribute(name) => Some(texts.text(name)),
+            Field::Property(_) => None,
+        })
+    }
+
+    fn cell(&self, field: Field) -> Option<Cell> {
+        self.cells.iter().find(|(known, _)| *known == field).map(|&(_, cell)| cell)
+    }
+
+    /// By time, then content. Entries that compare equal are interchangeable.
+    pub(crate) fn compare(&self, other: &Self, texts: &Texts) -> Ordering {
+        let name = |entry: &Self| texts.text(entry.name).to_owned();
+        let by_name = || {
+            if self.name == other.name { Ordering::Equal } else { name(self).cmp(&name(other)) }
+        };
+        let by_cells = || {
+            for (&(field, cell), &(other_field, other_cell)) in self.cells.iter().zip(&other.cells)
+            {
+                let order = field
+                    .key(texts)
+                    .cmp(&other_field.key(texts))
+                    .then_with(|| cell.compare(other_cell, texts));
+                if order.is_ne() {
+                    return order;
+                }
+            }
+            self.cells.len().cmp(&other.cells.len())
+        };
+        self.at.cmp(&other.at).then_with(by_name).then_with(by_cells)
+    }
+}
+
+/// The events of one signature.
+#[derive(Debug, Clone, Default)]
+#[cfg_attr(test, derive(PartialEq))]
+pub(crate) struct Fragment {
+    log: Vec<Entry>,
+}
+
+impl Fragment {
+    pub(crate) fn insert(&mut self, entry: Entry, texts: &Texts) {
+        let place = self.log.partition_point(|known| known.compare(&entry, texts).is_le());
+        self.log.insert(place, entry);
+    }
+
+    /// The entry of a message, if it is here and happened then.
+    pub(crate) fn message(&self, at: Timestamp, message: u32) -> Option<&Entry> {
+        self.place(at, message).map(|place| &self.log[place])
+    }
+
+    pub(crate) fn remove_message(&mut self, at: Timestamp, message: u32) -> Option<Entry> {
+        self.place(at, message).map(|place| self.log.remove(place))
+    }
+
+    fn place(&self, at: Timestamp, message: u32) -> Option<usize> {
+        let start = self.log.partition_point(|entry| entry.at < at);
+        let same_time = self.log[start..].iter().take_while(|entry| entry.at == at);
+        same_time.map(|entry| entry.message).position(|m| m == message).map(|i| start + i)
+    }
+
+    /// Everything, in order.
+    pub(crate) fn log(&self) -> &[Entry] {
+        &self.log
+    }
+
+    /// Everything up to and including a moment, in order.
+    pub(crate) fn until(&self, as_of: Timestamp) -> &[Entry] {
+        &self.log[..self.log.partition_point(|entry| entry.at <= as_of)]
+    }
+}
+
+/// The merge of fragments up to a moment, in order.
+pub(crate) fn merge<'f>(
+    fragments: impl Iterator<Item = &'f Fragment>,
+    as_of: Timestamp,
+    texts: &Texts,
+) -> Vec<&'f Entry> {
+    let mut entries = Vec::new();
+    let mut n_logs = 0;
+    for fragment in fragments {
+        entries.extend(fragment.until(as_of));
+        n_logs += 1;
+    }
+    if n_logs > 1 {
+        // The stable sort recognises the sorted runs it is given.
+        entries.sort_by(|a: &&Entry, b: &&Entry| a.compare(b, texts));
+    }
+    entries
+}
+
+/// What the features need of an event.
+#[derive(Debug, Clone)]
+#[cfg_attr(test, derive(PartialEq))]
+pub(crate) struct Keep {
+    properties: HashMap<String, Need>,
+    /// `None`: all of them.
+    attributes: Option<HashSet<String>>,
+}
+
+impl Keep {
+    pub(crate) fn new(features: &FeatureSet) -> Self {
+        let mut keep = Self { properties: HashMap::new(), attributes: Some(HashSet::new()) };
+        features.needs(
+            &mut |property, need| {
+                keep.properties.entry(property.to_owned()).or_default().join(need);
+            },
+            &mut |attribute| match attribute {
+                None => keep.attributes = None,
+                Some(name) => {
+                    keep.attributes.as_mut().map(|names| names.insert(name.to_owned()));
+                }
+            },
+        );
+        keep
+    }
+
+    /// The entry of an event that [`check`] has passed. Of a property or attribute that is
+    /// given twice, the last counts.
+    pub(crate) fn entry(&self, event: &Event<'_>, message: u32, texts: &mut Texts) -> Entry {
+        let mut cells: Vec<(Field, Cell)> = Vec::new();
+        let mut add = |field: Field, cell: Cell| {
+            if cells.iter().all(|(known, _)| *known != field) {
+                cells.push((field, cell));
+            }
+        };
+        for (name, value) in event.properties.iter().rev() {
+            let Some(&need) = self.properties.get(name.as_ref()) else { continue };
+            if let Some(cell) = property(value, need, texts) {
+                add(Field::Property(texts.intern(name)), cell);
+            }
+        }
+        for (name, value) in event.attributes.iter().rev() {
+            if self.attributes.as_ref().is_none_or(|names| names.contains(name.as_ref())) {
+                add(Field::Attribute(texts.intern(name)), attribute(value, texts));
+            }
+        }
+        cells.sort_by(|(a, _), (b, _)| a.key(texts).cmp(&b.key(texts)));
+        let name = texts.intern(&event.name);
+        Entry { at: event.at, name, message, cells: cells.into_boxed_slice() }
+    }
+}
+
+/// Whether all numbers of an event can be summed exactly.
+pub(crate) fn check(event: &Event<'_>) -> std::result::Result<(), Refusal> {
+    for (name, value) in event.properties.iter().chain(&event.attributes) {
+        if let Value::Number(number) = value
+            && Fixed::new(*number).is_none()
+        {
+            return Err(Refusal::NotSummable { property: name.to_string() });
+        }
+    }
+    Ok(())
+}
+
+fn property(value: &Value<'_>, need: Need, texts: &mut Texts) -> Option<Cell> {
+    match value {
+        Value::Number(number) => {
+            // Minus zero is zero.
+            let number = number + 0.0;
+            Some(match (need.number, need.label) {
+                (true, false) => Cell::Number(number),
+                (false, true) => Cell::Label(texts.intern(&number.to_string())),
+                _ => Cell::Both(number, texts.intern(&number.to_string())),
+            })
+        }
+        Value::Flag(flag) => {
+            need.label.then(|| Cell::Label(texts.intern(if *flag { "true" } else { "false" })))
+        }
+        Value::Text(text) => need.label.then(|| Cell::Label(texts.intern(text))),
+    }
+}
+
+fn attribute(value: &Value<'_>, texts: &mut Texts) -> Cell {
+    match value {
+        Value::Number(number) => Cell::Number(number + 0.0),
+        Value::Flag(flag) => Cell::Label(texts.intern(if *flag { "true" } else { "false" })),
+        Value::Text(text) => Cell::Label(texts.intern(text)),
+    }
+}

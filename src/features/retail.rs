@@ -1,0 +1,135 @@
+//! The features a shop starts with, in the shop's own words.
+
+use serde::{Deserialize, Serialize};
+
+use super::definition::{Feature, FeatureSet, Measure};
+
+/// The words of a shop's events, and the features made of them.
+///
+/// Of the purchases:
+///
+/// | column | is |
+/// |---|---|
+/// | `recency_days` | days since the last one |
+/// | `frequency` | number of orders; lines without an order's id count as one order a day |
+/// | `monetary` | sum of the amounts |
+/// | `mean_order_value` | monetary / frequency |
+/// | `tenure_days` | days since the first one |
+/// | `gap_days` | mean days from one shopping day to the next |
+/// | `discount_share` | discounts as a part of amounts and discounts; only if discounts occur |
+/// | `share of …` | spend by category: one column for each of the `n_categories` largest |
+///
+/// and besides `number of …`, a column for each of the eight most frequent other events, and a
+/// column for every declared attribute. Somebody who never bought has 0 for `frequency`,
+/// `monetary` and the numbers of events; the rest is missing.
+///
+/// ```
+/// use personas::features::Retail;
+/// use personas::{Event, Profiles, Rules, Timestamp};
+///
+/// let features = Retail::default().order("basket_id").category("department").features();
+/// let mut people = Profiles::new(Rules::default(), features)?;
+/// let noon = Timestamp::parse("2017-03-01T12:00:00Z")?;
+/// for (amount, department) in [(3.0, "PRODUCE"), (9.0, "GROCERY")] {
+///     let line = Event::new("purchase", noon).id("card", "4711").property("basket_id", "b1");
+///     people.observe(&line.property("amount", amount).property("department", department))?;
+/// }
+/// let table = people.features(noon)?;
+/// let names: Vec<&str> = table.columns().iter().map(|column| column.name.as_str()).collect();
+/// assert_eq!(names[..4], ["recency_days", "frequency", "monetary", "mean_order_value"]);
+/// assert_eq!(names[6..], ["share of GROCERY", "share of PRODUCE"]);
+/// # Ok::<(), personas::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retail {
+    purchase: String,
+    order: String,
+    amount: String,
+    discount: String,
+    category: String,
+    n_categories: usize,
+}
+
+impl Default for Retail {
+    fn default() -> Self {
+        Self {
+            purchase: "purchase".into(),
+            order: "order_id".into(),
+            amount: "amount".into(),
+            discount: "discount".into(),
+            category: "category".into(),
+            n_categories: 8,
+        }
+    }
+}
+
+impl Retail {
+    /// The name of purchase events, one per order or per line (default `purchase`).
+    #[must_use]
+    pub fn purchase(mut self, event: impl Into<String>) -> Self {
+        self.purchase = event.into();
+        self
+    }
+
+    /// The property that holds the order's id (default `order_id`).
+    #[must_use]
+    pub fn order(mut self, property: impl Into<String>) -> Self {
+        self.order = property.into();
+        self
+    }
+
+    /// The property that holds the amount paid (default `amount`).
+    #[must_use]
+    pub fn amount(mut self, property: impl Into<String>) -> Self {
+        self.amount = property.into();
+        self
+    }
+
+    /// The property that holds what was taken off the price (default `discount`).
+    #[must_use]
+    pub fn discount(mut self, property: impl Into<String>) -> Self {
+        self.discount = property.into();
+        self
+    }
+
+    /// The property that holds the kind of goods (default `category`).
+    #[must_use]
+    pub fn category(mut self, property: impl Into<String>) -> Self {
+        self.category = property.into();
+        self
+    }
+
+    /// Number of categories whose share is taken, at least 1 (default 8).
+    #[must_use]
+    pub fn n_categories(mut self, n: usize) -> Self {
+        self.n_categories = n;
+        self
+    }
+
+    /// The features.
+    pub fn features(&self) -> FeatureSet {
+        let on = |name: &str, measure| Feature::new(name, measure).on(&self.purchase);
+        let per_order = Measure::Ratio { of: "monetary".into(), per: "frequency".into() };
+        let discounts = Measure::Portion { part: self.discount.clone(), rest: self.amount.clone() };
+        let others =
+            Measure::EventCounts { except: vec![self.purchase.clone(), "identify".into()], n: 8 };
+        let shares = Measure::TopShares {
+            property: self.category.clone(),
+            by: Some(self.amount.clone()),
+            n: self.n_categories,
+        };
+        FeatureSet::from_iter([
+            on("recency_days", Measure::RecencyDays),
+            on("frequency", Measure::Orders(self.order.clone())),
+            on("monetary", Measure::Sum(self.amount.clone())),
+            Feature::new("mean_order_value", per_order),
+            on("tenure_days", Measure::TenureDays),
+            on("gap_days", Measure::GapDays),
+            on("discount_share", discounts).optional(),
+            Feature::new("number of", others),
+            on("share of", shares),
+            Feature::new("attributes", Measure::Attributes),
+        ])
+    }
+}
