@@ -17,6 +17,8 @@ pub use error::{Error, Result};
 pub use event::{Event, Identifier, Refusal, Timestamp, Value};
 pub use features::{FeatureSet, Features, Matrix};
 pub use identity::{ProfileId, Rules};
+pub use features::{Features, Matrix, Preprocessor};
+pub use identity::ProfileId;
 pub use labels::Labels;
 pub use ndarray;
 pub use outlier::{IsolationForest, LocalOutlierFactor};

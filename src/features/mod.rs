@@ -5,12 +5,18 @@ mod definition;
 mod fragment;
 mod matrix;
 mod retail;
+mod ordered;
+mod preprocess;
 mod table;
 mod texts;
 
 pub use definition::{Feature, FeatureSet, Measure};
 pub use matrix::{Matrix, MatrixColumn};
 pub use retail::Retail;
+pub use preprocess::{
+    Dropped, Encoding, FeatureStep, Original, Preprocessor, PreprocessorFit, Scale, Scaling,
+    TailTransform, Tails,
+};
 pub use table::{Column, Features, Values};
 
 pub(crate) use compute::{Events, columns};

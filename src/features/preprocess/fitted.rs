@@ -1,0 +1,348 @@
+//! A fitted preprocessor: the same steps for any table, and back to original units.
+
+use std::fmt;
+
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+
+use super::categorical::Lookup;
+use super::step::{Encoding, FeatureStep, Short};
+use crate::features::ordered;
+use crate::features::{Features, Matrix, MatrixColumn, Values};
+use crate::num::check::MAX_MAGNITUDE;
+use crate::{Error, Result};
+
+/// What [`Preprocessor::fit`](crate::Preprocessor::fit) decided; turns tables into matrices, and
+/// their numbers back into those of tables.
+///
+/// It is stored as its [`steps`](Self::steps).
+///
+/// ```
+/// use personas::{Features, Preprocessor, ProfileId};
+///
+/// let ids: Vec<ProfileId> = (0..4).map(|i| ProfileId::of("row", &i.to_string())).collect();
+/// let channel = ["web", "store", "web", "web"].map(|level| Some(level.to_owned()));
+/// let table = Features::new(ids)
+///     .numeric("spend", vec![Some(10.0), Some(30.0), Some(20.0), None])?
+///     .categorical("channel", channel.to_vec())?;
+/// let prep = Preprocessor::default().missing_indicator_from(0.5).fit(&table)?;
+/// let x = prep.transform(&table)?;
+///
+/// // Describe a group by its centroid, here that of all rows.
+/// let centroid: Vec<f64> = (0..x.ncols()).map(|column| x.column(column).sum() / 4.0).collect();
+/// let told = prep.inverse(&centroid)?.into_iter().map(|(name, was)| format!("{name} {was}"));
+/// assert_eq!(told.collect::<Vec<_>>(), ["spend 20", "channel 75 % web"]);
+/// # Ok::<(), personas::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<FeatureStep>", into = "Vec<FeatureStep>")]
+pub struct PreprocessorFit {
+    steps: Vec<FeatureStep>,
+    columns: Vec<MatrixColumn>,
+    /// Step and meaning of every column.
+    meanings: Vec<(usize, Meaning)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Meaning {
+    Value,
+    Level(usize),
+    Missing,
+}
+
+/// What a transformed value was before.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Original {
+    /// A number in the feature's units. A mean of tamed values comes back as a number between
+    /// the values that were averaged, but not as their mean.
+    Number(f64),
+    /// The level of an ordered category that is nearest.
+    Level {
+        /// Its name.
+        level: String,
+        /// The rank before rounding; 0 is the lowest level.
+        rank: f64,
+    },
+    /// A level of an unordered category: 1 for a row that has it, 0 for one that has not, the
+    /// share of rows for a mean of rows.
+    Share {
+        /// Its name.
+        level: String,
+        /// The share.
+        share: f64,
+    },
+    /// A missing-indicator: 1 for a row without a value, the share of such rows for a mean.
+    Missing {
+        /// The share.
+        share: f64,
+    },
+}
+
+impl fmt::Display for Original {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => Short(*number).fmt(f),
+            Self::Level { level, .. } => f.write_str(level),
+            Self::Share { level, share } => write!(f, "{:.0} % {level}", share * 100.0),
+            Self::Missing { share } => write!(f, "{:.0} % missing", share * 100.0),
+        }
+    }
+}
+
+impl PreprocessorFit {
+    pub(super) fn of(steps: Vec<FeatureStep>) -> Self {
+        let mut columns = Vec::new();
+        let mut meanings = Vec::new();
+        for (i, step) in steps.iter().enumerate() {
+            let mut add = |name: String, meaning| {
+                columns.push(MatrixColumn { name, feature: step.feature.clone() });
+                meanings.push((i, meaning));
+            };
+            match &step.encoding {
+                Encoding::Numeric { .. } | Encoding::Ordered { .. } => {
+                    add(step.feature.clone(), Meaning::Value);
+                }
+                Encoding::OneHot { levels, .. } => {
+                    for (level, name) in levels.iter().enumerate() {
+                        add(format!("{}={name}", step.feature), Meaning::Level(level));
+                    }
+                }
+                Encoding::Dropped(_) => {}
+            }
+            if step.missing_indicator {
+                add(format!("{} missing", step.feature), Meaning::Missing);
+            }
+        }
+        Self { steps, columns, meanings }
+    }
+
+    /// What was done, per feature of the table it was fitted to and in its order.
+    pub fn steps(&self) -> &[FeatureStep] {
+        &self.steps
+    }
+
+    /// The columns of the matrices it makes.
+    pub fn columns(&self) -> &[MatrixColumn] {
+        &self.columns
+    }
+
+    /// Makes a matrix of a table, `(n_rows, columns().len())`; a row's numbers do not depend on
+    /// the other rows. Columns are found by name; dropped features and others are not looked at.
+    ///
+    /// A level not met before goes to the column `other` where there is one and is 0 in all
+    /// columns of its feature where there is none; of an ordered category, it takes its place
+    /// between its neighbours, or counts as missing if it cannot be read.
+    /// [`unseen`](Self::unseen) counts such values.
+    ///
+    /// # Errors
+    /// [`Error::SchemaMismatch`] for a column that is missing or of another type;
+    /// [`Error::MagnitudeTooLarge`] for a number so far out that it is beyond 1e145 widths.
+    pub fn transform(&self, table: &Features) -> Result<Matrix> {
+        let width = self.columns.len();
+        let mut data = vec![0.0; table.n_rows() * width];
+        let mut at = 0;
+        for step in &self.steps {
+            let cells = at..at + step.n_columns();
+            at = cells.end;
+            let rows = data.chunks_exact_mut(width).map(|row| &mut row[cells.clone()]);
+            match (&step.encoding, values(step, table)?) {
+                (Encoding::Numeric { tail, scale, fill }, Some(Values::Numeric(values))) => {
+                    for (cells, value) in rows.zip(values) {
+                        let t = tail.apply(value.unwrap_or(*fill));
+                        cells[0] = step.weight * scale.apply(t);
+                        step.mark(cells, value.is_none());
+                    }
+                }
+                (Encoding::Ordered { levels, scale, fill }, Some(Values::Categorical(values))) => {
+                    let lookup = Lookup::new(levels);
+                    for (cells, value) in rows.zip(values) {
+                        let rank = value.as_ref().and_then(|value| rank(value, levels, &lookup));
+                        let t = rank.unwrap_or(*fill as f64);
+                        cells[0] = step.weight * scale.apply(t);
+                        step.mark(cells, rank.is_none());
+                    }
+                }
+                (
+                    Encoding::OneHot { levels, n_folded, height, fill },
+                    Some(Values::Categorical(values)),
+                ) => {
+                    let lookup = Lookup::new(levels);
+                    let other = (*n_folded > 0).then(|| levels.len() - 1);
+                    for (cells, value) in rows.zip(values) {
+                        let level = match value {
+                            Some(value) => lookup.index(value).or(other),
+                            None => Some(*fill),
+                        };
+                        if let Some(level) = level {
+                            cells[level] = step.weight * height;
+                        }
+                        step.mark(cells, value.is_none());
+                    }
+                }
+                _ => {}
+            }
+        }
+        if let Some(at) = data.iter().position(|v| v.is_nan() || v.abs() > MAX_MAGNITUDE) {
+            return Err(Error::MagnitudeTooLarge {
+                row: at / width,
+                column: at % width,
+                value: data[at].clamp(-f64::MAX, f64::MAX),
+                limit: MAX_MAGNITUDE,
+            });
+        }
+        let values = Array2::from_shape_vec((table.n_rows(), width), data)
+            .expect("there are n_rows * width cells");
+        Ok(Matrix::new(values, table.ids().to_vec(), self.columns.clone()))
+    }
+
+    /// Features with values that no column stands for, and how many rows have one: levels of
+    /// unordered categories not met when fitted (unless `other` takes them), and levels of
+    /// ordered ones that cannot be read.
+    ///
+    /// # Errors
+    /// As [`transform`](Self::transform), for the table's columns.
+    pub fn unseen(&self, table: &Features) -> Result<Vec<(String, usize)>> {
+        let mut unseen = Vec::new();
+        for step in &self.steps {
+            let Some(Values::Categorical(values)) = values(step, table)? else { continue };
+            let present = values.iter().flatten();
+            let n = match &step.encoding {
+                Encoding::Ordered { levels, .. } => {
+                    let lookup = Lookup::new(levels);
+                    present.filter(|value| rank(value, levels, &lookup).is_none()).count()
+                }
+                Encoding::OneHot { levels, n_folded: 0, .. } => {
+                    let lookup = Lookup::new(levels);
+                    present.filter(|value| lookup.index(value).is_none()).count()
+                }
+                _ => 0,
+            };
+            if n > 0 {
+                unseen.push((step.feature.clone(), n));
+            }
+        }
+        Ok(unseen)
+    }
+
+    /// What a value in a column of the matrix was in the table, such as a centroid's coordinate.
+    ///
+    /// Numbers come back to within rounding. A value far beyond those fitted may come back
+    /// infinite, and NaN comes back as NaN.
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`] for a column that does not exist.
+    pub fn original(&self, column: usize, value: f64) -> Result<Original> {
+        let Some(&(step, meaning)) = self.meanings.get(column) else {
+            let expected = format!("below {}", self.columns.len());
+            return Err(Error::parameter("column", expected, column));
+        };
+        let step = &self.steps[step];
+        let value = value / step.weight;
+        Ok(match (&step.encoding, meaning) {
+            (_, Meaning::Missing) => Original::Missing { share: value },
+            (Encoding::Numeric { tail, scale, .. }, _) => {
+                Original::Number(tail.invert(scale.invert(value)))
+            }
+            (Encoding::Ordered { levels, scale, .. }, _) => {
+                let rank = scale.invert(value);
+                // Saturating: below 0 and NaN are 0.
+                let nearest = (rank.round() as usize).min(levels.len() - 1);
+                Original::Level { level: levels[nearest].clone(), rank }
+            }
+            (Encoding::OneHot { levels, height, .. }, Meaning::Level(level)) => {
+                Original::Share { level: levels[level].clone(), share: value / height }
+            }
+            (Encoding::OneHot { .. } | Encoding::Dropped(_), _) => {
+                unreachable!("meanings are made from the encodings, level by level")
+            }
+        })
+    }
+
+    /// What a row of the matrix was, per feature: its number, its level, or of an unordered
+    /// category the level with the greatest share (ties to the first). Dropped features and
+    /// missing-indicators are left out.
+    ///
+    /// # Errors
+    /// [`Error::DimensionMismatch`] unless there is one value per column.
+    pub fn inverse(&self, row: &[f64]) -> Result<Vec<(String, Original)>> {
+        if row.len() != self.columns.len() {
+            return Err(Error::DimensionMismatch {
+                what: "values of a row",
+                expected: self.columns.len(),
+                got: row.len(),
+            });
+        }
+        let mut features: Vec<(String, Original)> = Vec::new();
+        for (column, &value) in row.iter().enumerate() {
+            let original = self.original(column, value)?;
+            let feature = &self.columns[column].feature;
+            match (&original, features.last_mut()) {
+                (Original::Missing { .. }, _) => {}
+                (Original::Share { share, .. }, Some((name, best))) if name == feature => {
+                    if matches!(best, Original::Share { share: least, .. } if share > least) {
+                        *best = original;
+                    }
+                }
+                _ => features.push((feature.clone(), original)),
+            }
+        }
+        Ok(features)
+    }
+}
+
+impl FeatureStep {
+    /// Sets the missing-indicator, the last cell, if there is one.
+    fn mark(&self, cells: &mut [f64], missing: bool) {
+        if self.missing_indicator
+            && missing
+            && let Some(last) = cells.last_mut()
+        {
+            *last = self.weight;
+        }
+    }
+}
+
+/// The values a step needs; none for a dropped feature.
+fn values<'a>(step: &FeatureStep, table: &'a Features) -> Result<Option<&'a Values>> {
+    let problem = match (&step.encoding, table.column(&step.feature).map(|c| &c.values)) {
+        (Encoding::Dropped(_), _) => return Ok(None),
+        (_, None) => "missing",
+        (Encoding::Numeric { .. }, Some(Values::Categorical(_))) => "categorical, not numeric",
+        (Encoding::Ordered { .. } | Encoding::OneHot { .. }, Some(Values::Numeric(_))) => {
+            "numeric, not categorical"
+        }
+        (_, Some(values)) => return Ok(Some(values)),
+    };
+    Err(Error::SchemaMismatch { column: step.feature.clone(), problem })
+}
+
+fn rank(value: &str, levels: &[String], lookup: &Lookup<'_>) -> Option<f64> {
+    let known = lookup.index(value).map(|rank| rank as f64);
+    known.or_else(|| ordered::rank_of_new(value, levels))
+}
+
+impl TryFrom<Vec<FeatureStep>> for PreprocessorFit {
+    type Error = Error;
+
+    fn try_from(steps: Vec<FeatureStep>) -> Result<Self> {
+        let invalid = |reason: &'static str| Error::InvalidSnapshot {
+            what: "PreprocessorFit",
+            reason: reason.into(),
+        };
+        steps.iter().try_for_each(|step| step.check().map_err(invalid))?;
+        let mut names: Vec<&str> = steps.iter().map(|step| step.feature.as_str()).collect();
+        names.sort_unstable();
+        if names.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(invalid("a feature has two steps"));
+        }
+        let fit = Self::of(steps);
+        if fit.columns.is_empty() { Err(invalid("it has no columns")) } else { Ok(fit) }
+    }
+}
+
+impl From<PreprocessorFit> for Vec<FeatureStep> {
+    fn from(fit: PreprocessorFit) -> Self {
+        fit.steps
+    }
+}
