@@ -1,1 +1,29 @@
 //! Who the groups are.
+//!
+//! [`PersonaModel::describe`] turns groups of people into personas: a name and sentences made from
+//! numbers by fixed templates, with the numbers behind every word, the people they do not fit, and
+//! the variance they do not explain. The model then places people seen later, with reasons, and
+//! compares the personas in the data with those a team made by hand.
+
+mod assign;
+mod card;
+mod compare;
+mod declared;
+mod describe;
+mod describer;
+mod effect;
+mod importance;
+mod model;
+mod phrase;
+mod place;
+mod words;
+
+pub use assign::{Match, Matches, Reason};
+pub use card::{Center, Contrast, Fitting, Persona, Summary, Trait};
+pub use compare::{Comparison, Contradiction, DeclaredMatch, Nearest, Overlap, RuleMatch};
+pub use declared::DeclaredPersona;
+pub use describer::Describer;
+pub use effect::Effect;
+pub use importance::Importance;
+pub use model::PersonaModel;
+pub use place::Grouping;

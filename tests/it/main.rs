@@ -2,3 +2,5 @@
 mod programs;
 
 mod preprocess;
+
+mod persona;

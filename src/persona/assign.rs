@@ -1,0 +1,361 @@
+//! Who a person is, how clearly, and which features say so.
+//!
+//! The reasons are exact: with `p` the point that placed row `x` and `q` the runner-up's, the
+//! difference of squared distances ‖x − q‖² − ‖x − p‖² is a sum over columns, and the columns of
+//! one feature are added. Positive parts speak for the persona, negative ones for the runner-up.
+//!
+//! The margin is 1 − ‖x − p‖ / ‖x − q‖, the simplified silhouette of the row (Vendramin et al.
+//! 2010): 0 halfway between two personas, 1 at the centre of one.
+//!
+//! Cost: one pass over the reference points per row; memory one number per row and feature.
+
+use serde::{Deserialize, Serialize};
+
+use super::card::Persona;
+use super::model::PersonaModel;
+use super::phrase;
+use super::place::{Near, Place, means};
+use super::words::{label, measure, number};
+use crate::features::{MatrixColumn, Values};
+use crate::num::distance::squared;
+use crate::num::{check, parallel};
+use crate::{Error, Features, ProfileId, Result};
+
+/// Where one person belongs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Match {
+    /// The person.
+    pub id: ProfileId,
+    /// The persona, as an index into [`PersonaModel::personas`]; none for a person far from all.
+    pub persona: Option<usize>,
+    /// The persona that comes next; for a person in none, the nearest. None if there is no other.
+    pub runner_up: Option<usize>,
+    /// How clearly it is this persona and not the runner-up, in [0, 1]; 1 without a runner-up, 0
+    /// without a persona.
+    pub margin: f64,
+}
+
+/// A feature's part in why a person is in one persona and not in the runner-up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Reason {
+    /// The feature.
+    pub feature: String,
+    /// Its part of the difference of squared distances in the prepared matrix; positive for the
+    /// persona, negative for the runner-up. The parts of all features add up to the difference.
+    pub contribution: f64,
+    /// The person's value, in words: `recency 12 days`.
+    pub value: String,
+}
+
+/// Where every row of a table belongs, and why.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Stored")]
+pub struct Matches {
+    matches: Vec<Match>,
+    /// The features behind the matrix, and the table's values of them.
+    features: Vec<String>,
+    values: Vec<Option<Values>>,
+    /// A number per row and feature, row after row; 0 where there are no two to tell apart.
+    contributions: Vec<f64>,
+}
+
+impl Matches {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.matches.len()
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.matches.is_empty()
+    }
+
+    /// The match of a row; none for a row that does not exist.
+    pub fn get(&self, row: usize) -> Option<&Match> {
+        self.matches.get(row)
+    }
+
+    /// All matches, in row order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Match> {
+        self.matches.iter()
+    }
+
+    /// The personas alone, in row order.
+    pub fn personas(&self) -> Vec<Option<usize>> {
+        self.matches.iter().map(|found| found.persona).collect()
+    }
+
+    /// Why a row is in its persona and not in the runner-up: one reason per feature, the weightiest
+    /// first, whichever way it points. Empty for a row without persona or runner-up, and for a row
+    /// that does not exist.
+    pub fn reasons(&self, row: usize) -> Vec<Reason> {
+        let told = |found: &Match| found.persona.is_some() && found.runner_up.is_some();
+        if !self.get(row).is_some_and(told) {
+            return Vec::new();
+        }
+        let width = self.features.len();
+        let contributions = &self.contributions[row * width..(row + 1) * width];
+        let mut reasons: Vec<Reason> = contributions
+            .iter()
+            .zip(self.features.iter().zip(&self.values))
+            .map(|(&contribution, (feature, values))| Reason {
+                feature: feature.clone(),
+                contribution,
+                value: in_words(feature, values.as_ref(), row),
+            })
+            .collect();
+        reasons.sort_by(|a, b| b.contribution.abs().total_cmp(&a.contribution.abs()));
+        reasons
+    }
+
+    /// The difference of squared distances that the reasons of a row add up to, 0 or more; 0 where
+    /// there are none.
+    pub fn advantage(&self, row: usize) -> f64 {
+        let width = self.features.len();
+        let range = row.saturating_mul(width)..row.saturating_add(1).saturating_mul(width);
+        self.contributions.get(range).map_or(0.0, |parts| parts.iter().sum::<f64>().max(0.0))
+    }
+
+    /// The share of rows in a persona whose margin is below `margin`: people between two personas.
+    /// 0 if no row is in a persona.
+    pub fn between(&self, margin: f64) -> f64 {
+        let placed = self.matches.iter().filter(|found| found.persona.is_some());
+        let (n, below) = placed.fold((0usize, 0usize), |(n, below), found| {
+            (n + 1, below + usize::from(found.margin < margin))
+        });
+        if n == 0 { 0.0 } else { below as f64 / n as f64 }
+    }
+}
+
+impl<'a> IntoIterator for &'a Matches {
+    type Item = &'a Match;
+    type IntoIter = std::slice::Iter<'a, Match>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+fn in_words(feature: &str, values: Option<&Values>, row: usize) -> String {
+    let label = label(feature);
+    match values {
+        Some(Values::Numeric(values)) => match values.get(row).copied().flatten() {
+            Some(value) => format!("{label} {}", measure(feature, value)),
+            None => format!("no {label}"),
+        },
+        Some(Values::Categorical(values)) => match values.get(row).and_then(Option::as_ref) {
+            Some(value) => format!("{label} {value}"),
+            None => format!("no {label}"),
+        },
+        None => label,
+    }
+}
+
+impl PersonaModel {
+    /// Places every row of a table by the rule of the grouping that was described. The people who
+    /// were described get their own groups back as far as [`agreement`](Self::agreement) says:
+    /// always for k-means.
+    ///
+    /// A table without rows has no matches.
+    ///
+    /// # Errors
+    /// [`Error::SchemaMismatch`] if the table lacks a column the model needs, or has it with
+    /// another type; [`Error::MagnitudeTooLarge`] for a number too far out to be compared.
+    ///
+    /// ```
+    /// # use personas::{Features, KMeans, PersonaModel, Preprocessor, ProfileId};
+    /// # let spend: Vec<Option<f64>> = (0..60).map(|i| Some(f64::from(i / 30 * 100 + i % 30))).collect();
+    /// # let ids = (0..60).map(|i| ProfileId::of("row", &i.to_string())).collect();
+    /// # let table = Features::new(ids).numeric("spend", spend)?;
+    /// # let prep = Preprocessor::default().fit(&table)?;
+    /// # let fit = KMeans::new(2).fit(&prep.transform(&table)?)?;
+    /// let personas = PersonaModel::describe(&table, &prep, &fit)?;
+    ///
+    /// let ann = Features::new(vec![ProfileId::of("name", "ann")]).numeric("spend", vec![Some(99.0)])?;
+    /// let matches = personas.assign(&ann)?;
+    /// let found = &matches.iter().as_slice()[0];
+    /// assert_eq!(found.persona.map(|p| personas.personas()[p].name.as_str()), Some("Big spenders"));
+    /// assert_eq!(matches.reasons(0)[0].value, "spend 99");
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    pub fn assign(&self, table: &Features) -> Result<Matches> {
+        let matrix = self.prep.transform(table)?;
+        let (features, part) = features_of(matrix.columns());
+        let values = features.iter().map(|f| table.column(f).map(|c| c.values.clone())).collect();
+        if table.n_rows() == 0 {
+            return Ok(Matches { matches: Vec::new(), features, values, contributions: Vec::new() });
+        }
+        let rows = check::rows((&matrix).into())?;
+        let unit = self.rule.n_points().saturating_mul(rows.n_columns());
+        let placed = parallel::map(rows.n_rows(), unit, |row| {
+            let (place, row) = (self.rule.place(rows.row(row)), rows.row(row));
+            (place, self.parts(place, row, &part, features.len()))
+        });
+        let mut matches = Vec::with_capacity(placed.len());
+        let mut contributions = Vec::with_capacity(placed.len() * features.len());
+        for (&id, (place, parts)) in table.ids().iter().zip(placed) {
+            matches.push(found(id, place));
+            contributions.extend(parts);
+        }
+        Ok(Matches { matches, features, values, contributions })
+    }
+
+    /// The persona of every row, without margins and reasons.
+    pub(super) fn placed(&self, table: &Features) -> Result<Vec<Option<usize>>> {
+        let matrix = self.prep.transform(table)?;
+        if table.n_rows() == 0 {
+            return Ok(Vec::new());
+        }
+        let rows = check::rows((&matrix).into())?;
+        let unit = self.rule.n_points().saturating_mul(rows.n_columns());
+        Ok(parallel::map(rows.n_rows(), unit, |row| self.rule.persona(rows.row(row))))
+    }
+
+    /// Per feature, its part of the runner-up's squared distance less the persona's.
+    fn parts(&self, place: Place, row: &[f64], part: &[usize], n_features: usize) -> Vec<f64> {
+        let mut parts = vec![0.0; n_features];
+        if let (Some(own), Some(other), true) = (place.nearest, place.second, place.within) {
+            let own = self.rule.point(own, row.len());
+            let other = self.rule.point(other, row.len());
+            for (column, &x) in row.iter().enumerate() {
+                let (to_other, to_own) = (x - other[column], x - own[column]);
+                parts[part[column]] += to_other * to_other - to_own * to_own;
+            }
+        }
+        parts
+    }
+
+    /// For each persona, up to `n` of its members in the table that lie nearest to its centre, the
+    /// nearest first; ties go to the earlier row.
+    ///
+    /// These are *people*, not descriptions: keep them where personal data may be, to look into
+    /// single histories, and never print them on a persona's card. Personas themselves hold none.
+    /// A centre is the mean of the members in the table. Groups of any size are answered.
+    ///
+    /// # Errors
+    /// As [`PersonaModel::assign`].
+    pub fn typical(&self, table: &Features, n: usize) -> Result<Vec<Vec<ProfileId>>> {
+        let placed = self.placed(table)?;
+        if placed.is_empty() {
+            return Ok(vec![Vec::new(); self.personas.len()]);
+        }
+        let matrix = self.prep.transform(table)?;
+        let rows = check::rows((&matrix).into())?;
+        let means = means(&rows, &placed, self.personas.len());
+        let mut near: Vec<Vec<(f64, usize)>> = vec![Vec::new(); self.personas.len()];
+        for (row, persona) in placed.iter().enumerate() {
+            let Some(persona) = *persona else { continue };
+            let mean = &means[persona * rows.n_columns()..(persona + 1) * rows.n_columns()];
+            near[persona].push((squared(rows.row(row), mean), row));
+        }
+        let ids = table.ids();
+        Ok(near
+            .into_iter()
+            .map(|mut members| {
+                members.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+                members.iter().take(n).map(|&(_, row)| ids[row]).collect()
+            })
+            .collect())
+    }
+
+    /// A row's match in one text: its persona, the runner-up, and the three weightiest features
+    /// with the person's value and the middles of both personas. Empty if `matches` has no such
+    /// row, or is not of this model.
+    ///
+    /// ```text
+    /// Big spenders rather than Small spenders (margin 0.82): spend 99 (there median 114, elsewhere
+    /// median 14.5).
+    /// ```
+    pub fn explain(&self, matches: &Matches, row: usize) -> String {
+        let Some(found) = matches.get(row) else { return String::new() };
+        let persona = |index: Option<usize>| index.and_then(|i| self.personas.get(i));
+        match (persona(found.persona), persona(found.runner_up)) {
+            (None, None) => "In no persona.".into(),
+            (None, Some(nearest)) => format!("In no persona; the nearest is {}.", nearest.name),
+            (Some(own), None) => format!("{}; there is no other persona.", own.name),
+            (Some(own), Some(other)) => {
+                let said: Vec<String> = matches
+                    .reasons(row)
+                    .iter()
+                    .filter(|reason| reason.contribution != 0.0)
+                    .take(3)
+                    .map(|reason| reason_in_words(reason, own, other))
+                    .collect();
+                let (own, other) = (&own.name, &other.name);
+                let margin = number(found.margin);
+                format!("{own} rather than {other} (margin {margin}): {}.", said.join("; "))
+            }
+        }
+    }
+}
+
+fn reason_in_words(reason: &Reason, own: &Persona, other: &Persona) -> String {
+    let center = |persona: &Persona| {
+        persona.summary.iter().find(|s| s.feature == reason.feature).and_then(phrase::center)
+    };
+    let mut text = reason.value.clone();
+    if let (Some(own), Some(other)) = (center(own), center(other)) {
+        text += &format!(" (there {own}, elsewhere {other})");
+    }
+    if reason.contribution < 0.0 {
+        text += " speaks against it";
+    }
+    text
+}
+
+/// The distinct features behind some columns, in order, and the feature of each column.
+fn features_of(columns: &[MatrixColumn]) -> (Vec<String>, Vec<usize>) {
+    let mut features: Vec<String> = Vec::new();
+    let part = columns
+        .iter()
+        .map(|column| {
+            features.iter().position(|f| *f == column.feature).unwrap_or_else(|| {
+                features.push(column.feature.clone());
+                features.len() - 1
+            })
+        })
+        .collect();
+    (features, part)
+}
+
+fn found(id: ProfileId, place: Place) -> Match {
+    let persona = place.nearest.filter(|_| place.within);
+    let margin = match (persona, place.second) {
+        (None, _) => 0.0,
+        (Some(_), None) => 1.0,
+        // Equally far from both, and so halfway, even if both are at distance 0.
+        (Some(own), Some(other)) if own.distance2 >= other.distance2 => 0.0,
+        (Some(own), Some(other)) => 1.0 - (own.distance2 / other.distance2).sqrt(),
+    };
+    let runner_up = if persona.is_some() { place.second } else { place.nearest };
+    let index = |near: Option<Near>| near.map(|near| near.persona);
+    Match { id, persona: index(persona), runner_up: index(runner_up), margin }
+}
+
+/// [`Matches`] as they are stored, not yet checked.
+#[derive(Deserialize)]
+struct Stored {
+    matches: Vec<Match>,
+    features: Vec<String>,
+    values: Vec<Option<Values>>,
+    contributions: Vec<f64>,
+}
+
+impl TryFrom<Stored> for Matches {
+    type Error = Error;
+
+    fn try_from(stored: Stored) -> Result<Self> {
+        let Stored { matches, features, values, contributions } = stored;
+        let whole = values.len() == features.len()
+            && values.iter().flatten().all(|values| values.len() == matches.len())
+            && matches.len().checked_mul(features.len()) == Some(contributions.len())
+            && matches.iter().all(|found| (0.0..=1.0).contains(&found.margin));
+        if !whole {
+            let reason = "matches, values and contributions do not belong together".into();
+            return Err(Error::InvalidSnapshot { what: "Matches", reason });
+        }
+        Ok(Self { matches, features, values, contributions })
+    }
+}

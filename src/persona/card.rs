@@ -1,0 +1,131 @@
+//! What a persona says of itself: plain records of text and the numbers behind it.
+
+use serde::{Deserialize, Serialize};
+
+use super::effect::Effect;
+
+/// A group of people in words, with the numbers behind every word.
+///
+/// A name and a sentence tell how a group *leans* against everyone else; no member need fit all of
+/// it, and [`coverage`](Persona::coverage) says how many do. A group of fewer people than
+/// [`Describer::min_size`](super::Describer::min_size) has a size, but neither traits nor values.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Persona {
+    /// Its name, unique in the model: `Big spenders, recently active`.
+    pub name: String,
+    /// Members among the people described.
+    pub size: usize,
+    /// Members as a share of all people, those in no persona included; in [0, 1].
+    pub share: f64,
+    /// The description: how many, then one sentence per trait.
+    pub sentences: Vec<String>,
+    /// What sets the group apart, strongest first; at most one per feature. Empty if nothing does.
+    pub traits: Vec<Trait>,
+    /// How many fit the first 1, 2, … traits all at once (the decay of Chapman et al. 2008).
+    pub coverage: Vec<Fitting>,
+    /// The middle of the group in every column of the table, in the table's order.
+    pub summary: Vec<Summary>,
+}
+
+impl Persona {
+    /// The sentences as one text.
+    pub fn description(&self) -> String {
+        self.sentences.join(" ")
+    }
+}
+
+/// A difference between a group and everyone else that is large and certain enough to be told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Trait {
+    /// The feature.
+    pub feature: String,
+    /// In two or three words, as used in names: `big spenders`.
+    pub phrase: String,
+    /// In a sentence with its numbers.
+    pub sentence: String,
+    /// How large, on one scale for all traits; negative if the group is lower or rarer.
+    pub effect: Effect,
+    /// Members with a value; for [`Contrast::Missing`], all members.
+    pub n: usize,
+    /// Others with a value; for [`Contrast::Missing`], all others.
+    pub n_others: usize,
+    /// How many fit the trait. A number fits on the group's side of the overall median; the median
+    /// itself counts if that tells the group and the others apart better.
+    pub fitting: Fitting,
+    /// What was compared.
+    pub contrast: Contrast,
+}
+
+/// What a trait compares.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Contrast {
+    /// A number, in its own unit.
+    Numeric {
+        /// Median of the members.
+        median: f64,
+        /// Median of everyone else.
+        median_others: f64,
+        /// Median of all.
+        median_all: f64,
+    },
+    /// A category, among those with a value.
+    Category {
+        /// The category.
+        category: String,
+        /// Share of members in it.
+        share: f64,
+        /// Share of everyone else in it.
+        share_others: f64,
+        /// `share` over the share of all people in it.
+        lift: f64,
+    },
+    /// Having no value.
+    Missing {
+        /// Share of members without a value.
+        share: f64,
+        /// Share of everyone else without one.
+        share_others: f64,
+        /// `share` over the share of all people without one.
+        lift: f64,
+    },
+}
+
+/// Shares of people who fit a description; in [0, 1]. A missing value does not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Fitting {
+    /// Share of the members.
+    pub members: f64,
+    /// Share of everyone else: what the description is worth is the difference.
+    pub others: f64,
+}
+
+/// The middle of a group in one feature.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Summary {
+    /// The feature.
+    pub feature: String,
+    /// Members with a value.
+    pub n: usize,
+    /// The middle; none where fewer than the smallest described size have a value, or share it.
+    pub center: Option<Center>,
+}
+
+/// The middle of some values.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Center {
+    /// Of numbers, in their own unit.
+    Median(f64),
+    /// Of categories: the most frequent one; of equally frequent ones, the first by name.
+    Mostly {
+        /// The category.
+        category: String,
+        /// Its share among the members with a value.
+        share: f64,
+    },
+}

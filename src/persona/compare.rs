@@ -1,0 +1,337 @@
+//! Hand-made personas against real people and against the personas in the data.
+//!
+//! Asked of every declared persona: how many people fit it, rule by rule and in full (the share
+//! falls fast as rules are added: Chapman et al. 2008); which data persona is nearest, by the
+//! Jaccard overlap of the people; and which rules most of that persona's members break. Asked of
+//! all: which data personas nobody declared, which declared ones are the same people, and how many
+//! people fit none.
+//!
+//! Cost: rows · rules, and one look at every row per pair of declared personas.
+
+use serde::{Deserialize, Serialize};
+
+use super::card::Summary;
+use super::declared::{BoundRule, DeclaredPersona};
+use super::model::PersonaModel;
+use super::phrase;
+use super::words::percent;
+use crate::{Features, Result};
+
+/// A rule is contradicted, and a data persona is not covered, if fewer than this share fit.
+const MOST: f64 = 0.5;
+
+/// What people say to declared personas.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Comparison {
+    /// One per declared persona, in the order given.
+    pub declared: Vec<DeclaredMatch>,
+    /// Pairs of declared personas that share people, in their order.
+    pub overlaps: Vec<Overlap>,
+    /// Per data persona, the share of its members who fit at least one declared persona in full;
+    /// 0 without members in the table.
+    pub covered: Vec<f64>,
+    /// People who fit no declared persona in full.
+    pub n_unmatched: usize,
+    /// People compared.
+    pub n_rows: usize,
+}
+
+impl Comparison {
+    /// The data personas that no declared ones cover: fewer than half of the members fit any.
+    pub fn uncovered(&self) -> Vec<usize> {
+        (0..self.covered.len()).filter(|&persona| self.covered[persona] < MOST).collect()
+    }
+}
+
+/// What people say to one declared persona.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct DeclaredMatch {
+    /// Its name.
+    pub name: String,
+    /// People who fit every rule.
+    pub n_full: usize,
+    /// Its rules, in their order.
+    pub rules: Vec<RuleMatch>,
+    /// The weighted share of rules that each row of the table fits, in [0, 1].
+    pub scores: Vec<f64>,
+    /// The mean of the scores; 0 without people.
+    pub mean_score: f64,
+    /// People who fit every rule, by data persona.
+    pub in_personas: Vec<usize>,
+    /// People who fit every rule and are in no data persona.
+    pub in_none: usize,
+    /// The nearest data persona; none if none has members in the table.
+    pub nearest: Option<Nearest>,
+    /// The rules that fewer than half of the nearest persona's members fit.
+    pub contradictions: Vec<Contradiction>,
+}
+
+impl DeclaredMatch {
+    /// People whose weighted share is at least `score`.
+    pub fn n_at_least(&self, score: f64) -> usize {
+        self.scores.iter().filter(|&&s| s >= score).count()
+    }
+}
+
+/// How people fit one rule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RuleMatch {
+    /// The feature.
+    pub feature: String,
+    /// The rule in words: `frequency at least 10`.
+    pub rule: String,
+    /// Its weight.
+    pub weight: f64,
+    /// People with a value.
+    pub n_known: usize,
+    /// People who fit it.
+    pub n_fitting: usize,
+    /// People who fit it and all rules before it.
+    pub n_so_far: usize,
+}
+
+/// The data persona nearest to a declared one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Nearest {
+    /// Index into [`PersonaModel::personas`].
+    pub persona: usize,
+    /// Members who fit the declared persona in full.
+    pub n_shared: usize,
+    /// `n_shared` over the people in either, in [0, 1]. If no persona shares anyone, the nearest is
+    /// the one with the greatest `score`.
+    pub jaccard: f64,
+    /// The members' mean weighted share of fitting rules.
+    pub score: f64,
+}
+
+/// A rule that most members of the nearest data persona break.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Contradiction {
+    /// The feature.
+    pub feature: String,
+    /// Members with a value.
+    pub n_known: usize,
+    /// Share of these who fit the rule; below one half.
+    pub share: f64,
+    /// In words, with the persona's numbers.
+    pub sentence: String,
+}
+
+/// Two declared personas that share people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Overlap {
+    /// Index of the first.
+    pub a: usize,
+    /// Index of the second, greater than `a`.
+    pub b: usize,
+    /// People who fit both in full.
+    pub n_shared: usize,
+    /// `n_shared` over the people who fit either, in (0, 1].
+    pub jaccard: f64,
+}
+
+/// How every row fits a declared persona.
+struct Fits {
+    full: Vec<bool>,
+    scores: Vec<f64>,
+    rules: Vec<RuleMatch>,
+}
+
+impl PersonaModel {
+    /// Compares hand-made personas with the people of a table and with the personas in the data.
+    /// Nothing declared leaves everyone unmatched. Contradictions are told only of personas, and of
+    /// members with a value, as many as the smallest described size.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRule`](crate::Error::InvalidRule) for a rule on a feature that the table
+    /// lacks or has with another type, for an empty range, a bound that is no finite number, a
+    /// weight that is not above 0, or no rules; and those of [`PersonaModel::assign`].
+    ///
+    /// ```
+    /// # use personas::{Features, KMeans, PersonaModel, Preprocessor, ProfileId};
+    /// use personas::persona::DeclaredPersona;
+    ///
+    /// # let spend: Vec<Option<f64>> = (0..60).map(|i| Some(f64::from(i / 30 * 100 + i % 30))).collect();
+    /// # let ids = (0..60).map(|i| ProfileId::of("row", &i.to_string())).collect();
+    /// # let table = Features::new(ids).numeric("spend", spend)?;
+    /// # let prep = Preprocessor::default().fit(&table)?;
+    /// # let fit = KMeans::new(2).fit(&prep.transform(&table)?)?;
+    /// let personas = PersonaModel::describe(&table, &prep, &fit)?;
+    /// let gold = DeclaredPersona::new("Gold").at_least("spend", 125.0);
+    /// let comparison = personas.compare(&[gold], &table)?;
+    ///
+    /// let gold = &comparison.declared[0];
+    /// assert_eq!(gold.n_full, 5);
+    /// assert_eq!(
+    ///     gold.contradictions[0].sentence,
+    ///     "Spend at least 125: fits 17% of Big spenders (median 114)."
+    /// );
+    /// assert_eq!(comparison.uncovered(), [0, 1]);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    pub fn compare(&self, declared: &[DeclaredPersona], table: &Features) -> Result<Comparison> {
+        let bound: Vec<Vec<BoundRule<'_>>> =
+            declared.iter().map(|persona| persona.bind(table)).collect::<Result<_>>()?;
+        let placed = self.placed(table)?;
+        let mut members = vec![0usize; self.personas.len()];
+        placed.iter().flatten().for_each(|&persona| members[persona] += 1);
+        let fits: Vec<Fits> = bound.iter().map(|rules| fits(rules, table.n_rows())).collect();
+        let matched: Vec<bool> =
+            (0..table.n_rows()).map(|row| fits.iter().any(|fits| fits.full[row])).collect();
+        let covered = count(&matched, &placed, members.len()).0;
+        let covered = covered.iter().zip(&members).map(|(&k, &n)| share(k, n)).collect();
+        let overlaps = overlaps(&fits);
+        let declared = declared.iter().zip(&bound).zip(fits);
+        Ok(Comparison {
+            declared: declared
+                .map(|((persona, rules), fits)| {
+                    self.declared_match(persona.name(), rules, fits, &placed, &members)
+                })
+                .collect(),
+            overlaps,
+            covered,
+            n_unmatched: matched.iter().filter(|&&matched| !matched).count(),
+            n_rows: table.n_rows(),
+        })
+    }
+
+    fn declared_match(
+        &self,
+        name: &str,
+        rules: &[BoundRule<'_>],
+        fits: Fits,
+        placed: &[Option<usize>],
+        members: &[usize],
+    ) -> DeclaredMatch {
+        let n_full = fits.full.iter().filter(|&&full| full).count();
+        let (in_personas, in_none) = count(&fits.full, placed, members.len());
+        let mut scores = vec![0.0; members.len()];
+        for (&score, persona) in fits.scores.iter().zip(placed) {
+            if let Some(persona) = *persona {
+                scores[persona] += score;
+            }
+        }
+        let nearest = (0..members.len())
+            .filter(|&persona| members[persona] > 0)
+            .map(|persona| {
+                let n_shared = in_personas[persona];
+                let jaccard = share(n_shared, n_full + members[persona] - n_shared);
+                let score = scores[persona] / members[persona] as f64;
+                Nearest { persona, n_shared, jaccard, score }
+            })
+            // The last of equals wins, hence from the end.
+            .rev()
+            .max_by(|a, b| a.jaccard.total_cmp(&b.jaccard).then(a.score.total_cmp(&b.score)));
+        let contradictions = nearest.as_ref().map_or_else(Vec::new, |nearest| {
+            let broken = |rule| self.contradiction(rule, nearest.persona, placed);
+            rules.iter().filter_map(broken).collect()
+        });
+        let n = fits.scores.len().max(1) as f64;
+        DeclaredMatch {
+            name: name.to_owned(),
+            n_full,
+            rules: fits.rules,
+            mean_score: fits.scores.iter().sum::<f64>() / n,
+            scores: fits.scores,
+            in_personas,
+            in_none,
+            nearest,
+            contradictions,
+        }
+    }
+
+    fn contradiction(
+        &self,
+        rule: &BoundRule<'_>,
+        persona: usize,
+        placed: &[Option<usize>],
+    ) -> Option<Contradiction> {
+        let (mut n_known, mut n_fitting) = (0usize, 0usize);
+        for row in (0..placed.len()).filter(|&row| placed[row] == Some(persona)) {
+            if let Some(fits) = rule.fits(row) {
+                n_known += 1;
+                n_fitting += usize::from(fits);
+            }
+        }
+        let share = share(n_fitting, n_known);
+        if n_known < self.min_size.max(1) || share >= MOST {
+            return None;
+        }
+        let persona = &self.personas[persona];
+        let feature = |summary: &&Summary| summary.feature == rule.feature;
+        let center = persona.summary.iter().find(feature).and_then(phrase::center);
+        let center = center.map_or_else(String::new, |center| format!(" ({center})"));
+        let (rule_text, fitting) = (super::words::capitalised(&rule.in_words()), percent(share));
+        Some(Contradiction {
+            feature: rule.feature.to_owned(),
+            n_known,
+            share,
+            sentence: format!("{rule_text}: fits {fitting} of {}{center}.", persona.name),
+        })
+    }
+}
+
+/// How every row fits the rules.
+fn fits(rules: &[BoundRule<'_>], n_rows: usize) -> Fits {
+    let mut full = vec![true; n_rows];
+    let mut scores = vec![0.0; n_rows];
+    let mut matches = Vec::with_capacity(rules.len());
+    for rule in rules {
+        let (mut n_known, mut n_fitting, mut n_so_far) = (0, 0, 0);
+        for (row, (full, score)) in full.iter_mut().zip(&mut scores).enumerate() {
+            let fits = rule.fits(row);
+            n_known += usize::from(fits.is_some());
+            let fits = fits == Some(true);
+            *full &= fits;
+            n_fitting += usize::from(fits);
+            n_so_far += usize::from(*full);
+            *score += if fits { rule.weight } else { 0.0 };
+        }
+        matches.push(RuleMatch {
+            feature: rule.feature.to_owned(),
+            rule: rule.in_words(),
+            weight: rule.weight,
+            n_known,
+            n_fitting,
+            n_so_far,
+        });
+    }
+    // In the same order as a full score, so that fitting everything is exactly 1.
+    let total = rules.iter().fold(0.0, |sum, rule| sum + rule.weight);
+    scores.iter_mut().for_each(|score| *score /= total);
+    Fits { full, scores, rules: matches }
+}
+
+/// How many of those for whom it is true are in each persona, and in none.
+fn count(fits: &[bool], placed: &[Option<usize>], n_personas: usize) -> (Vec<usize>, usize) {
+    let (mut inside, mut outside) = (vec![0; n_personas], 0);
+    for (_, persona) in fits.iter().zip(placed).filter(|(fits, _)| **fits) {
+        match *persona {
+            Some(persona) => inside[persona] += 1,
+            None => outside += 1,
+        }
+    }
+    (inside, outside)
+}
+
+fn overlaps(fits: &[Fits]) -> Vec<Overlap> {
+    let pairs = (0..fits.len()).flat_map(|a| (a + 1..fits.len()).map(move |b| (a, b)));
+    let overlap = |(a, b): (usize, usize)| {
+        let both = fits[a].full.iter().zip(&fits[b].full);
+        let (n_shared, n_either) = both.fold((0, 0), |(shared, either), (&a, &b)| {
+            (shared + usize::from(a && b), either + usize::from(a || b))
+        });
+        (n_shared > 0).then(|| Overlap { a, b, n_shared, jaccard: share(n_shared, n_either) })
+    };
+    pairs.filter_map(overlap).collect()
+}
+
+fn share(k: usize, n: usize) -> f64 {
+    if n == 0 { 0.0 } else { k as f64 / n as f64 }
+}

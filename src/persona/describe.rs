@@ -1,0 +1,583 @@
+//! What sets a group apart: every column, the members against everyone else.
+//!
+//! A difference becomes a trait only if it passes three stated thresholds: both sides have at least
+//! `min_size` people with a value (fewer would tell of single people), the effect is at least
+//! `min_effect`, and its 95 % interval leaves out "no difference". Per feature the strongest
+//! remains: of a category column the one most over-represented, and one that is rarer only where
+//! none is more frequent, as it mirrors another. Categories held by fewer than `min_size` people
+//! are never named.
+//!
+//! Cost: one sort per column, then O(n · groups) where a trait is found.
+
+use std::cmp::Reverse;
+
+use super::card::{Center, Contrast, Fitting, Persona, Summary, Trait};
+use super::describer::Describer;
+use super::effect::{Effect, deltas, share_difference};
+use super::phrase::{names, phrase, sentence};
+use super::words::{people, percent};
+use crate::features::{Column, Values};
+use crate::num::{parallel, stats};
+use crate::{Features, Labels};
+
+/// Describes every cluster of the labels; one label per row of the table.
+pub(super) fn personas(table: &Features, labels: &Labels, rules: &Describer) -> Vec<Persona> {
+    debug_assert_eq!(table.n_rows(), labels.len());
+    let groups = labels.to_vec();
+    let columns = table.columns();
+    let unit = groups.len().saturating_mul(16);
+    let mut contrasts = parallel::map(columns.len(), unit, |column| {
+        contrasts(&columns[column], &groups, labels.sizes(), rules)
+    });
+    let mut personas: Vec<Persona> = (0..labels.n_clusters())
+        .map(|group| {
+            let found = contrasts.iter_mut().map(|column| column[group].take());
+            persona(group, found.flatten().collect(), table, &groups, rules)
+        })
+        .collect();
+    let phrases = |persona: &Persona| {
+        (persona.size >= rules.min_size).then(|| name_phrases(&persona.traits, rules))
+    };
+    let phrases: Vec<_> = personas.iter().map(phrases).collect();
+    for (persona, name) in personas.iter_mut().zip(names(&phrases)) {
+        persona.name = name;
+    }
+    personas
+}
+
+/// What one column says of one group.
+struct Found {
+    summary: Summary,
+    /// The strongest trait.
+    candidate: Option<Candidate>,
+}
+
+/// A trait, and whether the median itself fits it.
+struct Candidate {
+    told: Trait,
+    with_median: bool,
+}
+
+impl Candidate {
+    fn strength(&self) -> f64 {
+        self.told.effect.size.abs()
+    }
+
+    /// Whether each row fits the trait.
+    fn fits(&self, values: &Values) -> Vec<bool> {
+        let more = self.told.effect.size > 0.0;
+        match (&self.told.contrast, values) {
+            (&Contrast::Numeric { median_all, .. }, Values::Numeric(values)) => {
+                side(values, median_all, more, self.with_median)
+            }
+            (Contrast::Category { category, .. }, Values::Categorical(values)) => {
+                values.iter().map(|v| v.as_ref().is_some_and(|v| (v == category) == more)).collect()
+            }
+            _ => missing(values).iter().map(|&missing| missing == more).collect(),
+        }
+    }
+}
+
+/// Puts a group's columns together; the name is given later.
+fn persona(
+    group: usize,
+    found: Vec<Found>,
+    table: &Features,
+    groups: &[Option<usize>],
+    rules: &Describer,
+) -> Persona {
+    let size = groups.iter().filter(|&&of| of == Some(group)).count();
+    let share = size as f64 / groups.len() as f64;
+    let mut summary = Vec::with_capacity(found.len());
+    let mut strongest = Vec::new();
+    for (column, found) in table.columns().iter().zip(found) {
+        summary.push(found.summary);
+        strongest.extend(found.candidate.map(|candidate| (column, candidate)));
+    }
+    // Stable: of equal effects, the earlier column first.
+    strongest.sort_by(|(_, a), (_, b)| b.strength().total_cmp(&a.strength()));
+    strongest.truncate(rules.max_traits);
+    let mut all = vec![true; groups.len()];
+    let coverage: Vec<Fitting> = strongest
+        .iter()
+        .map(|(column, candidate)| {
+            let fits = candidate.fits(&column.values);
+            all.iter_mut().zip(fits).for_each(|(all, fits)| *all &= fits);
+            fitting(&all, groups, group)
+        })
+        .collect();
+    let traits: Vec<Trait> = strongest.into_iter().map(|(_, candidate)| candidate.told).collect();
+    let mut sentences = vec![format!("{}, {} of all.", people(size), percent(share))];
+    if size < rules.min_size {
+        sentences[0] = format!("Fewer than {}: not described.", people(rules.min_size));
+    } else if traits.is_empty() {
+        sentences.push("Nothing sets them apart clearly.".into());
+    }
+    sentences.extend(traits.iter().map(|told| told.sentence.clone()));
+    if let (Some(last), true) = (coverage.last(), coverage.len() > 1) {
+        let (members, others) = (percent(last.members), percent(last.others));
+        sentences.push(format!("All of it fits {members} of them (others {others})."));
+    }
+    Persona { name: String::new(), size, share, sentences, traits, coverage, summary }
+}
+
+/// The phrases a name may use, strongest first, none twice.
+fn name_phrases(traits: &[Trait], rules: &Describer) -> Vec<String> {
+    let mut phrases: Vec<String> = Vec::new();
+    for told in traits.iter().filter(|told| told.effect.size.abs() >= rules.min_name_effect) {
+        if !phrases.contains(&told.phrase) {
+            phrases.push(told.phrase.clone());
+        }
+    }
+    phrases
+}
+
+/// What a column says of every group.
+fn contrasts(
+    column: &Column,
+    groups: &[Option<usize>],
+    sizes: &[usize],
+    rules: &Describer,
+) -> Vec<Option<Found>> {
+    let mut found = match &column.values {
+        Values::Numeric(values) => numeric(column, values, groups, sizes, rules),
+        Values::Categorical(values) => categorical(column, values, groups, sizes, rules),
+    };
+    let missing = missing(&column.values);
+    let n_missing = missing.iter().filter(|&&m| m).count();
+    for (group, found) in found.iter_mut().enumerate() {
+        let n = sizes[group];
+        let share = Share { k: n - found.summary.n, n, k_all: n_missing, n_all: groups.len() };
+        if n_missing < rules.min_size || !share.can_be_told(rules) {
+            continue;
+        }
+        let effect = share.effect();
+        let rival = found.candidate.as_ref().map_or(0.0, Candidate::strength);
+        if effect.holds(rules.min_effect) && effect.size.abs() > rival {
+            let (share, share_others, lift) = share.shares();
+            let contrast = Contrast::Missing { share, share_others, lift };
+            let told = Telling { column, groups, group, size: n };
+            found.candidate = Some(told.candidate(contrast, effect, (n, groups.len() - n)));
+        }
+    }
+    found.into_iter().map(Some).collect()
+}
+
+/// Which rows have no value.
+fn missing(values: &Values) -> Vec<bool> {
+    match values {
+        Values::Numeric(values) => values.iter().map(Option::is_none).collect(),
+        Values::Categorical(values) => values.iter().map(Option::is_none).collect(),
+    }
+}
+
+fn numeric(
+    column: &Column,
+    values: &[Option<f64>],
+    groups: &[Option<usize>],
+    sizes: &[usize],
+    rules: &Describer,
+) -> Vec<Found> {
+    let rows = values.iter().zip(groups);
+    let mut sorted: Vec<(f64, Option<usize>)> =
+        rows.filter_map(|(value, &group)| value.map(|v| (v, group))).collect();
+    // By group as well, so that equal elements are interchangeable.
+    parallel::sort_by(&mut sorted, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let effects = deltas(&sorted, sizes.len());
+    let mut members: Vec<Vec<f64>> = vec![Vec::new(); sizes.len()];
+    for &(value, group) in &sorted {
+        if let Some(group) = group {
+            members[group].push(value);
+        }
+    }
+    let all: Vec<f64> = sorted.iter().map(|&(value, _)| value).collect();
+    let median_all = median(&all);
+    let found = members.iter().zip(effects).enumerate();
+    found
+        .map(|(group, (members, effect))| {
+            let n = members.len();
+            let n_others = sorted.len() - n;
+            let center = (n >= rules.min_size).then(|| Center::Median(median(members)));
+            let summary = Summary { feature: column.name.clone(), n, center };
+            let enough = n.min(n_others) >= rules.min_size && effect.holds(rules.min_effect);
+            let candidate = enough.then(|| {
+                let others = sorted.iter().filter(|(_, g)| *g != Some(group)).map(|&(v, _)| v);
+                let median_others = median(&others.collect::<Vec<_>>());
+                let contrast =
+                    Contrast::Numeric { median: median(members), median_others, median_all };
+                let told = Telling { column, groups, group, size: sizes[group] };
+                told.candidate(contrast, effect, (n, n_others))
+            });
+            Found { summary, candidate }
+        })
+        .collect()
+}
+
+/// Which rows lie above the median, or below it.
+fn side(values: &[Option<f64>], median: f64, above: bool, with_median: bool) -> Vec<bool> {
+    let fits = |v: f64| {
+        if v == median { with_median } else { (v > median) == above }
+    };
+    values.iter().map(|v| v.is_some_and(fits)).collect()
+}
+
+fn categorical(
+    column: &Column,
+    values: &[Option<String>],
+    groups: &[Option<usize>],
+    sizes: &[usize],
+    rules: &Describer,
+) -> Vec<Found> {
+    let counts = Counts::new(values, groups, sizes.len(), rules.min_size);
+    (0..sizes.len())
+        .map(|group| {
+            let n = counts.known[group];
+            let share = |category: usize| Share {
+                k: counts.of(category, group),
+                n,
+                k_all: counts.totals[category],
+                n_all: counts.n_known,
+            };
+            let top = (0..counts.names.len())
+                .max_by_key(|&category| (counts.of(category, group), Reverse(category)))
+                .filter(|&top| counts.of(top, group) >= rules.min_size);
+            let center = top.map(|top| Center::Mostly {
+                category: counts.names[top].to_owned(),
+                share: counts.of(top, group) as f64 / n as f64,
+            });
+            let summary = Summary { feature: column.name.clone(), n, center };
+            let strongest = (0..counts.names.len())
+                .filter(|&category| share(category).can_be_told(rules))
+                .map(|category| (category, share(category).effect()))
+                .filter(|(_, effect)| effect.holds(rules.min_effect))
+                .max_by(|(i, a), (j, b)| {
+                    let key = |e: &Effect| if e.size > 0.0 { 1.0 + e.size } else { -e.size };
+                    key(a).total_cmp(&key(b)).then(j.cmp(i))
+                });
+            let candidate = strongest.map(|(category, effect)| {
+                let (share, share_others, lift) = share(category).shares();
+                let category = counts.names[category].to_owned();
+                let contrast = Contrast::Category { category, share, share_others, lift };
+                let told = Telling { column, groups, group, size: sizes[group] };
+                told.candidate(contrast, effect, (n, counts.n_known - n))
+            });
+            Found { summary, candidate }
+        })
+        .collect()
+}
+
+/// How often every frequent category occurs in every group.
+pub(super) struct Counts<'a> {
+    /// The categories held by at least `min_size` people, by name.
+    pub(super) names: Vec<&'a str>,
+    /// People in each of them.
+    pub(super) totals: Vec<usize>,
+    /// Members per category and group, category after category.
+    cells: Vec<usize>,
+    /// Members with a value, frequent or not, per group.
+    pub(super) known: Vec<usize>,
+    /// People with a value.
+    pub(super) n_known: usize,
+}
+
+impl<'a> Counts<'a> {
+    pub(super) fn new(
+        values: &'a [Option<String>],
+        groups: &[Option<usize>],
+        n_groups: usize,
+        min_size: usize,
+    ) -> Self {
+        let mut sorted: Vec<&str> = values.iter().flatten().map(String::as_str).collect();
+        let n_known = sorted.len();
+        sorted.sort_unstable();
+        let frequent = sorted.chunk_by(|a, b| a == b).filter(|run| run.len() >= min_size);
+        let (names, totals): (Vec<&str>, Vec<usize>) =
+            frequent.map(|run| (run[0], run.len())).unzip();
+        let mut cells = vec![0; names.len() * n_groups];
+        let mut known = vec![0; n_groups];
+        for (value, &group) in values.iter().zip(groups) {
+            let (Some(value), Some(group)) = (value, group) else { continue };
+            known[group] += 1;
+            if let Ok(category) = names.binary_search(&value.as_str()) {
+                cells[category * n_groups + group] += 1;
+            }
+        }
+        Self { names, totals, cells, known, n_known }
+    }
+
+    /// Members of a group in a category.
+    pub(super) fn of(&self, category: usize, group: usize) -> usize {
+        self.cells[category * self.known.len() + group]
+    }
+}
+
+/// `k` of `n` members against all `k_all` of `n_all`, members included.
+struct Share {
+    k: usize,
+    n: usize,
+    k_all: usize,
+    n_all: usize,
+}
+
+impl Share {
+    fn can_be_told(&self, rules: &Describer) -> bool {
+        self.n.min(self.n_all - self.n) >= rules.min_size
+    }
+
+    fn effect(&self) -> Effect {
+        share_difference(self.k, self.n, self.k_all - self.k, self.n_all - self.n)
+    }
+
+    /// Share, share of the others, lift; `n`, the others and `k_all` are not 0.
+    fn shares(&self) -> (f64, f64, f64) {
+        let share = self.k as f64 / self.n as f64;
+        let share_others = (self.k_all - self.k) as f64 / (self.n_all - self.n) as f64;
+        (share, share_others, share / (self.k_all as f64 / self.n_all as f64))
+    }
+}
+
+/// What a trait is told of.
+struct Telling<'a> {
+    column: &'a Column,
+    groups: &'a [Option<usize>],
+    group: usize,
+    size: usize,
+}
+
+impl Telling<'_> {
+    /// The trait in words; `known` is (members, others) with a value.
+    fn candidate(&self, contrast: Contrast, effect: Effect, known: (usize, usize)) -> Candidate {
+        let (feature, (n, n_others)) = (&self.column.name, known);
+        let mut candidate = Candidate {
+            told: Trait {
+                feature: feature.clone(),
+                phrase: phrase(feature, &contrast, effect),
+                sentence: String::new(),
+                effect,
+                n,
+                n_others,
+                fitting: Fitting { members: 0.0, others: 0.0 },
+                contrast,
+            },
+            with_median: false,
+        };
+        let fitting =
+            |candidate: &Candidate| {
+                fitting(&candidate.fits(&self.column.values), self.groups, self.group)
+            };
+        let gain = |fitting: Fitting| fitting.members - fitting.others;
+        let strict = fitting(&candidate);
+        candidate.with_median = true;
+        let with_median = fitting(&candidate);
+        // Many columns pile up at their median; it counts if that tells the sides apart better.
+        candidate.with_median = gain(with_median) > gain(strict);
+        let told = &mut candidate.told;
+        told.fitting = if candidate.with_median { with_median } else { strict };
+        told.sentence = sentence(feature, &told.contrast, effect, told.fitting, (n, self.size));
+        candidate
+    }
+}
+
+/// Share of members and of others among whom it is true.
+fn fitting(fits: &[bool], groups: &[Option<usize>], group: usize) -> Fitting {
+    let (mut size, mut members, mut others) = (0usize, 0usize, 0usize);
+    for (&fits, &of) in fits.iter().zip(groups) {
+        let member = of == Some(group);
+        size += usize::from(member);
+        members += usize::from(member && fits);
+        others += usize::from(!member && fits);
+    }
+    let share = |k: usize, n: usize| if n == 0 { 0.0 } else { k as f64 / n as f64 };
+    Fitting { members: share(members, size), others: share(others, fits.len() - size) }
+}
+
+/// The median of sorted values, without overflow at the ends of f64; NaN for none.
+fn median(sorted: &[f64]) -> f64 {
+    let median = stats::median(sorted);
+    if median.is_finite() || sorted.is_empty() {
+        return median;
+    }
+    let half = sorted.len() / 2;
+    f64::midpoint(sorted[half - 1], sorted[half])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ProfileId;
+
+    fn rows(n: usize) -> Features {
+        Features::new((0..n).map(|i| ProfileId::of("row", &i.to_string())).collect())
+    }
+
+    fn numbers(values: impl IntoIterator<Item = i32>) -> Vec<Option<f64>> {
+        values.into_iter().map(|v| Some(f64::from(v))).collect()
+    }
+
+    fn texts(values: impl IntoIterator<Item = &'static str>) -> Vec<Option<String>> {
+        values.into_iter().map(|v| (!v.is_empty()).then(|| v.to_owned())).collect()
+    }
+
+    /// Cluster 0 is the first `a` rows, cluster 1 the next `b`; any others are noise.
+    fn two(a: usize, b: usize, noise: usize) -> Labels {
+        let labels = [vec![Some(0); a], vec![Some(1); b], vec![None; noise]].concat();
+        Labels::new(labels).unwrap()
+    }
+
+    #[test]
+    fn groups_that_do_not_differ_are_called_average_and_have_no_traits() {
+        let table = rows(40)
+            .numeric("spend", numbers((0..40).map(|i| i % 20)))
+            .and_then(|t| t.numeric("constant", numbers([7; 40])))
+            .and_then(|t| t.categorical("city", texts((0..40).map(|i| ["a", "b"][i % 2]))))
+            .unwrap();
+        let personas = personas(&table, &two(20, 20, 0), &Describer::new());
+        assert_eq!([&personas[0].name, &personas[1].name], ["Average", "Average 2"]);
+        for persona in &personas {
+            assert_eq!(persona.traits, []);
+            let told = "20 people, 50% of all. Nothing sets them apart clearly.";
+            assert_eq!(persona.description(), told);
+        }
+    }
+
+    #[test]
+    fn a_difference_is_told_with_its_numbers_strongest_first() {
+        // Spend separates completely; visits 0 to 19 against 10 to 29 do in most pairs.
+        let spend = (0..40).map(|i| if i < 20 { 10 } else { 40 });
+        let visits = (0..40).map(|i| if i < 20 { i } else { i - 10 });
+        let table = rows(40)
+            .numeric("visits", numbers(visits))
+            .and_then(|t| t.numeric("spend", numbers(spend)))
+            .unwrap();
+        let personas = personas(&table, &two(20, 20, 0), &Describer::new());
+        let high = &personas[1];
+        assert_eq!(high.name, "Big spenders, frequent visitors");
+        assert_eq!(personas[0].name, "Small spenders, rare visitors");
+        let told: Vec<(&str, f64)> =
+            high.traits.iter().map(|t| (t.feature.as_str(), t.effect.size)).collect();
+        // Of 400 pairs, 45 are lost and 10 tied: 10 to 19 in both. (345 − 45) / 400.
+        assert_eq!(told, [("spend", 1.0), ("visits", 0.75)]);
+        let Contrast::Numeric { median, median_others, median_all } = high.traits[1].contrast
+        else {
+            panic!("{:?}", high.traits[1])
+        };
+        assert_eq!((median, median_others, median_all), (19.5, 9.5, 14.5));
+        // 15 of 20 members lie above 14.5, 5 of 20 others do; all of the 15 spend much.
+        let fitting = |fits: &Fitting| (fits.members, fits.others);
+        assert_eq!(fitting(&high.traits[1].fitting), (0.75, 0.25));
+        let coverage: Vec<_> = high.coverage.iter().map(fitting).collect();
+        assert_eq!(coverage, [(1.0, 0.0), (0.75, 0.0)]);
+    }
+
+    #[test]
+    fn groups_and_remainders_that_are_too_small_are_not_described() {
+        let spend = (0..40).map(|i| if i < 30 { 10 } else { 40 });
+        let table = rows(40).numeric("spend", numbers(spend)).unwrap();
+        let personas = personas(&table, &two(30, 10, 0), &Describer::new());
+        assert_eq!(personas[1].name, "Small group");
+        assert_eq!(personas[1].sentences, ["Fewer than 20 people: not described."]);
+        assert_eq!(personas[1].summary[0].center, None);
+        // What sets the 30 apart would describe the 10.
+        assert_eq!((personas[0].traits.len(), personas[0].name.as_str()), (0, "Average"));
+        let all = super::personas(&table, &two(30, 10, 0), &Describer::new().min_size(10));
+        assert_eq!([&all[0].name, &all[1].name], ["Small spenders", "Big spenders"]);
+    }
+
+    #[test]
+    fn one_person_or_everybody_is_not_set_apart() {
+        let spend = (0..30).map(|i| if i < 29 { 10 } else { 4000 });
+        let table = rows(30).numeric("spend", numbers(spend)).unwrap();
+        let alone = personas(&table, &two(29, 1, 0), &Describer::new().any_size());
+        assert_eq!(alone[1].sentences[0], "1 person, 3.3% of all.");
+        assert_eq!((alone[0].traits.len(), alone[1].traits.len()), (0, 0));
+        let all = personas(&table, &two(30, 0, 0), &Describer::new());
+        assert_eq!((all.len(), all[0].name.as_str(), all[0].share), (1, "Average", 1.0));
+        let none = personas(&table, &two(0, 0, 30), &Describer::new());
+        assert_eq!(none, []);
+    }
+
+    #[test]
+    fn rare_categories_are_never_named() {
+        // Four people share a secret, all in cluster 1; the rest is unremarkable.
+        let city = (0..60).map(|i| match i {
+            0..30 => "a",
+            30..34 => "secret",
+            _ => "b",
+        });
+        let table = rows(60).categorical("city", texts(city)).unwrap();
+        let personas = personas(&table, &two(30, 30, 0), &Describer::new());
+        assert_eq!([&personas[0].name, &personas[1].name], ["City a", "City b"]);
+        assert_eq!(
+            personas[1].sentences[1],
+            "City b: 87% (others 0%), 2 times the overall share."
+        );
+        assert!(!serde_json::to_string(&personas).unwrap().contains("secret"));
+    }
+
+    #[test]
+    fn of_a_category_column_the_over_represented_one_is_told() {
+        // "b" is rarer in cluster 0 by more than "a" is more frequent; it only mirrors a and c.
+        let city = (0..60).map(|i| match i {
+            0..20 => "a",
+            20..30 => "c",
+            _ => "b",
+        });
+        let table = rows(60).categorical("city", texts(city)).unwrap();
+        let personas = personas(&table, &two(30, 30, 0), &Describer::new().min_size(5));
+        assert_eq!([&personas[0].name, &personas[1].name], ["City a", "City b"]);
+        assert_eq!(
+            personas[0].summary[0].center,
+            Some(Center::Mostly { category: "a".into(), share: 2.0 / 3.0 })
+        );
+    }
+
+    #[test]
+    fn having_no_value_can_set_a_group_apart_and_support_is_told() {
+        let spend = (0..80).map(|i| (i < 60 || i % 4 == 0).then_some(f64::from(i)));
+        let table = rows(80).numeric("spend", spend.collect()).unwrap();
+        let personas = personas(&table, &two(40, 40, 0), &Describer::new());
+        // 15 of the 40 in cluster 1 have no value, nobody else: 0.375, but fewer than 20 people.
+        assert!(personas[1].sentences[1].ends_with("; known for 25 of 40."), "{personas:?}");
+        let spend = (0..80).map(|i| (i < 40).then_some(1.0));
+        let table = rows(80).numeric("spend", spend.collect()).unwrap();
+        let personas = super::personas(&table, &two(40, 40, 0), &Describer::new());
+        assert_eq!([&personas[0].name, &personas[1].name], ["Spend mostly known", "Spend often unknown"]);
+        assert_eq!(personas[1].traits[0].fitting, Fitting { members: 1.0, others: 0.0 });
+        assert_eq!(personas[0].traits[0].fitting, Fitting { members: 1.0, others: 0.0 });
+    }
+
+    #[test]
+    fn where_most_are_at_the_median_it_counts_on_neither_side_or_on_the_telling_one() {
+        // Nobody in cluster 0 uses coupons; half of cluster 1 does. The overall median is 0.
+        let coupons = (0..80).map(|i| if i < 40 || i % 2 == 0 { 0 } else { 3 });
+        let table = rows(80).numeric("coupons", numbers(coupons)).unwrap();
+        let personas = personas(&table, &two(40, 40, 0), &Describer::new());
+        assert_eq!(personas[1].traits[0].fitting, Fitting { members: 0.5, others: 0.0 });
+        assert_eq!(personas[0].traits[0].fitting, Fitting { members: 1.0, others: 0.5 });
+        assert_eq!(
+            personas[1].sentences[1],
+            "Many coupons: median coupons 1.5, overall 0 (others 0); higher than someone else in \
+             75% of pairs."
+        );
+        let seldom = (0..80).map(|i| if i < 40 || i % 5 > 1 { 0 } else { 3 });
+        let table = rows(80).numeric("coupons", numbers(seldom)).unwrap();
+        let personas = super::personas(&table, &two(40, 40, 0), &Describer::new());
+        assert_eq!(
+            personas[1].sentences[1],
+            "Many coupons: median coupons 0, overall 0 (others 0); 40% on the higher side (others \
+             0%); higher than someone else in 70% of pairs."
+        );
+    }
+
+    #[test]
+    fn the_greatest_numbers_there_are_give_finite_text() {
+        let spend = (0..40).map(|i| Some(if i < 20 { f64::MAX } else { -f64::MAX }));
+        let table = rows(40).numeric("spend", spend.collect()).unwrap();
+        let personas = personas(&table, &two(20, 20, 0), &Describer::new());
+        let Contrast::Numeric { median_all, .. } = personas[0].traits[0].contrast else {
+            panic!("{:?}", personas[0])
+        };
+        assert_eq!(median_all, 0.0);
+        assert!(!personas[0].description().contains("inf"), "{}", personas[0].description());
+    }
+}

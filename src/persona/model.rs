@@ -1,0 +1,207 @@
+//! Groups as personas: described once, kept, and used on people seen later.
+//!
+//! The model holds everything it needs to place a person: how the table becomes a matrix, and the
+//! rule of the method that made the groups. So the same person is never in one group when fitted
+//! and in another when asked for: [`PersonaModel::agreement`] says how far that holds, and for
+//! k-means it holds always.
+
+use serde::{Deserialize, Serialize};
+
+use super::card::Persona;
+use super::describe;
+use super::describer::Describer;
+use super::importance::{self, Importance};
+use super::place::{Grouping, Rule, means};
+use crate::features::PreprocessorFit;
+use crate::num::check::{self, Rows};
+use crate::num::distance::squared;
+use crate::{Error, Features, Labels, Result};
+
+/// Groups of people in words and numbers, with the rule that places new people.
+///
+/// ```
+/// use personas::{Features, KMeans, PersonaModel, Preprocessor, ProfileId};
+///
+/// // Sixty people: half spend 0 to 29, half spend 100 to 129.
+/// let spend: Vec<Option<f64>> = (0..60).map(|i| Some(f64::from(i / 30 * 100 + i % 30))).collect();
+/// let ids = (0..60).map(|i| ProfileId::of("row", &i.to_string())).collect();
+/// let table = Features::new(ids).numeric("spend", spend)?;
+/// let prep = Preprocessor::default().fit(&table)?;
+/// let fit = KMeans::new(2).fit(&prep.transform(&table)?)?;
+///
+/// let personas = PersonaModel::describe(&table, &prep, &fit)?;
+/// let names: Vec<&str> = personas.personas().iter().map(|p| p.name.as_str()).collect();
+/// assert_eq!(names, ["Small spenders", "Big spenders"]);
+/// assert_eq!(
+///     personas.personas()[1].description(),
+///     "30 people, 50% of all. Big spenders: median spend 114, 1.8 times the overall 64.5 \
+///      (others 14.5); higher than someone else in 100% of pairs."
+/// );
+/// assert_eq!((personas.agreement(), personas.coverage()), (1.0, 1.0));
+/// # Ok::<(), personas::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Stored")]
+pub struct PersonaModel {
+    pub(super) prep: PreprocessorFit,
+    pub(super) rule: Rule,
+    pub(super) personas: Vec<Persona>,
+    importances: Vec<Importance>,
+    n_rows: usize,
+    pub(super) min_size: usize,
+    unexplained: f64,
+    agreement: f64,
+}
+
+impl PersonaModel {
+    /// Describes groups with the default thresholds; see [`Describer`] for others.
+    ///
+    /// `table` holds the people who were grouped, in the order of the grouping. Every column of it
+    /// is described, also those that `prep` does not use: whether the groups differ in what they
+    /// were not made from is the better question. Persona i is cluster i of the labels.
+    ///
+    /// # Errors
+    /// [`Error::DimensionMismatch`] if the grouping has another number of rows than the table, or
+    /// was made from a matrix of another width than `prep` makes; [`Error::Empty`] for a table
+    /// without rows; and those of `prep.transform`.
+    pub fn describe(
+        table: &Features,
+        prep: &PreprocessorFit,
+        groups: impl Into<Grouping>,
+    ) -> Result<Self> {
+        Self::build(table, prep, groups.into(), &Describer::default())
+    }
+
+    pub(super) fn build(
+        table: &Features,
+        prep: &PreprocessorFit,
+        groups: Grouping,
+        rules: &Describer,
+    ) -> Result<Self> {
+        if table.n_rows() == 0 {
+            return Err(Error::Empty { what: "the table" });
+        }
+        let matrix = prep.transform(table)?;
+        let rows = check::rows((&matrix).into())?;
+        let rule = groups.rule(&rows)?;
+        let labels = &groups.labels;
+        let agreeing = rows.iter().zip(labels.iter()).filter(|(row, l)| rule.persona(row) == *l);
+        Ok(Self {
+            agreement: agreeing.count() as f64 / rows.n_rows() as f64,
+            unexplained: unexplained(&rows, labels),
+            personas: describe::personas(table, labels, rules),
+            importances: importance::importances(table, labels, rules.min_size),
+            n_rows: rows.n_rows(),
+            min_size: rules.min_size,
+            prep: prep.clone(),
+            rule,
+        })
+    }
+
+    /// The personas, largest first; persona i is cluster i of the labels.
+    pub fn personas(&self) -> &[Persona] {
+        &self.personas
+    }
+
+    /// People described, those in no persona included.
+    pub fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    /// Share of the people described who are in a persona, in [0, 1].
+    pub fn coverage(&self) -> f64 {
+        self.personas.iter().map(|p| p.size).sum::<usize>() as f64 / self.n_rows as f64
+    }
+
+    /// What knowing a person's persona does *not* tell: the share of the variance of the prepared
+    /// matrix that lies within personas, or with people in none; in [0, 1]. 0 if all rows are equal.
+    pub fn unexplained(&self) -> f64 {
+        self.unexplained
+    }
+
+    /// Share of the people described whom [`assign`](Self::assign) puts where the labels have them,
+    /// in [0, 1]. 1 for k-means. For labels of other methods, it says how well nearest centroids
+    /// stand for their groups; people in no persona count as disagreeing there.
+    pub fn agreement(&self) -> f64 {
+        self.agreement
+    }
+
+    /// Which features separate the personas, the strongest first: all columns of the table.
+    pub fn importances(&self) -> &[Importance] {
+        &self.importances
+    }
+
+    /// How tables become the matrix in which people are placed.
+    pub fn preprocessor(&self) -> &PreprocessorFit {
+        &self.prep
+    }
+
+    /// Whether the model holds rows of the people it was made from, as one described from DBSCAN
+    /// does (its core rows): then forgetting a person means making the model anew.
+    pub fn contains_training_rows(&self) -> bool {
+        self.rule.reaches()
+    }
+}
+
+/// Squared deviations from the own group's mean (for rows in no group, from the mean of all) over
+/// squared deviations from the mean of all.
+fn unexplained(rows: &Rows<'_>, labels: &Labels) -> f64 {
+    let width = rows.n_columns();
+    let centre = means(rows, &vec![Some(0); rows.n_rows()], 1);
+    let own = means(rows, &labels.to_vec(), labels.n_clusters());
+    let (mut within, mut total) = (0.0, 0.0);
+    for (row, group) in rows.iter().zip(labels.iter()) {
+        let deviation = squared(row, &centre);
+        total += deviation;
+        within += match group {
+            Some(group) => squared(row, &own[group * width..(group + 1) * width]),
+            None => deviation,
+        };
+    }
+    if total > 0.0 { (within / total).min(1.0) } else { 0.0 }
+}
+
+/// A [`PersonaModel`] as it is stored, not yet checked.
+#[derive(Deserialize)]
+struct Stored {
+    prep: PreprocessorFit,
+    rule: Rule,
+    personas: Vec<Persona>,
+    importances: Vec<Importance>,
+    n_rows: usize,
+    min_size: usize,
+    unexplained: f64,
+    agreement: f64,
+}
+
+impl TryFrom<Stored> for PersonaModel {
+    type Error = Error;
+
+    fn try_from(stored: Stored) -> Result<Self> {
+        let invalid = |reason: &'static str| Error::InvalidSnapshot {
+            what: "PersonaModel",
+            reason: reason.into(),
+        };
+        let Stored { prep, rule, personas, .. } = stored;
+        rule.check(prep.columns().len(), personas.len()).map_err(invalid)?;
+        let members =
+            personas.iter().try_fold(0usize, |sum, persona| sum.checked_add(persona.size));
+        if stored.n_rows == 0 || members.is_none_or(|members| members > stored.n_rows) {
+            return Err(invalid("the personas have more members than there are people"));
+        }
+        let shares = [stored.unexplained, stored.agreement];
+        if shares.iter().any(|share| !(0.0..=1.0).contains(share)) {
+            return Err(invalid("a share is outside [0, 1]"));
+        }
+        Ok(Self {
+            prep,
+            rule,
+            personas,
+            importances: stored.importances,
+            n_rows: stored.n_rows,
+            min_size: stored.min_size,
+            unexplained: stored.unexplained,
+            agreement: stored.agreement,
+        })
+    }
+}

@@ -1,0 +1,306 @@
+//! Personas from the table to the reasons, through the real methods.
+
+use std::ops::Range;
+
+use personas::persona::{DeclaredPersona, Describer, PersonaModel};
+use personas::{Error, Features, KMeans, Labels, Matrix, Preprocessor, ProfileId};
+use proptest::prelude::*;
+
+fn rows(n: usize) -> Features {
+    Features::new((0..n).map(|i| ProfileId::of("row", &i.to_string())).collect())
+}
+
+fn id(row: usize) -> ProfileId {
+    ProfileId::of("row", &row.to_string())
+}
+
+fn numbers(values: impl IntoIterator<Item = i32>) -> Vec<Option<f64>> {
+    values.into_iter().map(|v| Some(f64::from(v))).collect()
+}
+
+/// Thirty who spend 0 to 29, thirty who spend 100 to 129; cities alternate.
+fn sixty() -> Features {
+    let city = (0..60).map(|i| Some(["north", "south"][i % 2].to_owned()));
+    rows(60)
+        .numeric("spend", numbers((0..60).map(|i| i / 30 * 100 + i % 30)))
+        .and_then(|t| t.categorical("city", city.collect()))
+        .unwrap()
+}
+
+/// The rows of one cluster each.
+fn groups(n: usize, clusters: &[Range<usize>]) -> Labels {
+    Labels::new((0..n).map(|row| clusters.iter().position(|c| c.contains(&row)))).unwrap()
+}
+
+fn model(table: &Features, labels: &Labels) -> PersonaModel {
+    let prep = Preprocessor::default().fit(table).unwrap();
+    PersonaModel::describe(table, &prep, labels).unwrap()
+}
+
+#[test]
+fn labels_of_any_origin_say_how_far_nearest_centroids_give_them_back() {
+    let table = sixty();
+    let exact = model(&table, &groups(60, &[0..30, 30..60]));
+    assert_eq!((exact.agreement(), exact.coverage(), exact.n_rows()), (1.0, 1.0, 60));
+    assert!(exact.unexplained() > 0.0 && exact.unexplained() < 0.6, "{}", exact.unexplained());
+    // Noise is put with the nearest persona: ten of sixty disagree.
+    let noisy = model(&table, &groups(60, &[0..30, 30..50]));
+    assert_eq!((noisy.agreement(), noisy.coverage()), (50.0 / 60.0, 50.0 / 60.0));
+}
+
+#[test]
+fn without_groups_nobody_is_placed_and_nothing_is_explained() {
+    let table = sixty();
+    let none = model(&table, &groups(60, &[]));
+    assert_eq!((none.personas().len(), none.coverage(), none.agreement()), (0, 0.0, 1.0));
+    assert_eq!(none.unexplained(), 1.0);
+    let matches = none.assign(&table).unwrap();
+    assert!(matches.iter().all(|m| m.persona.is_none() && m.runner_up.is_none()));
+    assert_eq!(none.explain(&matches, 0), "In no persona.");
+    let comparison =
+        none.compare(&[DeclaredPersona::new("all").at_least("spend", 0.0)], &table).unwrap();
+    assert_eq!(comparison.declared[0].nearest, None);
+    assert_eq!(comparison.declared[0].in_none, 60);
+}
+
+#[test]
+fn one_persona_of_everyone_explains_nothing_and_has_no_runner_up() {
+    let table = sixty();
+    let one = model(&table, &groups(60, &[0..60]));
+    assert_eq!(one.unexplained(), 1.0);
+    let matches = one.assign(&table).unwrap();
+    let first = matches.get(0).unwrap();
+    assert_eq!((first.persona, first.runner_up, first.margin), (Some(0), None, 1.0));
+    assert!(matches.reasons(0).is_empty());
+    assert_eq!(one.explain(&matches, 0), "Average; there is no other persona.");
+}
+
+#[test]
+fn a_new_person_is_placed_with_reasons_in_words() {
+    let table = sixty();
+    let personas = model(&table, &groups(60, &[0..30, 30..60]));
+    let ann = rows(1)
+        .numeric("spend", vec![Some(99.0)])
+        .and_then(|t| t.categorical("city", vec![None]))
+        .unwrap();
+    let matches = personas.assign(&ann).unwrap();
+    let found = matches.get(0).unwrap();
+    assert_eq!((found.id, found.persona, found.runner_up), (id(0), Some(1), Some(0)));
+    assert!(found.margin > 0.3 && found.margin < 1.0, "{found:?}");
+    let reasons = matches.reasons(0);
+    assert_eq!((reasons[0].feature.as_str(), reasons[0].value.as_str()), ("spend", "spend 99"));
+    assert_eq!(reasons[1].value, "no city");
+    assert!(reasons[0].contribution > 0.0);
+    let text = personas.explain(&matches, 0);
+    assert!(
+        text.starts_with("Big spenders rather than Small spenders (margin 0.")
+            && text.contains("spend 99 (there median 114, elsewhere median 14.5)"),
+        "{text}"
+    );
+    assert_eq!((matches.reasons(1).len(), matches.get(1)), (0, None));
+    assert_eq!((matches.advantage(1), matches.advantage(usize::MAX)), (0.0, 0.0));
+}
+
+#[test]
+fn a_table_that_does_not_fit_is_refused_and_an_empty_one_has_no_matches() {
+    let personas = model(&sixty(), &groups(60, &[0..30, 30..60]));
+    let lacking = rows(1).numeric("spend", vec![None]).unwrap();
+    assert!(matches!(personas.assign(&lacking), Err(Error::SchemaMismatch { .. })));
+    let empty = sixty().select(&[]).unwrap();
+    assert!(personas.assign(&empty).unwrap().is_empty());
+    assert_eq!(personas.typical(&empty, 3).unwrap(), vec![Vec::new(); 2]);
+    let prep = Preprocessor::default().fit(&sixty()).unwrap();
+    let short = PersonaModel::describe(&sixty(), &prep, &groups(59, &[0..30]));
+    assert!(matches!(short, Err(Error::DimensionMismatch { expected: 59, got: 60, .. })));
+    let narrow = KMeans::new(2).fit(&personas::ndarray::array![[0.0], [1.0]]).unwrap();
+    assert!(matches!(
+        PersonaModel::describe(&sixty().select(&[0, 1]).unwrap(), &prep, &narrow),
+        Err(Error::DimensionMismatch { what: "columns of the matrix", .. })
+    ));
+    let none = PersonaModel::describe(&empty, &prep, &groups(0, &[]));
+    assert!(matches!(none, Err(Error::Empty { .. })));
+}
+
+#[test]
+fn the_typical_members_are_those_in_the_middle() {
+    let personas = model(&sixty().without(&["city"]), &groups(60, &[0..30, 30..60]));
+    // Spend 114 and 115 lie around the mean 114.5, rows 44 and 45; 14 and 15 around 14.5.
+    let typical = personas.typical(&sixty(), 2).unwrap();
+    let as_set = |rows: [usize; 2]| {
+        let mut ids = rows.map(id);
+        ids.sort();
+        ids
+    };
+    for (mut found, rows) in typical.into_iter().zip([[14, 15], [44, 45]]) {
+        found.sort();
+        assert_eq!(found, as_set(rows));
+    }
+}
+
+#[test]
+fn a_kept_model_places_people_as_the_first_one_does() {
+    let table = sixty();
+    let personas = model(&table, &groups(60, &[0..30, 30..60]));
+    let json = serde_json::to_string(&personas).unwrap();
+    let kept: PersonaModel = serde_json::from_str(&json).unwrap();
+    assert_eq!(kept, personas);
+    let matches = kept.assign(&table).unwrap();
+    assert_eq!(matches, personas.assign(&table).unwrap());
+    let json = serde_json::to_string(&matches).unwrap();
+    assert_eq!(
+        serde_json::from_str::<personas::persona::Matches>(&json).unwrap(),
+        matches
+    );
+}
+
+#[test]
+fn a_broken_snapshot_is_refused() {
+    let personas = model(&sixty(), &groups(60, &[0..30, 30..60]));
+    let good = serde_json::to_value(&personas).unwrap();
+    let broken = |path: &str, value: serde_json::Value| {
+        let mut broken = good.clone();
+        *broken.pointer_mut(path).unwrap() = value;
+        serde_json::from_value::<PersonaModel>(broken).map(|_| ()).unwrap_err().to_string()
+    };
+    assert!(broken("/rule/points", serde_json::json!([0.0])).contains("incomplete"));
+    assert!(broken("/rule/personas/0", serde_json::json!(7)).contains("no persona"));
+    assert!(broken("/personas/0/size", serde_json::json!(61)).contains("more members"));
+    assert!(broken("/personas/0/size", serde_json::json!(u64::MAX)).contains("more members"));
+    assert!(broken("/n_rows", serde_json::json!(0)).contains("more members"));
+    assert!(broken("/unexplained", serde_json::json!(-0.5)).contains("outside [0, 1]"));
+    let matches = serde_json::to_value(personas.assign(&sixty()).unwrap()).unwrap();
+    let mut short = matches;
+    *short.pointer_mut("/contributions").unwrap() = serde_json::json!([]);
+    assert!(serde_json::from_value::<personas::persona::Matches>(short).is_err());
+}
+
+#[test]
+fn declared_personas_are_held_against_people() {
+    let table = sixty();
+    let personas = model(&table, &groups(60, &[0..30, 30..60]));
+    let declared = [
+        // 120 to 129 in the north: rows 50, 52, …, 58; north alone 30, spend alone 10.
+        DeclaredPersona::new("Gold")
+            .at_least("spend", 120.0)
+            .one_of("city", ["north"])
+            .weight("spend", 3.0),
+        DeclaredPersona::new("Northern").one_of("city", ["north"]),
+        DeclaredPersona::new("Nobody").at_least("spend", 1000.0),
+    ];
+    let comparison = personas.compare(&declared, &table).unwrap();
+    let gold = &comparison.declared[0];
+    let per_rule: Vec<_> =
+        gold.rules.iter().map(|r| (r.n_known, r.n_fitting, r.n_so_far)).collect();
+    assert_eq!((gold.n_full, per_rule), (5, vec![(60, 10, 10), (60, 30, 5)]));
+    assert_eq!(gold.in_personas, [0, 5]);
+    // 5 people score 1, 5 score 3/4, 25 score 1/4.
+    assert_eq!((gold.n_at_least(1.0), gold.n_at_least(0.75)), (5, 10));
+    assert!((gold.mean_score - (5.0 + 3.75 + 6.25) / 60.0).abs() < 1e-12);
+    let nearest = gold.nearest.as_ref().unwrap();
+    assert_eq!((nearest.persona, nearest.n_shared, nearest.jaccard), (1, 5, 5.0 / 30.0));
+    // Half of the big spenders live in the north: no contradiction. A third spends 120.
+    let told: Vec<&str> = gold.contradictions.iter().map(|c| c.sentence.as_str()).collect();
+    assert_eq!(told, ["Spend at least 120: fits 33% of Big spenders (median 114)."]);
+    // Northern: half of each persona; equal overlaps and scores go to the first.
+    assert_eq!(comparison.declared[1].nearest.as_ref().map(|n| n.persona), Some(0));
+    assert_eq!(comparison.covered, [0.5, 0.5]);
+    assert_eq!(comparison.uncovered(), [0usize; 0]);
+    let overlap = &comparison.overlaps;
+    assert_eq!((overlap.len(), overlap[0].a, overlap[0].b, overlap[0].n_shared), (1, 0, 1, 5));
+    assert_eq!(overlap[0].jaccard, 5.0 / 30.0);
+    assert_eq!((comparison.n_unmatched, comparison.n_rows), (30, 60));
+    assert_eq!((comparison.declared[2].n_full, comparison.declared[2].mean_score), (0, 0.0));
+}
+
+#[test]
+fn nothing_declared_leaves_everyone_unmatched() {
+    let table = sixty();
+    let personas = model(&table, &groups(60, &[0..30, 30..60]));
+    let comparison = personas.compare(&[], &table).unwrap();
+    assert_eq!((comparison.n_unmatched, comparison.uncovered()), (60, vec![0, 1]));
+    let unknown = personas.compare(&[DeclaredPersona::new("x").at_most("income", 1.0)], &table);
+    assert!(matches!(unknown, Err(Error::InvalidRule { .. })));
+}
+
+#[test]
+fn columns_that_did_not_make_the_groups_are_described_too() {
+    let table = sixty();
+    let prep = Preprocessor::default().fit(&table.clone().without(&["city"])).unwrap();
+    let fit = KMeans::new(2).fit(&prep.transform(&table).unwrap()).unwrap();
+    let personas = PersonaModel::describe(&table, &prep, &fit).unwrap();
+    let strength: Vec<(&str, f64)> =
+        personas.importances().iter().map(|i| (i.feature.as_str(), i.strength)).collect();
+    assert_eq!((strength[0].0, strength[1]), ("spend", ("city", 0.0)));
+    assert!(strength[0].1 > 0.7, "{strength:?}");
+}
+
+/// Mixed tables with missing values, equal rows and constant columns; small groups.
+fn mixed() -> impl Strategy<Value = (Features, usize)> {
+    let row = (prop::option::weighted(0.9, 0i32..20), prop::option::weighted(0.9, 0usize..4));
+    (prop::collection::vec(row, 6..40), 1usize..4).prop_map(|(cells, k)| {
+        let n = cells.len();
+        let city = |c: usize| ["a", "b", "c", "d"][c].to_owned();
+        let first = numbers(0..n as i32);
+        let table = rows(n)
+            .numeric("order", first)
+            .and_then(|t| t.numeric("spend", cells.iter().map(|c| c.0.map(f64::from)).collect()))
+            .and_then(|t| t.categorical("city", cells.iter().map(|c| c.1.map(city)).collect()))
+            .unwrap();
+        (table, k)
+    })
+}
+
+fn squared(x: &Matrix, row: usize, point: &[f64]) -> f64 {
+    x.row(row).iter().zip(point).map(|(a, b)| (a - b) * (a - b)).sum()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn the_people_described_get_their_own_clusters_and_exact_reasons((table, k) in mixed()) {
+        let prep = Preprocessor::default().fit(&table).unwrap();
+        let x = prep.transform(&table).unwrap();
+        let fit = KMeans::new(k).n_init(1).fit(&x).unwrap();
+        let personas = Describer::new().any_size().describe(&table, &prep, &fit).unwrap();
+        prop_assert_eq!(personas.agreement(), 1.0);
+        let matches = personas.assign(&table).unwrap();
+        prop_assert_eq!(matches.personas(), fit.labels().to_vec());
+        for (row, found) in matches.iter().enumerate() {
+            prop_assert!((0.0..=1.0).contains(&found.margin));
+            let Some(other) = found.runner_up else { continue };
+            let to = |cluster: usize| {
+                squared(&x, row, &fit.centroids().row(cluster).to_vec())
+            };
+            let (own, other) = (to(found.persona.unwrap()), to(other));
+            let sum: f64 = matches.reasons(row).iter().map(|r| r.contribution).sum();
+            let scale = 1.0 + own + other;
+            prop_assert!((sum - (other - own)).abs() < 1e-9 * scale, "{} {}", sum, other - own);
+            prop_assert!((matches.advantage(row) - (other - own)).abs() < 1e-9 * scale);
+        }
+        let mut names: Vec<&str> = personas.personas().iter().map(|p| p.name.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        prop_assert_eq!(names.len(), personas.personas().len());
+        prop_assert!((0.0..=1.0).contains(&personas.unexplained()));
+    }
+
+    #[test]
+    fn the_order_of_people_does_not_change_what_is_said((table, k) in mixed()) {
+        let reversed: Vec<usize> = (0..table.n_rows()).rev().collect();
+        let sizes = |i: usize| Some(i % (k + 1)).filter(|&g| g < k);
+        let labels = Labels::new((0..table.n_rows()).map(sizes)).unwrap();
+        let turned = Labels::new(reversed.iter().map(|&i| sizes(i))).unwrap();
+        let prep = Preprocessor::default().fit(&table).unwrap();
+        let describe = |table: &Features, labels: &Labels| {
+            let model =
+                Describer::new().any_size().min_effect(0.0).describe(table, &prep, labels).unwrap();
+            let mut told: Vec<Vec<String>> =
+                model.personas().iter().map(|p| p.sentences.clone()).collect();
+            told.sort_unstable();
+            told
+        };
+        let turned = describe(&table.select(&reversed).unwrap(), &turned);
+        prop_assert_eq!(describe(&table, &labels), turned);
+    }
+}
