@@ -4,3 +4,5 @@ mod programs;
 mod preprocess;
 
 mod persona;
+
+mod outlier;

@@ -1,0 +1,250 @@
+//! A grown forest: how odd a row is, and why.
+//!
+//! A row goes down every tree. The mean of its path lengths is its score; what each cut on the way
+//! saved of the path to be expected is credited to the cut's column.
+//! Cost per row: n_trees · log ψ.
+
+use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
+
+use super::tree::{Tree, average_path, depth_limit};
+use super::{MAX_SAMPLES, MAX_TREES};
+use crate::num::check::{self, Rows};
+use crate::num::parallel;
+use crate::{Error, Result};
+
+/// A grown forest, with the scores of the rows it was grown on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Stored")]
+pub struct IsolationForestFit {
+    pub(super) forest: Forest,
+    pub(super) scores: Vec<f64>,
+    pub(super) threshold: f64,
+}
+
+impl IsolationForestFit {
+    /// The score of every training row, in (0, 1]; higher = odder, about 0.5 = ordinary.
+    pub fn scores(&self) -> &[f64] {
+        &self.scores
+    }
+
+    /// Rows that score above this are outliers.
+    pub fn threshold(&self) -> f64 {
+        self.threshold
+    }
+
+    /// The training rows above the threshold, the oddest first; equal scores in row order.
+    pub fn outliers(&self) -> Vec<usize> {
+        crate::outlier::oddest_first(&self.scores, self.threshold)
+    }
+
+    /// Scores any rows, `(n_samples, n_features)`; a training row scores as it did in the fit. Beyond
+    /// the range a column had in training, the score does not rise any further.
+    ///
+    /// # Errors
+    /// [`Error::DimensionMismatch`] for a matrix of another width, and as for
+    /// [`fit`](super::IsolationForest::fit) where it cannot be computed with.
+    pub fn score<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<Vec<f64>> {
+        Ok(self.forest.scores(&check::rows_of_width(x.into(), self.forest.n_features)?))
+    }
+
+    /// Why rows are odd: the share of each column in what sets the row apart,
+    /// `(n_samples, n_features)`, each ≥ 0. A row sums to 1, or is all 0 if nothing sets it apart.
+    ///
+    /// The rule: a cut that takes the row from a node of m sampled rows into one of k gains
+    /// c(m) − 1 − c(k), the expected path it saved, and the gain is the cut column's. Gains are
+    /// negative where the row stays with the crowd, and on data without structure average about 0, so
+    /// that columns cut by mere chance cancel out. Over a path they add up to c(ψ) − h, and over all
+    /// columns, as a mean over the trees, to what the score says: c(ψ) · (1 + log2 score). Each column's gains are summed over all
+    /// trees, sums below 0 are set to 0, and the rest is scaled to add up to 1.
+    ///
+    /// Read them for rows with a high score: an ordinary row's shares are shares of next to nothing.
+    /// Of columns that say the same, each gets a part. The shares say nothing of the direction.
+    ///
+    /// # Errors
+    /// As [`score`](Self::score).
+    pub fn reasons<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<Array2<f64>> {
+        let n_features = self.forest.n_features;
+        let x = check::rows_of_width(x.into(), n_features)?;
+        // A gain takes two logarithms, some twenty times a plain step.
+        let work = self.forest.work_per_row().saturating_mul(20);
+        let reasons = parallel::map(x.n_rows(), work, |row| self.forest.reasons(x.row(row)));
+        Ok(Array2::from_shape_vec((x.n_rows(), n_features), reasons.concat())
+            .expect("every row has one share per column"))
+    }
+}
+
+/// Trees grown on samples of one matrix.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Forest {
+    pub(super) trees: Vec<Tree>,
+    pub(super) n_features: usize,
+    /// ψ: rows that each tree has seen.
+    pub(super) sample_size: u32,
+}
+
+impl Forest {
+    /// Multiply-adds, roughly, to take one row down all trees.
+    fn work_per_row(&self) -> usize {
+        self.trees.len() * depth_limit(self.sample_size) as usize
+    }
+
+    pub(super) fn scores(&self, x: &Rows<'_>) -> Vec<f64> {
+        parallel::map(x.n_rows(), self.work_per_row(), |row| self.score(x.row(row)))
+    }
+
+    /// 2^(−E\[h\] / c(ψ)) as ½ · 2^(−E\[h − c(ψ)\] / c(ψ)): exactly ½ if every path is as expected.
+    fn score(&self, row: &[f64]) -> f64 {
+        let expected = average_path(self.sample_size);
+        if expected == 0.0 {
+            return 0.5;
+        }
+        let mut excess = 0.0;
+        for tree in &self.trees {
+            excess += tree.path(row) - expected;
+        }
+        let score = 0.5 * (-excess / (self.trees.len() as f64 * expected)).exp2();
+        score.min(1.0)
+    }
+
+    /// Shares of the columns in what sets the row apart; all 0 if nothing does.
+    fn reasons(&self, row: &[f64]) -> Vec<f64> {
+        let mut gains = vec![0.0; self.n_features];
+        for tree in &self.trees {
+            tree.add_gains(row, &mut gains);
+        }
+        gains.iter_mut().for_each(|gain| *gain = gain.max(0.0));
+        let total: f64 = gains.iter().sum();
+        if total > 0.0 {
+            gains.iter_mut().for_each(|gain| *gain /= total);
+        }
+        gains
+    }
+}
+
+/// A fit as it is stored, before its invariants are checked.
+#[derive(Deserialize)]
+struct Stored {
+    forest: Forest,
+    scores: Vec<f64>,
+    threshold: f64,
+}
+
+impl TryFrom<Stored> for IsolationForestFit {
+    type Error = Error;
+
+    fn try_from(stored: Stored) -> Result<Self> {
+        let refuse = |reason: &'static str| Error::InvalidSnapshot {
+            what: "IsolationForestFit",
+            reason: reason.into(),
+        };
+        let Stored { forest: Forest { trees, n_features, sample_size }, scores, threshold } =
+            stored;
+        let is_score = |score: &f64| *score > 0.0 && *score <= 1.0;
+        if !scores.iter().all(is_score) || !is_score(&threshold) {
+            return Err(refuse("a score or the threshold lies outside (0, 1]"));
+        }
+        if !(1..=MAX_TREES).contains(&trees.len()) || n_features == 0 {
+            return Err(refuse("it has no trees, too many, or no columns"));
+        }
+        if scores.len() < sample_size as usize || !(1..=MAX_SAMPLES as u32).contains(&sample_size) {
+            return Err(refuse("the trees have seen no rows, or more than there are scores"));
+        }
+        let trees: std::result::Result<_, _> =
+            trees.into_iter().map(|tree| tree.restore(n_features, sample_size)).collect();
+        let trees = trees.map_err(refuse)?;
+        Ok(Self { forest: Forest { trees, n_features, sample_size }, scores, threshold })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::IsolationForest;
+    use crate::num::rng::Stream;
+    use ndarray::array;
+
+    /// A square grid of 100 rows and one row far away in column 1, the last.
+    fn grid_and_one() -> Array2<f64> {
+        let mut x = Array2::from_shape_fn((101, 2), |(i, j)| [i % 10, i / 10][j] as f64);
+        x.row_mut(100).assign(&array![4.0, 60.0]);
+        x
+    }
+
+    #[test]
+    fn the_lone_row_is_the_oddest_and_its_column_is_why() {
+        let x = grid_and_one();
+        for seed in 0..5 {
+            let fit = IsolationForest::new().seed(seed).fit(&x).unwrap();
+            assert_eq!(fit.outliers()[0], 100);
+            assert!(fit.scores()[100] > 0.75);
+            let reasons = fit.reasons(&x).unwrap();
+            assert!(reasons[[100, 1]] > 0.9, "{}", reasons.row(100));
+            // A corner is odd in both.
+            assert!((0.3..0.7).contains(&reasons[[0, 0]]), "{}", reasons.row(0));
+        }
+    }
+
+    #[test]
+    fn planted_oddities_are_laid_at_their_own_columns_door() {
+        // Normal rows of ten columns; every twentieth is six deviations off in one of them.
+        let mut stream = Stream::new(5, 0);
+        let mut x = Array2::from_shape_fn((400, 10), |_| stream.normal());
+        let planted = |i: usize| (20 * i, 7 * i % 10);
+        (0..20).map(planted).for_each(|place| x[place] += 6.0);
+        let reasons = IsolationForest::new().fit(&x).unwrap().reasons(&x).unwrap();
+        let shares: Vec<f64> = (0..20).map(planted).map(|place| reasons[place]).collect();
+        // Even shares would be 0.1. Gains cut off at 0 one by one give some 0.5.
+        assert!(shares.iter().sum::<f64>() / 20.0 > 0.65, "{shares:?}");
+        assert!(shares.iter().filter(|&&share| share > 0.5).count() >= 16, "{shares:?}");
+    }
+
+    #[test]
+    fn a_row_in_the_crowd_has_no_reasons() {
+        // Half of the rows are one point in the middle of the others.
+        let x = Array2::from_shape_fn((200, 2), |(i, j)| match i {
+            0..100 => 50.0,
+            _ => ((i * (37 + 6 * j)) % 101) as f64,
+        });
+        let fit = IsolationForest::new().fit(&x).unwrap();
+        assert!(fit.scores()[0] < 0.45);
+        assert_eq!(fit.reasons(&x).unwrap().row(0), array![0.0, 0.0]);
+    }
+
+    #[test]
+    fn beyond_the_range_of_training_nothing_gets_odder() {
+        let fit = IsolationForest::new().fit(&grid_and_one()).unwrap();
+        let scores = fit.score(&array![[4.0, 60.0], [4.0, 61.0], [4.0, 1e100]]).unwrap();
+        assert_eq!(scores[0], fit.scores()[100]);
+        assert!(scores[1] == scores[2] && scores[1] >= scores[0]);
+    }
+
+    #[test]
+    fn a_fit_survives_json_and_a_forged_one_is_refused() {
+        let forest = IsolationForest::new().n_trees(3).max_samples(4);
+        let fit = forest.fit(&grid_and_one()).unwrap();
+        let json = serde_json::to_string(&fit).unwrap();
+        assert_eq!(serde_json::from_str::<IsolationForestFit>(&json).unwrap(), fit);
+        let fields = serde_json::to_value(&fit).unwrap();
+        for (place, forged) in [
+            ("/threshold", "null"),
+            ("/threshold", "1.5"),
+            ("/scores/0", "0.0"),
+            ("/scores", "[0.5]"),
+            ("/forest/trees", "[]"),
+            ("/forest/trees/1", "[]"),
+            ("/forest/n_features", "0"),
+            ("/forest/n_features", "1"),
+            ("/forest/sample_size", "5"),
+            ("/forest/sample_size", "0"),
+            ("/forest/trees/0/0/Split/left", "0"),
+            ("/forest/trees/0/0/Split/column", "2"),
+        ] {
+            let mut broken = fields.clone();
+            *broken.pointer_mut(place).expect("the place exists") =
+                serde_json::from_str(forged).unwrap();
+            let restored = serde_json::from_value::<IsolationForestFit>(broken);
+            assert!(restored.is_err(), "{place} {forged}");
+        }
+    }
+}
