@@ -74,7 +74,9 @@ impl<'r> Table<'r> {
         if names.is_empty() {
             return Err("the file is empty".into());
         }
-        if let Some((at, name)) = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)) {
+        if let Some((at, name)) =
+            names.iter().enumerate().find(|(at, name)| names[..*at].contains(name))
+        {
             let first = names.iter().position(|other| other == name).unwrap_or(at);
             return Err(format!("columns {} and {} are both named {name:?}", first + 1, at + 1));
         }
@@ -101,7 +103,8 @@ impl<'r> Table<'r> {
         let Self { names, rows } = self;
         let names: &[String] = names;
         let event = |row: &StringRecord| {
-            let cell = |column: usize| row.get(column).map(str::trim).filter(|text| !is_missing(text));
+            let cell =
+                |column: usize| row.get(column).map(str::trim).filter(|text| !is_missing(text));
             let at = cell(time).ok_or("the time is missing")?;
             let at = Timestamp::parse(at).map_err(|_| "the time cannot be read")?;
             let name = match name {
@@ -160,7 +163,8 @@ impl<'r> Table<'r> {
         let Self { names, rows } = self;
         let names: &[String] = names;
         let person = |row: &StringRecord| {
-            let cell = |column: usize| row.get(column).map(str::trim).filter(|text| !is_missing(text));
+            let cell =
+                |column: usize| row.get(column).map(str::trim).filter(|text| !is_missing(text));
             let value = cell(id_column).ok_or("no identifier")?;
             let first = first_seen.get(&value.to_ascii_lowercase()).ok_or("no events")?;
             let mut event = Event::new("identify", *first).id(id.kind.clone(), value.to_owned());

@@ -73,10 +73,11 @@ impl Layout {
         // below looks the same: then it may as well be a row with a column of text. Only somebody
         // who drops one of the words by name says that it is a header after all.
         let is_word = |field: &[u8]| number(field).is_none() && !is_missing(field);
-        let words: Vec<usize> = (0..fields.len()).filter(|&column| is_word(fields[column])).collect();
-        let number_below_word = words.iter().any(|&column| {
-            below.get(column).is_some_and(|field| number(field).is_some())
-        });
+        let words: Vec<usize> =
+            (0..fields.len()).filter(|&column| is_word(fields[column])).collect();
+        let number_below_word = words
+            .iter()
+            .any(|&column| below.get(column).is_some_and(|field| number(field).is_some()));
         let has_header = !words.is_empty()
             && (!fields.iter().any(|field| number(field).is_some())
                 || number_below_word
@@ -123,7 +124,9 @@ impl Layout {
         }
         if let (true, Some(&(column, field))) = (text.len() == wanted.len(), wanted.first()) {
             let (column, complaint) = (self.column(column), complaint(field));
-            return Err(format!("line {line_number}: no column holds numbers; {column}: {complaint}"));
+            return Err(format!(
+                "line {line_number}: no column holds numbers; {column}: {complaint}"
+            ));
         }
         let columns = text.iter().map(|&column| self.column(column)).collect::<Vec<_>>().join(", ");
         let by_name = drops(text.iter().map(|&column| shell_word(&self.first[column])));
@@ -137,7 +140,12 @@ impl Layout {
     }
 
     /// Appends the wanted values of a line.
-    fn add_row(&self, line_number: usize, line: &[u8], values: &mut Vec<f64>) -> Result<(), String> {
+    fn add_row(
+        &self,
+        line_number: usize,
+        line: &[u8],
+        values: &mut Vec<f64>,
+    ) -> Result<(), String> {
         let mut n_fields = 0;
         for field in Fields::new(line, self.delimiter) {
             if self.keep.get(n_fields) == Some(&true) {
@@ -186,7 +194,9 @@ fn delimiter(line: &[u8]) -> Option<u8> {
     }
     match seen {
         // Plain columns of numbers may be padded with tabs, and end in one.
-        [true, false, false] if Fields::new(line, None).all(|field| number(field).is_some()) => None,
+        [true, false, false] if Fields::new(line, None).all(|field| number(field).is_some()) => {
+            None
+        }
         [true, ..] => Some(b'\t'),
         [_, true, _] => Some(b';'),
         [_, _, true] => Some(b','),

@@ -25,9 +25,12 @@ impl Names {
             }
             if let Some(profile) = people.get(&identifier.kind, &identifier.value) {
                 let strongest = profile.identifiers().first();
-                names.insert(profile.id(), strongest.map_or(String::new(), |strongest| {
-                    format!("{} {}", strongest.kind, strongest.value)
-                }));
+                names.insert(
+                    profile.id(),
+                    strongest.map_or(String::new(), |strongest| {
+                        format!("{} {}", strongest.kind, strongest.value)
+                    }),
+                );
             }
         }
         Self(names)
@@ -79,7 +82,8 @@ pub(crate) fn reading(
             let more = if refused.n > lines.len() { " …" } else { "" };
             let lines = lines.join(", ");
             let n = several(refused.n, "row", "rows");
-            text += &paragraph(2, &format!("Refused {n}: {} (lines {lines}{more}).", refused.reason));
+            text +=
+                &paragraph(2, &format!("Refused {n}: {} (lines {lines}{more}).", refused.reason));
         }
         text
     };
@@ -117,9 +121,10 @@ pub(crate) fn features(table: &Features) -> String {
             Values::Categorical(values) => {
                 let levels = levels(values);
                 let n_present = values.len() - column.values.n_missing();
-                let (level, share) = levels.first().map_or(("-".into(), "-".into()), |(level, n)| {
-                    (level.to_string(), percent(*n as f64 / n_present as f64))
-                });
+                let (level, share) =
+                    levels.first().map_or(("-".into(), "-".into()), |(level, n)| {
+                        (level.to_string(), percent(*n as f64 / n_present as f64))
+                    });
                 categories.push(vec![name.clone(), count(levels.len()), level, share, missing]);
             }
             _ => {}
@@ -249,7 +254,8 @@ pub(crate) fn odd_ones(
             .filter(|(_, part)| *part > 0.0)
             .map(|(feature, _)| in_own_units(table, feature, row))
             .collect();
-        let text = format!("{} ({:.2}): {}.", names.name(table.ids()[row]), scores[row], why.join("; "));
+        let text =
+            format!("{} ({:.2}): {}.", names.name(table.ids()[row]), scores[row], why.join("; "));
         body += &hanging("  - ", 4, &text);
     }
     section("The odd ones out", &body)

@@ -4,19 +4,19 @@ mod compute;
 mod definition;
 mod fragment;
 mod matrix;
-mod retail;
 mod ordered;
 mod preprocess;
+mod retail;
 mod table;
 mod texts;
 
 pub use definition::{Feature, FeatureSet, Measure};
 pub use matrix::{Matrix, MatrixColumn};
-pub use retail::Retail;
 pub use preprocess::{
     Dropped, Encoding, FeatureStep, Original, Preprocessor, PreprocessorFit, Scale, Scaling,
     TailTransform, Tails,
 };
+pub use retail::Retail;
 pub use table::{Column, Features, Values};
 
 pub(crate) use compute::{Events, columns};

@@ -185,7 +185,12 @@ impl PersonaModel {
         let (features, part) = features_of(matrix.columns());
         let values = features.iter().map(|f| table.column(f).map(|c| c.values.clone())).collect();
         if table.n_rows() == 0 {
-            return Ok(Matches { matches: Vec::new(), features, values, contributions: Vec::new() });
+            return Ok(Matches {
+                matches: Vec::new(),
+                features,
+                values,
+                contributions: Vec::new(),
+            });
         }
         let rows = check::rows((&matrix).into())?;
         let unit = self.rule.n_points().saturating_mul(rows.n_columns());

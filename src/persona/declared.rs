@@ -134,10 +134,11 @@ impl DeclaredPersona {
         for rule in &bound {
             let feature = rule.feature;
             let same = bound.iter().filter(|other| other.feature == feature);
-            let (low, high) = same.map(BoundRule::bounds).fold(
-                (f64::NEG_INFINITY, f64::INFINITY),
-                |(low, high), (l, h)| (low.max(l), high.min(h)),
-            );
+            let (low, high) = same
+                .map(BoundRule::bounds)
+                .fold((f64::NEG_INFINITY, f64::INFINITY), |(low, high), (l, h)| {
+                    (low.max(l), high.min(h))
+                });
             if low > high {
                 let reason = format!("the range of {feature:?}, {low} to {high}, is empty");
                 return Err(self.invalid(reason));
@@ -146,7 +147,11 @@ impl DeclaredPersona {
         Ok(bound)
     }
 
-    fn bind_one<'a>(&'a self, rule: &'a DeclaredRule, table: &'a Features) -> Result<BoundRule<'a>> {
+    fn bind_one<'a>(
+        &'a self,
+        rule: &'a DeclaredRule,
+        table: &'a Features,
+    ) -> Result<BoundRule<'a>> {
         let feature = &rule.feature;
         let Some(column) = table.column(feature) else {
             return Err(self.invalid(format!("the table has no feature {feature:?}")));
@@ -276,7 +281,8 @@ mod tests {
         let persona = DeclaredPersona::new("p").at_least("spend", 0.1).weight("spend", 2.0);
         let json = serde_json::to_string(&persona).unwrap();
         assert_eq!(serde_json::from_str::<DeclaredPersona>(&json).unwrap(), persona);
-        let json = serde_json::to_string(&DeclaredPersona::new("p").at_least("x", f64::NAN)).unwrap();
+        let json =
+            serde_json::to_string(&DeclaredPersona::new("p").at_least("x", f64::NAN)).unwrap();
         assert!(serde_json::from_str::<DeclaredPersona>(&json).is_err(), "{json}");
     }
 

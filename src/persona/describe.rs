@@ -361,10 +361,9 @@ impl Telling<'_> {
             },
             with_median: false,
         };
-        let fitting =
-            |candidate: &Candidate| {
-                fitting(&candidate.fits(&self.column.values), self.groups, self.group)
-            };
+        let fitting = |candidate: &Candidate| {
+            fitting(&candidate.fits(&self.column.values), self.groups, self.group)
+        };
         let gain = |fitting: Fitting| fitting.members - fitting.others;
         let strict = fitting(&candidate);
         candidate.with_median = true;
@@ -507,10 +506,7 @@ mod tests {
         let table = rows(60).categorical("city", texts(city)).unwrap();
         let personas = personas(&table, &two(30, 30, 0), &Describer::new());
         assert_eq!([&personas[0].name, &personas[1].name], ["City a", "City b"]);
-        assert_eq!(
-            personas[1].sentences[1],
-            "City b: 87% (others 0%), 2 times the overall share."
-        );
+        assert_eq!(personas[1].sentences[1], "City b: 87% (others 0%), 2 times the overall share.");
         assert!(!serde_json::to_string(&personas).unwrap().contains("secret"));
     }
 
@@ -541,7 +537,10 @@ mod tests {
         let spend = (0..80).map(|i| (i < 40).then_some(1.0));
         let table = rows(80).numeric("spend", spend.collect()).unwrap();
         let personas = super::personas(&table, &two(40, 40, 0), &Describer::new());
-        assert_eq!([&personas[0].name, &personas[1].name], ["Spend mostly known", "Spend often unknown"]);
+        assert_eq!(
+            [&personas[0].name, &personas[1].name],
+            ["Spend mostly known", "Spend often unknown"]
+        );
         assert_eq!(personas[1].traits[0].fitting, Fitting { members: 1.0, others: 0.0 });
         assert_eq!(personas[0].traits[0].fitting, Fitting { members: 1.0, others: 0.0 });
     }

@@ -99,8 +99,7 @@ impl Describer {
             let expected = format!("at least {FLOOR}, or any_size()");
             return Err(Error::parameter("min_size", expected, self.min_size));
         }
-        let effects =
-            [("min_effect", self.min_effect), ("min_name_effect", self.min_name_effect)];
+        let effects = [("min_effect", self.min_effect), ("min_name_effect", self.min_name_effect)];
         for (name, value) in effects {
             if !(0.0..=1.0).contains(&value) {
                 return Err(Error::parameter(name, "in [0, 1]", value));

@@ -94,8 +94,7 @@ pub(super) fn deltas(column: &[(f64, Option<usize>)], n_groups: usize) -> Vec<Ef
                 let balance = others_below as i128 - others_above as i128;
                 g.balance += balance * g.equal as i128;
                 g.members += (balance as f64 / n_others as f64).powi(2) * g.equal as f64;
-                let share =
-                    (g.below as f64 - (g.n - g.below - g.equal) as f64) / g.n as f64;
+                let share = (g.below as f64 - (g.n - g.below - g.equal) as f64) / g.n as f64;
                 g.others += share * share * (tied.len() - g.equal) as f64;
                 g.ties += g.equal as i128 * (tied.len() - g.equal) as i128;
             }
@@ -189,10 +188,9 @@ mod tests {
         let s_rows = rows.map(|d| (d - delta).powi(2)).sum::<f64>() / (m - 1.0);
         let s_columns = columns.map(|d| (d - delta).powi(2)).sum::<f64>() / (n - 1.0);
         let s_pairs = all.iter().map(|d| (d - delta).powi(2)).sum::<f64>();
-        let variance = ((n - 1.0) * s_rows
-            + (m - 1.0) * s_columns
-            + s_pairs / ((m - 1.0) * (n - 1.0)))
-            / (m * n);
+        let variance =
+            ((n - 1.0) * s_rows + (m - 1.0) * s_columns + s_pairs / ((m - 1.0) * (n - 1.0)))
+                / (m * n);
         let (d2, z2) = (delta * delta, Z * Z);
         let reach = Z * variance.sqrt() * ((1.0 - d2).powi(2) + z2 * variance).sqrt();
         let scale = 1.0 - d2 + z2 * variance;

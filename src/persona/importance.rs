@@ -101,9 +101,8 @@ fn cramers_v_squared(counts: &Counts<'_>) -> f64 {
     let n: usize = counts.known.iter().sum();
     let frequent = |group: usize| (0..counts.names.len()).map(move |c| counts.of(c, group));
     let rest = (0..n_groups).map(|g| counts.known[g] - frequent(g).sum::<usize>());
-    let mut table: Vec<Vec<usize>> = (0..counts.names.len())
-        .map(|c| (0..n_groups).map(|g| counts.of(c, g)).collect())
-        .collect();
+    let mut table: Vec<Vec<usize>> =
+        (0..counts.names.len()).map(|c| (0..n_groups).map(|g| counts.of(c, g)).collect()).collect();
     table.push(rest.collect());
     table.retain(|row| row.iter().any(|&cell| cell > 0));
     let (r, k) = (table.len(), counts.known.iter().filter(|&&known| known > 0).count());
@@ -144,7 +143,8 @@ mod tests {
     #[test]
     fn two_separate_threes_explain_what_the_ranks_say() {
         // Ranks 1 2 3 | 4 5 6: between 13.5, total 17.5; unbiased 1 − (4/17.5)·5/4 = 5/7.
-        let table = rows(6).numeric("x", [1, 2, 3, 40, 50, 6000].map(|v| Some(f64::from(v))).to_vec());
+        let table =
+            rows(6).numeric("x", [1, 2, 3, 40, 50, 6000].map(|v| Some(f64::from(v))).to_vec());
         let labels = Labels::new([0, 0, 0, 1, 1, 1].map(Some)).unwrap();
         let found = importances(&table.unwrap(), &labels, 1);
         assert!((found[0].strength - 5.0 / 7.0).abs() < 1e-12, "{found:?}");
@@ -154,7 +154,9 @@ mod tests {
     fn a_category_that_names_the_group_has_strength_one_and_an_unrelated_one_none() {
         let table = rows(8)
             .categorical("unrelated", categories(&["a", "a", "b", "b", "a", "a", "b", "b"]))
-            .and_then(|t| t.categorical("name", categories(&["p", "p", "p", "p", "q", "q", "q", "q"])))
+            .and_then(|t| {
+                t.categorical("name", categories(&["p", "p", "p", "p", "q", "q", "q", "q"]))
+            })
             .and_then(|t| t.numeric("constant", vec![Some(3.0); 8]))
             .unwrap();
         let labels = Labels::new([0, 0, 0, 0, 1, 1, 1, 1].map(Some)).unwrap();

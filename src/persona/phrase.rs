@@ -23,7 +23,12 @@ const VOCABULARY: &[Entry] = &[
         low: "recently active",
     },
     Entry {
-        names: &[&["tenure"], &["since", "first"], &["since", "first", "purchase"], &["account", "age"]],
+        names: &[
+            &["tenure"],
+            &["since", "first"],
+            &["since", "first", "purchase"],
+            &["account", "age"],
+        ],
         high: "long-standing customers",
         low: "new customers",
     },
@@ -76,11 +81,7 @@ const VOCABULARY: &[Entry] = &[
         low: "few coupons",
     },
     Entry { names: &[&["returns"], &["refunds"]], high: "many returns", low: "few returns" },
-    Entry {
-        names: &[&["household", "size"]],
-        high: "large households",
-        low: "small households",
-    },
+    Entry { names: &[&["household", "size"]], high: "large households", low: "small households" },
     Entry { names: &[&["age"]], high: "older", low: "younger" },
 ];
 

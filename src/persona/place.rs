@@ -57,7 +57,9 @@ impl Grouping {
                 return Err(mismatch("columns of the matrix", *width, rows.n_columns()));
             }
             Kind::Centroids(centroids, _) => (centroids.clone(), (0..n_personas).collect(), None),
-            Kind::Labels => (means(rows, &self.labels.to_vec(), n_personas), (0..n_personas).collect(), None),
+            Kind::Labels => {
+                (means(rows, &self.labels.to_vec(), n_personas), (0..n_personas).collect(), None)
+            }
         };
         Ok(Rule { points, personas, reach })
     }
@@ -122,7 +124,11 @@ impl Rule {
     }
 
     /// Whether a stored rule fits its model; the reason if not.
-    pub(super) fn check(&self, width: usize, n_personas: usize) -> std::result::Result<(), &'static str> {
+    pub(super) fn check(
+        &self,
+        width: usize,
+        n_personas: usize,
+    ) -> std::result::Result<(), &'static str> {
         if self.personas.len().checked_mul(width) != Some(self.points.len()) {
             return Err("a reference point is incomplete");
         }
@@ -133,7 +139,9 @@ impl Rule {
             return Err("a reference point belongs to no persona");
         }
         match self.reach {
-            Some(reach) if !(reach >= 0.0 && reach.is_finite()) => Err("the reach is not a distance"),
+            Some(reach) if !(reach >= 0.0 && reach.is_finite()) => {
+                Err("the reach is not a distance")
+            }
             _ => Ok(()),
         }
     }
@@ -160,9 +168,8 @@ impl Rule {
                 }
             }
         }
-        let within = best.is_some_and(|near| {
-            self.reach.is_none_or(|reach| near.distance2 <= reach * reach)
-        });
+        let within =
+            best.is_some_and(|near| self.reach.is_none_or(|reach| near.distance2 <= reach * reach));
         Place { nearest: best, second, within }
     }
 

@@ -163,7 +163,10 @@ mod tests {
         assert_eq!(measure("recency_days", 12.0), "12 days");
         assert_eq!(measure("monetary", 12.0), "12");
         assert_eq!(label("recency_days"), "recency");
-        assert_eq!((label("days"), label("__"), label("a__b")), ("days".into(), "__".into(), "a b".into()));
+        assert_eq!(
+            (label("days"), label("__"), label("a__b")),
+            ("days".into(), "__".into(), "a b".into())
+        );
         assert_eq!((people(1), people(2)), ("1 person".into(), "2 people".into()));
         assert_eq!((capitalised("été"), capitalised("")), ("Été".into(), String::new()));
     }

@@ -1,8 +1,6 @@
 //! One test binary; a module per subject.
-mod programs;
-
-mod preprocess;
-
-mod persona;
 
 mod outlier;
+mod persona;
+mod preprocess;
+mod programs;

@@ -147,10 +147,7 @@ fn a_kept_model_places_people_as_the_first_one_does() {
     let matches = kept.assign(&table).unwrap();
     assert_eq!(matches, personas.assign(&table).unwrap());
     let json = serde_json::to_string(&matches).unwrap();
-    assert_eq!(
-        serde_json::from_str::<personas::persona::Matches>(&json).unwrap(),
-        matches
-    );
+    assert_eq!(serde_json::from_str::<personas::persona::Matches>(&json).unwrap(), matches);
 }
 
 #[test]

@@ -96,7 +96,11 @@ fn what_is_wrong_with_a_matrix_is_said_with_its_place() {
         ("1;2\n1;2,5\n", &[], "line 2, column 2: \"2,5\" is not a number; decimals need a point"),
         ("1,2\n3\n", &[], "line 2: expected 2 values as in the first line, found 1"),
         ("1 2\n3 4 5\n", &[], "line 2: expected 2 values as in the first line, found 3"),
-        ("a,b\nx,y\n", &[], "line 2: no column holds numbers; column 1 (\"a\"): \"x\" is not a number"),
+        (
+            "a,b\nx,y\n",
+            &[],
+            "line 2: no column holds numbers; column 1 (\"a\"): \"x\" is not a number",
+        ),
         (
             "id,my city,x\nk1,Rome,2\n",
             &[],
@@ -135,7 +139,10 @@ fn a_gzipped_matrix_is_known_by_its_bytes_may_have_members_and_must_be_whole() {
 #[test]
 fn outliers_prints_a_score_per_row_and_the_seconds() {
     let path = file("far.csv", "x,label\n1,0\n2,0\n3,0\n4,0\n1000,1\n");
-    for method in [&["isolation-forest", "--seed", "7", "--trees", "50", "--samples", "5"][..], &["lof", "--neighbors", "2"]] {
+    for method in [
+        &["isolation-forest", "--seed", "7", "--trees", "50", "--samples", "5"][..],
+        &["lof", "--neighbors", "2"],
+    ] {
         let options = [&[&path, "--drop", "label", "--repeat", "3", "--method"], method].concat();
         let json = run_outliers(&options).unwrap();
         let scores: Vec<f64> = serde_json::from_value(json["scores"].clone()).unwrap();
