@@ -184,7 +184,11 @@ impl<'r> Table<'r> {
         Ok(rows)
     }
 
-    fn column(&self, name: &str) -> Result<usize, String> {
+    /// Where a column stands.
+    ///
+    /// # Errors
+    /// If there is none of this name.
+    pub(crate) fn column(&self, name: &str) -> Result<usize, String> {
         self.names.iter().position(|column| column == name).ok_or_else(|| {
             let columns: Vec<String> = self.names.iter().map(|name| format!("{name:?}")).collect();
             format!("there is no column {name:?}, only {}", columns.join(", "))
@@ -235,6 +239,20 @@ impl<'n> Rows<'n> {
                 Err(problem) => result.problems.add(problem, line),
             }
         }
+    }
+}
+
+impl Rows<'_> {
+    /// The name of the events that most often have a property; of equals, the first by name.
+    pub(crate) fn usual_name_with(&self, property: &str) -> String {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for event in &self.events {
+            if event.properties.iter().any(|(name, _)| name == property) {
+                *counts.entry(&event.name).or_default() += 1;
+            }
+        }
+        let most = counts.iter().max_by_key(|&(name, n)| (n, std::cmp::Reverse(name)));
+        most.map_or(PURCHASE, |(name, _)| name).to_owned()
     }
 }
 
