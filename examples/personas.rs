@@ -150,7 +150,7 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
     let typical = personas.typical(&table, 3)?;
     let forest = IsolationForest::new().seed(options.seed).fit(&x)?;
     let reasons = forest.reasons(&x)?;
-    progress.finish();
+    drop(progress);
 
     let names = report::Names::of(&events, &people);
     Ok([

@@ -89,7 +89,7 @@ pub(crate) fn reading(
     };
     let mut body = one(&format!("events from {source}"), events, ingest);
     if !known.lines.is_empty() {
-        body += &one("people of whom more is known", known, ingest_known);
+        body += &one("people with declared attributes", known, ingest_known);
     }
     if events.problems.count() + known.problems.count() + ingest.n_refused() == 0 {
         body += &paragraph(2, "Nothing was wrong with any row.");
@@ -168,7 +168,14 @@ pub(crate) fn choice(choice: &KChoice, asked: Option<usize>) -> String {
             format!("{:.2}", candidate.gap),
         ]);
     }
-    let mut body = columns(&rows) + "\n" + &paragraph(2, &choice.reason());
+    let mut body = paragraph(
+        2,
+        "Silhouette: how much nearer people are to their own group than to the next one, and the \
+         same for clouds without groups. Least stable: how well the worst group comes back when \
+         other people are drawn (1 is exactly). Gap: how empty it is between the groups.",
+    );
+    body += &(columns(&rows) + "\n");
+    body += &paragraph(2, &choice.reason());
     if let Some(k) = asked.filter(|&k| k != choice.k()) {
         body += &paragraph(2, &format!("Asked for are {k}, so there will be {k}."));
     }
@@ -273,9 +280,14 @@ fn in_own_units(table: &Features, feature: &str, row: usize) -> String {
             let middle = median(&sorted).map_or("-".into(), number);
             let below = sorted.partition_point(|&other| other < value);
             let above = sorted.len() - sorted.partition_point(|&other| other <= value);
-            let (side, n) = if below >= above { ("above", below) } else { ("below", above) };
-            let share = percent(n as f64 / sorted.len() as f64);
-            format!("{feature} {} (median {middle}; {side} {share} of people)", number(value))
+            let (side, end, n) =
+                if below >= above { ("higher", "highest", below) } else { ("lower", "lowest", above) };
+            let place = if n + 1 == sorted.len() {
+                format!("the {end}")
+            } else {
+                format!("{side} than {} of people", percent(n as f64 / sorted.len() as f64))
+            };
+            format!("{feature} {} (median {middle}; {place})", number(value))
         }
         Values::Categorical(values) => {
             let Some(value) = &values[row] else { return missing() };
@@ -323,6 +335,7 @@ pub(crate) fn last_word(
         .map(|(persona, _)| format!("“{}”", persona.name))
         .collect();
     said.push(match shaky.len() {
+        0 if k == 2 => "Both come back when other people are drawn.".into(),
         0 => format!("All {k} come back when other people are drawn."),
         n => format!(
             "Of the {k}, {} when other people are drawn: {}.",

@@ -91,13 +91,15 @@ pub(crate) fn number(value: f64) -> String {
     }
 }
 
-/// A share in percent, with a decimal below ten.
+/// A share in percent; 0% and 100% are exact.
 pub(crate) fn percent(share: f64) -> String {
-    let percent = 100.0 * share;
-    if percent > 0.0 && percent < 0.1 {
-        return "under 0.1%".into();
+    match 100.0 * share {
+        0.0 => "0%".into(),
+        percent if percent < 0.1 => "under 0.1%".into(),
+        percent if percent < 9.95 => format!("{percent:.1}%"),
+        percent if percent > 99.5 && percent < 100.0 => "over 99%".into(),
+        percent => format!("{percent:.0}%"),
     }
-    if percent < 10.0 { format!("{percent:.1}%") } else { format!("{percent:.0}%") }
 }
 
 /// `a`, `a and b`, `a, b and c`.
