@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod distance;
 pub(crate) mod eigen;
 pub(crate) mod fixed;
+pub(crate) mod neighbors;
 pub(crate) mod parallel;
 pub(crate) mod rng;
 pub(crate) mod scale;

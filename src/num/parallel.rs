@@ -32,6 +32,15 @@ pub(crate) fn map_chunks<T: Send>(
     map(n_chunks, CHUNK.saturating_mul(unit), |i| f(i * CHUNK..n.min((i + 1) * CHUNK)))
 }
 
+/// `f` of every item and its index, each on its own; `work` is that of all together.
+pub(crate) fn for_each<T: Send>(items: Vec<T>, work: usize, f: impl Fn(usize, T) + Sync) {
+    if work < SERIAL {
+        items.into_iter().enumerate().for_each(|(i, item)| f(i, item));
+    } else {
+        items.into_par_iter().enumerate().for_each(|(i, item)| f(i, item));
+    }
+}
+
 /// Sorts by a total order; equal elements must be interchangeable.
 pub(crate) fn sort_by<T: Send>(
     items: &mut [T],

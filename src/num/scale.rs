@@ -40,6 +40,11 @@ impl Scale {
         }
         let spread = low.iter().zip(&high).map(|(low, high)| high - low).fold(0.0, f64::max);
         let magnitude = low.iter().chain(&high).map(|v| v.abs()).fold(0.0, f64::max);
+        Self::lifting(spread, magnitude)
+    }
+
+    /// The factor that lifts `spread` to about 1 without lifting `magnitude` out of range.
+    pub(crate) fn lifting(spread: f64, magnitude: f64) -> Self {
         if spread == 0.0 || exponent(spread) >= SMALL {
             return Self(0);
         }

@@ -50,7 +50,8 @@ pub enum KMeansInit {
 ///
 /// Finds round groups of similar spread; scale the columns first
 /// ([`Preprocessor`](crate::features)), as the one with the greatest spread counts most. Every row
-/// belongs to a group, however far off it is.
+/// belongs to a group; where far-off ones should be left out, or groups are not round, see
+/// [`Dbscan`](crate::Dbscan).
 ///
 /// ```
 /// use personas::{KMeans, ndarray::array};

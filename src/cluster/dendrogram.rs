@@ -1,0 +1,271 @@
+//! A binary tree of merges, the lowest first, that can be cut into groups at any height.
+//!
+//! Rows are the clusters 0..n; merge i makes cluster n + i. A child is always made before its
+//! parent, so one pass over the merges, forwards or backwards, walks the tree: no recursion, and
+//! chains of any length are safe. A cut is O(n) besides the numbering of its labels.
+
+use serde::{Deserialize, Serialize};
+
+use crate::num::union_find::UnionFind;
+use crate::{Error, Labels, Result};
+
+/// Two clusters become one.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Merge {
+    /// The cluster of the lower number: a row if below n, else what merge `a` − n made.
+    pub a: usize,
+    /// The other one, `b` > `a`.
+    pub b: usize,
+    /// How far apart they were, in the units of the linkage; 0 or more.
+    pub height: f64,
+    /// Rows in the new cluster.
+    pub size: usize,
+}
+
+/// A hierarchy of groups, from every row alone to all in one.
+///
+/// ```
+/// use personas::{Agglomerative, Linkage, ndarray::array};
+///
+/// let tree = Agglomerative::new(Linkage::Single).fit(&array![[0.0], [1.0], [5.0]])?;
+/// assert_eq!(tree.merges()[0].height, 1.0);
+/// assert_eq!(tree.cut_into(2)?.to_vec(), [0, 0, 1].map(Some));
+/// assert_eq!(tree.cut_at(4.0)?.n_clusters(), 1);
+/// assert_eq!(tree.cophenetic(), [1.0, 4.0, 4.0]);
+/// # Ok::<(), personas::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Merge>", into = "Vec<Merge>")]
+pub struct Dendrogram {
+    /// One fewer than rows; heights ascend.
+    merges: Vec<Merge>,
+}
+
+impl Dendrogram {
+    /// From n − 1 merges of the clusters that hold two given rows, each at a height, children
+    /// before parents. Equal heights keep their order.
+    pub(crate) fn from_edges(mut edges: Vec<(usize, usize, f64)>) -> Self {
+        edges.sort_by(|x, y| x.2.total_cmp(&y.2));
+        let n_samples = edges.len() + 1;
+        let mut sets = UnionFind::new(n_samples);
+        // Number and size of the cluster whose smallest row this is.
+        let mut clusters: Vec<(usize, usize)> = (0..n_samples).map(|row| (row, 1)).collect();
+        let merges = edges.into_iter().enumerate().map(|(i, (x, y, height))| {
+            let (x, y) = (sets.find(x), sets.find(y));
+            debug_assert_ne!(x, y);
+            let ((x_id, x_size), (y_id, y_size)) = (clusters[x], clusters[y]);
+            let size = x_size + y_size;
+            sets.union(x, y);
+            clusters[x.min(y)] = (n_samples + i, size);
+            Merge { a: x_id.min(y_id), b: x_id.max(y_id), height, size }
+        });
+        Self { merges: merges.collect() }
+    }
+
+    /// The merges, by ascending height; n − 1 of n rows.
+    pub fn merges(&self) -> &[Merge] {
+        &self.merges
+    }
+
+    /// Number of rows, 1 or more.
+    pub fn n_samples(&self) -> usize {
+        self.merges.len() + 1
+    }
+
+    /// Exactly `k` groups: all but the last `k` − 1 merges are done. A finer cut splits groups of a
+    /// coarser one. Of merges of equal height, the one listed first is done first.
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`] unless `k` is in 1..=[`n_samples`](Self::n_samples).
+    pub fn cut_into(&self, k: usize) -> Result<Labels> {
+        if !(1..=self.n_samples()).contains(&k) {
+            return Err(Error::parameter("k", format!("in 1..={}", self.n_samples()), k));
+        }
+        self.after(self.n_samples() - k)
+    }
+
+    /// The groups after all merges of at most this height (≤).
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`] for a negative height or NaN.
+    pub fn cut_at(&self, height: f64) -> Result<Labels> {
+        if height.is_nan() || height < 0.0 {
+            return Err(Error::parameter("height", "0 or more", height));
+        }
+        self.after(self.merges.partition_point(|merge| merge.height <= height))
+    }
+
+    /// The groups after the first `n_done` merges.
+    fn after(&self, n_done: usize) -> Result<Labels> {
+        let n_samples = self.n_samples();
+        let mut group: Vec<usize> = (0..n_samples + n_done).collect();
+        for (i, merge) in self.merges[..n_done].iter().enumerate().rev() {
+            group[merge.a] = group[n_samples + i];
+            group[merge.b] = group[n_samples + i];
+        }
+        Labels::new(group[..n_samples].iter().map(|&g| Some(g)))
+    }
+
+    /// For each pair of rows the height at which they come together, in the order
+    /// (0, 1), (0, 2), …, (1, 2), …, as scipy's condensed matrices.
+    ///
+    /// Needs 8 bytes for each of n·(n − 1)/2 pairs, as many as the distances the tree was made from.
+    pub fn cophenetic(&self) -> Vec<f64> {
+        let n_samples = self.n_samples();
+        // The tree's leaves from left to right: every cluster is a range that starts at its first.
+        let size = |cluster: usize| match cluster.checked_sub(n_samples) {
+            Some(merge) => self.merges[merge].size,
+            None => 1,
+        };
+        let mut start = vec![0; 2 * n_samples - 1];
+        for (i, merge) in self.merges.iter().enumerate().rev() {
+            start[merge.a] = start[n_samples + i];
+            start[merge.b] = start[n_samples + i] + size(merge.a);
+        }
+        let mut leaves = vec![0; n_samples];
+        (0..n_samples).for_each(|row| leaves[start[row]] = row);
+
+        let mut heights = vec![0.0; n_samples * (n_samples - 1) / 2];
+        for merge in &self.merges {
+            for &x in &leaves[start[merge.a]..][..size(merge.a)] {
+                for &y in &leaves[start[merge.b]..][..size(merge.b)] {
+                    heights[condensed_index(n_samples, x.min(y), x.max(y))] = merge.height;
+                }
+            }
+        }
+        heights
+    }
+}
+
+/// The place of the pair `i < j` in a condensed matrix of `n` rows.
+#[inline]
+pub(super) fn condensed_index(n: usize, i: usize, j: usize) -> usize {
+    debug_assert!(i < j && j < n);
+    i * (2 * n - i - 1) / 2 + (j - i - 1)
+}
+
+impl TryFrom<Vec<Merge>> for Dendrogram {
+    type Error = Error;
+
+    fn try_from(merges: Vec<Merge>) -> Result<Self> {
+        let invalid = |reason: &'static str| {
+            Err(Error::InvalidSnapshot { what: "Dendrogram", reason: reason.into() })
+        };
+        let n_samples = merges.len() + 1;
+        // Size of each cluster that is not yet part of another.
+        let mut free: Vec<Option<usize>> = vec![Some(1); n_samples];
+        let mut height = 0.0;
+        for merge in &merges {
+            if merge.a >= merge.b || merge.b >= free.len() {
+                return invalid("a merge does not join two earlier clusters in order");
+            }
+            let (Some(a), Some(b)) = (free[merge.a].take(), free[merge.b].take()) else {
+                return invalid("a cluster is merged twice");
+            };
+            if merge.size != a + b {
+                return invalid("a size is not the sum of its parts");
+            }
+            if !(merge.height >= height && merge.height.is_finite()) {
+                return invalid("heights are not finite, from 0 upwards and ascending");
+            }
+            height = merge.height;
+            free.push(Some(merge.size));
+        }
+        Ok(Self { merges })
+    }
+}
+
+impl From<Dendrogram> for Vec<Merge> {
+    fn from(tree: Dendrogram) -> Self {
+        tree.merges
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows 0 and 1 meet at 1, rows 2 and 3 at 2, all at 5.
+    fn tree() -> Dendrogram {
+        Dendrogram::from_edges(vec![(3, 2, 2.0), (1, 0, 1.0), (3, 1, 5.0)])
+    }
+
+    #[test]
+    fn merges_are_numbered_by_height() {
+        let merge = |a, b, height, size| Merge { a, b, height, size };
+        let expected = [merge(0, 1, 1.0, 2), merge(2, 3, 2.0, 2), merge(4, 5, 5.0, 4)];
+        assert_eq!(tree().merges(), expected);
+    }
+
+    #[test]
+    fn merges_of_equal_height_keep_their_order() {
+        let tree = Dendrogram::from_edges(vec![(2, 3, 1.0), (0, 1, 1.0), (0, 2, 1.0)]);
+        assert_eq!((tree.merges()[0].a, tree.merges()[1].a), (2, 0));
+        assert_eq!(tree.cut_into(3).unwrap().to_vec(), [1, 2, 0, 0].map(Some));
+    }
+
+    #[test]
+    fn a_cut_at_a_merges_height_includes_it() {
+        let groups = |height| tree().cut_at(height).unwrap().n_clusters();
+        assert_eq!([0.0, 0.9, 1.0, 1.9, 2.0, 5.0].map(groups), [4, 4, 3, 3, 2, 1]);
+        assert_eq!(groups(f64::INFINITY), 1);
+        for height in [-1.0, f64::NAN] {
+            assert!(matches!(tree().cut_at(height), Err(Error::InvalidParameter { .. })));
+        }
+    }
+
+    #[test]
+    fn a_cut_into_k_has_k_groups() {
+        for k in 1..=4 {
+            assert_eq!(tree().cut_into(k).unwrap().n_clusters(), k);
+        }
+        for k in [0, 5, usize::MAX] {
+            assert!(matches!(tree().cut_into(k), Err(Error::InvalidParameter { name: "k", .. })));
+        }
+    }
+
+    #[test]
+    fn cophenetic_heights_are_those_of_the_first_common_merge() {
+        assert_eq!(tree().cophenetic(), [1.0, 5.0, 5.0, 5.0, 5.0, 2.0]);
+    }
+
+    #[test]
+    fn one_row_has_no_merges_and_one_group() {
+        let tree = Dendrogram::from_edges(Vec::new());
+        assert_eq!((tree.n_samples(), tree.merges().len()), (1, 0));
+        assert_eq!(tree.cut_into(1).unwrap(), tree.cut_at(0.0).unwrap());
+        assert!(tree.cophenetic().is_empty());
+    }
+
+    #[test]
+    fn a_chain_of_100_000_merges_needs_no_stack() {
+        let tree =
+            Dendrogram::from_edges((1..100_000).map(|row| (row - 1, row, row as f64)).collect());
+        assert_eq!(tree.cut_into(2).unwrap().sizes(), [99_999, 1]);
+        assert_eq!(tree.cut_at(50_000.0).unwrap().sizes()[0], 50_001);
+        let stored = Vec::from(tree.clone());
+        assert_eq!(Dendrogram::try_from(stored).unwrap(), tree);
+    }
+
+    #[test]
+    fn a_stored_tree_comes_back_equal_and_broken_ones_are_refused() {
+        let json = serde_json::to_string(&tree()).unwrap();
+        assert_eq!(serde_json::from_str::<Dendrogram>(&json).unwrap(), tree());
+        let changes: [(fn(&mut Vec<Merge>), &str); 7] = [
+            (|m| m[0].b = 9, "earlier clusters"),
+            (|m| m[0].a = 1, "earlier clusters"),
+            (|m| m[1].a = 0, "twice"),
+            (|m| m[2].size = 3, "size"),
+            (|m| m[1].height = 0.5, "ascending"),
+            (|m| m[2].height = f64::NAN, "ascending"),
+            (|m| m[0].height = -1.0, "ascending"),
+        ];
+        for (change, message) in changes {
+            let mut merges = tree().merges;
+            change(&mut merges);
+            let error = Dendrogram::try_from(merges).unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
+        }
+    }
+}
