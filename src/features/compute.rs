@@ -15,7 +15,7 @@ use super::table::Values;
 use super::texts::Texts;
 use crate::Timestamp;
 use crate::num::fixed::Fixed;
-use crate::num::parallel;
+use crate::num::{parallel, stats};
 
 /// A profile's events up to the moment asked about, in order.
 pub(crate) type Events<'e> = Vec<&'e Entry>;
@@ -34,21 +34,11 @@ pub(crate) fn columns(
     texts: &Texts,
     as_of: Timestamp,
 ) -> Vec<Computed> {
-    let is_single = |feature: &&Feature| {
-        !matches!(
-            feature.measure(),
-            Measure::TopShares { .. } | Measure::EventCounts { .. } | Measure::Attributes
-        )
-    };
-    let mut taken: HashSet<String> =
-        features.features().iter().filter(is_single).map(|f| f.name().to_owned()).collect();
+    let named = features.features().iter().filter(|feature| feature.is_one_column());
+    let mut taken: HashSet<String> = named.map(|feature| feature.name().to_owned()).collect();
     let mut done: Vec<Computed> = Vec::new();
     for feature in features.features() {
-        let singles = match is_single(&feature) {
-            true => vec![feature.clone()],
-            false => expand(feature, people, features, texts, &mut taken),
-        };
-        for single in singles {
+        for single in expand(feature, people, features, texts, &mut taken) {
             let values = column(&single, people, &done, texts, as_of);
             if !(single.is_optional() && values.n_missing() == people.len()) {
                 done.push(Computed { feature: single.required(), values });
@@ -58,7 +48,7 @@ pub(crate) fn columns(
     done
 }
 
-/// The single features that one with data-dependent columns stands for.
+/// The features of one column and one type that a feature stands for.
 fn expand(
     feature: &Feature,
     people: &[Events<'_>],
@@ -102,17 +92,31 @@ fn expand(
         }
         Measure::Attributes => {
             let names: BTreeSet<&str> = entries().flat_map(|e| e.attributes(texts)).collect();
-            let asked_for = |name: &str| {
-                features.features().iter().any(|f| *f.measure() == Measure::Attribute(name.into()))
-            };
+            let asked_for =
+                |name: &str| features.features().iter().any(|f| f.attribute() == Some(name));
             for name in names.into_iter().filter(|name| !asked_for(name)) {
                 let attribute = Measure::Attribute(name.to_owned());
-                singles.push(feature.as_single(free(name.to_owned(), taken), attribute));
+                let single = feature.as_single(free(name.to_owned(), taken), attribute);
+                singles.push(typed(single, name, people, texts));
             }
         }
-        _ => {}
+        Measure::Attribute(name) => {
+            singles.push(typed(feature.clone(), name, people, texts));
+        }
+        _ => singles.push(feature.clone()),
     }
     singles
+}
+
+/// The feature as a number if everything declared of the attribute is one, else as a category.
+fn typed(feature: Feature, name: &str, people: &[Events<'_>], texts: &Texts) -> Feature {
+    let cells = declared(&feature, name, people, texts);
+    let measure = if cells.into_iter().flatten().all(|cell| cell.number().is_some()) {
+        Measure::AttributeNumber(name.to_owned())
+    } else {
+        Measure::AttributeCategory(name.to_owned())
+    };
+    feature.measuring(measure)
 }
 
 /// The texts of the `n` greatest, greatest first, ties by text.
@@ -150,9 +154,13 @@ fn column(
                 rows(feature, people, texts, |events| most_frequent(events, property, texts));
             Values::Categorical(values.into_iter().map(|v| v.map(str::to_owned)).collect())
         }
-        Measure::Attribute(name) => {
-            let name = texts.code(name);
-            declared(rows(feature, people, texts, |events| newest(events, name, texts)), texts)
+        Measure::AttributeNumber(name) => {
+            let cells = declared(feature, name, people, texts);
+            Values::Numeric(cells.into_iter().map(|cell| cell?.number()).collect())
+        }
+        Measure::AttributeCategory(name) => {
+            let cells = declared(feature, name, people, texts);
+            Values::Categorical(cells.into_iter().map(|cell| Some(cell?.text(texts))).collect())
         }
         measure => Values::Numeric(rows(feature, people, texts, |events| {
             number(measure, events, texts, as_of).filter(|value| value.is_finite())
@@ -198,7 +206,7 @@ fn number(measure: &Measure, events: &[&Entry], texts: &Texts, as_of: Timestamp)
         }
         Measure::Min(property) => numbers(property).into_iter().reduce(f64::min),
         Measure::Max(property) => numbers(property).into_iter().reduce(f64::max),
-        Measure::Deviation(property) => deviation(numbers(property)),
+        Measure::Deviation(property) => deviation(&numbers(property)),
         Measure::Distinct(property) => Some(distinct(labels(events, texts.code(property))) as f64),
         Measure::Orders(property) => {
             let order = texts.code(property);
@@ -244,6 +252,8 @@ fn number(measure: &Measure, events: &[&Entry], texts: &Texts, as_of: Timestamp)
         | Measure::EventCounts { .. }
         | Measure::MostFrequent(_)
         | Measure::Attribute(_)
+        | Measure::AttributeNumber(_)
+        | Measure::AttributeCategory(_)
         | Measure::Attributes
         | Measure::Ratio { .. } => None,
     }
@@ -282,15 +292,9 @@ fn sum(values: &[f64]) -> f64 {
     values.iter().filter_map(|&value| Fixed::new(value)).sum::<Fixed>().value()
 }
 
-/// Two passes over the sorted values: the order of summation is that of the values themselves.
-fn deviation(mut values: Vec<f64>) -> Option<f64> {
-    if values.len() < 2 {
-        return None;
-    }
-    values.sort_unstable_by(f64::total_cmp);
-    let mean = sum(&values) / values.len() as f64;
-    let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
-    Some((squares / (values.len() - 1) as f64).sqrt())
+/// Of the sorted values, so that the order of summation is their own.
+fn deviation(values: &[f64]) -> Option<f64> {
+    (values.len() > 1).then(|| stats::mean_and_deviation(&stats::sorted(values)).1)
 }
 
 fn distinct<T: Ord>(values: impl Iterator<Item = T>) -> usize {
@@ -309,6 +313,17 @@ fn most_frequent<'t>(events: &[&Entry], property: u32, texts: &'t Texts) -> Opti
     if observed < 2 { None } else { heaviest(numbers, 1, texts).pop() }
 }
 
+/// What is declared of every profile under a name.
+fn declared(
+    feature: &Feature,
+    name: &str,
+    people: &[Events<'_>],
+    texts: &Texts,
+) -> Vec<Option<Cell>> {
+    let name = texts.code(name);
+    rows(feature, people, texts, |events| newest(events, name, texts))
+}
+
 /// The last declaration; of those at the same time, the smallest.
 fn newest(events: &[&Entry], attribute: u32, texts: &Texts) -> Option<Cell> {
     let said = |entry: &&Entry| Some((entry.at, entry.attribute(attribute)?));
@@ -320,18 +335,6 @@ fn newest(events: &[&Entry], attribute: u32, texts: &Texts) -> Option<Cell> {
             if order.is_gt() { next } else { best }
         })
         .map(|(_, cell)| cell)
-}
-
-/// Numbers if all of them are, else categories.
-fn declared(cells: Vec<Option<Cell>>, texts: &Texts) -> Values {
-    if cells.iter().flatten().all(|cell| cell.number().is_some()) {
-        return Values::Numeric(cells.into_iter().map(|cell| cell?.number()).collect());
-    }
-    let text = |cell: Cell| match cell.label() {
-        Some(label) => Some(texts.text(label).to_owned()),
-        None => cell.number().map(|number| number.to_string()),
-    };
-    Values::Categorical(cells.into_iter().map(|cell| text(cell?)).collect())
 }
 
 fn ratio(of: &str, per: &str, earlier: &[Computed], n_rows: usize) -> Values {

@@ -31,7 +31,7 @@ pub enum Measure {
     Min(String),
     /// Its largest value; missing if there are none.
     Max(String),
-    /// Its standard deviation with divisor n − 1; missing below two values.
+    /// Its standard deviation (divisor n); missing below two values.
     Deviation(String),
     /// Number of distinct values of a property; 0 if there are none.
     Distinct(String),
@@ -96,8 +96,12 @@ pub enum Measure {
     /// that have it. A category.
     MostFrequent(String),
     /// What was declared of a person: the newest by the event's time, ties to the smaller value.
-    /// A column of numbers if all of them are, else of categories.
+    /// A column of numbers if everybody's is a number, else of categories.
     Attribute(String),
+    /// [`Measure::Attribute`] as a number; missing where it is not one.
+    AttributeNumber(String),
+    /// [`Measure::Attribute`] as a category; a number by its shortest decimal form.
+    AttributeCategory(String),
     /// [`Measure::Attribute`] for every attribute that occurs and is not asked for by name, in
     /// alphabetical order. Columns are called as the attributes.
     Attributes,
@@ -173,13 +177,48 @@ impl Feature {
         self.optional
     }
 
+    /// The attribute it asks for by name.
+    pub(crate) fn attribute(&self) -> Option<&str> {
+        match &self.measure {
+            Measure::Attribute(name)
+            | Measure::AttributeNumber(name)
+            | Measure::AttributeCategory(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Whether it is one column, whatever the data; its name is the column's.
+    pub(crate) fn is_one_column(&self) -> bool {
+        !matches!(
+            self.measure,
+            Measure::TopShares { .. } | Measure::EventCounts { .. } | Measure::Attributes
+        )
+    }
+
+    /// Whether it is one column that can be of numbers.
+    fn is_one_number(&self) -> bool {
+        let is_category =
+            matches!(self.measure, Measure::MostFrequent(_) | Measure::AttributeCategory(_));
+        self.is_one_column() && !is_category
+    }
+
+    /// Whether neither its column nor the type of it depends on the data.
+    fn is_settled(&self) -> bool {
+        self.is_one_column() && !self.optional && !matches!(self.measure, Measure::Attribute(_))
+    }
+
     /// The same feature, always with its column.
     pub(crate) fn required(mut self) -> Self {
         self.optional = false;
         self
     }
 
-    /// The same feature of the same events with another measure.
+    /// The same feature with another measure.
+    pub(crate) fn measuring(self, measure: Measure) -> Self {
+        Self { measure, ..self }
+    }
+
+    /// A feature of the same events.
     pub(crate) fn as_single(&self, name: String, measure: Measure) -> Self {
         Self { name, measure, event: self.event.clone(), optional: false }
     }
@@ -219,6 +258,11 @@ impl FeatureSet {
     /// The features in order.
     pub fn features(&self) -> &[Feature] {
         &self.features
+    }
+
+    /// Whether columns and types are the same for any data, so that every row stands alone.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.features.iter().all(Feature::is_settled)
     }
 
     /// Whether the set makes sense as a whole.
@@ -283,7 +327,9 @@ impl FeatureSet {
                     property(part, NUMBER);
                     property(rest, NUMBER);
                 }
-                Measure::Attribute(name) => attribute(Some(name)),
+                Measure::Attribute(_)
+                | Measure::AttributeNumber(_)
+                | Measure::AttributeCategory(_) => attribute(feature.attribute()),
                 Measure::Attributes => attribute(None),
                 Measure::Count
                 | Measure::RecencyDays
@@ -295,19 +341,6 @@ impl FeatureSet {
                 | Measure::Ratio { .. } => {}
             }
         }
-    }
-}
-
-impl Feature {
-    /// Whether it is one column that can be a column of numbers.
-    fn is_one_number(&self) -> bool {
-        !matches!(
-            self.measure,
-            Measure::TopShares { .. }
-                | Measure::EventCounts { .. }
-                | Measure::MostFrequent(_)
-                | Measure::Attributes
-        )
     }
 }
 

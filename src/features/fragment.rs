@@ -37,16 +37,21 @@ impl Cell {
         }
     }
 
+    /// As a category is called.
+    pub(crate) fn text(self, texts: &Texts) -> String {
+        match self {
+            Self::Label(label) | Self::Both(_, label) => texts.text(label).to_owned(),
+            Self::Number(number) => number.to_string(),
+        }
+    }
+
     /// Numbers before texts; equal cells are the same value.
     pub(crate) fn compare(self, other: Self, texts: &Texts) -> Ordering {
         match (self.number(), other.number()) {
             (Some(a), Some(b)) => a.total_cmp(&b),
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
-            (None, None) => {
-                let text = |cell: Self| cell.label().map(|label| texts.text(label));
-                text(self).cmp(&text(other))
-            }
+            (None, None) => self.text(texts).cmp(&other.text(texts)),
         }
     }
 }
@@ -103,10 +108,7 @@ impl Entry {
 
     /// By time, then content. Entries that compare equal are interchangeable.
     pub(crate) fn compare(&self, other: &Self, texts: &Texts) -> Ordering {
-        let name = |entry: &Self| texts.text(entry.name).to_owned();
-        let by_name = || {
-            if self.name == other.name { Ordering::Equal } else { name(self).cmp(&name(other)) }
-        };
+        let by_name = || texts.text(self.name).cmp(texts.text(other.name));
         let by_cells = || {
             for (&(field, cell), &(other_field, other_cell)) in self.cells.iter().zip(&other.cells)
             {

@@ -49,7 +49,7 @@ pub(crate) struct Graph {
 }
 
 /// A profile: its name, its identifiers by rank and value, its signatures ascending.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Found<'g> {
     pub(crate) id: ProfileId,
     pub(crate) identifiers: Vec<&'g Identifier<'static>>,

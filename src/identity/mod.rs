@@ -4,6 +4,6 @@ mod graph;
 mod profile_id;
 mod rules;
 
-pub(crate) use graph::Graph;
+pub(crate) use graph::{Found, Graph};
 pub use profile_id::ProfileId;
 pub use rules::Rules;

@@ -12,7 +12,7 @@ use std::fmt;
 pub use ingest::{Ingest, Refused};
 pub use profile::Profile;
 
-use crate::features::{self, Entry, Fragment, Keep, NONE, Texts, Values};
+use crate::features::{self, Entry, Events, Fragment, Keep, NONE, Texts, Values};
 use crate::identity::Graph;
 use crate::{Event, FeatureSet, Features, ProfileId, Refusal, Result, Rules, Timestamp};
 
@@ -139,6 +139,8 @@ impl Profiles {
             self.fragments.resize_with(signature as usize + 1, Fragment::default);
         }
         let id = event.message_id.as_deref().filter(|_| self.messages.is_some());
+        // An exporter's empty column is no id.
+        let id = id.filter(|id| !id.trim().is_empty());
         let message = id.map_or(NONE, |id| self.texts.intern(id));
         let entry = self.keep.entry(event, message, &mut self.texts);
         let mut taken = Taken::New;
@@ -167,14 +169,23 @@ impl Profiles {
     /// have none by then have no row. (Who is who is always judged by all that is known.) Rows are
     /// in order of the first event, then of the id.
     ///
-    /// Some features have columns that depend on everybody's events, such as the eight largest
-    /// categories; [`Profiles::settle`] keeps them from changing.
+    /// Some columns depend on everybody's events, such as the eight largest categories, or whether
+    /// an attribute is a number; [`Profiles::settle`] keeps them from changing.
     ///
     /// # Errors
     /// None that is known; the table checks its own columns.
     pub fn features(&self, as_of: Timestamp) -> Result<Features> {
         let (ids, people) = self.rows(as_of);
-        let columns = features::columns(&people, &self.features, &self.texts, as_of);
+        self.table(ids, &people, as_of)
+    }
+
+    fn table(
+        &self,
+        ids: Vec<ProfileId>,
+        people: &[Events<'_>],
+        as_of: Timestamp,
+    ) -> Result<Features> {
+        let columns = features::columns(people, &self.features, &self.texts, as_of);
         columns.into_iter().try_fold(Features::new(ids), |table, column| {
             let name = column.feature.name();
             match column.values {
@@ -184,8 +195,9 @@ impl Profiles {
         })
     }
 
-    /// Fixes the columns to those that [`Profiles::features`] gives now as of a moment. Do so
-    /// before a model is made, so that it fits every later table.
+    /// Fixes the columns and their types to those that [`Profiles::features`] gives now as of a
+    /// moment. Do so when a model is made, so that every later table fits it; afterwards one
+    /// person's features are a matter of that person's events only.
     ///
     /// ```
     /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
@@ -212,7 +224,7 @@ impl Profiles {
     }
 
     /// Every profile that has events by then, and those events.
-    fn rows(&self, as_of: Timestamp) -> (Vec<ProfileId>, Vec<features::Events<'_>>) {
+    fn rows(&self, as_of: Timestamp) -> (Vec<ProfileId>, Vec<Events<'_>>) {
         let mut signatures: Vec<(ProfileId, &Fragment)> =
             self.graph.resolve().into_iter().zip(&self.fragments).collect();
         signatures.sort_by_key(|&(id, _)| id);
@@ -230,9 +242,7 @@ impl Profiles {
 
     /// The profile that an identifier belongs to, if it was ever seen.
     pub fn get(&self, kind: &str, value: &str) -> Option<Profile<'_>> {
-        let found = self.graph.find(kind, value)?;
-        let logs = found.signatures.iter().map(|&s| self.fragments[s as usize].log());
-        Some(Profile::new(found.id, found.identifiers, logs))
+        Some(Profile::new(self, self.graph.find(kind, value)?))
     }
 
     /// Number of profiles.

@@ -2,59 +2,88 @@
 
 use std::fmt;
 
-use crate::features::Entry;
-use crate::{Identifier, ProfileId, Timestamp};
+use super::Profiles;
+use crate::features::{self, Entry};
+use crate::identity::Found;
+use crate::{Features, Identifier, ProfileId, Result, Timestamp};
 
-/// A person: who it is, and since when there are events.
-#[derive(Clone, PartialEq)]
+/// A person among [`Profiles`]: who it is, and what is known of it.
+///
+/// ```
+/// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
+///
+/// let (may, june) = (Timestamp::parse("2017-05-01")?, Timestamp::parse("2017-06-01")?);
+/// let mut people = Profiles::new(Rules::default(), FeatureSet::retail())?;
+/// people.observe(&Event::new("visit", may).id("cookie", "c1").id("card", "4711"))?;
+/// if let Some(ann) = people.get("card", "4711") {
+///     assert_eq!(ann.identifiers().len(), 2);
+///     assert_eq!(ann.first_seen(), Some(may));
+///     assert_eq!(ann.features(june)?, people.features(june)?); // there is nobody else
+/// }
+/// # Ok::<(), personas::Error>(())
+/// ```
+#[derive(Clone)]
 pub struct Profile<'p> {
-    id: ProfileId,
-    identifiers: Vec<&'p Identifier<'static>>,
-    n_events: usize,
-    first_seen: Option<Timestamp>,
-    last_seen: Option<Timestamp>,
+    people: &'p Profiles,
+    found: Found<'p>,
 }
 
 impl<'p> Profile<'p> {
-    pub(super) fn new(
-        id: ProfileId,
-        identifiers: Vec<&'p Identifier<'static>>,
-        logs: impl Iterator<Item = &'p [Entry]>,
-    ) -> Self {
-        let (mut n_events, mut first_seen, mut last_seen) = (0, None, None);
-        for log in logs {
-            n_events += log.len();
-            let (first, last) = (log.first().map(|e| e.at), log.last().map(|e| e.at));
-            // Nothing is smaller than any moment: `min` must not see it.
-            first_seen = first_seen.into_iter().chain(first).min();
-            last_seen = last_seen.max(last);
-        }
-        Self { id, identifiers, n_events, first_seen, last_seen }
+    pub(super) fn new(people: &'p Profiles, found: Found<'p>) -> Self {
+        Self { people, found }
     }
 
     /// Its id: that of its strongest identifier.
     pub fn id(&self) -> ProfileId {
-        self.id
+        self.found.id
     }
 
     /// Everything it was seen under, strongest kind first, then by value.
     pub fn identifiers(&self) -> &[&'p Identifier<'static>] {
-        &self.identifiers
+        &self.found.identifiers
     }
 
     /// Number of events that count.
     pub fn n_events(&self) -> usize {
-        self.n_events
+        self.logs().map(<[Entry]>::len).sum()
     }
 
-    /// Time of the first event; `None` if all its events were duplicates of another person's.
+    /// Time of the first event; `None` if all its events were duplicates of another profile's.
     pub fn first_seen(&self) -> Option<Timestamp> {
-        self.first_seen
+        self.logs().filter_map(|log| Some(log.first()?.at)).min()
     }
 
     /// Time of the last event.
     pub fn last_seen(&self) -> Option<Timestamp> {
-        self.last_seen
+        self.logs().filter_map(|log| Some(log.last()?.at)).max()
+    }
+
+    /// The person's row of [`Profiles::features`]: a table of one row, or of none if there are no
+    /// events by then.
+    ///
+    /// Cost: this person's events only, if the columns are [settled](Profiles::settle); else the
+    /// whole table is computed.
+    ///
+    /// # Errors
+    /// As [`Profiles::features`].
+    pub fn features(&self, as_of: Timestamp) -> Result<Features> {
+        let people = self.people;
+        if !people.features.is_settled() {
+            let table = people.features(as_of)?;
+            let row = table.ids().iter().position(|id| *id == self.id());
+            return table.select(row.as_slice());
+        }
+        let fragments = self.found.signatures.iter().map(|&s| &people.fragments[s as usize]);
+        let events = features::merge(fragments, as_of, &people.texts);
+        if events.is_empty() {
+            return people.table(Vec::new(), &[], as_of);
+        }
+        people.table(vec![self.id()], &[events], as_of)
+    }
+
+    fn logs(&self) -> impl Iterator<Item = &'p [Entry]> {
+        let people = self.people;
+        self.found.signatures.iter().map(move |&s| people.fragments[s as usize].log())
     }
 }
 
@@ -62,9 +91,9 @@ impl fmt::Debug for Profile<'_> {
     /// Without the identifiers.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Profile")
-            .field("id", &self.id)
-            .field("n_identifiers", &self.identifiers.len())
-            .field("n_events", &self.n_events)
+            .field("id", &self.id())
+            .field("n_identifiers", &self.identifiers().len())
+            .field("n_events", &self.n_events())
             .finish_non_exhaustive()
     }
 }

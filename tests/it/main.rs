@@ -4,3 +4,5 @@ mod outlier;
 mod persona;
 mod preprocess;
 mod programs;
+mod features;
+mod retail;

@@ -1,0 +1,255 @@
+//! The features a shop starts with, on cases worked by hand and on the embedded data.
+
+use std::fs::File;
+
+use flate2::read::GzDecoder;
+use personas::features::{Feature, Measure, Retail, Values};
+use personas::{Event, FeatureSet, Features, Profiles, Rules, Timestamp};
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+fn number(table: &Features, row: usize, column: &str) -> Option<f64> {
+    match &table.column(column).unwrap_or_else(|| panic!("no column {column}")).values {
+        Values::Numeric(values) => values[row],
+        other => panic!("{column} is {other:?}"),
+    }
+}
+
+fn names(table: &Features) -> Vec<&str> {
+    table.columns().iter().map(|column| column.name.as_str()).collect()
+}
+
+#[test]
+fn both_recencies_of_cdnow_come_out_under_their_own_names() {
+    // Three customers of the CDNOW sample up to 1997-09-30; x, t_x and T (weeks) as published by
+    // Fader and Hardie. Customer 26 bought twice on one day, customer 1 again after the period.
+    let bought = [
+        ("1", "1997-01-01"),
+        ("1", "1997-01-18"),
+        ("1", "1997-08-02"),
+        ("1", "1997-12-12"),
+        ("2", "1997-01-01"),
+        ("2", "1997-01-13"),
+        ("26", "1997-01-02"),
+        ("26", "1997-01-13"),
+        ("26", "1997-01-13"),
+    ];
+    let events: Vec<Event<'_>> = bought
+        .iter()
+        .map(|&(id, day)| Event::new("purchase", at(day)).id("customer", id))
+        .collect();
+    let features = FeatureSet::default()
+        .with(Feature::new("active", Measure::ActiveDays))
+        .with(Feature::new("t_x", Measure::SpanDays))
+        .with(Feature::new("T", Measure::TenureDays))
+        .with(Feature::new("recency", Measure::RecencyDays));
+    let mut people = Profiles::new(Rules::default(), features).unwrap();
+    people.extend(&events);
+    let end = at("1997-09-30");
+    for (id, x, t_x, t) in
+        [("1", 2.0, 30.43, 38.86), ("2", 1.0, 1.71, 38.86), ("26", 1.0, 1.57, 38.71)]
+    {
+        let row = people.get("customer", id).unwrap().features(end).unwrap();
+        let weeks =
+            |column| number(&row, 0, column).map(|days| (days / 7.0 * 100.0).round() / 100.0);
+        assert_eq!(number(&row, 0, "active"), Some(x + 1.0));
+        assert_eq!((weeks("t_x"), weeks("T")), (Some(t_x), Some(t)));
+        let both = number(&row, 0, "t_x").zip(number(&row, 0, "recency")).map(|(a, b)| a + b);
+        assert_eq!(both, number(&row, 0, "T"));
+    }
+}
+
+#[test]
+fn a_profile_of_one_event_has_every_feature_by_rule() {
+    let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
+    let day = at("2017-03-01");
+    let events = [
+        Event::new("purchase", day).id("card", "bought").property("amount", 4.0),
+        Event::new("visit", day).id("card", "looked"),
+    ];
+    people.extend(&events);
+    let table = people.features(day).unwrap();
+    let row = |name| {
+        let id = people.get("card", name).map(|profile| profile.id());
+        table.ids().iter().position(|known| Some(*known) == id).unwrap()
+    };
+    let (bought, looked) = (row("bought"), row("looked"));
+    for (column, of_bought, of_looked) in [
+        ("recency_days", Some(0.0), None),
+        ("frequency", Some(1.0), Some(0.0)),
+        ("monetary", Some(4.0), Some(0.0)),
+        ("mean_order_value", Some(4.0), None),
+        ("tenure_days", Some(0.0), None),
+        ("gap_days", None, None),
+        ("number of visit", Some(0.0), Some(1.0)),
+    ] {
+        assert_eq!(number(&table, bought, column), of_bought, "{column}");
+        assert_eq!(number(&table, looked, column), of_looked, "{column}");
+    }
+    assert_eq!(table.n_columns(), 7, "no discounts, categories or attributes occur");
+}
+
+#[test]
+fn a_late_and_an_equal_time_attribute_do_not_overwrite_a_newer_one() {
+    let feature = Feature::new("city", Measure::Attribute("city".into()));
+    let mut people = Profiles::new(Rules::default(), FeatureSet::default().with(feature)).unwrap();
+    let city = |day: &str, city: &'static str| {
+        Event::new("identify", at(day)).id("card", "1").attribute("city", city)
+    };
+    for event in
+        [city("2017-03-02", "Rome"), city("2017-03-01", "Oslo"), city("2017-03-02", "Turin")]
+    {
+        people.observe(&event).unwrap();
+    }
+    let said = |day| people.features(at(day)).unwrap().column("city").unwrap().values.clone();
+    assert_eq!(said("2017-03-09"), Values::Categorical(vec![Some("Rome".into())]));
+    assert_eq!(said("2017-03-01"), Values::Categorical(vec![Some("Oslo".into())]));
+}
+
+#[test]
+fn an_attribute_may_be_called_like_a_feature() {
+    let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
+    let event = Event::new("identify", at("2017-03-01")).id("card", "1");
+    people.observe(&event.attribute("frequency", "often").attribute("attributes", 2.0)).unwrap();
+    let table = people.features(at("2017-03-01")).unwrap();
+    assert_eq!(names(&table)[6..], ["attributes", "frequency (2)"]);
+}
+
+#[test]
+fn sums_that_would_lose_digits_do_not() {
+    let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
+    for amount in [1e15, 0.25, -1e15] {
+        let event = Event::new("purchase", at("2017-03-01")).id("card", "1");
+        people.observe(&event.property("amount", amount)).unwrap();
+    }
+    let table = people.features(at("2017-03-01")).unwrap();
+    assert_eq!(number(&table, 0, "monetary"), Some(0.25));
+}
+
+#[test]
+fn the_ends_of_time_are_moments_like_others() {
+    let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
+    people.observe(&Event::new("purchase", at("2017-03-01")).id("card", "1")).unwrap();
+    let before = people.features(Timestamp::from_millis(i64::MIN)).unwrap();
+    assert_eq!(before.n_rows(), 0);
+    let after = people.features(Timestamp::from_millis(i64::MAX)).unwrap();
+    assert!(number(&after, 0, "recency_days") > Some(1e11));
+    let nobody = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
+    assert_eq!(nobody.features(at("2017-03-01")).unwrap().n_rows(), 0);
+}
+
+/// The rows of an embedded file, by column name.
+fn rows(name: &str) -> Vec<Vec<(String, String)>> {
+    let path = format!("{}/examples/data/{name}", env!("CARGO_MANIFEST_DIR"));
+    let mut reader = csv::Reader::from_reader(GzDecoder::new(File::open(path).unwrap()));
+    let header: Vec<String> = reader.headers().unwrap().iter().map(String::from).collect();
+    let row = |record: csv::StringRecord| {
+        let filled = header.iter().cloned().zip(record.iter().map(String::from));
+        filled.filter(|(_, value)| !value.is_empty()).collect()
+    };
+    reader.into_records().map(|record| row(record.unwrap())).collect()
+}
+
+fn households() -> Vec<Event<'static>> {
+    let mut events = Vec::new();
+    for row in rows("events.csv.gz") {
+        let mut event = Event::new("", at("2017-01-01"));
+        for (column, value) in row {
+            match column.as_str() {
+                "time" => event.at = at(&value),
+                "event" => event.name = value.into(),
+                "household_id" => event = event.id("household_id", value),
+                "amount" | "discount" => {
+                    let number: f64 = value.parse().unwrap();
+                    event = event.property(column, number);
+                }
+                _ => event = event.property(column, value),
+            }
+        }
+        events.push(event);
+    }
+    for row in rows("people.csv.gz") {
+        let mut event = Event::new("identify", at("2017-01-01"));
+        for (column, value) in row {
+            event = match column.as_str() {
+                "household_id" => event.id("household_id", value),
+                _ => event.attribute(column, value),
+            };
+        }
+        events.push(event);
+    }
+    events
+}
+
+#[test]
+fn the_embedded_households_give_the_numbers_worked_out_apart() {
+    let mut events = households();
+    let features = || Retail::default().order("basket_id").category("department").features();
+    let mut people = Profiles::new(Rules::default(), features()).unwrap();
+    let ingest = people.extend(&events);
+    assert_eq!(ingest.to_string(), "48504 accepted, 0 duplicates, 0 refused");
+    assert_eq!(people.len(), 801);
+    let as_of = people.newest().unwrap();
+    assert_eq!(as_of.to_string(), "2018-01-01T03:32:25Z");
+    let table = people.features(as_of).unwrap();
+    assert_eq!(
+        names(&table),
+        [
+            "recency_days",
+            "frequency",
+            "monetary",
+            "mean_order_value",
+            "tenure_days",
+            "gap_days",
+            "discount_share",
+            "number of campaign_mailed",
+            "number of coupon_redeemed",
+            "share of GROCERY",
+            "share of DRUG GM",
+            "share of FUEL",
+            "share of PRODUCE",
+            "share of MEAT",
+            "share of MEAT-PCKGD",
+            "share of DELI",
+            "share of MISCELLANEOUS",
+            "age",
+            "home_ownership",
+            "household_comp",
+            "household_size",
+            "income",
+            "kids_count",
+            "marital_status",
+        ]
+    );
+    let missing = |column| table.column(column).unwrap().values.n_missing();
+    assert_eq!((missing("home_ownership"), missing("marital_status")), (233, 137));
+    let spend: f64 = (0..801).filter_map(|row| number(&table, row, "monetary")).sum();
+    assert!((spend - 133_618.72).abs() < 1e-6, "{spend}");
+
+    let household = people.get("household_id", "906").unwrap();
+    assert_eq!(household.n_events(), 54 + 6 + 1);
+    let row = table.ids().iter().position(|id| *id == household.id()).unwrap();
+    for (column, expected) in [
+        ("recency_days", 17.330_752_314_814_816),
+        ("frequency", 46.0),
+        ("monetary", 334.91),
+        ("mean_order_value", 7.280_652_173_913_041),
+        ("tenure_days", 364.626_365_740_740_77),
+        ("gap_days", 8.675),
+        ("discount_share", 0.137_674_442_556_259_35),
+        ("number of campaign_mailed", 6.0),
+        ("number of coupon_redeemed", 0.0),
+        ("share of GROCERY", 0.440_357_110_865_605_86),
+    ] {
+        let got = number(&table, row, column).unwrap();
+        assert!((got - expected).abs() < 1e-9, "{column}: {got}");
+    }
+
+    events.reverse();
+    let mut other = Profiles::new(Rules::default(), features()).unwrap();
+    other.extend(&events[20_000..]);
+    other.extend(&events[..20_000]);
+    assert_eq!(other.features(as_of).unwrap(), table);
+}
