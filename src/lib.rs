@@ -22,3 +22,4 @@ pub use ndarray;
 pub use outlier::{IsolationForest, LocalOutlierFactor};
 pub use persona::PersonaModel;
 pub use profiles::Profiles;
+pub use persona::PersonaModel;

@@ -6,3 +6,5 @@ mod preprocess;
 mod programs;
 mod features;
 mod retail;
+mod persona;
+mod preprocess;
