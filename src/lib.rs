@@ -22,4 +22,3 @@ pub use ndarray;
 pub use outlier::{IsolationForest, LocalOutlierFactor};
 pub use persona::PersonaModel;
 pub use profiles::Profiles;
-pub use persona::PersonaModel;

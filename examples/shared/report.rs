@@ -280,8 +280,11 @@ fn in_own_units(table: &Features, feature: &str, row: usize) -> String {
             let middle = median(&sorted).map_or("-".into(), number);
             let below = sorted.partition_point(|&other| other < value);
             let above = sorted.len() - sorted.partition_point(|&other| other <= value);
-            let (side, end, n) =
-                if below >= above { ("higher", "highest", below) } else { ("lower", "lowest", above) };
+            let (side, end, n) = if below >= above {
+                ("higher", "highest", below)
+            } else {
+                ("lower", "lowest", above)
+            };
             let place = if n + 1 == sorted.len() {
                 format!("the {end}")
             } else {

@@ -1,10 +1,8 @@
 //! One test binary; a module per subject.
 
+mod features;
 mod outlier;
 mod persona;
 mod preprocess;
 mod programs;
-mod features;
 mod retail;
-mod persona;
-mod preprocess;

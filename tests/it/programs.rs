@@ -7,13 +7,15 @@
 mod cluster;
 #[path = "../../examples/outliers.rs"]
 mod outliers;
+#[path = "../../examples/personas.rs"]
+mod personas_program;
 
 use std::io::Write;
 
 use clap::Parser;
 use flate2::{Compression, write::GzEncoder};
 use personas::ndarray::{Array2, array};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A file of this content; every test names its own.
 fn file(name: &str, content: impl AsRef<[u8]>) -> String {
@@ -45,6 +47,12 @@ fn run_outliers(options: &[&str]) -> Result<Value, String> {
     let options = options.map_err(|error| error.to_string())?;
     let text = outliers::run(&options).map_err(|error| error.to_string())?;
     Ok(serde_json::from_str(&text).unwrap())
+}
+
+fn run_personas(options: &[&str]) -> Result<String, String> {
+    let options = personas_program::Options::try_parse_from([&["personas"], options].concat());
+    let options = options.map_err(|error| error.to_string())?;
+    personas_program::run(&options).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -171,9 +179,188 @@ fn settings_out_of_range_are_errors_of_the_library_or_the_options() {
         let error = run_outliers(&[&[&path[..]], options].concat()).unwrap_err();
         assert!(error.contains(needle), "{options:?}: {error}");
     };
-    check(&["--method", "lof", "--neighbors", "3"], "n_neighbors");
+    check(&["--method", "lof", "--neighbors", "0"], "n_neighbors");
     check(&["--method", "lof", "--repeat", "0"], "--repeat");
     check(&["--method", "isolation-forest", "--trees", "0"], "n_trees");
     check(&["--method", "isolation-forest", "--samples", "-1"], "--samples");
     check(&["--method", "magic"], "isolation-forest, lof");
+}
+
+/// Two pairs of points, and one far from all.
+const PAIRS: &str = "x,y\n0,0\n0,1\n10,10\n10,11\n50,50\n";
+
+#[test]
+fn cluster_prints_labels_with_null_for_noise_and_what_the_method_knows() {
+    let path = file("pairs.csv", PAIRS);
+    let kmeans = run_cluster(&[&path, "--method", "kmeans", "--k", "3", "--seed", "7"]).unwrap();
+    assert_eq!(kmeans["labels"], json!([0, 0, 1, 1, 2]));
+    assert_eq!((&kmeans["inertia"], &kmeans["converged"]), (&json!(1.0), &json!(true)));
+
+    let ward = ["--method", "agglomerative", "--k", "3"];
+    let single = ["--method", "agglomerative", "--linkage", "single", "--cut-at", "1.0"];
+    for options in [ward.as_slice(), single.as_slice()] {
+        let tree = run_cluster(&[&[&path[..]], options].concat()).unwrap();
+        assert_eq!(tree["labels"], json!([0, 0, 1, 1, 2]), "{options:?}");
+        assert_eq!(tree.get("inertia"), None);
+        assert_eq!(tree["silhouette"], kmeans["silhouette"]);
+    }
+
+    let dbscan = ["--method", "dbscan", "--eps", "1", "--min-samples", "2", "--repeat", "2"];
+    let dbscan = run_cluster(&[&[&path[..]], &dbscan[..]].concat()).unwrap();
+    assert_eq!(dbscan["labels"], json!([0, 0, 1, 1, null]));
+    assert_eq!(dbscan["n_clusters"], json!(2));
+    assert!(dbscan["seconds"].as_f64().unwrap() >= 0.0);
+}
+
+#[test]
+fn a_silhouette_that_is_not_defined_is_null() {
+    let path = file("undefined.csv", PAIRS);
+    let one = run_cluster(&[&path, "--method", "kmeans", "--k", "1"]).unwrap();
+    let noise = ["--method", "dbscan", "--eps", "0.5", "--min-samples", "2"];
+    let noise = run_cluster(&[&[&path[..]], &noise[..]].concat()).unwrap();
+    for json in [one, noise] {
+        assert_eq!(json["silhouette"], Value::Null);
+        assert_eq!(json.get("silhouette_se"), None);
+    }
+}
+
+#[test]
+fn kmeans_starts_from_given_centroids() {
+    let path = file("start.csv", PAIRS);
+    let centroids = file("centroids.txt", "0 0\n20 20\n");
+    let json = run_cluster(&[&path, "--method", "kmeans", "--init", &centroids]).unwrap();
+    assert_eq!(json["n_clusters"], json!(2));
+    let narrow = file("narrow.txt", "0\n20\n");
+    assert!(run_cluster(&[&path, "--method", "kmeans", "--init", &narrow]).is_err());
+}
+
+#[test]
+fn impossible_clusterings_are_refused_with_the_reason() {
+    let path = file("impossible.csv", PAIRS);
+    let check = |options: &[&str], needle: &str| {
+        let error = run_cluster(&[&[&path[..]], options].concat()).unwrap_err();
+        assert!(error.contains(needle), "{options:?}: {error}");
+    };
+    check(&["--method", "kmeans"], "needs --k or --init");
+    check(&["--method", "kmeans", "--k", "0"], "k must be");
+    check(&["--method", "kmeans", "--k", "6"], "5");
+    check(&["--method", "kmeans", "--k", "2", "--tol", "nan"], "tol");
+    check(&["--method", "agglomerative"], "needs --k or --cut-at");
+    check(&["--method", "agglomerative", "--k", "2", "--cut-at", "1"], "exclude each other");
+    check(&["--method", "agglomerative", "--cut-at", "-1"], "-1");
+    check(&["--method", "dbscan", "--eps", "1"], "needs --eps and --min-samples");
+    check(&["--method", "dbscan", "--eps", "-1", "--min-samples", "2"], "eps");
+}
+
+/// Sixty customers; the second half buys three times as often, and more at a time.
+fn sales() -> String {
+    let mut text = String::from("when,what,customer,mail,total,shelf\n");
+    for customer in 0..60 {
+        let (n_visits, total) = if customer < 30 { (3, 5) } else { (9, 20) };
+        for visit in 0..n_visits {
+            let day = 1 + (customer * 7 + visit * 3) % 28;
+            let (month, total) = (1 + visit, total + customer % 5);
+            text += &format!("2024-{month:02}-{day:02},sale,{customer},");
+            text +=
+                &format!("P{customer}@shop.com,{total}.50,{}\n", ["toys", "food"][customer % 2]);
+        }
+    }
+    text
+}
+
+const SALES: [&str; 10] = [
+    "--time",
+    "when",
+    "--event",
+    "what",
+    "--id",
+    "customer",
+    "--id",
+    "email=mail",
+    "--amount",
+    "total",
+];
+
+#[test]
+fn personas_reads_own_files_and_prints_the_same_twice() {
+    let events = file("sales.csv.gz", gzip(&sales()));
+    let ages = (0..61).map(|customer| format!("p{customer}@SHOP.com,{}\n", 20 + customer % 3));
+    let people = file("customers.csv", String::from("mail,age\n") + &ages.collect::<String>());
+    let own = [
+        "--events",
+        &events,
+        "--people",
+        &people,
+        "--people-id",
+        "email=mail",
+        "--category",
+        "shelf",
+    ];
+    let options = [&own[..], &SALES[..], &["--k", "2"]].concat();
+    let report = run_personas(&options).unwrap();
+    for part in [
+        "360 events",
+        "Skipped 1 row: no events (line 62).",
+        "60 people; 60 have events up to 2024-09-",
+        "share of food",
+        "Kept out, to tell afterwards whether the groups mean anything: age.",
+        "30 people, 50% of all.",
+        "Typical: customer ",
+    ] {
+        assert!(report.contains(part), "{part:?} is not in:\n{report}");
+    }
+    assert_eq!(run_personas(&options).unwrap(), report);
+}
+
+#[test]
+fn bad_rows_are_skipped_and_shown_with_their_lines() {
+    // Carriage returns, blank lines and a cell of two lines must not shift the count.
+    let mut text = sales().replace('\n', "\r\n");
+    let n_lines = text.lines().count();
+    text += "soon,sale,1,,1.0,toys\r\n\r\n2024-01-01,sale,1,,much,toys\r\n";
+    text += "2024-01-01,sale,,,1.0,toys\r\n2024-01-01,sale,1,,1.0,\"a\nb\"\r\n2024-01-01,sale\r\n";
+    text += "2024-01-01,sale,1,,1e300,toys\r\n";
+    let bad = file("bad.csv", text);
+    let report = run_personas(&[&["--events", &bad], &SALES[..], &["--k", "2"]].concat()).unwrap();
+    let skipped = report.split_whitespace().collect::<Vec<_>>().join(" ");
+    for (reason, line) in [
+        ("the time cannot be read", n_lines + 1),
+        ("the amount is not a number", n_lines + 3),
+        ("no identifier", n_lines + 4),
+        ("too few or too many cells", n_lines + 7),
+    ] {
+        assert!(skipped.contains(&format!("1 row: {reason} (line {line})")), "{reason}:\n{report}");
+    }
+    assert!(skipped.contains(&format!("2^60 (lines {})", n_lines + 8)), "{report}");
+}
+
+#[test]
+fn files_without_anything_to_read_are_errors() {
+    let check = |name: &str, text: &str, extra: &[&str], needle: &str| {
+        let path = file(name, text);
+        let error = run_personas(&[&["--events", &path], &SALES[..], extra].concat()).unwrap_err();
+        assert!(error.contains(needle), "{needle}: {error}");
+    };
+    let head = "when,what,customer,mail,total\n";
+    check("nothing.csv", "", &[], "the file is empty");
+    check("head.csv", head, &[], "no row is an event");
+    check("notime.csv", &format!("{head}x,sale,1,,2\n"), &[], "the time cannot be read (line 2)");
+    check("nocol.csv", "when,what,customer,total\n", &[], "there is no column \"mail\", only");
+    check("twice.csv", "when,what,customer,mail,mail\n", &[], "columns 4 and 5 are both named");
+    check("one.csv", &format!("{head}2024-01-01,sale,1,,2\n"), &[], "at least 3 people");
+    let few = format!("{head}2024-01-01,sale,1,,2\n2024-01-02,sale,2,,2\n2024-01-03,sale,3,,2\n");
+    check("few.csv", &few, &["--as-of", "2023-01-01"], "at least 3 people");
+    check("few.csv", &few, &["--order", "basket"], "there is no column \"basket\"");
+    let people = file("people.csv", "card,age\n1,20\n");
+    let card = ["--people", &people, "--people-id", "card"];
+    check("few.csv", &few, &card, "write KIND=card");
+    let nobody = ["--people", &people, "--people-id", "email=card"];
+    check("few.csv", &few, &nobody, "no row is a person with events");
+}
+
+#[test]
+fn options_of_own_files_need_each_other() {
+    assert!(run_personas(&["--time", "when"]).unwrap_err().contains("--events"));
+    assert!(run_personas(&["--events", "x.csv"]).unwrap_err().contains("--time"));
+    assert!(run_personas(&["--as-of", "soon"]).unwrap_err().contains("not a time"));
 }
