@@ -219,8 +219,10 @@ impl Options {
 
 /// Up to this many rows the silhouette is exact; its cost grows with their square.
 const EXACT_ROWS: usize = 20_000;
-/// Rows whose silhouette is computed where not all are.
-const SAMPLED_ROWS: usize = 10_000;
+/// Where it is not, each of the rows drawn is compared with all rows; so many, within the limits,
+/// as this number of operations allows.
+const SAMPLE_WORK: usize = 4_000_000_000;
+const SAMPLED_ROWS: std::ops::RangeInclusive<usize> = 200..=5_000;
 
 /// The mean silhouette, and its standard error if it is that of a sample; none where it is not
 /// defined.
@@ -232,7 +234,10 @@ fn silhouette(
     let result = if x.nrows() <= EXACT_ROWS {
         validate::silhouette(x, labels).map(|exact| (Some(exact.mean()), None))
     } else {
-        validate::silhouette_sampled(x, labels, SAMPLED_ROWS, seed)
+        let (fewest, most) = SAMPLED_ROWS.into_inner();
+        // A distance costs its columns, and about as much as four more for the root.
+        let n_rows = (SAMPLE_WORK / (x.nrows() * (x.ncols() + 4))).clamp(fewest, most);
+        validate::silhouette_sampled(x, labels, n_rows, seed)
             .map(|sampled| (Some(sampled.mean), Some(sampled.standard_error)))
     };
     match result {

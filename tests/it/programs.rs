@@ -1,7 +1,7 @@
 //! The programs under `examples/`, from their options to what they print.
 
 // Every program brings its own copy of the files it shares, and a `main` that nothing here calls.
-#![allow(clippy::duplicate_mod, dead_code)]
+#![allow(clippy::duplicate_mod, clippy::unwrap_used, dead_code)]
 
 #[path = "../../examples/cluster.rs"]
 mod cluster;
