@@ -7,16 +7,19 @@
 //! Source: Rousseeuw 1987. The odd cases are his: a cluster of one scores 0, not 1; rows that are
 //! equidistant from everything (0/0) score 0. Where we differ from scikit-learn: noise is no
 //! cluster. Its rows are neither scored nor neighbours, and the coverage says how many are left.
-//! Cost: O(n² · d) time, one vector of n distances per thread.
+//! Cost: O(n² · d) time; a copy of the rows and one vector of n distances per thread.
 
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use super::external::check_length;
 use crate::num::check::{self, Rows};
+use crate::num::parallel;
 use crate::num::rng::Stream;
-use crate::num::{distance, parallel};
 use crate::{Error, Labels, Result};
+
+/// Distances summed at once: a tile and its columns stay in the first cache.
+const TILE: usize = 512;
 
 /// The silhouette of every row, cluster and grouping; see [`silhouette`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -185,13 +188,30 @@ fn score_all(rows: &Rows<'_>, labelings: &[&Labels], scored: &[usize]) -> Vec<Ve
         .iter()
         .map(|labels| labels.iter().map(|c| c.unwrap_or(labels.n_clusters())).collect())
         .collect();
-    parallel::map(scored.len(), rows.n_rows().saturating_mul(rows.n_columns()), |at| {
+    let (n, d) = (rows.n_rows(), rows.n_columns());
+    let columns: Vec<f64> = (0..d).flat_map(|c| rows.iter().map(move |row| row[c])).collect();
+    parallel::map(scored.len(), n.saturating_mul(d), |at| {
         let row = scored[at];
-        let distances: Vec<f64> =
-            rows.iter().map(|other| distance::squared(rows.row(row), other).sqrt()).collect();
+        let distances = distances(rows.row(row), &columns, n);
         let each = labelings.iter().zip(&bins);
         each.map(|(labels, bins)| score(row, &distances, bins, labels.sizes())).collect()
     })
+}
+
+/// Euclidean distances from a point to all rows, which are given column by column: the terms of
+/// each distance are added in the same order as row by row, but many distances at once.
+fn distances(point: &[f64], columns: &[f64], n: usize) -> Vec<f64> {
+    debug_assert_eq!(columns.len(), n * point.len());
+    let mut distances = vec![0.0; n];
+    for (at, tile) in distances.chunks_mut(TILE).enumerate() {
+        for (value, column) in point.iter().zip(columns.chunks_exact(n)) {
+            for (sum, other) in tile.iter_mut().zip(&column[at * TILE..]) {
+                *sum += (value - other) * (value - other);
+            }
+        }
+        tile.iter_mut().for_each(|sum| *sum = sum.sqrt());
+    }
+    distances
 }
 
 /// The silhouette of one row from its distances to all rows.

@@ -15,10 +15,14 @@
 //! [`Silhouette::coverage`] says how many rows a score speaks for. A high score at a coverage of a
 //! half is a high score for half of the people.
 
+mod choose;
 mod external;
+mod gap;
 mod internal;
+mod reference;
 mod stability;
 
+pub use choose::{Candidate, KChoice, Structure, choose_k};
 pub use external::adjusted_rand;
 pub use internal::{SampledSilhouette, Silhouette, silhouette, silhouette_sampled};
 pub use stability::{ClusterStability, KFold, Stability, Verdict, k_fold, stability};

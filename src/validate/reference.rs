@@ -1,0 +1,225 @@
+//! Clouds without groups that look like the data otherwise: what noise would score.
+//!
+//! Two of them, because neither covers the other: a Gaussian cloud with the covariance of the
+//! data, and a uniform box along its principal axes with the ranges of the data (the reference of
+//! the gap statistic). A long cloud cut across looks well separated; against a cloud of the same
+//! shape it does not.
+//!
+//! Columns with few distinct values would look like groups against any smooth cloud: every 0/1
+//! column cuts the rows in two. The reference keeps their values and shuffles the rows, so a column
+//! of few values is no evidence of groups by itself; going together with others is. Two-valued
+//! columns that never show all four pairs of values (one category in several columns, a column
+//! and its copy) are shuffled as one block: that they exclude each other is how they were encoded.
+//!
+//! Source: Tibshirani, Walther, Hastie 2001 (reference (b)); Liu, Hayes, Nobel, Marron 2008
+//! (SigClust: a Gaussian as the null). Cost: O(n · d² + d³) once, O(n · d²) per cloud.
+
+use crate::num::check::Rows;
+use crate::num::eigen;
+use crate::num::rng::Stream;
+use crate::num::stats;
+use crate::num::union_find::UnionFind;
+
+/// Columns with at most this many distinct values, ...
+const FEW_VALUES: usize = 12;
+/// ... each held by at least this many rows on average, keep their values.
+const ROWS_PER_VALUE: usize = 4;
+
+/// What the reference clouds have in common with the data.
+#[derive(Debug)]
+pub(crate) struct Reference {
+    n_rows: usize,
+    n_columns: usize,
+    /// Columns drawn from the clouds; `axes` and so on are theirs.
+    smooth: Vec<usize>,
+    /// Per principal axis: its direction, the deviation along it, and the range.
+    axes: Vec<Axis>,
+    /// Columns of few values, in blocks shuffled as one: (columns, their values row by row).
+    blocks: Vec<(Vec<usize>, Vec<f64>)>,
+}
+
+#[derive(Debug)]
+struct Axis {
+    direction: Vec<f64>,
+    deviation: f64,
+    range: (f64, f64),
+}
+
+impl Reference {
+    pub(crate) fn new(rows: &Rows<'_>) -> Self {
+        let d = rows.n_columns();
+        let columns: Vec<Vec<f64>> = (0..d).map(|column| centred(rows, column)).collect();
+        let distinct: Vec<Option<Vec<f64>>> = columns.iter().map(|c| few_values(c)).collect();
+        let smooth: Vec<usize> = (0..d).filter(|&c| distinct[c].is_none()).collect();
+        let axes = axes(&smooth.iter().map(|&c| columns[c].as_slice()).collect::<Vec<_>>());
+        let blocks = blocks(&columns, &distinct).into_iter().map(|block| {
+            let values = (0..rows.n_rows()).flat_map(|row| block.iter().map(move |&c| (row, c)));
+            let values = values.map(|(row, c)| columns[c][row]).collect();
+            (block, values)
+        });
+        Self { n_rows: rows.n_rows(), n_columns: d, smooth, axes, blocks: blocks.collect() }
+    }
+
+    /// A Gaussian cloud, row-major, around 0.
+    pub(crate) fn gaussian(&self, stream: &mut Stream) -> Vec<f64> {
+        self.draw(stream, |axis, stream| axis.deviation * stream.normal())
+    }
+
+    /// A uniform box, row-major, around 0.
+    pub(crate) fn uniform(&self, stream: &mut Stream) -> Vec<f64> {
+        self.draw(stream, |axis, stream| {
+            axis.range.0 + (axis.range.1 - axis.range.0) * stream.unit()
+        })
+    }
+
+    fn draw(&self, stream: &mut Stream, along: impl Fn(&Axis, &mut Stream) -> f64) -> Vec<f64> {
+        let mut cloud = vec![0.0; self.n_rows * self.n_columns];
+        for row in cloud.chunks_exact_mut(self.n_columns) {
+            for axis in &self.axes {
+                let value = along(axis, stream);
+                for (&column, part) in self.smooth.iter().zip(&axis.direction) {
+                    row[column] += value * part;
+                }
+            }
+        }
+        for (block, values) in &self.blocks {
+            let mut order: Vec<usize> = (0..self.n_rows).collect();
+            stream.shuffle(&mut order);
+            for (row, &from) in cloud.chunks_exact_mut(self.n_columns).zip(&order) {
+                let values = &values[from * block.len()..(from + 1) * block.len()];
+                block.iter().zip(values).for_each(|(&column, &value)| row[column] = value);
+            }
+        }
+        cloud
+    }
+}
+
+/// A column less its mean; by differences from the first row, so that an offset costs no digits.
+fn centred(rows: &Rows<'_>, column: usize) -> Vec<f64> {
+    let first = rows.row(0)[column];
+    let moved: Vec<f64> = rows.iter().map(|row| row[column] - first).collect();
+    let mean = stats::mean(&moved);
+    moved.iter().map(|v| v - mean).collect()
+}
+
+/// The distinct values of a column, ascending, if they are few.
+fn few_values(column: &[f64]) -> Option<Vec<f64>> {
+    let mut distinct: Vec<f64> = Vec::new();
+    for &value in column {
+        if let Err(at) = distinct.binary_search_by(|v| v.total_cmp(&value)) {
+            distinct.insert(at, value);
+            if distinct.len() > FEW_VALUES {
+                return None;
+            }
+        }
+    }
+    (distinct.len() * ROWS_PER_VALUE <= column.len()).then_some(distinct)
+}
+
+/// Columns of few values, grouped into blocks.
+fn blocks(columns: &[Vec<f64>], distinct: &[Option<Vec<f64>>]) -> Vec<Vec<usize>> {
+    let few: Vec<usize> = (0..columns.len()).filter(|&c| distinct[c].is_some()).collect();
+    let pair_of = |c: usize| distinct[c].as_ref().filter(|values| values.len() == 2);
+    let mut sets = UnionFind::new(columns.len());
+    for (at, &p) in few.iter().enumerate() {
+        for &q in &few[at + 1..] {
+            let (Some(low_p), Some(low_q)) = (pair_of(p), pair_of(q)) else { continue };
+            let mut seen = [false; 4];
+            for (a, b) in columns[p].iter().zip(&columns[q]) {
+                seen[2 * usize::from(a > &low_p[0]) + usize::from(b > &low_q[0])] = true;
+            }
+            if seen.contains(&false) {
+                sets.union(p, q);
+            }
+        }
+    }
+    let mut blocks: Vec<Vec<usize>> = Vec::new();
+    let mut block_of = vec![None; columns.len()];
+    for &c in &few {
+        let root = sets.find(c);
+        let block = *block_of[root].get_or_insert_with(|| {
+            blocks.push(Vec::new());
+            blocks.len() - 1
+        });
+        blocks[block].push(c);
+    }
+    blocks
+}
+
+/// Principal axes of centred columns.
+fn axes(columns: &[&[f64]]) -> Vec<Axis> {
+    let d = columns.len();
+    let mut covariance = vec![0.0; d * d];
+    for i in 0..d {
+        for j in i..d {
+            let products = columns[i].iter().zip(columns[j]).map(|(a, b)| a * b);
+            covariance[i * d + j] = products.sum::<f64>() / columns[i].len() as f64;
+            covariance[j * d + i] = covariance[i * d + j];
+        }
+    }
+    let eigen = eigen::symmetric(&covariance, d);
+    let axis = |(&value, direction): (&f64, &[f64])| {
+        let n = columns[0].len();
+        let along = (0..n).map(|row| {
+            direction.iter().zip(columns).map(|(part, column)| part * column[row]).sum::<f64>()
+        });
+        let range = along.fold((0.0_f64, 0.0_f64), |(low, high), v| (low.min(v), high.max(v)));
+        Axis { direction: direction.to_vec(), deviation: value.max(0.0).sqrt(), range }
+    };
+    eigen.values.iter().zip(eigen.vectors.chunks_exact(d.max(1))).map(axis).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::num::check;
+    use ndarray::{Array2, array};
+
+    fn reference(x: &Array2<f64>) -> Reference {
+        Reference::new(&check::rows(x.view()).unwrap())
+    }
+
+    #[test]
+    fn clouds_have_the_spread_of_the_data_and_boxes_its_range() {
+        // A line of slope 2 with deviation along it alone.
+        let x = Array2::from_shape_fn((2000, 2), |(row, j)| 1e9 + (row * (j + 1)) as f64);
+        let reference = reference(&x);
+        let cloud = reference.gaussian(&mut Stream::new(1, 0));
+        let firsts: Vec<f64> = cloud.chunks_exact(2).map(|row| row[0]).collect();
+        let (mean, deviation) = stats::mean_and_deviation(&firsts);
+        assert!(mean.abs() < 50.0 && (deviation - 577.35).abs() < 30.0, "{mean} {deviation}");
+        assert!(cloud.chunks_exact(2).all(|row| (row[1] - 2.0 * row[0]).abs() < 1e-3));
+        let cloud = reference.uniform(&mut Stream::new(1, 0));
+        let least = cloud.iter().step_by(2).copied().fold(0.0, f64::min);
+        let most = cloud.iter().step_by(2).copied().fold(0.0, f64::max);
+        assert!((-999.6..-980.0).contains(&least) && (980.0..999.6).contains(&most));
+    }
+
+    #[test]
+    fn columns_of_few_values_keep_them_and_one_category_stays_one_block() {
+        // Columns 0 to 2 are one category; 3 is independent of it; 4 is smooth.
+        let x = Array2::from_shape_fn((60, 5), |(row, column)| match column {
+            0..=2 => f64::from(u8::from(row % 3 == column)),
+            3 => f64::from(u8::from(row % 4 < 2)),
+            _ => (row as f64).sqrt(),
+        });
+        let reference = reference(&x);
+        let blocks: Vec<&[usize]> = reference.blocks.iter().map(|b| b.0.as_slice()).collect();
+        assert_eq!((blocks, &reference.smooth[..]), (vec![&[0, 1, 2][..], &[3]], &[4][..]));
+        let cloud = reference.gaussian(&mut Stream::new(1, 0));
+        let mut pairs = std::collections::BTreeSet::new();
+        for row in cloud.chunks_exact(5) {
+            let highs = row[..3].iter().filter(|&&v| v > 0.0).count();
+            assert_eq!(highs, 1);
+            pairs.insert((row[0] > 0.0, row[3] > 0.0));
+        }
+        assert_eq!(pairs.len(), 4);
+    }
+
+    #[test]
+    fn a_few_rows_do_not_make_a_column_of_few_values() {
+        let x = array![[0.0], [1.0], [5.0], [6.0]];
+        assert_eq!(reference(&x).smooth, [0]);
+        assert!(reference(&Array2::zeros((4, 1))).smooth.is_empty());
+    }
+}
