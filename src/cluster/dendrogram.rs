@@ -252,20 +252,18 @@ mod tests {
     fn a_stored_tree_comes_back_equal_and_broken_ones_are_refused() {
         let json = serde_json::to_string(&tree()).unwrap();
         assert_eq!(serde_json::from_str::<Dendrogram>(&json).unwrap(), tree());
-        let changes: [(fn(&mut Vec<Merge>), &str); 7] = [
-            (|m| m[0].b = 9, "earlier clusters"),
-            (|m| m[0].a = 1, "earlier clusters"),
-            (|m| m[1].a = 0, "twice"),
-            (|m| m[2].size = 3, "size"),
-            (|m| m[1].height = 0.5, "ascending"),
-            (|m| m[2].height = f64::NAN, "ascending"),
-            (|m| m[0].height = -1.0, "ascending"),
-        ];
-        for (change, message) in changes {
+        let check = |change: fn(&mut Vec<Merge>), message: &str| {
             let mut merges = tree().merges;
             change(&mut merges);
             let error = Dendrogram::try_from(merges).unwrap_err().to_string();
             assert!(error.contains(message), "{error}");
-        }
+        };
+        check(|m| m[0].b = 9, "earlier clusters");
+        check(|m| m[0].a = 1, "earlier clusters");
+        check(|m| m[1].a = 0, "twice");
+        check(|m| m[2].size = 3, "size");
+        check(|m| m[1].height = 0.5, "ascending");
+        check(|m| m[2].height = f64::NAN, "ascending");
+        check(|m| m[0].height = -1.0, "ascending");
     }
 }

@@ -1,5 +1,6 @@
 //! One test binary; a module per subject.
 
+mod cluster;
 mod features;
 mod outlier;
 mod persona;

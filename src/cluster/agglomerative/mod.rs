@@ -201,9 +201,7 @@ fn check_condensed(distances: &[f64]) -> Result<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Labels;
     use ndarray::{Array2, array};
-    use proptest::prelude::*;
 
     const P: [[f64; 2]; 6] = [[0., 0.], [0., 2.], [3., 0.], [3., 2.], [10., 0.], [10., 1.]];
     const ALL: [Linkage; 4] = [Linkage::Single, Linkage::Complete, Linkage::Average, Linkage::Ward];
@@ -218,51 +216,6 @@ mod tests {
 
     fn close(a: &[f64], b: &[f64]) -> bool {
         a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-9 * (1.0 + b.abs()))
-    }
-
-    fn distance(a: &[f64], b: &[f64]) -> f64 {
-        squared(a, b).sqrt()
-    }
-
-    /// Distance of two clusters by the linkage's own definition.
-    fn between(linkage: Linkage, x: &Array2<f64>, a: &[usize], b: &[usize]) -> f64 {
-        let row = |r: usize| x.row(r).to_vec();
-        let pairs = a.iter().flat_map(|&i| b.iter().map(move |&j| (i, j)));
-        let pairs = pairs.map(|(i, j)| distance(&row(i), &row(j)));
-        let (n_a, n_b) = (a.len() as f64, b.len() as f64);
-        let mean = |of: &[usize]| -> Vec<f64> {
-            x.select(ndarray::Axis(0), of).mean_axis(ndarray::Axis(0)).unwrap().to_vec()
-        };
-        match linkage {
-            Linkage::Single => pairs.fold(f64::INFINITY, f64::min),
-            Linkage::Complete => pairs.fold(0.0, f64::max),
-            Linkage::Average => pairs.sum::<f64>() / (n_a * n_b),
-            Linkage::Ward => (2.0 * n_a * n_b / (n_a + n_b)).sqrt() * distance(&mean(a), &mean(b)),
-        }
-    }
-
-    /// The definition, word for word: merge the nearest two clusters. Heights, and the groups after
-    /// every merge.
-    fn naive(linkage: Linkage, x: &Array2<f64>) -> (Vec<f64>, Vec<Labels>) {
-        let mut clusters: Vec<Vec<usize>> = (0..x.nrows()).map(|row| vec![row]).collect();
-        let (mut heights, mut groups) = (Vec::new(), Vec::new());
-        while clusters.len() > 1 {
-            let mut best = (f64::INFINITY, 0, 0);
-            for a in 0..clusters.len() {
-                for b in a + 1..clusters.len() {
-                    let d = between(linkage, x, &clusters[a], &clusters[b]);
-                    if d < best.0 {
-                        best = (d, a, b);
-                    }
-                }
-            }
-            let gone = clusters.remove(best.2);
-            clusters[best.1].extend(gone);
-            heights.push(best.0);
-            let group = |row| clusters.iter().position(|c| c.contains(&row));
-            groups.push(Labels::new((0..x.nrows()).map(group)).unwrap());
-        }
-        (heights, groups)
     }
 
     #[test]
@@ -378,44 +331,6 @@ mod tests {
         for linkage in ALL {
             let fit = || Agglomerative::new(linkage).fit(&x).unwrap();
             assert_eq!(parallel::with_threads(1, fit), parallel::with_threads(2, fit));
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(32))]
-
-        #[test]
-        fn the_tree_is_that_of_always_merging_the_nearest(
-            cells in prop::collection::vec(-100.0f64..100.0, 2..24),
-        ) {
-            let x = Array2::from_shape_fn((cells.len() / 2, 2), |(i, j)| cells[2 * i + j]);
-            for linkage in ALL {
-                let tree = Agglomerative::new(linkage).fit(&x).unwrap();
-                let (expected, groups) = naive(linkage, &x);
-                prop_assert!(close(&heights(&tree), &expected), "{:?}", linkage);
-                for (done, group) in groups.iter().enumerate() {
-                    prop_assert_eq!(&tree.cut_into(x.nrows() - 1 - done).unwrap(), group);
-                }
-            }
-        }
-
-        #[test]
-        fn a_tree_is_valid_and_its_cuts_nest_even_with_ties(
-            cells in prop::collection::vec(0u8..4, 2..40),
-        ) {
-            let x = Array2::from_shape_fn((cells.len() / 2, 2), |(i, j)| f64::from(cells[2 * i + j]));
-            for linkage in ALL {
-                let tree = Agglomerative::new(linkage).fit(&x).unwrap();
-                prop_assert!(Dendrogram::try_from(tree.merges().to_vec()).is_ok());
-                for k in 1..x.nrows() {
-                    let (coarse, fine) = (tree.cut_into(k).unwrap(), tree.cut_into(k + 1).unwrap());
-                    prop_assert_eq!(coarse.n_clusters(), k);
-                    for cluster in 0..=k {
-                        let rows = fine.rows_of(cluster);
-                        prop_assert!(rows.iter().all(|&r| coarse.get(r) == coarse.get(rows[0])));
-                    }
-                }
-            }
         }
     }
 }

@@ -242,3 +242,41 @@ impl TryFrom<Stored> for KMeansFit {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::KMeans;
+    use ndarray::array;
+    use serde_json::Value;
+
+    #[test]
+    fn a_stored_fit_comes_back_equal_and_broken_ones_are_refused() {
+        let x = array![[0., 0.], [0., 2.], [3., 0.], [3., 2.], [10., 0.], [10., 1.]];
+        for x in [&x * 1e-200, x.clone()] {
+            let fit = KMeans::new(2).fit(&x).unwrap();
+            let json = serde_json::to_string(&fit).unwrap();
+            assert_eq!(serde_json::from_str::<KMeansFit>(&json).unwrap(), fit);
+        }
+        let stored = serde_json::to_value(KMeans::new(2).fit(&x).unwrap()).unwrap();
+        let check = |change: fn(&mut Value), message: &str| {
+            let mut broken = stored.clone();
+            change(&mut broken);
+            let error = serde_json::from_value::<KMeansFit>(broken).unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
+        };
+        check(|v| v["labels"] = vec![0, 0].into(), "do not belong together");
+        check(|v| v["labels"][5] = Value::Null, "do not belong together");
+        check(|v| v["centroids"]["data"] = vec![1.0, 2.0, 1.0, 2.0].into(), "centroids are equal");
+        check(|v| v["centroids"]["data"][0] = 1e300.into(), "not finite");
+        check(|v| v["centroids"]["dim"] = vec![1u64 << 40, 0].into(), "");
+        check(|v| v["scale"] = 1001.into(), "exponent");
+        let too_large: fn(&mut Value) = |v| {
+            v["scale"] = 1000.into();
+            v["centroids"]["data"][0] = 1e140.into();
+        };
+        check(too_large, "too large");
+        check(|v| v["inertia"] = (-1.0).into(), "inertia");
+        check(|v| v["inertia_per_iter"] = Vec::<f64>::new().into(), "inertia");
+    }
+}
