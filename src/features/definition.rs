@@ -96,7 +96,8 @@ pub enum Measure {
     /// that have it. A category.
     MostFrequent(String),
     /// What was declared of a person: the newest by the event's time, ties to the smaller value.
-    /// A column of numbers if everybody's is a number, else of categories.
+    /// A column of numbers if everything declared of
+    /// it up to the moment is a number, else of categories.
     Attribute(String),
     /// [`Measure::Attribute`] as a number; missing where it is not one.
     AttributeNumber(String),

@@ -94,10 +94,10 @@ impl Entry {
         self.cell(Field::Attribute(name))
     }
 
-    /// The names of the attributes it declares.
-    pub(crate) fn attributes<'t>(&self, texts: &'t Texts) -> impl Iterator<Item = &'t str> {
-        self.cells.iter().filter_map(|&(field, _)| match field {
-            Field::Attribute(name) => Some(texts.text(name)),
+    /// The attributes it declares, by the numbers of their names.
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = (u32, Cell)> {
+        self.cells.iter().filter_map(|&(field, cell)| match field {
+            Field::Attribute(name) => Some((name, cell)),
             Field::Property(_) => None,
         })
     }
@@ -188,17 +188,20 @@ pub(crate) fn merge<'f>(
 #[derive(Debug, Clone)]
 #[cfg_attr(test, derive(PartialEq))]
 pub(crate) struct Keep {
-    properties: HashMap<String, Need>,
+    /// By name, with the name's number.
+    properties: HashMap<String, (Need, u32)>,
     /// `None`: all of them.
     attributes: Option<HashSet<String>>,
 }
 
 impl Keep {
-    pub(crate) fn new(features: &FeatureSet) -> Self {
+    pub(crate) fn new(features: &FeatureSet, texts: &mut Texts) -> Self {
         let mut keep = Self { properties: HashMap::new(), attributes: Some(HashSet::new()) };
         features.needs(
             &mut |property, need| {
-                keep.properties.entry(property.to_owned()).or_default().join(need);
+                let name = texts.intern(property);
+                let known = keep.properties.entry(property.to_owned());
+                known.or_insert((Need::default(), name)).0.join(need);
             },
             &mut |attribute| match attribute {
                 None => keep.attributes = None,
@@ -220,9 +223,9 @@ impl Keep {
             }
         };
         for (name, value) in event.properties.iter().rev() {
-            let Some(&need) = self.properties.get(name.as_ref()) else { continue };
+            let Some(&(need, name)) = self.properties.get(name.as_ref()) else { continue };
             if let Some(cell) = property(value, need, texts) {
-                add(Field::Property(texts.intern(name)), cell);
+                add(Field::Property(name), cell);
             }
         }
         for (name, value) in event.attributes.iter().rev() {
@@ -271,5 +274,64 @@ fn attribute(value: &Value<'_>, texts: &mut Texts) -> Cell {
         Value::Number(number) => Cell::Number(number + 0.0),
         Value::Flag(flag) => Cell::Label(texts.intern(if *flag { "true" } else { "false" })),
         Value::Text(text) => Cell::Label(texts.intern(text)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::{Feature, Measure};
+
+    fn entry(event: &Event<'_>) -> (Entry, Texts) {
+        let set = FeatureSet::default()
+            .with(Feature::new("sum", Measure::Sum("amount".into())))
+            .with(Feature::new("kinds", Measure::Distinct("kind".into())))
+            .with(Feature::new("age", Measure::Attribute("age".into())));
+        let mut texts = Texts::default();
+        let keep = Keep::new(&set, &mut texts);
+        (keep.entry(event, 0, &mut texts), texts)
+    }
+
+    fn event() -> Event<'static> {
+        Event::new("e", Timestamp::from_millis(0))
+    }
+
+    #[test]
+    fn only_what_the_features_read_is_kept() {
+        let (entry, texts) = entry(
+            &event()
+                .property("amount", 1.0)
+                .property("amount", "a text is no amount")
+                .property("kind", 5.0)
+                .property("secret", "s")
+                .attribute("age", 7.0)
+                .attribute("name", "Ann"),
+        );
+        assert_eq!(entry.cells.len(), 3);
+        assert_eq!(entry.property(texts.code("amount")), Some(Cell::Number(1.0)));
+        assert_eq!(entry.property(texts.code("kind")), Some(Cell::Label(texts.code("5"))));
+        assert_eq!(entry.attribute(texts.code("age")), Some(Cell::Number(7.0)));
+        for dropped in ["secret", "s", "name", "Ann", "a text is no amount"] {
+            assert_eq!(texts.code(dropped), crate::features::NONE);
+        }
+    }
+
+    #[test]
+    fn of_a_property_given_twice_the_last_counts() {
+        let twice = event().property("amount", 1.0).property("amount", 2.0).property("kind", "a");
+        let (entry, texts) = entry(&twice.attribute("age", 1.0).attribute("age", 2.0));
+        assert_eq!(entry.property(texts.code("amount")), Some(Cell::Number(2.0)));
+        assert_eq!(entry.attribute(texts.code("age")), Some(Cell::Number(2.0)));
+    }
+
+    #[test]
+    fn minus_zero_is_zero() {
+        let zero = event().property("amount", -0.0).property("kind", -0.0).attribute("age", -0.0);
+        let (entry, texts) = entry(&zero);
+        let sign = |cell: Option<Cell>| cell.and_then(Cell::number).map(f64::is_sign_negative);
+        assert_eq!(sign(entry.property(texts.code("amount"))), Some(false));
+        assert_eq!(sign(entry.attribute(texts.code("age"))), Some(false));
+        assert_ne!(texts.code("0"), crate::features::NONE);
+        assert_eq!(texts.code("-0"), crate::features::NONE);
     }
 }

@@ -6,7 +6,9 @@ mod fragment;
 mod matrix;
 mod ordered;
 mod preprocess;
+mod measure;
 mod retail;
+mod settle;
 mod table;
 mod texts;
 

@@ -21,7 +21,8 @@ use crate::{Event, FeatureSet, Features, ProfileId, Refusal, Result, Rules, Time
 /// Events come in any order, one by one or in bulk; a late event is as good as a punctual one. An
 /// event is refused whole if it has no identifier that is not blank, more than 20 of them, one of
 /// more than 1024 bytes, a time outside [`Rules::clock`], or a number that is not finite or lies
-/// beyond ±2⁶⁰; a refusal changes nothing.
+/// beyond ±2⁶⁰; a refusal changes nothing. Blank identifiers are passed over; of a property or
+/// attribute that an event gives twice, the last counts.
 ///
 /// ```
 /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
@@ -73,11 +74,12 @@ impl Profiles {
     /// sense.
     pub fn new(rules: Rules, features: FeatureSet) -> Result<Self> {
         features.check()?;
+        let mut texts = Texts::default();
         Ok(Self {
             graph: Graph::new(rules)?,
-            keep: Keep::new(&features),
+            keep: Keep::new(&features, &mut texts),
             features,
-            texts: Texts::default(),
+            texts,
             fragments: Vec::new(),
             messages: None,
         })
@@ -310,6 +312,44 @@ mod tests {
         assert_eq!((ingest.accepted, ingest.duplicates, ingest.n_refused()), (0, 0, bad.len()));
         people.observe(&good()).unwrap();
         assert!(people != before);
+    }
+
+    #[test]
+    fn of_differing_events_with_one_message_id_the_same_counts_in_any_order() {
+        let event = || Event::new("purchase", at(1)).id("card", "1").message_id("m");
+        let variants = [
+            event(),
+            event().property("amount", 1.0),
+            event().property("amount", 2.0),
+            event().property("discount", 2.0),
+            event().attribute("age", 2.0),
+            event().attribute("age", "2"),
+            event().id("card", "2"),
+            Event::new("purchase", at(1)).id("card", "2").message_id("m"),
+            Event::new("purchase", at(1)).id("card", "0").message_id("m"),
+            Event { name: "visit".into(), ..event() },
+            Event { at: at(2), ..event() },
+        ];
+        let play = |events: [&Event<'_>; 2]| {
+            let mut people =
+                Profiles::new(Rules::default(), FeatureSet::retail()).unwrap().dedupe();
+            for event in events {
+                people.observe(event).unwrap();
+            }
+            people.features(at(9)).unwrap()
+        };
+        for a in &variants {
+            for b in &variants {
+                assert_eq!(play([a, b]), play([b, a]), "{a:?} {b:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_message_id_is_no_id() {
+        let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap().dedupe();
+        let event = Event::new("visit", at(1)).id("card", "1").message_id(" ");
+        assert_eq!(people.extend([&event, &event]).accepted, 2);
     }
 
     #[test]

@@ -100,7 +100,8 @@ fn day(event: &Event<'_>) -> i64 {
 
 /// Who is who by merging sets of identifiers until nothing changes; the rows as of a moment.
 fn people<'e>(events: &'e [Event<'e>], as_of: Timestamp) -> Vec<Person<'e>> {
-    let mut groups: Vec<(BTreeSet<(String, String)>, Vec<&Event<'_>>)> = Vec::new();
+    type Group<'e> = (BTreeSet<(String, String)>, Vec<&'e Event<'e>>);
+    let mut groups: Vec<Group<'_>> = Vec::new();
     for event in events {
         let ids = event.identifiers.iter().map(|id| (id.kind.to_string(), id.value.to_string()));
         let mut group = (ids.collect::<BTreeSet<_>>(), vec![event]);
@@ -187,16 +188,10 @@ fn brute_force(events: &[Event<'_>], set: &FeatureSet, as_of: Timestamp) -> Colu
                 let all = everything.iter().flat_map(|e| &e.attributes).map(|(name, _)| name);
                 let names: BTreeSet<_> = all.filter(|name| *name != "age").collect();
                 for name in names {
-                    let cells = people.iter().map(|p| newest(&seen(p, feature), name)).collect();
-                    columns.push((name.to_string(), typed(cells)));
+                    columns.push((name.to_string(), declared(&people, feature, name)));
                 }
             }
-            Measure::Attribute(of) => {
-                columns.push((
-                    name,
-                    typed(people.iter().map(|p| newest(&seen(p, feature), of)).collect()),
-                ));
-            }
+            Measure::Attribute(of) => columns.push((name, declared(&people, feature, of))),
             Measure::AttributeNumber(of) => numbers(name, &|events| match newest(events, of)? {
                 Cell::Number(number) => Some(number),
                 Cell::Text(_) => None,
@@ -338,11 +333,14 @@ fn as_text(cell: Cell) -> Cell {
     }
 }
 
-fn typed(cells: Vec<Option<Cell>>) -> Vec<Option<Cell>> {
-    if cells.iter().flatten().all(|cell| matches!(cell, Cell::Number(_))) {
-        return cells;
-    }
-    cells.into_iter().map(|cell| cell.map(as_text)).collect()
+/// The newest values as numbers if all that was ever said are, else as texts.
+fn declared(people: &[Person<'_>], feature: &Feature, name: &str) -> Vec<Option<Cell>> {
+    let rows: Vec<_> = people.iter().map(|person| seen(person, feature)).collect();
+    let said = rows.iter().flatten().flat_map(|event| &event.attributes);
+    let mut values = said.filter(|(known, _)| known == name).map(|(_, value)| value);
+    let all_numbers = values.all(|value| matches!(value, Value::Number(_)));
+    let form = |cell| if all_numbers { cell } else { as_text(cell) };
+    rows.iter().map(|events| newest(events, name).map(form)).collect()
 }
 
 /// The table as the brute force writes it.

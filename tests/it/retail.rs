@@ -118,6 +118,18 @@ fn an_attribute_may_be_called_like_a_feature() {
 }
 
 #[test]
+fn categories_that_weigh_nothing_get_no_column() {
+    let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
+    for (category, amount) in [("GIFT", 0.0), ("RETURN", -3.0), ("TEA", 3.0)] {
+        let event = Event::new("purchase", at("2017-03-01")).id("card", "1");
+        people.observe(&event.property("category", category).property("amount", amount)).unwrap();
+    }
+    let table = people.features(at("2017-03-01")).unwrap();
+    assert_eq!(names(&table)[6..], ["share of TEA"]);
+    assert_eq!(number(&table, 0, "share of TEA"), Some(1.0), "a refund is no spend");
+}
+
+#[test]
 fn sums_that_would_lose_digits_do_not() {
     let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
     for amount in [1e15, 0.25, -1e15] {
