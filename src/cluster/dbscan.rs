@@ -174,6 +174,11 @@ impl DbscanFit {
         &self.core_rows
     }
 
+    /// How near neighbours are.
+    pub fn eps(&self) -> f64 {
+        self.eps
+    }
+
     /// For each row of `x`, `(n_samples, n_features)`, the cluster of the nearest core row if that
     /// lies within `eps`, ties going to the lower row; else none.
     ///

@@ -175,8 +175,8 @@ impl PersonaModel {
     ///
     /// let ann = Features::new(vec![ProfileId::of("name", "ann")]).numeric("spend", vec![Some(99.0)])?;
     /// let matches = personas.assign(&ann)?;
-    /// let found = &matches.iter().as_slice()[0];
-    /// assert_eq!(found.persona.map(|p| personas.personas()[p].name.as_str()), Some("Big spenders"));
+    /// assert_eq!(matches.personas(), [Some(1)]);
+    /// assert_eq!(personas.personas()[1].name, "Big spenders");
     /// assert_eq!(matches.reasons(0)[0].value, "spend 99");
     /// # Ok::<(), personas::Error>(())
     /// ```
@@ -270,7 +270,7 @@ impl PersonaModel {
     /// row, or is not of this model.
     ///
     /// ```text
-    /// Big spenders rather than Small spenders (margin 0.82): spend 99 (there median 114, elsewhere
+    /// Big spenders rather than Small spenders (margin 0.82): spend 99 (here median 114, there
     /// median 14.5).
     /// ```
     pub fn explain(&self, matches: &Matches, row: usize) -> String {
@@ -302,7 +302,7 @@ fn reason_in_words(reason: &Reason, own: &Persona, other: &Persona) -> String {
     };
     let mut text = reason.value.clone();
     if let (Some(own), Some(other)) = (center(own), center(other)) {
-        text += &format!(" (there {own}, elsewhere {other})");
+        text += &format!(" (here {own}, there {other})");
     }
     if reason.contribution < 0.0 {
         text += " speaks against it";

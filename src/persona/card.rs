@@ -12,7 +12,8 @@ use super::effect::Effect;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Persona {
-    /// Its name, unique in the model: `Big spenders, recently active`.
+    /// Its name, unique in the model: `Big spenders, recently active`; `Average` if no trait is
+    /// strong enough for a name, `Small group` if it is too small to be described.
     pub name: String,
     /// Members among the people described.
     pub size: usize,

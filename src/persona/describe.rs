@@ -11,10 +11,12 @@
 
 use std::cmp::Reverse;
 
+use super::candidate::{Candidate, Telling, fitting, missing};
 use super::card::{Center, Contrast, Fitting, Persona, Summary, Trait};
+use super::counts::{Counts, Share};
 use super::describer::Describer;
-use super::effect::{Effect, deltas, share_difference};
-use super::phrase::{names, phrase, sentence};
+use super::effect::{Effect, deltas};
+use super::phrase::names;
 use super::words::{people, percent};
 use crate::features::{Column, Values};
 use crate::num::{parallel, stats};
@@ -50,32 +52,6 @@ struct Found {
     summary: Summary,
     /// The strongest trait.
     candidate: Option<Candidate>,
-}
-
-/// A trait, and whether the median itself fits it.
-struct Candidate {
-    told: Trait,
-    with_median: bool,
-}
-
-impl Candidate {
-    fn strength(&self) -> f64 {
-        self.told.effect.size.abs()
-    }
-
-    /// Whether each row fits the trait.
-    fn fits(&self, values: &Values) -> Vec<bool> {
-        let more = self.told.effect.size > 0.0;
-        match (&self.told.contrast, values) {
-            (&Contrast::Numeric { median_all, .. }, Values::Numeric(values)) => {
-                side(values, median_all, more, self.with_median)
-            }
-            (Contrast::Category { category, .. }, Values::Categorical(values)) => {
-                values.iter().map(|v| v.as_ref().is_some_and(|v| (v == category) == more)).collect()
-            }
-            _ => missing(values).iter().map(|&missing| missing == more).collect(),
-        }
-    }
 }
 
 /// Puts a group's columns together; the name is given later.
@@ -148,7 +124,7 @@ fn contrasts(
     for (group, found) in found.iter_mut().enumerate() {
         let n = sizes[group];
         let share = Share { k: n - found.summary.n, n, k_all: n_missing, n_all: groups.len() };
-        if n_missing < rules.min_size || !share.can_be_told(rules) {
+        if n_missing < rules.min_size || !share.can_be_told(rules.min_size) {
             continue;
         }
         let effect = share.effect();
@@ -161,14 +137,6 @@ fn contrasts(
         }
     }
     found.into_iter().map(Some).collect()
-}
-
-/// Which rows have no value.
-fn missing(values: &Values) -> Vec<bool> {
-    match values {
-        Values::Numeric(values) => values.iter().map(Option::is_none).collect(),
-        Values::Categorical(values) => values.iter().map(Option::is_none).collect(),
-    }
 }
 
 fn numeric(
@@ -213,14 +181,6 @@ fn numeric(
         .collect()
 }
 
-/// Which rows lie above the median, or below it.
-fn side(values: &[Option<f64>], median: f64, above: bool, with_median: bool) -> Vec<bool> {
-    let fits = |v: f64| {
-        if v == median { with_median } else { (v > median) == above }
-    };
-    values.iter().map(|v| v.is_some_and(fits)).collect()
-}
-
 fn categorical(
     column: &Column,
     values: &[Option<String>],
@@ -247,7 +207,7 @@ fn categorical(
             });
             let summary = Summary { feature: column.name.clone(), n, center };
             let strongest = (0..counts.names.len())
-                .filter(|&category| share(category).can_be_told(rules))
+                .filter(|&category| share(category).can_be_told(rules.min_size))
                 .map(|category| (category, share(category).effect()))
                 .filter(|(_, effect)| effect.holds(rules.min_effect))
                 .max_by(|(i, a), (j, b)| {
@@ -264,130 +224,6 @@ fn categorical(
             Found { summary, candidate }
         })
         .collect()
-}
-
-/// How often every frequent category occurs in every group.
-pub(super) struct Counts<'a> {
-    /// The categories held by at least `min_size` people, by name.
-    pub(super) names: Vec<&'a str>,
-    /// People in each of them.
-    pub(super) totals: Vec<usize>,
-    /// Members per category and group, category after category.
-    cells: Vec<usize>,
-    /// Members with a value, frequent or not, per group.
-    pub(super) known: Vec<usize>,
-    /// People with a value.
-    pub(super) n_known: usize,
-}
-
-impl<'a> Counts<'a> {
-    pub(super) fn new(
-        values: &'a [Option<String>],
-        groups: &[Option<usize>],
-        n_groups: usize,
-        min_size: usize,
-    ) -> Self {
-        let mut sorted: Vec<&str> = values.iter().flatten().map(String::as_str).collect();
-        let n_known = sorted.len();
-        sorted.sort_unstable();
-        let frequent = sorted.chunk_by(|a, b| a == b).filter(|run| run.len() >= min_size);
-        let (names, totals): (Vec<&str>, Vec<usize>) =
-            frequent.map(|run| (run[0], run.len())).unzip();
-        let mut cells = vec![0; names.len() * n_groups];
-        let mut known = vec![0; n_groups];
-        for (value, &group) in values.iter().zip(groups) {
-            let (Some(value), Some(group)) = (value, group) else { continue };
-            known[group] += 1;
-            if let Ok(category) = names.binary_search(&value.as_str()) {
-                cells[category * n_groups + group] += 1;
-            }
-        }
-        Self { names, totals, cells, known, n_known }
-    }
-
-    /// Members of a group in a category.
-    pub(super) fn of(&self, category: usize, group: usize) -> usize {
-        self.cells[category * self.known.len() + group]
-    }
-}
-
-/// `k` of `n` members against all `k_all` of `n_all`, members included.
-struct Share {
-    k: usize,
-    n: usize,
-    k_all: usize,
-    n_all: usize,
-}
-
-impl Share {
-    fn can_be_told(&self, rules: &Describer) -> bool {
-        self.n.min(self.n_all - self.n) >= rules.min_size
-    }
-
-    fn effect(&self) -> Effect {
-        share_difference(self.k, self.n, self.k_all - self.k, self.n_all - self.n)
-    }
-
-    /// Share, share of the others, lift; `n`, the others and `k_all` are not 0.
-    fn shares(&self) -> (f64, f64, f64) {
-        let share = self.k as f64 / self.n as f64;
-        let share_others = (self.k_all - self.k) as f64 / (self.n_all - self.n) as f64;
-        (share, share_others, share / (self.k_all as f64 / self.n_all as f64))
-    }
-}
-
-/// What a trait is told of.
-struct Telling<'a> {
-    column: &'a Column,
-    groups: &'a [Option<usize>],
-    group: usize,
-    size: usize,
-}
-
-impl Telling<'_> {
-    /// The trait in words; `known` is (members, others) with a value.
-    fn candidate(&self, contrast: Contrast, effect: Effect, known: (usize, usize)) -> Candidate {
-        let (feature, (n, n_others)) = (&self.column.name, known);
-        let mut candidate = Candidate {
-            told: Trait {
-                feature: feature.clone(),
-                phrase: phrase(feature, &contrast, effect),
-                sentence: String::new(),
-                effect,
-                n,
-                n_others,
-                fitting: Fitting { members: 0.0, others: 0.0 },
-                contrast,
-            },
-            with_median: false,
-        };
-        let fitting = |candidate: &Candidate| {
-            fitting(&candidate.fits(&self.column.values), self.groups, self.group)
-        };
-        let gain = |fitting: Fitting| fitting.members - fitting.others;
-        let strict = fitting(&candidate);
-        candidate.with_median = true;
-        let with_median = fitting(&candidate);
-        // Many columns pile up at their median; it counts if that tells the sides apart better.
-        candidate.with_median = gain(with_median) > gain(strict);
-        let told = &mut candidate.told;
-        told.fitting = if candidate.with_median { with_median } else { strict };
-        told.sentence = sentence(feature, &told.contrast, effect, told.fitting, (n, self.size));
-        candidate
-    }
-}
-
-/// Share of members and of others among whom it is true.
-fn fitting(fits: &[bool], groups: &[Option<usize>], group: usize) -> Fitting {
-    let (mut size, mut members, mut others) = (0usize, 0usize, 0usize);
-    for (&fits, &of) in fits.iter().zip(groups) {
-        let member = of == Some(group);
-        size += usize::from(member);
-        members += usize::from(member && fits);
-        others += usize::from(!member && fits);
-    }
-    let share = |k: usize, n: usize| if n == 0 { 0.0 } else { k as f64 / n as f64 };
-    Fitting { members: share(members, size), others: share(others, fits.len() - size) }
 }
 
 /// The median of sorted values, without overflow at the ends of f64; NaN for none.
@@ -556,7 +392,7 @@ mod tests {
         assert_eq!(
             personas[1].sentences[1],
             "Many coupons: median coupons 1.5, overall 0 (others 0); higher than someone else in \
-             75% of pairs."
+             75% of pairs (66% to 82%)."
         );
         let seldom = (0..80).map(|i| if i < 40 || i % 5 > 1 { 0 } else { 3 });
         let table = rows(80).numeric("coupons", numbers(seldom)).unwrap();
@@ -564,7 +400,7 @@ mod tests {
         assert_eq!(
             personas[1].sentences[1],
             "Many coupons: median coupons 0, overall 0 (others 0); 40% on the higher side (others \
-             0%); higher than someone else in 70% of pairs."
+             0%); higher than someone else in 70% of pairs (62% to 77%)."
         );
     }
 

@@ -38,9 +38,13 @@ impl Effect {
         self.size.abs() >= at_least && (self.low > 0.0 || self.high < 0.0)
     }
 
-    /// In how many of all (member, other) pairs the member lies on the group's side; ties half.
-    pub(super) fn pairs(&self) -> f64 {
-        f64::midpoint(1.0, self.size.abs())
+    /// In how many of all (member, other) pairs the member lies on the group's side, ties half, and
+    /// the interval of that.
+    pub(super) fn pairs(&self) -> [f64; 3] {
+        let side = if self.size < 0.0 { -1.0 } else { 1.0 };
+        let mut pairs = [self.size, self.low, self.high].map(|d| f64::midpoint(1.0, side * d));
+        pairs[1..].sort_unstable_by(f64::total_cmp);
+        pairs
     }
 
     const fn unknown(size: f64) -> Self {

@@ -10,7 +10,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::describe::Counts;
+use super::counts::Counts;
 use crate::features::{Column, Values};
 use crate::num::parallel;
 use crate::{Features, Labels};

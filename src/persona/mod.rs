@@ -6,8 +6,10 @@
 //! compares the personas in the data with those a team made by hand.
 
 mod assign;
+mod candidate;
 mod card;
 mod compare;
+mod counts;
 mod declared;
 mod describe;
 mod describer;

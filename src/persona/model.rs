@@ -35,7 +35,7 @@ use crate::{Error, Features, Labels, Result};
 /// assert_eq!(
 ///     personas.personas()[1].description(),
 ///     "30 people, 50% of all. Big spenders: median spend 114, 1.8 times the overall 64.5 \
-///      (others 14.5); higher than someone else in 100% of pairs."
+///      (others 14.5); higher than someone else in 100% of pairs (89% to 100%)."
 /// );
 /// assert_eq!((personas.agreement(), personas.coverage()), (1.0, 1.0));
 /// # Ok::<(), personas::Error>(())
@@ -120,8 +120,9 @@ impl PersonaModel {
     }
 
     /// Share of the people described whom [`assign`](Self::assign) puts where the labels have them,
-    /// in [0, 1]. 1 for k-means. For labels of other methods, it says how well nearest centroids
-    /// stand for their groups; people in no persona count as disagreeing there.
+    /// in [0, 1]. 1 for k-means. For DBSCAN, short of 1 by border rows that lie nearer to another
+    /// group's core. For bare labels, it says how well nearest centroids stand for their groups;
+    /// people in no persona count as disagreeing there.
     pub fn agreement(&self) -> f64 {
         self.agreement
     }

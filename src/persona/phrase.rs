@@ -82,13 +82,18 @@ const VOCABULARY: &[Entry] = &[
     },
     Entry { names: &[&["returns"], &["refunds"]], high: "many returns", low: "few returns" },
     Entry { names: &[&["household", "size"]], high: "large households", low: "small households" },
+    Entry {
+        names: &[&["department"], &["departments"], &["category"], &["categories"]],
+        high: "broad choice",
+        low: "narrow choice",
+    },
     Entry { names: &[&["age"]], high: "older", low: "younger" },
 ];
 
 /// Words that do not change what is counted.
 const NEUTRAL: &[&str] = &[
     "total", "sum", "mean", "average", "avg", "median", "count", "number", "num", "n", "of",
-    "days", "years",
+    "days", "years", "unique", "distinct",
 ];
 
 fn entry(feature: &str) -> Option<&'static Entry> {
@@ -132,7 +137,7 @@ pub(super) fn sentence(
     match contrast {
         &Contrast::Numeric { median, median_others, median_all } => {
             let said = |value| measure(feature, value);
-            let (label, pairs) = (label(feature), percent(effect.pairs()));
+            let (label, [pairs, low, high]) = (label(feature), effect.pairs().map(percent));
             let direction = if effect.size > 0.0 { "higher" } else { "lower" };
             text += &format!("median {label} {}", said(median));
             match ratio(median, median_all) {
@@ -148,7 +153,8 @@ pub(super) fn sentence(
                     percent(fitting.others)
                 );
             }
-            text += &format!("; {direction} than someone else in {pairs} of pairs");
+            text +=
+                &format!("; {direction} than someone else in {pairs} of pairs ({low} to {high})");
             let (n, size) = known;
             if n < size {
                 text += &format!("; known for {n} of {size}");
@@ -221,9 +227,8 @@ mod tests {
     use super::*;
 
     fn effect(size: f64) -> Effect {
-        let mut effect = super::super::effect::share_difference(1, 2, 1, 2);
-        effect.size = size;
-        effect
+        let (low, high) = ((size - 0.1).max(-1.0), (size + 0.1).min(1.0));
+        Effect { size, low, high }
     }
 
     fn numeric(median: f64, median_others: f64, median_all: f64) -> Contrast {
@@ -264,12 +269,12 @@ mod tests {
         assert_eq!(
             said("monetary", &numeric(230.0, 84.0, 100.0), 0.62),
             "Big spenders: median monetary 230, 2.3 times the overall 100 (others 84); \
-             higher than someone else in 81% of pairs; known for 30 of 40."
+             higher than someone else in 81% of pairs (76% to 86%); known for 30 of 40."
         );
         assert_eq!(
             said("recency_days", &numeric(1.0, 9.0, 4.0), -1.0),
             "Recently active: median recency 1 day, 25% of the overall 4 days (others 9 days); \
-             lower than someone else in 100% of pairs; known for 30 of 40."
+             lower than someone else in 100% of pairs (95% to 100%); known for 30 of 40."
         );
         let contrast = Contrast::Missing { share: 0.5, share_others: 0.1, lift: 2.5 };
         assert_eq!(

@@ -8,14 +8,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::cluster::KMeansFit;
+use crate::cluster::{DbscanFit, KMeansFit};
 use crate::num::check::{self, Rows};
 use crate::num::distance::{nearest, squared};
 use crate::{Error, Labels, Result};
 
 /// How the rows of a table are grouped, and how new rows are to be placed.
 ///
-/// Made from `&KMeansFit` (nearest centroid, as the fit itself predicts) or `&Labels` of any origin
+/// Made from `&KMeansFit` (nearest centroid, as the fit itself predicts), `&DbscanFit` (nearest
+/// core row within `eps`, else none, as the fit itself predicts) or `&Labels` of any origin
 /// (nearest centroid of the labelled rows).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Grouping {
@@ -27,6 +28,11 @@ pub struct Grouping {
 enum Kind {
     /// Centroids, row-major, and their width.
     Centroids(Vec<f64>, usize),
+    /// Core rows, ascending.
+    Cores {
+        eps: f64,
+        rows: Vec<usize>,
+    },
     Labels,
 }
 
@@ -34,6 +40,13 @@ impl From<&KMeansFit> for Grouping {
     fn from(fit: &KMeansFit) -> Self {
         let centroids = fit.centroids();
         let kind = Kind::Centroids(centroids.iter().copied().collect(), centroids.ncols());
+        Self { labels: fit.labels().clone(), kind }
+    }
+}
+
+impl From<&DbscanFit> for Grouping {
+    fn from(fit: &DbscanFit) -> Self {
+        let kind = Kind::Cores { eps: fit.eps(), rows: fit.core_rows().to_vec() };
         Self { labels: fit.labels().clone(), kind }
     }
 }
@@ -59,6 +72,11 @@ impl Grouping {
             Kind::Centroids(centroids, _) => (centroids.clone(), (0..n_personas).collect(), None),
             Kind::Labels => {
                 (means(rows, &self.labels.to_vec(), n_personas), (0..n_personas).collect(), None)
+            }
+            Kind::Cores { eps, rows: cores } => {
+                let personas = cores.iter().filter_map(|&row| self.labels.get(row)).collect();
+                let points = cores.iter().flat_map(|&row| rows.row(row)).copied().collect();
+                (points, personas, Some(*eps))
             }
         };
         Ok(Rule { points, personas, reach })
@@ -132,7 +150,7 @@ impl Rule {
         if self.personas.len().checked_mul(width) != Some(self.points.len()) {
             return Err("a reference point is incomplete");
         }
-        if self.points.iter().any(|v| !(v.abs() <= check::MAX_MAGNITUDE)) {
+        if self.points.iter().any(|v| v.is_nan() || v.abs() > check::MAX_MAGNITUDE) {
             return Err("a reference point is not finite or too large");
         }
         if self.personas.iter().any(|&persona| persona >= n_personas) {
@@ -168,8 +186,7 @@ impl Rule {
                 }
             }
         }
-        let within =
-            best.is_some_and(|near| self.reach.is_none_or(|reach| near.distance2 <= reach * reach));
+        let within = best.is_some_and(|near| self.takes(near.distance2));
         Place { nearest: best, second, within }
     }
 
@@ -179,8 +196,13 @@ impl Rule {
             return None;
         }
         let (point, distance2) = nearest(row, &self.points);
-        let within = self.reach.is_none_or(|reach| distance2 <= reach * reach);
-        within.then(|| self.personas[point])
+        self.takes(distance2).then(|| self.personas[point])
+    }
+
+    /// Whether a point takes a row at this squared distance. The root is compared, as in
+    /// [`Dbscan`](crate::Dbscan): the square of the reach may round the other way.
+    fn takes(&self, distance2: f64) -> bool {
+        self.reach.is_none_or(|reach| distance2.sqrt() <= reach)
     }
 
     /// The coordinates of a point, from a row as long as they are.

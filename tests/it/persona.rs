@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use personas::persona::{DeclaredPersona, Describer, PersonaModel};
-use personas::{Error, Features, KMeans, Labels, Matrix, Preprocessor, ProfileId};
+use personas::{Dbscan, Error, Features, KMeans, Labels, Matrix, Preprocessor, ProfileId};
 use proptest::prelude::*;
 
 fn rows(n: usize) -> Features {
@@ -57,6 +57,7 @@ fn without_groups_nobody_is_placed_and_nothing_is_explained() {
     let matches = none.assign(&table).unwrap();
     assert!(matches.iter().all(|m| m.persona.is_none() && m.runner_up.is_none()));
     assert_eq!(none.explain(&matches, 0), "In no persona.");
+    assert_eq!(matches.between(1.0), 0.0);
     let comparison =
         none.compare(&[DeclaredPersona::new("all").at_least("spend", 0.0)], &table).unwrap();
     assert_eq!(comparison.declared[0].nearest, None);
@@ -94,10 +95,11 @@ fn a_new_person_is_placed_with_reasons_in_words() {
     let text = personas.explain(&matches, 0);
     assert!(
         text.starts_with("Big spenders rather than Small spenders (margin 0.")
-            && text.contains("spend 99 (there median 114, elsewhere median 14.5)"),
+            && text.contains("spend 99 (here median 114, there median 14.5)"),
         "{text}"
     );
     assert_eq!((matches.reasons(1).len(), matches.get(1)), (0, None));
+    assert_eq!([found.margin, found.margin + 0.01].map(|m| matches.between(m)), [0.0, 1.0]);
     assert_eq!((matches.advantage(1), matches.advantage(usize::MAX)), (0.0, 0.0));
 }
 
@@ -119,6 +121,32 @@ fn a_table_that_does_not_fit_is_refused_and_an_empty_one_has_no_matches() {
     ));
     let none = PersonaModel::describe(&empty, &prep, &groups(0, &[]));
     assert!(matches!(none, Err(Error::Empty { .. })));
+}
+
+#[test]
+fn dbscan_places_people_as_it_predicts_and_leaves_far_ones_out() {
+    // Two dense runs of spend and one person far from both.
+    let spend = (0..61).map(|i| if i == 60 { 1000 } else { i / 30 * 100 + i % 30 });
+    let table = rows(61).numeric("spend", numbers(spend)).unwrap();
+    let prep = Preprocessor::default().fit(&table).unwrap();
+    let x = prep.transform(&table).unwrap();
+    let near = (x[[1, 0]] - x[[0, 0]]).abs();
+    let fit = Dbscan::new(1.5 * near, 3).fit(&x).unwrap();
+    assert_eq!((fit.labels().n_clusters(), fit.labels().n_noise()), (2, 1));
+    let personas = PersonaModel::describe(&table, &prep, &fit).unwrap();
+    assert!(personas.contains_training_rows());
+    assert_eq!((personas.agreement(), personas.coverage()), (1.0, 60.0 / 61.0));
+    let matches = personas.assign(&table).unwrap();
+    assert_eq!(matches.personas(), fit.predict(&x).unwrap());
+    let far = matches.get(60).unwrap();
+    assert_eq!((far.persona, far.runner_up, far.margin), (None, Some(1), 0.0));
+    assert!(matches.reasons(60).is_empty());
+    let text = personas.explain(&matches, 60);
+    assert_eq!(text, "In no persona; the nearest is Big spenders.");
+    // The noise row is among the others of both groups.
+    assert_eq!(personas.personas()[0].traits[0].n_others, 31);
+    let json = serde_json::to_string(&personas).unwrap();
+    assert_eq!(serde_json::from_str::<PersonaModel>(&json).unwrap(), personas);
 }
 
 #[test]
@@ -280,6 +308,19 @@ proptest! {
         names.dedup();
         prop_assert_eq!(names.len(), personas.personas().len());
         prop_assert!((0.0..=1.0).contains(&personas.unexplained()));
+    }
+
+    #[test]
+    fn dbscan_people_are_placed_by_the_fits_own_rule((table, k) in mixed()) {
+        let prep = Preprocessor::default().fit(&table).unwrap();
+        let x = prep.transform(&table).unwrap();
+        let fit = Dbscan::new(0.5 * k as f64, 3).fit(&x).unwrap();
+        let personas = Describer::new().any_size().describe(&table, &prep, &fit).unwrap();
+        let matches = personas.assign(&table).unwrap();
+        prop_assert_eq!(matches.personas(), fit.predict(&x).unwrap());
+        for &row in fit.core_rows() {
+            prop_assert_eq!(matches.get(row).unwrap().persona, fit.labels().get(row));
+        }
     }
 
     #[test]

@@ -1,0 +1,116 @@
+//! A difference put into words, and who fits it.
+//!
+//! Many columns pile up at their median, so whether the median itself lies on a group's side is
+//! decided by what tells the group and everyone else apart better.
+//!
+//! Cost: O(n) per trait.
+
+use super::card::{Contrast, Fitting, Trait};
+use super::effect::Effect;
+use super::phrase::{phrase, sentence};
+use crate::features::{Column, Values};
+
+/// What a trait is told of.
+#[derive(Debug)]
+pub(super) struct Telling<'a> {
+    pub(super) column: &'a Column,
+    /// The group of every row.
+    pub(super) groups: &'a [Option<usize>],
+    pub(super) group: usize,
+    /// Its members.
+    pub(super) size: usize,
+}
+
+impl Telling<'_> {
+    /// The trait in words; `known` is (members, others) with a value.
+    pub(super) fn candidate(
+        &self,
+        contrast: Contrast,
+        effect: Effect,
+        known: (usize, usize),
+    ) -> Candidate {
+        let (feature, (n, n_others)) = (&self.column.name, known);
+        let mut candidate = Candidate {
+            told: Trait {
+                feature: feature.clone(),
+                phrase: phrase(feature, &contrast, effect),
+                sentence: String::new(),
+                effect,
+                n,
+                n_others,
+                fitting: Fitting { members: 0.0, others: 0.0 },
+                contrast,
+            },
+            with_median: false,
+        };
+        let fitting = |candidate: &Candidate| {
+            fitting(&candidate.fits(&self.column.values), self.groups, self.group)
+        };
+        let gain = |fitting: Fitting| fitting.members - fitting.others;
+        let strict = fitting(&candidate);
+        candidate.with_median = true;
+        let with_median = fitting(&candidate);
+        candidate.with_median = gain(with_median) > gain(strict);
+        let told = &mut candidate.told;
+        told.fitting = if candidate.with_median { with_median } else { strict };
+        told.sentence = sentence(feature, &told.contrast, effect, told.fitting, (n, self.size));
+        candidate
+    }
+}
+
+/// A trait, and whether the median itself fits it.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    pub(super) told: Trait,
+    with_median: bool,
+}
+
+impl Candidate {
+    /// The size of the effect, whichever way it points.
+    pub(super) fn strength(&self) -> f64 {
+        self.told.effect.size.abs()
+    }
+
+    /// Whether each row fits the trait.
+    pub(super) fn fits(&self, values: &Values) -> Vec<bool> {
+        let more = self.told.effect.size > 0.0;
+        match (&self.told.contrast, values) {
+            (&Contrast::Numeric { median_all, .. }, Values::Numeric(values)) => {
+                side(values, median_all, more, self.with_median)
+            }
+            (Contrast::Category { category, .. }, Values::Categorical(values)) => {
+                values.iter().map(|v| v.as_ref().is_some_and(|v| (v == category) == more)).collect()
+            }
+            _ => missing(values).iter().map(|&missing| missing == more).collect(),
+        }
+    }
+}
+
+/// Which rows lie above the median, or below it.
+fn side(values: &[Option<f64>], median: f64, above: bool, with_median: bool) -> Vec<bool> {
+    let fits = |v: f64| {
+        if v == median { with_median } else { (v > median) == above }
+    };
+    values.iter().map(|v| v.is_some_and(fits)).collect()
+}
+
+/// Which rows have no value.
+pub(super) fn missing(values: &Values) -> Vec<bool> {
+    match values {
+        Values::Numeric(values) => values.iter().map(Option::is_none).collect(),
+        Values::Categorical(values) => values.iter().map(Option::is_none).collect(),
+    }
+}
+
+/// Share of members and of others among whom it is true.
+pub(super) fn fitting(fits: &[bool], groups: &[Option<usize>], group: usize) -> Fitting {
+    let (mut size, mut members, mut others) = (0usize, 0usize, 0usize);
+    for (&fits, &of) in fits.iter().zip(groups) {
+        let member = of == Some(group);
+        size += usize::from(member);
+        members += usize::from(member && fits);
+        others += usize::from(!member && fits);
+    }
+    let share = |k: usize, n: usize| if n == 0 { 0.0 } else { k as f64 / n as f64 };
+    Fitting { members: share(members, size), others: share(others, fits.len() - size) }
+}
