@@ -11,4 +11,5 @@ mod features;
 mod outlier;
 mod persona;
 mod preprocess;
+mod programs;
 mod retail;

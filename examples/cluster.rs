@@ -1,0 +1,247 @@
+//! Clusters the rows of a file and prints one JSON object.
+//!
+//! ```text
+//! cargo run --release --example cluster -- customers.csv.gz --method kmeans --k 5 --seed 7
+//! cargo run --release --example cluster -- customers.csv --drop Region --method agglomerative --k 5
+//! cargo run --release --example cluster -- points.txt --method dbscan --eps 0.5 --min-samples 5
+//! ```
+
+#[path = "shared/input.rs"]
+mod input;
+#[path = "shared/matrix.rs"]
+pub(crate) mod matrix;
+#[path = "shared/method.rs"]
+mod method;
+#[path = "shared/program.rs"]
+mod program;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+use personas::cluster::KMeansInit;
+use personas::ndarray::Array2;
+use personas::{Agglomerative, Dbscan, Error, KMeans, Labels, Linkage, validate};
+use serde::Serialize;
+
+/// Clusters the rows of a matrix and prints one JSON object: labels (null for noise), n_clusters,
+/// inertia where the method has one, silhouette (null if there are not at least two clusters) and
+/// the seconds that fitting took.
+#[derive(Debug, Parser)]
+#[command(name = "cluster", allow_negative_numbers = true)]
+pub(crate) struct Options {
+    /// Numbers separated by commas, semicolons, tabs or spaces; plain or .gz; header or none
+    file: PathBuf,
+    /// How to cluster
+    #[arg(long)]
+    method: Method,
+    /// Leave a column out: its name, or its number from 0 if there is no header (repeatable)
+    #[arg(long, value_name = "COLUMN")]
+    drop: Vec<String>,
+    /// Fit so many times and report the median of the seconds
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: u32,
+    /// Seed of k-means' starts, and of the rows drawn where the silhouette is sampled
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+
+    /// kmeans, agglomerative: number of clusters
+    #[arg(long)]
+    k: Option<usize>,
+    /// kmeans: number of starts, of which the best counts
+    #[arg(long)]
+    n_init: Option<usize>,
+    /// kmeans: most iterations per start
+    #[arg(long)]
+    max_iter: Option<usize>,
+    /// kmeans: stop when the centroids move less than this, relative to the spread of the data
+    #[arg(long)]
+    tol: Option<f64>,
+    /// kmeans: start from the rows of this file, which has the columns that are left
+    #[arg(long, value_name = "FILE")]
+    init: Option<PathBuf>,
+    /// agglomerative: how far apart two clusters are (default: ward)
+    #[arg(long)]
+    linkage: Option<LinkageName>,
+    /// agglomerative: cut at this height instead of into --k clusters
+    #[arg(long, value_name = "HEIGHT")]
+    cut_at: Option<f64>,
+    /// dbscan: radius of a neighbourhood
+    #[arg(long)]
+    eps: Option<f64>,
+    /// dbscan: rows, itself included, that make a neighbourhood dense
+    #[arg(long, value_name = "N")]
+    min_samples: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
+enum Method {
+    Kmeans,
+    Agglomerative,
+    Dbscan,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LinkageName {
+    Single,
+    Complete,
+    Average,
+    Ward,
+}
+
+impl From<LinkageName> for Linkage {
+    fn from(name: LinkageName) -> Self {
+        match name {
+            LinkageName::Single => Self::Single,
+            LinkageName::Complete => Self::Complete,
+            LinkageName::Average => Self::Average,
+            LinkageName::Ward => Self::Ward,
+        }
+    }
+}
+
+/// What is printed; fields that a method does not have are left out.
+#[derive(Debug, Serialize)]
+struct Report {
+    labels: Labels,
+    n_clusters: usize,
+    #[serde(flatten)]
+    kmeans: Option<KMeansFigures>,
+    silhouette: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    silhouette_se: Option<f64>,
+    seconds: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct KMeansFigures {
+    inertia: f64,
+    n_iter: usize,
+    converged: bool,
+}
+
+fn main() -> ExitCode {
+    program::main(run)
+}
+
+/// The whole program between its options and its output.
+pub(crate) fn run(options: &Options) -> program::Outcome {
+    let plan = options.plan()?;
+    let x = matrix::read(&options.file, &options.drop)?;
+    let ((labels, kmeans), seconds) = method::timed(options.repeat, || plan.fit(&x))?;
+    let (silhouette, silhouette_se) = silhouette(&x, &labels, options.seed)?;
+    let n_clusters = labels.n_clusters();
+    let report = Report { labels, n_clusters, kmeans, silhouette, silhouette_se, seconds };
+    Ok(serde_json::to_string(&report)? + "\n")
+}
+
+/// What the options ask for.
+#[derive(Debug)]
+enum Plan {
+    KMeans(KMeans),
+    CutInto(Agglomerative, usize),
+    CutAt(Agglomerative, f64),
+    Dbscan(Dbscan),
+}
+
+impl Plan {
+    fn fit(&self, x: &Array2<f64>) -> Result<(Labels, Option<KMeansFigures>), Error> {
+        match self {
+            Self::KMeans(method) => {
+                let fit = method.fit(x)?;
+                let (inertia, n_iter, converged) = (fit.inertia(), fit.n_iter(), fit.converged());
+                Ok((fit.into_labels(), Some(KMeansFigures { inertia, n_iter, converged })))
+            }
+            Self::CutInto(method, k) => Ok((method.fit(x)?.cut_into(*k)?, None)),
+            Self::CutAt(method, height) => Ok((method.fit(x)?.cut_at(*height)?, None)),
+            Self::Dbscan(method) => Ok((method.fit(x)?.into_labels(), None)),
+        }
+    }
+}
+
+impl Options {
+    /// The method with its options; one that another method takes would be ignored here, so it is
+    /// an error.
+    fn plan(&self) -> Result<Plan, String> {
+        use Method::{Agglomerative as Tree, Dbscan as Density, Kmeans};
+        let options: [(&str, bool, &[Method]); 9] = [
+            ("--k", self.k.is_some(), &[Kmeans, Tree]),
+            ("--n-init", self.n_init.is_some(), &[Kmeans]),
+            ("--max-iter", self.max_iter.is_some(), &[Kmeans]),
+            ("--tol", self.tol.is_some(), &[Kmeans]),
+            ("--init", self.init.is_some(), &[Kmeans]),
+            ("--linkage", self.linkage.is_some(), &[Tree]),
+            ("--cut-at", self.cut_at.is_some(), &[Tree]),
+            ("--eps", self.eps.is_some(), &[Density]),
+            ("--min-samples", self.min_samples.is_some(), &[Density]),
+        ];
+        method::refuse_foreign(&self.method, &options)?;
+        match self.method {
+            Kmeans => self.kmeans().map(Plan::KMeans),
+            Tree => {
+                let linkage = self.linkage.unwrap_or(LinkageName::Ward);
+                let method = Agglomerative::new(linkage.into());
+                match (self.k, self.cut_at) {
+                    (Some(k), None) => Ok(Plan::CutInto(method, k)),
+                    (None, Some(height)) => Ok(Plan::CutAt(method, height)),
+                    (None, None) => Err("--method agglomerative needs --k or --cut-at".into()),
+                    (Some(_), Some(_)) => Err("--k and --cut-at exclude each other".into()),
+                }
+            }
+            Density => match (self.eps, self.min_samples) {
+                (Some(eps), Some(min_samples)) => Ok(Plan::Dbscan(Dbscan::new(eps, min_samples))),
+                _ => Err("--method dbscan needs --eps and --min-samples".into()),
+            },
+        }
+    }
+
+    fn kmeans(&self) -> Result<KMeans, String> {
+        let given = self.init.as_ref().map(|file| matrix::read(file, &[])).transpose()?;
+        let Some(k) = self.k.or(given.as_ref().map(Array2::nrows)) else {
+            return Err("--method kmeans needs --k or --init".into());
+        };
+        let mut method = KMeans::new(k).seed(self.seed);
+        if let Some(n_init) = self.n_init {
+            method = method.n_init(n_init);
+        }
+        if let Some(max_iter) = self.max_iter {
+            method = method.max_iter(max_iter);
+        }
+        if let Some(tol) = self.tol {
+            method = method.tol(tol);
+        }
+        if let Some(centroids) = given {
+            method = method.init(KMeansInit::Given(centroids));
+        }
+        Ok(method)
+    }
+}
+
+/// Up to this many rows the silhouette is exact; its cost grows with their square.
+const EXACT_ROWS: usize = 20_000;
+/// Where it is not, each of the rows drawn is compared with all rows; so many, within the limits,
+/// as this number of operations allows.
+const SAMPLE_WORK: usize = 4_000_000_000;
+const SAMPLED_ROWS: std::ops::RangeInclusive<usize> = 200..=5_000;
+
+/// The mean silhouette, and its standard error if it is that of a sample; none where it is not
+/// defined.
+fn silhouette(
+    x: &Array2<f64>,
+    labels: &Labels,
+    seed: u64,
+) -> Result<(Option<f64>, Option<f64>), Error> {
+    let result = if x.nrows() <= EXACT_ROWS {
+        validate::silhouette(x, labels).map(|exact| (Some(exact.mean()), None))
+    } else {
+        let (fewest, most) = SAMPLED_ROWS.into_inner();
+        // A distance costs its columns, and about as much as four more for the root.
+        let n_rows = (SAMPLE_WORK / (x.nrows() * (x.ncols() + 4))).clamp(fewest, most);
+        validate::silhouette_sampled(x, labels, n_rows, seed)
+            .map(|sampled| (Some(sampled.mean), Some(sampled.standard_error)))
+    };
+    match result {
+        Err(Error::UndefinedMetric { .. }) => Ok((None, None)),
+        other => other,
+    }
+}

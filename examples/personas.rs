@@ -1,0 +1,305 @@
+//! From raw events to personas: who is who, what they do, which groups they form, who those are,
+//! and how far to trust all of it.
+//!
+//! Without options it tells of a year of 801 households at a grocer's. With your own files:
+//!
+//! ```text
+//! cargo run --release --example personas -- --events sales.csv.gz --time date --event action \
+//!     --id customer --id email=mail --amount total --people customers.csv --people-id customer
+//! ```
+//!
+//! [`run`] is the whole journey; the files under `shared/` read and write.
+
+#[path = "shared/events.rs"]
+pub(crate) mod events;
+#[path = "shared/input.rs"]
+mod input;
+#[path = "shared/program.rs"]
+mod program;
+#[path = "shared/progress.rs"]
+mod progress;
+#[path = "shared/report.rs"]
+mod report;
+#[path = "shared/words.rs"]
+mod words;
+
+use std::io::BufRead;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+use personas::features::Retail;
+use personas::{
+    IsolationForest, KMeans, PersonaModel, Preprocessor, Profiles, Rules, Timestamp, validate,
+};
+
+use events::{EventColumns, IdColumn, Rows, Table};
+use progress::Progress;
+
+/// Turns events into personas and tells how far to trust them. Without --events it reads a year of
+/// purchases, mailings and coupons of 801 households that the program carries in itself.
+#[derive(Debug, Parser)]
+#[command(name = "personas", allow_negative_numbers = true)]
+pub(crate) struct Options {
+    /// Events: CSV with a header, plain or .gz, one row per event or line of a receipt
+    #[arg(long, value_name = "FILE", requires_all = ["time", "id", "amount"])]
+    events: Option<PathBuf>,
+    /// Column of the time, such as 2017-01-01T07:30:27-05:00, 2017-01-01 07:30 or 2017-01-01
+    #[arg(long, value_name = "COL", requires = "events")]
+    time: Option<String>,
+    /// Column of what happened; without it every row is a purchase
+    #[arg(long, value_name = "COL", requires = "events")]
+    event: Option<String>,
+    /// Column of an identifier and its kind, such as email=mail; COL alone is its own kind
+    /// (repeatable, strongest first)
+    #[arg(long, value_name = "KIND=COL", requires = "events")]
+    id: Vec<IdColumn>,
+    /// Column of the amount paid
+    #[arg(long, value_name = "COL", requires = "events")]
+    amount: Option<String>,
+    /// Which event is a purchase (default: the one that most often has an amount)
+    #[arg(long, value_name = "NAME", requires = "events")]
+    purchase: Option<String>,
+    /// Column of the order's id, where an order has several rows
+    #[arg(long, value_name = "COL", requires = "events")]
+    order: Option<String>,
+    /// Column of the kind of goods
+    #[arg(long, value_name = "COL", requires = "events")]
+    category: Option<String>,
+    /// Column of what was taken off the price
+    #[arg(long, value_name = "COL", requires = "events")]
+    discount: Option<String>,
+    /// What is known of people: CSV with a header, plain or .gz, one row per person
+    #[arg(long, value_name = "FILE", requires = "events", requires = "people_id")]
+    people: Option<PathBuf>,
+    /// Column of their identifier and its kind, one of those given by --id
+    #[arg(long, value_name = "KIND=COL", requires = "people")]
+    people_id: Option<IdColumn>,
+
+    /// The moment to look from; later events do not count (default: the newest event)
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    as_of: Option<Timestamp>,
+    /// Number of personas (default: what the data support best, from 2 to 8)
+    #[arg(long)]
+    k: Option<usize>,
+    /// Seed of everything random; the same seed gives the same report
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+fn main() -> ExitCode {
+    program::main(run)
+}
+
+/// Most personas looked for: more, and nobody remembers who is who.
+const MAX_K: usize = 8;
+/// How often the people are drawn again to see whether the personas come back.
+const RESAMPLES: usize = 50;
+
+/// The journey from events to personas.
+pub(crate) fn run(options: &Options) -> program::Outcome {
+    let progress = Progress::new(RESAMPLES + 4);
+    let source = Source::of(options)?;
+
+    // What happened, and what is known of people.
+    progress.step("reading events");
+    let mut event_table = source.event_table()?;
+    let events = event_table.events(&source.columns).map_err(|e| source.in_events(e))?;
+    let mut people_table = source.people_table()?;
+    let known = match (&mut people_table, &source.people_id) {
+        (Some(table), Some(id)) => {
+            table.people(id, &events.events).map_err(|e| source.in_people(e))?
+        }
+        _ => Rows::default(),
+    };
+
+    // Who is who, and what they do: one row per person, one column per feature.
+    progress.step("building profiles");
+    let kinds = source.columns.ids.iter().map(|id| id.kind.as_str());
+    let features = source.retail(&events).features();
+    let mut people = Profiles::new(Rules::default().priority(kinds), features)?;
+    let ingest = people.extend(&events.events);
+    let ingest_known = people.extend(&known.events);
+    let as_of = options.as_of.or(people.newest()).ok_or("no event was accepted")?;
+    let table = people.features(as_of)?;
+    report::enough_people(table.n_rows(), as_of)?;
+
+    // Groups are made from what people do. What is declared of them is kept out, so that it can
+    // tell afterwards whether the groups mean anything.
+    let declared = report::declared_columns(&table, &known);
+    let without = |prep: Preprocessor, name: &String| prep.weight(name, 0.0);
+    let prep = declared.iter().fold(Preprocessor::default(), without).fit(&table)?;
+    let x = prep.transform(&table)?;
+
+    // How many groups the data support, and the groups.
+    progress.step("choosing the number of personas");
+    let most = MAX_K.max(options.k.unwrap_or(0)).min(table.n_rows() - 1);
+    let choice = validate::choose_k(&x, 2..=most, options.seed)?;
+    let k = options.k.unwrap_or(choice.k());
+    let method = KMeans::new(k).seed(options.seed);
+    let fit = method.fit(&x)?;
+
+    // Whether they come back when other people are drawn, who they are, and who is like nobody.
+    let stability = validate::stability(&x, fit.labels(), RESAMPLES, options.seed, |sample| {
+        progress.step("drawing people again");
+        Ok(method.fit(sample)?.into_labels())
+    })?;
+    progress.step("describing personas");
+    let personas = PersonaModel::describe(&table, &prep, &fit)?;
+    let matches = personas.assign(&table)?;
+    let typical = personas.typical(&table, 3)?;
+    let forest = IsolationForest::new().seed(options.seed).fit(&x)?;
+    let reasons = forest.reasons(&x)?;
+    drop(progress);
+
+    let names = report::Names::of(&events, &people);
+    Ok([
+        report::reading(&source.name, &events, &ingest, &known, &ingest_known),
+        report::profiles(&people, &table, as_of),
+        report::features(&table),
+        report::preparation(&prep, &declared),
+        report::choice(&choice, options.k),
+        report::personas(&personas, &stability, &typical, &names),
+        report::odd_ones(&table, &x, forest.scores(), &reasons, &names),
+        report::last_word(&choice, &stability, &personas, &matches, &declared),
+    ]
+    .concat())
+}
+
+/// Where the events come from, and what their columns mean.
+#[derive(Debug)]
+struct Source {
+    /// In words, for the report.
+    name: String,
+    events: Option<PathBuf>,
+    people: Option<PathBuf>,
+    columns: EventColumns,
+    people_id: Option<IdColumn>,
+    words: ShopWords,
+}
+
+/// What a shop calls things; none where it has no such thing.
+#[derive(Debug, Default)]
+struct ShopWords {
+    purchase: Option<String>,
+    order: Option<String>,
+    category: Option<String>,
+    discount: Option<String>,
+}
+
+impl Source {
+    fn of(options: &Options) -> Result<Self, String> {
+        let (Some(file), Some(time), Some(amount)) =
+            (&options.events, &options.time, &options.amount)
+        else {
+            return Ok(Self::embedded());
+        };
+        let kinds: Vec<&str> = options.id.iter().map(|id| id.kind.as_str()).collect();
+        if let Some(id) = options.people_id.as_ref().filter(|id| !kinds.contains(&&*id.kind)) {
+            return Err(format!(
+                "--people-id has the kind {:?}, but --id names only {}; write KIND={}",
+                id.kind,
+                kinds.join(", "),
+                id.column
+            ));
+        }
+        Ok(Self {
+            name: file.display().to_string(),
+            events: Some(file.clone()),
+            people: options.people.clone(),
+            columns: EventColumns {
+                time: time.clone(),
+                event: options.event.clone(),
+                ids: options.id.clone(),
+                amount: amount.clone(),
+            },
+            people_id: options.people_id.clone(),
+            words: ShopWords {
+                purchase: options.purchase.clone(),
+                order: options.order.clone(),
+                category: options.category.clone(),
+                discount: options.discount.clone(),
+            },
+        })
+    }
+
+    /// A year of a grocer's, described in `data/SOURCE.md`.
+    fn embedded() -> Self {
+        let household = IdColumn { kind: "household".into(), column: "household_id".into() };
+        Self {
+            name: "the built-in year of a grocer's".into(),
+            events: None,
+            people: None,
+            columns: EventColumns {
+                time: "time".into(),
+                event: Some("event".into()),
+                ids: vec![household.clone()],
+                amount: "amount".into(),
+            },
+            people_id: Some(household),
+            words: ShopWords {
+                purchase: Some("purchase".into()),
+                order: Some("basket_id".into()),
+                category: Some("department".into()),
+                discount: Some("discount".into()),
+            },
+        }
+    }
+
+    fn event_table(&self) -> Result<Table<'static>, String> {
+        let text = match &self.events {
+            Some(file) => input::open(file),
+            None => input::unpacked(&include_bytes!("data/events.csv.gz")[..]),
+        };
+        let table = open(text).map_err(|error| self.in_events(error))?;
+        let words = &self.words;
+        for column in [&words.order, &words.category, &words.discount].into_iter().flatten() {
+            table.column(column).map_err(|error| self.in_events(error))?;
+        }
+        Ok(table)
+    }
+
+    fn people_table(&self) -> Result<Option<Table<'static>>, String> {
+        let text = match (&self.events, &self.people) {
+            (None, _) => input::unpacked(&include_bytes!("data/people.csv.gz")[..]),
+            (Some(_), Some(file)) => input::open(file),
+            (Some(_), None) => return Ok(None),
+        };
+        open(text).map(Some).map_err(|error| self.in_people(error))
+    }
+
+    /// The features to compute, in the words of these events.
+    fn retail(&self, events: &Rows<'_>) -> Retail {
+        let words = &self.words;
+        let purchase = words.purchase.clone();
+        let mut retail = Retail::default()
+            .purchase(purchase.unwrap_or_else(|| events.usual_name_with(&self.columns.amount)))
+            .amount(&self.columns.amount);
+        if let Some(order) = &words.order {
+            retail = retail.order(order);
+        }
+        if let Some(category) = &words.category {
+            retail = retail.category(category);
+        }
+        if let Some(discount) = &words.discount {
+            retail = retail.discount(discount);
+        }
+        retail
+    }
+
+    fn in_events(&self, error: String) -> String {
+        in_file(self.events.as_deref(), error)
+    }
+
+    fn in_people(&self, error: String) -> String {
+        in_file(self.people.as_deref(), error)
+    }
+}
+
+fn open(text: std::io::Result<Box<dyn BufRead>>) -> Result<Table<'static>, String> {
+    text.map_err(|error| error.to_string()).and_then(Table::open)
+}
+
+fn in_file(file: Option<&Path>, error: String) -> String {
+    file.map_or(error.clone(), |file| format!("{}: {error}", file.display()))
+}

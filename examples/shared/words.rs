@@ -1,0 +1,112 @@
+//! Numbers, tables and paragraphs of plain text.
+
+/// Width of the report.
+const WIDTH: usize = 100;
+
+/// A headline and what stands under it.
+pub(crate) fn section(headline: &str, body: &str) -> String {
+    format!("{headline}\n{}\n{}\n\n", "=".repeat(headline.chars().count()), body.trim_end())
+}
+
+/// A text in lines of the report's width, all indented.
+pub(crate) fn paragraph(indent: usize, text: &str) -> String {
+    hanging(&" ".repeat(indent), indent, text)
+}
+
+/// A text in lines, the first after `start`, the others indented.
+pub(crate) fn hanging(start: &str, indent: usize, text: &str) -> String {
+    let mut lines = String::new();
+    let mut line = start.to_owned();
+    let mut is_new = true;
+    for word in text.split_whitespace() {
+        if !is_new && line.chars().count() + 1 + word.chars().count() > WIDTH {
+            lines += line.trim_end();
+            lines.push('\n');
+            line = " ".repeat(indent);
+            is_new = true;
+        }
+        if !is_new {
+            line.push(' ');
+        }
+        line += word;
+        is_new = false;
+    }
+    lines + line.trim_end() + "\n"
+}
+
+/// Columns side by side: the first to the left, the others to the right; the first row is the head.
+pub(crate) fn columns(rows: &[Vec<String>]) -> String {
+    let n_columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
+    };
+    let widths: Vec<usize> = (0..n_columns).map(|column| width(column).unwrap_or(0)).collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::from(" ");
+        for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
+            line += &match column {
+                0 => format!(" {cell:<width$}"),
+                _ => format!("  {cell:>width$}"),
+            };
+        }
+        text += line.trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+/// A count with its thousands apart: `47,703`.
+pub(crate) fn count(n: usize) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A count of things: `1 person`, `47,703 events`.
+pub(crate) fn several(n: usize, one: &str, many: &str) -> String {
+    format!("{} {}", count(n), if n == 1 { one } else { many })
+}
+
+/// A number in four significant digits at least: `1234568`, `12.35`, `0.001235`.
+pub(crate) fn number(value: f64) -> String {
+    let magnitude = value.abs();
+    if value == 0.0 {
+        return "0".into();
+    }
+    if !(1e-4..1e9).contains(&magnitude) {
+        return format!("{value:.3e}");
+    }
+    let decimals = (3 - magnitude.log10().floor() as i32).max(0) as usize;
+    let text = format!("{value:.decimals$}");
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}
+
+/// A share in percent; 0% and 100% are exact.
+pub(crate) fn percent(share: f64) -> String {
+    match 100.0 * share {
+        0.0 => "0%".into(),
+        percent if percent < 0.1 => "under 0.1%".into(),
+        percent if percent < 9.95 => format!("{percent:.1}%"),
+        percent if percent > 99.5 && percent < 100.0 => "over 99%".into(),
+        percent => format!("{percent:.0}%"),
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`.
+pub(crate) fn list(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [only] => only.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}
