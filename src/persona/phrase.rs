@@ -76,9 +76,25 @@ const VOCABULARY: &[Entry] = &[
         low: "small baskets",
     },
     Entry {
-        names: &[&["coupon"], &["coupons"], &["coupon", "redemptions"], &["coupons", "redeemed"]],
+        names: &[
+            &["coupon"],
+            &["coupons"],
+            &["coupon", "redeemed"],
+            &["coupon", "redemptions"],
+            &["coupons", "redeemed"],
+        ],
         high: "many coupons",
         low: "few coupons",
+    },
+    Entry {
+        names: &[&["gap"], &["between", "visits"], &["between", "purchases"]],
+        high: "long gaps between visits",
+        low: "short gaps between visits",
+    },
+    Entry {
+        names: &[&["discount"], &["discount", "share"], &["discounts"]],
+        high: "high discounts",
+        low: "low discounts",
     },
     Entry { names: &[&["returns"], &["refunds"]], high: "many returns", low: "few returns" },
     Entry { names: &[&["household", "size"]], high: "large households", low: "small households" },
@@ -109,7 +125,7 @@ pub(super) fn phrase(feature: &str, contrast: &Contrast, effect: Effect) -> Stri
     match contrast {
         Contrast::Numeric { .. } => match entry(feature) {
             Some(entry) => if more { entry.high } else { entry.low }.to_owned(),
-            None => format!("{} {label}", if more { "high" } else { "low" }),
+            None => plain(&label, more),
         },
         Contrast::Category { category, .. } => {
             let said = match category.to_lowercase().as_str() {
@@ -123,6 +139,19 @@ pub(super) fn phrase(feature: &str, contrast: &Contrast, effect: Effect) -> Stri
             format!("{label} {}", if more { "often unknown" } else { "mostly known" })
         }
     }
+}
+
+/// High or low values of a feature that the vocabulary does not know: "often campaign mailed",
+/// "little PRODUCE", "high web visits".
+fn plain(label: &str, more: bool) -> String {
+    let pick = |high: &'static str, low: &'static str| if more { high } else { low };
+    if let Some(event) = label.strip_prefix("number of ") {
+        return format!("{} {event}", pick("often", "seldom"));
+    }
+    if let Some(part) = label.strip_prefix("share of ") {
+        return format!("{} {part}", pick("much", "little"));
+    }
+    format!("{} {label}", pick("high", "low"))
 }
 
 /// A trait in a sentence with its numbers. `known` is (members with a value, members).
@@ -243,7 +272,10 @@ mod tests {
         assert_eq!(said("recency_days", -0.5), "recently active");
         assert_eq!(said("days_since_last_purchase", 0.5), "long absent");
         assert_eq!(said("web_spend_share", 0.5), "high web spend share");
-        assert_eq!(said("gap_days", -0.5), "low gap");
+        assert_eq!(said("gap_days", -0.5), "short gaps between visits");
+        assert_eq!(said("number of coupon_redeemed", 0.5), "many coupons");
+        assert_eq!(said("number of campaign_mailed", -0.5), "seldom campaign mailed");
+        assert_eq!(said("share of PRODUCE", 0.5), "much PRODUCE");
     }
 
     #[test]
