@@ -5,7 +5,7 @@
 //!
 //! | question | answer | what it cannot say |
 //! |---|---|---|
-//! | are rows closer to their own cluster than to the next? | [`silhouette`] | that there are groups: noise cut in two scores up to 0.6; round clusters score better than long ones |
+//! | are rows closer to their own cluster than to the next? | [`silhouette`] | that there are groups: noise cut in two can score above 0.6; round clusters score better than long ones |
 //! | do two groupings agree? | [`adjusted_rand`] | which of them is right |
 //! | do the clusters come back on other samples? | [`stability`] | that they are groups: a long cloud cut across the middle comes back every time |
 //! | do rows that were held out land where they belong? | [`k_fold`] | the same |
