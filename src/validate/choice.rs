@@ -47,7 +47,7 @@ impl Candidate {
         self.stability >= STABLE_FROM
     }
 
-    /// The silhouette that clouds without groups practically never exceed.
+    /// The silhouette that clouds without groups rarely exceed.
     fn bar(&self) -> f64 {
         self.null_silhouette + DEVIATIONS * self.null_spread
     }

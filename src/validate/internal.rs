@@ -67,7 +67,7 @@ pub struct SampledSilhouette {
 /// The exact silhouette of a grouping of `x`, `(n_samples, n_features)`.
 ///
 /// Near 1, rows lie deep in their cluster; near 0, between two; below 0, closer to another. It does
-/// not say whether there are groups at all: noise cut in two scores 0.3 to 0.6.
+/// not say whether there are groups at all: noise cut in two can score above 0.6.
 ///
 /// ```
 /// use personas::{Labels, ndarray::array, validate};

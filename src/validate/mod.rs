@@ -5,7 +5,7 @@
 //!
 //! | question | answer | what it cannot say |
 //! |---|---|---|
-//! | are rows closer to their own cluster than to the next? | [`silhouette`] | that there are groups: noise cut in two scores 0.3 to 0.6; round clusters score better than long ones |
+//! | are rows closer to their own cluster than to the next? | [`silhouette`] | that there are groups: noise cut in two can score above 0.6; round clusters score better than long ones |
 //! | do two groupings agree? | [`adjusted_rand`] | which of them is right |
 //! | do the clusters come back on other samples? | [`stability`] | that they are groups: a long cloud cut across the middle comes back every time |
 //! | do rows that were held out land where they belong? | [`k_fold`] | the same |
@@ -14,8 +14,8 @@
 //! So no number is believed alone. [`choose_k`] asks for clusters that come back *and* are tighter
 //! than noise of the same shape *and* have fewer rows between them than in them, and says which of
 //! three things the data offer ([`Structure`]): natural groups, a cut that at least comes back, or
-//! neither. Most customer data are of the second kind. Such a cut may still be useful; it should
-//! not be sold as a discovery.
+//! neither. Customer data are mostly of the last two kinds (Dolnicar, Grün, Leisch 2018). Such a cut
+//! may still be useful; it should not be sold as a discovery.
 //!
 //! All of them use Euclidean distance in the units of the matrix given, so scaling comes first.
 //! Noise rows belong to no cluster: they are neither scored nor used as neighbours, and
