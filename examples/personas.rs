@@ -142,14 +142,14 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
     let choice = validate::choose_k(&x, 2..=most, options.seed)?;
     let fit = match asked {
         Some(fit) => fit,
-        None => fit_at_most(&x, &kmeans, choice.k())?,
+        None => fit_at_most(&x, kmeans, choice.k())?,
     };
     let k = fit.centroids().nrows();
 
     // Whether they come back when other people are drawn, who they are, and who is like nobody.
     let stability = validate::stability(&x, fit.labels(), RESAMPLES, options.seed, |sample| {
         progress.step("drawing people again");
-        Ok(fit_at_most(sample, &kmeans, k)?.into_labels())
+        Ok(fit_at_most(sample, kmeans, k)?.into_labels())
     })?;
     progress.step("describing personas");
     let personas = PersonaModel::describe(&table, &prep, &fit)?;

@@ -1,13 +1,13 @@
 //! What `personas` prints, one section per function.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use personas::features::{PreprocessorFit, Values};
 use personas::ndarray::Array2;
 use personas::persona::{Contrast, Matches, Trait};
 use personas::profiles::Ingest;
 use personas::validate::{KChoice, Stability, Structure, Verdict};
-use personas::{Features, Matrix, PersonaModel, ProfileId, Profiles, Timestamp};
+use personas::{Features, Identifier, Matrix, PersonaModel, ProfileId, Profiles, Timestamp};
 
 use super::events::Rows;
 use super::words::{columns, count, hanging, list, number, paragraph, percent, section, several};
@@ -18,19 +18,16 @@ pub(crate) struct Names(HashMap<ProfileId, String>);
 impl Names {
     pub(crate) fn of(events: &Rows<'_>, people: &Profiles) -> Self {
         let mut names = HashMap::new();
+        let mut seen = HashSet::new();
         for identifier in events.events.iter().flat_map(|event| &event.identifiers) {
-            let id = ProfileId::of(&identifier.kind, &identifier.value);
-            if names.contains_key(&id) {
+            if !seen.insert(identifier) {
                 continue;
             }
             if let Some(profile) = people.get(&identifier.kind, &identifier.value) {
                 let strongest = profile.identifiers().first();
-                names.insert(
-                    profile.id(),
-                    strongest.map_or(String::new(), |strongest| {
-                        format!("{} {}", strongest.kind, strongest.value)
-                    }),
-                );
+                let name =
+                    |strongest: &&Identifier<'_>| format!("{} {}", strongest.kind, strongest.value);
+                names.insert(profile.id(), strongest.map_or(String::new(), name));
             }
         }
         Self(names)
@@ -53,11 +50,10 @@ pub(crate) fn enough_people(n: usize, as_of: Timestamp) -> Result<(), String> {
 
 /// The columns of a table that were declared of people, not computed from what they did.
 pub(crate) fn declared_columns(table: &Features, known: &Rows<'_>) -> Vec<String> {
-    let is_declared = |name: &str| {
-        known.events.iter().any(|event| event.attributes.iter().any(|(other, _)| other == name))
-    };
+    let attributes = known.events.iter().flat_map(|event| &event.attributes);
+    let declared: HashSet<&str> = attributes.map(|(name, _)| name.as_ref()).collect();
     let names = table.columns().iter().map(|column| column.name.clone());
-    names.filter(|name| is_declared(name)).collect()
+    names.filter(|name| declared.contains(name.as_str())).collect()
 }
 
 pub(crate) fn reading(
