@@ -28,9 +28,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
+use personas::cluster::KMeansFit;
 use personas::features::Retail;
+use personas::ndarray::ArrayView2;
 use personas::{
-    IsolationForest, KMeans, PersonaModel, Preprocessor, Profiles, Rules, Timestamp, validate,
+    Error, IsolationForest, KMeans, PersonaModel, Preprocessor, Profiles, Rules, Timestamp,
+    validate,
 };
 
 use events::{EventColumns, IdColumn, Rows, Table};
@@ -131,18 +134,22 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
     let prep = declared.iter().fold(Preprocessor::default(), without).fit(&table)?;
     let x = prep.transform(&table)?;
 
-    // How many groups the data support, and the groups.
+    // How many groups the data support, and the groups: theirs, or as many as asked for.
+    let kmeans = |k: usize| KMeans::new(k).seed(options.seed);
+    let asked = options.k.map(|k| kmeans(k).fit(&x)).transpose()?;
     progress.step("choosing the number of personas");
-    let most = MAX_K.max(options.k.unwrap_or(0)).min(table.n_rows() - 1);
+    let most = MAX_K.min(table.n_rows() - 1);
     let choice = validate::choose_k(&x, 2..=most, options.seed)?;
-    let k = options.k.unwrap_or(choice.k());
-    let method = KMeans::new(k).seed(options.seed);
-    let fit = method.fit(&x)?;
+    let fit = match asked {
+        Some(fit) => fit,
+        None => fit_at_most(&x, kmeans, choice.k())?,
+    };
+    let k = fit.centroids().nrows();
 
     // Whether they come back when other people are drawn, who they are, and who is like nobody.
     let stability = validate::stability(&x, fit.labels(), RESAMPLES, options.seed, |sample| {
         progress.step("drawing people again");
-        Ok(method.fit(sample)?.into_labels())
+        Ok(fit_at_most(sample, kmeans, k)?.into_labels())
     })?;
     progress.step("describing personas");
     let personas = PersonaModel::describe(&table, &prep, &fit)?;
@@ -164,6 +171,19 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
         report::last_word(&choice, &stability, &personas, &matches, &declared),
     ]
     .concat())
+}
+
+/// `k` clusters, or as many as there are different people.
+fn fit_at_most<'a>(
+    x: impl Into<ArrayView2<'a, f64>>,
+    kmeans: impl Fn(usize) -> KMeans,
+    k: usize,
+) -> personas::Result<KMeansFit> {
+    let x = x.into();
+    match kmeans(k).fit(x) {
+        Err(Error::TooFewSamples { got, .. }) => kmeans(got).fit(x),
+        fit => fit,
+    }
 }
 
 /// Where the events come from, and what their columns mean.

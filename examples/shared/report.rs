@@ -1,13 +1,13 @@
 //! What `personas` prints, one section per function.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use personas::features::{PreprocessorFit, Values};
 use personas::ndarray::Array2;
 use personas::persona::{Contrast, Matches, Trait};
 use personas::profiles::Ingest;
 use personas::validate::{KChoice, Stability, Structure, Verdict};
-use personas::{Features, Matrix, PersonaModel, ProfileId, Profiles, Timestamp};
+use personas::{Features, Identifier, Matrix, PersonaModel, ProfileId, Profiles, Timestamp};
 
 use super::events::Rows;
 use super::words::{columns, count, hanging, list, number, paragraph, percent, section, several};
@@ -18,19 +18,16 @@ pub(crate) struct Names(HashMap<ProfileId, String>);
 impl Names {
     pub(crate) fn of(events: &Rows<'_>, people: &Profiles) -> Self {
         let mut names = HashMap::new();
+        let mut seen = HashSet::new();
         for identifier in events.events.iter().flat_map(|event| &event.identifiers) {
-            let id = ProfileId::of(&identifier.kind, &identifier.value);
-            if names.contains_key(&id) {
+            if !seen.insert(identifier) {
                 continue;
             }
             if let Some(profile) = people.get(&identifier.kind, &identifier.value) {
                 let strongest = profile.identifiers().first();
-                names.insert(
-                    profile.id(),
-                    strongest.map_or(String::new(), |strongest| {
-                        format!("{} {}", strongest.kind, strongest.value)
-                    }),
-                );
+                let name =
+                    |strongest: &&Identifier<'_>| format!("{} {}", strongest.kind, strongest.value);
+                names.insert(profile.id(), strongest.map_or(String::new(), name));
             }
         }
         Self(names)
@@ -53,11 +50,10 @@ pub(crate) fn enough_people(n: usize, as_of: Timestamp) -> Result<(), String> {
 
 /// The columns of a table that were declared of people, not computed from what they did.
 pub(crate) fn declared_columns(table: &Features, known: &Rows<'_>) -> Vec<String> {
-    let is_declared = |name: &str| {
-        known.events.iter().any(|event| event.attributes.iter().any(|(other, _)| other == name))
-    };
+    let attributes = known.events.iter().flat_map(|event| &event.attributes);
+    let declared: HashSet<&str> = attributes.map(|(name, _)| name.as_ref()).collect();
     let names = table.columns().iter().map(|column| column.name.clone());
-    names.filter(|name| is_declared(name)).collect()
+    names.filter(|name| declared.contains(name.as_str())).collect()
 }
 
 pub(crate) fn reading(
@@ -309,43 +305,55 @@ pub(crate) fn last_word(
     declared: &[String],
 ) -> String {
     let k = model.personas().len();
-    let mut said = vec![match (choice.structure(), choice.k() == k) {
-        (Structure::Natural, true) => format!(
-            "These data hold {k} groups: there are gaps between them, they are tighter than chance \
-             would make them, and they come back."
-        ),
-        (Structure::Natural, false) => format!(
-            "These data hold {} groups, not {k}: some of these personas cut a group in pieces or \
-             join several.",
-            choice.k()
-        ),
-        (Structure::Reproducible, _) => "These data hold no groups that could be shown. People \
-             differ by degrees, and the personas are a cut through one crowd; it can be repeated, \
-             so it may be worked with, but nobody should take it for kinds of people."
-            .into(),
-        (Structure::Constructed, _) => "These data hold no groups that could be shown. People \
-             differ by degrees, and the personas are a cut through one crowd that other data would \
-             place elsewhere: do not build on them."
-            .into(),
-    }];
-
-    let trusted = |verdict: Verdict| verdict >= Verdict::Stable;
     let shaky: Vec<String> = model
         .personas()
         .iter()
         .zip(stability.per_cluster())
-        .filter(|(_, stability)| !trusted(stability.verdict))
+        .filter(|(_, stability)| stability.verdict < Verdict::Stable)
         .map(|(persona, _)| format!("“{}”", persona.name))
         .collect();
-    said.push(match shaky.len() {
-        0 if k == 2 => "Both come back when other people are drawn.".into(),
-        0 => format!("All {k} come back when other people are drawn."),
-        n => format!(
-            "Of the {k}, {} when other people are drawn: {}.",
-            if n == 1 { "one does not come back".into() } else { format!("{n} do not come back") },
-            list(&shaky)
+
+    let as_chosen = choice.k() == k;
+    let cut_comes_back = match choice.structure() {
+        Structure::Reproducible if as_chosen => true,
+        Structure::Constructed if as_chosen => false,
+        _ => shaky.is_empty(),
+    };
+    if k == 1 {
+        return section("How real is this?", &paragraph(2, "One persona is everybody."));
+    }
+    let mut said = vec![match choice.structure() {
+        Structure::Natural if as_chosen => format!(
+            "These data hold {k} groups: there are gaps between them, they are tighter than chance \
+             would make them, and they come back."
         ),
-    });
+        Structure::Natural => format!(
+            "These data hold {} groups, not {k}: some of these personas cut a group in pieces or \
+             join several.",
+            choice.k()
+        ),
+        _ if cut_comes_back => "These data hold no groups that could be shown. People differ by \
+             degrees, and the personas are a cut through one crowd; it can be repeated, so it may \
+             be worked with, but nobody should take it for kinds of people."
+            .into(),
+        _ => "These data hold no groups that could be shown. People differ by degrees, and the \
+             personas are a cut through one crowd that other data would place elsewhere: do not \
+             build on them."
+            .into(),
+    }];
+    match (shaky.as_slice(), k) {
+        ([], 2) => said.push("Both come back when other people are drawn.".into()),
+        ([], _) => said.push(format!("All {k} come back when other people are drawn.")),
+        ([one], _) => said.push(format!("{one} does not come back when other people are drawn.")),
+        (all, _) if all.len() == k => {
+            said.push(format!("None of the {k} comes back when other people are drawn."));
+        }
+        (some, _) => said.push(format!(
+            "{} of the {k} do not come back when other people are drawn: {}.",
+            some.len(),
+            list(some)
+        )),
+    }
     said.push(format!(
         "Knowing a person's persona leaves {} of the differences between people unexplained, and {} \
          of them stand nearly halfway between two personas.",

@@ -359,6 +359,33 @@ fn files_without_anything_to_read_are_errors() {
 }
 
 #[test]
+fn people_who_are_all_alike_are_one_persona_or_an_error_but_never_groups() {
+    let head = "when,customer,mail,total,shelf\n";
+    let own = ["--time", "when", "--id", "customer", "--amount", "total", "--category", "shelf"];
+    let check = |name: &str, rows: String| {
+        let path = file(name, String::from(head) + &rows);
+        run_personas(&[&["--events", &path], &own[..]].concat())
+    };
+    let alike = check("alike.csv", (0..9).map(|i| format!("2024-01-01,{i},,5,toys\n")).collect());
+    assert!(alike.unwrap_err().contains("no columns that can be used"));
+    // Two kinds of people, so two groups, however many were looked for.
+    let kinds = (0..9).map(|i| format!("2024-01-01,{i},,{},toys\n", 5 + i % 2));
+    let kinds = check("kinds.csv", kinds.collect()).unwrap();
+    assert!(kinds.contains("\n  2. ") && !kinds.contains("\n  3. "), "{kinds}");
+}
+
+#[test]
+fn more_personas_than_people_is_an_error_and_one_is_everybody() {
+    let events = file("k.csv", sales());
+    let run = |k: &str| run_personas(&[&["--events", &events], &SALES[..], &["--k", k]].concat());
+    assert!(run("61").unwrap_err().contains("60"));
+    assert!(run("0").unwrap_err().contains("k must be"));
+    assert!(run("1").unwrap().contains("One persona is everybody."));
+    // Of 60 people, 38 are drawn again: they are not always 30 different ones.
+    assert!(run("30").unwrap().contains("not come back when other people are drawn"));
+}
+
+#[test]
 fn options_of_own_files_need_each_other() {
     assert!(run_personas(&["--time", "when"]).unwrap_err().contains("--events"));
     assert!(run_personas(&["--events", "x.csv"]).unwrap_err().contains("--time"));
