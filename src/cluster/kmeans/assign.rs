@@ -17,11 +17,15 @@
 
 use crate::num::check::Rows;
 use crate::num::distance::{nearest, squared};
-use crate::num::pack::{Columns, LANES, Packed, TILES_PER_CHUNK, round_down, round_up};
+use crate::num::pack::{Bounds, Columns, LANES, Packed, TILES_PER_CHUNK, round_up};
 use crate::num::parallel;
+use crate::num::prefetch;
 use crate::num::scan::{Centroids, Scan, ScanFn, Tiles};
 
 use super::sums::{Grid, Sums};
+
+/// How many moves ahead a row is asked for.
+const AHEAD: usize = 12;
 
 /// Tiles scanned in one call of the kernel, when they lie side by side.
 const RUN: usize = 16;
@@ -153,7 +157,6 @@ impl<'a> Assigner<'a> {
             fine.half_squares.push((0.5 * square) as f32);
         }
         fine.values = placed.iter().map(|&v| v as f32).collect();
-        let norm = norm * (1.0 + 1e-12);
         self.placed = placed;
 
         let frame = Frame {
@@ -163,7 +166,7 @@ impl<'a> Assigner<'a> {
             scan: *scan,
             centroids,
             fine: &fine,
-            norm,
+            bounds: packed.bounds(norm * (1.0 + 1e-12)),
             travelled: self.travelled,
             armed: self.n_changed < rows.n_rows() / 8,
         };
@@ -234,8 +237,7 @@ struct Frame<'a> {
     scan: Option<ScanFn>,
     centroids: &'a [f64],
     fine: &'a Centroids,
-    /// Upper bound of every centroid's norm, in packed units.
-    norm: f64,
+    bounds: Bounds,
     travelled: f64,
     /// Whether margins are worth their square roots yet.
     armed: bool,
@@ -250,10 +252,16 @@ impl Frame<'_> {
     ) -> (usize, Option<Sums>) {
         let d = self.rows.n_columns();
         let first_tile = chunk * TILES_PER_CHUNK;
+        let norms = &self.packed.norms()[first_tile..first_tile + margins.len()];
+        let tiles = &self.packed.tiles()[first_tile * d * LANES..];
+        let (labels, _) = labels.as_chunks_mut::<LANES>();
+        // What margins are held against, and what is added to a new one: apart by more than the
+        // rounding of that sum.
         let travelled = round_up(self.travelled);
+        let added = travelled * (1.0 - 3e-7);
         let mut scans = [Scan::EMPTY; RUN];
         let mut slack = [0.0f32; RUN];
-        let mut changed = Changes { n: 0, sums: None };
+        let mut moves = Vec::new();
         let mut t = 0;
         while t < margins.len() {
             if margins[t] > travelled {
@@ -265,11 +273,11 @@ impl Frame<'_> {
                 end += 1;
             }
             let n = end - t;
-            for (slack, tile) in slack[..n].iter_mut().zip(first_tile + t..) {
-                *slack = self.packed.slack(self.packed.norm(tile), self.norm);
+            for (slack, &norm) in slack[..n].iter_mut().zip(&norms[t..end]) {
+                *slack = self.bounds.slack(norm);
             }
             let tiles = Tiles {
-                values: &self.packed.tiles()[(first_tile + t) * d * LANES..][..n * d * LANES],
+                values: &tiles[t * d * LANES..end * d * LANES],
                 n_columns: d,
                 slack: self.armed.then_some(&slack[..n]),
             };
@@ -278,55 +286,73 @@ impl Frame<'_> {
                 None => scans[..n].fill(Scan::EMPTY),
             }
             for (scan, tile) in scans[..n].iter().zip(t..) {
-                let labels = &mut labels[tile * LANES..(tile + 1) * LANES];
-                self.settle(first_tile + tile, scan, labels, &mut changed);
-                // The square roots and their difference are rounded, by at most 2⁻²² together; twice
-                // that also keeps what f64 cannot tell apart on this side.
-                let margin = f64::from(scan.margin) - 5e-7 * f64::from(scan.reach);
-                margins[tile] = round_down(margin + self.travelled);
+                let certain = self.bounds.certain_gap(norms[tile]);
+                if scan.min_gap <= certain || differ(&scan.index, &labels[tile]) {
+                    self.settle(first_tile + tile, scan, certain, &mut labels[tile], &mut moves);
+                }
+                // Square roots, differences and this line are rounded, by less than 2⁻²¹ of the
+                // reach together; the rest keeps what f64 cannot tell apart on this side.
+                margins[tile] = scan.margin - 8e-7 * scan.reach + added;
             }
             t = end;
         }
-        (changed.n, changed.sums)
+        (moves.len(), self.sums_of(&moves))
     }
 
     /// Turns a scan into labels, asking f64 where f32 cannot tell.
-    fn settle(&self, tile: usize, scan: &Scan, labels: &mut [u32], changed: &mut Changes) {
-        let certain = self.packed.certain_gap(self.packed.norm(tile), self.norm);
-        if scan.min_gap > certain && scan.index == *labels {
-            return;
-        }
+    fn settle(
+        &self,
+        tile: usize,
+        scan: &Scan,
+        certain: f32,
+        labels: &mut [u32; LANES],
+        moves: &mut Vec<Move>,
+    ) {
         let first = tile * LANES;
         let n_lanes = (self.rows.n_rows() - first).min(LANES);
         for (lane, label) in labels[..n_lanes].iter_mut().enumerate() {
-            let row = self.rows.row(first + lane);
             let nearest = if scan.gap[lane] > certain {
                 scan.index[lane]
             } else {
-                nearest(row, self.centroids).0 as u32
+                nearest(self.rows.row(first + lane), self.centroids).0 as u32
             };
             if nearest != *label {
-                changed.push(self, row, *label, nearest);
+                moves.push(Move { row: first + lane, from: *label, to: nearest });
                 *label = nearest;
             }
         }
     }
-}
 
-/// Rows that changed sides within a chunk, and what that does to the sums.
-struct Changes {
-    n: usize,
-    sums: Option<Sums>,
-}
-
-impl Changes {
-    fn push(&mut self, frame: &Frame<'_>, row: &[f64], old: u32, new: u32) {
-        self.n += 1;
-        let d = row.len();
-        let k = frame.centroids.len() / d;
-        let sums = self.sums.get_or_insert_with(|| Sums::new(k, d));
-        sums.change(frame.grid, row, (old != NONE).then_some(old), new);
+    /// What the moves of a chunk do to the sums. All at once, as the rows lie far apart: asked for
+    /// some time ahead, they need not be waited for.
+    fn sums_of(&self, moves: &[Move]) -> Option<Sums> {
+        if moves.is_empty() {
+            return None;
+        }
+        let d = self.rows.n_columns();
+        let mut sums = Sums::new(self.centroids.len() / d, d);
+        for (i, &Move { row, from, to }) in moves.iter().enumerate() {
+            if let Some(ahead) = moves.get(i + AHEAD) {
+                prefetch::soon(self.rows.row(ahead.row));
+            }
+            sums.change(self.grid, self.rows.row(row), (from != NONE).then_some(from), to);
+        }
+        Some(sums)
     }
+}
+
+/// Whether any lane differs; without a branch per lane.
+#[inline(always)]
+fn differ(a: &[u32; LANES], b: &[u32; LANES]) -> bool {
+    a.iter().zip(b).fold(0, |bits, (a, b)| bits | (a ^ b)) != 0
+}
+
+/// A row that changed sides.
+#[derive(Debug, Clone, Copy)]
+struct Move {
+    row: usize,
+    from: u32,
+    to: u32,
 }
 
 #[cfg(test)]

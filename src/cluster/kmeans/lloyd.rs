@@ -81,21 +81,27 @@ pub(super) fn run(
         refilled += settle(tiled.rows, &mut assigner, &mut centroids)?.pinned;
     }
     let labels = assigner.into_labels();
-    let inertia = distances(tiled.rows, &labels, &centroids).1;
+    let inertia = inertia(tiled.rows, &labels, &centroids);
     Ok(Run { labels, centroids, inertia, inertia_per_iter, converged, refilled })
 }
 
-/// Every row's squared distance to its centroid, and their sum in fixed chunks.
-fn distances(rows: &Rows<'_>, labels: &[u32], centroids: &[f64]) -> (Vec<f64>, f64) {
+/// Every row's squared distance to its centroid.
+fn distances(rows: &Rows<'_>, labels: &[u32], centroids: &[f64]) -> Vec<f64> {
     let d = rows.n_columns();
-    let chunks = parallel::map_chunks(rows.n_rows(), d, |range| {
-        let own = |row: usize| &centroids[labels[row] as usize * d..][..d];
-        let each: Vec<f64> = range.map(|row| squared(rows.row(row), own(row))).collect();
-        let sum: f64 = each.iter().sum();
-        (each, sum)
+    parallel::map(rows.n_rows(), d, |row| {
+        squared(rows.row(row), &centroids[labels[row] as usize * d..][..d])
+    })
+}
+
+/// Their sum, in fixed chunks.
+fn inertia(rows: &Rows<'_>, labels: &[u32], centroids: &[f64]) -> f64 {
+    let d = rows.n_columns();
+    let sums = parallel::map_chunks(rows.n_rows(), d, |range| {
+        let own = |label: &u32| &centroids[*label as usize * d..][..d];
+        let pairs = rows.range(range.clone()).chunks_exact(d).zip(&labels[range]);
+        pairs.map(|(row, label)| squared(row, own(label))).sum::<f64>()
     });
-    let inertia = chunks.iter().map(|(_, sum)| sum).sum();
-    (chunks.into_iter().flat_map(|(each, _)| each).collect(), inertia)
+    sums.iter().sum()
 }
 
 /// Gives every empty cluster the farthest row that its own cluster can spare; how many it gave.
@@ -105,7 +111,7 @@ fn refill(rows: &Rows<'_>, assigner: &mut Assigner<'_>, centroids: &[f64]) -> us
     if empty.is_empty() {
         return 0;
     }
-    let distances = distances(rows, assigner.labels(), centroids).0;
+    let distances = distances(rows, assigner.labels(), centroids);
     let mut farthest: Vec<usize> = (0..rows.n_rows()).filter(|&r| distances[r] > 0.0).collect();
     parallel::sort_by(&mut farthest, |&a, &b| {
         distances[b].total_cmp(&distances[a]).then(a.cmp(&b))
@@ -179,7 +185,7 @@ fn pin(
     if !sizes.contains(&0) {
         return Ok(0);
     }
-    let mut distances = distances(rows, assigner.labels(), centroids).0;
+    let mut distances = distances(rows, assigner.labels(), centroids);
     let mut pins = 0;
     for cluster in (0..sizes.len()).filter(|&cluster| sizes[cluster] == 0) {
         let mut farthest = 0;

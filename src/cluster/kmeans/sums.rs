@@ -75,25 +75,20 @@ impl Sums {
     /// Moves a row from one cluster (none: it is new) to another.
     #[inline]
     pub(super) fn change(&mut self, grid: &Grid, row: &[f64], from: Option<u32>, to: u32) {
-        let at = |cluster: u32| {
-            let start = cluster as usize * self.width;
-            start..start + self.width
-        };
         let bits = grid.fine();
+        let to_at = to as usize * self.width;
+        // A row from nowhere is moved in place, with the sign of leaving masked out.
+        let (from_at, keep) = from.map_or((to_at, 0), |from| (from as usize * self.width, -1));
         self.sizes[to as usize] += 1;
-        let sums = self.coarse[at(to)].iter_mut().zip(&mut self.fine[at(to)]);
-        for (column, ((coarse, fine), &value)) in sums.zip(row).enumerate() {
-            let steps = grid.steps(column, bits, value);
-            *coarse += steps.0;
-            *fine += steps.1;
+        if let Some(from) = from {
+            self.sizes[from as usize] -= 1;
         }
-        let Some(from) = from else { return };
-        self.sizes[from as usize] -= 1;
-        let sums = self.coarse[at(from)].iter_mut().zip(&mut self.fine[at(from)]);
-        for (column, ((coarse, fine), &value)) in sums.zip(row).enumerate() {
-            let steps = grid.steps(column, bits, value);
-            *coarse -= steps.0;
-            *fine -= steps.1;
+        for (column, &value) in row.iter().enumerate() {
+            let (coarse, fine) = grid.steps(column, bits, value);
+            self.coarse[to_at + column] += coarse;
+            self.fine[to_at + column] += fine;
+            self.coarse[from_at + column] -= coarse & keep;
+            self.fine[from_at + column] -= fine & keep;
         }
     }
 
