@@ -6,6 +6,7 @@
 mod architecture;
 mod cluster;
 mod features;
+mod kmeans;
 mod outlier;
 mod persona;
 mod preprocess;
