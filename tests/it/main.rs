@@ -8,6 +8,7 @@ mod choose_k;
 mod cluster;
 mod determinism;
 mod features;
+mod kmeans;
 mod outlier;
 mod persona;
 mod preprocess;
