@@ -3,6 +3,7 @@
 //! | you want | take | time, memory |
 //! |---|---|---|
 //! | a given number of round groups, every row in one | [`KMeans`] | O(n·k·d) a step, O(n) |
+//! | the same for rows that keep coming | [`OnlineKMeans`] | O(n·k·d) a batch, O(k·d) |
 //! | to see how groups nest and decide their number later | [`Agglomerative`] | O(n²), 4·n² bytes |
 //! | groups of any shape, rows that belong nowhere left out | [`Dbscan`] | O(n²·d), O(n) |
 //!
@@ -14,8 +15,10 @@ mod agglomerative;
 mod dbscan;
 mod dendrogram;
 mod kmeans;
+mod online;
 
 pub use agglomerative::{Agglomerative, Linkage};
 pub use dbscan::{Dbscan, DbscanFit};
 pub use dendrogram::{Dendrogram, Merge};
 pub use kmeans::{KMeans, KMeansFit, KMeansInit};
+pub use online::{Decay, Learned, OnlineKMeans, OnlineKMeansFit, Reseeded};

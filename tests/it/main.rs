@@ -6,6 +6,7 @@
 mod architecture;
 mod cluster;
 mod features;
+mod online;
 mod outlier;
 mod persona;
 mod preprocess;
