@@ -45,7 +45,7 @@ fn far_corners() -> Array2<f64> {
 #[test]
 fn row_by_row_without_decay_centroids_are_the_means_of_the_rows_they_got() {
     let x = cloud(300, 1);
-    let mut model = OnlineKMeans::new(4).start(&x.slice(s![..4, ..])).unwrap();
+    let mut model = OnlineKMeans::new(4).start(x.slice(s![..4, ..])).unwrap();
     let mut got = vec![Vec::new(); 4];
     for row in x.rows() {
         got[model.learn(&one(row)).unwrap().labels[0]].push(row.to_owned());
@@ -79,10 +79,10 @@ fn after_one_half_life_in_rows_every_weight_is_exactly_half_in_one_batch_or_row_
     let online = OnlineKMeans::new(3).decay(Decay::HalfLifePoints(10.0));
     let mut stepwise = online.fit(&x).unwrap();
     // Off the beat: the half-life need not begin with the model.
-    stepwise.learn(&x.slice(s![..7, ..])).unwrap();
+    stepwise.learn(x.slice(s![..7, ..])).unwrap();
     let mut at_once = stepwise.clone();
     let before = stepwise.weights();
-    let near_the_first = &cloud(10, 4) * 0.1 + &stepwise.centroids().row(0);
+    let near_the_first = &cloud(10, 4) * 0.1 + stepwise.centroids().row(0);
     for row in near_the_first.rows() {
         assert_eq!(stepwise.learn(&one(row)).unwrap().labels, [0]);
     }
@@ -269,13 +269,13 @@ fn an_offset_of_1e9_changes_no_label() {
     let (near, far) = (three(3000, 14), three(3000, 14).mapv(|v| (v * 1024.0).round() / 1024.0));
     let far_away = &far + 1e9;
     let online = OnlineKMeans::new(3).decay(Decay::HalfLifePoints(200.0));
-    let mut models = [&near, &far, &far_away].map(|x| online.fit(&x.slice(s![..60, ..])).unwrap());
+    let mut models = [&near, &far, &far_away].map(|x| online.fit(x.slice(s![..60, ..])).unwrap());
     for from in (60..3000).step_by(49) {
         let batch = s![from..from + 49, ..];
-        let plain = models[1].learn(&far.slice(batch)).unwrap();
-        let offset = models[2].learn(&far_away.slice(batch)).unwrap();
+        let plain = models[1].learn(far.slice(batch)).unwrap();
+        let offset = models[2].learn(far_away.slice(batch)).unwrap();
         assert_eq!(offset.labels, plain.labels);
-        models[0].learn(&near.slice(batch)).unwrap();
+        models[0].learn(near.slice(batch)).unwrap();
     }
     assert!(close(&(&models[2].centroids() - 1e9), &models[1].centroids().to_owned(), 2e-7));
     assert!(close(&models[2].variances(), &models[1].variances(), 1e-9));
@@ -436,7 +436,7 @@ fn learning_in_parts_of_any_size_keeps_every_row() {
     let mut model = OnlineKMeans::new(3).start(&far_corners()).unwrap();
     let mut n = 0;
     for (i, at) in [0usize, 1, 3, 10, 40, 41, 100].windows(2).enumerate() {
-        let learned = model.learn(&x.slice(s![at[0]..at[1], ..])).unwrap();
+        let learned = model.learn(x.slice(s![at[0]..at[1], ..])).unwrap();
         n += learned.labels.len();
         assert_eq!(model.weights().iter().sum::<f64>(), n as f64, "{i}");
     }
