@@ -4,7 +4,8 @@
 //! every step; a new row counts for more instead, 2^(age / half-life), where the age is that of the
 //! moment the weights are stored at. Whole half-lives are taken out of the age and halve the stored
 //! weights, which costs no digit. So a row's weight is the same after a thousand small steps as
-//! after one large step, and nothing ever overflows: the age stays below one half-life.
+//! after one large step (to the bit if the half-life is a whole number of rows or milliseconds),
+//! and nothing ever overflows: the age stays below one half-life.
 
 use serde::{Deserialize, Serialize};
 

@@ -18,6 +18,7 @@
 mod fitted;
 mod half_life;
 mod moments;
+mod stored;
 
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
@@ -48,10 +49,10 @@ use moments::Moments;
 /// assert_eq!(model.centroids(), array![[11.0], [1.0]]);
 /// assert_eq!(model.weights(), [3.0, 2.0]);
 /// // Four rows are one half-life: the old ones now count half.
-/// let learned = model.learn(&array![[4.0], [4.0], [4.0], [4.0]])?;
+/// let learned = model.learn(&array![[3.5], [3.5], [3.5], [3.5]])?;
 /// assert_eq!(learned.labels, [1, 1, 1, 1]);
 /// assert_eq!(model.weights(), [1.5, 5.0]);
-/// assert_eq!(model.centroids(), array![[11.0], [3.4]]);
+/// assert_eq!(model.centroids(), array![[11.0], [3.0]]);
 /// // A single row is a batch of one.
 /// assert_eq!(model.learn(&[[9.0]])?.labels, [0]);
 /// # Ok::<(), personas::Error>(())
@@ -80,7 +81,7 @@ impl OnlineKMeans {
 
     /// A cluster whose weight is below this share of the heaviest one's is dying, and is re-seeded
     /// once none of the last 1,000·`k` rows went to it; in [0, 1), 0 for never. The default of 1e-8
-    /// is Spark's: 27 half-lives. 0.01, scikit-learn's, gives a cluster up after seven.
+    /// is Spark's: some 27 half-lives without a row. 0.01, scikit-learn's, is some seven.
     #[must_use]
     pub fn reassignment_ratio(mut self, reassignment_ratio: f64) -> Self {
         self.reassignment_ratio = reassignment_ratio;
