@@ -9,6 +9,7 @@ mod cluster;
 mod determinism;
 mod features;
 mod kmeans;
+mod online;
 mod outlier;
 mod persona;
 mod preprocess;

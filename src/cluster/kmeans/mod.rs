@@ -294,7 +294,7 @@ impl KMeans {
 }
 
 /// Two rows of equal values, the lower number first.
-fn first_duplicate(rows: &Rows<'_>) -> Option<(usize, usize)> {
+pub(super) fn first_duplicate(rows: &Rows<'_>) -> Option<(usize, usize)> {
     let mut order: Vec<usize> = (0..rows.n_rows()).collect();
     let compare = |a: usize, b: usize| rows.row(a).partial_cmp(rows.row(b));
     order.sort_by(|&a, &b| compare(a, b).expect("the rows are finite"));
