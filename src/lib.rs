@@ -25,7 +25,7 @@ pub mod persona;
 pub mod profiles;
 pub mod validate;
 
-pub use cluster::{Agglomerative, Dbscan, Dendrogram, KMeans, Linkage};
+pub use cluster::{Agglomerative, Dbscan, Dendrogram, KMeans, Linkage, OnlineKMeans};
 pub use error::{Error, Result};
 pub use event::{Event, Identifier, Refusal, Timestamp, Value};
 pub use features::{FeatureSet, Features, Matrix, Preprocessor};

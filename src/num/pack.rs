@@ -10,7 +10,8 @@
 //! terms, fused or not; Higham 2002, §3.1) from a rounded ½|c|² (u). So the error of s is at most
 //! (d + 5)·u·(|x||c| + ½|c|²) to first order; we take d + 8 for the higher orders. The naive f64
 //! distance errs too, by at most (d + 3)·2⁻⁵³·(|x| + |c|)² and as much again for the centring; two
-//! scores that differ by more than twice the sum of these are ordered as naive f64 orders them.
+//! scores that differ by more than twice the sum of these ([`Bounds`]) are ordered as naive f64 orders
+//! them.
 //!
 //! Cost: one pass; 4·n·d bytes and 4 bytes per tile.
 
@@ -45,10 +46,12 @@ impl Columns {
             // unhurt by a large offset.
             let mut sums = vec![0.0; d];
             for row in rows.range(range).chunks_exact(d) {
-                for j in 0..d {
-                    sums[j] += row[j] - first[j];
-                    low[j] = if row[j] < low[j] { row[j] } else { low[j] };
-                    high[j] = if row[j] > high[j] { row[j] } else { high[j] };
+                for ((sum, &value), &origin) in sums.iter_mut().zip(row).zip(first) {
+                    *sum += value - origin;
+                }
+                for ((low, high), &value) in low.iter_mut().zip(&mut high).zip(row) {
+                    *low = if value < *low { value } else { *low };
+                    *high = if value > *high { value } else { *high };
                 }
             }
             (sums, low, high)
@@ -106,18 +109,20 @@ impl Packed {
                 for (t, tile) in tiles.chunks_exact_mut(d * LANES).enumerate() {
                     let first = start + t * LANES;
                     let last = rows.n_rows().min(first + LANES);
-                    let mut largest = 0.0f64;
-                    for (lane, row) in rows.range(first..last).chunks_exact(d).enumerate() {
-                        let mut square = 0.0;
-                        for j in 0..d {
-                            let value = (row[j] - shift[j]) * scale;
-                            tile[j * LANES + lane] = value as f32;
-                            square += value * value;
+                    let block = rows.range(first..last);
+                    let mut squares = [0.0f64; LANES];
+                    for ((j, lanes), &shift) in tile.chunks_exact_mut(LANES).enumerate().zip(&shift)
+                    {
+                        for ((row, lane), square) in
+                            block.chunks_exact(d).zip(lanes).zip(&mut squares)
+                        {
+                            let value = (row[j] - shift) * scale;
+                            *lane = value as f32;
+                            *square += value * value;
                         }
-                        scatter += square;
-                        largest = if square > largest { square } else { largest };
                     }
-                    norms.push(round_up(largest.sqrt()));
+                    scatter += squares.iter().sum::<f64>();
+                    norms.push(round_up(squares.iter().copied().fold(0.0, f64::max).sqrt()));
                     // Lanes beyond the last row repeat it: they can neither widen a bound nor
                     // ask for a scan on their own.
                     for lane in last - first..LANES {
@@ -145,17 +150,9 @@ impl Packed {
         tile.iter().skip(row % LANES).step_by(LANES).copied().collect()
     }
 
-    /// Upper bound of |x| over a tile's rows.
-    pub(crate) fn norm(&self, tile: usize) -> f32 {
-        self.norms[tile]
-    }
-
-    /// How far |x|² + 2s, computed in f32, may be off as a squared distance in packed units.
-    pub(crate) fn slack(&self, norm: f32, centroid_norm: f64) -> f32 {
-        const U: f64 = 1.0 / (1u64 << 24) as f64;
-        let (d, x) = (self.n_columns as f64, f64::from(norm));
-        let square = (d + 8.0) * U * x * x;
-        round_up(square + 2.0 * f64::from(self.certain_gap(norm, centroid_norm)))
+    /// Upper bound of |x| over each tile's rows.
+    pub(crate) fn norms(&self) -> &[f32] {
+        &self.norms
     }
 
     /// The power of two between the matrix's units and packed ones.
@@ -173,16 +170,44 @@ impl Packed {
         point.iter().zip(&self.shift).map(|(value, shift)| (value - shift) * self.scale)
     }
 
-    /// How far apart two scores must be to be ordered as naive f64 orders the distances, for rows
-    /// of norm `norm` and centroids of norm up to `centroid_norm`.
-    pub(crate) fn certain_gap(&self, norm: f32, centroid_norm: f64) -> f32 {
+    /// The error bounds against centroids of norm up to `centroid_norm`, in packed units.
+    pub(crate) fn bounds(&self, centroid_norm: f64) -> Bounds {
         const U: f64 = 1.0 / (1u64 << 24) as f64;
         const U64: f64 = 1.0 / (1u64 << 53) as f64;
-        let (d, x, c) = (self.n_columns as f64, f64::from(norm), centroid_norm);
-        let single = (d + 8.0) * U * (x * c + 0.5 * c * c);
-        let double = 2.0 * (d + 3.0) * U64 * (x + c) * (x + c);
-        // Underflow of products: at most 2⁻¹⁴⁹ each, far below the smallest positive f32 here.
-        round_up(2.0 * (single + double) + f64::from(f32::MIN_POSITIVE))
+        // Bounds are evaluated in f32; a relative 2⁻²⁰ more covers its rounding.
+        let inflated = |bound: f64| round_up(bound * (1.0 + 16.0 * U));
+        let (d, c) = (self.n_columns as f64, centroid_norm);
+        // (x + c)² is at most (x + c)·(1 + c)·√d for |x| ≤ √d, the greatest norm there is.
+        let single = 2.0 * (d + 8.0) * U;
+        let double = 4.0 * (d + 3.0) * U64 * (1.0 + c) * d.sqrt();
+        Bounds {
+            gap_slope: inflated(single * c + double),
+            // Products may underflow, by at most 2⁻¹⁴⁹ each.
+            gap_base: inflated(0.5 * single * c * c + double * c) + f32::MIN_POSITIVE,
+            square: inflated((d + 8.0) * U),
+        }
+    }
+}
+
+/// How wrong f32 scores and distances may be for rows of a given norm.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    gap_slope: f32,
+    gap_base: f32,
+    square: f32,
+}
+
+impl Bounds {
+    /// Two scores that differ by more than this are ordered as naive f64 orders the distances.
+    #[inline]
+    pub(crate) fn certain_gap(self, norm: f32) -> f32 {
+        self.gap_slope * norm + self.gap_base
+    }
+
+    /// How far |x|² + 2s may be off as a squared distance.
+    #[inline]
+    pub(crate) fn slack(self, norm: f32) -> f32 {
+        self.square * norm * norm + 2.0 * self.certain_gap(norm)
     }
 }
 
@@ -204,10 +229,4 @@ fn inverse_power_above(reach: f64) -> f64 {
 pub(crate) fn round_up(value: f64) -> f32 {
     let rounded = value as f32;
     if f64::from(rounded) < value { rounded.next_up() } else { rounded }
-}
-
-/// The next f32 at or below.
-pub(crate) fn round_down(value: f64) -> f32 {
-    let rounded = value as f32;
-    if f64::from(rounded) > value { rounded.next_down() } else { rounded }
 }

@@ -12,13 +12,21 @@ use super::pack::LANES;
 /// Tiles whose sums are added in f32.
 const RUN: usize = 16;
 
-/// For each candidate (row-major), the sum over the rows of min(closest, squared distance to it).
-pub(crate) type SumFn =
-    fn(tiles: &[f32], closest: &[f32], candidates: &[f32], n_columns: usize, sums: &mut [f64]);
+/// Tiles side by side, `[tile][column][lane]`, and what their rows weigh.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tiles<'a> {
+    pub(crate) values: &'a [f32],
+    /// Per row; none weighs all as 1.
+    pub(crate) weights: Option<&'a [f32]>,
+    pub(crate) n_columns: usize,
+}
 
-/// Lowers `closest` to the squared distances to one point; the new sum.
-pub(crate) type LowerFn =
-    fn(tiles: &[f32], closest: &mut [f32], point: &[f32], n_columns: usize) -> f64;
+/// For each candidate (row-major), the sum over the rows of min(closest, squared distance to it),
+/// weighted.
+pub(crate) type SumFn = fn(tiles: Tiles<'_>, closest: &[f32], candidates: &[f32], sums: &mut [f64]);
+
+/// Lowers `closest` to the squared distances to one point; the new sum, weighted.
+pub(crate) type LowerFn = fn(tiles: Tiles<'_>, closest: &mut [f32], point: &[f32]) -> f64;
 
 /// The two kernels, built for the same CPU.
 #[derive(Debug, Clone, Copy)]
@@ -50,40 +58,40 @@ mod x86 {
     //! features that the called function is compiled for.
 
     use super::super::lanes::{Avx2, Avx512};
-    use super::{Kernels, lower, sum};
+    use super::{Kernels, Tiles, lower, sum};
 
     pub(super) const AVX512: Kernels = Kernels {
-        sum: |tiles, closest, candidates, d, sums| unsafe {
-            sum_avx512(tiles, closest, candidates, d, sums);
+        sum: |tiles, closest, candidates, sums| unsafe {
+            sum_avx512(tiles, closest, candidates, sums);
         },
-        lower: |tiles, closest, point, d| unsafe { lower_avx512(tiles, closest, point, d) },
+        lower: |tiles, closest, point| unsafe { lower_avx512(tiles, closest, point) },
     };
 
     pub(super) const AVX2: Kernels = Kernels {
-        sum: |tiles, closest, candidates, d, sums| unsafe {
-            sum_avx2(tiles, closest, candidates, d, sums);
+        sum: |tiles, closest, candidates, sums| unsafe {
+            sum_avx2(tiles, closest, candidates, sums);
         },
-        lower: |tiles, closest, point, d| unsafe { lower_avx2(tiles, closest, point, d) },
+        lower: |tiles, closest, point| unsafe { lower_avx2(tiles, closest, point) },
     };
 
     #[target_feature(enable = "avx512f")]
-    fn sum_avx512(tiles: &[f32], closest: &[f32], candidates: &[f32], d: usize, sums: &mut [f64]) {
-        sum::<Avx512>(tiles, closest, candidates, d, sums);
+    fn sum_avx512(tiles: Tiles<'_>, closest: &[f32], candidates: &[f32], sums: &mut [f64]) {
+        sum::<Avx512>(tiles, closest, candidates, sums);
     }
 
     #[target_feature(enable = "avx2,fma")]
-    fn sum_avx2(tiles: &[f32], closest: &[f32], candidates: &[f32], d: usize, sums: &mut [f64]) {
-        sum::<Avx2>(tiles, closest, candidates, d, sums);
+    fn sum_avx2(tiles: Tiles<'_>, closest: &[f32], candidates: &[f32], sums: &mut [f64]) {
+        sum::<Avx2>(tiles, closest, candidates, sums);
     }
 
     #[target_feature(enable = "avx512f")]
-    fn lower_avx512(tiles: &[f32], closest: &mut [f32], point: &[f32], d: usize) -> f64 {
-        lower::<Avx512>(tiles, closest, point, d)
+    fn lower_avx512(tiles: Tiles<'_>, closest: &mut [f32], point: &[f32]) -> f64 {
+        lower::<Avx512>(tiles, closest, point)
     }
 
     #[target_feature(enable = "avx2,fma")]
-    fn lower_avx2(tiles: &[f32], closest: &mut [f32], point: &[f32], d: usize) -> f64 {
-        lower::<Avx2>(tiles, closest, point, d)
+    fn lower_avx2(tiles: Tiles<'_>, closest: &mut [f32], point: &[f32]) -> f64 {
+        lower::<Avx2>(tiles, closest, point)
     }
 }
 
@@ -107,15 +115,17 @@ fn total<L: Lanes>(sum: L) -> f64 {
 }
 
 #[inline(always)]
-fn sum<L: Lanes>(tiles: &[f32], closest: &[f32], candidates: &[f32], d: usize, sums: &mut [f64]) {
-    let (columns, _) = tiles.as_chunks::<LANES>();
+fn sum<L: Lanes>(tiles: Tiles<'_>, closest: &[f32], candidates: &[f32], sums: &mut [f64]) {
+    let d = tiles.n_columns;
+    let (columns, _) = tiles.values.as_chunks::<LANES>();
     let (closest, _) = closest.as_chunks::<LANES>();
     debug_assert_eq!(columns.len(), closest.len() * d);
-    for (tiles, closest) in columns.chunks(RUN * d).zip(closest.chunks(RUN)) {
+    for (i, (columns, closest)) in columns.chunks(RUN * d).zip(closest.chunks(RUN)).enumerate() {
         for (point, out) in candidates.chunks_exact(d).zip(&mut *sums) {
             let mut run = L::splat(0.0);
-            for (tile, closest) in tiles.chunks_exact(d).zip(closest) {
-                run = run.plus(L::load(closest).min(squares::<L>(tile, point)));
+            for (j, (tile, closest)) in columns.chunks_exact(d).zip(closest).enumerate() {
+                let near = L::load(closest).min(squares::<L>(tile, point));
+                run = run.plus(weighted(tiles, i * RUN + j, near));
             }
             *out += total(run);
         }
@@ -123,21 +133,30 @@ fn sum<L: Lanes>(tiles: &[f32], closest: &[f32], candidates: &[f32], d: usize, s
 }
 
 #[inline(always)]
-fn lower<L: Lanes>(tiles: &[f32], closest: &mut [f32], point: &[f32], d: usize) -> f64 {
-    let (columns, _) = tiles.as_chunks::<LANES>();
+fn lower<L: Lanes>(tiles: Tiles<'_>, closest: &mut [f32], point: &[f32]) -> f64 {
+    let d = tiles.n_columns;
+    let (columns, _) = tiles.values.as_chunks::<LANES>();
     let (closest, _) = closest.as_chunks_mut::<LANES>();
     debug_assert_eq!(columns.len(), closest.len() * d);
     let mut sum = 0.0;
-    for (tiles, closest) in columns.chunks(RUN * d).zip(closest.chunks_mut(RUN)) {
+    for (i, (columns, closest)) in columns.chunks(RUN * d).zip(closest.chunks_mut(RUN)).enumerate()
+    {
         let mut run = L::splat(0.0);
-        for (tile, closest) in tiles.chunks_exact(d).zip(closest) {
-            let lowered = L::load(closest).min(squares::<L>(tile, point));
-            lowered.store(closest);
-            run = run.plus(lowered);
+        for (j, (tile, closest)) in columns.chunks_exact(d).zip(closest).enumerate() {
+            let near = L::load(closest).min(squares::<L>(tile, point));
+            near.store(closest);
+            run = run.plus(weighted(tiles, i * RUN + j, near));
         }
         sum += total(run);
     }
     sum
+}
+
+/// Lanes times what their rows weigh.
+#[inline(always)]
+fn weighted<L: Lanes>(tiles: Tiles<'_>, tile: usize, lanes: L) -> L {
+    let Some(weights) = tiles.weights else { return lanes };
+    lanes.times(L::load(&weights.as_chunks::<LANES>().0[tile]))
 }
 
 #[cfg(test)]
@@ -170,18 +189,25 @@ mod tests {
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
             builds.push(x86::AVX2);
         }
+        let weights: Vec<f32> = draw(n_tiles * LANES).iter().map(|v| v.abs()).collect();
         let mut all_sums = Vec::new();
         for build in builds {
-            let mut lowered = closest.clone();
-            let sum = (build.lower)(&tiles, &mut lowered, &points[..d], d);
-            assert_eq!(lowered, naive(&tiles, &closest, &points[..d], d));
-            let mut sums = [0.0; 2];
-            (build.sum)(&tiles, &closest, &points, d, &mut sums);
-            assert_eq!(sums[0], sum);
-            let plain: f64 = lowered.iter().map(|&v| f64::from(v)).sum();
-            assert!((sum - plain).abs() < 1e-5 * plain, "{sum} {plain}");
-            all_sums.push(sums);
+            for weights in [None, Some(&weights[..])] {
+                let tiles = Tiles { values: &tiles, weights, n_columns: d };
+                let mut lowered = closest.clone();
+                let sum = (build.lower)(tiles, &mut lowered, &points[..d]);
+                assert_eq!(lowered, naive(tiles.values, &closest, &points[..d], d));
+                let mut sums = [0.0; 2];
+                (build.sum)(tiles, &closest, &points, &mut sums);
+                assert_eq!(sums[0], sum);
+                let weight = |row: usize| weights.map_or(1.0, |weights| f64::from(weights[row]));
+                let plain: f64 =
+                    lowered.iter().enumerate().map(|(row, &v)| f64::from(v) * weight(row)).sum();
+                assert!((sum - plain).abs() < 1e-5 * plain, "{sum} {plain}");
+                all_sums.push(sums);
+            }
         }
-        assert!(all_sums.windows(2).all(|pair| pair[0] == pair[1]), "{all_sums:?}");
+        let pairs = all_sums.windows(3).map(|three| (three[0], three[2]));
+        assert!(pairs.clone().count() > 1 && pairs.clone().all(|(a, b)| a == b), "{all_sums:?}");
     }
 }

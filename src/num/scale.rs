@@ -11,6 +11,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::check::Rows;
+use super::parallel;
 use crate::{Error, Result};
 
 /// Spreads of 2⁻²⁵⁰ and more are left alone: parts of 2⁻²⁶⁰ of them still have exact squares.
@@ -30,13 +31,22 @@ pub(crate) struct Scale(u16);
 impl Scale {
     /// The factor for these rows together with `others`, to be scaled alike.
     pub(crate) fn of(rows: &Rows<'_>, others: Option<&Rows<'_>>) -> Self {
-        let mut low = rows.row(0).to_vec();
-        let mut high = low.clone();
-        for row in rows.iter().chain(others.into_iter().flat_map(Rows::iter)) {
-            for ((value, low), high) in row.iter().zip(&mut low).zip(&mut high) {
-                *low = low.min(*value);
-                *high = high.max(*value);
+        let (mut low, mut high) = (rows.row(0).to_vec(), rows.row(0).to_vec());
+        let widen = |low: &mut [f64], high: &mut [f64], row: &[f64]| {
+            for ((&value, low), high) in row.iter().zip(low).zip(high) {
+                *low = if value < *low { value } else { *low };
+                *high = if value > *high { value } else { *high };
             }
+        };
+        for rows in [Some(rows), others].into_iter().flatten() {
+            let width = rows.n_columns();
+            let extremes = parallel::map_chunks(rows.n_rows(), width, |range| {
+                let first = rows.row(range.start);
+                let (mut low, mut high) = (first.to_vec(), first.to_vec());
+                rows.range(range).chunks_exact(width).for_each(|r| widen(&mut low, &mut high, r));
+                [low, high]
+            });
+            extremes.iter().flatten().for_each(|row| widen(&mut low, &mut high, row));
         }
         let spread = low.iter().zip(&high).map(|(low, high)| high - low).fold(0.0, f64::max);
         let magnitude = low.iter().chain(&high).map(|v| v.abs()).fold(0.0, f64::max);

@@ -33,6 +33,7 @@ const ROOT_NAMES: &[(&str, &str)] = &[
     ("Dendrogram", "cluster"),
     ("KMeans", "cluster"),
     ("Linkage", "cluster"),
+    ("OnlineKMeans", "cluster"),
     ("IsolationForest", "outlier"),
     ("LocalOutlierFactor", "outlier"),
     ("ProfileId", "identity"),

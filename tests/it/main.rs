@@ -8,6 +8,8 @@ mod choose_k;
 mod cluster;
 mod determinism;
 mod features;
+mod kmeans;
+mod online;
 mod outlier;
 mod persona;
 mod preprocess;

@@ -17,11 +17,16 @@
 
 use crate::num::check::Rows;
 use crate::num::distance::{nearest, squared};
-use crate::num::pack::{Columns, LANES, Packed, TILES_PER_CHUNK, round_down, round_up};
+use crate::num::pack::{Bounds, Columns, LANES, Packed, TILES_PER_CHUNK, round_up};
 use crate::num::parallel;
+use crate::num::prefetch;
 use crate::num::scan::{Centroids, Scan, ScanFn, Tiles};
 
 use super::sums::{Grid, Sums};
+use super::weights::Weights;
+
+/// How many moves ahead a row is asked for.
+const AHEAD: usize = 12;
 
 /// Tiles scanned in one call of the kernel, when they lie side by side.
 const RUN: usize = 16;
@@ -30,25 +35,74 @@ const RUN: usize = 16;
 #[derive(Debug)]
 pub(super) struct Tiled<'a> {
     pub(super) rows: &'a Rows<'a>,
+    /// None weighs every row as 1.
+    pub(super) weights: Option<&'a Weights>,
     pub(super) packed: Packed,
     grid: Grid,
+    /// The mean of all rows, weighted.
+    origin: Vec<f64>,
+    /// Σ w·|x − origin|² over all rows, in packed units.
+    scatter: f64,
     /// None asks f64 for every row: the naive algorithm, to compare with.
     scan: Option<ScanFn>,
 }
 
 impl<'a> Tiled<'a> {
-    pub(super) fn new(rows: &'a Rows<'a>, scan: Option<ScanFn>) -> Self {
+    pub(super) fn new(
+        rows: &'a Rows<'a>,
+        weights: Option<&'a Weights>,
+        scan: Option<ScanFn>,
+    ) -> Self {
         let columns = Columns::of(rows);
         let packed = Packed::new(rows, &columns);
-        Self { rows, packed, grid: Grid::new(&columns, rows.n_rows()), scan }
+        let (grid, (origin, scatter)) = match weights {
+            None => (Grid::new(&columns, rows.n_rows()), (packed.shift().to_vec(), packed.scatter)),
+            Some(weights) => (Grid::weighted(&columns), weighted_scatter(rows, weights, &packed)),
+        };
+        Self { rows, weights, packed, grid, origin, scatter, scan }
     }
 
-    /// Mean over the columns of their population variances.
+    /// Mean over the columns of their population variances, weighted.
     pub(super) fn mean_variance(&self) -> f64 {
         let unit = 1.0 / self.packed.scale();
-        let n = self.rows.n_rows() as f64 * self.rows.n_columns() as f64;
-        self.packed.scatter / n * unit * unit
+        let weight = self.weights.map_or(self.rows.n_rows() as f64, Weights::total);
+        let n = weight * self.rows.n_columns() as f64;
+        self.scatter / n * unit * unit
     }
+
+    /// A row's weight in steps, 1 without weights.
+    #[inline]
+    fn weight(&self, row: usize) -> i64 {
+        self.weights.map_or(1, |weights| weights.steps(row))
+    }
+}
+
+/// The weighted mean of all rows, and Σ w·|x − mean|² in packed units.
+fn weighted_scatter(rows: &Rows<'_>, weights: &Weights, packed: &Packed) -> (Vec<f64>, f64) {
+    let d = rows.n_columns();
+    let sums = parallel::map_chunks(rows.n_rows(), d, |range| {
+        let mut sums = vec![0.0; d];
+        for row in range {
+            let weight = weights.relative()[row];
+            for (sum, (value, shift)) in
+                sums.iter_mut().zip(rows.row(row).iter().zip(packed.shift()))
+            {
+                *sum += weight * (value - shift);
+            }
+        }
+        sums
+    });
+    let mean: Vec<f64> = (0..d)
+        .map(|j| packed.shift()[j] + sums.iter().map(|s| s[j]).sum::<f64>() / weights.total())
+        .collect();
+    let scatter = parallel::map_chunks(rows.n_rows(), d, |range| {
+        let each = range.map(|row| {
+            let offsets = rows.row(row).iter().zip(&mean).map(|(v, m)| (v - m) * packed.scale());
+            weights.relative()[row] * offsets.map(|v| v * v).sum::<f64>()
+        });
+        each.sum::<f64>()
+    });
+    (mean, scatter.iter().sum())
 }
 
 /// Labels, sums and margins of all rows against centroids that move.
@@ -79,7 +133,7 @@ impl<'a> Assigner<'a> {
             margins: vec![f32::NEG_INFINITY; n_tiles],
             travelled: 0.0,
             placed: Vec::new(),
-            sums: Sums::new(k, tiled.rows.n_columns()),
+            sums: Sums::new(&tiled.grid, k),
             n_changed: tiled.rows.n_rows(),
         }
     }
@@ -122,16 +176,18 @@ impl<'a> Assigner<'a> {
         means
     }
 
-    /// Sum of squared distances to the centroids of the last assignment, from the sums alone:
-    /// Σ|x|² + Σ (n|c|² − 2c·Σx), all from the columns' means. Good to about 1e-12 of Σ|x|².
+    /// Sum of squared distances to the centroids of the last assignment, weighted, from the sums
+    /// alone: Σ w|x|² + Σ (W|c|² − 2c·Σ w·x), all from the rows' mean. Good to about 1e-12 of Σ w|x|².
     pub(super) fn inertia(&self, centroids: &[f64]) -> f64 {
-        let Tiled { rows, packed, grid, .. } = self.tiled;
-        let mut inertia = packed.scatter;
+        let Tiled { rows, weights, packed, grid, origin, scatter, .. } = self.tiled;
+        let step = weights.map_or(1.0, Weights::step);
+        let mut inertia = *scatter;
         for (cluster, centroid) in centroids.chunks_exact(rows.n_columns()).enumerate() {
-            let size = self.sums.size(cluster) as f64;
-            for (column, (c, &origin)) in packed.place(centroid).zip(packed.shift()).enumerate() {
+            let weight = self.sums.weight(cluster) * step;
+            for (column, (&c, &origin)) in centroid.iter().zip(origin).enumerate() {
                 if let Some(mean) = self.sums.mean_beyond(grid, cluster, column, origin) {
-                    inertia += size * c * (c - 2.0 * mean * packed.scale());
+                    let c = (c - origin) * packed.scale();
+                    inertia += weight * c * (c - 2.0 * mean * packed.scale());
                 }
             }
         }
@@ -141,7 +197,7 @@ impl<'a> Assigner<'a> {
 
     /// Labels every row by its nearest centroid, ties by the lowest number; how many rows changed.
     pub(super) fn assign(&mut self, centroids: &[f64]) -> usize {
-        let Tiled { rows, packed, grid, scan } = self.tiled;
+        let Tiled { rows, packed, .. } = self.tiled;
         let d = rows.n_columns();
         let placed: Vec<f64> = centroids.chunks_exact(d).flat_map(|c| packed.place(c)).collect();
         self.travel(&placed);
@@ -153,17 +209,15 @@ impl<'a> Assigner<'a> {
             fine.half_squares.push((0.5 * square) as f32);
         }
         fine.values = placed.iter().map(|&v| v as f32).collect();
-        let norm = norm * (1.0 + 1e-12);
         self.placed = placed;
 
         let frame = Frame {
+            tiled: self.tiled,
             rows,
             packed,
-            grid,
-            scan: *scan,
             centroids,
             fine: &fine,
-            norm,
+            bounds: packed.bounds(norm * (1.0 + 1e-12)),
             travelled: self.travelled,
             armed: self.n_changed < rows.n_rows() / 8,
         };
@@ -189,7 +243,8 @@ impl<'a> Assigner<'a> {
     /// Gives one row another label.
     pub(super) fn relabel(&mut self, row: usize, cluster: u32) {
         let old = std::mem::replace(&mut self.labels[row], cluster);
-        self.sums.change(&self.tiled.grid, self.tiled.rows.row(row), Some(old), cluster);
+        let (grid, weight) = (&self.tiled.grid, self.tiled.weight(row));
+        self.sums.change(grid, self.tiled.rows.row(row), weight, Some(old), cluster);
         // The label is not the nearest centroid's now: the margin no longer vouches for it.
         self.margins[row / LANES] = f32::NEG_INFINITY;
     }
@@ -228,14 +283,12 @@ impl<'a> Assigner<'a> {
 
 /// What all chunks of one assignment share.
 struct Frame<'a> {
+    tiled: &'a Tiled<'a>,
     rows: &'a Rows<'a>,
     packed: &'a Packed,
-    grid: &'a Grid,
-    scan: Option<ScanFn>,
     centroids: &'a [f64],
     fine: &'a Centroids,
-    /// Upper bound of every centroid's norm, in packed units.
-    norm: f64,
+    bounds: Bounds,
     travelled: f64,
     /// Whether margins are worth their square roots yet.
     armed: bool,
@@ -250,10 +303,16 @@ impl Frame<'_> {
     ) -> (usize, Option<Sums>) {
         let d = self.rows.n_columns();
         let first_tile = chunk * TILES_PER_CHUNK;
+        let norms = &self.packed.norms()[first_tile..first_tile + margins.len()];
+        let tiles = &self.packed.tiles()[first_tile * d * LANES..];
+        let (labels, _) = labels.as_chunks_mut::<LANES>();
+        // What margins are held against, and what is added to a new one: apart by more than the
+        // rounding of that sum.
         let travelled = round_up(self.travelled);
+        let added = travelled * (1.0 - 3e-7);
         let mut scans = [Scan::EMPTY; RUN];
         let mut slack = [0.0f32; RUN];
-        let mut changed = Changes { n: 0, sums: None };
+        let mut moves = Vec::new();
         let mut t = 0;
         while t < margins.len() {
             if margins[t] > travelled {
@@ -265,72 +324,92 @@ impl Frame<'_> {
                 end += 1;
             }
             let n = end - t;
-            for (slack, tile) in slack[..n].iter_mut().zip(first_tile + t..) {
-                *slack = self.packed.slack(self.packed.norm(tile), self.norm);
+            for (slack, &norm) in slack[..n].iter_mut().zip(&norms[t..end]) {
+                *slack = self.bounds.slack(norm);
             }
             let tiles = Tiles {
-                values: &self.packed.tiles()[(first_tile + t) * d * LANES..][..n * d * LANES],
+                values: &tiles[t * d * LANES..end * d * LANES],
                 n_columns: d,
                 slack: self.armed.then_some(&slack[..n]),
             };
-            match self.scan {
+            match self.tiled.scan {
                 Some(scan) => scan(tiles, self.fine, &mut scans[..n]),
                 None => scans[..n].fill(Scan::EMPTY),
             }
             for (scan, tile) in scans[..n].iter().zip(t..) {
-                let labels = &mut labels[tile * LANES..(tile + 1) * LANES];
-                self.settle(first_tile + tile, scan, labels, &mut changed);
-                // The square roots and their difference are rounded, by at most 2⁻²² together; twice
-                // that also keeps what f64 cannot tell apart on this side.
-                let margin = f64::from(scan.margin) - 5e-7 * f64::from(scan.reach);
-                margins[tile] = round_down(margin + self.travelled);
+                let certain = self.bounds.certain_gap(norms[tile]);
+                if scan.min_gap <= certain || differ(&scan.index, &labels[tile]) {
+                    self.settle(first_tile + tile, scan, certain, &mut labels[tile], &mut moves);
+                }
+                // Square roots, differences and this line are rounded, by less than 2⁻²¹ of the
+                // reach together; the rest keeps what f64 cannot tell apart on this side.
+                margins[tile] = scan.margin - 8e-7 * scan.reach + added;
             }
             t = end;
         }
-        (changed.n, changed.sums)
+        (moves.len(), self.sums_of(&moves))
     }
 
     /// Turns a scan into labels, asking f64 where f32 cannot tell.
-    fn settle(&self, tile: usize, scan: &Scan, labels: &mut [u32], changed: &mut Changes) {
-        let certain = self.packed.certain_gap(self.packed.norm(tile), self.norm);
-        if scan.min_gap > certain && scan.index == *labels {
-            return;
-        }
+    fn settle(
+        &self,
+        tile: usize,
+        scan: &Scan,
+        certain: f32,
+        labels: &mut [u32; LANES],
+        moves: &mut Vec<Move>,
+    ) {
         let first = tile * LANES;
         let n_lanes = (self.rows.n_rows() - first).min(LANES);
         for (lane, label) in labels[..n_lanes].iter_mut().enumerate() {
-            let row = self.rows.row(first + lane);
             let nearest = if scan.gap[lane] > certain {
                 scan.index[lane]
             } else {
-                nearest(row, self.centroids).0 as u32
+                nearest(self.rows.row(first + lane), self.centroids).0 as u32
             };
             if nearest != *label {
-                changed.push(self, row, *label, nearest);
+                moves.push(Move { row: first + lane, from: *label, to: nearest });
                 *label = nearest;
             }
         }
     }
-}
 
-/// Rows that changed sides within a chunk, and what that does to the sums.
-struct Changes {
-    n: usize,
-    sums: Option<Sums>,
-}
-
-impl Changes {
-    fn push(&mut self, frame: &Frame<'_>, row: &[f64], old: u32, new: u32) {
-        self.n += 1;
-        let d = row.len();
-        let k = frame.centroids.len() / d;
-        let sums = self.sums.get_or_insert_with(|| Sums::new(k, d));
-        sums.change(frame.grid, row, (old != NONE).then_some(old), new);
+    /// What the moves of a chunk do to the sums. All at once, as the rows lie far apart: asked for
+    /// some time ahead, they need not be waited for.
+    fn sums_of(&self, moves: &[Move]) -> Option<Sums> {
+        if moves.is_empty() {
+            return None;
+        }
+        let Tiled { rows, grid, .. } = self.tiled;
+        let mut sums = Sums::new(grid, self.centroids.len() / rows.n_columns());
+        for (i, &Move { row, from, to }) in moves.iter().enumerate() {
+            if let Some(ahead) = moves.get(i + AHEAD) {
+                prefetch::soon(rows.row(ahead.row));
+            }
+            let weight = self.tiled.weight(row);
+            sums.change(grid, rows.row(row), weight, (from != NONE).then_some(from), to);
+        }
+        Some(sums)
     }
+}
+
+/// Whether any lane differs; without a branch per lane.
+#[inline(always)]
+fn differ(a: &[u32; LANES], b: &[u32; LANES]) -> bool {
+    a.iter().zip(b).fold(0, |bits, (a, b)| bits | (a ^ b)) != 0
+}
+
+/// A row that changed sides.
+#[derive(Debug, Clone, Copy)]
+struct Move {
+    row: usize,
+    from: u32,
+    to: u32,
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::weights::Weighting;
     use super::*;
     use crate::num::check;
     use crate::num::rng::Stream;
@@ -339,15 +418,20 @@ mod tests {
     use proptest::prelude::*;
 
     /// Labels and sums after each of `steps`, the last of which the margins may skip.
-    fn trajectory(x: &Array2<f64>, steps: &[Vec<f64>], scan: Option<ScanFn>) -> Vec<Vec<u32>> {
+    fn trajectory(
+        x: &Array2<f64>,
+        weights: Option<&Weights>,
+        steps: &[Vec<f64>],
+        scan: Option<ScanFn>,
+    ) -> Vec<Vec<u32>> {
         let rows = check::rows(x.view()).unwrap();
-        let tiled = Tiled::new(&rows, scan);
+        let tiled = Tiled::new(&rows, weights, scan);
         let mut assigner = Assigner::new(&tiled, steps[0].len() / x.ncols());
         let labels = steps.iter().map(|centroids| {
             assigner.assign(centroids);
-            let mut anew = Sums::new(centroids.len() / x.ncols(), x.ncols());
-            for (row, &label) in rows.iter().zip(assigner.labels()) {
-                anew.change(&tiled.grid, row, None, label);
+            let mut anew = Sums::new(&tiled.grid, centroids.len() / x.ncols());
+            for (row, &label) in assigner.labels().iter().enumerate() {
+                anew.change(&tiled.grid, rows.row(row), tiled.weight(row), None, label);
             }
             assert_eq!(assigner.sums, anew);
             assigner.labels().to_vec()
@@ -389,7 +473,9 @@ mod tests {
 
         #[test]
         fn every_build_labels_as_naive_f64_does_in_every_iteration(
-            seed in 0u64..1_000_000, kind in 0usize..7, n in 1usize..150, d in 1usize..6, k in 1usize..12,
+            seed in 0u64..1_000_000, kind in 0usize..7,
+            n in 1usize..150, d in 1usize..6, k in 1usize..12,
+            weighted in any::<bool>(),
         ) {
             let mut stream = Stream::new(seed, 0);
             let x = Array2::from_shape_fn((n, d), |_| hostile(kind, stream.normal()));
@@ -406,9 +492,12 @@ mod tests {
                 }
                 steps.push(centroids.clone());
             }
-            let naive = trajectory(&x, &steps, None);
+            let weights: Vec<f64> = (0..n).map(|_| stream.unit() + 0.1).collect();
+            let weighting = Weighting::new(&weights, n).unwrap();
+            let weights = weighting.weights().filter(|_| weighted);
+            let naive = trajectory(&x, weights, &steps, None);
             for build in builds() {
-                prop_assert_eq!(&trajectory(&x, &steps, Some(build)), &naive);
+                prop_assert_eq!(&trajectory(&x, weights, &steps, Some(build)), &naive);
             }
         }
     }

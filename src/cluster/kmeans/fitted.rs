@@ -1,10 +1,13 @@
 //! What k-means found, and the rule by which new rows are labelled.
 
+use std::cmp::Reverse;
+
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use super::first_duplicate;
 use super::lloyd::Run;
+use super::weights::{self, Weighting, Weights};
 use crate::num::check::{self, Rows};
 use crate::num::distance::{nearest, squared};
 use crate::num::parallel;
@@ -56,6 +59,69 @@ impl KMeansFit {
         })
     }
 
+    /// Turns the fit of the rows present into that of all rows of `x`, with the caller's weights.
+    pub(super) fn weighed(mut self, x: ArrayView2<'_, f64>, weighting: &Weighting) -> Result<Self> {
+        if let Some(present) = weighting.present() {
+            self.settle(x, present)?;
+            self.inertia = self.inertia_of(weighting.select(x).view(), weighting.weights())?;
+        }
+        for inertia in [&mut self.inertia].into_iter().chain(&mut self.inertia_per_iter) {
+            *inertia = weighting.restore(*inertia);
+            if !inertia.is_finite() {
+                let expected = "small enough for the inertia to be stored";
+                return Err(Error::parameter("weights", expected, "greater"));
+            }
+        }
+        Ok(self)
+    }
+
+    /// Labels all rows and numbers the clusters by them, until both agree. Rows not `present` may
+    /// change the numbering, and so decide ties otherwise; a centroid that then is nearest to no row
+    /// present goes to the farthest of these. Ends for the reasons that Lloyd's settling does.
+    fn settle(&mut self, x: ArrayView2<'_, f64>, present: &[usize]) -> Result<()> {
+        let rows = check::rows(x)?;
+        let (k, width) = self.centroids.dim();
+        loop {
+            let labels = self.assign(x)?.labels;
+            let mut n_present = vec![0usize; k];
+            present.iter().for_each(|&row| n_present[labels[row] as usize] += 1);
+            if let Some(empty) = n_present.iter().position(|&n| n == 0) {
+                let find = self.finder();
+                let (mut farthest, mut most) = (present[0], 0.0);
+                for &row in present {
+                    let distance = find(rows.row(row)).1;
+                    if distance > most {
+                        (farthest, most) = (row, distance);
+                    }
+                }
+                drop(find);
+                if most == 0.0 {
+                    let what = "k-means with this k, counting only distinct rows,";
+                    return Err(Error::TooFewSamples { what, needed: k, got: k - 1 });
+                }
+                self.centroids.row_mut(empty).assign(&x.row(farthest));
+                self.refilled += 1;
+                continue;
+            }
+            let mut sizes = vec![0usize; k];
+            let mut first = vec![usize::MAX; k];
+            for (row, &label) in labels.iter().enumerate() {
+                sizes[label as usize] += 1;
+                first[label as usize] = first[label as usize].min(row);
+            }
+            let mut order: Vec<usize> = (0..k).collect();
+            order.sort_by_key(|&cluster| (Reverse(sizes[cluster]), first[cluster]));
+            if order.is_sorted() {
+                self.labels = Labels::from_canonical(labels, k);
+                return Ok(());
+            }
+            let centroids: Vec<f64> =
+                order.iter().flat_map(|&c| self.centroids.row(c).to_vec()).collect();
+            self.centroids = Array2::from_shape_vec((k, width), centroids)
+                .expect("the centroids fill their matrix");
+        }
+    }
+
     /// The cluster of every row; none is noise, no cluster is empty.
     pub fn labels(&self) -> &Labels {
         &self.labels
@@ -76,7 +142,8 @@ impl KMeansFit {
         self.labels.sizes()
     }
 
-    /// Sum of the rows' squared distances to their centroids, 0 or more.
+    /// Sum of the rows' squared distances to their centroids, each times the row's weight if there
+    /// are weights; 0 or more.
     ///
     /// Squares of distances below 1e-162 cannot be stored and give 0 here; the labels do not suffer.
     pub fn inertia(&self) -> f64 {
@@ -144,37 +211,64 @@ impl KMeansFit {
     }
 
     /// Minus the sum of squared distances of the rows of `x` to their nearest centroids: 0 or less,
-    /// the higher the better, as scikit-learn's `score`. Of the fitted rows it is minus the inertia.
+    /// the higher the better, as scikit-learn's `score`. Of the fitted rows it is minus the inertia,
+    /// if they had no weights.
     ///
     /// # Errors
     /// As [`predict`](Self::predict).
     pub fn score<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<f64> {
+        Ok(-self.inertia_of(x.into(), None)?)
+    }
+
+    /// As [`score`](Self::score), each row's squared distance times its weight. Of the rows and
+    /// weights that were fitted it is minus the inertia. Weights of far-off rows may be so large
+    /// that it is minus infinity.
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict), and as [`fit_weighted`](super::KMeans::fit_weighted) for the
+    /// weights.
+    pub fn score_weighted<'a>(
+        &self,
+        x: impl Into<ArrayView2<'a, f64>>,
+        weights: &[f64],
+    ) -> Result<f64> {
         let x = x.into();
-        let inertia = self.assign(x)?.inertia;
-        if inertia.is_finite() {
-            return Ok(-(inertia * self.scale.inverse() * self.scale.inverse()));
-        }
+        check::rows_of_width(x, self.centroids.ncols())?;
+        let weighting = Weighting::new(weights, x.nrows())?;
+        let inertia = self.inertia_of(weighting.select(x).view(), weighting.weights())?;
+        Ok(-weighting.restore(inertia))
+    }
+
+    /// Sum of squared distances to the nearest centroids, each times its relative weight.
+    fn inertia_of(&self, x: ArrayView2<'_, f64>, weights: Option<&Weights>) -> Result<f64> {
         let rows = check::rows_of_width(x, self.centroids.ncols())?;
-        Ok(-assign(&rows, self.flat()).inertia)
+        let inertia = assign(&rows, weights, self.flat().len(), self.finder()).inertia;
+        if inertia.is_finite() {
+            return Ok(inertia * self.scale.inverse() * self.scale.inverse());
+        }
+        let plain = |row: &[f64]| nearest(row, self.flat());
+        Ok(assign(&rows, weights, self.flat().len(), plain).inertia)
     }
 
     /// Nearest centroids at the fit's scale; distances that overflow there are infinite.
     fn assign(&self, x: ArrayView2<'_, f64>) -> Result<Assignment> {
         let rows = check::rows_of_width(x, self.centroids.ncols())?;
+        Ok(assign(&rows, None, self.flat().len(), self.finder()))
+    }
+
+    /// The nearest centroid of a row and its squared distance, at the fit's scale.
+    fn finder(&self) -> impl Fn(&[f64]) -> (usize, f64) + Sync + '_ {
         let factor = self.scale.factor();
-        if factor == 1.0 {
-            return Ok(assign(&rows, self.flat()));
-        }
-        let lifted = self.lifted_centroids();
-        Ok(assign_by(rows.n_rows(), lifted.len(), |row| {
-            let row = rows.row(row);
+        let lifted = (factor != 1.0).then(|| self.lifted_centroids());
+        move |row| {
+            let Some(lifted) = &lifted else { return nearest(row, self.flat()) };
             let up: Vec<f64> = row.iter().map(|v| v * factor).collect();
-            match nearest(&up, &lifted) {
+            match nearest(&up, lifted) {
                 // So far off that only the plain scale can hold it.
                 (_, d) if d.is_infinite() => (nearest(row, self.flat()).0, d),
                 found => found,
             }
-        }))
+        }
     }
 
     fn flat(&self) -> &[f64] {
@@ -193,24 +287,25 @@ struct Assignment {
     inertia: f64,
 }
 
-/// Labels every row by its nearest centroid; ties go to the lowest number.
-fn assign(rows: &Rows<'_>, centroids: &[f64]) -> Assignment {
-    assign_by(rows.n_rows(), centroids.len(), |row| nearest(rows.row(row), centroids))
-}
-
 /// Labels every row by `nearest`, a cluster and a squared distance, of the given `work`.
-fn assign_by(
-    n_rows: usize,
+fn assign(
+    rows: &Rows<'_>,
+    weights: Option<&Weights>,
     work: usize,
-    nearest: impl Fn(usize) -> (usize, f64) + Sync,
+    nearest: impl Fn(&[f64]) -> (usize, f64) + Sync,
 ) -> Assignment {
-    let chunks =
-        parallel::map_chunks(n_rows, work, |range| range.map(&nearest).collect::<Vec<_>>());
-    let mut labels = Vec::with_capacity(n_rows);
+    let chunks = parallel::map_chunks(rows.n_rows(), work, |range| {
+        let first = range.start;
+        let found = range.map(|row| nearest(rows.row(row)));
+        let (labels, distances): (Vec<u32>, Vec<f64>) =
+            found.map(|(cluster, d)| (cluster as u32, d)).unzip();
+        (labels, weights::sum(weights, first, distances.iter().copied()))
+    });
+    let mut labels = Vec::with_capacity(rows.n_rows());
     let mut inertia = 0.0;
-    for chunk in chunks {
-        inertia += chunk.iter().map(|(_, d)| d).sum::<f64>();
-        labels.extend(chunk.iter().map(|&(cluster, _)| cluster as u32));
+    for (chunk, sum) in chunks {
+        inertia += sum;
+        labels.extend(chunk);
     }
     Assignment { labels, inertia }
 }

@@ -3,18 +3,21 @@
 //! k-means++ (Arthur, Vassilvitskii 2007), greedy as in scikit-learn: the first centroid is a row
 //! drawn uniformly; for each further one, 2 + ⌊ln k⌋ rows are drawn with probability proportional
 //! to their squared distance from the centroids so far, and the one that leaves the least sum of
-//! squared distances is kept; of equal ones, the first drawn.
+//! squared distances is kept; of equal ones, the first drawn. Weights multiply all these chances and
+//! sums, so that a row of weight 2 is as likely as the row twice.
+//!
 //! Distances are taken on the f32 tiles, in an arithmetic that gives the same bits on every CPU; a
 //! draw needs no more. Only where f32 sees no distance any more do exact rows decide.
 //!
 //! Cost: O(n·k·log k·d/16) vector operations, two passes over the tiles per centroid; memory 4n.
 
 use super::assign::Tiled;
+use super::weights::Weights;
 use crate::num::check::Rows;
 use crate::num::distance::squared;
 use crate::num::pack::{LANES, TILES_PER_CHUNK};
 use crate::num::parallel;
-use crate::num::potential;
+use crate::num::potential::{self, Tiles};
 use crate::num::rng::Stream;
 
 /// Up to `k` centroids, row-major; fewer only if every row lies on one of them.
@@ -23,31 +26,45 @@ pub(super) fn plus_plus(tiled: &Tiled<'_>, k: usize, stream: &mut Stream) -> Vec
     let (n, d) = (rows.n_rows(), rows.n_columns());
     let kernels = potential::fastest();
     let n_candidates = 2 + (k as f64).ln() as usize;
-    let tiles_of = |chunk: usize, n_tiles: usize| {
-        &packed.tiles()[chunk * TILES_PER_CHUNK * d * LANES..][..n_tiles * d * LANES]
+    let padded = n.div_ceil(LANES) * LANES;
+    let weights = tiled.weights.map(|weights| {
+        let mut lanes: Vec<f32> = weights.relative().iter().map(|&w| w as f32).collect();
+        lanes.resize(padded, 0.0);
+        lanes
+    });
+    let tiles_of = |chunk: usize, n_lanes: usize| Tiles {
+        values: &packed.tiles()[chunk * TILES_PER_CHUNK * d * LANES..][..n_lanes * d],
+        weights: weights.as_ref().map(|w| &w[chunk * parallel::CHUNK..][..n_lanes]),
+        n_columns: d,
     };
-    let mut chosen = vec![stream.below(n)];
+    let mut chosen = vec![match tiled.weights {
+        None => stream.below(n),
+        Some(weights) => draw(weights.relative(), stream),
+    }];
     // Padded lanes are on a centroid already: they count nothing and are never drawn.
-    let mut closest = vec![f32::INFINITY; n.div_ceil(LANES) * LANES];
+    let mut closest = vec![f32::INFINITY; padded];
     closest[n..].fill(0.0);
     while chosen.len() < k {
         let newest = packed.row(chosen[chosen.len() - 1]);
         let sums =
             parallel::map_chunks_mut(&mut closest, parallel::CHUNK, 3 * d, |chunk, closest| {
-                let tiles = tiles_of(chunk, closest.len() / LANES);
-                (kernels.lower)(tiles, closest, &newest, d)
+                (kernels.lower)(tiles_of(chunk, closest.len()), closest, &newest)
             });
         let total: f64 = sums.iter().sum();
         if total == 0.0 {
             break;
         }
+        let share = |row: usize| {
+            f64::from(closest[row])
+                * weights.as_ref().map_or(1.0, |weights| f64::from(weights[row]))
+        };
         let candidates: Vec<usize> =
-            (0..n_candidates).map(|_| pick(&closest, &sums, stream.unit() * total)).collect();
+            (0..n_candidates).map(|_| pick(n, share, &sums, stream.unit() * total)).collect();
         let points: Vec<f32> = candidates.iter().flat_map(|&row| packed.row(row)).collect();
-        let left = parallel::map_chunks(closest.len(), 3 * d * n_candidates, |range| {
+        let left = parallel::map_chunks(padded, 3 * d * n_candidates, |range| {
             let mut sums = vec![0.0; n_candidates];
-            let tiles = tiles_of(range.start / parallel::CHUNK, range.len() / LANES);
-            (kernels.sum)(tiles, &closest[range], &points, d, &mut sums);
+            let tiles = tiles_of(range.start / parallel::CHUNK, range.len());
+            (kernels.sum)(tiles, &closest[range], &points, &mut sums);
             sums
         });
         let left = |candidate: usize| left.iter().map(|sums| sums[candidate]).sum::<f64>();
@@ -64,8 +81,15 @@ pub(super) fn plus_plus(tiled: &Tiled<'_>, k: usize, stream: &mut Stream) -> Vec
     distinct(rows, k, chosen.into_iter().chain(0..n))
 }
 
-/// The row whose share of the summed weights covers `at`; never a row of weight 0.
-fn pick(weights: &[f32], chunk_sums: &[f64], mut at: f64) -> usize {
+/// A row with the chance of its weight.
+fn draw(weights: &[f64], stream: &mut Stream) -> usize {
+    let sums: Vec<f64> = weights.chunks(parallel::CHUNK).map(|chunk| chunk.iter().sum()).collect();
+    let at = stream.unit() * sums.iter().sum::<f64>();
+    pick(weights.len(), |row| weights[row], &sums, at)
+}
+
+/// The row of `0..n` whose share of the total covers `at`; never a row without share.
+fn pick(n: usize, share: impl Fn(usize) -> f64, chunk_sums: &[f64], mut at: f64) -> usize {
     // The last chunk that holds anything catches what rounding leads past the end.
     let last = chunk_sums.iter().rposition(|&sum| sum > 0.0).expect("the total is positive");
     let mut chunk = 0;
@@ -73,23 +97,41 @@ fn pick(weights: &[f32], chunk_sums: &[f64], mut at: f64) -> usize {
         at -= chunk_sums[chunk];
         chunk += 1;
     }
-    let first = chunk * parallel::CHUNK;
-    let weights = &weights[first..weights.len().min(first + parallel::CHUNK)];
+    let mut rows = chunk * parallel::CHUNK..n.min((chunk + 1) * parallel::CHUNK);
     let mut below = 0.0;
-    for (offset, &weight) in weights.iter().enumerate() {
-        below += f64::from(weight);
+    for row in rows.clone() {
+        below += share(row);
         if at < below {
-            return first + offset;
+            return row;
         }
     }
-    first + weights.iter().rposition(|&w| w > 0.0).expect("the chunk holds weight")
+    rows.rfind(|&row| share(row) > 0.0).expect("the chunk has a share")
 }
 
-/// Up to `k` rows in random order, none at the place of an earlier one.
-pub(super) fn random(rows: &Rows<'_>, k: usize, stream: &mut Stream) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..rows.n_rows()).collect();
-    stream.shuffle(&mut order);
-    distinct(rows, k, order)
+/// Up to `k` rows in random order, none at the place of an earlier one; heavier ones sooner.
+pub(super) fn random(
+    rows: &Rows<'_>,
+    weights: Option<&Weights>,
+    k: usize,
+    stream: &mut Stream,
+) -> Vec<f64> {
+    let Some(weights) = weights else {
+        let mut order: Vec<usize> = (0..rows.n_rows()).collect();
+        stream.shuffle(&mut order);
+        return distinct(rows, k, order);
+    };
+    let mut weights = weights.relative().to_vec();
+    let mut taken = Vec::with_capacity(k * rows.n_columns());
+    while taken.len() < k * rows.n_columns() && weights.iter().any(|&w| w > 0.0) {
+        let drawn = rows.row(draw(&weights, stream));
+        taken.extend_from_slice(drawn);
+        for (row, weight) in rows.iter().zip(&mut weights) {
+            if squared(row, drawn) == 0.0 {
+                *weight = 0.0;
+            }
+        }
+    }
+    taken
 }
 
 /// The first `k` rows of `order` that differ from all rows taken before.
@@ -122,12 +164,12 @@ mod tests {
         let x = array![[0.0], [5.0], [5.0], [0.0], [7.0]];
         let rows = check::rows(x.view()).unwrap();
         for index in 0..20 {
-            let tiled = Tiled::new(&rows, None);
+            let tiled = Tiled::new(&rows, None, None);
             let mut three = plus_plus(&tiled, 3, &mut Stream::new(0, index));
             three.sort_unstable_by(f64::total_cmp);
             assert_eq!(three, [0.0, 5.0, 7.0]);
             assert_eq!(plus_plus(&tiled, 4, &mut Stream::new(0, index)).len(), 3);
-            assert_eq!(random(&rows, 4, &mut Stream::new(0, index)).len(), 3);
+            assert_eq!(random(&rows, None, 4, &mut Stream::new(0, index)).len(), 3);
         }
     }
 
@@ -136,7 +178,7 @@ mod tests {
         let x = Array2::from_shape_fn((40, 1), |(row, _)| (row % 4 * 100) as f64 + row as f64);
         let rows = check::rows(x.view()).unwrap();
         for index in 0..20 {
-            let tiled = Tiled::new(&rows, None);
+            let tiled = Tiled::new(&rows, None, None);
             let mut groups: Vec<usize> = plus_plus(&tiled, 4, &mut Stream::new(0, index))
                 .iter()
                 .map(|v| (*v / 100.0) as usize)
@@ -150,16 +192,16 @@ mod tests {
     fn rows_that_f32_cannot_tell_apart_are_still_found() {
         let x = array![[0.0], [1e-9], [1.0], [1.0 + 1e-12]];
         let rows = check::rows(x.view()).unwrap();
-        let four = plus_plus(&Tiled::new(&rows, None), 4, &mut Stream::new(0, 0));
+        let four = plus_plus(&Tiled::new(&rows, None, None), 4, &mut Stream::new(0, 0));
         assert_eq!(four.len(), 4);
     }
 
     #[test]
     fn a_pick_covers_its_share_and_skips_weightless_rows() {
         let weights = [0.0, 2.0, 0.0, 1.0, 0.0];
-        assert_eq!(pick(&weights, &[3.0], 0.0), 1);
-        assert_eq!(pick(&weights, &[3.0], 1.999), 1);
-        assert_eq!(pick(&weights, &[3.0], 2.0), 3);
-        assert_eq!(pick(&weights, &[3.0], 3.0), 3);
+        assert_eq!(pick(5, |row| weights[row], &[3.0], 0.0), 1);
+        assert_eq!(pick(5, |row| weights[row], &[3.0], 1.999), 1);
+        assert_eq!(pick(5, |row| weights[row], &[3.0], 2.0), 3);
+        assert_eq!(pick(5, |row| weights[row], &[3.0], 3.0), 3);
     }
 }

@@ -3,7 +3,7 @@
 //! Stops as scikit-learn does: when no label changed, or when the centroids together moved by no
 //! more than the tolerance (sum of squared moves). A cluster that lost all rows takes the row
 //! farthest from its centroid, the lowest of equally far ones, and never a row at a place already
-//! taken or the last of its cluster.
+//! taken or the last of its cluster. Weights have no say in that; rows without weight are not here.
 //!
 //! Two promises cost extra care. *The numbering is canonical while ties are decided*: the result
 //! is numbered by size, so a row as near to two centroids may change sides when they swap numbers,
@@ -19,6 +19,7 @@
 use std::cmp::Reverse;
 
 use super::assign::{Assigner, Tiled};
+use super::weights;
 use crate::num::check::Rows;
 use crate::num::distance::squared;
 use crate::num::parallel;
@@ -60,7 +61,7 @@ pub(super) fn run(
     while inertia_per_iter.len() < stop.max_iter {
         let changed = assigner.assign(&centroids);
         inertia_per_iter.push(assigner.inertia(&centroids));
-        let moved = refill(tiled.rows, &mut assigner, &centroids);
+        let moved = refill(tiled, &mut assigner, &centroids);
         refilled += moved;
         let mut next = assigner.means(&centroids);
         next.iter_mut().for_each(|v| *v = snap(*v));
@@ -68,7 +69,7 @@ pub(super) fn run(
         let exact = changed == 0 || shift == 0.0;
         centroids = next;
         if moved == 0 && (exact || shift <= stop.shift) {
-            let settled = settle(tiled.rows, &mut assigner, &mut centroids)?;
+            let settled = settle(tiled, &mut assigner, &mut centroids)?;
             refilled += settled.pinned;
             // A tie that the canonical numbering decides otherwise moves means: go on.
             if settled.pinned == 0 && !(exact && settled.regrouped) {
@@ -78,34 +79,42 @@ pub(super) fn run(
         }
     }
     if !converged {
-        refilled += settle(tiled.rows, &mut assigner, &mut centroids)?.pinned;
+        refilled += settle(tiled, &mut assigner, &mut centroids)?.pinned;
     }
     let labels = assigner.into_labels();
-    let inertia = distances(tiled.rows, &labels, &centroids).1;
+    let inertia = inertia(tiled, &labels, &centroids);
     Ok(Run { labels, centroids, inertia, inertia_per_iter, converged, refilled })
 }
 
-/// Every row's squared distance to its centroid, and their sum in fixed chunks.
-fn distances(rows: &Rows<'_>, labels: &[u32], centroids: &[f64]) -> (Vec<f64>, f64) {
+/// Every row's squared distance to its centroid.
+fn distances(rows: &Rows<'_>, labels: &[u32], centroids: &[f64]) -> Vec<f64> {
     let d = rows.n_columns();
-    let chunks = parallel::map_chunks(rows.n_rows(), d, |range| {
-        let own = |row: usize| &centroids[labels[row] as usize * d..][..d];
-        let each: Vec<f64> = range.map(|row| squared(rows.row(row), own(row))).collect();
-        let sum: f64 = each.iter().sum();
-        (each, sum)
+    parallel::map(rows.n_rows(), d, |row| {
+        squared(rows.row(row), &centroids[labels[row] as usize * d..][..d])
+    })
+}
+
+/// Their weighted sum, in fixed chunks.
+fn inertia(tiled: &Tiled<'_>, labels: &[u32], centroids: &[f64]) -> f64 {
+    let (rows, d) = (tiled.rows, tiled.rows.n_columns());
+    let sums = parallel::map_chunks(rows.n_rows(), d, |range| {
+        let own = |label: &u32| &centroids[*label as usize * d..][..d];
+        let pairs = rows.range(range.clone()).chunks_exact(d).zip(&labels[range.clone()]);
+        let each = pairs.map(|(row, label)| squared(row, own(label)));
+        weights::sum(tiled.weights, range.start, each)
     });
-    let inertia = chunks.iter().map(|(_, sum)| sum).sum();
-    (chunks.into_iter().flat_map(|(each, _)| each).collect(), inertia)
+    sums.iter().sum()
 }
 
 /// Gives every empty cluster the farthest row that its own cluster can spare; how many it gave.
-fn refill(rows: &Rows<'_>, assigner: &mut Assigner<'_>, centroids: &[f64]) -> usize {
+fn refill(tiled: &Tiled<'_>, assigner: &mut Assigner<'_>, centroids: &[f64]) -> usize {
     let mut sizes = assigner.sizes();
     let empty: Vec<usize> = (0..sizes.len()).filter(|&cluster| sizes[cluster] == 0).collect();
     if empty.is_empty() {
         return 0;
     }
-    let distances = distances(rows, assigner.labels(), centroids).0;
+    let rows = tiled.rows;
+    let distances = distances(rows, assigner.labels(), centroids);
     let mut farthest: Vec<usize> = (0..rows.n_rows()).filter(|&r| distances[r] > 0.0).collect();
     parallel::sort_by(&mut farthest, |&a, &b| {
         distances[b].total_cmp(&distances[a]).then(a.cmp(&b))
@@ -141,11 +150,11 @@ struct Settled {
 /// Ends because a row that changes sides goes to a cluster of a lower number, that is of no smaller
 /// size: the sum of squared sizes grows until nothing moves or a centroid is pinned.
 fn settle(
-    rows: &Rows<'_>,
+    tiled: &Tiled<'_>,
     assigner: &mut Assigner<'_>,
     centroids: &mut Vec<f64>,
 ) -> Result<Settled, usize> {
-    let width = rows.n_columns();
+    let width = tiled.rows.n_columns();
     let k = centroids.len() / width;
     let (mut pinned, mut regrouped) = (0, false);
     loop {
@@ -159,7 +168,7 @@ fn settle(
         assigner.renumber(&number);
 
         let changed = assigner.assign(centroids);
-        let pins = pin(rows, centroids, assigner)?;
+        let pins = pin(tiled, centroids, assigner)?;
         if pins == 0 && changed == 0 {
             return Ok(Settled { pinned, regrouped });
         }
@@ -170,16 +179,17 @@ fn settle(
 
 /// Puts every centroid without rows on the row farthest from all others; how many.
 fn pin(
-    rows: &Rows<'_>,
+    tiled: &Tiled<'_>,
     centroids: &mut [f64],
     assigner: &mut Assigner<'_>,
 ) -> Result<usize, usize> {
+    let rows = tiled.rows;
     let width = rows.n_columns();
     let sizes = assigner.sizes();
     if !sizes.contains(&0) {
         return Ok(0);
     }
-    let mut distances = distances(rows, assigner.labels(), centroids).0;
+    let mut distances = distances(tiled.rows, assigner.labels(), centroids);
     let mut pins = 0;
     for cluster in (0..sizes.len()).filter(|&cluster| sizes[cluster] == 0) {
         let mut farthest = 0;

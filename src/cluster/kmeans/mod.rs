@@ -18,6 +18,7 @@ mod fitted;
 mod init;
 mod lloyd;
 mod sums;
+mod weights;
 
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,7 @@ use crate::num::scan;
 use crate::{Error, Result};
 use assign::Tiled;
 use lloyd::{Run, Stop};
+use weights::{Weighting, Weights};
 
 /// Runs whose results are held at once; any number gives the same result.
 const BATCH: usize = 64;
@@ -135,10 +137,56 @@ impl KMeans {
     /// that are not distinct; [`Error::DimensionMismatch`] for given centroids of another shape;
     /// [`Error::TooFewSamples`] for fewer (distinct) rows than `k`.
     pub fn fit<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<KMeansFit> {
-        self.fit_view(x.into())
+        self.fit_rows(x.into(), None)
     }
 
-    fn fit_view(&self, x: ArrayView2<'_, f64>) -> Result<KMeansFit> {
+    /// Groups the rows of `x`, each counting as often as its weight says: one finite number of 0 or
+    /// more per row.
+    ///
+    /// A row of weight 2 moves its centroid, and adds to the inertia, as the row twice would; of
+    /// whole weights and equal first centroids the new ones are the same to the last bit. A row of
+    /// weight 0 takes no part; it only gets a label. Equal weights change nothing but the inertia.
+    /// Only what the weights are to each other matters; they are kept to 2⁻⁵⁰ of the greatest, or
+    /// better where there are fewer than ten million rows.
+    ///
+    /// Clusters are numbered and [`sizes`](KMeansFit::sizes) given by rows, whatever they weigh; so
+    /// is refilling a cluster that has lost all its rows. The tolerance goes by the weighted
+    /// variance, so that a weight means the same there too (scikit-learn takes the plain one).
+    ///
+    /// ```
+    /// use personas::{KMeans, ndarray::array};
+    ///
+    /// // Four customers answer for 100, 300, 50 and no others.
+    /// let x = array![[1.0], [2.0], [10.0], [11.0]];
+    /// let fit = KMeans::new(2).fit_weighted(&x, &[100.0, 300.0, 50.0, 0.0])?;
+    /// assert_eq!(fit.labels().to_vec(), [0, 0, 1, 1].map(Some));
+    /// assert_eq!(fit.centroids(), array![[1.75], [10.0]]);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit), where [`Error::TooFewSamples`] counts rows of weight above 0;
+    /// [`Error::DimensionMismatch`] for another number of weights than rows;
+    /// [`Error::InvalidParameter`] for a weight that is negative or not finite, naming its row, for
+    /// weights that are all 0, and for such as make the inertia too large to be stored.
+    pub fn fit_weighted<'a>(
+        &self,
+        x: impl Into<ArrayView2<'a, f64>>,
+        weights: &[f64],
+    ) -> Result<KMeansFit> {
+        self.fit_weighing(x.into(), weights)
+    }
+
+    fn fit_weighing(&self, x: ArrayView2<'_, f64>, weights: &[f64]) -> Result<KMeansFit> {
+        self.check_settings()?;
+        check::rows(x)?;
+        let weighting = Weighting::new(weights, x.nrows())?;
+        let fit = self.fit_rows(weighting.select(x).view(), weighting.weights())?;
+        fit.weighed(x, &weighting)
+    }
+
+    fn fit_rows(&self, x: ArrayView2<'_, f64>, weights: Option<&Weights>) -> Result<KMeansFit> {
+        self.check_settings()?;
         let (rows, given) = self.check(x)?;
         let scale = Scale::of(&rows, given.as_ref());
         let (rows, given) =
@@ -148,7 +196,7 @@ impl KMeans {
             return Err(self.too_few(distinct));
         }
 
-        let tiled = Tiled::new(&rows, Some(scan::fastest()));
+        let tiled = Tiled::new(&rows, weights, Some(scan::fastest()));
         let best = self.best_run(&tiled, given.as_ref(), scale)?;
         KMeansFit::from_run(best, rows.n_columns(), scale, self.seed)
     }
@@ -183,11 +231,13 @@ impl KMeans {
         restart: u64,
         scale: Scale,
     ) -> std::result::Result<Run, usize> {
-        let rows = tiled.rows;
+        let Tiled { rows, weights, .. } = *tiled;
         let mut stream = Stream::new(self.seed, restart);
         let start = match given {
             Some(given) => given.data().to_vec(),
-            None if self.init == KMeansInit::Random => init::random(rows, self.k, &mut stream),
+            None if self.init == KMeansInit::Random => {
+                init::random(rows, weights, self.k, &mut stream)
+            }
             None => init::plus_plus(tiled, self.k, &mut stream),
         };
         if start.len() < self.k * rows.n_columns() {
@@ -197,8 +247,7 @@ impl KMeans {
         lloyd::run(tiled, start, stop, |v| v * scale.inverse() * scale.factor())
     }
 
-    /// Checks settings and matrices.
-    fn check<'a>(&'a self, x: ArrayView2<'a, f64>) -> Result<(Rows<'a>, Option<Rows<'a>>)> {
+    fn check_settings(&self) -> Result<()> {
         for (name, value) in [("k", self.k), ("n_init", self.n_init), ("max_iter", self.max_iter)] {
             if value == 0 {
                 return Err(Error::parameter(name, "at least 1", value));
@@ -207,6 +256,11 @@ impl KMeans {
         if !(self.tol >= 0.0 && self.tol.is_finite()) {
             return Err(Error::parameter("tol", "0 or more and finite", self.tol));
         }
+        Ok(())
+    }
+
+    /// Checks the matrices.
+    fn check<'a>(&'a self, x: ArrayView2<'a, f64>) -> Result<(Rows<'a>, Option<Rows<'a>>)> {
         let rows = check::rows(x)?;
         if self.k > rows.n_rows() {
             let what = "k-means with this k";
@@ -240,7 +294,7 @@ impl KMeans {
 }
 
 /// Two rows of equal values, the lower number first.
-fn first_duplicate(rows: &Rows<'_>) -> Option<(usize, usize)> {
+pub(super) fn first_duplicate(rows: &Rows<'_>) -> Option<(usize, usize)> {
     let mut order: Vec<usize> = (0..rows.n_rows()).collect();
     let compare = |a: usize, b: usize| rows.row(a).partial_cmp(rows.row(b));
     order.sort_by(|&a, &b| compare(a, b).expect("the rows are finite"));
@@ -291,7 +345,7 @@ mod tests {
         assert!(per_iter.len() == 2 && near(per_iter[0], 27.0) && near(per_iter[1], 13.5));
         let x = p();
         let rows = check::rows(x.view()).unwrap();
-        let tolerance = Tiled::new(&rows, None).mean_variance() * 1e-4;
+        let tolerance = Tiled::new(&rows, None, None).mean_variance() * 1e-4;
         assert!((tolerance - 0.00091806).abs() < 1e-8, "{tolerance}");
         check(&fit, &p());
     }

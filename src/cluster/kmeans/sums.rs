@@ -5,6 +5,12 @@
 //! Together they keep 100 bits below the column's greatest magnitude up to 4,096 rows, 76 at ten
 //! million: every coordinate of at least 2⁻²³ of that magnitude is kept exactly, any other to
 //! 2⁻⁷⁷ of it. So a sum is not merely repeatable but right, and a mean is rounded once.
+//!
+//! Weights are integers too ([`Weights`](super::weights::Weights)). Weighted steps are products of
+//! integers, so a row of weight 2 adds exactly what the row twice adds. They need 128 bits a sum and
+//! keep 100 bits of a coordinate for any number of rows.
+
+use std::ops::AddAssign;
 
 use crate::num::pack::Columns;
 
@@ -15,26 +21,31 @@ pub(super) struct Grid {
     coarse: Vec<f64>,
     /// A fine step is this many bits below a coarse one.
     bits: u32,
+    kind: Kind,
+}
+
+/// What is added up on a grid.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Plain,
+    Weighted,
 }
 
 /// Adding this rounds to an integer, half to even, and leaves it in the low bits: |v| ≤ 2⁵¹.
 const MAGIC: f64 = 6_755_399_441_055_744.0; // 1.5·2⁵²
 
+/// Most bits of coarse steps, and of fine ones.
+const MOST_BITS: u32 = 50;
+
 impl Grid {
     pub(super) fn new(columns: &Columns, n_rows: usize) -> Self {
-        let bits = 50.min(62 - n_rows.next_power_of_two().trailing_zeros());
-        let most = (1u64 << bits) as f64;
-        let coarse = columns.magnitudes.iter().map(|&magnitude| {
-            let mut coarse = most;
-            while magnitude * coarse > most {
-                coarse *= 0.5;
-            }
-            while magnitude > 0.0 && magnitude * coarse <= most / 2.0 && coarse < 1e300 {
-                coarse *= 2.0;
-            }
-            coarse
-        });
-        Self { coarse: coarse.collect(), bits }
+        let bits = MOST_BITS.min(62 - n_rows.next_power_of_two().trailing_zeros());
+        Self { coarse: coarse(columns, bits), bits, kind: Kind::Plain }
+    }
+
+    /// For weighted sums, whatever the number of rows.
+    pub(super) fn weighted(columns: &Columns) -> Self {
+        Self { coarse: coarse(columns, MOST_BITS), bits: MOST_BITS, kind: Kind::Weighted }
     }
 
     /// A coordinate in coarse steps and fine ones.
@@ -52,6 +63,22 @@ impl Grid {
     }
 }
 
+/// Per column, the coarse steps per unit that bring its greatest magnitude to 2ᵇⁱᵗˢ of them.
+fn coarse(columns: &Columns, bits: u32) -> Vec<f64> {
+    let most = (1u64 << bits) as f64;
+    let coarse = columns.magnitudes.iter().map(|&magnitude| {
+        let mut coarse = most;
+        while magnitude * coarse > most {
+            coarse *= 0.5;
+        }
+        while magnitude > 0.0 && magnitude * coarse <= most / 2.0 && coarse < 1e300 {
+            coarse *= 2.0;
+        }
+        coarse
+    });
+    coarse.collect()
+}
+
 /// The integer that [`MAGIC`] left in the low bits.
 #[inline(always)]
 fn integer(shifted: f64) -> i64 {
@@ -61,54 +88,111 @@ fn integer(shifted: f64) -> i64 {
 /// Sums and sizes of clusters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sums {
-    coarse: Vec<i64>,
-    fine: Vec<i64>,
+    totals: Totals,
+    /// Rows per cluster.
     sizes: Vec<i64>,
     width: usize,
 }
 
+/// Steps per cluster and column, row-major.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Totals {
+    Plain {
+        coarse: Vec<i64>,
+        fine: Vec<i64>,
+    },
+    /// Steps times weights, which sum to at most 2⁷⁴: 2¹²⁴ holds all.
+    Weighted {
+        coarse: Vec<i128>,
+        fine: Vec<i128>,
+        /// Per cluster.
+        weights: Vec<i128>,
+    },
+}
+
 impl Sums {
-    pub(super) fn new(k: usize, width: usize) -> Self {
-        Self { coarse: vec![0; k * width], fine: vec![0; k * width], sizes: vec![0; k], width }
+    /// `k` clusters without rows.
+    pub(super) fn new(grid: &Grid, k: usize) -> Self {
+        let width = grid.coarse.len();
+        let totals = match grid.kind {
+            Kind::Plain => Totals::Plain { coarse: vec![0; k * width], fine: vec![0; k * width] },
+            Kind::Weighted => Totals::Weighted {
+                coarse: vec![0; k * width],
+                fine: vec![0; k * width],
+                weights: vec![0; k],
+            },
+        };
+        Self { totals, sizes: vec![0; k], width }
     }
 
-    /// Moves a row from one cluster (none: it is new) to another.
+    /// Moves a row from one cluster (none: it is new) to another. Plain sums know no `weight`.
     #[inline]
-    pub(super) fn change(&mut self, grid: &Grid, row: &[f64], from: Option<u32>, to: u32) {
+    pub(super) fn change(
+        &mut self,
+        grid: &Grid,
+        row: &[f64],
+        weight: i64,
+        from: Option<u32>,
+        to: u32,
+    ) {
         let at = |cluster: u32| {
             let start = cluster as usize * self.width;
             start..start + self.width
         };
-        let bits = grid.fine();
         self.sizes[to as usize] += 1;
-        let sums = self.coarse[at(to)].iter_mut().zip(&mut self.fine[at(to)]);
-        for (column, ((coarse, fine), &value)) in sums.zip(row).enumerate() {
-            let steps = grid.steps(column, bits, value);
-            *coarse += steps.0;
-            *fine += steps.1;
+        if let Some(from) = from {
+            self.sizes[from as usize] -= 1;
         }
-        let Some(from) = from else { return };
-        self.sizes[from as usize] -= 1;
-        let sums = self.coarse[at(from)].iter_mut().zip(&mut self.fine[at(from)]);
-        for (column, ((coarse, fine), &value)) in sums.zip(row).enumerate() {
-            let steps = grid.steps(column, bits, value);
-            *coarse -= steps.0;
-            *fine -= steps.1;
+        match &mut self.totals {
+            Totals::Plain { coarse, fine } => {
+                tally(grid, row, &mut coarse[at(to)], &mut fine[at(to)], |steps| steps);
+                if let Some(from) = from {
+                    tally(grid, row, &mut coarse[at(from)], &mut fine[at(from)], |steps| -steps);
+                }
+            }
+            Totals::Weighted { coarse, fine, weights } => {
+                let weight = i128::from(weight);
+                let times = |steps: i64| i128::from(steps) * weight;
+                weights[to as usize] += weight;
+                tally(grid, row, &mut coarse[at(to)], &mut fine[at(to)], times);
+                if let Some(from) = from {
+                    weights[from as usize] -= weight;
+                    let minus = |steps| -times(steps);
+                    tally(grid, row, &mut coarse[at(from)], &mut fine[at(from)], minus);
+                }
+            }
         }
     }
 
     pub(super) fn add(&mut self, other: &Self) {
-        self.coarse.iter_mut().zip(&other.coarse).for_each(|(a, b)| *a += b);
-        self.fine.iter_mut().zip(&other.fine).for_each(|(a, b)| *a += b);
-        self.sizes.iter_mut().zip(&other.sizes).for_each(|(a, b)| *a += b);
+        add(&mut self.sizes, &other.sizes);
+        match (&mut self.totals, &other.totals) {
+            (Totals::Plain { coarse, fine }, Totals::Plain { coarse: c, fine: f }) => {
+                add(coarse, c);
+                add(fine, f);
+            }
+            (
+                Totals::Weighted { coarse, fine, weights },
+                Totals::Weighted { coarse: c, fine: f, weights: w },
+            ) => {
+                add(coarse, c);
+                add(fine, f);
+                add(weights, w);
+            }
+            _ => debug_assert!(false, "sums of one grid are of one kind"),
+        }
     }
 
     pub(super) fn sizes(&self) -> impl Iterator<Item = usize> + '_ {
         self.sizes.iter().map(|&size| size as usize)
     }
 
-    pub(super) fn size(&self, cluster: usize) -> usize {
-        self.sizes[cluster] as usize
+    /// The summed weight of a cluster's rows in steps; their number where there are no weights.
+    pub(super) fn weight(&self, cluster: usize) -> f64 {
+        match &self.totals {
+            Totals::Plain { .. } => self.sizes[cluster] as f64,
+            Totals::Weighted { weights, .. } => weights[cluster] as f64,
+        }
     }
 
     /// Writes the mean of a cluster's rows; an empty one leaves `mean` as it is.
@@ -126,31 +210,161 @@ impl Sums {
         column: usize,
         origin: f64,
     ) -> Option<f64> {
-        let size = i128::from(self.sizes[cluster]);
-        if size == 0 {
+        if self.sizes[cluster] == 0 {
             return None;
         }
-        // Below 2¹¹³: 62 bits, shifted by at most 50.
-        let join =
-            |(coarse, fine): (i64, i64)| (i128::from(coarse) << grid.bits) + i128::from(fine);
         let at = cluster * self.width + column;
-        let origin = join(grid.steps(column, grid.fine(), origin));
-        let sum = join((self.coarse[at], self.fine[at])) - size * origin;
-        // Divided as integers first, so that equal rows have exactly their own value as mean.
-        let (whole, rest) = (sum.div_euclid(size), sum.rem_euclid(size));
-        let steps = whole as f64 + rest as f64 / size as f64;
+        let (coarse, fine, weight) = match &self.totals {
+            Totals::Plain { coarse, fine } => {
+                (coarse[at].into(), fine[at].into(), self.sizes[cluster].into())
+            }
+            Totals::Weighted { coarse, fine, weights } => (coarse[at], fine[at], weights[cluster]),
+        };
+        let origin = grid.steps(column, grid.fine(), origin);
+        // Divided as integers, so that equal rows have exactly their own value as mean. What the
+        // coarse steps leave is below 2⁷⁴, so that it can be shifted by 50 bits.
+        let (high, left) = divide(coarse - weight * i128::from(origin.0), weight);
+        let fine = (left << grid.bits) + fine - weight * i128::from(origin.1);
+        let (low, rest) = divide(fine, weight);
+        let steps = rounded((high << grid.bits) + low, rest, weight);
         Some(steps / grid.fine() / grid.coarse[column])
     }
 
     pub(super) fn renumber(&mut self, number: &[u32]) {
-        let old = self.clone();
-        for (from, &to) in number.iter().enumerate() {
-            let (from_at, to_at) = (from * self.width, to as usize * self.width);
-            self.sizes[to as usize] = old.sizes[from];
-            self.coarse[to_at..to_at + self.width]
-                .copy_from_slice(&old.coarse[from_at..from_at + self.width]);
-            self.fine[to_at..to_at + self.width]
-                .copy_from_slice(&old.fine[from_at..from_at + self.width]);
+        renumber(&mut self.sizes, number, 1);
+        match &mut self.totals {
+            Totals::Plain { coarse, fine } => {
+                renumber(coarse, number, self.width);
+                renumber(fine, number, self.width);
+            }
+            Totals::Weighted { coarse, fine, weights } => {
+                renumber(coarse, number, self.width);
+                renumber(fine, number, self.width);
+                renumber(weights, number, 1);
+            }
         }
+    }
+}
+
+/// Adds what `of` makes of a row's steps.
+#[inline(always)]
+fn tally<T: AddAssign>(
+    grid: &Grid,
+    row: &[f64],
+    coarse: &mut [T],
+    fine: &mut [T],
+    of: impl Fn(i64) -> T,
+) {
+    let per_coarse = grid.fine();
+    for (column, ((coarse, fine), &value)) in coarse.iter_mut().zip(fine).zip(row).enumerate() {
+        let steps = grid.steps(column, per_coarse, value);
+        *coarse += of(steps.0);
+        *fine += of(steps.1);
+    }
+}
+
+fn add<T: Copy + AddAssign>(sums: &mut [T], others: &[T]) {
+    sums.iter_mut().zip(others).for_each(|(sum, &other)| *sum += other);
+}
+
+/// Moves items of `width` values each from their old place to the one that `number` gives.
+fn renumber<T: Copy>(values: &mut [T], number: &[u32], width: usize) {
+    let old = values.to_vec();
+    for (from, &to) in old.chunks_exact(width).zip(number) {
+        values[to as usize * width..][..width].copy_from_slice(from);
+    }
+}
+
+/// The floor of a / b and what is left, 0 or more; b above 0.
+fn divide(a: i128, b: i128) -> (i128, i128) {
+    debug_assert!(b > 0);
+    let (quotient, rest) = (a / b, a % b);
+    if rest < 0 { (quotient - 1, rest + b) } else { (quotient, rest) }
+}
+
+/// whole + rest / of, rounded once: to nearest, half to even. Below 2⁵ it may be off by 2⁻⁵⁰ steps.
+fn rounded(whole: i128, rest: i128, of: i128) -> f64 {
+    const MORE: u32 = 50;
+    debug_assert!((0..of).contains(&rest) && of <= 1 << 74);
+    if rest == 0 {
+        return whole as f64;
+    }
+    // An odd last bit beyond the 53 that are kept stands for whatever follows: neither an f64 nor
+    // halfway between two.
+    if whole.unsigned_abs() >= 1 << 55 {
+        return (whole | 1) as f64;
+    }
+    let (part, left) = divide(rest << MORE, of);
+    let all = (whole << MORE) + part;
+    (all | i128::from(left > 0)) as f64 / (1u64 << MORE) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::num::check;
+    use ndarray::{Array2, array};
+    use proptest::prelude::*;
+
+    fn columns(x: &Array2<f64>) -> Columns {
+        Columns::of(&check::rows(x.view()).unwrap())
+    }
+
+    #[test]
+    fn a_quotient_is_rounded_once_to_nearest() {
+        let third = rounded(0, 1, 3);
+        assert!((third - 1.0 / 3.0).abs() < 1e-15);
+        // 2⁵³ + 1 + 1/3 lies above the middle of its neighbours; rounding twice would fall below.
+        let large = (1i128 << 53) + 1;
+        assert_eq!(rounded(large, 1, 3), ((1i128 << 53) + 2) as f64);
+        assert_eq!(rounded(-large - 1, 2, 3), -((1i128 << 53) as f64) - 2.0);
+        let larger = (1i128 << 60) + 128;
+        assert_eq!(rounded(larger, 1, 3), ((1i128 << 60) + 256) as f64);
+        assert_eq!(rounded(larger, 0, 3), (1i128 << 60) as f64);
+        assert_eq!((divide(-7, 2), divide(7, 2)), ((-4, 1), (3, 1)));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_weight_adds_what_as_many_equal_rows_add(
+            rows in prop::collection::vec((-1e9f64..1e9, 1i64..1000), 1..20),
+            share in -1.0f64..1.0,
+            step in 0u32..40,
+        ) {
+            let x = Array2::from_shape_fn((rows.len(), 1), |(row, _)| rows[row].0);
+            let (columns, origin) = (columns(&x), share * rows[0].0);
+            let (grid, heavy) = (Grid::new(&columns, 1 << 14), Grid::weighted(&columns));
+            let (mut plain, mut weighted) = (Sums::new(&grid, 1), Sums::new(&heavy, 1));
+            for &(value, weight) in &rows {
+                (0..weight).for_each(|_| plain.change(&grid, &[value], 1, None, 0));
+                weighted.change(&heavy, &[value], weight << step, None, 0);
+            }
+            let mean = weighted.mean_beyond(&heavy, 0, 0, origin).unwrap();
+            prop_assert_eq!(mean, plain.mean_beyond(&grid, 0, 0, origin).unwrap());
+        }
+    }
+
+    #[test]
+    fn weighted_rows_that_leave_take_all_with_them() {
+        let x = array![[0.1, 1e9], [0.7, -3.0], [0.1, 5.0]];
+        let grid = Grid::weighted(&columns(&x));
+        let mut sums = Sums::new(&grid, 2);
+        let rows: Vec<Vec<f64>> = x.outer_iter().map(|row| row.to_vec()).collect();
+        sums.change(&grid, &rows[0], (1 << 62) - 3, None, 0);
+        sums.change(&grid, &rows[1], 12_345, None, 0);
+        let mut moved = sums.clone();
+        moved.change(&grid, &rows[2], 7, None, 1);
+        moved.change(&grid, &rows[1], 12_345, Some(0), 1);
+        moved.change(&grid, &rows[1], 12_345, Some(1), 0);
+        let mut other = Sums::new(&grid, 2);
+        other.change(&grid, &rows[2], 7, None, 1);
+        sums.add(&other);
+        assert_eq!(sums, moved);
+        assert_eq!(sums.mean_beyond(&grid, 1, 0, 0.0), Some(0.1));
+        moved.renumber(&[1, 0]);
+        assert_eq!(moved.mean_beyond(&grid, 0, 1, 0.0), Some(5.0));
+        assert_eq!((moved.weight(0), moved.sizes().collect()), (7.0, vec![1, 2]));
     }
 }

@@ -1,0 +1,347 @@
+//! The model that learns: centroids, weights and what they need to go on.
+
+use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
+
+use super::half_life::{Age, Decay};
+use super::moments::Moments;
+use super::stored::Stored;
+use crate::num::check::{self, Rows};
+use crate::num::distance::nearest;
+use crate::num::parallel;
+use crate::{Error, Result};
+
+/// Rows per cluster that must have come since a cluster got one, before it counts as dying: a
+/// group that holds a 200th of its fair share is passed by that long once in e⁵ times.
+const PATIENCE: u64 = 1000;
+
+/// What one batch did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Learned {
+    /// The cluster each row went to: the nearest centroid before the batch, of ties the lower.
+    pub labels: Vec<usize>,
+    /// Sum of squared distances to those centroids. Its mean per row, watched over time, tells
+    /// whether the groups still fit.
+    pub inertia: f64,
+    /// Clusters that mean something else from now on.
+    pub reseeded: Vec<Reseeded>,
+}
+
+/// A dying cluster was put on one half of the heaviest one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Reseeded {
+    /// The dying cluster, which is now the upper half.
+    pub cluster: usize,
+    /// The heaviest cluster, which is now the lower half.
+    pub half_of: usize,
+}
+
+/// A started [`OnlineKMeans`](super::OnlineKMeans). Clusters keep their numbers as they move.
+///
+/// The order of rows matters, as with every method that forgets or learns step by step. Stored
+/// and restored (serde) it goes on bit for bit as if it had not been.
+///
+/// Distances are plain squares: groups that lie less than 1e-150 apart are not told apart.
+///
+/// ```
+/// use personas::OnlineKMeans;
+/// use personas::cluster::Decay;
+/// use personas::ndarray::array;
+///
+/// const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+/// let monday = 1_700_000_000_000;
+/// let online = OnlineKMeans::new(2).decay(Decay::HalfLifeDays(7.0));
+/// let mut model = online.start(&array![[0.0, 0.0], [9.0, 9.0]])?;
+/// model.learn_at(&array![[1.0, 1.0], [8.0, 9.0], [8.0, 7.0]], monday)?;
+/// assert_eq!(model.weights(), [1.0, 2.0]);
+/// assert_eq!(model.centroids(), array![[1.0, 1.0], [8.0, 8.0]]);
+/// model.advance(monday + 7 * DAY_MS);
+/// assert_eq!(model.weights(), [0.5, 1.0]);
+/// assert_eq!(model.predict(&[[2.0, 2.0]])?, [0]);
+/// # Ok::<(), personas::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Stored")]
+pub struct OnlineKMeansFit {
+    pub(super) decay: Decay,
+    pub(super) reassignment_ratio: f64,
+    pub(super) moments: Moments,
+    pub(super) age: Age,
+    pub(super) clock_ms: Option<i64>,
+    /// Rows learned since each cluster last got one.
+    pub(super) passed_by: Vec<u64>,
+    pub(super) n_rows: u64,
+    pub(super) n_reseeded: u64,
+}
+
+impl OnlineKMeansFit {
+    pub(super) fn new(moments: Moments, decay: Decay, ratio: f64, n_rows: usize) -> Self {
+        Self {
+            decay,
+            reassignment_ratio: ratio,
+            passed_by: vec![0; moments.weights.len()],
+            moments,
+            age: Age::default(),
+            clock_ms: None,
+            n_rows: n_rows as u64,
+            n_reseeded: 0,
+        }
+    }
+
+    /// Learns a batch `x`, `(n_samples, n_features)`; a single row is a batch of one, none at all
+    /// change nothing.
+    ///
+    /// All rows of a batch count alike, and are as far apart in age as batches are. Whatever the
+    /// number of threads, the result is the same to the bit. Refused input changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::DimensionMismatch`] for another number of columns, [`Error::NonFinite`],
+    /// [`Error::MagnitudeTooLarge`]; [`Error::InvalidParameter`] if the half-life is in days: then
+    /// it is [`learn_at`](Self::learn_at) that knows when.
+    pub fn learn<'a>(&mut self, x: impl Into<ArrayView2<'a, f64>>) -> Result<Learned> {
+        if matches!(self.decay, Decay::HalfLifeDays(_)) {
+            let expected = "in rows, or none, to learn without a time (else see learn_at)";
+            return Err(Error::parameter("decay", expected, "in days"));
+        }
+        self.learn_view(x.into(), None)
+    }
+
+    /// As [`learn`](Self::learn), at a moment given as milliseconds since any fixed one, such as
+    /// 1970. First the clock goes there ([`advance`](Self::advance)); an empty batch does only that.
+    ///
+    /// # Errors
+    /// As [`learn`](Self::learn), for any decay.
+    pub fn learn_at<'a>(
+        &mut self,
+        x: impl Into<ArrayView2<'a, f64>>,
+        at_ms: i64,
+    ) -> Result<Learned> {
+        self.learn_view(x.into(), Some(at_ms))
+    }
+
+    /// Lets time pass without rows. With a half-life in days all weights fade; centroids stay.
+    ///
+    /// The first moment ever given starts the clock. It never goes back: rows of an earlier moment
+    /// count as if they came at the latest one.
+    pub fn advance(&mut self, at_ms: i64) {
+        let from_ms = self.clock_ms.unwrap_or(at_ms);
+        self.fade(self.decay.step_of_time(from_ms, at_ms));
+        self.clock_ms = Some(from_ms.max(at_ms));
+    }
+
+    /// Takes over what another model has learned, say on another part of the stream.
+    ///
+    /// Each of its clusters goes, as a whole, to the nearest centroid of this model, whose weighted
+    /// mean it enters. That is approximate, and not symmetric: this model's numbering and number of
+    /// clusters stay. Exact, but for rounding, are the weight, mean and variance of all rows
+    /// together, and those of every cluster whose rows both models told apart alike. With a half-life
+    /// in days both are first brought to the later clock; one in rows ages neither by the other's
+    /// rows.
+    ///
+    /// # Errors
+    /// [`Error::DimensionMismatch`] for another number of columns, [`Error::InvalidParameter`] for
+    /// another decay.
+    pub fn merge(&mut self, other: &Self) -> Result<()> {
+        let (expected, got) = (self.moments.width(), other.moments.width());
+        if expected != got {
+            return Err(Error::DimensionMismatch { what: "columns", expected, got });
+        }
+        if self.decay != other.decay {
+            let expected = format!("the same in both models ({:?})", self.decay);
+            return Err(Error::parameter("decay", expected, format!("{:?}", other.decay)));
+        }
+        let mut other = other.clone();
+        if let Some(now) = self.clock_ms.max(other.clock_ms) {
+            self.advance(now);
+            other.advance(now);
+        }
+        let factor = self.age.unit(self.decay) / other.age.unit(self.decay);
+        let before = self.moments.means.clone();
+        for theirs in 0..other.moments.weights.len() {
+            if other.moments.weights[theirs] > 0.0 {
+                let ours = nearest(other.moments.mean(theirs), &before).0;
+                self.moments.absorb(ours, &other.moments, theirs, factor);
+                self.passed_by[ours] = 0;
+            }
+        }
+        self.n_rows = self.n_rows.saturating_add(other.n_rows);
+        Ok(())
+    }
+
+    /// The nearest centroid of each row of `x`, `(n_samples, n_features)`; ties go to the lower
+    /// number. Learns nothing.
+    ///
+    /// # Errors
+    /// [`Error::DimensionMismatch`] for another number of columns, [`Error::Empty`],
+    /// [`Error::NonFinite`], [`Error::MagnitudeTooLarge`].
+    pub fn predict<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<Vec<usize>> {
+        let rows = check::rows_of_width(x.into(), self.moments.width())?;
+        let work = self.moments.means.len();
+        let chunks = parallel::map_chunks(rows.n_rows(), work, |range| {
+            let labels = range.map(|row| nearest(rows.row(row), &self.moments.means).0);
+            labels.collect::<Vec<_>>()
+        });
+        Ok(chunks.concat())
+    }
+
+    /// The centroids, `(k, n_features)`.
+    pub fn centroids(&self) -> ArrayView2<'_, f64> {
+        let shape = (self.moments.weights.len(), self.moments.width());
+        ArrayView2::from_shape(shape, &self.moments.means).expect("the means fill their matrix")
+    }
+
+    /// Rows per cluster as they count now: each 1 when it came, ½ a half-life later. Without decay
+    /// the number of rows, up to 2⁵³; there a weight stands, and each row still moves its centroid
+    /// by 2⁻⁵³ of the way. What has faded below 1e-100 is 0.
+    pub fn weights(&self) -> Vec<f64> {
+        let unit = self.age.unit(self.decay);
+        self.moments.weights.iter().map(|weight| weight / unit).collect()
+    }
+
+    /// The population variance of every column within every cluster, `(k, n_features)`, rows
+    /// weighted as they count; 0 for a cluster without weight.
+    pub fn variances(&self) -> Array2<f64> {
+        let shape = self.centroids().raw_dim();
+        Array2::from_shape_vec(shape, self.moments.variances())
+            .expect("the variances fill their matrix")
+    }
+
+    /// Rows learned in all, the first batch and those of merged models included.
+    pub fn n_rows(&self) -> u64 {
+        self.n_rows
+    }
+
+    /// How often a dying cluster was re-seeded here; those of merged models not included.
+    pub fn n_reseeded(&self) -> u64 {
+        self.n_reseeded
+    }
+
+    /// The latest moment given, in milliseconds.
+    pub fn clock_ms(&self) -> Option<i64> {
+        self.clock_ms
+    }
+
+    fn learn_view(&mut self, x: ArrayView2<'_, f64>, at_ms: Option<i64>) -> Result<Learned> {
+        let width = self.moments.width();
+        if x.nrows() == 0 && x.ncols() == width {
+            if let Some(at_ms) = at_ms {
+                self.advance(at_ms);
+            }
+            return Ok(Learned { labels: Vec::new(), inertia: 0.0, reseeded: Vec::new() });
+        }
+        let rows = check::rows_of_width(x, width)?;
+        // Nothing below can fail.
+        let chunks = parallel::map_chunks(rows.n_rows(), self.moments.means.len(), |range| {
+            Chunk::of(&rows, range, &self.moments.means)
+        });
+        if let Some(at_ms) = at_ms {
+            self.advance(at_ms);
+        }
+        self.fade(self.decay.step_of_rows(rows.n_rows()));
+        self.passed_by.iter_mut().for_each(|n| *n = n.saturating_add(rows.n_rows() as u64));
+        let unit = self.age.unit(self.decay);
+        let mut learned = Learned {
+            labels: Vec::with_capacity(rows.n_rows()),
+            inertia: 0.0,
+            reseeded: Vec::new(),
+        };
+        // The batch first by itself, so that its weight enters each cluster at once.
+        let mut chunks = chunks.into_iter();
+        let mut batch = chunks.next().expect("there are rows");
+        for chunk in chunks {
+            for cluster in 0..chunk.moments.weights.len() {
+                batch.moments.absorb(cluster, &chunk.moments, cluster, 1.0);
+            }
+            batch.inertia += chunk.inertia;
+            batch.labels.extend(chunk.labels);
+        }
+        for (cluster, &weight) in batch.moments.weights.iter().enumerate() {
+            if weight > 0.0 {
+                self.moments.absorb(cluster, &batch.moments, cluster, unit);
+                self.passed_by[cluster] = 0;
+            }
+        }
+        (learned.labels, learned.inertia) = (batch.labels, batch.inertia);
+        learned.reseeded = self.reseed();
+        self.n_rows = self.n_rows.saturating_add(rows.n_rows() as u64);
+        Ok(learned)
+    }
+
+    fn fade(&mut self, step: f64) {
+        self.moments.fade(self.age.pass(step, self.decay));
+    }
+
+    /// Puts every dying cluster on one half of the heaviest, the lowest number first.
+    fn reseed(&mut self) -> Vec<Reseeded> {
+        let k = self.passed_by.len();
+        let patience = PATIENCE.saturating_mul(k as u64);
+        let mut reseeded = Vec::new();
+        for cluster in 0..k {
+            if self.passed_by[cluster] < patience {
+                continue;
+            }
+            let weights = &self.moments.weights;
+            let half_of = self.moments.heaviest();
+            let dying = weights[cluster] < self.reassignment_ratio * weights[half_of];
+            if dying && self.moments.split(half_of, cluster) {
+                self.passed_by[cluster] = 0;
+                self.n_reseeded = self.n_reseeded.saturating_add(1);
+                reseeded.push(Reseeded { cluster, half_of });
+            }
+        }
+        reseeded
+    }
+}
+
+/// Some rows of a batch, grouped.
+struct Chunk {
+    labels: Vec<usize>,
+    inertia: f64,
+    moments: Moments,
+}
+
+impl Chunk {
+    fn of(rows: &Rows<'_>, range: std::ops::Range<usize>, centroids: &[f64]) -> Self {
+        let width = rows.n_columns();
+        let moments = Moments::at(vec![0.0; centroids.len()], centroids.len() / width);
+        let mut chunk = Self { labels: Vec::with_capacity(range.len()), inertia: 0.0, moments };
+        for row in range {
+            let row = rows.row(row);
+            let (cluster, distance) = nearest(row, centroids);
+            chunk.labels.push(cluster);
+            chunk.inertia += distance;
+            chunk.moments.push(cluster, row);
+        }
+        chunk
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::OnlineKMeans;
+    use crate::num::rng::Stream;
+
+    #[test]
+    fn threads_and_layouts_do_not_change_a_bit() {
+        let mut stream = Stream::new(5, 0);
+        let x = Array2::from_shape_simple_fn((10_000, 3), || stream.normal());
+        let start = OnlineKMeans::new(6).decay(Decay::HalfLifePoints(7000.0));
+        let start = start.start(x.slice(ndarray::s![..6, ..])).unwrap();
+        let learn = |x: ArrayView2<'_, f64>| {
+            let mut model = start.clone();
+            let learned = [model.learn(x).unwrap(), model.learn(x).unwrap()];
+            assert_eq!(model.predict(x).unwrap(), model.learn(x).unwrap().labels);
+            (model, learned)
+        };
+        let one = parallel::with_threads(1, || learn(x.view()));
+        for n in [2, 3, 16] {
+            assert_eq!(parallel::with_threads(n, || learn(x.view())), one);
+        }
+        let mut columns = Array2::zeros(ndarray::ShapeBuilder::f(x.raw_dim()));
+        columns.assign(&x);
+        assert_eq!(learn(columns.view()), one);
+    }
+}

@@ -1,0 +1,91 @@
+//! What a stored model must be like, so that the restored one can go on.
+
+use serde::Deserialize;
+
+use super::check_ratio;
+use super::fitted::OnlineKMeansFit;
+use super::half_life::{Age, Decay};
+use super::moments::Moments;
+use crate::{Error, Result};
+
+/// An [`OnlineKMeansFit`] as it is stored, not yet checked.
+#[derive(Debug, Deserialize)]
+pub(super) struct Stored {
+    decay: Decay,
+    reassignment_ratio: f64,
+    moments: Moments,
+    age: Age,
+    clock_ms: Option<i64>,
+    passed_by: Vec<u64>,
+    n_rows: u64,
+    n_reseeded: u64,
+}
+
+impl TryFrom<Stored> for OnlineKMeansFit {
+    type Error = Error;
+
+    fn try_from(stored: Stored) -> Result<Self> {
+        let invalid = |reason: &'static str| Error::InvalidSnapshot {
+            what: "OnlineKMeansFit",
+            reason: reason.into(),
+        };
+        stored.decay.check()?;
+        check_ratio(stored.reassignment_ratio)?;
+        if let Some(reason) = stored.moments.broken_rule() {
+            return Err(invalid(reason));
+        }
+        if !stored.age.fits(stored.decay) {
+            return Err(invalid("the age is not within one half-life"));
+        }
+        if stored.passed_by.len() != stored.moments.weights.len() {
+            return Err(invalid("not every cluster says how many rows passed it by"));
+        }
+        Ok(Self {
+            decay: stored.decay,
+            reassignment_ratio: stored.reassignment_ratio,
+            moments: stored.moments,
+            age: stored.age,
+            clock_ms: stored.clock_ms,
+            passed_by: stored.passed_by,
+            n_rows: stored.n_rows,
+            n_reseeded: stored.n_reseeded,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::OnlineKMeans;
+    use serde_json::Value;
+
+    #[test]
+    fn broken_snapshots_are_refused() {
+        let online = OnlineKMeans::new(2).decay(Decay::HalfLifePoints(8.0));
+        let mut model = online.fit(&[[0.0, 1.0], [0.2, 1.0], [9.0, 4.0]]).unwrap();
+        model.learn(&[[8.0, 3.0], [1.0, 1.0]]).unwrap();
+        let stored = serde_json::to_value(&model).unwrap();
+        assert_eq!(serde_json::from_value::<OnlineKMeansFit>(stored.clone()).unwrap(), model);
+        let check = |change: fn(&mut Value), message: &str| {
+            let mut broken = stored.clone();
+            change(&mut broken);
+            let error = serde_json::from_value::<OnlineKMeansFit>(broken).unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
+        };
+        check(|v| v["decay"]["HalfLifePoints"] = 0.0.into(), "above 0");
+        check(|v| v["reassignment_ratio"] = 1.0.into(), "reassignment_ratio");
+        check(|v| v["moments"]["weights"] = Vec::<f64>::new().into(), "no clusters");
+        check(|v| v["moments"]["means"] = vec![1.0; 3].into(), "fill a matrix");
+        check(|v| v["moments"]["squares"] = vec![1.0; 3].into(), "same length");
+        check(|v| v["moments"]["weights"][0] = (-1.0).into(), "weight");
+        check(|v| v["moments"]["weights"][0] = 1e300.into(), "weight");
+        check(|v| v["moments"]["means"][0] = 1e300.into(), "too large");
+        check(|v| v["moments"]["carries"][0] = 0.5.into(), "rounded");
+        check(|v| v["moments"]["squares"][3] = (-1e-9).into(), "squares");
+        check(|v| v["moments"]["squares"][3] = 1e300.into(), "squares");
+        check(|v| v["moments"]["weights"] = vec![0.0, 1.0].into(), "squares");
+        check(|v| v["age"] = 8.0.into(), "age");
+        check(|v| v["age"] = (-1.0).into(), "age");
+        check(|v| v["passed_by"] = vec![0].into(), "passed");
+    }
+}

@@ -1,0 +1,200 @@
+//! k-means with weights, and while it is watched: against the plain fit it has to equal.
+
+use personas::cluster::{KMeansFit, KMeansInit};
+use personas::ndarray::{Array2, Axis, array, concatenate};
+use personas::{Error, KMeans};
+use proptest::prelude::*;
+
+/// Rows of two columns.
+fn pairs<T: Copy + Into<f64>>(cells: &[(T, T)]) -> Array2<f64> {
+    Array2::from_shape_fn((cells.len(), 2), |(row, column)| {
+        let (a, b) = cells[row];
+        if column == 0 { a.into() } else { b.into() }
+    })
+}
+
+/// Every row as often as its weight says, one after another, and where each comes from.
+fn repeated(x: &Array2<f64>, weights: &[f64]) -> (Array2<f64>, Vec<usize>) {
+    let rows = weights.iter().enumerate();
+    let from: Vec<usize> = rows.flat_map(|(row, &w)| vec![row; w as usize]).collect();
+    (x.select(Axis(0), &from), from)
+}
+
+/// Labels, sizes and inertia are those of the centroids, each nearest to a row that counts.
+fn assert_parts_agree(fit: &KMeansFit, x: &Array2<f64>, weights: &[f64]) {
+    let predicted = fit.predict(x).unwrap();
+    assert!(fit.labels().iter().eq(predicted.iter().map(|&cluster| Some(cluster))));
+    assert_eq!(fit.score_weighted(x, weights).unwrap(), -fit.inertia());
+    assert_eq!(fit.labels().n_clusters(), fit.centroids().nrows());
+    assert!(fit.sizes().is_sorted_by(|a, b| a >= b));
+    for cluster in 0..fit.sizes().len() {
+        assert!(fit.labels().rows_of(cluster).iter().any(|&row| weights[row] > 0.0));
+    }
+    let path = fit.inertia_per_iter();
+    assert!(path.windows(2).all(|w| w[1] <= w[0] * (1.0 + 1e-9)));
+}
+
+#[test]
+fn a_centroid_lies_where_its_weights_balance() {
+    let x = array![[0.0], [1.0], [2.0], [10.0], [11.0]];
+    let weights = [3.0, 0.5, 0.5, 1.0, 0.25];
+    let init = KMeansInit::Given(array![[0.0], [10.0]]);
+    let fit = KMeans::new(2).init(init).fit_weighted(&x, &weights).unwrap();
+    assert_eq!(fit.centroids(), array![[0.375], [10.2]]);
+    let expected = 3.0 * 0.375f64.powi(2) + 0.5 * 0.625f64.powi(2) + 0.5 * 1.625f64.powi(2);
+    assert!((fit.inertia() - expected - 0.2f64.powi(2) - 0.25 * 0.8f64.powi(2)).abs() < 1e-12);
+    assert_eq!(fit.sizes(), [3, 2]);
+    assert_parts_agree(&fit, &x, &weights);
+}
+
+#[test]
+fn equal_rows_keep_their_place_whatever_they_weigh() {
+    let x = array![[0.1, 0.7], [0.1, 0.7], [0.1, 0.7], [5.3, 1e-9]];
+    let fit = KMeans::new(2).fit_weighted(&x, &[0.3, 1e-200, 7.7, 1e200]).unwrap();
+    assert_eq!(fit.centroids(), array![[0.1, 0.7], [5.3, 1e-9]]);
+    assert_eq!(fit.inertia(), 0.0);
+}
+
+#[test]
+fn rows_without_weight_may_lie_anywhere() {
+    let x = array![[0.0], [2.0], [3.0], [20.0], [21.0]];
+    let alone = KMeans::new(2).fit(&x).unwrap();
+    for far in [1e9, -1e140, 1.0, 1e-300] {
+        let all = concatenate![Axis(0), x, Array2::from_elem((4, 1), far)];
+        let weights = [1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0];
+        let fit = KMeans::new(2).fit_weighted(&all, &weights).unwrap();
+        assert_parts_agree(&fit, &all, &weights);
+        assert_eq!(fit.inertia(), alone.inertia());
+        // The four make theirs the larger group, or leave it.
+        let swapped = far == 1e9;
+        let centroids = alone.centroids().select(Axis(0), if swapped { &[1, 0] } else { &[0, 1] });
+        assert_eq!(fit.centroids(), centroids);
+        assert_eq!(fit.labels().get(8), Some(0));
+    }
+}
+
+#[test]
+fn a_centroid_that_rows_without_weight_strip_of_its_tie_goes_to_the_farthest_row() {
+    // After one step the centroids are 4, 7, 0; row 0 is as near to 4 as to 0, and goes where the
+    // two rows without weight make the larger cluster. Nothing is left at 4.
+    let x = array![[2.0], [6.0], [7.0], [0.0], [0.0], [0.0]];
+    let means = KMeans::new(3).init(KMeansInit::Given(array![[4.0], [8.5], [-1.0]])).max_iter(1);
+    let without = means.fit(x.select(Axis(0), &[0, 1, 2, 3]).view()).unwrap();
+    assert_eq!(without.centroids(), array![[7.0], [4.0], [0.0]]);
+    let weights = [1.0, 1.0, 1.0, 1.0, 0.0, 0.0];
+    let fit = means.fit_weighted(&x, &weights).unwrap();
+    assert_eq!(fit.centroids(), array![[0.0], [7.0], [2.0]]);
+    assert_eq!((fit.inertia(), fit.refilled()), (1.0, 1));
+    assert_parts_agree(&fit, &x, &weights);
+}
+
+#[test]
+fn weights_that_are_wrong_or_too_large_are_refused() {
+    let x = array![[0.0], [4.0], [20.0]];
+    let refused = |weights: &[f64]| KMeans::new(2).fit_weighted(&x, weights).unwrap_err();
+    assert!(matches!(refused(&[1.0; 4]), Error::DimensionMismatch { expected: 3, got: 4, .. }));
+    for (weights, place) in [
+        ([1.0, -1.0, 1.0], "-1 at row 1"),
+        ([1.0, 1.0, f64::NAN], "NaN at row 2"),
+        ([0.0, 0.0, 0.0], "0 at all 3 rows"),
+        ([f64::MAX, f64::MAX, 1e308], "inertia"),
+    ] {
+        let error = refused(&weights);
+        assert!(matches!(error, Error::InvalidParameter { name: "weights", .. }), "{error}");
+        assert!(error.to_string().contains(place), "{error}");
+    }
+    assert!(matches!(refused(&[0.0, 0.0, 1.0]), Error::TooFewSamples { needed: 2, got: 1, .. }));
+    let fit = KMeans::new(2).fit(&x).unwrap();
+    assert!(fit.score_weighted(&x, &[1.0]).is_err());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+    #[test]
+    fn a_whole_weight_is_the_row_that_often(
+        // Continuous values: no two rows are as near to one centroid.
+        rows in prop::collection::vec(((-1e3f64..1e3, -1e3f64..1e3), 0u8..4), 8..60),
+        given in prop::collection::vec((-1e3f64..1e3, -1e3f64..1e3), 2..6),
+        plus_plus in any::<bool>(),
+        tol in prop::sample::select(vec![0.0, 1e-4, 1e-2]),
+        offset in prop::sample::select(vec![0.0, 1e6]),
+        seed in any::<u64>(),
+    ) {
+        let x = pairs(&rows.iter().map(|row| row.0).collect::<Vec<_>>()) + offset;
+        let weights: Vec<f64> = rows.iter().map(|row| f64::from(row.1)).collect();
+        let k = given.len();
+        let init = if plus_plus {
+            KMeansInit::PlusPlus
+        } else {
+            KMeansInit::Given(pairs(&given) + offset)
+        };
+        let means = KMeans::new(k).init(init).tol(tol).seed(seed).n_init(2);
+        let (often, from) = repeated(&x, &weights);
+        prop_assume!(weights.iter().filter(|&&w| w > 0.0).count() >= k);
+        let (plain, weighted) = (means.fit(&often).unwrap(), means.fit_weighted(&x, &weights).unwrap());
+        assert_parts_agree(&weighted, &x, &weights);
+        // A cluster that lost its rows takes one row: one of the equal ones, or all its weight.
+        prop_assume!(plain.refilled() == 0 && weighted.refilled() == 0);
+
+        // The numbers go by rows, so only they may differ.
+        let number: Vec<usize> = weighted.predict(plain.centroids()).unwrap();
+        prop_assert_eq!(weighted.centroids().select(Axis(0), &number), plain.centroids());
+        for (row, cluster) in plain.labels().iter().enumerate() {
+            let cluster = cluster.map(|cluster| number[cluster]);
+            prop_assert_eq!(cluster, weighted.labels().get(from[row]));
+        }
+        let inertia = plain.inertia();
+        prop_assert!((weighted.inertia() - inertia).abs() <= 1e-12 * inertia);
+        prop_assert_eq!(weighted.n_iter(), plain.n_iter());
+        for (a, b) in weighted.inertia_per_iter().iter().zip(plain.inertia_per_iter()) {
+            prop_assert!((a - b).abs() <= 1e-9 * b);
+        }
+        prop_assert_eq!(weighted.converged(), plain.converged());
+    }
+
+    #[test]
+    fn equal_weights_change_nothing_but_the_inertia(
+        cells in prop::collection::vec((0u8..9, 0u8..9), 6..40),
+        weight in prop::sample::select(vec![1.0, 0.1, 3.0, 1e-300]),
+        random in any::<bool>(),
+    ) {
+        let x = pairs(&cells);
+        let init = if random { KMeansInit::Random } else { KMeansInit::PlusPlus };
+        let means = KMeans::new(3).init(init).n_init(3);
+        let Ok(plain) = means.fit(&x) else { return Ok(()) };
+        let weighted = means.fit_weighted(&x, &vec![weight; x.nrows()]).unwrap();
+        prop_assert_eq!(weighted.labels(), plain.labels());
+        prop_assert_eq!(weighted.centroids(), plain.centroids());
+        prop_assert_eq!(weighted.inertia(), plain.inertia() * weight);
+        prop_assert!(weight != 1.0 || weighted == plain);
+    }
+
+    #[test]
+    fn the_parts_of_a_weighted_fit_agree_on_any_data(
+        // Few distinct values and weights: many ties, duplicates and rows without weight.
+        cells in prop::collection::vec((0u8..6, 0u8..6), 8..40),
+        weights in prop::collection::vec(prop::sample::select(vec![0.0, 0.0, 1.0, 0.1, 1e-30, 1e9]), 40),
+        k in 1usize..6,
+        max_iter in 1usize..6,
+        random in any::<bool>(),
+        seed in any::<u64>(),
+    ) {
+        let x = pairs(&cells);
+        let weights = &weights[..x.nrows()];
+        let init = if random { KMeansInit::Random } else { KMeansInit::PlusPlus };
+        let means = KMeans::new(k).init(init).n_init(3).max_iter(max_iter).seed(seed);
+        match means.fit_weighted(&x, weights) {
+            Ok(fit) => assert_parts_agree(&fit, &x, weights),
+            Err(Error::InvalidParameter { .. }) => prop_assert!(weights.iter().all(|&w| w == 0.0)),
+            Err(error) => {
+                let mut present: Vec<(u8, u8)> = cells.clone();
+                let mut weights = weights.iter();
+                present.retain(|_| weights.next().is_some_and(|&w| w > 0.0));
+                present.sort_unstable();
+                present.dedup();
+                prop_assert!(present.len() < k, "{}", error);
+            }
+        }
+    }
+}
