@@ -18,4 +18,4 @@ mod kmeans;
 pub use agglomerative::{Agglomerative, Linkage};
 pub use dbscan::{Dbscan, DbscanFit};
 pub use dendrogram::{Dendrogram, Merge};
-pub use kmeans::{KMeans, KMeansFit, KMeansInit};
+pub use kmeans::{KMeans, KMeansFit, KMeansInit, KMeansProgress};
