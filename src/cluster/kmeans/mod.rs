@@ -31,6 +31,7 @@ pub use fitted::KMeansFit;
 pub use progress::KMeansProgress;
 
 use crate::num::check::{self, Rows};
+use crate::num::columns::Columns;
 use crate::num::scale::Scale;
 use crate::num::scan;
 use crate::{Error, Result};
@@ -254,15 +255,17 @@ impl KMeans {
     ) -> Result<KMeansFit> {
         self.check_settings()?;
         let (rows, given) = self.check(x)?;
-        let scale = Scale::of(&rows, given.as_ref());
+        let columns = Columns::of(&rows);
+        let scale = Scale::spanning(&columns, given.as_ref());
         let (rows, given) =
             (rows.times(scale.factor()), given.map(|rows| rows.times(scale.factor())));
+        let columns = if scale.factor() == 1.0 { columns } else { Columns::of(&rows) };
         let distinct = init::distinct(&rows, self.k, 0..rows.n_rows()).len() / rows.n_columns();
         if distinct < self.k {
             return Err(self.too_few(distinct));
         }
 
-        let tiled = Tiled::new(&rows, weights, Some(scan::fastest()));
+        let tiled = Tiled::new(&rows, &columns, weights, Some(scan::fastest()));
         let restarts = Restarts { means: self, tiled: &tiled, given: given.as_ref(), scale };
         let best = restarts.best(observer).map_err(|distinct| self.too_few(distinct))?;
         KMeansFit::from_run(best, rows.n_columns(), scale, self.seed)
@@ -368,7 +371,7 @@ mod tests {
         assert!(per_iter.len() == 2 && near(per_iter[0], 27.0) && near(per_iter[1], 13.5));
         let x = p();
         let rows = check::rows(x.view()).unwrap();
-        let tolerance = Tiled::new(&rows, None, None).mean_variance() * 1e-4;
+        let tolerance = Tiled::new(&rows, &Columns::of(&rows), None, None).mean_variance() * 1e-4;
         assert!((tolerance - 0.00091806).abs() < 1e-8, "{tolerance}");
         check(&fit, &p());
     }

@@ -81,7 +81,7 @@ impl Restarts<'_> {
             None if self.means.init == KMeansInit::Random => {
                 init::random(rows, weights, k, &mut stream)
             }
-            None => init::plus_plus(tiled, k, &mut stream),
+            None => init::plus_plus(self.tiled, k, &mut stream),
         };
         if start.len() < k * rows.n_columns() {
             return Err(start.len() / rows.n_columns());
