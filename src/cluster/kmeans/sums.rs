@@ -291,7 +291,12 @@ fn renumber<T: Copy>(values: &mut [T], number: &[u32], width: usize) {
 /// The floor of a / b and what is left, 0 or more; b above 0.
 fn divide(a: i128, b: i128) -> (i128, i128) {
     debug_assert!(b > 0);
-    let (quotient, rest) = (a / b, a % b);
+    // 64 bits, where they suffice, divide several times faster.
+    let quotient = match (i64::try_from(a), i64::try_from(b)) {
+        (Ok(a), Ok(b)) => i128::from(a / b),
+        _ => a / b,
+    };
+    let rest = a - quotient * b;
     if rest < 0 { (quotient - 1, rest + b) } else { (quotient, rest) }
 }
 
