@@ -45,5 +45,5 @@ mod online;
 pub use agglomerative::{Agglomerative, Linkage};
 pub use dbscan::{Dbscan, DbscanFit};
 pub use dendrogram::{Dendrogram, Merge};
-pub use kmeans::{KMeans, KMeansFit, KMeansInit};
+pub use kmeans::{KMeans, KMeansFit, KMeansInit, KMeansProgress};
 pub use online::{Decay, Learned, OnlineKMeans, OnlineKMeansFit, Reseeded};

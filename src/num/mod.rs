@@ -1,6 +1,7 @@
 //! Layer 0: numbers and kernels on plain slices; knows nothing of people.
 
 pub(crate) mod check;
+pub(crate) mod columns;
 pub(crate) mod distance;
 pub(crate) mod eigen;
 pub(crate) mod fixed;
@@ -9,9 +10,10 @@ pub(crate) mod neighbors;
 pub(crate) mod pack;
 pub(crate) mod parallel;
 pub(crate) mod potential;
-pub(crate) mod prefetch;
+mod prefetch;
 pub(crate) mod rng;
 pub(crate) mod scale;
 pub(crate) mod scan;
 pub(crate) mod stats;
+pub(crate) mod tally;
 pub(crate) mod union_find;

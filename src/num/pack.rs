@@ -16,6 +16,7 @@
 //! Cost: one pass; 4·n·d bytes and 4 bytes per tile.
 
 use super::check::Rows;
+use super::columns::Columns;
 use super::parallel;
 
 /// Rows per tile.
@@ -23,60 +24,6 @@ pub(crate) const LANES: usize = 16;
 
 /// Tiles per chunk of [`parallel::CHUNK`] rows.
 pub(crate) const TILES_PER_CHUNK: usize = parallel::CHUNK / LANES;
-
-/// Where the columns of a matrix lie.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Columns {
-    /// Mean per column, from sums in fixed chunks.
-    pub(crate) means: Vec<f64>,
-    /// Greatest |x − mean| per column.
-    pub(crate) reach: Vec<f64>,
-    /// Greatest |x| per column.
-    pub(crate) magnitudes: Vec<f64>,
-}
-
-impl Columns {
-    /// One pass over the rows.
-    pub(crate) fn of(rows: &Rows<'_>) -> Self {
-        let d = rows.n_columns();
-        let chunks = parallel::map_chunks(rows.n_rows(), d, |range| {
-            let first = rows.row(range.start);
-            let (mut low, mut high) = (first.to_vec(), first.to_vec());
-            // Sums of differences from the chunk's first row: exact for constant columns, and
-            // unhurt by a large offset.
-            let mut sums = vec![0.0; d];
-            for row in rows.range(range).chunks_exact(d) {
-                for ((sum, &value), &origin) in sums.iter_mut().zip(row).zip(first) {
-                    *sum += value - origin;
-                }
-                for ((low, high), &value) in low.iter_mut().zip(&mut high).zip(row) {
-                    *low = if value < *low { value } else { *low };
-                    *high = if value > *high { value } else { *high };
-                }
-            }
-            (sums, low, high)
-        });
-        let n = rows.n_rows() as f64;
-        let origin = rows.row(0);
-        let (mut means, mut reach, mut magnitudes) = (Vec::new(), Vec::new(), Vec::new());
-        for j in 0..d {
-            let mut total = 0.0;
-            let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-            for (chunk, (sums, chunk_low, chunk_high)) in chunks.iter().enumerate() {
-                let start = chunk * parallel::CHUNK;
-                let len = (rows.n_rows() - start).min(parallel::CHUNK) as f64;
-                total += sums[j] + (rows.row(start)[j] - origin[j]) * len;
-                low = low.min(chunk_low[j]);
-                high = high.max(chunk_high[j]);
-            }
-            let mean = (origin[j] + total / n).clamp(low, high);
-            means.push(mean);
-            reach.push((high - mean).max(mean - low));
-            magnitudes.push(high.abs().max(low.abs()));
-        }
-        Self { means, reach, magnitudes }
-    }
-}
 
 /// The f32 tiles of a matrix.
 #[derive(Debug, Clone)]

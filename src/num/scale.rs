@@ -11,7 +11,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::check::Rows;
-use super::parallel;
+use super::columns::Columns;
 use crate::{Error, Result};
 
 /// Spreads of 2⁻²⁵⁰ and more are left alone: parts of 2⁻²⁶⁰ of them still have exact squares.
@@ -31,22 +31,16 @@ pub(crate) struct Scale(u16);
 impl Scale {
     /// The factor for these rows together with `others`, to be scaled alike.
     pub(crate) fn of(rows: &Rows<'_>, others: Option<&Rows<'_>>) -> Self {
-        let (mut low, mut high) = (rows.row(0).to_vec(), rows.row(0).to_vec());
-        let widen = |low: &mut [f64], high: &mut [f64], row: &[f64]| {
-            for ((&value, low), high) in row.iter().zip(low).zip(high) {
-                *low = if value < *low { value } else { *low };
-                *high = if value > *high { value } else { *high };
-            }
-        };
-        for rows in [Some(rows), others].into_iter().flatten() {
-            let width = rows.n_columns();
-            let extremes = parallel::map_chunks(rows.n_rows(), width, |range| {
-                let first = rows.row(range.start);
-                let (mut low, mut high) = (first.to_vec(), first.to_vec());
-                rows.range(range).chunks_exact(width).for_each(|r| widen(&mut low, &mut high, r));
-                [low, high]
-            });
-            extremes.iter().flatten().for_each(|row| widen(&mut low, &mut high, row));
+        Self::spanning(&Columns::of(rows), others)
+    }
+
+    /// [`Scale::of`] rows whose columns are known.
+    pub(crate) fn spanning(columns: &Columns, others: Option<&Rows<'_>>) -> Self {
+        let [mut low, mut high] = columns.extremes.clone();
+        if let Some(others) = others {
+            let [lows, highs] = Columns::of(others).extremes;
+            low.iter_mut().zip(lows).for_each(|(low, other)| *low = low.min(other));
+            high.iter_mut().zip(highs).for_each(|(high, other)| *high = high.max(other));
         }
         let spread = low.iter().zip(&high).map(|(low, high)| high - low).fold(0.0, f64::max);
         let magnitude = low.iter().chain(&high).map(|v| v.abs()).fold(0.0, f64::max);

@@ -1,6 +1,8 @@
 //! k-means with weights, and while it is watched: against the plain fit it has to equal.
 
-use personas::cluster::{KMeansFit, KMeansInit};
+use std::ops::ControlFlow;
+
+use personas::cluster::{KMeansFit, KMeansInit, KMeansProgress};
 use personas::ndarray::{Array2, Axis, array, concatenate};
 use personas::{Error, KMeans};
 use proptest::prelude::*;
@@ -151,6 +153,72 @@ proptest! {
             prop_assert!((a - b).abs() <= 1e-9 * b);
         }
         prop_assert_eq!(weighted.converged(), plain.converged());
+    }
+
+    #[test]
+    fn watching_changes_nothing_and_sees_every_iteration(
+        cells in prop::collection::vec((0u8..9, 0u8..9), 6..40),
+        weights in prop::collection::vec(0u8..3, 40),
+        weighted in any::<bool>(),
+        n_init in 1usize..5,
+    ) {
+        let x = pairs(&cells) * 1e-120;
+        let weights: Vec<f64> = weights[..x.nrows()].iter().map(|&w| f64::from(w)).collect();
+        let means = KMeans::new(3).n_init(n_init);
+        let mut seen: Vec<KMeansProgress> = Vec::new();
+        let watch = |progress: &KMeansProgress| {
+            seen.push(*progress);
+            ControlFlow::Continue(())
+        };
+        let (plain, watched) = if weighted {
+            (means.fit_weighted(&x, &weights), means.fit_weighted_with(&x, &weights, watch))
+        } else {
+            (means.fit(&x), means.fit_with(&x, watch))
+        };
+        prop_assert_eq!(&watched, &plain);
+        let Ok(fit) = plain else { return Ok(()) };
+        let runs: Vec<&[KMeansProgress]> =
+            seen.chunk_by(|a, b| a.restart == b.restart).collect();
+        prop_assert_eq!(runs.len(), n_init);
+        for (restart, run) in runs.iter().enumerate() {
+            prop_assert!(run.iter().all(|p| p.restart == restart));
+            prop_assert!(run.iter().map(|p| p.n_iter).eq(1..=run.len()));
+            let rows = weights.iter().filter(|&&w| w > 0.0 || !weighted).count();
+            prop_assert_eq!(run[0].n_changed, rows);
+        }
+        let path = |run: &&[KMeansProgress]| run.iter().map(|p| p.inertia).eq(fit.inertia_per_iter().iter().copied());
+        prop_assert!(runs.iter().any(path));
+    }
+
+    #[test]
+    fn a_fit_that_is_stopped_is_the_best_so_far_and_valid(
+        cells in prop::collection::vec((0u8..9, 0u8..9), 12..40),
+        after in 1usize..30,
+    ) {
+        let x = pairs(&cells);
+        let means = KMeans::new(4).init(KMeansInit::Random).n_init(4).tol(0.0);
+        prop_assume!(means.fit(&x).is_ok());
+        let mut seen: Vec<KMeansProgress> = Vec::new();
+        let fit = means.fit_with(&x, |progress| {
+            seen.push(*progress);
+            if seen.len() == after { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        let fit = fit.unwrap();
+        assert_parts_agree(&fit, &x, &vec![1.0; x.nrows()]);
+        let last = seen[seen.len() - 1];
+        if seen.len() < after {
+            prop_assert_eq!(&fit, &means.fit(&x).unwrap());
+        } else {
+            prop_assert!(!fit.converged());
+            prop_assert!(fit.inertia() <= last.inertia * (1.0 + 1e-12));
+            // Its own first run cut short, or no worse than the runs it had finished.
+            let finished = means.clone().n_init(last.restart.max(1)).max_iter(if last.restart == 0 { after } else { 300 });
+            let finished = finished.fit(&x).unwrap();
+            prop_assert!(fit.inertia() <= finished.inertia() || last.restart == 0);
+            if last.restart == 0 && !finished.converged() {
+                prop_assert_eq!(&fit, &finished);
+            }
+        }
     }
 
     #[test]

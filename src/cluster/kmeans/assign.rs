@@ -16,17 +16,15 @@
 //! beside the tiles.
 
 use crate::num::check::Rows;
+use crate::num::columns::Columns;
 use crate::num::distance::{nearest, squared};
-use crate::num::pack::{Bounds, Columns, LANES, Packed, TILES_PER_CHUNK, round_up};
+use crate::num::pack::{Bounds, LANES, Packed, TILES_PER_CHUNK, round_up};
 use crate::num::parallel;
-use crate::num::prefetch;
 use crate::num::scan::{Centroids, Scan, ScanFn, Tiles};
+use crate::num::tally::{Move, NOWHERE};
 
 use super::sums::{Grid, Sums};
 use super::weights::Weights;
-
-/// How many moves ahead a row is asked for.
-const AHEAD: usize = 12;
 
 /// Tiles scanned in one call of the kernel, when they lie side by side.
 const RUN: usize = 16;
@@ -50,14 +48,14 @@ pub(super) struct Tiled<'a> {
 impl<'a> Tiled<'a> {
     pub(super) fn new(
         rows: &'a Rows<'a>,
+        columns: &Columns,
         weights: Option<&'a Weights>,
         scan: Option<ScanFn>,
     ) -> Self {
-        let columns = Columns::of(rows);
-        let packed = Packed::new(rows, &columns);
+        let packed = Packed::new(rows, columns);
         let (grid, (origin, scatter)) = match weights {
-            None => (Grid::new(&columns, rows.n_rows()), (packed.shift().to_vec(), packed.scatter)),
-            Some(weights) => (Grid::weighted(&columns), weighted_scatter(rows, weights, &packed)),
+            None => (Grid::new(columns, rows.n_rows()), (packed.shift().to_vec(), packed.scatter)),
+            Some(weights) => (Grid::weighted(columns), weighted_scatter(rows, weights, &packed)),
         };
         Self { rows, weights, packed, grid, origin, scatter, scan }
     }
@@ -109,7 +107,7 @@ fn weighted_scatter(rows: &Rows<'_>, weights: &Weights, packed: &Packed) -> (Vec
 #[derive(Debug)]
 pub(super) struct Assigner<'a> {
     tiled: &'a Tiled<'a>,
-    /// Cluster per row, padded to whole tiles; [`NONE`] before the first assignment.
+    /// Cluster per row, padded to whole tiles; [`NOWHERE`] before the first assignment.
     labels: Vec<u32>,
     /// Per tile: the margin plus [`Assigner::travelled`] at the time it was measured.
     margins: Vec<f32>,
@@ -122,14 +120,12 @@ pub(super) struct Assigner<'a> {
     n_changed: usize,
 }
 
-const NONE: u32 = u32::MAX;
-
 impl<'a> Assigner<'a> {
     pub(super) fn new(tiled: &'a Tiled<'a>, k: usize) -> Self {
         let n_tiles = tiled.rows.n_rows().div_ceil(LANES);
         Self {
             tiled,
-            labels: vec![NONE; n_tiles * LANES],
+            labels: vec![NOWHERE; n_tiles * LANES],
             margins: vec![f32::NEG_INFINITY; n_tiles],
             travelled: 0.0,
             placed: Vec::new(),
@@ -252,7 +248,7 @@ impl<'a> Assigner<'a> {
     /// Renumbers the clusters; `number[old]` is the new one. Distances stay what they are.
     pub(super) fn renumber(&mut self, number: &[u32]) {
         let d = self.tiled.rows.n_columns();
-        for label in self.labels.iter_mut().filter(|label| **label != NONE) {
+        for label in self.labels.iter_mut().filter(|label| **label != NOWHERE) {
             *label = number[*label as usize];
         }
         self.sums.renumber(number);
@@ -374,21 +370,14 @@ impl Frame<'_> {
         }
     }
 
-    /// What the moves of a chunk do to the sums. All at once, as the rows lie far apart: asked for
-    /// some time ahead, they need not be waited for.
+    /// What the moves of a chunk do to the sums.
     fn sums_of(&self, moves: &[Move]) -> Option<Sums> {
         if moves.is_empty() {
             return None;
         }
         let Tiled { rows, grid, .. } = self.tiled;
         let mut sums = Sums::new(grid, self.centroids.len() / rows.n_columns());
-        for (i, &Move { row, from, to }) in moves.iter().enumerate() {
-            if let Some(ahead) = moves.get(i + AHEAD) {
-                prefetch::soon(rows.row(ahead.row));
-            }
-            let weight = self.tiled.weight(row);
-            sums.change(grid, rows.row(row), weight, (from != NONE).then_some(from), to);
-        }
+        sums.apply(grid, rows, moves, |row| self.tiled.weight(row));
         Some(sums)
     }
 }
@@ -397,14 +386,6 @@ impl Frame<'_> {
 #[inline(always)]
 fn differ(a: &[u32; LANES], b: &[u32; LANES]) -> bool {
     a.iter().zip(b).fold(0, |bits, (a, b)| bits | (a ^ b)) != 0
-}
-
-/// A row that changed sides.
-#[derive(Debug, Clone, Copy)]
-struct Move {
-    row: usize,
-    from: u32,
-    to: u32,
 }
 
 #[cfg(test)]
@@ -425,7 +406,7 @@ mod tests {
         scan: Option<ScanFn>,
     ) -> Vec<Vec<u32>> {
         let rows = check::rows(x.view()).unwrap();
-        let tiled = Tiled::new(&rows, weights, scan);
+        let tiled = Tiled::new(&rows, &Columns::of(&rows), weights, scan);
         let mut assigner = Assigner::new(&tiled, steps[0].len() / x.ncols());
         let labels = steps.iter().map(|centroids| {
             assigner.assign(centroids);

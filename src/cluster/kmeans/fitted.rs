@@ -161,7 +161,8 @@ impl KMeansFit {
         self.inertia_per_iter.len()
     }
 
-    /// Whether the best run stood still before its last iteration was used up. If so and the
+    /// Whether the best run stood still before its last iteration was used up, and no observer
+    /// stopped the fit. If so and the
     /// tolerance was 0, the centroids are the means of their rows; else they may be a step behind.
     pub fn converged(&self) -> bool {
         self.converged

@@ -17,6 +17,7 @@
 //! Source: Lloyd 1982. Cost: at most O(n·k·d) time per iteration; memory of the assigner.
 
 use std::cmp::Reverse;
+use std::ops::ControlFlow;
 
 use super::assign::{Assigner, Tiled};
 use super::weights;
@@ -41,10 +42,24 @@ pub(super) struct Run {
     /// Inertia before each update.
     pub(super) inertia_per_iter: Vec<f64>,
     pub(super) converged: bool,
+    /// Whether the observer cut it short.
+    pub(super) stopped: bool,
     pub(super) refilled: usize,
 }
 
-/// Iterates from `start`. `snap` rounds a coordinate to what can be stored.
+/// One iteration, for the observer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Step {
+    pub(super) n_iter: usize,
+    /// Before the centroids moved.
+    pub(super) inertia: f64,
+    pub(super) n_changed: usize,
+    /// Sum of squared moves.
+    pub(super) shift: f64,
+}
+
+/// Iterates from `start`. `snap` rounds a coordinate to what can be stored. A run that `observe`
+/// stops is settled as one whose iterations are used up.
 ///
 /// # Errors
 /// The number of distinct places, if too few can be told apart for every centroid to have a row.
@@ -53,14 +68,16 @@ pub(super) fn run(
     start: Vec<f64>,
     stop: Stop,
     snap: impl Fn(f64) -> f64,
+    mut observe: impl FnMut(Step) -> ControlFlow<()>,
 ) -> Result<Run, usize> {
     let mut centroids = start;
     let mut assigner = Assigner::new(tiled, centroids.len() / tiled.rows.n_columns());
     let mut inertia_per_iter = Vec::new();
-    let (mut refilled, mut converged) = (0, false);
+    let (mut refilled, mut converged, mut stopped) = (0, false, false);
     while inertia_per_iter.len() < stop.max_iter {
         let changed = assigner.assign(&centroids);
-        inertia_per_iter.push(assigner.inertia(&centroids));
+        let inertia = assigner.inertia(&centroids);
+        inertia_per_iter.push(inertia);
         let moved = refill(tiled, &mut assigner, &centroids);
         refilled += moved;
         let mut next = assigner.means(&centroids);
@@ -68,6 +85,11 @@ pub(super) fn run(
         let shift = squared(&next, &centroids);
         let exact = changed == 0 || shift == 0.0;
         centroids = next;
+        let n_iter = inertia_per_iter.len();
+        stopped = observe(Step { n_iter, inertia, n_changed: changed, shift }).is_break();
+        if stopped {
+            break;
+        }
         if moved == 0 && (exact || shift <= stop.shift) {
             let settled = settle(tiled, &mut assigner, &mut centroids)?;
             refilled += settled.pinned;
@@ -83,7 +105,7 @@ pub(super) fn run(
     }
     let labels = assigner.into_labels();
     let inertia = inertia(tiled, &labels, &centroids);
-    Ok(Run { labels, centroids, inertia, inertia_per_iter, converged, refilled })
+    Ok(Run { labels, centroids, inertia, inertia_per_iter, converged, stopped, refilled })
 }
 
 /// Every row's squared distance to its centroid.

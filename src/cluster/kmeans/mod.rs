@@ -17,26 +17,28 @@ mod assign;
 mod fitted;
 mod init;
 mod lloyd;
+mod progress;
+mod restarts;
 mod sums;
 mod weights;
+
+use std::ops::ControlFlow;
 
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 pub use fitted::KMeansFit;
+pub use progress::KMeansProgress;
 
 use crate::num::check::{self, Rows};
-use crate::num::parallel;
-use crate::num::rng::Stream;
+use crate::num::columns::Columns;
 use crate::num::scale::Scale;
 use crate::num::scan;
 use crate::{Error, Result};
 use assign::Tiled;
-use lloyd::{Run, Stop};
+use progress::Observer;
+use restarts::Restarts;
 use weights::{Weighting, Weights};
-
-/// Runs whose results are held at once; any number gives the same result.
-const BATCH: usize = 64;
 
 /// Where the first centroids come from.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -137,7 +139,39 @@ impl KMeans {
     /// that are not distinct; [`Error::DimensionMismatch`] for given centroids of another shape;
     /// [`Error::TooFewSamples`] for fewer (distinct) rows than `k`.
     pub fn fit<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<KMeansFit> {
-        self.fit_rows(x.into(), None)
+        self.fit_rows(x.into(), None, None)
+    }
+
+    /// As [`fit`](Self::fit), calling `observe` after every iteration, which may stop it there.
+    ///
+    /// Stopped, it gives the best grouping so far, be it of a finished run or of the one cut short;
+    /// it is as valid as any, but has not [`converged`](KMeansFit::converged). Not stopped, it gives
+    /// the same bits as `fit`. The runs go one after another, so that small data take longer where
+    /// `fit` has several threads. There is no call before the first iteration, so drawing first
+    /// centroids cannot be stopped.
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    /// use personas::{KMeans, ndarray::array};
+    ///
+    /// let x = array![[0.0], [1.0], [5.0], [6.0], [20.0]];
+    /// let mut path = Vec::new();
+    /// let fit = KMeans::new(2).n_init(1).fit_with(&x, |progress| {
+    ///     path.push(progress.inertia);
+    ///     ControlFlow::Continue(())
+    /// })?;
+    /// assert_eq!(path, fit.inertia_per_iter());
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit).
+    pub fn fit_with<'a>(
+        &self,
+        x: impl Into<ArrayView2<'a, f64>>,
+        mut observe: impl FnMut(&KMeansProgress) -> ControlFlow<()>,
+    ) -> Result<KMeansFit> {
+        self.fit_rows(x.into(), None, Some(&mut observe))
     }
 
     /// Groups the rows of `x`, each counting as often as its weight says: one finite number of 0 or
@@ -174,77 +208,67 @@ impl KMeans {
         x: impl Into<ArrayView2<'a, f64>>,
         weights: &[f64],
     ) -> Result<KMeansFit> {
-        self.fit_weighing(x.into(), weights)
+        self.fit_weighing(x.into(), weights, None)
     }
 
-    fn fit_weighing(&self, x: ArrayView2<'_, f64>, weights: &[f64]) -> Result<KMeansFit> {
+    /// [`fit_weighted`](Self::fit_weighted) and [`fit_with`](Self::fit_with) at once.
+    ///
+    /// # Errors
+    /// As [`fit_weighted`](Self::fit_weighted).
+    pub fn fit_weighted_with<'a>(
+        &self,
+        x: impl Into<ArrayView2<'a, f64>>,
+        weights: &[f64],
+        mut observe: impl FnMut(&KMeansProgress) -> ControlFlow<()>,
+    ) -> Result<KMeansFit> {
+        self.fit_weighing(x.into(), weights, Some(&mut observe))
+    }
+
+    fn fit_weighing(
+        &self,
+        x: ArrayView2<'_, f64>,
+        weights: &[f64],
+        observer: Option<Observer<'_>>,
+    ) -> Result<KMeansFit> {
         self.check_settings()?;
         check::rows(x)?;
         let weighting = Weighting::new(weights, x.nrows())?;
-        let fit = self.fit_rows(weighting.select(x).view(), weighting.weights())?;
+        let (present, weights) = (weighting.select(x), weighting.weights());
+        let fit = match observer {
+            None => self.fit_rows(present.view(), weights, None)?,
+            Some(observe) => {
+                let mut restored = |progress: &KMeansProgress| {
+                    let inertia = weighting.restore(progress.inertia);
+                    observe(&KMeansProgress { inertia, ..*progress })
+                };
+                self.fit_rows(present.view(), weights, Some(&mut restored))?
+            }
+        };
         fit.weighed(x, &weighting)
     }
 
-    fn fit_rows(&self, x: ArrayView2<'_, f64>, weights: Option<&Weights>) -> Result<KMeansFit> {
+    fn fit_rows(
+        &self,
+        x: ArrayView2<'_, f64>,
+        weights: Option<&Weights>,
+        observer: Option<Observer<'_>>,
+    ) -> Result<KMeansFit> {
         self.check_settings()?;
         let (rows, given) = self.check(x)?;
-        let scale = Scale::of(&rows, given.as_ref());
+        let columns = Columns::of(&rows);
+        let scale = Scale::spanning(&columns, given.as_ref());
         let (rows, given) =
             (rows.times(scale.factor()), given.map(|rows| rows.times(scale.factor())));
+        let columns = if scale.factor() == 1.0 { columns } else { Columns::of(&rows) };
         let distinct = init::distinct(&rows, self.k, 0..rows.n_rows()).len() / rows.n_columns();
         if distinct < self.k {
             return Err(self.too_few(distinct));
         }
 
-        let tiled = Tiled::new(&rows, weights, Some(scan::fastest()));
-        let best = self.best_run(&tiled, given.as_ref(), scale)?;
+        let tiled = Tiled::new(&rows, &columns, weights, Some(scan::fastest()));
+        let restarts = Restarts { means: self, tiled: &tiled, given: given.as_ref(), scale };
+        let best = restarts.best(observer).map_err(|distinct| self.too_few(distinct))?;
         KMeansFit::from_run(best, rows.n_columns(), scale, self.seed)
-    }
-
-    /// The run of least inertia; of equal ones the first.
-    fn best_run(&self, tiled: &Tiled<'_>, given: Option<&Rows<'_>>, scale: Scale) -> Result<Run> {
-        let n_init = if given.is_some() { 1 } else { self.n_init };
-        // Small data: runs side by side. Large data: each run has work for all threads, and memory
-        // for its labels, so one after the other.
-        let batch = if tiled.rows.n_rows() <= parallel::CHUNK { BATCH } else { 1 };
-        let mut best: Option<Run> = None;
-        for first in (0..n_init).step_by(batch) {
-            let work = tiled.rows.data().len().saturating_mul(self.k);
-            let runs = parallel::map((n_init - first).min(batch), work, |i| {
-                self.run(tiled, given, (first + i) as u64, scale)
-            });
-            for run in runs {
-                let run = run.map_err(|distinct| self.too_few(distinct))?;
-                if best.as_ref().is_none_or(|best| run.inertia < best.inertia) {
-                    best = Some(run);
-                }
-            }
-        }
-        Ok(best.expect("n_init is at least 1"))
-    }
-
-    /// One run; fails with the number of distinct rows if they are too few.
-    fn run(
-        &self,
-        tiled: &Tiled<'_>,
-        given: Option<&Rows<'_>>,
-        restart: u64,
-        scale: Scale,
-    ) -> std::result::Result<Run, usize> {
-        let Tiled { rows, weights, .. } = *tiled;
-        let mut stream = Stream::new(self.seed, restart);
-        let start = match given {
-            Some(given) => given.data().to_vec(),
-            None if self.init == KMeansInit::Random => {
-                init::random(rows, weights, self.k, &mut stream)
-            }
-            None => init::plus_plus(tiled, self.k, &mut stream),
-        };
-        if start.len() < self.k * rows.n_columns() {
-            return Err(start.len() / rows.n_columns());
-        }
-        let stop = Stop { max_iter: self.max_iter, shift: self.tol * tiled.mean_variance() };
-        lloyd::run(tiled, start, stop, |v| v * scale.inverse() * scale.factor())
     }
 
     fn check_settings(&self) -> Result<()> {
@@ -306,6 +330,8 @@ pub(super) fn first_duplicate(rows: &Rows<'_>) -> Option<(usize, usize)> {
 mod tests {
     use super::*;
     use crate::Labels;
+    use crate::num::parallel;
+    use crate::num::rng::Stream;
     use ndarray::{Axis, array, concatenate};
 
     const P: [[f64; 2]; 6] = [[0., 0.], [0., 2.], [3., 0.], [3., 2.], [10., 0.], [10., 1.]];
@@ -345,7 +371,7 @@ mod tests {
         assert!(per_iter.len() == 2 && near(per_iter[0], 27.0) && near(per_iter[1], 13.5));
         let x = p();
         let rows = check::rows(x.view()).unwrap();
-        let tolerance = Tiled::new(&rows, None, None).mean_variance() * 1e-4;
+        let tolerance = Tiled::new(&rows, &Columns::of(&rows), None, None).mean_variance() * 1e-4;
         assert!((tolerance - 0.00091806).abs() < 1e-8, "{tolerance}");
         check(&fit, &p());
     }

@@ -12,7 +12,9 @@
 
 use std::ops::AddAssign;
 
-use crate::num::pack::Columns;
+use crate::num::check::Rows;
+use crate::num::columns::Columns;
+use crate::num::tally::{self, Move, NOWHERE};
 
 /// Where the steps of every column lie.
 #[derive(Debug, Clone)]
@@ -31,9 +33,6 @@ enum Kind {
     Weighted,
 }
 
-/// Adding this rounds to an integer, half to even, and leaves it in the low bits: |v| ≤ 2⁵¹.
-const MAGIC: f64 = 6_755_399_441_055_744.0; // 1.5·2⁵²
-
 /// Most bits of coarse steps, and of fine ones.
 const MOST_BITS: u32 = 50;
 
@@ -49,13 +48,9 @@ impl Grid {
     }
 
     /// A coordinate in coarse steps and fine ones.
-    #[inline(always)]
-    fn steps(&self, column: usize, fine: f64, value: f64) -> (i64, i64) {
-        let steps = value * self.coarse[column];
-        let coarse = steps + MAGIC;
-        // Exact: the difference of a number and its rounding.
-        let rest = (steps - (coarse - MAGIC)) * fine + MAGIC;
-        (integer(coarse), integer(rest))
+    #[inline]
+    fn steps(&self, column: usize, value: f64) -> (i64, i64) {
+        tally::split(value, self.coarse[column], self.fine())
     }
 
     fn fine(&self) -> f64 {
@@ -77,12 +72,6 @@ fn coarse(columns: &Columns, bits: u32) -> Vec<f64> {
         coarse
     });
     coarse.collect()
-}
-
-/// The integer that [`MAGIC`] left in the low bits.
-#[inline(always)]
-fn integer(shifted: f64) -> i64 {
-    shifted.to_bits() as i64 - MAGIC.to_bits() as i64
 }
 
 /// Sums and sizes of clusters.
@@ -145,23 +134,48 @@ impl Sums {
         }
         match &mut self.totals {
             Totals::Plain { coarse, fine } => {
-                tally(grid, row, &mut coarse[at(to)], &mut fine[at(to)], |steps| steps);
+                add_row(grid, row, &mut coarse[at(to)], &mut fine[at(to)], |steps| steps);
                 if let Some(from) = from {
-                    tally(grid, row, &mut coarse[at(from)], &mut fine[at(from)], |steps| -steps);
+                    add_row(grid, row, &mut coarse[at(from)], &mut fine[at(from)], |steps| -steps);
                 }
             }
             Totals::Weighted { coarse, fine, weights } => {
                 let weight = i128::from(weight);
                 let times = |steps: i64| i128::from(steps) * weight;
                 weights[to as usize] += weight;
-                tally(grid, row, &mut coarse[at(to)], &mut fine[at(to)], times);
+                add_row(grid, row, &mut coarse[at(to)], &mut fine[at(to)], times);
                 if let Some(from) = from {
                     weights[from as usize] -= weight;
                     let minus = |steps| -times(steps);
-                    tally(grid, row, &mut coarse[at(from)], &mut fine[at(from)], minus);
+                    add_row(grid, row, &mut coarse[at(from)], &mut fine[at(from)], minus);
                 }
             }
         }
+    }
+
+    /// Makes many moves at once; `weight` of a row, in steps.
+    pub(super) fn apply(
+        &mut self,
+        grid: &Grid,
+        rows: &Rows<'_>,
+        moves: &[Move],
+        weight: impl Fn(usize) -> i64,
+    ) {
+        let Totals::Plain { coarse, fine } = &mut self.totals else {
+            for &Move { row, from, to } in moves {
+                let from = (from != NOWHERE).then_some(from);
+                self.change(grid, rows.row(row), weight(row), from, to);
+            }
+            return;
+        };
+        for &Move { from, to, .. } in moves {
+            self.sizes[to as usize] += 1;
+            if from != NOWHERE {
+                self.sizes[from as usize] -= 1;
+            }
+        }
+        let steps = tally::Steps { coarse: &grid.coarse, fine: grid.fine() };
+        tally::apply(rows, moves, steps, tally::Sums { coarse, fine });
     }
 
     pub(super) fn add(&mut self, other: &Self) {
@@ -220,7 +234,7 @@ impl Sums {
             }
             Totals::Weighted { coarse, fine, weights } => (coarse[at], fine[at], weights[cluster]),
         };
-        let origin = grid.steps(column, grid.fine(), origin);
+        let origin = grid.steps(column, origin);
         // Divided as integers, so that equal rows have exactly their own value as mean. What the
         // coarse steps leave is below 2⁷⁴, so that it can be shifted by 50 bits.
         let (high, left) = divide(coarse - weight * i128::from(origin.0), weight);
@@ -248,16 +262,15 @@ impl Sums {
 
 /// Adds what `of` makes of a row's steps.
 #[inline(always)]
-fn tally<T: AddAssign>(
+fn add_row<T: AddAssign>(
     grid: &Grid,
     row: &[f64],
     coarse: &mut [T],
     fine: &mut [T],
     of: impl Fn(i64) -> T,
 ) {
-    let per_coarse = grid.fine();
     for (column, ((coarse, fine), &value)) in coarse.iter_mut().zip(fine).zip(row).enumerate() {
-        let steps = grid.steps(column, per_coarse, value);
+        let steps = grid.steps(column, value);
         *coarse += of(steps.0);
         *fine += of(steps.1);
     }
@@ -278,7 +291,12 @@ fn renumber<T: Copy>(values: &mut [T], number: &[u32], width: usize) {
 /// The floor of a / b and what is left, 0 or more; b above 0.
 fn divide(a: i128, b: i128) -> (i128, i128) {
     debug_assert!(b > 0);
-    let (quotient, rest) = (a / b, a % b);
+    // 64 bits, where they suffice, divide several times faster.
+    let quotient = match (i64::try_from(a), i64::try_from(b)) {
+        (Ok(a), Ok(b)) => i128::from(a / b),
+        _ => a / b,
+    };
+    let rest = a - quotient * b;
     if rest < 0 { (quotient - 1, rest + b) } else { (quotient, rest) }
 }
 

@@ -1,0 +1,103 @@
+//! Several runs from different first centroids, of which the best counts.
+//!
+//! Each run draws from a stream of its own, so neither the order of the runs nor their being side
+//! by side changes a result; of equally good ones the first wins. If an observer stops them, the
+//! best is chosen among those finished and the one that was cut short.
+
+use std::ops::ControlFlow;
+
+use super::assign::Tiled;
+use super::init;
+use super::lloyd::{self, Run, Stop};
+use super::progress::{KMeansProgress, Observer};
+use super::{KMeans, KMeansInit};
+use crate::num::check::Rows;
+use crate::num::parallel;
+use crate::num::rng::Stream;
+use crate::num::scale::Scale;
+
+/// Runs whose results are held at once; any number gives the same result.
+const BATCH: usize = 64;
+
+/// What all runs share.
+#[derive(Debug)]
+pub(super) struct Restarts<'a> {
+    pub(super) means: &'a KMeans,
+    pub(super) tiled: &'a Tiled<'a>,
+    pub(super) given: Option<&'a Rows<'a>>,
+    pub(super) scale: Scale,
+}
+
+impl Restarts<'_> {
+    /// The run of least inertia.
+    ///
+    /// # Errors
+    /// The number of distinct rows, if they are too few.
+    pub(super) fn best(&self, observer: Option<Observer<'_>>) -> Result<Run, usize> {
+        // All runs from given centroids would be equal.
+        let n_init = if self.given.is_some() { 1 } else { self.means.n_init };
+        let mut best: Option<Run> = None;
+        let mut keep = |run: Run| {
+            if best.as_ref().is_none_or(|best| run.inertia < best.inertia) {
+                best = Some(run);
+            }
+        };
+        let mut stopped = false;
+        if let Some(observer) = observer {
+            for restart in 0..n_init {
+                let run = self.run(restart, observer)?;
+                stopped = run.stopped;
+                keep(run);
+                if stopped {
+                    break;
+                }
+            }
+        } else {
+            // Small data: runs side by side. Large data: each run has work for all threads, and
+            // memory for its labels, so one after the other.
+            let rows = self.tiled.rows;
+            let batch = if rows.n_rows() <= parallel::CHUNK { BATCH } else { 1 };
+            let work = rows.data().len().saturating_mul(self.means.k);
+            for first in (0..n_init).step_by(batch) {
+                let runs = parallel::map((n_init - first).min(batch), work, |i| {
+                    self.run(first + i, &mut |_| ControlFlow::Continue(()))
+                });
+                for run in runs {
+                    keep(run?);
+                }
+            }
+        }
+        let mut best = best.expect("n_init is at least 1");
+        best.converged &= !stopped;
+        Ok(best)
+    }
+
+    fn run(&self, restart: usize, observer: Observer<'_>) -> Result<Run, usize> {
+        let (k, scale) = (self.means.k, self.scale);
+        let Tiled { rows, weights, .. } = *self.tiled;
+        let mut stream = Stream::new(self.means.seed, restart as u64);
+        let start = match self.given {
+            Some(given) => given.data().to_vec(),
+            None if self.means.init == KMeansInit::Random => {
+                init::random(rows, weights, k, &mut stream)
+            }
+            None => init::plus_plus(self.tiled, k, &mut stream),
+        };
+        if start.len() < k * rows.n_columns() {
+            return Err(start.len() / rows.n_columns());
+        }
+        let shift = self.means.tol * self.tiled.mean_variance();
+        let stop = Stop { max_iter: self.means.max_iter, shift };
+        let snap = |v: f64| v * scale.inverse() * scale.factor();
+        lloyd::run(self.tiled, start, stop, snap, |step| {
+            let plain = |square: f64| square * scale.inverse() * scale.inverse();
+            observer(&KMeansProgress {
+                restart,
+                n_iter: step.n_iter,
+                inertia: plain(step.inertia),
+                n_changed: step.n_changed,
+                shift: plain(step.shift),
+            })
+        })
+    }
+}
