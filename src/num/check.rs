@@ -52,6 +52,19 @@ impl Rows<'_> {
         self.data.chunks_exact(self.n_columns)
     }
 
+    /// The rows as a matrix.
+    pub(crate) fn view(&self) -> ArrayView2<'_, f64> {
+        ArrayView2::from_shape((self.n_rows, self.n_columns), &self.data)
+            .expect("whole rows, one after the other")
+    }
+
+    /// A copy of some rows, at least one, in the order given.
+    pub(crate) fn select(&self, chosen: &[usize]) -> Rows<'static> {
+        debug_assert!(!chosen.is_empty());
+        let data: Vec<f64> = chosen.iter().flat_map(|&row| self.row(row)).copied().collect();
+        Rows { data: Cow::Owned(data), n_rows: chosen.len(), n_columns: self.n_columns }
+    }
+
     /// The same rows with every value times `factor`; a copy unless that is 1.
     pub(crate) fn times(self, factor: f64) -> Self {
         if factor == 1.0 {
@@ -126,6 +139,13 @@ mod tests {
         assert_eq!(rows(c.view()).unwrap().data(), rows(f.view()).unwrap().data());
         assert_eq!(rows(c.slice(s![..;-1, ..])).unwrap().row(0), [4.0, 5.0, 6.0]);
         assert_eq!(rows(c.slice(s![.., 1..2])).unwrap().data(), [2.0, 5.0]);
+    }
+
+    #[test]
+    fn rows_are_selected_in_the_order_given() {
+        let x = array![[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]];
+        let chosen = rows(x.view()).unwrap().select(&[2, 0, 2]);
+        assert_eq!(chosen.view(), array![[5.0, 6.0], [1.0, 2.0], [5.0, 6.0]]);
     }
 
     #[test]

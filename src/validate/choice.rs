@@ -35,6 +35,13 @@ pub struct Candidate {
     pub null_silhouette: f64,
     /// Standard deviation of those silhouettes.
     pub null_spread: f64,
+    /// The [`calinski_harabasz`](crate::validate::calinski_harabasz) index, the greater the better;
+    /// `None` where undefined. Like the next it is for comparison, and no part of the choice: some k
+    /// scores best on noise, too.
+    pub calinski_harabasz: Option<f64>,
+    /// The [`davies_bouldin`](crate::validate::davies_bouldin) index, the less the better; `None`
+    /// where undefined.
+    pub davies_bouldin: Option<f64>,
     /// Mean Jaccard coefficient of the least stable cluster, in [0, 1].
     pub stability: f64,
     /// Depth of the shallowest gap between two clusters, in [0, 1]: at 0.8 there are at least 80 %
@@ -68,6 +75,7 @@ pub struct KChoice {
     k: usize,
     structure: Structure,
     candidates: Vec<Candidate>,
+    elbow: Option<usize>,
     n_rows: usize,
 }
 
@@ -75,7 +83,12 @@ impl KChoice {
     /// Of the k that pass all tests, the largest: each of its clusters has shown gaps to all others,
     /// so fewer clusters would hide one. If none passes, the one that comes back best; `first` if
     /// there are no candidates.
-    pub(super) fn among(candidates: Vec<Candidate>, first: usize, n_rows: usize) -> Self {
+    pub(super) fn among(
+        candidates: Vec<Candidate>,
+        elbow: Option<usize>,
+        first: usize,
+        n_rows: usize,
+    ) -> Self {
         let natural = candidates.iter().rev().find(|c| c.is_natural()).copied();
         let any = candidates.iter().copied().reduce(|best, c| {
             let key = |c: &Candidate| (c.stability, c.silhouette);
@@ -88,7 +101,7 @@ impl KChoice {
             _ => Structure::Constructed,
         };
         let k = natural.or(any).map_or(first, |best| best.k);
-        Self { k, structure, candidates, n_rows }
+        Self { k, structure, candidates, elbow, n_rows }
     }
 
     /// The best number of clusters; of little worth unless [`supported`](Self::supported).
@@ -111,6 +124,16 @@ impl KChoice {
     /// because there are fewer distinct rows are left out.
     pub fn candidates(&self) -> &[Candidate] {
         &self.candidates
+    }
+
+    /// The k after which more clusters save much less inertia, by Kneedle (Satopää and others 2011)
+    /// on the share of inertia left; `None` if the curve has no bend.
+    ///
+    /// For comparison, and no part of the choice: noise bends its curve, too, and where the range
+    /// ends moves the bend. The last k is never one, nor the first, unless that is 2: then the curve
+    /// starts at one cluster.
+    pub fn elbow(&self) -> Option<usize> {
+        self.elbow
     }
 
     /// How many rows were judged: all, or 2,000 drawn at random.
@@ -170,8 +193,17 @@ mod tests {
     use super::*;
 
     fn candidate(k: usize, stability: f64, silhouette: f64, gap: f64) -> Candidate {
-        let (inertia, null_silhouette, null_spread) = (1.0, 0.4, 0.01);
-        Candidate { k, inertia, silhouette, null_silhouette, null_spread, stability, gap }
+        Candidate {
+            k,
+            inertia: 1.0,
+            silhouette,
+            null_silhouette: 0.4,
+            null_spread: 0.01,
+            calinski_harabasz: Some(9.5),
+            davies_bouldin: None,
+            stability,
+            gap,
+        }
     }
 
     #[test]
@@ -184,6 +216,7 @@ mod tests {
                 candidate(5, 1.0, 0.42, 0.9),
                 candidate(6, 1.0, 0.9, 0.0),
             ],
+            None,
             2,
             100,
         );
@@ -200,30 +233,39 @@ mod tests {
 
     #[test]
     fn without_groups_the_cut_that_comes_back_best_is_chosen_and_called_what_it_is() {
-        let cut =
-            KChoice::among(vec![candidate(2, 0.9, 0.3, 0.0), candidate(3, 0.9, 0.4, 0.0)], 2, 100);
+        let cut = KChoice::among(
+            vec![candidate(2, 0.9, 0.3, 0.0), candidate(3, 0.9, 0.4, 0.0)],
+            None,
+            2,
+            100,
+        );
         assert_eq!((cut.k(), cut.structure()), (3, Structure::Reproducible));
         assert!(cut.reason().contains("no groups that 2 to 3 clusters could show, but a cut in 3"));
         assert!(
             cut.reason().contains("not clearly above")
                 && cut.reason().contains("not clearly fewer")
         );
-        let none =
-            KChoice::among(vec![candidate(2, 0.5, 0.9, 0.0), candidate(3, 0.5, 0.9, 0.0)], 2, 100);
+        let none = KChoice::among(
+            vec![candidate(2, 0.5, 0.9, 0.0), candidate(3, 0.5, 0.9, 0.0)],
+            None,
+            2,
+            100,
+        );
         assert_eq!((none.k(), none.structure()), (2, Structure::Constructed));
         assert!(!none.supported() && none.reason().contains("does not come back"));
     }
 
     #[test]
     fn no_candidates_are_no_groups() {
-        let choice = KChoice::among(Vec::new(), 4, 9);
+        let choice = KChoice::among(Vec::new(), None, 4, 9);
         assert_eq!((choice.k(), choice.supported()), (4, false));
         assert!(choice.reason().starts_with("There are no groups"));
     }
 
     #[test]
     fn a_choice_survives_json() {
-        let choice = KChoice::among(vec![candidate(2, 0.9, 0.123_456_789_012_345_6, 0.1)], 2, 9);
+        let choice =
+            KChoice::among(vec![candidate(2, 0.9, 0.123_456_789_012_345_6, 0.1)], Some(3), 2, 9);
         let json = serde_json::to_string(&choice).unwrap();
         assert_eq!(serde_json::from_str::<KChoice>(&json).unwrap(), choice);
     }

@@ -13,6 +13,9 @@
 //! silhouette alone prefers to merge neighbours when another group lies far off. If none passes, it
 //! is the one that comes back best.
 //!
+//! Calinski–Harabasz, Davies–Bouldin and the bend of the inertia curve (`elbow.rs`) are given beside
+//! it, for comparison: each has a best k on noise, too.
+//!
 //! Source: Hennig 2007 (1); Tibshirani, Walther, Hastie 2001 (2); Dolnicar, Grün, Leisch 2018 for
 //! the three kinds of [`Structure`]. The combination is ours.
 //! Cost: at most 2,000 rows are judged, drawn at random if there are more, so that it is bounded:
@@ -23,26 +26,24 @@ use std::ops::RangeInclusive;
 use ndarray::ArrayView2;
 
 use super::choice::{Candidate, DEVIATIONS, KChoice};
+use super::elbow::kneedle;
 use super::gap;
 use super::internal;
 use super::reference::Reference;
+use super::scatter::Scatter;
 use super::stability::stability;
-use crate::cluster::{KMeans, KMeansFit};
+use super::trials::{self, Purpose, stream};
+use crate::cluster::KMeansFit;
 use crate::num::check::{self, Rows};
 use crate::num::parallel;
-use crate::num::rng::Stream;
 use crate::num::scale::Scale;
 use crate::num::stats;
 use crate::{Error, Labels, Result};
 
-/// Rows judged at most. A group of 1 % still has 20 of them.
-const MAX_ROWS: usize = 2000;
 /// Reference clouds of each kind.
 const CLOUDS: usize = 10;
 /// Bootstrap resamples per k.
 const RESAMPLES: usize = 20;
-/// Runs of k-means per fit, the same for data, clouds and resamples so that they compare.
-const RUNS: usize = 2;
 
 /// Tries every number of clusters in `range` and says which the data support, if any.
 ///
@@ -83,47 +84,21 @@ pub fn choose_k<'a>(
     seed: u64,
 ) -> Result<KChoice> {
     let rows = check::rows(x.into())?;
-    let (first, last) = (*range.start(), *range.end());
-    if range.is_empty() || first < 2 {
-        let got = format!("{first}..={last}");
-        return Err(Error::parameter("range", "not empty and from 2 clusters on", got));
-    }
+    trials::check_range(&range, 2)?;
+    let last = *range.end();
     if last >= rows.n_rows() {
         let needed = last.saturating_add(1);
         return Err(Error::TooFewSamples { what: "choose_k", needed, got: rows.n_rows() });
     }
-    // Many clusters need more rows to be seen at all.
-    let n = MAX_ROWS.max(last.saturating_mul(10)).min(rows.n_rows());
-    if n == rows.n_rows() {
-        return judge(&rows, range, seed);
-    }
-    let mut drawn = stream(seed, Purpose::Rows, 0).sample(rows.n_rows(), n);
-    drawn.sort_unstable();
-    let data: Vec<f64> = drawn.iter().flat_map(|&row| rows.row(row)).copied().collect();
-    judge(&check::rows(view(&data, rows.n_columns()))?, range, seed)
-}
-
-/// What random numbers are for: streams of different purposes never meet.
-#[derive(Debug, Clone, Copy)]
-enum Purpose {
-    Rows = 1,
-    Gaussian = 2,
-    Uniform = 3,
-}
-
-fn stream(seed: u64, purpose: Purpose, index: usize) -> Stream {
-    Stream::new(seed, ((purpose as u64) << 32) | index as u64)
-}
-
-fn view(data: &[f64], n_columns: usize) -> ArrayView2<'_, f64> {
-    ArrayView2::from_shape((data.len() / n_columns, n_columns), data)
-        .expect("whole rows, one after the other")
+    judge(&trials::judged(rows, last, seed), range, seed)
 }
 
 fn judge(rows: &Rows<'_>, range: RangeInclusive<usize>, seed: u64) -> Result<KChoice> {
     let first = *range.start();
-    let x = view(rows.data(), rows.n_columns());
-    let fits = fit_all(x, range, seed)?;
+    let x = rows.view();
+    let fits: Vec<Option<KMeansFit>> =
+        range.map(|k| trials::fit(x, k, seed)).collect::<Result<_>>()?;
+    let fits: Vec<KMeansFit> = fits.into_iter().flatten().collect();
     // k-means lifts tiny data by itself; the other measures get them lifted.
     let factor = Scale::of(rows, None).factor();
     let lifted = rows.clone().times(factor);
@@ -133,51 +108,32 @@ fn judge(rows: &Rows<'_>, range: RangeInclusive<usize>, seed: u64) -> Result<KCh
     let ks: Vec<usize> = labels.iter().map(|labels| labels.n_clusters()).collect();
     let nulls = null_silhouettes(&lifted, &ks, seed)?;
     let mut candidates = Vec::with_capacity(fits.len());
+    // One cluster leaves all of the scatter; known, so a range from 2 can bend at 2.
+    let mut curve: Vec<(f64, f64)> = (first == 2).then_some((1.0, 1.0)).into_iter().collect();
     for (at, fit) in fits.iter().enumerate() {
         let k = ks[at];
-        let again = |sample: ArrayView2<'_, f64>| Ok(fit_at_most(sample, k, seed)?.into_labels());
+        let again =
+            |sample: ArrayView2<'_, f64>| Ok(trials::fit_at_most(sample, k, seed)?.into_labels());
         let evidence = stability(x, fit.labels(), RESAMPLES, seed, again)?;
         let jaccards = evidence.per_cluster().iter().map(|cluster| cluster.mean_jaccard);
         let centroids: Vec<f64> = fit.centroids().iter().map(|v| v * factor).collect();
+        let scatter = Scatter::new(rows, fit.labels());
+        curve.push((k as f64, scatter.left()));
         candidates.push(Candidate {
             k,
             inertia: fit.inertia(),
             // Defined, as 2 ≤ k < n.
             silhouette: silhouettes[at].unwrap_or(0.0),
+            calinski_harabasz: scatter.calinski_harabasz().ok(),
+            davies_bouldin: scatter.davies_bouldin().ok(),
             null_silhouette: nulls[at].0,
             null_spread: nulls[at].1,
             stability: jaccards.fold(1.0, f64::min),
             gap: gap::shallowest(&lifted, fit.labels(), &centroids),
         });
     }
-    Ok(KChoice::among(candidates, first, rows.n_rows()))
-}
-
-/// k-means for every k of the range that the distinct rows allow.
-fn fit_all(
-    x: ArrayView2<'_, f64>,
-    ks: impl IntoIterator<Item = usize>,
-    seed: u64,
-) -> Result<Vec<KMeansFit>> {
-    let mut fits = Vec::new();
-    for k in ks {
-        match KMeans::new(k).n_init(RUNS).seed(seed).fit(x) {
-            Ok(fit) => fits.push(fit),
-            Err(Error::TooFewSamples { .. }) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(fits)
-}
-
-/// k-means with k, or with as many clusters as there are distinct rows.
-fn fit_at_most(x: ArrayView2<'_, f64>, k: usize, seed: u64) -> Result<KMeansFit> {
-    match KMeans::new(k.min(x.nrows())).n_init(RUNS).seed(seed).fit(x) {
-        Err(Error::TooFewSamples { got, .. }) if got > 0 && got < k => {
-            KMeans::new(got).n_init(RUNS).seed(seed).fit(x)
-        }
-        other => other,
-    }
+    let elbow = kneedle(&curve).map(|at| curve[at].0 as usize);
+    Ok(KChoice::among(candidates, elbow, first, rows.n_rows()))
 }
 
 /// Mean and deviation of the silhouettes of clouds without groups, per k; of the two kinds of
@@ -191,10 +147,11 @@ fn null_silhouettes(rows: &Rows<'_>, ks: &[usize], seed: u64) -> Result<Vec<(f64
         } else {
             reference.uniform(&mut stream(seed, Purpose::Uniform, index))
         };
-        let cloud = check::rows(view(&cloud, rows.n_columns()))?;
-        let x = view(cloud.data(), rows.n_columns());
-        let fits: Vec<KMeansFit> =
-            ks.iter().map(|&k| fit_at_most(x, k, seed)).collect::<Result<_>>()?;
+        let cloud = check::rows(trials::view(&cloud, rows.n_columns()))?;
+        let fits: Vec<KMeansFit> = ks
+            .iter()
+            .map(|&k| trials::fit_at_most(cloud.view(), k, seed))
+            .collect::<Result<_>>()?;
         let labels: Vec<&Labels> = fits.iter().map(KMeansFit::labels).collect();
         Ok(internal::means(&cloud, &labels, &all))
     });
@@ -221,6 +178,7 @@ fn null_silhouettes(rows: &Rows<'_>, ks: &[usize], seed: u64) -> Result<Vec<(f64
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::validate::trials::MAX_ROWS;
     use ndarray::{Array2, array};
 
     /// Three groups of 15 on a grid; whole numbers, so that an offset rounds nothing.
@@ -258,7 +216,9 @@ mod tests {
         let choice = choose_k(&x, 2..=6, 0).unwrap();
         let ks: Vec<usize> = choice.candidates().iter().map(|c| c.k).collect();
         assert_eq!((ks, choice.supported()), (vec![2, 3], false));
-        assert_eq!(choice.candidates()[1].silhouette, 1.0);
+        let three = choice.candidates()[1];
+        assert_eq!((three.silhouette, three.davies_bouldin), (1.0, Some(0.0)));
+        assert_eq!(three.calinski_harabasz, None);
     }
 
     #[test]
@@ -279,8 +239,37 @@ mod tests {
             assert_eq!((other.k(), other.supported()), (3, true), "{}", other.reason());
             for (a, b) in choice.candidates().iter().zip(other.candidates()) {
                 assert!((a.silhouette - b.silhouette).abs() < 1e-9, "{a:?} {b:?}");
+                for (a, b) in [
+                    (a.calinski_harabasz, b.calinski_harabasz),
+                    (a.davies_bouldin, b.davies_bouldin),
+                ] {
+                    let (a, b) = (a.unwrap(), b.unwrap());
+                    assert!((a / b - 1.0).abs() < 1e-9, "{a:?} {b:?}");
+                }
             }
+            assert_eq!(other.elbow(), choice.elbow());
         }
+    }
+
+    #[test]
+    fn the_cheap_columns_are_those_of_the_public_functions() {
+        let x = three_groups();
+        let choice = choose_k(&x, 2..=5, 3).unwrap();
+        for candidate in choice.candidates() {
+            let fit = trials::fit(x.view(), candidate.k, 3).unwrap().unwrap();
+            let index = crate::validate::calinski_harabasz(&x, fit.labels()).ok();
+            assert_eq!(candidate.calinski_harabasz, index);
+            let index = crate::validate::davies_bouldin(&x, fit.labels()).ok();
+            assert_eq!(candidate.davies_bouldin, index);
+        }
+    }
+
+    #[test]
+    fn two_groups_bend_the_curve_at_two_the_first_of_the_range() {
+        let x = Array2::from_shape_fn((40, 1), |(row, _)| (row / 20 * 100 + row % 20) as f64);
+        assert_eq!(choose_k(&x, 2..=5, 0).unwrap().elbow(), Some(2));
+        // From 3 on nothing is known of the curve before.
+        assert_eq!(choose_k(&x, 3..=5, 0).unwrap().elbow(), None);
     }
 
     #[test]

@@ -92,6 +92,20 @@ impl Contingency {
         best
     }
 
+    /// The least share, over the clusters of the first labeling, of pairs of rows that are together in
+    /// the second, too; a cluster of one row has no pairs and counts as 1. Noise is left out.
+    pub(crate) fn least_together(&self) -> f64 {
+        let pairs = |count: u64| count * count.saturating_sub(1) / 2;
+        let mut together = vec![0; self.totals[0].len()];
+        for &(a, b, both) in &self.cells {
+            if let (Some(a), Some(_)) = (a, b) {
+                together[a + 1] += pairs(both);
+            }
+        }
+        let clusters = together.iter().zip(&self.totals[0]).skip(1).filter(|&(_, &n)| n > 1);
+        clusters.map(|(&both, &n)| both as f64 / pairs(n) as f64).fold(1.0, f64::min)
+    }
+
     /// See [`adjusted_rand`]. All products fit: below 2³² rows make fewer than 2⁶³ pairs.
     pub(crate) fn adjusted_rand(&self) -> f64 {
         let pairs = |count: u64| i128::from(count) * (i128::from(count) - 1) / 2;
@@ -175,6 +189,18 @@ mod tests {
         let pairs = [(Some(0), Some(5)), (Some(0), Some(5)), (Some(0), None), (Some(2), None)];
         let best = Contingency::new(pairs.into_iter()).best_jaccards(3);
         assert_eq!(best, [Some(2.0 / 3.0), None, Some(0.0)]);
+    }
+
+    #[test]
+    fn the_least_share_of_pairs_together_ignores_noise_and_singles() {
+        // Cluster 0 has 3 of its 6 pairs together, cluster 1 its only one, cluster 2 no pair.
+        let (a, b) = (labels(&[0, 0, 0, 0, 1, 1, 2, -1, -1]), labels(&[0, 0, 0, 1, 2, 2, 3, 4, 5]));
+        let table = |a: &Labels, b: &Labels| Contingency::new(a.iter().zip(b.iter()));
+        assert_eq!(table(&a, &b).least_together(), 0.5);
+        assert_eq!(table(&a, &a).least_together(), 1.0);
+        // Two rows that are noise in the second are not together there.
+        assert_eq!(table(&labels(&[0, 0, 1]), &labels(&[-1, -1, 0])).least_together(), 0.0);
+        assert_eq!(table(&labels(&[]), &labels(&[])).least_together(), 1.0);
     }
 
     /// By counting every pair of rows.

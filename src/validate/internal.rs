@@ -161,8 +161,8 @@ fn ready<'a>(rows: Rows<'a>, labels: &Labels) -> Result<Rows<'a>> {
     Ok(rows.times(factor))
 }
 
-/// Why these labels have no silhouette, if so.
-fn undefined(labels: &Labels) -> Option<String> {
+/// Why no index compares within and between clusters for these labels, if so.
+pub(super) fn undefined(labels: &Labels) -> Option<String> {
     let (clusters, n) = (labels.n_clusters(), labels.len() - labels.n_noise());
     if clusters < 2 {
         Some(format!("it compares at least 2 clusters, and there are {clusters}"))

@@ -6,9 +6,12 @@
 //! | question | answer | what it cannot say |
 //! |---|---|---|
 //! | are rows closer to their own cluster than to the next? | [`silhouette`] | that there are groups: noise cut in two can score above 0.6; round clusters score better than long ones |
+//! | how far do clusters lie apart, for their width? | [`calinski_harabasz`], [`davies_bouldin`] | the same; good for comparing groupings of the same rows |
 //! | do two groupings agree? | [`adjusted_rand`] | which of them is right |
 //! | do the clusters come back on other samples? | [`stability`] | that they are groups: a long cloud cut across the middle comes back every time |
 //! | do rows that were held out land where they belong? | [`k_fold`] | the same |
+//! | do more clusters save more than they would in a box? | [`gap()`] | chains of groups: it stops too early |
+//! | do the clusters of one half predict those of the other? | [`prediction_strength`] | as [`stability`] |
 //! | how many groups are there, if any? | [`choose_k`] | what k-means cannot see: rings, bands, groups within groups |
 //!
 //! So no number is believed alone. [`choose_k`] asks for clusters that come back *and* are tighter
@@ -24,16 +27,24 @@
 
 mod choice;
 mod choose;
+mod elbow;
 mod external;
 mod gap;
+mod gap_statistic;
 mod internal;
 mod k_fold;
+mod prediction_strength;
 mod reference;
+mod scatter;
 mod stability;
+mod trials;
 
 pub use choice::{Candidate, KChoice, Structure};
 pub use choose::choose_k;
 pub use external::adjusted_rand;
+pub use gap_statistic::{Gap, GapAt, gap};
 pub use internal::{SampledSilhouette, Silhouette, silhouette, silhouette_sampled};
 pub use k_fold::{KFold, k_fold};
+pub use prediction_strength::{PredictionStrength, StrengthAt, prediction_strength};
+pub use scatter::{calinski_harabasz, davies_bouldin};
 pub use stability::{ClusterStability, Stability, Verdict, stability};

@@ -31,6 +31,8 @@ const ROWS_PER_VALUE: usize = 4;
 pub(crate) struct Reference {
     n_rows: usize,
     n_columns: usize,
+    /// What the data were divided by; 0 if all rows are equal.
+    unit: f64,
     /// Columns drawn from the clouds; `axes` and so on are theirs.
     smooth: Vec<usize>,
     /// Per principal axis: its direction, the deviation along it, and the range.
@@ -62,7 +64,13 @@ impl Reference {
             let values = values.map(|(row, c)| columns[c][row]).collect();
             (block, values)
         });
-        Self { n_rows: rows.n_rows(), n_columns: d, smooth, axes, blocks: blocks.collect() }
+        let (n_rows, unit) = (rows.n_rows(), greatest);
+        Self { n_rows, n_columns: d, unit, smooth, axes, blocks: blocks.collect() }
+    }
+
+    /// What 1 in the clouds is in the data; 0 if all rows are equal.
+    pub(crate) fn unit(&self) -> f64 {
+        self.unit
     }
 
     /// A Gaussian cloud, row-major, around 0, at a scale of its own.

@@ -9,7 +9,7 @@
 //! says nothing about it and is left out of its mean.
 //! Cost: one clustering per resample, in parallel; memory for one copy of the rows each.
 
-use ndarray::{ArrayView2, ShapeBuilder};
+use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use super::external::{Contingency, check_length};
@@ -165,10 +165,7 @@ pub(super) fn cluster_rows(
     chosen: &[usize],
     cluster: impl Fn(ArrayView2<'_, f64>) -> Result<Labels>,
 ) -> Result<Labels> {
-    let data: Vec<f64> = chosen.iter().flat_map(|&row| rows.row(row)).copied().collect();
-    let shape = (chosen.len(), rows.n_columns()).into_shape_with_order();
-    let view = ArrayView2::from_shape(shape, &data).expect("as many values as rows × columns");
-    let labels = cluster(view)?;
+    let labels = cluster(rows.select(chosen).view())?;
     check_length("labels of a sample", chosen.len(), &labels)?;
     Ok(labels)
 }

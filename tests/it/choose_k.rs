@@ -143,3 +143,94 @@ fn groups_of_unequal_size_are_found() {
 fn two_groups_that_overlap_are_two() {
     found(&[180, 180], 4.0, 3);
 }
+
+/// What a choice says on 1, 2 and 5 columns of `n` rows for two seeds, one after the other.
+fn answers<T>(
+    n: usize,
+    columns: &[usize],
+    draw: impl Fn(usize, &mut Random, &mut [f64]),
+    choice: impl Fn(&Array2<f64>, u64) -> T,
+) -> Vec<T> {
+    let worlds = columns.iter().flat_map(|&d| (0..2).map(move |seed| (d, seed)));
+    worlds.map(|(d, seed)| choice(&world(n, d, seed, &draw), seed)).collect()
+}
+
+fn gap(x: &Array2<f64>, seed: u64) -> Option<usize> {
+    validate::gap(x, 1..=5, 20, seed).unwrap().k()
+}
+
+fn strength(x: &Array2<f64>, seed: u64) -> Option<usize> {
+    validate::prediction_strength(x, 1..=6, 15, seed).unwrap().k()
+}
+
+fn gaussian(_: usize, random: &mut Random, row: &mut [f64]) {
+    row.iter_mut().for_each(|v| *v = random.normal());
+}
+
+fn even(_: usize, random: &mut Random, row: &mut [f64]) {
+    row.iter_mut().for_each(|v| *v = random.unit());
+}
+
+/// Gaussian groups on a zigzag (in one column: a line), neighbours `apart` deviations.
+fn groups(n: usize, apart: f64) -> impl Fn(usize, &mut Random, &mut [f64]) {
+    move |row, random, values| {
+        values.iter_mut().for_each(|v| *v = random.normal());
+        let group = row % n;
+        if values.len() == 1 {
+            values[0] += apart * group as f64;
+        } else {
+            values[0] += apart * (group / 2) as f64;
+            values[1] += apart * (group % 2) as f64;
+        }
+    }
+}
+
+#[test]
+fn the_gap_statistic_says_one_for_a_cloud_and_for_even_noise_with_rare_exceptions() {
+    let mut all = answers(150, &[1, 2, 5], gaussian, gap);
+    all.extend(answers(150, &[1, 2, 5], even, gap));
+    assert!(all.iter().filter(|k| **k == Some(1)).count() >= 11, "{all:?}");
+}
+
+#[test]
+fn the_gap_statistic_finds_two_groups_and_a_triangle_but_no_chain_of_five() {
+    assert_eq!(answers(120, &[1, 2, 5], groups(2, 5.0), gap), [Some(2); 6]);
+    assert_eq!(answers(150, &[2, 5], groups(3, 10.0), gap), [Some(3); 4]);
+    // Its rule stops where one more cluster is worse than chance, even if five are far better.
+    assert_eq!(answers(90, &[1, 2], groups(5, 10.0), gap), [Some(1); 4]);
+}
+
+#[test]
+fn prediction_strength_finds_groups_in_any_arrangement() {
+    for n in [2, 3, 5] {
+        assert_eq!(answers(100, &[1, 2, 5], groups(n, 10.0), strength), [Some(n); 6]);
+    }
+}
+
+#[test]
+fn prediction_strength_is_silent_on_round_noise_but_not_on_a_line() {
+    assert_eq!(answers(150, &[2, 5], gaussian, strength), [Some(1); 4]);
+    assert_eq!(answers(150, &[2, 5], even, strength), [Some(1); 4]);
+    // The halves of a line come back on every sample, and so would its thirds.
+    assert!(answers(150, &[1], even, strength).iter().all(|k| *k > Some(1)));
+}
+
+#[test]
+fn the_cheap_columns_are_best_where_the_groups_are_and_somewhere_on_noise() {
+    let best = |x: &Array2<f64>, seed| {
+        let choice = validate::choose_k(x, 2..=5, seed).unwrap();
+        let by = |score: fn(&validate::Candidate) -> f64| {
+            let order =
+                |a: &&validate::Candidate, b: &&validate::Candidate| score(a).total_cmp(&score(b));
+            choice.candidates().iter().max_by(order).unwrap().k
+        };
+        let calinski = by(|c| c.calinski_harabasz.unwrap());
+        let davies = by(|c| -c.davies_bouldin.unwrap());
+        (calinski, davies, choice.elbow(), choice.supported())
+    };
+    assert_eq!(answers(75, &[2], groups(3, 10.0), best), [(3, 3, Some(3), true); 2]);
+    // Noise has a best k and a bend, too; it takes more to see that there are no groups.
+    for (_, _, elbow, supported) in answers(75, &[2], gaussian, best) {
+        assert!(elbow.is_some() && !supported);
+    }
+}

@@ -1,0 +1,78 @@
+//! k-means for many k, on a number of rows that bounds the cost: what all choices of k share.
+
+use std::ops::RangeInclusive;
+
+use ndarray::ArrayView2;
+
+use crate::cluster::{KMeans, KMeansFit};
+use crate::num::check::Rows;
+use crate::num::rng::Stream;
+use crate::{Error, Result};
+
+/// Rows judged at most. A group of 1 % still has 20 of them.
+pub(super) const MAX_ROWS: usize = 2000;
+/// Runs of k-means per fit, the same for data, clouds and resamples so that they compare.
+const RUNS: usize = 2;
+
+/// What random numbers are for: streams of different purposes never meet.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Purpose {
+    Rows = 1,
+    Gaussian = 2,
+    Uniform = 3,
+    Halves = 4,
+}
+
+pub(super) fn stream(seed: u64, purpose: Purpose, index: usize) -> Stream {
+    Stream::new(seed, ((purpose as u64) << 32) | index as u64)
+}
+
+/// Whole rows, one after the other, as a matrix.
+pub(super) fn view(data: &[f64], n_columns: usize) -> ArrayView2<'_, f64> {
+    ArrayView2::from_shape((data.len() / n_columns, n_columns), data)
+        .expect("whole rows, one after the other")
+}
+
+/// Refuses a range that is empty or starts below `least`.
+pub(super) fn check_range(range: &RangeInclusive<usize>, least: usize) -> Result<()> {
+    if range.is_empty() || *range.start() < least {
+        let expected = match least {
+            1 => "not empty and from 1 cluster on",
+            _ => "not empty and from 2 clusters on",
+        };
+        let got = format!("{}..={}", range.start(), range.end());
+        return Err(Error::parameter("range", expected, got));
+    }
+    Ok(())
+}
+
+/// All rows, or some drawn at random if there are many; up to `last` clusters are looked for.
+pub(super) fn judged<'a>(rows: Rows<'a>, last: usize, seed: u64) -> Rows<'a> {
+    // Many clusters need more rows to be seen at all.
+    let n = MAX_ROWS.max(last.saturating_mul(10));
+    if n >= rows.n_rows() {
+        return rows;
+    }
+    let mut drawn = stream(seed, Purpose::Rows, 0).sample(rows.n_rows(), n);
+    drawn.sort_unstable();
+    rows.select(&drawn)
+}
+
+/// k-means with k clusters; `None` if there are fewer distinct rows.
+pub(super) fn fit(x: ArrayView2<'_, f64>, k: usize, seed: u64) -> Result<Option<KMeansFit>> {
+    match KMeans::new(k).n_init(RUNS).seed(seed).fit(x) {
+        Ok(fit) => Ok(Some(fit)),
+        Err(Error::TooFewSamples { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// k-means with k, or with as many clusters as there are distinct rows.
+pub(super) fn fit_at_most(x: ArrayView2<'_, f64>, k: usize, seed: u64) -> Result<KMeansFit> {
+    match KMeans::new(k.min(x.nrows())).n_init(RUNS).seed(seed).fit(x) {
+        Err(Error::TooFewSamples { got, .. }) if got > 0 && got < k => {
+            KMeans::new(got).n_init(RUNS).seed(seed).fit(x)
+        }
+        other => other,
+    }
+}
