@@ -6,12 +6,14 @@
 //! centroids never share a place (too few distinct rows are an error), and labels, centroids, sizes
 //! and inertia always belong together: the labels are what [`KMeansFit::predict`] says of the rows.
 //!
-//! Distances are sums of squared differences in f64, so an offset costs no digits. If the data's
-//! spread is so tiny that squares would underflow, all is scaled by an exact power of two and
-//! brought back.
+//! Every label is the one that the plain f64 algorithm gives: the sum of squared differences, the
+//! lowest number among equals. It is found on f32 tiles with a proved error bound, which asks f64 in
+//! the few cases that f32 cannot decide (`assign.rs`); means come from integer sums (`sums.rs`). So
+//! an offset costs no digits, and no thread count or CPU changes a bit. If the data's spread is so
+//! tiny that squares would underflow, all is scaled by an exact power of two and brought back.
 //!
-//! Source: Lloyd 1982; Arthur, Vassilvitskii 2007 (k-means++).
-//! Cost: O(n·k·d) time per iteration and run; memory O(n + n/4096·k·d) besides the rows.
+//! Source: Lloyd 1982; Arthur, Vassilvitskii 2007 (k-means++); Hamerly 2010 (margins).
+//! Cost: at most O(n·k·d) time per iteration and run; memory 4·n·d + 9·n bytes besides the rows.
 
 mod assign;
 mod fitted;
