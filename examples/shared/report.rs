@@ -153,7 +153,7 @@ pub(crate) fn preparation(prep: &PreprocessorFit, declared: &[String]) -> String
 }
 
 pub(crate) fn choice(choice: &KChoice, asked: Option<usize>) -> String {
-    let head = ["k", "silhouette", "without groups", "least stable", "gap"];
+    let head = ["k", "silhouette", "without groups", "least stable", "valley"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for candidate in choice.candidates() {
         rows.push(vec![
@@ -161,14 +161,14 @@ pub(crate) fn choice(choice: &KChoice, asked: Option<usize>) -> String {
             format!("{:.3}", candidate.silhouette),
             format!("{:.3} ± {:.3}", candidate.null_silhouette, candidate.null_spread),
             format!("{:.2}", candidate.stability),
-            format!("{:.2}", candidate.gap),
+            format!("{:.2}", candidate.valley),
         ]);
     }
     let mut body = paragraph(
         2,
         "Silhouette: how much nearer people are to their own group than to the next one, and the \
          same for clouds without groups. Least stable: how well the worst group comes back when \
-         other people are drawn (1 is exactly). Gap: how empty it is between the groups.",
+         other people are drawn (1 is exactly). Valley: how empty it is between the groups.",
     );
     body += &(columns(&rows) + "\n");
     body += &paragraph(2, &choice.reason());

@@ -1,7 +1,7 @@
 //! What was found for every number of clusters, which one is best, and why in plain words.
 //!
 //! The evidence is gathered in `choose.rs`; here it is weighed. A k counts as groups only if it
-//! passes all three tests (stable, tighter than noise, gaps between all clusters).
+//! passes all three tests (stable, tighter than noise, valleys between all clusters).
 
 use serde::{Deserialize, Serialize};
 
@@ -44,9 +44,9 @@ pub struct Candidate {
     pub davies_bouldin: Option<f64>,
     /// Mean Jaccard coefficient of the least stable cluster, in [0, 1].
     pub stability: f64,
-    /// Depth of the shallowest gap between two clusters, in [0, 1]: at 0.8 there are at least 80 %
-    /// fewer rows half-way than around the centroids; 0 is no gap.
-    pub gap: f64,
+    /// Depth of the shallowest valley between two clusters, in [0, 1]: at 0.8 there are at least 80 %
+    /// fewer rows half-way than around the centroids; 0 is none.
+    pub valley: f64,
 }
 
 impl Candidate {
@@ -64,7 +64,7 @@ impl Candidate {
     }
 
     fn is_natural(&self) -> bool {
-        self.comes_back() && self.is_tighter_than_noise() && self.gap > 0.0
+        self.comes_back() && self.is_tighter_than_noise() && self.valley > 0.0
     }
 }
 
@@ -176,15 +176,15 @@ impl KChoice {
             best.null_spread,
             best.bar(),
         );
-        let gap = if best.gap > 0.0 {
+        let valley = if best.valley > 0.0 {
             format!(
                 "Between any two clusters there are at least {:.0} % fewer rows than in them.",
-                100.0 * best.gap
+                100.0 * best.valley
             )
         } else {
             "Between some two clusters there are not clearly fewer rows than in them.".to_owned()
         };
-        format!("{opening} {comes_back} {tighter} {gap} Judged on {} rows.", self.n_rows)
+        format!("{opening} {comes_back} {tighter} {valley} Judged on {} rows.", self.n_rows)
     }
 }
 
@@ -192,7 +192,7 @@ impl KChoice {
 mod tests {
     use super::*;
 
-    fn candidate(k: usize, stability: f64, silhouette: f64, gap: f64) -> Candidate {
+    fn candidate(k: usize, stability: f64, silhouette: f64, valley: f64) -> Candidate {
         Candidate {
             k,
             inertia: 1.0,
@@ -202,7 +202,7 @@ mod tests {
             calinski_harabasz: Some(9.5),
             davies_bouldin: None,
             stability,
-            gap,
+            valley,
         }
     }
 

@@ -6,10 +6,10 @@
 //! 1. *Do the clusters come back?* [`stability`] of the least stable cluster, at least 0.75.
 //! 2. *Are they tighter than noise would be?* The silhouette exceeds those of clouds without groups
 //!    by more than three deviations, for Gaussian clouds and for boxes (`reference.rs`).
-//! 3. *Is there less between them than in them?* A gap between every two clusters (`gap.rs`).
+//! 3. *Is there less between them than in them?* A valley between every two clusters (`valley.rs`).
 //!
 //! Each alone is fooled: a square cut in four comes back every time (1), a long tail is tighter
-//! than any Gaussian (2), a 0/1 column has gaps (3). Of the k that pass, the largest is chosen: the
+//! than any Gaussian (2), a 0/1 column has valleys (3). Of the k that pass, the largest is chosen: the
 //! silhouette alone prefers to merge neighbours when another group lies far off. If none passes, it
 //! is the one that comes back best.
 //!
@@ -27,12 +27,12 @@ use ndarray::ArrayView2;
 
 use super::choice::{Candidate, DEVIATIONS, KChoice};
 use super::elbow::kneedle;
-use super::gap;
 use super::internal;
 use super::reference::Reference;
 use super::scatter::Scatter;
 use super::stability::stability;
 use super::trials::{self, Purpose, stream};
+use super::valley;
 use crate::cluster::KMeansFit;
 use crate::num::check::{self, Rows};
 use crate::num::parallel;
@@ -129,7 +129,7 @@ fn judge(rows: &Rows<'_>, range: RangeInclusive<usize>, seed: u64) -> Result<KCh
             null_silhouette: nulls[at].0,
             null_spread: nulls[at].1,
             stability: jaccards.fold(1.0, f64::min),
-            gap: gap::shallowest(&lifted, fit.labels(), &centroids),
+            valley: valley::shallowest(&lifted, fit.labels(), &centroids),
         });
     }
     let elbow = kneedle(&curve).map(|at| curve[at].0 as usize);

@@ -29,7 +29,6 @@ mod choice;
 mod choose;
 mod elbow;
 mod external;
-mod gap;
 mod gap_statistic;
 mod internal;
 mod k_fold;
@@ -38,6 +37,7 @@ mod reference;
 mod scatter;
 mod stability;
 mod trials;
+mod valley;
 
 pub use choice::{Candidate, KChoice, Structure};
 pub use choose::choose_k;

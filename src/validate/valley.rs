@@ -3,7 +3,7 @@
 //! For every pair of clusters their rows are projected on the line through both centroids. Three
 //! windows of equal width, a third of the distance, are counted: around either centroid and around
 //! the middle, where k-means cuts. In a single cloud, whatever its shape or tail, the middle holds
-//! at least as many rows as the emptier end; only a gap holds fewer. The depth is by how much,
+//! at least as many rows as the emptier end; only a valley holds fewer. The depth is by how much,
 //! judged with caution: rows counted in the middle plus, at the ends minus, 1.64 standard errors.
 //!
 //! The idea is that of the dip test on projections (Hartigan, Hartigan 1985; Kalogeratos, Likas
@@ -12,11 +12,11 @@
 use crate::Labels;
 use crate::num::check::Rows;
 
-/// Standard errors by which counts are judged to the disadvantage of a gap: one-sided 95 %.
+/// Standard errors by which counts are judged to the disadvantage of a valley: one-sided 95 %.
 const CAUTION: f64 = 1.64;
 
-/// The depth of the shallowest gap between any two clusters, in [0, 1]: at 0.8 the middle holds at
-/// least 80 % fewer rows than the emptier end; 0 if some pair has no gap, or too few rows to show
+/// The depth of the shallowest valley between any two clusters, in [0, 1]: at 0.8 the middle holds at
+/// least 80 % fewer rows than the emptier end; 0 if some pair has none, or too few rows to show
 /// one, or there are fewer than two clusters. `centroids` are row-major.
 pub(crate) fn shallowest(rows: &Rows<'_>, labels: &Labels, centroids: &[f64]) -> f64 {
     let (d, k) = (rows.n_columns(), labels.n_clusters());
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn one_cloud_has_no_gap_whatever_its_tail() {
+    fn one_cloud_has_no_valley_whatever_its_tail() {
         let gaussian = draws(2000, |_, s| s.normal());
         let uniform = draws(2000, |_, s| 4.0 * s.unit() - 2.0);
         let exponential = draws(2000, |_, s| -(1.0 - s.unit()).ln());
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_deeper_the_gap_the_greater_the_depth() {
+    fn the_deeper_the_valley_the_greater_the_depth() {
         let apart = |by: f64| draws(2000, |row, s| (row % 2) as f64 * by + s.normal());
         let depths = [2.0, 4.0, 6.0, 10.0].map(|by| cut(&apart(by), 0.0, by));
         assert!(depths[0] == 0.0 && depths[1] > 0.4 && depths[3] > 0.95, "{depths:?}");
@@ -100,14 +100,14 @@ mod tests {
     }
 
     #[test]
-    fn three_rows_prove_no_gap_and_six_do() {
+    fn three_rows_prove_no_valley_and_six_do() {
         let apart = |n: usize| Array2::from_shape_fn((n, 1), |(row, _)| (row % 2) as f64 * 9.0);
         assert_eq!(cut(&apart(4), 0.0, 9.0), 0.0);
         assert!(cut(&apart(12), 0.0, 9.0) > 0.0);
     }
 
     #[test]
-    fn one_cluster_and_noise_have_no_gap() {
+    fn one_cluster_and_noise_have_no_valley() {
         let x = array![[0.0], [1.0]];
         let rows = check::rows(x.view()).unwrap();
         assert_eq!(shallowest(&rows, &Labels::new([None, None]).unwrap(), &[]), 0.0);
