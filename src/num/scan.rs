@@ -10,6 +10,7 @@
 
 use super::lanes::{Lanes, Portable};
 use super::pack::LANES;
+use super::prefetch;
 
 /// What the scan of one tile found.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +53,9 @@ pub(crate) struct Centroids {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tiles<'a> {
     pub(crate) values: &'a [f32],
+    /// What will be scanned next, to be fetched meanwhile: pages are too small for the CPU to guess
+    /// far enough ahead.
+    pub(crate) next: &'a [f32],
     pub(crate) n_columns: usize,
     /// Per tile: how far |x|² + 2s may be off as a squared distance. None: no margins wanted.
     pub(crate) slack: Option<&'a [f32]>,
@@ -167,6 +171,10 @@ fn scan<L: Lanes>(tiles: Tiles<'_>, centroids: &Centroids, out: &mut [Scan]) {
     let mut pairs = columns.chunks_exact(2 * d);
     for (i, (pair, out)) in (&mut pairs).zip(&mut outs).enumerate() {
         let (a, b) = pair.split_at(d);
+        let pair_len = 2 * d * LANES;
+        if let Some(soon) = tiles.next.get(i * pair_len..(i + 1) * pair_len) {
+            prefetch::soon(soon);
+        }
         let (mut front_a, mut front_b) = (Front::<L>::new(), Front::<L>::new());
         let mut c = 0;
         let mut fours = centroids.values.chunks_exact(4 * d);

@@ -325,6 +325,7 @@ impl Frame<'_> {
             }
             let tiles = Tiles {
                 values: &tiles[t * d * LANES..end * d * LANES],
+                next: tiles.get(end * d * LANES..(end + n) * d * LANES).unwrap_or(&[]),
                 n_columns: d,
                 slack: self.armed.then_some(&slack[..n]),
             };
