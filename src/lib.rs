@@ -15,6 +15,6 @@ pub mod validate;
 pub use error::{Error, Result};
 pub use event::{Event, Identifier, Refusal, Timestamp, Value};
 pub use features::{Features, Matrix};
-pub use identity::ProfileId;
+pub use identity::{IdentityGraph, ProfileId, Rules};
 pub use labels::Labels;
 pub use ndarray;
