@@ -112,7 +112,10 @@ impl<'a> Facts<'a> {
             Self { rules, seen, class: BTreeMap::new(), shared: BTreeSet::new() };
         // Values joined by must-links count as one: the smallest of them.
         for _ in 0..rules.must.len() {
-            for (a, b) in rules.must.iter().filter(|(a, b)| facts.manual(a, b)) {
+            for (a, b) in &rules.must {
+                if !facts.manual(a, b) {
+                    continue;
+                }
                 let least = facts.class_of(a).min(facts.class_of(b));
                 facts.class.insert(a.clone(), least.clone());
                 facts.class.insert(b.clone(), least);
@@ -359,4 +362,35 @@ pub(crate) fn arrive(rules: &Rules, one: &Seen, gone: &BTreeSet<Id>) -> Option<S
     let mut one = one.clone();
     one.ids.retain(|id, _| !gone.contains(id));
     (!one.ids.is_empty()).then_some(one)
+}
+
+/// The clusters that some links alone give, walked in the order of the rules; each end with
+/// whether it is claimed there.
+pub(crate) fn replay(
+    rules: &Rules,
+    seen: &[Seen],
+    chain: &[((Id, bool), (Id, bool))],
+) -> Vec<BTreeSet<Id>> {
+    let seen: Vec<Seen> = seen.iter().filter(|s| !rules.refuses(s)).cloned().collect();
+    let facts = Facts::new(rules, &seen);
+    let mut clusters: Vec<BTreeSet<Id>> = Vec::new();
+    for link in facts.links() {
+        let ends = ((link.ends.0.clone(), link.claimed.0), (link.ends.1.clone(), link.claimed.1));
+        if !chain.contains(&ends) {
+            continue;
+        }
+        for id in [&link.ends.0, &link.ends.1] {
+            if !clusters.iter().any(|c| c.contains(id)) {
+                clusters.push(BTreeSet::from([id.clone()]));
+            }
+        }
+        let of = |id: &Id| clusters.iter().position(|c| c.contains(id)).expect("just added");
+        let (a, b) = (of(&link.ends.0), of(&link.ends.1));
+        if a != b && facts.obstacle(&link, &clusters[a], &clusters[b]).is_none() {
+            let joined = std::mem::take(&mut clusters[b]);
+            clusters[a].extend(joined);
+            clusters.remove(b);
+        }
+    }
+    clusters
 }
