@@ -167,8 +167,7 @@ impl IdentityGraph {
             if !self.nodes.has(a, flag::BLOCKED) && !self.nodes.has(b, flag::BLOCKED) {
                 self.manual.must(a, b);
                 [a, b].into_iter().for_each(|end| self.nodes.flags[end as usize] |= flag::MUST);
-                self.sets.union(a, b, &mut self.nodes, &self.kinds);
-                self.unsettle(a);
+                self.unite(a, b);
             }
         }
         for (a, b) in &cannot {

@@ -65,9 +65,17 @@ impl IdentityGraph {
             let other = (slot & !CLAIM, slot & CLAIM != 0);
             // A claim to a verified identifier can never be taken: it connects nothing.
             if other.0 != anchor && self.is_usable(other.0) && !self.is_futile(other) {
-                self.sets.union(anchor, other.0, &mut self.nodes, &self.kinds);
+                self.unite(anchor, other.0);
             }
         }
+    }
+
+    /// Joins the components of two nodes. Neither's walk is true any more, and either root may be
+    /// the root of something else one day.
+    pub(crate) fn unite(&mut self, a: u32, b: u32) {
+        self.unsettle(a);
+        self.unsettle(b);
+        self.sets.union(a, b, &mut self.nodes, &self.kinds);
     }
 
     /// Forgets the walk of a node's component.
@@ -126,9 +134,8 @@ impl IdentityGraph {
         }
         for &node in &members {
             if self.nodes.has(node, flag::MUST) {
-                for &other in self.manual.friends(node) {
-                    self.sets.union(node, other, &mut self.nodes, &self.kinds);
-                }
+                let friends: Vec<u32> = self.manual.friends(node).copied().collect();
+                friends.into_iter().for_each(|other| self.unite(node, other));
             }
         }
     }

@@ -112,6 +112,9 @@ impl IdentityGraph {
             if flags & flag::SEEN != 0 {
                 self.pending.push(node);
             }
+        } else if flags & (flag::SEEN | flag::MUST) == flag::MUST {
+            // A must-link named it before it was seen; now it is merely claimed.
+            self.pending.push(node);
         }
         self.nodes.flags[i] |= flag::SEEN;
         self.note_first(slot, at);
