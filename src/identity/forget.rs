@@ -113,7 +113,8 @@ impl IdentityGraph {
             anchor.is_none_or(|anchor| members.binary_search(&anchor).is_ok())
         };
         let goes = |node: &u32| {
-            self.is_strong(*node) || self.signatures.of(&self.nodes, *node).all(|(sig, _)| ours(sig))
+            self.is_strong(*node)
+                || self.signatures.of(&self.nodes, *node).all(|(sig, _)| ours(sig))
         };
         members.iter().copied().filter(goes).collect()
     }

@@ -151,8 +151,7 @@ impl IdentityGraph {
         if let Some(id) = message
             && id.len() > MAX_MESSAGE_BYTES
         {
-            let refusal =
-                Refusal::IdentifierTooLong { bytes: id.len(), limit: MAX_MESSAGE_BYTES };
+            let refusal = Refusal::IdentifierTooLong { bytes: id.len(), limit: MAX_MESSAGE_BYTES };
             return Err(Error::Refused(refusal));
         }
         let mut parts = self.parts(observation.identifiers(), observation.n_identifiers())?;

@@ -62,9 +62,8 @@ impl Kinds {
     pub(crate) fn find(&self, name: &str) -> Option<Kind> {
         // Few kinds are usual; comparing beats a look-up.
         let near = self.all.iter().take(8).position(|kind| &*kind.name == name);
-        near.map(|k| k as Kind).or_else(|| {
-            (self.all.len() > 8).then(|| self.by_name.get(name).copied()).flatten()
-        })
+        near.map(|k| k as Kind)
+            .or_else(|| (self.all.len() > 8).then(|| self.by_name.get(name).copied()).flatten())
     }
 
     /// The kind's number; the caller has checked that there is room.

@@ -113,9 +113,9 @@ impl IdentityGraph {
             .flat_map(|(a, b)| [a.clone(), b.clone()])
             .collect();
         let find = |graph: &Self| -> Vec<u32> {
-            let known = touched.iter().filter_map(|name| {
-                graph.nodes.find(graph.kinds.find(&name.kind)?, &name.value)
-            });
+            let known = touched
+                .iter()
+                .filter_map(|name| graph.nodes.find(graph.kinds.find(&name.kind)?, &name.value));
             known.collect()
         };
         let mut around = self.seen_with_class_of(&find(self));
@@ -160,7 +160,10 @@ impl IdentityGraph {
                 && !self.kinds_fit(must.iter().chain(&cannot))
         {
             let limit = CAPACITY;
-            return Err(Error::Refused(Refusal::Full { what: "identifiers or kinds".into(), limit }));
+            return Err(Error::Refused(Refusal::Full {
+                what: "identifiers or kinds".into(),
+                limit,
+            }));
         }
         for (a, b) in &must {
             let [a, b] = [a, b].map(|end| self.intern(&end.kind, &end.value));

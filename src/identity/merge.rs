@@ -23,7 +23,11 @@ impl IdentityGraph {
     /// As [`IdentityGraph::merge`]; where this graph's signatures went, and the other's.
     pub(crate) fn merge_moving(&mut self, other: &Self) -> Result<(Moves, Moves)> {
         if self.rules.automatic() != other.rules.automatic() {
-            return Err(Error::parameter("other", "a graph with the same rules and key", "another"));
+            return Err(Error::parameter(
+                "other",
+                "a graph with the same rules and key",
+                "another",
+            ));
         }
         self.check_room_for(other)?;
         let names: Vec<Name> = (other.forgotten.iter())
@@ -31,7 +35,11 @@ impl IdentityGraph {
             .map(|node| self.name(node))
             .collect();
         self.forgotten.extend(&other.forgotten);
-        let ours = if names.is_empty() { Moves::new() } else { self.forget_names(&names, Self::strongest) };
+        let ours = if names.is_empty() {
+            Moves::new()
+        } else {
+            self.forget_names(&names, Self::strongest)
+        };
         let mut rules = self.rules.with_manual_of(&other.rules);
         for (a, b) in rules.must().clone().iter().chain(&rules.cannot().clone()) {
             for end in [a, b] {
@@ -71,9 +79,8 @@ impl IdentityGraph {
     }
 
     fn check_room_for(&self, other: &Self) -> Result<()> {
-        let full = |what: &str, limit| {
-            Err(Error::Refused(Refusal::Full { what: what.to_owned(), limit }))
-        };
+        let full =
+            |what: &str, limit| Err(Error::Refused(Refusal::Full { what: what.to_owned(), limit }));
         if self.kinds.len() + other.kinds.len() > MAX_KINDS {
             return full("kinds", MAX_KINDS);
         }

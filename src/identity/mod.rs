@@ -173,7 +173,10 @@ impl IdentityGraph {
 
     /// Takes in many observations; the same as one after another, and faster. Those refused are
     /// counted, and the first are quoted.
-    pub fn extend<'a>(&mut self, observations: impl IntoIterator<Item = Observation<'a>>) -> Intake {
+    pub fn extend<'a>(
+        &mut self,
+        observations: impl IntoIterator<Item = Observation<'a>>,
+    ) -> Intake {
         let mut intake = Intake::default();
         for (number, observation) in observations.into_iter().enumerate() {
             match self.take(&observation) {
@@ -247,10 +250,7 @@ impl IdentityGraph {
             self.nodes.flags[node as usize] & (flag::VERIFIED | flag::SEEN) == flag::SEEN;
         Identifier {
             claimed: only_claimed,
-            ..Identifier::new(
-                &*self.kinds.get(self.nodes.kind(node)).name,
-                self.nodes.value(node),
-            )
+            ..Identifier::new(&*self.kinds.get(self.nodes.kind(node)).name, self.nodes.value(node))
         }
     }
 
@@ -310,9 +310,7 @@ impl ById {
         let low = id.low_bits();
         let look = |table: &HashTable<(u64, u32)>| {
             let same = |&(stored, node): &(u64, u32)| {
-                stored == low
-                    && !graph.nodes.has(node, flag::DEAD)
-                    && graph.id_of_node(node) == id
+                stored == low && !graph.nodes.has(node, flag::DEAD) && graph.id_of_node(node) == id
             };
             table.find(low, same).map(|entry| entry.1)
         };

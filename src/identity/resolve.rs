@@ -142,11 +142,9 @@ impl IdentityGraph {
 
     /// Whether some rule may part the members of a component.
     fn is_bitten(&self, root: u32) -> bool {
-        let broken = |(counter, &n): (usize, &u16)| {
-            n == u16::MAX || usize::from(n) > self.limits[counter]
-        };
-        self.nodes.has(root, flag::BITTEN)
-            || self.sets.counts(root).iter().enumerate().any(broken)
+        let broken =
+            |(counter, &n): (usize, &u16)| n == u16::MAX || usize::from(n) > self.limits[counter];
+        self.nodes.has(root, flag::BITTEN) || self.sets.counts(root).iter().enumerate().any(broken)
     }
 
     /// The walk of a component in which a rule may bite.

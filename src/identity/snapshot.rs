@@ -92,9 +92,8 @@ fn key_check(rules: &Rules) -> Option<ProfileId> {
 impl IdentityGraph {
     /// The whole state but the key.
     pub fn snapshot(&self) -> Snapshot {
-        let mut order: Vec<u32> = (0..self.nodes.len() as u32)
-            .filter(|&node| self.nodes.has(node, flag::SEEN))
-            .collect();
+        let mut order: Vec<u32> =
+            (0..self.nodes.len() as u32).filter(|&node| self.nodes.has(node, flag::SEEN)).collect();
         let text =
             |node: u32| (&*self.kinds.get(self.nodes.kind(node)).name, self.nodes.value(node));
         order.sort_unstable_by(|&a, &b| text(a).cmp(&text(b)));
@@ -172,9 +171,8 @@ impl Snapshot {
         let mut used = vec![false; self.identifiers.len()];
         let mut previous: Option<&Stored> = None;
         for stored in &self.signatures {
-            let unsorted = |before: &Stored| {
-                (&before.ids, &before.claimed) >= (&stored.ids, &stored.claimed)
-            };
+            let unsorted =
+                |before: &Stored| (&before.ids, &before.claimed) >= (&stored.ids, &stored.claimed);
             if previous.is_some_and(unsorted) {
                 return Err(invalid("signatures are not sorted"));
             }
@@ -240,7 +238,8 @@ impl Snapshot {
             count: stored.count,
         };
         let (none, both) = (stored.first.is_none(), stored.first.is_some());
-        let ordered = both && times.first <= times.last && trusted(times.first) && trusted(times.last);
+        let ordered =
+            both && times.first <= times.last && trusted(times.first) && trusted(times.last);
         if stored.count == 0 || !(ordered || none && stored.last.is_none()) {
             return Err(invalid("a signature's count or times make no sense"));
         }

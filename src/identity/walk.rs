@@ -108,8 +108,11 @@ impl Clusters {
     }
 
     fn hostile(&mut self, a: u32, b: u32) -> bool {
-        let (few, other) =
-            if self.enemies[a as usize].len() <= self.enemies[b as usize].len() { (a, b) } else { (b, a) };
+        let (few, other) = if self.enemies[a as usize].len() <= self.enemies[b as usize].len() {
+            (a, b)
+        } else {
+            (b, a)
+        };
         (0..self.enemies[few as usize].len()).any(|i| {
             let enemy = self.enemies[few as usize][i];
             self.find(enemy) == other
@@ -118,8 +121,11 @@ impl Clusters {
 
     /// Joins two clusters given by their roots; the smaller goes into the larger.
     fn join(&mut self, a: u32, b: u32) {
-        let (top, low) =
-            if self.members[a as usize].len() >= self.members[b as usize].len() { (a, b) } else { (b, a) };
+        let (top, low) = if self.members[a as usize].len() >= self.members[b as usize].len() {
+            (a, b)
+        } else {
+            (b, a)
+        };
         self.parent[low as usize] = top;
         let moved = std::mem::take(&mut self.members[low as usize]);
         self.members[top as usize].extend(moved);
@@ -153,8 +159,7 @@ impl IdentityGraph {
         };
         for (i, node) in members.iter().enumerate() {
             if self.nodes.has(*node, flag::CANNOT) {
-                clusters.enemies[i] =
-                    self.manual.enemies(*node).filter_map(|&e| at(e)).collect();
+                clusters.enemies[i] = self.manual.enemies(*node).filter_map(|&e| at(e)).collect();
             }
         }
         let (mut taken, mut refused) = (Vec::new(), Vec::new());

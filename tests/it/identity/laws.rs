@@ -11,8 +11,17 @@ use super::worlds::*;
 /// Identifiers that meet often: few values of few kinds, one of them blocked.
 fn any_id() -> impl Strategy<Value = Id> {
     let pool = [
-        "user_id:1", "user_id:2", "user_id:3", "email:e", "email:f", "email:g", "cookie:c",
-        "cookie:d", "cookie:null", "device:x", "device:y",
+        "user_id:1",
+        "user_id:2",
+        "user_id:3",
+        "email:e",
+        "email:f",
+        "email:g",
+        "cookie:c",
+        "cookie:d",
+        "cookie:null",
+        "device:x",
+        "device:y",
     ];
     prop::sample::select(pool.to_vec()).prop_map(|text| {
         let (kind, value) = text.split_once(':').expect("kind:value");
@@ -250,21 +259,44 @@ proptest! {
 #[test]
 fn every_order_and_split_of_small_worlds_under_every_rule_equals_the_naive_answer() {
     let worlds = [
-        vec![seen(0, "user_id:1 email:e"), seen(1, "user_id:2 email:e"), seen(2, "cookie:c email:e"),
-            seen(3, "cookie:c user_id:2"), seen(4, "cookie:c")],
-        vec![seen(0, "cookie:c"), seen(1, "cookie:c user_id:1"), seen(2, "cookie:c user_id:2"),
-            seen(2, "device:x cookie:c"), seen(5, "device:x user_id:2")],
-        vec![seen(0, "cookie:x email:e?"), seen(1, "user_id:1 email:e"), seen(2, "cookie:y email:e?"),
-            seen(3, "email:e?"), seen(4, "cookie:y user_id:2")],
-        vec![seen(9_000_000, "user_id:1 cookie:c"), seen(1, "user_id:2 cookie:c"),
-            seen(2, "cookie:null email:e"), seen(3, "cookie:null user_id:3"), seen(3, "cookie:null")],
+        vec![
+            seen(0, "user_id:1 email:e"),
+            seen(1, "user_id:2 email:e"),
+            seen(2, "cookie:c email:e"),
+            seen(3, "cookie:c user_id:2"),
+            seen(4, "cookie:c"),
+        ],
+        vec![
+            seen(0, "cookie:c"),
+            seen(1, "cookie:c user_id:1"),
+            seen(2, "cookie:c user_id:2"),
+            seen(2, "device:x cookie:c"),
+            seen(5, "device:x user_id:2"),
+        ],
+        vec![
+            seen(0, "cookie:x email:e?"),
+            seen(1, "user_id:1 email:e"),
+            seen(2, "cookie:y email:e?"),
+            seen(3, "email:e?"),
+            seen(4, "cookie:y user_id:2"),
+        ],
+        vec![
+            seen(9_000_000, "user_id:1 cookie:c"),
+            seen(1, "user_id:2 cookie:c"),
+            seen(2, "cookie:null email:e"),
+            seen(3, "cookie:null user_id:3"),
+            seen(3, "cookie:null"),
+        ],
     ];
     for owner in [Owner::First, Owner::Latest, Owner::Nobody] {
         for hubs in [vec![], vec![("cookie", 1, "user_id"), ("email", 1, "cookie")]] {
             for weak in [vec![], vec!["device", "cookie"]] {
                 let manual = [
                     (vec![], vec![]),
-                    (vec![(id("user_id", "1"), id("user_id", "2"))], vec![(id("cookie", "c"), id("user_id", "1"))]),
+                    (
+                        vec![(id("user_id", "1"), id("user_id", "2"))],
+                        vec![(id("cookie", "c"), id("user_id", "1"))],
+                    ),
                 ];
                 for (must, cannot) in manual {
                     let rules = Rules {

@@ -108,8 +108,7 @@ struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     fn new(rules: &'a Rules, seen: &'a [Seen]) -> Self {
-        let mut facts =
-            Self { rules, seen, class: BTreeMap::new(), shared: BTreeSet::new() };
+        let mut facts = Self { rules, seen, class: BTreeMap::new(), shared: BTreeSet::new() };
         // Values joined by must-links count as one: the smallest of them.
         for _ in 0..rules.must.len() {
             for (a, b) in &rules.must {
@@ -178,7 +177,8 @@ impl<'a> Facts<'a> {
             ids.iter().filter(|(id, _)| !self.rules.is_blocked(id)).map(|(i, c)| (i, *c)).collect();
         let usable: Vec<_> =
             open.iter().copied().filter(|(id, _)| !self.shared.contains(*id)).collect();
-        let pick = |of: &[(&Id, bool)]| least(of.iter().filter(|(_, c)| !c).map(|(i, _)| *i).collect());
+        let pick =
+            |of: &[(&Id, bool)]| least(of.iter().filter(|(_, c)| !c).map(|(i, _)| *i).collect());
         if let Some(first) = pick(&usable) {
             return Some(first);
         }
@@ -200,7 +200,8 @@ impl<'a> Facts<'a> {
                     continue;
                 }
                 let (a, b) = ((anchor.clone(), one.ids[&anchor]), (other.clone(), claimed));
-                let (a, b) = if self.rules.rank(&a.0) < self.rules.rank(&b.0) { (a, b) } else { (b, a) };
+                let (a, b) =
+                    if self.rules.rank(&a.0) < self.rules.rank(&b.0) { (a, b) } else { (b, a) };
                 let times = links.entry((a.0, b.0, a.1, b.1)).or_insert((first, last));
                 *times = (times.0.min(first), times.1.max(last));
             }
@@ -299,7 +300,8 @@ pub(crate) fn answer(rules: &Rules, seen: &[Seen]) -> Answer {
     clusters.extend(ids.iter().map(|id| BTreeSet::from([id.clone()])));
     let mut refused = Vec::new();
     for link in facts.links() {
-        let of = |id: &Id| clusters.iter().position(|c| c.contains(id)).expect("every end is a node");
+        let of =
+            |id: &Id| clusters.iter().position(|c| c.contains(id)).expect("every end is a node");
         let (a, b) = (of(&link.ends.0), of(&link.ends.1));
         if a == b {
             continue;

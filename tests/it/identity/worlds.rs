@@ -32,9 +32,9 @@ pub(crate) fn identifier(id: &Id) -> Identifier<'_> {
 
 pub(crate) fn observation(seen: &Seen) -> Observation<'_> {
     let start = Observation::new(Timestamp::from_millis(seen.at));
-    seen.ids.iter().fold(start, |o, (id, claimed)| {
-        o.with(Identifier { claimed: *claimed, ..identifier(id) })
-    })
+    seen.ids
+        .iter()
+        .fold(start, |o, (id, claimed)| o.with(Identifier { claimed: *claimed, ..identifier(id) }))
 }
 
 /// The naive side of the library's defaults.
@@ -113,8 +113,7 @@ pub(crate) fn check(graph: &IdentityGraph, naive: &naive::Rules, all: &[Seen]) {
         assert_eq!(got, expected, "{seen:?} in {all:#?} under {naive:?}");
     }
     let health = graph.health();
-    let shared: BTreeSet<Id> =
-        health.shared.iter().map(|i| id(&i.kind, &i.value)).collect();
+    let shared: BTreeSet<Id> = health.shared.iter().map(|i| id(&i.kind, &i.value)).collect();
     assert_eq!(shared, answer.shared, "{all:#?} under {naive:?}");
     let refused: BTreeSet<_> = health
         .refused
