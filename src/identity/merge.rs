@@ -70,7 +70,7 @@ impl IdentityGraph {
         let part = |&slot: &u32| {
             let node = slot & !CLAIM;
             Part {
-                kind: &*self.kinds.get(self.nodes.kind(node)).name,
+                kind: &self.kinds.get(self.nodes.kind(node)).name,
                 value: self.nodes.value(node).into(),
                 claimed: slot & CLAIM != 0,
             }

@@ -18,7 +18,7 @@ pub(crate) fn value<'a>(kind: &str, value: &'a str) -> Cow<'a, str> {
 /// Whether a text holds a control character or U+FFFD, which stands for bytes that were no text.
 pub(crate) fn illegal(text: &str) -> bool {
     // Most values are ASCII: one pass over bytes decides.
-    text.bytes().any(|b| b < 0x20 || b >= 0x7f)
+    !text.bytes().all(|b| (0x20..0x7f).contains(&b))
         && text.chars().any(|c| c.is_control() || c == char::REPLACEMENT_CHARACTER)
 }
 

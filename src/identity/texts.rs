@@ -20,7 +20,7 @@ impl Texts {
     }
 
     fn range(&self, index: usize) -> std::ops::Range<usize> {
-        let start = if index % PER_BLOCK == 0 { 0 } else { self.ends[index - 1] as usize };
+        let start = if index.is_multiple_of(PER_BLOCK) { 0 } else { self.ends[index - 1] as usize };
         start..self.ends[index] as usize
     }
 
@@ -30,7 +30,7 @@ impl Texts {
 
     /// Adds a text; its number is the count of those before it.
     pub(crate) fn push(&mut self, text: &str) {
-        if self.len() % PER_BLOCK == 0 {
+        if self.len().is_multiple_of(PER_BLOCK) {
             if let Some(full) = self.blocks.last_mut() {
                 full.shrink_to_fit();
             }
