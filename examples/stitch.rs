@@ -105,7 +105,10 @@ fn main() -> Outcome<()> {
     }
     if table.truth.is_some() {
         let [precision, recall, f1] = agreement(judged.into_values());
-        writeln!(report, "precision {precision:.3}  recall {recall:.3}  F1 {f1:.3}  (pairs of signatures)")?;
+        writeln!(
+            report,
+            "precision {precision:.3}  recall {recall:.3}  F1 {f1:.3}  (pairs of signatures)"
+        )?;
     }
     Ok(())
 }

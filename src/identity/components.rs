@@ -132,11 +132,11 @@ impl Components {
         nodes.flags[top as usize] |= nodes.flags[low as usize] & flag::BITTEN;
     }
 
-    pub(crate) fn reserve(&mut self, n: usize) {
-        self.parent.reserve(n);
-        self.next.reserve(n);
-        self.best.reserve(n);
-        self.counts.reserve(n * self.n_counters);
+    pub(crate) fn shrink(&mut self) {
+        self.parent.shrink_to_fit();
+        self.next.shrink_to_fit();
+        self.best.shrink_to_fit();
+        self.counts.shrink_to_fit();
     }
 
     pub(crate) fn bytes(&self) -> usize {

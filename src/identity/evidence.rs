@@ -121,7 +121,7 @@ impl Nodes {
         self.find_hashed(self.hash(kind, value), kind, value)
     }
 
-    fn find_hashed(&self, hash: u32, kind: Kind, value: &str) -> Option<u32> {
+    pub(crate) fn find_hashed(&self, hash: u32, kind: Kind, value: &str) -> Option<u32> {
         let same = |&(stored, node): &(u32, u32)| {
             stored == hash && self.kind(node) == kind && self.value(node) == value
         };
@@ -156,14 +156,13 @@ impl Nodes {
         self.n_dead += 1;
     }
 
-    pub(crate) fn reserve(&mut self, n: usize) {
-        self.texts.reserve(n);
-        self.kind.reserve(n);
-        self.flags.reserve(n);
-        self.degree.reserve(n);
-        self.first.reserve(n);
-        self.head.reserve(n);
-        self.table.reserve(n, |entry| spread(entry.0));
+    pub(crate) fn shrink(&mut self) {
+        self.texts.shrink();
+        self.kind.shrink_to_fit();
+        self.flags.shrink_to_fit();
+        self.degree.shrink_to_fit();
+        self.first.shrink_to_fit();
+        self.head.shrink_to_fit();
     }
 
     /// Bytes of the identifiers themselves, and of what is known of their evidence.
@@ -358,14 +357,13 @@ impl Signatures {
         })
     }
 
-    pub(crate) fn reserve(&mut self, n: usize, n_slots: usize) {
-        self.slots.reserve(n_slots);
-        self.next.reserve(n_slots);
-        self.ends.reserve(n);
-        self.first.reserve(n);
-        self.last.reserve(n);
-        self.count.reserve(n);
-        self.table.reserve(n, |entry| spread(entry.0));
+    pub(crate) fn shrink(&mut self) {
+        self.slots.shrink_to_fit();
+        self.next.shrink_to_fit();
+        self.ends.shrink_to_fit();
+        self.first.shrink_to_fit();
+        self.last.shrink_to_fit();
+        self.count.shrink_to_fit();
     }
 
     pub(crate) fn bytes(&self) -> usize {

@@ -5,11 +5,11 @@
 use std::borrow::Cow;
 
 use super::evidence::{CAPACITY, CLAIM, Times, flag};
-use super::kinds::MAX_KINDS;
+use super::kinds::{Kind, MAX_KINDS};
 use super::normal::{self, illegal};
 use super::rules::{MAX_BYTES, MAX_IDENTIFIERS};
 use super::{IdentityGraph, Observation};
-use crate::{Error, Identifier, ProfileId, Refusal, Result};
+use crate::{Identifier, ProfileId, Refusal, Result};
 
 /// A message id longer than this is refused.
 const MAX_MESSAGE_BYTES: usize = 1024;
@@ -20,6 +20,26 @@ pub(crate) struct Part<'a> {
     pub(crate) kind: &'a str,
     pub(crate) value: Cow<'a, str>,
     pub(crate) claimed: bool,
+    /// What was looked up ahead of time.
+    pub(crate) found: Found,
+}
+
+/// Where an identifier is, as far as known.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Found {
+    /// Not looked up.
+    No,
+    /// Its kind and hash; the node was not there when looked up.
+    Hash(Kind, u32),
+    Node(u32),
+}
+
+/// An observation that was checked, ready to be recorded.
+#[derive(Debug)]
+pub(crate) struct Ready<'o> {
+    parts: Vec<Part<'o>>,
+    times: Times,
+    message: Option<&'o str>,
 }
 
 /// What became of an observation.
@@ -54,7 +74,7 @@ impl IdentityGraph {
             if illegal(kind) || illegal(&value) {
                 return Err(Refusal::IllegalCharacter);
             }
-            parts.push(Part { kind, value, claimed: *claimed });
+            parts.push(Part { kind, value, claimed: *claimed, found: Found::No });
         }
         // Unclaimed first among equals, so that it is the copy that stays.
         if parts.len() > 1 {
@@ -130,7 +150,11 @@ impl IdentityGraph {
             Some(kind) => kind,
             None => self.kinds.add(kind, &self.rules),
         };
-        let (node, new) = self.nodes.intern(self.nodes.hash(kind, value), kind, value);
+        self.intern_hashed(kind, self.nodes.hash(kind, value), value)
+    }
+
+    fn intern_hashed(&mut self, kind: Kind, hash: u32, value: &str) -> u32 {
+        let (node, new) = self.nodes.intern(hash, kind, value);
         if new {
             let facts = self.kinds.get(kind);
             self.sets.push(facts.counter);
@@ -144,22 +168,48 @@ impl IdentityGraph {
         node
     }
 
-    /// Takes in one observation and leaves what it changes of others pending. The signature it
-    /// belongs to, or none if it was suppressed.
-    pub(crate) fn take(&mut self, observation: &Observation<'_>) -> Result<Option<u32>> {
+    /// Checks an observation and looks up what is there already; none if it is suppressed. Reads
+    /// only, so that many can be prepared at once.
+    pub(crate) fn prepare<'o>(
+        &self,
+        observation: &'o Observation<'o>,
+    ) -> std::result::Result<Option<Ready<'o>>, Refusal> {
         let message = observation.message();
         if let Some(id) = message
             && id.len() > MAX_MESSAGE_BYTES
         {
             let refusal = Refusal::IdentifierTooLong { bytes: id.len(), limit: MAX_MESSAGE_BYTES };
-            return Err(Error::Refused(refusal));
+            return Err(refusal);
         }
         let mut parts = self.parts(observation.identifiers(), observation.n_identifiers())?;
-        self.check_room(&parts)?;
         if self.without_forgotten(&mut parts) == Observed::Suppressed {
             return Ok(None);
         }
+        for part in &mut parts {
+            if let Some(kind) = self.kinds.find(part.kind) {
+                let hash = self.nodes.hash(kind, &part.value);
+                let node = self.nodes.find_hashed(hash, kind, &part.value);
+                part.found = node.map_or(Found::Hash(kind, hash), Found::Node);
+            }
+        }
         let times = Times::once(self.rules.trusted(observation.at()));
+        Ok(Some(Ready { parts, times, message }))
+    }
+
+    /// Takes in one observation and leaves what it changes of others pending. The signature it
+    /// belongs to, or none if it was suppressed.
+    pub(crate) fn take(&mut self, observation: &Observation<'_>) -> Result<Option<u32>> {
+        let ready = self.prepare(observation)?;
+        Ok(self.commit(ready)?)
+    }
+
+    /// Records what was prepared.
+    pub(crate) fn commit(
+        &mut self,
+        ready: Option<Ready<'_>>,
+    ) -> std::result::Result<Option<u32>, Refusal> {
+        let Some(Ready { parts, times, message }) = ready else { return Ok(None) };
+        self.check_room(&parts)?;
         Ok(Some(self.record_parts(&parts, times, message)))
     }
 
@@ -172,7 +222,11 @@ impl IdentityGraph {
     ) -> u32 {
         let mut slots = [0; MAX_IDENTIFIERS];
         for (slot, part) in slots.iter_mut().zip(parts) {
-            let node = self.intern(part.kind, &part.value);
+            let node = match part.found {
+                Found::Node(node) => node,
+                Found::Hash(kind, hash) => self.intern_hashed(kind, hash, &part.value),
+                Found::No => self.intern(part.kind, &part.value),
+            };
             *slot = node | if part.claimed { CLAIM } else { 0 };
         }
         self.record(&slots[..parts.len()], times, message)

@@ -3,7 +3,7 @@
 use super::IdentityGraph;
 use super::evidence::{CAPACITY, CLAIM};
 use super::forget::Moves;
-use super::intake::{Observed, Part};
+use super::intake::{Found, Observed, Part};
 use super::kinds::MAX_KINDS;
 use super::rules::Name;
 use crate::{Error, Refusal, Result};
@@ -73,6 +73,7 @@ impl IdentityGraph {
                 kind: &self.kinds.get(self.nodes.kind(node)).name,
                 value: self.nodes.value(node).into(),
                 claimed: slot & CLAIM != 0,
+                found: Found::No,
             }
         };
         self.signatures.slots(sig).iter().map(part).collect()

@@ -44,7 +44,8 @@ pub use rules::{Owner, Rules};
 pub use snapshot::Snapshot;
 pub use walk::Reason;
 
-use crate::{Error, Identifier, Refusal, Result};
+use crate::num::parallel;
+use crate::{Identifier, Refusal, Result};
 
 /// Who is who, from observations of identifiers.
 ///
@@ -113,6 +114,9 @@ pub struct Intake {
     pub examples: Vec<(u64, Refusal)>,
 }
 
+/// Observations that are looked up at once: enough to keep threads busy, few enough for the cache.
+const BATCH: usize = 8192;
+
 /// Refusals that an intake quotes.
 const N_EXAMPLES: usize = 10;
 
@@ -178,21 +182,35 @@ impl IdentityGraph {
         observations: impl IntoIterator<Item = Observation<'a>>,
     ) -> Intake {
         let mut intake = Intake::default();
-        for (number, observation) in observations.into_iter().enumerate() {
-            match self.take(&observation) {
-                Ok(Some(_)) => intake.kept += 1,
-                Ok(None) => intake.suppressed += 1,
-                Err(error) => {
-                    intake.refused += 1;
-                    if let Error::Refused(refusal) = error
-                        && intake.examples.len() < N_EXAMPLES
-                    {
-                        intake.examples.push((number as u64, refusal));
+        let mut observations = observations.into_iter();
+        let mut number = 0;
+        loop {
+            let batch: Vec<Observation<'a>> = observations.by_ref().take(BATCH).collect();
+            if batch.is_empty() {
+                break;
+            }
+            // Checking and looking up only read, so they run on all threads; recording is serial.
+            let ready = parallel::map(batch.len(), 1000, |i| self.prepare(&batch[i]));
+            for ready in ready {
+                match ready.and_then(|ready| self.commit(ready)) {
+                    Ok(Some(_)) => intake.kept += 1,
+                    Ok(None) => intake.suppressed += 1,
+                    Err(refusal) => {
+                        intake.refused += 1;
+                        if intake.examples.len() < N_EXAMPLES {
+                            intake.examples.push((number, refusal));
+                        }
                     }
                 }
+                number += 1;
             }
         }
         self.settle();
+        if intake.kept > self.signatures.len() as u64 / 4 {
+            self.nodes.shrink();
+            self.signatures.shrink();
+            self.sets.shrink();
+        }
         intake
     }
 

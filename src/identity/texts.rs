@@ -56,8 +56,8 @@ impl Texts {
             && self.erased > self.blocks.iter().map(String::len).sum::<usize>() / 2
     }
 
-    pub(crate) fn reserve(&mut self, n: usize) {
-        self.ends.reserve(n);
+    pub(crate) fn shrink(&mut self) {
+        self.ends.shrink_to_fit();
     }
 
     pub(crate) fn bytes(&self) -> usize {
