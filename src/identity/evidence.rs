@@ -8,6 +8,7 @@
 
 use std::hash::{BuildHasher, Hasher};
 
+use hashbrown::hash_table::Entry;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::kinds::Kind;
@@ -130,11 +131,15 @@ impl Nodes {
 
     /// The node of an identifier, and whether it is new; the caller has checked that there is room.
     pub(crate) fn intern(&mut self, hash: u32, kind: Kind, value: &str) -> (u32, bool) {
-        if let Some(node) = self.find_hashed(hash, kind, value) {
-            return (node, false);
-        }
-        let node = self.len() as u32;
-        self.table.insert_unique(spread(hash), (hash, node), |entry| spread(entry.0));
+        let (texts, kinds) = (&self.texts, &self.kind);
+        let same = |&(stored, node): &(u32, u32)| {
+            stored == hash && kinds[node as usize] == kind && texts.get(node as usize) == value
+        };
+        let node = self.kind.len() as u32;
+        match self.table.entry(spread(hash), same, |entry| spread(entry.0)) {
+            Entry::Occupied(there) => return (there.get().1, false),
+            Entry::Vacant(free) => free.insert((hash, node)),
+        };
         self.texts.push(value);
         self.kind.push(kind);
         self.flags.push(0);
@@ -189,7 +194,7 @@ pub(crate) struct Signatures {
     /// The text of the first message's id; empty while no message had one.
     message: Vec<u32>,
     messages: Texts,
-    table: HashTable<(u32, u32)>,
+    table: HashTable<u32>,
     hasher: DefaultHashBuilder,
     n_dead: usize,
 }
@@ -235,19 +240,17 @@ impl Signatures {
         (0..self.len() as u32).filter(|&sig| self.is_live(sig))
     }
 
-    fn hash(&self, slots: &[u32]) -> u32 {
+    fn hash(&self, slots: &[u32]) -> u64 {
         let mut hasher = self.hasher.build_hasher();
         for pair in slots.chunks(2) {
             let high = pair.get(1).map_or(0, |&slot| u64::from(slot) + 1);
             hasher.write_u64(u64::from(pair[0]) | high << 32);
         }
-        (hasher.finish() >> 32) as u32
+        hasher.finish()
     }
 
     pub(crate) fn find(&self, slots: &[u32]) -> Option<u32> {
-        let hash = self.hash(slots);
-        let same = |&(stored, sig): &(u32, u32)| stored == hash && self.slots(sig) == slots;
-        self.table.find(spread(hash), same).map(|entry| entry.1)
+        self.table.find(self.hash(slots), |&sig| self.slots(sig) == slots).copied()
     }
 
     /// Adds to a signature that is there.
@@ -278,7 +281,10 @@ impl Signatures {
     ) -> u32 {
         let sig = self.len() as u32;
         let hash = self.hash(slots);
-        self.table.insert_unique(spread(hash), (hash, sig), |entry| spread(entry.0));
+        if self.table.len() == self.table.capacity() {
+            self.grow();
+        }
+        self.table.insert_unique(hash, sig, |_| unreachable!("there is room for one more"));
         for &slot in slots {
             self.slots.push(slot);
             let head = &mut nodes.head[(slot & !CLAIM) as usize];
@@ -293,6 +299,16 @@ impl Signatures {
         }
         self.set_message(sig, message);
         sig
+    }
+
+    /// Makes room in the table. It is filled anew in the order of signatures: reading them one
+    /// after another costs less than storing their hashes would.
+    fn grow(&mut self) {
+        let mut table = HashTable::with_capacity((self.table.capacity() * 2).max(64));
+        for sig in self.live() {
+            table.insert_unique(self.hash(self.slots(sig)), sig, |_| unreachable!("room for all"));
+        }
+        self.table = table;
     }
 
     fn set_message(&mut self, sig: u32, message: Option<&str>) {
@@ -327,7 +343,7 @@ impl Signatures {
     /// Removes a signature; the lists that run through it skip it from now on.
     pub(crate) fn erase(&mut self, sig: u32) {
         let hash = self.hash(self.slots(sig));
-        if let Ok(entry) = self.table.find_entry(spread(hash), |entry| entry.1 == sig) {
+        if let Ok(entry) = self.table.find_entry(hash, |entry| *entry == sig) {
             entry.remove();
         }
         self.set_message(sig, None);

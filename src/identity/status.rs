@@ -125,9 +125,10 @@ impl IdentityGraph {
         if self.is_futile((node, slot & CLAIM != 0)) {
             return;
         }
-        if at < self.nodes.first[i] {
-            self.nodes.first[i] = at;
+        if at >= self.nodes.first[i] {
+            return;
         }
+        self.nodes.first[i] = at;
         if !self.sets.is_alone(node) {
             let root = self.sets.root(node);
             self.sets.offer(root, node, &self.nodes, &self.kinds);
