@@ -11,13 +11,18 @@ use super::kinds::Kinds;
 /// Set on the parent of a root, which then holds its rank.
 const ROOT: u32 = 1 << 31;
 
+#[derive(Debug, Clone, Copy)]
+struct Member {
+    parent: u32,
+    /// The next member of the ring.
+    next: u32,
+    /// On roots: the member that names the set.
+    best: u32,
+}
+
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Components {
-    parent: Vec<u32>,
-    /// The next member of the ring.
-    next: Vec<u32>,
-    /// On roots: the member that names the set.
-    best: Vec<u32>,
+    sets: Vec<Member>,
     /// On roots: values per limited kind, at most `u16::MAX`.
     counts: Vec<u16>,
     n_counters: usize,
@@ -30,10 +35,8 @@ impl Components {
 
     /// Adds the next node as a set of its own.
     pub(crate) fn push(&mut self, counter: Option<u16>) {
-        let node = self.parent.len() as u32;
-        self.parent.push(ROOT);
-        self.next.push(node);
-        self.best.push(node);
+        let node = self.sets.len() as u32;
+        self.sets.push(Member { parent: ROOT, next: node, best: node });
         self.counts.resize(self.counts.len() + self.n_counters, 0);
         self.count_own(node, counter);
     }
@@ -47,37 +50,35 @@ impl Components {
     /// Makes a node a set of its own again. All members of its set must be isolated together.
     pub(crate) fn isolate(&mut self, node: u32, counter: Option<u16>) {
         let i = node as usize;
-        self.parent[i] = ROOT;
-        self.next[i] = node;
-        self.best[i] = node;
+        self.sets[i] = Member { parent: ROOT, next: node, best: node };
         self.counts[i * self.n_counters..(i + 1) * self.n_counters].fill(0);
         self.count_own(node, counter);
     }
 
     pub(crate) fn root(&self, mut node: u32) -> u32 {
-        while self.parent[node as usize] & ROOT == 0 {
-            node = self.parent[node as usize];
+        while self.sets[node as usize].parent & ROOT == 0 {
+            node = self.sets[node as usize].parent;
         }
         node
     }
 
     fn halve(&mut self, mut node: u32) -> u32 {
         loop {
-            let parent = self.parent[node as usize];
+            let parent = self.sets[node as usize].parent;
             if parent & ROOT != 0 {
                 return node;
             }
-            let grand = self.parent[parent as usize];
+            let grand = self.sets[parent as usize].parent;
             if grand & ROOT != 0 {
                 return parent;
             }
-            self.parent[node as usize] = grand;
+            self.sets[node as usize].parent = grand;
             node = grand;
         }
     }
 
     pub(crate) fn is_alone(&self, node: u32) -> bool {
-        self.next[node as usize] == node
+        self.sets[node as usize].next == node
     }
 
     /// The members of a node's set, itself first.
@@ -85,14 +86,14 @@ impl Components {
         let mut at = Some(node);
         std::iter::from_fn(move || {
             let here = at?;
-            let next = self.next[here as usize];
+            let next = self.sets[here as usize].next;
             at = (next != node).then_some(next);
             Some(here)
         })
     }
 
     pub(crate) fn best(&self, root: u32) -> u32 {
-        self.best[root as usize]
+        self.sets[root as usize].best
     }
 
     /// Values per limited kind of a root.
@@ -103,7 +104,7 @@ impl Components {
 
     /// Lets a member of a root's set name it, if it is better.
     pub(crate) fn offer(&mut self, root: u32, node: u32, nodes: &Nodes, kinds: &Kinds) {
-        let best = &mut self.best[root as usize];
+        let best = &mut self.sets[root as usize].best;
         if *best != node && name_order(nodes, kinds, node, *best).is_lt() {
             *best = node;
         }
@@ -115,33 +116,32 @@ impl Components {
         if a == b {
             return;
         }
-        let (rank_a, rank_b) = (self.parent[a as usize], self.parent[b as usize]);
+        let (rank_a, rank_b) = (self.sets[a as usize].parent, self.sets[b as usize].parent);
         let (top, low) = if rank_a >= rank_b { (a, b) } else { (b, a) };
         if rank_a == rank_b {
-            self.parent[top as usize] += 1;
+            self.sets[top as usize].parent += 1;
         }
-        self.parent[low as usize] = top;
-        self.next.swap(top as usize, low as usize);
-        let other = self.best[low as usize];
+        self.sets[low as usize].parent = top;
+        let ring = self.sets[top as usize].next;
+        self.sets[top as usize].next = self.sets[low as usize].next;
+        self.sets[low as usize].next = ring;
+        let other = self.sets[low as usize].best;
         self.offer(top, other, nodes, kinds);
         for counter in 0..self.n_counters {
             let add = self.counts[low as usize * self.n_counters + counter];
             let sum = &mut self.counts[top as usize * self.n_counters + counter];
             *sum = sum.saturating_add(add);
         }
-        nodes.flags[top as usize] |= nodes.flags[low as usize] & flag::BITTEN;
+        nodes.facts[top as usize].flags |= nodes.facts[low as usize].flags & flag::BITTEN;
     }
 
     pub(crate) fn shrink(&mut self) {
-        self.parent.shrink_to_fit();
-        self.next.shrink_to_fit();
-        self.best.shrink_to_fit();
+        self.sets.shrink_to_fit();
         self.counts.shrink_to_fit();
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        (self.parent.capacity() + self.next.capacity() + self.best.capacity()) * 4
-            + self.counts.capacity() * 2
+        self.sets.capacity() * size_of::<Member>() + self.counts.capacity() * 2
     }
 }
 
@@ -149,8 +149,9 @@ impl Components {
 /// claimed, then the stronger kind, the earlier first time, the smaller value.
 pub(crate) fn name_order(nodes: &Nodes, kinds: &Kinds, a: u32, b: u32) -> std::cmp::Ordering {
     let key = |node: u32| {
-        let only_claimed = nodes.flags[node as usize] & (flag::VERIFIED | flag::SEEN) == flag::SEEN;
-        (only_claimed, kinds.rank(nodes.kind(node)), nodes.first[node as usize])
+        let only_claimed =
+            nodes.facts[node as usize].flags & (flag::VERIFIED | flag::SEEN) == flag::SEEN;
+        (only_claimed, kinds.rank(nodes.kind(node)), nodes.facts[node as usize].first)
     };
     key(a).cmp(&key(b)).then_with(|| nodes.value(a).cmp(nodes.value(b)))
 }
@@ -199,8 +200,8 @@ mod tests {
         (1..100_000).rev().for_each(|i| sets.union(i - 1, i, &mut nodes, &kinds));
         let depth = |mut node: u32| {
             let mut steps = 0;
-            while sets.parent[node as usize] & ROOT == 0 {
-                node = sets.parent[node as usize];
+            while sets.sets[node as usize].parent & ROOT == 0 {
+                node = sets.sets[node as usize].parent;
                 steps += 1;
             }
             steps

@@ -68,17 +68,23 @@ impl Times {
     }
 }
 
+/// What is known of an identifier beside its text, in sixteen bytes.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    kind: Kind,
+    pub(crate) flags: u8,
+    /// Values of other kinds seen with it, counted roughly; see `status.rs`.
+    pub(crate) degree: u8,
+    /// Its latest signature.
+    head: u32,
+    /// Earliest trusted time, of verified copies if there are any.
+    pub(crate) first: i64,
+}
+
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Nodes {
     texts: Texts,
-    kind: Vec<Kind>,
-    pub(crate) flags: Vec<u8>,
-    /// Values of stronger kinds seen with it, counted roughly; see `status.rs`.
-    pub(crate) degree: Vec<u8>,
-    /// Earliest trusted time, of verified copies if there are any.
-    pub(crate) first: Vec<i64>,
-    /// Its latest signature.
-    head: Vec<u32>,
+    pub(crate) facts: Vec<Node>,
     table: HashTable<(u32, u32)>,
     hasher: DefaultHashBuilder,
     n_dead: usize,
@@ -86,7 +92,7 @@ pub(crate) struct Nodes {
 
 impl Nodes {
     pub(crate) fn len(&self) -> usize {
-        self.kind.len()
+        self.facts.len()
     }
 
     /// Nodes that are not dead.
@@ -95,7 +101,7 @@ impl Nodes {
     }
 
     pub(crate) fn kind(&self, node: u32) -> Kind {
-        self.kind[node as usize]
+        self.facts[node as usize].kind
     }
 
     pub(crate) fn value(&self, node: u32) -> &str {
@@ -103,7 +109,7 @@ impl Nodes {
     }
 
     pub(crate) fn has(&self, node: u32, flags: u8) -> bool {
-        self.flags[node as usize] & flags != 0
+        self.facts[node as usize].flags & flags != 0
     }
 
     /// Whether it was observed or is held by a must-link.
@@ -131,21 +137,17 @@ impl Nodes {
 
     /// The node of an identifier, and whether it is new; the caller has checked that there is room.
     pub(crate) fn intern(&mut self, hash: u32, kind: Kind, value: &str) -> (u32, bool) {
-        let (texts, kinds) = (&self.texts, &self.kind);
+        let (texts, facts) = (&self.texts, &self.facts);
         let same = |&(stored, node): &(u32, u32)| {
-            stored == hash && kinds[node as usize] == kind && texts.get(node as usize) == value
+            stored == hash && facts[node as usize].kind == kind && texts.get(node as usize) == value
         };
-        let node = self.kind.len() as u32;
+        let node = self.facts.len() as u32;
         match self.table.entry(spread(hash), same, |entry| spread(entry.0)) {
             Entry::Occupied(there) => return (there.get().1, false),
             Entry::Vacant(free) => free.insert((hash, node)),
         };
         self.texts.push(value);
-        self.kind.push(kind);
-        self.flags.push(0);
-        self.degree.push(0);
-        self.first.push(i64::MAX);
-        self.head.push(NONE);
+        self.facts.push(Node { kind, flags: 0, degree: 0, head: NONE, first: i64::MAX });
         (node, true)
     }
 
@@ -156,27 +158,21 @@ impl Nodes {
             entry.remove();
         }
         self.texts.erase(node as usize);
-        self.flags[node as usize] = flag::DEAD;
-        self.head[node as usize] = NONE;
+        self.facts[node as usize].flags = flag::DEAD;
+        self.facts[node as usize].head = NONE;
         self.n_dead += 1;
     }
 
     pub(crate) fn shrink(&mut self) {
         self.texts.shrink();
-        self.kind.shrink_to_fit();
-        self.flags.shrink_to_fit();
-        self.degree.shrink_to_fit();
-        self.first.shrink_to_fit();
-        self.head.shrink_to_fit();
+        self.facts.shrink_to_fit();
     }
 
     /// Bytes of the identifiers themselves, and of what is known of their evidence.
     pub(crate) fn bytes(&self) -> (usize, usize) {
-        let own = self.texts.bytes()
-            + self.kind.capacity() * 2
-            + self.flags.capacity()
-            + self.table.allocation_size();
-        (own, self.degree.capacity() + self.first.capacity() * 8 + self.head.capacity() * 4)
+        // Of the sixteen bytes per node, kind and flags belong to the identifier.
+        let n = self.facts.capacity();
+        (self.texts.bytes() + self.table.allocation_size() + n * 3, n * 13)
     }
 }
 
@@ -287,7 +283,7 @@ impl Signatures {
         self.table.insert_unique(hash, sig, |_| unreachable!("there is room for one more"));
         for &slot in slots {
             self.slots.push(slot);
-            let head = &mut nodes.head[(slot & !CLAIM) as usize];
+            let head = &mut nodes.facts[(slot & !CLAIM) as usize].head;
             self.next.push(std::mem::replace(head, sig));
         }
         self.ends.push(self.slots.len() as u32);
@@ -357,7 +353,7 @@ impl Signatures {
         nodes: &Nodes,
         node: u32,
     ) -> impl Iterator<Item = (u32, bool)> + 'a {
-        let mut sig = nodes.head[node as usize];
+        let mut sig = nodes.facts[node as usize].head;
         std::iter::from_fn(move || {
             while sig != NONE {
                 let here = sig;

@@ -159,10 +159,10 @@ impl IdentityGraph {
             let facts = self.kinds.get(kind);
             self.sets.push(facts.counter);
             if self.rules.blocks(&facts.name, value) {
-                self.nodes.flags[node as usize] |= flag::BLOCKED;
+                self.nodes.facts[node as usize].flags |= flag::BLOCKED;
             }
             if facts.weak {
-                self.nodes.flags[node as usize] |= flag::BITTEN;
+                self.nodes.facts[node as usize].flags |= flag::BITTEN;
             }
         }
         node

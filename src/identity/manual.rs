@@ -151,7 +151,7 @@ impl IdentityGraph {
     /// Numbers the ends of all manual links anew. Components are left as they are.
     pub(crate) fn apply_manual(&mut self) -> Result<()> {
         for node in self.manual.nodes() {
-            self.nodes.flags[node as usize] &= !(flag::MUST | flag::CANNOT);
+            self.nodes.facts[node as usize].flags &= !(flag::MUST | flag::CANNOT);
         }
         self.manual = Manual::default();
         let (must, cannot) = (self.rules.must().clone(), self.rules.cannot().clone());
@@ -169,7 +169,9 @@ impl IdentityGraph {
             let [a, b] = [a, b].map(|end| self.intern(&end.kind, &end.value));
             if !self.nodes.has(a, flag::BLOCKED) && !self.nodes.has(b, flag::BLOCKED) {
                 self.manual.must(a, b);
-                [a, b].into_iter().for_each(|end| self.nodes.flags[end as usize] |= flag::MUST);
+                [a, b]
+                    .into_iter()
+                    .for_each(|end| self.nodes.facts[end as usize].flags |= flag::MUST);
                 self.unite(a, b);
             }
         }
@@ -177,9 +179,9 @@ impl IdentityGraph {
             let [a, b] = [a, b].map(|end| self.intern(&end.kind, &end.value));
             self.manual.cannot(a, b);
             for end in [a, b] {
-                self.nodes.flags[end as usize] |= flag::CANNOT;
+                self.nodes.facts[end as usize].flags |= flag::CANNOT;
                 let root = self.sets.root(end);
-                self.nodes.flags[root as usize] |= flag::BITTEN;
+                self.nodes.facts[root as usize].flags |= flag::BITTEN;
                 self.unsettle(end);
             }
         }

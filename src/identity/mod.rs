@@ -265,7 +265,7 @@ impl IdentityGraph {
 
     fn identifier(&self, node: u32) -> Identifier<'_> {
         let only_claimed =
-            self.nodes.flags[node as usize] & (flag::VERIFIED | flag::SEEN) == flag::SEEN;
+            self.nodes.facts[node as usize].flags & (flag::VERIFIED | flag::SEEN) == flag::SEEN;
         Identifier {
             claimed: only_claimed,
             ..Identifier::new(&*self.kinds.get(self.nodes.kind(node)).name, self.nodes.value(node))

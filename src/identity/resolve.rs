@@ -117,7 +117,7 @@ impl IdentityGraph {
             let facts = self.kinds.get(self.nodes.kind(node));
             self.sets.isolate(node, facts.counter);
             let bitten = facts.weak || self.nodes.has(node, flag::CANNOT);
-            let flags = &mut self.nodes.flags[node as usize];
+            let flags = &mut self.nodes.facts[node as usize].flags;
             *flags = *flags & !flag::BITTEN | if bitten { flag::BITTEN } else { 0 };
         }
         for &node in &members {

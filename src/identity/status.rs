@@ -26,7 +26,7 @@ impl IdentityGraph {
 
     pub(crate) fn is_strong(&self, node: u32) -> bool {
         let only_claimed =
-            self.nodes.flags[node as usize] & (flag::VERIFIED | flag::SEEN) == flag::SEEN;
+            self.nodes.facts[node as usize].flags & (flag::VERIFIED | flag::SEEN) == flag::SEEN;
         self.kinds.get(self.nodes.kind(node)).strong && !only_claimed
     }
 
@@ -104,11 +104,11 @@ impl IdentityGraph {
 
     fn note_seen(&mut self, slot: u32, at: i64) {
         let (node, i) = (slot & !CLAIM, (slot & !CLAIM) as usize);
-        let flags = self.nodes.flags[i];
+        let flags = self.nodes.facts[i].flags;
         if slot & CLAIM == 0 && flags & flag::VERIFIED == 0 {
-            self.nodes.flags[i] |= flag::VERIFIED;
+            self.nodes.facts[i].flags |= flag::VERIFIED;
             // Until now only claimed copies were there to tell the time by.
-            self.nodes.first[i] = i64::MAX;
+            self.nodes.facts[i].first = i64::MAX;
             if flags & flag::SEEN != 0 {
                 self.pending.push(node);
             }
@@ -116,7 +116,7 @@ impl IdentityGraph {
             // A must-link named it before it was seen; now it is merely claimed.
             self.pending.push(node);
         }
-        self.nodes.flags[i] |= flag::SEEN;
+        self.nodes.facts[i].flags |= flag::SEEN;
         self.note_first(slot, at);
     }
 
@@ -125,10 +125,10 @@ impl IdentityGraph {
         if self.is_futile((node, slot & CLAIM != 0)) {
             return;
         }
-        if at >= self.nodes.first[i] {
+        if at >= self.nodes.facts[i].first {
             return;
         }
-        self.nodes.first[i] = at;
+        self.nodes.facts[i].first = at;
         if !self.sets.is_alone(node) {
             let root = self.sets.root(node);
             self.sets.offer(root, node, &self.nodes, &self.kinds);
@@ -155,7 +155,7 @@ impl IdentityGraph {
             if n == 0 {
                 continue;
             }
-            if self.nodes.degree[slot as usize] == EXACT {
+            if self.nodes.facts[slot as usize].degree == EXACT {
                 for &other in slots {
                     if self.counts_for(slot, other) && self.count_hub(slot, other) {
                         self.share(slot);
@@ -164,9 +164,9 @@ impl IdentityGraph {
                 }
                 continue;
             }
-            let rough = usize::from(self.nodes.degree[slot as usize]) + n;
+            let rough = usize::from(self.nodes.facts[slot as usize].degree) + n;
             if rough <= least {
-                self.nodes.degree[slot as usize] = rough as u8;
+                self.nodes.facts[slot as usize].degree = rough as u8;
             } else if self.count_exactly(slot) {
                 self.share(slot);
             }
@@ -185,7 +185,7 @@ impl IdentityGraph {
     /// Counts all values a node was seen with; whether they are more than the rules allow. Stops as
     /// soon as that is certain.
     fn count_exactly(&mut self, node: u32) -> bool {
-        self.nodes.degree[node as usize] = EXACT;
+        self.nodes.facts[node as usize].degree = EXACT;
         self.drop_hubs(node);
         let mut hubs: BTreeMap<Kind, HashSet<u32>> = BTreeMap::new();
         for (sig, claimed) in self.signatures.of(&self.nodes, node) {
@@ -219,7 +219,7 @@ impl IdentityGraph {
 
     fn share(&mut self, node: u32) {
         self.drop_hubs(node);
-        self.nodes.flags[node as usize] |= flag::SHARED;
+        self.nodes.facts[node as usize].flags |= flag::SHARED;
         self.pending.push(node);
     }
 
@@ -232,7 +232,7 @@ impl IdentityGraph {
         if self.nodes.has(node, flag::DEAD) {
             return;
         }
-        let before = self.nodes.flags[i];
+        let before = self.nodes.facts[i].flags;
         let mut after = before & !(flag::VERIFIED | flag::SEEN | flag::SHARED);
         for (_, claim) in self.signatures.of(&self.nodes, node) {
             after |= flag::SEEN;
@@ -241,18 +241,18 @@ impl IdentityGraph {
                 break;
             }
         }
-        self.nodes.flags[i] = after;
+        self.nodes.facts[i].flags = after;
         let verified = after & flag::VERIFIED != 0;
-        if removed <= self.nodes.first[i] || (before ^ after) & flag::VERIFIED != 0 {
+        if removed <= self.nodes.facts[i].first || (before ^ after) & flag::VERIFIED != 0 {
             let copies = self.signatures.of(&self.nodes, node);
             let copies = copies.filter(|&(_, claim)| !(claim && verified));
             let first = copies.map(|(sig, _)| self.signatures.times(sig).first).min();
-            self.nodes.first[i] = first.unwrap_or(i64::MAX);
+            self.nodes.facts[i].first = first.unwrap_or(i64::MAX);
         }
         if after & flag::BLOCKED == 0 && self.count_exactly(node) {
-            self.nodes.flags[i] |= flag::SHARED;
+            self.nodes.facts[i].flags |= flag::SHARED;
         }
-        if self.nodes.flags[i] != before {
+        if self.nodes.facts[i].flags != before {
             self.pending.push(node);
         }
     }
