@@ -3,6 +3,46 @@
 //! The partition of identifiers into profiles is a pure function of the set of observations and
 //! the rules. Order of arrival, batches, shards and restarts do not matter: they give the same
 //! profiles, the same ids and the same attribution of events, bit for bit.
+//!
+//! # How it goes
+//!
+//! Every observation has an *anchor*: its strongest identifier that is neither blocked, shared nor
+//! merely claimed. It is linked with the other usable identifiers. Connected identifiers are one
+//! profile, unless a rule bites: then the links of that component are walked in one total order,
+//! and each is taken unless it breaks a limit, crosses a cannot-link or lets a weak identifier join
+//! two strong ones. A link refused is kept with its reason. A claim never joins anybody to an
+//! identifier that was verified, and never attributes an event to it; a claimed identifier that
+//! nobody verified names a profile only where there is no other.
+//!
+//! The files: `rules` what may join; `intake` and `evidence` what was observed; `status` who is
+//! shared or verified; `components`, `resolve` and `walk` from links to profiles; `explain` and
+//! `health` the questions; `forget`, `merge` and `snapshot` the rest of a graph's life.
+//!
+//! # How well
+//!
+//! 62,658 commits with 1,999 pairs of author name and e-mail, 704 true pairs of which are known
+//! (hashed, so the default block list cannot see placeholders); kinds `email` and `name`:
+//!
+//! | rules | precision | recall |
+//! |---|---|---|
+//! | plain union (no limits, no hubs) | 0.677 | 0.847 |
+//! | default | 0.732 | 0.827 |
+//! | `hub("email", 10, "name")` | 0.947 | 0.844 |
+//! | and a third kind `login`, strongest, limit 1 | 0.949 | 0.847 |
+//!
+//! One placeholder e-mail does the harm, and one rule mends it. Deterministic matching finds only
+//! people whose records have a value in common. On FEBRL's synthetic records with name and birth
+//! date as one identifier beside the social security number it finds nine tenths of the pairs at
+//! precision 1.000; with the address as well, 95 to 96 of 100. On 50,578 noisy historical records,
+//! where names, dates and postcodes are each misspelt, no choice of single columns does well (full
+//! name with first and surname: precision 0.948, recall 0.108): those need fuzzy matching first,
+//! whose results can come in as one more kind.
+//!
+//! # What it costs
+//!
+//! An observation touches its own component. An identifier that becomes or ceases to be shared or
+//! verified re-joins the components at it. A component in which a rule bites is walked at the next
+//! read after it changed, at the cost of sorting its links; all other reads are a few look-ups.
 
 mod components;
 mod evidence;
@@ -124,7 +164,7 @@ impl IdentityGraph {
     /// An empty graph.
     ///
     /// # Errors
-    /// [`Error::InvalidRule`] for rules that make no sense: a limit or a hub of 0, a hub of a kind
+    /// [`Error::InvalidRule`](crate::Error::InvalidRule) for rules that make no sense: a limit or a hub of 0, a hub of a kind
     /// with itself, a weak kind of which a person has one, a clock that ends before it begins.
     pub fn new(rules: Rules) -> Result<Self> {
         rules.check()?;
@@ -156,7 +196,7 @@ impl IdentityGraph {
     /// Takes in one observation.
     ///
     /// # Errors
-    /// [`Error::Refused`], and nothing changes: no identifier or more than 64; a kind or value of
+    /// [`Error::Refused`](crate::Error::Refused), and nothing changes: no identifier or more than 64; a kind or value of
     /// more than 1024 bytes or with a control character; two values, neither merely claimed, of a
     /// kind of which a person has one; a full graph.
     pub fn observe(&mut self, observation: &Observation<'_>) -> Result<Observed> {
@@ -230,7 +270,7 @@ impl IdentityGraph {
     /// unattributed: without an identifier by which it could be anybody's.
     ///
     /// # Errors
-    /// [`Error::Refused`] as for [`IdentityGraph::observe`].
+    /// [`Error::Refused`](crate::Error::Refused) as for [`IdentityGraph::observe`].
     pub fn profile_of(&self, observation: &Observation<'_>) -> Result<Option<ProfileId>> {
         let sig = self.find_signature(observation)?;
         Ok(sig.and_then(|sig| self.profile_of_signature(sig)))

@@ -150,9 +150,11 @@ fn tampered(change: impl FnOnce(&mut Value)) -> Error {
     Error::InvalidSnapshot { what: "test", reason }
 }
 
+type Forgery = fn(&mut Value);
+
 #[test]
 fn a_forged_snapshot_is_refused_with_the_reason() {
-    let forgeries: [(&str, fn(&mut Value)); 19] = [
+    let forgeries: [(&str, Forgery); 19] = [
         ("version 2", |v| v["version"] = json!(2)),
         ("limit user_id 0", |v| v["rules"]["limits"]["user_id"] = json!(0)),
         ("key", |v| v["key_check"] = json!("0".repeat(32))),

@@ -7,6 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) type Id = (String, String);
 
+/// An identifier and whether it is merely claimed.
+pub(crate) type End = (Id, bool);
+
 /// One observation: identifiers with whether they are merely claimed, time, message id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Seen {
@@ -368,11 +371,7 @@ pub(crate) fn arrive(rules: &Rules, one: &Seen, gone: &BTreeSet<Id>) -> Option<S
 
 /// The clusters that some links alone give, walked in the order of the rules; each end with
 /// whether it is claimed there.
-pub(crate) fn replay(
-    rules: &Rules,
-    seen: &[Seen],
-    chain: &[((Id, bool), (Id, bool))],
-) -> Vec<BTreeSet<Id>> {
+pub(crate) fn replay(rules: &Rules, seen: &[Seen], chain: &[(End, End)]) -> Vec<BTreeSet<Id>> {
     let seen: Vec<Seen> = seen.iter().filter(|s| !rules.refuses(s)).cloned().collect();
     let facts = Facts::new(rules, &seen);
     let mut clusters: Vec<BTreeSet<Id>> = Vec::new();
