@@ -347,6 +347,28 @@ impl Signatures {
         self.n_dead += 1;
     }
 
+    /// Where a node stands in one of its signatures.
+    fn place(&self, sig: u32, node: u32) -> usize {
+        let range = self.range(sig);
+        let at = self.slots[range.clone()].iter().position(|slot| slot & !CLAIM == node);
+        range.start + at.expect("the list of a node runs through its own slots")
+    }
+
+    /// Takes the signatures that are gone out of a node's list.
+    pub(crate) fn prune(&mut self, nodes: &mut Nodes, node: u32) {
+        let (mut sig, mut kept) = (nodes.facts[node as usize].head, None);
+        while sig != NONE {
+            let at = self.place(sig, node);
+            let next = self.next[at];
+            match kept {
+                _ if self.is_live(sig) => kept = Some(at),
+                Some(before) => self.next[before] = next,
+                None => nodes.facts[node as usize].head = next,
+            }
+            sig = next;
+        }
+    }
+
     /// The signatures that carry a node, the latest first, each with its claim bit there.
     pub(crate) fn of<'a>(
         &'a self,
@@ -357,9 +379,7 @@ impl Signatures {
         std::iter::from_fn(move || {
             while sig != NONE {
                 let here = sig;
-                let range = self.range(here);
-                let at = self.slots[range.clone()].iter().position(|slot| slot & !CLAIM == node);
-                let at = range.start + at.expect("the list of a node runs through its own slots");
+                let at = self.place(here, node);
                 sig = self.next[at];
                 if self.is_live(here) {
                     return Some((here, self.slots[at] & CLAIM != 0));
@@ -404,12 +424,21 @@ mod tests {
         let second = sigs.push(&[a, c | CLAIM], once, None, &mut nodes);
         assert_eq!(sigs.find(&[a, b]), Some(first));
         assert_eq!(sigs.find(&[a, b | CLAIM]), None);
-        let list = |sigs: &Signatures, node| sigs.of(&nodes, node).collect::<Vec<_>>();
-        assert_eq!(list(&sigs, a), [(second, false), (first, false)]);
-        assert_eq!(list(&sigs, c), [(second, true)]);
+        let list =
+            |nodes: &Nodes, sigs: &Signatures, node| sigs.of(nodes, node).collect::<Vec<_>>();
+        assert_eq!(list(&nodes, &sigs, a), [(second, false), (first, false)]);
+        assert_eq!(list(&nodes, &sigs, c), [(second, true)]);
         sigs.erase(second);
-        assert_eq!((list(&sigs, a), list(&sigs, c)), (vec![(first, false)], vec![]));
+        assert_eq!(
+            (list(&nodes, &sigs, a), list(&nodes, &sigs, c)),
+            (vec![(first, false)], vec![])
+        );
         assert_eq!((sigs.find(&[a, c | CLAIM]), sigs.message(first)), (None, Some("m")));
+        for node in [a, b, c] {
+            sigs.prune(&mut nodes, node);
+        }
+        let heads = [a, b, c].map(|node| nodes.facts[node as usize].head);
+        assert_eq!(heads, [first, first, NONE]);
     }
 
     #[test]

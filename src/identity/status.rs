@@ -233,6 +233,9 @@ impl IdentityGraph {
             return;
         }
         let before = self.nodes.facts[i].flags;
+        if before & flag::SHARED == 0 {
+            self.signatures.prune(&mut self.nodes, node);
+        }
         let mut after = before & !(flag::VERIFIED | flag::SEEN | flag::SHARED);
         for (_, claim) in self.signatures.of(&self.nodes, node) {
             after |= flag::SEEN;
