@@ -26,7 +26,7 @@ impl Names {
             if let Some(profile) = people.get(&identifier.kind, &identifier.value) {
                 let strongest = profile.identifiers().first();
                 let name =
-                    |strongest: &&Identifier<'_>| format!("{} {}", strongest.kind, strongest.value);
+                    |strongest: &Identifier<'_>| format!("{} {}", strongest.kind, strongest.value);
                 names.insert(profile.id(), strongest.map_or(String::new(), name));
             }
         }

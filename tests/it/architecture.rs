@@ -35,6 +35,7 @@ const ROOT_NAMES: &[(&str, &str)] = &[
     ("Linkage", "cluster"),
     ("IsolationForest", "outlier"),
     ("LocalOutlierFactor", "outlier"),
+    ("IdentityGraph", "identity"),
     ("ProfileId", "identity"),
     ("Rules", "identity"),
     ("Features", "features"),
