@@ -129,12 +129,25 @@ pub struct Identifier<'a> {
     /// The value, as it came.
     #[serde(borrow)]
     pub value: Cow<'a, str>,
+    /// Whether a client merely said so and nobody verified it. A claim never joins an event to
+    /// the person whose identifier it is; see the [rules](crate::Rules).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub claimed: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl<'a> Identifier<'a> {
     /// An identifier of a kind.
     pub fn new(kind: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) -> Self {
-        Self { kind: kind.into(), value: value.into() }
+        Self { kind: kind.into(), value: value.into(), claimed: false }
+    }
+
+    /// An identifier that a client claims and nobody verified.
+    pub fn claimed(kind: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) -> Self {
+        Self { kind: kind.into(), value: value.into(), claimed: true }
     }
 }
 
@@ -193,6 +206,17 @@ impl<'a> Event<'a> {
         self
     }
 
+    /// Adds an identifier that the client claims and nobody verified.
+    #[must_use]
+    pub fn claimed_id(
+        mut self,
+        kind: impl Into<Cow<'a, str>>,
+        value: impl Into<Cow<'a, str>>,
+    ) -> Self {
+        self.identifiers.push(Identifier::claimed(kind, value));
+        self
+    }
+
     /// Adds a property of the event.
     #[must_use]
     pub fn property(mut self, name: impl Into<Cow<'a, str>>, value: impl Into<Value<'a>>) -> Self {
@@ -236,6 +260,24 @@ pub enum Refusal {
         /// Its length.
         bytes: usize,
         /// The length allowed.
+        limit: usize,
+    },
+    /// An identifier holds a control character, or the mark that stands for bytes which were not
+    /// text; two different broken values would look alike and join two people.
+    #[error("an identifier holds a control character or U+FFFD")]
+    IllegalCharacter,
+    /// It holds two different values, neither merely claimed, of a kind of which a person has one.
+    #[error("it holds two values of {kind:?}, of which a person has one")]
+    TwoValues {
+        /// The kind.
+        kind: String,
+    },
+    /// No further identifiers or signatures can be numbered.
+    #[error("the graph is full: it can number {limit} {what}")]
+    Full {
+        /// What there are too many of.
+        what: String,
+        /// How many it can hold.
         limit: usize,
     },
     /// Its time lies outside the years in which events can have happened.

@@ -29,7 +29,7 @@ pub use cluster::{Agglomerative, Dbscan, Dendrogram, KMeans, Linkage, OnlineKMea
 pub use error::{Error, Result};
 pub use event::{Event, Identifier, Refusal, Timestamp, Value};
 pub use features::{FeatureSet, Features, Matrix, Preprocessor};
-pub use identity::{ProfileId, Rules};
+pub use identity::{IdentityGraph, ProfileId, Rules};
 pub use labels::Labels;
 pub use ndarray;
 pub use outlier::{IsolationForest, LocalOutlierFactor};

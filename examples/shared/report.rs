@@ -26,7 +26,7 @@ impl Names {
             if let Some(profile) = people.get(&identifier.kind, &identifier.value) {
                 let strongest = profile.identifiers().first();
                 let name =
-                    |strongest: &&Identifier<'_>| format!("{} {}", strongest.kind, strongest.value);
+                    |strongest: &Identifier<'_>| format!("{} {}", strongest.kind, strongest.value);
                 names.insert(profile.id(), strongest.map_or(String::new(), name));
             }
         }
@@ -96,7 +96,13 @@ pub(crate) fn reading(
 pub(crate) fn profiles(people: &Profiles, table: &Features, as_of: Timestamp) -> String {
     let all = several(people.len(), "person", "people");
     let with_events = count(table.n_rows());
-    section("Profiles", &paragraph(2, &format!("{all}; {with_events} have events up to {as_of}.")))
+    let mut body = paragraph(2, &format!("{all}; {with_events} have events up to {as_of}."));
+    if people.n_unattributed() > 0 {
+        let n = several(people.n_unattributed(), "event is", "events are");
+        let why = "all they carry are placeholders, or identifiers that are somebody else's";
+        body += &paragraph(2, &format!("{n} nobody's: {why}."));
+    }
+    section("Profiles", &body)
 }
 
 pub(crate) fn features(table: &Features) -> String {

@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
 use super::definition::{FeatureSet, Need};
-use super::texts::Texts;
+use super::texts::{NONE, Texts};
 use crate::num::fixed::Fixed;
 use crate::{Event, Refusal, Timestamp, Value};
 
@@ -79,7 +79,7 @@ pub(crate) struct Entry {
     pub(crate) at: Timestamp,
     /// Number of the event's name.
     pub(crate) name: u32,
-    /// Number of the message id if duplicates are looked for, else [`NONE`](super::texts::NONE).
+    /// Number of the message id if duplicates are looked for, else [`NONE`].
     pub(crate) message: u32,
     /// Properties by name, then attributes by name; each once.
     pub(crate) cells: Box<[(Field, Cell)]>,
@@ -100,6 +100,44 @@ impl Entry {
             Field::Attribute(name) => Some((name, cell)),
             Field::Property(_) => None,
         })
+    }
+
+    /// The entry with its texts in another store; its properties are kept there too.
+    pub(crate) fn translated(&self, from: &Texts, to: &mut Texts) -> Self {
+        let mut text = |code: u32| to.intern(from.text(code));
+        let name = text(self.name);
+        let message = if self.message == NONE { NONE } else { text(self.message) };
+        let mut cells = self.cells.clone();
+        for (field, cell) in &mut cells {
+            if let Field::Attribute(name) = field {
+                *name = text(*name);
+            }
+            if let Cell::Label(label) | Cell::Both(_, label) = cell {
+                *label = text(*label);
+            }
+        }
+        for (field, _) in &mut cells {
+            if let Field::Property(name) = field {
+                *name = to.code(from.text(*name));
+            }
+        }
+        Self { at: self.at, name, message, cells }
+    }
+
+    /// Gives back the entry's texts: all but the names of properties, which [`Keep`] holds.
+    pub(crate) fn release(self, texts: &mut Texts) {
+        texts.release(self.name);
+        if self.message != NONE {
+            texts.release(self.message);
+        }
+        for &(field, cell) in &self.cells {
+            if let Field::Attribute(name) = field {
+                texts.release(name);
+            }
+            if let Some(label) = cell.label() {
+                texts.release(label);
+            }
+        }
     }
 
     fn cell(&self, field: Field) -> Option<Cell> {
@@ -139,6 +177,13 @@ impl Fragment {
         self.log.insert(place, entry);
     }
 
+    /// Adds many, in any order.
+    pub(crate) fn absorb(&mut self, entries: Vec<Entry>, texts: &Texts) {
+        self.log.extend(entries);
+        // The stable sort recognises the sorted runs it is given.
+        self.log.sort_by(|a, b| a.compare(b, texts));
+    }
+
     /// The entry of a message, if it is here and happened then.
     pub(crate) fn message(&self, at: Timestamp, message: u32) -> Option<&Entry> {
         self.place(at, message).map(|place| &self.log[place])
@@ -152,6 +197,14 @@ impl Fragment {
         let start = self.log.partition_point(|entry| entry.at < at);
         let same_time = self.log[start..].iter().take_while(|entry| entry.at == at);
         same_time.map(|entry| entry.message).position(|m| m == message).map(|i| start + i)
+    }
+
+    pub(crate) fn into_log(self) -> Vec<Entry> {
+        self.log
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.log.is_empty()
     }
 
     /// Everything, in order.
@@ -185,8 +238,7 @@ pub(crate) fn merge<'f>(
 }
 
 /// What the features need of an event.
-#[derive(Debug, Clone)]
-#[cfg_attr(test, derive(PartialEq))]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Keep {
     /// By name, with the name's number.
     properties: HashMap<String, (Need, u32)>,
@@ -217,20 +269,22 @@ impl Keep {
     /// given twice, the last counts.
     pub(crate) fn entry(&self, event: &Event<'_>, message: u32, texts: &mut Texts) -> Entry {
         let mut cells: Vec<(Field, Cell)> = Vec::new();
-        let mut add = |field: Field, cell: Cell| {
-            if cells.iter().all(|(known, _)| *known != field) {
-                cells.push((field, cell));
-            }
-        };
+        // Looked up before anything is interned: what does not count must leave no text behind.
+        let known = |cells: &[(Field, Cell)], field| cells.iter().any(|(known, _)| *known == field);
         for (name, value) in event.properties.iter().rev() {
             let Some(&(need, name)) = self.properties.get(name.as_ref()) else { continue };
-            if let Some(cell) = property(value, need, texts) {
-                add(Field::Property(name), cell);
+            let field = Field::Property(name);
+            if !known(&cells, field)
+                && let Some(cell) = property(value, need, texts)
+            {
+                cells.push((field, cell));
             }
         }
         for (name, value) in event.attributes.iter().rev() {
-            if self.attributes.as_ref().is_none_or(|names| names.contains(name.as_ref())) {
-                add(Field::Attribute(texts.intern(name)), attribute(value, texts));
+            if self.attributes.as_ref().is_none_or(|names| names.contains(name.as_ref()))
+                && !known(&cells, Field::Attribute(texts.code(name)))
+            {
+                cells.push((Field::Attribute(texts.intern(name)), attribute(value, texts)));
             }
         }
         cells.sort_by(|(a, _), (b, _)| a.key(texts).cmp(&b.key(texts)));
@@ -289,7 +343,7 @@ mod tests {
             .with(Feature::new("age", Measure::Attribute("age".into())));
         let mut texts = Texts::default();
         let keep = Keep::new(&set, &mut texts);
-        (keep.entry(event, 0, &mut texts), texts)
+        (keep.entry(event, NONE, &mut texts), texts)
     }
 
     fn event() -> Event<'static> {
@@ -322,6 +376,27 @@ mod tests {
         let (entry, texts) = entry(&twice.attribute("age", 1.0).attribute("age", 2.0));
         assert_eq!(entry.property(texts.code("amount")), Some(Cell::Number(2.0)));
         assert_eq!(entry.attribute(texts.code("age")), Some(Cell::Number(2.0)));
+    }
+
+    #[test]
+    fn an_entry_that_is_released_leaves_no_text_behind() {
+        let (entry, mut texts) = entry(
+            &event()
+                .property("kind", "overruled")
+                .property("kind", "a")
+                .attribute("age", "overruled")
+                .attribute("age", "a"),
+        );
+        assert_eq!(texts.code("overruled"), crate::features::NONE);
+        let mut other = Texts::default();
+        other.intern("another number for all");
+        let copy = entry.translated(&texts, &mut other);
+        assert_eq!(copy.attribute(other.code("age")), Some(Cell::Label(other.code("a"))));
+        copy.release(&mut other);
+        assert_eq!(other.held(), [("another number for all", 1)]);
+        entry.release(&mut texts);
+        let names: Vec<&str> = texts.held().into_iter().map(|(text, _)| text).collect();
+        assert_eq!(names, ["amount", "kind"]);
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! Texts by number: every distinct text is stored once.
+//! Texts by number: every distinct text is stored once, and as long as something uses it.
 //!
-//! Numbers are given in order of arrival, so they may only be compared for equality; where an order
-//! shows, the texts decide.
+//! Every [`Texts::intern`] is one use, to be given back by [`Texts::release`]; a text that nothing
+//! uses is gone, and its number may name another one. Numbers may only be compared for equality;
+//! where an order shows, the texts decide.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,35 +10,85 @@ use std::sync::Arc;
 /// A number that is never given out.
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// The texts seen so far.
+/// The texts in use.
 #[derive(Clone, Default)]
 #[cfg_attr(test, derive(PartialEq))]
 pub(crate) struct Texts {
-    texts: Vec<Arc<str>>,
+    texts: Vec<(Arc<str>, usize)>,
     index: HashMap<Arc<str>, u32>,
+    /// Numbers to be given out again.
+    free: Vec<u32>,
 }
 
 impl Texts {
     /// The number of a text, given now if it is new.
     pub(crate) fn intern(&mut self, text: &str) -> u32 {
         if let Some(&code) = self.index.get(text) {
+            self.texts[code as usize].1 += 1;
             return code;
         }
-        let code = self.texts.len();
-        assert!(code < NONE as usize, "four billion distinct texts");
         let shared: Arc<str> = text.into();
-        self.texts.push(Arc::clone(&shared));
-        self.index.insert(shared, code as u32);
-        code as u32
+        let new = (Arc::clone(&shared), 1);
+        let code = match self.free.pop() {
+            Some(code) => {
+                self.texts[code as usize] = new;
+                code
+            }
+            None => {
+                let code = self.texts.len();
+                assert!(code < NONE as usize, "four billion distinct texts");
+                self.texts.push(new);
+                code as u32
+            }
+        };
+        self.index.insert(shared, code);
+        code
     }
 
-    /// The number of a text, or [`NONE`] if nobody ever said it.
+    /// Gives back one use of a number; after the last no byte of the text is held.
+    pub(crate) fn release(&mut self, code: u32) {
+        let (text, uses) = &mut self.texts[code as usize];
+        *uses -= 1;
+        if *uses == 0 {
+            self.index.remove(&std::mem::take(text));
+            self.free.push(code);
+        }
+    }
+
+    /// The number of a text, or [`NONE`] if nobody says it.
     pub(crate) fn code(&self, text: &str) -> u32 {
         self.index.get(text).copied().unwrap_or(NONE)
     }
 
     /// The text of a number that was given out.
     pub(crate) fn text(&self, code: u32) -> &str {
-        &self.texts[code as usize]
+        &self.texts[code as usize].0
+    }
+
+    /// Everything that is held, with the number of its uses, sorted.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> Vec<(&str, usize)> {
+        let texts = self.texts.iter().map(|(text, uses)| (text.as_ref(), *uses));
+        let mut held: Vec<_> = texts.filter(|(text, uses)| !text.is_empty() || *uses > 0).collect();
+        held.sort_unstable();
+        held
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_held_while_it_is_used_and_then_no_longer() {
+        let mut texts = Texts::default();
+        let ann = texts.intern("ann");
+        assert_eq!((texts.intern("ann"), texts.intern("bob")), (ann, ann + 1));
+        texts.release(ann);
+        assert_eq!(texts.held(), [("ann", 1), ("bob", 1)]);
+        texts.release(ann);
+        assert_eq!((texts.held(), texts.code("ann")), (vec![("bob", 1)], NONE));
+        // The number is free for another text.
+        assert_eq!((texts.intern(""), texts.text(ann)), (ann, ""));
     }
 }

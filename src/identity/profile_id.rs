@@ -27,12 +27,22 @@ impl ProfileId {
     /// The unkeyed id of a profile that is named by this identifier; also a handy row id for
     /// tables from outside.
     pub fn of(kind: &str, value: &str) -> Self {
-        let mut hasher = SipHasher24::new();
+        Self::keyed(None, kind, value)
+    }
+
+    /// The id of a profile that is named by this identifier, made with a secret if there is one.
+    pub(crate) fn keyed(key: Option<&[u8; 16]>, kind: &str, value: &str) -> Self {
+        let mut hasher = key.map_or_else(SipHasher24::new, SipHasher24::new_with_key);
         // The length first: ("ab", "c") and ("a", "bc") are different identifiers.
         hasher.write(&(kind.len() as u64).to_le_bytes());
         hasher.write(kind.as_bytes());
         hasher.write(value.as_bytes());
         Self(hasher.finish128().as_u128())
+    }
+
+    /// Half of it, to look it up by.
+    pub(crate) fn low_bits(self) -> u64 {
+        self.0 as u64
     }
 }
 

@@ -4,7 +4,7 @@
 //! path halving keeps the trees flat (Tarjan, van Leeuwen 1984). No recursion.
 
 /// Disjoint sets of `0..n`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct UnionFind {
     parent: Vec<u32>,
 }
@@ -14,22 +14,6 @@ impl UnionFind {
     pub(crate) fn new(n: usize) -> Self {
         debug_assert!(u32::try_from(n).is_ok());
         Self { parent: (0..n as u32).collect() }
-    }
-
-    /// Adds a set of one; its member.
-    pub(crate) fn push(&mut self) -> usize {
-        let new = self.parent.len();
-        self.parent.push(new as u32);
-        new
-    }
-
-    /// As [`UnionFind::find`], without flattening the tree.
-    pub(crate) fn root(&self, i: usize) -> usize {
-        let mut i = i as u32;
-        while self.parent[i as usize] != i {
-            i = self.parent[i as usize];
-        }
-        i as usize
     }
 
     /// The smallest member of `i`'s set.
@@ -60,9 +44,7 @@ mod tests {
             let mut sets = UnionFind::new(5);
             assert!(pairs.iter().all(|&(a, b)| sets.union(a, b)));
             assert!(!sets.union(1, 4));
-            assert_eq!(sets.push(), 5);
-            assert_eq!((0..6).map(|i| sets.root(i)).collect::<Vec<_>>(), [0, 1, 0, 1, 1, 5]);
-            assert_eq!((0..6).map(|i| sets.find(i)).collect::<Vec<_>>(), [0, 1, 0, 1, 1, 5]);
+            assert_eq!((0..5).map(|i| sets.find(i)).collect::<Vec<_>>(), [0, 1, 0, 1, 1]);
         }
     }
 

@@ -10,7 +10,7 @@ use crate::Refusal;
 /// How many positions of refused events are kept per reason.
 const N_EXAMPLES: usize = 3;
 
-/// What became of the events offered: `accepted + duplicates + n_refused()` of them.
+/// What became of the events offered: `accepted + duplicates + suppressed + n_refused()` of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Ingest {
@@ -18,6 +18,9 @@ pub struct Ingest {
     pub accepted: usize,
     /// Events whose message id had been seen; 0 unless duplicates are looked for.
     pub duplicates: usize,
+    /// Events about somebody who was forgotten; nothing of them was kept.
+    #[serde(default)]
+    pub suppressed: usize,
     /// Events that were refused, by reason, in order of the first of each.
     pub refused: Vec<Refused>,
 }
@@ -62,6 +65,9 @@ impl fmt::Display for Ingest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = if self.duplicates == 1 { "" } else { "s" };
         write!(f, "{} accepted, {} duplicate{plural}, ", self.accepted, self.duplicates)?;
+        if self.suppressed > 0 {
+            write!(f, "{} about the forgotten, ", self.suppressed)?;
+        }
         write!(f, "{} refused", self.n_refused())?;
         for (i, refused) in self.refused.iter().enumerate() {
             let positions: Vec<String> = refused.examples.iter().map(usize::to_string).collect();
@@ -84,11 +90,12 @@ mod tests {
         for position in [1, 4, 5, 8] {
             ingest.refuse(position, Refusal::NoIdentifier);
         }
+        ingest.suppressed = 2;
         ingest.refuse(9, Refusal::TooManyIdentifiers { got: 30, limit: 20 });
         assert_eq!(ingest.n_refused(), 5);
         assert_eq!(
             ingest.to_string(),
-            "9 accepted, 1 duplicate, 5 refused (4: it carries no identifier, at 1, 4, 5 …; \
+            "9 accepted, 1 duplicate, 2 about the forgotten, 5 refused (4: it carries no identifier, at 1, 4, 5 …; \
              1: it carries 30 identifiers, more than 20, at 9)"
         );
     }

@@ -1,28 +1,36 @@
 //! People: who is who, and what they did.
 //!
-//! One store for bulk and live. Whatever the order, the batches and the number of threads, equal
-//! sets of events give equal profiles and equal features.
+//! One store for bulk and live. Whatever the order, the batches, the shards and the number of
+//! threads, equal sets of events give equal profiles and equal features.
 
+mod change;
 mod ingest;
+mod messages;
 mod profile;
 
-use std::collections::HashMap;
 use std::fmt;
 
 pub use ingest::{Ingest, Refused};
+use messages::{Messages, Offered, Order};
 pub use profile::Profile;
 
-use crate::features::{self, Entry, Events, Fragment, Keep, NONE, Texts, Values};
-use crate::identity::Graph;
-use crate::{Event, FeatureSet, Features, ProfileId, Refusal, Result, Rules, Timestamp};
+use crate::features::{self, Events, Fragment, Keep, NONE, Texts, Values};
+use crate::identity::Observation;
+use crate::{
+    Event, FeatureSet, Features, IdentityGraph, ProfileId, Refusal, Result, Rules, Timestamp,
+};
 
 /// Everybody, as known from the events so far.
 ///
 /// Events come in any order, one by one or in bulk; a late event is as good as a punctual one. An
-/// event is refused whole if it has no identifier that is not blank, more than 20 of them, one of
-/// more than 1024 bytes, a time outside [`Rules::clock`], or a number that is not finite or lies
-/// beyond ±2⁶⁰; a refusal changes nothing. Blank identifiers are passed over; of a property or
-/// attribute that an event gives twice, the last counts.
+/// event is refused whole for what an [`IdentityGraph`] refuses (no identifier, two values of a kind
+/// of which a person has one, …), and for a time outside [`Rules::clock`] or a number that is not
+/// finite or lies beyond ±2⁶⁰; a refusal changes nothing. Of a property or attribute that an event
+/// gives twice, the last counts.
+///
+/// Who is who is what the [`IdentityGraph`] inside says: [`Profiles::identity`] explains it. An event
+/// that could be anybody's (its identifiers are placeholders, or mere claims to what is somebody
+/// else's) is kept and counted, see [`Profiles::n_unattributed`], and is in nobody's features.
 ///
 /// ```
 /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
@@ -49,34 +57,35 @@ use crate::{Event, FeatureSet, Features, ProfileId, Refusal, Result, Rules, Time
 #[derive(Clone)]
 #[cfg_attr(test, derive(PartialEq))]
 pub struct Profiles {
-    graph: Graph,
+    graph: IdentityGraph,
     features: FeatureSet,
     keep: Keep,
     texts: Texts,
     /// By signature.
     fragments: Vec<Fragment>,
-    /// Where the event of a message id is kept; `None` if duplicates are not looked for.
-    messages: Option<HashMap<u32, (u32, Timestamp)>>,
+    /// `None` if duplicates are not looked for.
+    messages: Option<Messages>,
 }
 
 /// What became of an event that was not refused.
 enum Taken {
     New,
     Duplicate,
+    Suppressed,
 }
 
 impl Profiles {
     /// Nobody yet.
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`](crate::Error::InvalidParameter) or
+    /// [`Error::InvalidRule`](crate::Error::InvalidRule) or
     /// [`Error::InvalidFeature`](crate::Error::InvalidFeature) if the rules or the features make no
     /// sense.
     pub fn new(rules: Rules, features: FeatureSet) -> Result<Self> {
         features.check()?;
         let mut texts = Texts::default();
         Ok(Self {
-            graph: Graph::new(rules)?,
+            graph: IdentityGraph::new(rules)?,
             keep: Keep::new(&features, &mut texts),
             features,
             texts,
@@ -87,7 +96,8 @@ impl Profiles {
 
     /// Counts events of the same message id once from now on; those without an id always count.
     /// Of differing events with one id the first in time counts, then the smaller in content,
-    /// whatever came first. All of them say who is who. Costs memory for every id.
+    /// whatever came first. All of them say who is who. Costs memory for every id, and for every
+    /// copy that differs.
     ///
     /// ```
     /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
@@ -115,6 +125,7 @@ impl Profiles {
             match self.take(event) {
                 Ok(Taken::New) => ingest.accepted += 1,
                 Ok(Taken::Duplicate) => ingest.duplicates += 1,
+                Ok(Taken::Suppressed) => ingest.suppressed += 1,
                 Err(reason) => refused.push((position, reason)),
             }
         }
@@ -125,7 +136,8 @@ impl Profiles {
         ingest
     }
 
-    /// Takes in one event; a duplicate is no error.
+    /// Takes in one event. A duplicate is no error, nor is an event about somebody who was
+    /// forgotten, of which nothing is kept.
     ///
     /// # Errors
     /// [`Error::Refused`](crate::Error::Refused); then nothing has changed.
@@ -136,40 +148,50 @@ impl Profiles {
 
     fn take(&mut self, event: &Event<'_>) -> std::result::Result<Taken, Refusal> {
         features::check(event)?;
-        let signature = self.graph.observe(&event.identifiers, event.at)?;
-        if self.fragments.len() <= signature as usize {
-            self.fragments.resize_with(signature as usize + 1, Fragment::default);
+        let (min, max) = self.graph.rules().clock_range();
+        if event.at < min || event.at > max {
+            return Err(Refusal::OutsideClock { at: event.at, min, max });
         }
+        let Some(signature) = self.graph.observe_signature(&Observation::from(event))? else {
+            return Ok(Taken::Suppressed);
+        };
+        self.make_room();
         let id = event.message_id.as_deref().filter(|_| self.messages.is_some());
         // An exporter's empty column is no id.
         let id = id.filter(|id| !id.trim().is_empty());
         let message = id.map_or(NONE, |id| self.texts.intern(id));
         let entry = self.keep.entry(event, message, &mut self.texts);
         let mut taken = Taken::New;
-        if let Some(messages) = self.messages.as_mut().filter(|_| message != NONE) {
-            let place = (signature, event.at);
-            if let Some((known_signature, known_at)) = messages.insert(message, place) {
-                taken = Taken::Duplicate;
-                let log = &mut self.fragments[known_signature as usize];
-                let known = log.message(known_at, message);
-                let comes_first = |known: &Entry| {
-                    let by_content = known.compare(&entry, &self.texts);
-                    by_content.then_with(|| self.graph.compare(known_signature, signature)).is_le()
-                };
-                if known.is_some_and(comes_first) {
-                    messages.insert(message, (known_signature, known_at));
-                    return Ok(taken);
+        let entry = match self.messages.as_mut().filter(|_| message != NONE) {
+            None => entry,
+            Some(messages) => {
+                if messages.is_known(message) {
+                    taken = Taken::Duplicate;
                 }
-                log.remove_message(known_at, message);
+                let order = Order { graph: &self.graph, texts: &self.texts };
+                match messages.offer((signature, entry), &mut self.fragments, order) {
+                    Offered::Counts(entry) => entry,
+                    Offered::Aside => return Ok(taken),
+                    Offered::Repeats(entry) => {
+                        entry.release(&mut self.texts);
+                        return Ok(taken);
+                    }
+                }
             }
-        }
+        };
         self.fragments[signature as usize].insert(entry, &self.texts);
         Ok(taken)
     }
 
+    /// A fragment for every signature.
+    fn make_room(&mut self) {
+        let n = self.graph.n_signatures().max(self.fragments.len());
+        self.fragments.resize_with(n, Fragment::default);
+    }
+
     /// The table of everybody's features as of a moment: later events do not count, and those who
     /// have none by then have no row. (Who is who is always judged by all that is known.) Rows are
-    /// in order of the first event, then of the id.
+    /// in order of the first event, then of the id; ids are those of [`Profiles::identity`].
     ///
     /// Some columns depend on everybody's events, such as the eight largest categories, or whether
     /// an attribute is a number; [`Profiles::settle`] keeps them from changing.
@@ -227,27 +249,52 @@ impl Profiles {
 
     /// Every profile that has events by then, and those events.
     fn rows(&self, as_of: Timestamp) -> (Vec<ProfileId>, Vec<Events<'_>>) {
-        let mut signatures: Vec<(ProfileId, &Fragment)> =
-            self.graph.resolve().into_iter().zip(&self.fragments).collect();
-        signatures.sort_by_key(|&(id, _)| id);
+        let mut named: Vec<(u32, &Fragment)> = self.attributed().collect();
+        named.sort_by_key(|&(name, _)| name);
         let mut rows = Vec::new();
-        for profile in signatures.chunk_by(|(a, _), (b, _)| a == b) {
+        for profile in named.chunk_by(|(a, _), (b, _)| a == b) {
             let fragments = profile.iter().map(|&(_, fragment)| fragment);
             let events = features::merge(fragments, as_of, &self.texts);
             if let Some(first) = events.first() {
-                rows.push((first.at, profile[0].0, events));
+                rows.push((first.at, self.graph.id_of_node(profile[0].0), events));
             }
         }
         rows.sort_unstable_by_key(|&(first, id, _)| (first, id));
         rows.into_iter().map(|(_, id, events)| (id, events)).unzip()
     }
 
-    /// The profile that an identifier belongs to, if it was ever seen.
-    pub fn get(&self, kind: &str, value: &str) -> Option<Profile<'_>> {
-        Some(Profile::new(self, self.graph.find(kind, value)?))
+    /// The fragments that are somebody's, each with the node that names the profile.
+    fn attributed(&self) -> impl Iterator<Item = (u32, &Fragment)> {
+        let fragments = (0..).zip(&self.fragments).filter(|(_, fragment)| !fragment.is_empty());
+        fragments.filter_map(|(sig, fragment)| Some((self.graph.name_of_signature(sig)?, fragment)))
     }
 
-    /// Number of profiles.
+    /// The profile that an identifier belongs to; `None` if it was never seen, is a placeholder or
+    /// was forgotten.
+    pub fn get(&self, kind: &str, value: &str) -> Option<Profile<'_>> {
+        Some(Profile::new(self, self.graph.node(kind, value)?))
+    }
+
+    /// Who is who, to be asked: [`explain`](IdentityGraph::explain),
+    /// [`why_not`](IdentityGraph::why_not), [`resolve`](IdentityGraph::resolve),
+    /// [`health`](IdentityGraph::health), [`diff`](IdentityGraph::diff), a dry run of forgetting.
+    ///
+    /// ```
+    /// use personas::{Event, FeatureSet, Identifier, Profiles, Rules, Timestamp};
+    ///
+    /// let at = Timestamp::parse("2017-03-01")?;
+    /// let mut people = Profiles::new(Rules::default(), FeatureSet::retail())?;
+    /// people.observe(&Event::new("login", at).id("cookie", "c1").id("card", "4711"))?;
+    /// let (card, cookie) = (Identifier::new("card", "4711"), Identifier::new("cookie", "c1"));
+    /// let chain = people.identity().explain(&card, &cookie);
+    /// assert_eq!(chain.map(|links| links.len()), Some(1));
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    pub fn identity(&self) -> &IdentityGraph {
+        &self.graph
+    }
+
+    /// Number of profiles, also of those of which no event tells. Reads all identifiers.
     pub fn len(&self) -> usize {
         self.graph.n_profiles()
     }
@@ -257,9 +304,16 @@ impl Profiles {
         self.len() == 0
     }
 
-    /// The time of the newest event that counts: a handy moment to ask about.
+    /// Number of events that count and are nobody's as far as known: later events can still say
+    /// whose they are.
+    pub fn n_unattributed(&self) -> usize {
+        let all: usize = self.fragments.iter().map(|fragment| fragment.log().len()).sum();
+        all - self.attributed().map(|(_, fragment)| fragment.log().len()).sum::<usize>()
+    }
+
+    /// The time of the newest event that is somebody's: a handy moment to ask about.
     pub fn newest(&self) -> Option<Timestamp> {
-        self.fragments.iter().filter_map(|fragment| Some(fragment.log().last()?.at)).max()
+        self.attributed().filter_map(|(_, fragment)| Some(fragment.log().last()?.at)).max()
     }
 }
 
@@ -301,7 +355,8 @@ mod tests {
             good().property("amount", -1e300),
             good().attribute("age", f64::INFINITY),
             Event { at: Timestamp::from_millis(0), ..good() },
-            (0..30).fold(good(), |event, i| event.id("card", i.to_string())),
+            (0..70).fold(good(), |event, i| event.id("card", i.to_string())),
+            good().id("user_id", "7").id("user_id", "8"),
         ];
         for event in &bad {
             assert!(matches!(people.observe(event), Err(crate::Error::Refused(_))));

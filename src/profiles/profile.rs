@@ -4,7 +4,6 @@ use std::fmt;
 
 use super::Profiles;
 use crate::features::{self, Entry};
-use crate::identity::Found;
 use crate::{Features, Identifier, ProfileId, Result, Timestamp};
 
 /// A person among [`Profiles`]: who it is, and what is known of it.
@@ -25,22 +24,32 @@ use crate::{Features, Identifier, ProfileId, Result, Timestamp};
 #[derive(Clone)]
 pub struct Profile<'p> {
     people: &'p Profiles,
-    found: Found<'p>,
+    id: ProfileId,
+    identifiers: Vec<Identifier<'p>>,
+    signatures: Vec<u32>,
 }
 
 impl<'p> Profile<'p> {
-    pub(super) fn new(people: &'p Profiles, found: Found<'p>) -> Self {
-        Self { people, found }
+    /// The profile of a node.
+    pub(super) fn new(people: &'p Profiles, node: u32) -> Self {
+        let graph = &people.graph;
+        Self {
+            people,
+            id: graph.id_of_node(graph.name_of(node)),
+            identifiers: graph.sorted(graph.members_of(node)),
+            signatures: graph.signatures_of(node),
+        }
     }
 
-    /// Its id: that of its strongest identifier.
+    /// Its id, made from its strongest identifier. It can change as more becomes known;
+    /// [`resolve`](crate::IdentityGraph::resolve) says where an old one leads.
     pub fn id(&self) -> ProfileId {
-        self.found.id
+        self.id
     }
 
     /// Everything it was seen under, strongest kind first, then by value.
-    pub fn identifiers(&self) -> &[&'p Identifier<'static>] {
-        &self.found.identifiers
+    pub fn identifiers(&self) -> &[Identifier<'p>] {
+        &self.identifiers
     }
 
     /// Number of events that count.
@@ -48,7 +57,8 @@ impl<'p> Profile<'p> {
         self.logs().map(<[Entry]>::len).sum()
     }
 
-    /// Time of the first event; `None` if all its events were duplicates of another profile's.
+    /// Time of the first event; `None` if it has none that count: they are duplicates of
+    /// another profile's, or carry a stronger identifier.
     pub fn first_seen(&self) -> Option<Timestamp> {
         self.logs().filter_map(|log| Some(log.first()?.at)).min()
     }
@@ -73,7 +83,7 @@ impl<'p> Profile<'p> {
             let row = table.ids().iter().position(|id| *id == self.id());
             return table.select(row.as_slice());
         }
-        let fragments = self.found.signatures.iter().map(|&s| &people.fragments[s as usize]);
+        let fragments = self.signatures.iter().map(|&s| &people.fragments[s as usize]);
         let events = features::merge(fragments, as_of, &people.texts);
         if events.is_empty() {
             return people.table(Vec::new(), &[], as_of);
@@ -83,7 +93,7 @@ impl<'p> Profile<'p> {
 
     fn logs(&self) -> impl Iterator<Item = &'p [Entry]> {
         let people = self.people;
-        self.found.signatures.iter().map(move |&s| people.fragments[s as usize].log())
+        self.signatures.iter().map(move |&s| people.fragments[s as usize].log())
     }
 }
 

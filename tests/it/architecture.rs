@@ -36,6 +36,7 @@ const ROOT_NAMES: &[(&str, &str)] = &[
     ("OnlineKMeans", "cluster"),
     ("IsolationForest", "outlier"),
     ("LocalOutlierFactor", "outlier"),
+    ("IdentityGraph", "identity"),
     ("ProfileId", "identity"),
     ("Rules", "identity"),
     ("Features", "features"),

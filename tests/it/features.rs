@@ -15,7 +15,7 @@ fn at(quarters: i64) -> Timestamp {
 }
 
 /// Every measure, on all events and on some.
-fn every_measure() -> FeatureSet {
+pub(crate) fn every_measure() -> FeatureSet {
     let department = || "department".to_owned();
     let amount = || Some("amount".to_owned());
     let share = |value: &str, by| {
@@ -379,7 +379,7 @@ fn play(events: &[Event<'_>], as_of: Timestamp) -> Features {
 }
 
 fn an_event() -> impl Strategy<Value = Event<'static>> {
-    let identifiers = (0u8..5, prop::option::of(0u8..5), prop::option::weighted(0.2, 0u8..3));
+    let identifiers = (1u8..6, prop::option::of(1u8..6), prop::option::weighted(0.2, 1u8..4));
     let name = prop::sample::select(vec!["purchase", "visit", "identify", "call"]);
     let amount =
         prop::option::weighted(0.8, (-8i32..40).prop_map(|quarters| quarters as f64 / 4.0));

@@ -335,6 +335,17 @@ fn bad_rows_are_skipped_and_shown_with_their_lines() {
 }
 
 #[test]
+fn events_of_nobody_are_said_to_be_so() {
+    let text = sales() + &"2024-01-01,sale,guest,,1.0,toys\n".repeat(3);
+    let events = file("guests.csv", text);
+    let run = |path: &str| run_personas(&[&["--events", path], &SALES[..], &["--k", "2"]].concat());
+    let report = run(&events).unwrap();
+    assert!(report.contains("3 events are nobody's: "), "{report}");
+    assert!(report.contains("60 people; 60 have events"), "{report}");
+    assert!(!run(&file("no guests.csv", sales())).unwrap().contains("nobody's"));
+}
+
+#[test]
 fn files_without_anything_to_read_are_errors() {
     let check = |name: &str, text: &str, extra: &[&str], needle: &str| {
         let path = file(name, text);

@@ -1,0 +1,243 @@
+//! Identity at size: bulk, one by one, look-up, and the cost of a change in a small component.
+
+//!
+//! `cargo bench --bench identity` runs the small sizes. `PERSONAS_PAIRS=10000000 cargo bench
+//! --bench identity` instead stitches that many pairs once and prints seconds and bytes.
+
+#![allow(clippy::print_stdout)]
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use criterion::{BatchSize, Criterion};
+use personas::identity::Observation;
+use personas::{Identifier, IdentityGraph, Rules, Timestamp};
+
+/// SplitMix64: the same pairs in every run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        mix(self.0)
+    }
+
+    fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        (self.unit() * n as f64) as usize
+    }
+}
+
+fn mix(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// Pairs of numbers whose components have power-law sizes from 2 to 20,000, shuffled; each
+/// component a random tree and a quarter as many extra links.
+fn pairs(n: usize) -> Vec<(u32, u32)> {
+    let mut random = Random(700);
+    let mut pairs = Vec::with_capacity(n + 30_000);
+    let mut start = 0;
+    while pairs.len() < n {
+        let pareto = (1.0 - random.unit()).powf(-1.0 / 1.3) - 1.0;
+        let size = (2 + pareto as usize).min(20_000);
+        for i in 1..size {
+            pairs.push((start + i, start + random.below(i)));
+        }
+        for _ in 0..size / 4 {
+            pairs.push((start + random.below(size), start + random.below(size)));
+        }
+        start += size;
+    }
+    for i in (1..pairs.len()).rev() {
+        pairs.swap(i, random.below(i + 1));
+    }
+    pairs.truncate(n);
+    pairs.into_iter().map(|(a, b)| (a as u32, b as u32)).collect()
+}
+
+/// Texts as services have them: a kind in front of sixteen hexadecimal digits.
+struct Texts {
+    bytes: String,
+    ends: Vec<usize>,
+}
+
+impl Texts {
+    fn of(pairs: &[(u32, u32)]) -> Self {
+        let kinds = ["email:", "cookie:", "device:", "phone:", "crm:", "ip:"];
+        let mut texts = Self { bytes: String::new(), ends: vec![0] };
+        for id in pairs.iter().flat_map(|&(a, b)| [a, b]) {
+            let hash = mix((u64::from(id) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            texts.bytes.push_str(kinds[(hash % 6) as usize]);
+            texts.bytes.push_str(&format!("{hash:016x}"));
+            texts.ends.push(texts.bytes.len());
+        }
+        texts
+    }
+
+    fn get(&self, i: usize) -> &str {
+        &self.bytes[self.ends[i]..self.ends[i + 1]]
+    }
+
+    fn observations(&self) -> impl Iterator<Item = Observation<'_>> {
+        (0..self.ends.len() / 2).map(|i| {
+            let at = Timestamp::from_millis(1_700_000_000_000 + i as i64);
+            Observation::new(at).id("id", self.get(2 * i)).id("id", self.get(2 * i + 1))
+        })
+    }
+}
+
+/// One kind, so that no rule bites and profiles are plain components.
+fn plain() -> IdentityGraph {
+    IdentityGraph::new(Rules::default().priority(["id"]).without_default_blocked())
+        .expect("the rules make sense")
+}
+
+/// What a service would write instead: a pre-sized foldhash map and a union-find, no evidence.
+fn by_hand(texts: &Texts) -> (usize, usize) {
+    let n = texts.ends.len() - 1;
+    let mut numbers: hashbrown::HashMap<&str, u32> = hashbrown::HashMap::with_capacity(n / 2);
+    let mut parent: Vec<u32> = Vec::with_capacity(n / 2);
+    let find = |parent: &mut Vec<u32>, mut i: u32| {
+        while parent[i as usize] != i {
+            parent[i as usize] = parent[parent[i as usize] as usize];
+            i = parent[i as usize];
+        }
+        i
+    };
+    for i in 0..n / 2 {
+        let [a, b] = [2 * i, 2 * i + 1].map(|at| {
+            let next = numbers.len() as u32;
+            let number = *numbers.entry(texts.get(at)).or_insert(next);
+            if number == next {
+                parent.push(next);
+            }
+            number
+        });
+        let (a, b) = (find(&mut parent, a), find(&mut parent, b));
+        parent[a.max(b) as usize] = a.min(b);
+    }
+    let roots = (0..parent.len()).filter(|&i| parent[i] == i as u32).count();
+    (numbers.len(), roots)
+}
+
+fn once(n: usize) {
+    let texts = Texts::of(&pairs(n));
+    let start = Instant::now();
+    let (ids, profiles) = black_box(by_hand(&texts));
+    let seconds = start.elapsed().as_secs_f64();
+    println!("by hand: {ids} identifiers, {profiles} profiles, {seconds:.2} s");
+    let mut graph = plain();
+    let start = Instant::now();
+    let intake = graph.extend(texts.observations());
+    let seconds = start.elapsed().as_secs_f64();
+    let (own, evidence) = graph.memory();
+    let ids = graph.n_identifiers();
+    println!(
+        "{} pairs, {ids} identifiers, {seconds:.2} s, {:.1} + {:.1} bytes per identifier",
+        intake.kept,
+        own as f64 / ids as f64,
+        evidence as f64 / ids as f64
+    );
+    println!("{} profiles", graph.profiles().len());
+    let mut nanos: Vec<u128> = (0..200_000)
+        .map(|i| {
+            let text = texts.get(i * 7919 % (2 * n));
+            let start = Instant::now();
+            black_box(graph.get("id", text));
+            start.elapsed().as_nanos()
+        })
+        .collect();
+    nanos.sort_unstable();
+    println!("get: median {} ns, 99th percentile {} ns", nanos[100_000], nanos[198_000]);
+    let start = Instant::now();
+    for observation in texts.observations().take(1_000_000) {
+        let _ = black_box(graph.observe(&observation));
+    }
+    println!("observe again: {:.0} ns each", start.elapsed().as_nanos() as f64 / 1e6);
+}
+
+fn small(c: &mut Criterion) {
+    let texts = Texts::of(&pairs(200_000));
+    c.bench_function("extend 200k pairs", |b| {
+        b.iter_batched(plain, |mut g| drop(g.extend(texts.observations())), BatchSize::LargeInput)
+    });
+    c.bench_function("observe 200k pairs one by one", |b| {
+        b.iter_batched(
+            plain,
+            |mut graph| {
+                for observation in texts.observations() {
+                    let _ = black_box(graph.observe(&observation));
+                }
+            },
+            BatchSize::LargeInput,
+        )
+    });
+    let mut graph = plain();
+    graph.extend(texts.observations());
+    let mut i = 0;
+    c.bench_function("get", |b| {
+        b.iter(|| {
+            i = (i + 7919) % 400_000;
+            black_box(graph.get("id", texts.get(i)))
+        })
+    });
+    changes(c);
+}
+
+/// A million users with a cookie each, and one with a hundred thousand cookies.
+fn changes(c: &mut Criterion) {
+    let mut graph = IdentityGraph::new(Rules::default()).expect("the rules make sense");
+    let at = Timestamp::from_millis(1_700_000_000_000);
+    let pair = |user: String, cookie: String| {
+        Observation::new(at).id("user_id", user).id("cookie", cookie)
+    };
+    graph.extend((0..1_000_000).map(|i| pair(format!("u{i}"), format!("c{i}"))));
+    graph.extend((0..100_000).map(|i| pair("big".into(), format!("b{i}"))));
+    for (name, user, cookie) in [("small", "u7", "c7"), ("100,000", "big", "b7")] {
+        let early = Observation::new(Timestamp::from_millis(1_600_000_000_000));
+        let late = early.id("user_id", user).id("cookie", cookie);
+        c.bench_function(&format!("late event and read, component: {name}"), |b| {
+            b.iter(|| {
+                let _ = graph.observe(&late);
+                black_box(graph.get("cookie", cookie))
+            })
+        });
+        let (a, b_) = (Identifier::new("user_id", user), Identifier::new("cookie", cookie));
+        let mut group = c.benchmark_group(format!("component: {name}"));
+        group.sample_size(10);
+        group.bench_function("cannot_link, read, unlink", |b| {
+            b.iter(|| {
+                let _ = graph.cannot_link(&a, &b_);
+                black_box(graph.get("cookie", cookie));
+                let _ = graph.unlink(&a, &b_);
+            })
+        });
+        group.bench_function("forget, allow and observe again", |b| {
+            b.iter(|| {
+                let _ = graph.forget("cookie", cookie);
+                graph.allow("cookie", cookie);
+                let _ = graph.observe(&late);
+            })
+        });
+        group.finish();
+    }
+}
+
+fn main() {
+    if let Ok(n) = std::env::var("PERSONAS_PAIRS") {
+        match n.parse() {
+            Ok(n) => once(n),
+            Err(_) => println!("PERSONAS_PAIRS must be a number"),
+        }
+        return;
+    }
+    let mut c = Criterion::default().configure_from_args().sample_size(10);
+    small(&mut c);
+    c.final_summary();
+}

@@ -1,0 +1,472 @@
+//! What was observed: identifiers, and the sets of them that came together.
+//!
+//! An identifier is a *node*, a 32-bit number; its text is stored once. Observations that carry the
+//! same identifiers are one *signature* with first and last time, a count, and the id of the first
+//! message. Every node heads a list of its signatures that runs through the signatures themselves.
+//! Look-up is open addressing over numbers with the hashes beside them (`hashbrown`); the hash is
+//! randomly seeded and never reaches a result.
+
+use std::hash::{BuildHasher, Hasher};
+
+use hashbrown::hash_table::Entry;
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use super::kinds::Kind;
+use super::texts::Texts;
+
+/// No signature, no node.
+pub(crate) const NONE: u32 = u32::MAX;
+/// Set on a slot whose identifier is merely claimed.
+pub(crate) const CLAIM: u32 = 1 << 31;
+/// Nodes and signatures are numbered below this.
+pub(crate) const CAPACITY: usize = CLAIM as usize - 1;
+
+/// Facts of a node, one bit each.
+pub(crate) mod flag {
+    pub(crate) const BLOCKED: u8 = 1;
+    pub(crate) const SHARED: u8 = 2;
+    /// Some observation carries it unclaimed.
+    pub(crate) const VERIFIED: u8 = 4;
+    /// Some observation carries it.
+    pub(crate) const SEEN: u8 = 8;
+    /// Gone; its number is not used again.
+    pub(crate) const DEAD: u8 = 16;
+    /// An end of a must-link that holds.
+    pub(crate) const MUST: u8 = 32;
+    /// An end of a cannot-link.
+    pub(crate) const CANNOT: u8 = 64;
+    /// On the root of a component: a rule may bite.
+    pub(crate) const BITTEN: u8 = 128;
+}
+
+/// The stored half of a hash, spread over 64 bits again: low bits choose the place, high bits the
+/// tag.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// When a signature was seen, and how often. Times outside the clock are not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Times {
+    /// `i64::MAX` if no time can be trusted.
+    pub(crate) first: i64,
+    /// `i64::MIN` if no time can be trusted.
+    pub(crate) last: i64,
+    /// Observations; stays at the greatest number.
+    pub(crate) count: u32,
+}
+
+impl Times {
+    pub(crate) fn once(at: Option<i64>) -> Self {
+        Self { first: at.unwrap_or(i64::MAX), last: at.unwrap_or(i64::MIN), count: 1 }
+    }
+
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+        self.count = self.count.saturating_add(other.count);
+    }
+}
+
+/// What is known of an identifier beside its text, in sixteen bytes.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    kind: Kind,
+    pub(crate) flags: u8,
+    /// Values of other kinds seen with it, counted roughly; see `status.rs`.
+    pub(crate) degree: u8,
+    /// Its latest signature.
+    head: u32,
+    /// Earliest trusted time, of verified copies if there are any.
+    pub(crate) first: i64,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Nodes {
+    texts: Texts,
+    pub(crate) facts: Vec<Node>,
+    table: HashTable<(u32, u32)>,
+    hasher: DefaultHashBuilder,
+    n_dead: usize,
+}
+
+impl Nodes {
+    pub(crate) fn len(&self) -> usize {
+        self.facts.len()
+    }
+
+    /// Nodes that are not dead.
+    pub(crate) fn n_live(&self) -> usize {
+        self.len() - self.n_dead
+    }
+
+    pub(crate) fn kind(&self, node: u32) -> Kind {
+        self.facts[node as usize].kind
+    }
+
+    pub(crate) fn value(&self, node: u32) -> &str {
+        self.texts.get(node as usize)
+    }
+
+    pub(crate) fn has(&self, node: u32, flags: u8) -> bool {
+        self.facts[node as usize].flags & flags != 0
+    }
+
+    /// Whether it was observed or is held by a must-link.
+    pub(crate) fn is_present(&self, node: u32) -> bool {
+        self.has(node, flag::SEEN | flag::MUST) && !self.has(node, flag::DEAD)
+    }
+
+    pub(crate) fn hash(&self, kind: Kind, value: &str) -> u32 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write_u16(kind);
+        hasher.write(value.as_bytes());
+        (hasher.finish() >> 32) as u32
+    }
+
+    pub(crate) fn find(&self, kind: Kind, value: &str) -> Option<u32> {
+        self.find_hashed(self.hash(kind, value), kind, value)
+    }
+
+    pub(crate) fn find_hashed(&self, hash: u32, kind: Kind, value: &str) -> Option<u32> {
+        let same = |&(stored, node): &(u32, u32)| {
+            stored == hash && self.kind(node) == kind && self.value(node) == value
+        };
+        self.table.find(spread(hash), same).map(|entry| entry.1)
+    }
+
+    /// The node of an identifier, and whether it is new; the caller has checked that there is room.
+    pub(crate) fn intern(&mut self, hash: u32, kind: Kind, value: &str) -> (u32, bool) {
+        let (texts, facts) = (&self.texts, &self.facts);
+        let same = |&(stored, node): &(u32, u32)| {
+            stored == hash && facts[node as usize].kind == kind && texts.get(node as usize) == value
+        };
+        let node = self.facts.len() as u32;
+        match self.table.entry(spread(hash), same, |entry| spread(entry.0)) {
+            Entry::Occupied(there) => return (there.get().1, false),
+            Entry::Vacant(free) => free.insert((hash, node)),
+        };
+        self.texts.push(value);
+        self.facts.push(Node { kind, flags: 0, degree: 0, head: NONE, first: i64::MAX });
+        (node, true)
+    }
+
+    /// Removes a node and every byte of its text.
+    pub(crate) fn erase(&mut self, node: u32) {
+        let hash = self.hash(self.kind(node), self.value(node));
+        if let Ok(entry) = self.table.find_entry(spread(hash), |entry| entry.1 == node) {
+            entry.remove();
+        }
+        self.texts.erase(node as usize);
+        self.facts[node as usize].flags = flag::DEAD;
+        self.facts[node as usize].head = NONE;
+        self.n_dead += 1;
+    }
+
+    pub(crate) fn shrink(&mut self) {
+        self.texts.shrink();
+        self.facts.shrink_to_fit();
+    }
+
+    /// Bytes of the identifiers themselves, and of what is known of their evidence.
+    pub(crate) fn bytes(&self) -> (usize, usize) {
+        // Of the sixteen bytes per node, kind and flags belong to the identifier.
+        let n = self.facts.capacity();
+        (self.texts.bytes() + self.table.allocation_size() + n * 3, n * 13)
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Signatures {
+    /// The nodes of all signatures, each sorted from the strongest, with their claim bits.
+    slots: Vec<u32>,
+    /// For every slot: the previous signature of its node.
+    next: Vec<u32>,
+    ends: Vec<u32>,
+    first: Vec<i64>,
+    last: Vec<i64>,
+    /// 0: gone.
+    count: Vec<u32>,
+    /// The text of the first message's id; empty while no message had one.
+    message: Vec<u32>,
+    messages: Texts,
+    table: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+    n_dead: usize,
+}
+
+impl Signatures {
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(crate) fn n_live(&self) -> usize {
+        self.len() - self.n_dead
+    }
+
+    pub(crate) fn n_slots(&self) -> usize {
+        self.slots.len()
+    }
+
+    fn range(&self, sig: u32) -> std::ops::Range<usize> {
+        let sig = sig as usize;
+        let start = if sig == 0 { 0 } else { self.ends[sig - 1] as usize };
+        start..self.ends[sig] as usize
+    }
+
+    pub(crate) fn slots(&self, sig: u32) -> &[u32] {
+        &self.slots[self.range(sig)]
+    }
+
+    pub(crate) fn is_live(&self, sig: u32) -> bool {
+        self.count[sig as usize] > 0
+    }
+
+    pub(crate) fn times(&self, sig: u32) -> Times {
+        let i = sig as usize;
+        Times { first: self.first[i], last: self.last[i], count: self.count[i] }
+    }
+
+    pub(crate) fn message(&self, sig: u32) -> Option<&str> {
+        let text = *self.message.get(sig as usize)?;
+        (text != NONE).then(|| self.messages.get(text as usize))
+    }
+
+    pub(crate) fn live(&self) -> impl Iterator<Item = u32> + '_ {
+        (0..self.len() as u32).filter(|&sig| self.is_live(sig))
+    }
+
+    fn hash(&self, slots: &[u32]) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        for pair in slots.chunks(2) {
+            let high = pair.get(1).map_or(0, |&slot| u64::from(slot) + 1);
+            hasher.write_u64(u64::from(pair[0]) | high << 32);
+        }
+        hasher.finish()
+    }
+
+    pub(crate) fn find(&self, slots: &[u32]) -> Option<u32> {
+        self.table.find(self.hash(slots), |&sig| self.slots(sig) == slots).copied()
+    }
+
+    /// Adds to a signature that is there.
+    pub(crate) fn repeat(&mut self, sig: u32, times: Times, message: Option<&str>) {
+        let mut all = self.times(sig);
+        // The first message, by time and then by id, is the one whose id is kept.
+        let earlier = match (times.first.cmp(&all.first), message, self.message(sig)) {
+            (std::cmp::Ordering::Less, ..) => true,
+            (std::cmp::Ordering::Equal, Some(new), Some(old)) => new < old,
+            (std::cmp::Ordering::Equal, Some(_), None) => true,
+            _ => false,
+        };
+        all.merge(times);
+        let i = sig as usize;
+        (self.first[i], self.last[i], self.count[i]) = (all.first, all.last, all.count);
+        if earlier {
+            self.set_message(sig, message);
+        }
+    }
+
+    /// Adds a signature that is not there; the caller has checked that there is room.
+    pub(crate) fn push(
+        &mut self,
+        slots: &[u32],
+        times: Times,
+        message: Option<&str>,
+        nodes: &mut Nodes,
+    ) -> u32 {
+        let sig = self.len() as u32;
+        let hash = self.hash(slots);
+        if self.table.len() == self.table.capacity() {
+            self.grow();
+        }
+        self.table.insert_unique(hash, sig, |_| unreachable!("there is room for one more"));
+        for &slot in slots {
+            self.slots.push(slot);
+            let head = &mut nodes.facts[(slot & !CLAIM) as usize].head;
+            self.next.push(std::mem::replace(head, sig));
+        }
+        self.ends.push(self.slots.len() as u32);
+        self.first.push(times.first);
+        self.last.push(times.last);
+        self.count.push(times.count);
+        if !self.message.is_empty() {
+            self.message.push(NONE);
+        }
+        self.set_message(sig, message);
+        sig
+    }
+
+    /// Makes room in the table. It is filled anew in the order of signatures: reading them one
+    /// after another costs less than storing their hashes would.
+    fn grow(&mut self) {
+        let mut table = HashTable::with_capacity((self.table.capacity() * 2).max(64));
+        for sig in self.live() {
+            table.insert_unique(self.hash(self.slots(sig)), sig, |_| unreachable!("room for all"));
+        }
+        self.table = table;
+    }
+
+    fn set_message(&mut self, sig: u32, message: Option<&str>) {
+        if message.is_none() && self.message.is_empty() {
+            return;
+        }
+        self.message.resize(self.len(), NONE);
+        let text = self.message[sig as usize];
+        if text != NONE {
+            self.messages.erase(text as usize);
+        }
+        self.message[sig as usize] = match message {
+            Some(id) => {
+                self.messages.push(id);
+                self.messages.len() as u32 - 1
+            }
+            None => NONE,
+        };
+        if self.messages.wasteful() {
+            self.compact_messages();
+        }
+    }
+
+    fn compact_messages(&mut self) {
+        let old = std::mem::take(&mut self.messages);
+        for text in self.message.iter_mut().filter(|text| **text != NONE) {
+            self.messages.push(old.get(*text as usize));
+            *text = self.messages.len() as u32 - 1;
+        }
+    }
+
+    /// Removes a signature; the lists that run through it skip it from now on.
+    pub(crate) fn erase(&mut self, sig: u32) {
+        let hash = self.hash(self.slots(sig));
+        if let Ok(entry) = self.table.find_entry(hash, |entry| *entry == sig) {
+            entry.remove();
+        }
+        self.set_message(sig, None);
+        self.count[sig as usize] = 0;
+        self.n_dead += 1;
+    }
+
+    /// Where a node stands in one of its signatures.
+    fn place(&self, sig: u32, node: u32) -> usize {
+        let range = self.range(sig);
+        let at = self.slots[range.clone()].iter().position(|slot| slot & !CLAIM == node);
+        range.start + at.expect("the list of a node runs through its own slots")
+    }
+
+    /// Takes the signatures that are gone out of a node's list.
+    pub(crate) fn prune(&mut self, nodes: &mut Nodes, node: u32) {
+        let (mut sig, mut kept) = (nodes.facts[node as usize].head, None);
+        while sig != NONE {
+            let at = self.place(sig, node);
+            let next = self.next[at];
+            match kept {
+                _ if self.is_live(sig) => kept = Some(at),
+                Some(before) => self.next[before] = next,
+                None => nodes.facts[node as usize].head = next,
+            }
+            sig = next;
+        }
+    }
+
+    /// The signatures that carry a node, the latest first, each with its claim bit there.
+    pub(crate) fn of<'a>(
+        &'a self,
+        nodes: &Nodes,
+        node: u32,
+    ) -> impl Iterator<Item = (u32, bool)> + 'a {
+        let mut sig = nodes.facts[node as usize].head;
+        std::iter::from_fn(move || {
+            while sig != NONE {
+                let here = sig;
+                let at = self.place(here, node);
+                sig = self.next[at];
+                if self.is_live(here) {
+                    return Some((here, self.slots[at] & CLAIM != 0));
+                }
+            }
+            None
+        })
+    }
+
+    pub(crate) fn shrink(&mut self) {
+        self.slots.shrink_to_fit();
+        self.next.shrink_to_fit();
+        self.ends.shrink_to_fit();
+        self.first.shrink_to_fit();
+        self.last.shrink_to_fit();
+        self.count.shrink_to_fit();
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        let numbers = self.slots.capacity()
+            + self.next.capacity()
+            + self.ends.capacity()
+            + self.count.capacity()
+            + self.message.capacity();
+        numbers * 4
+            + (self.first.capacity() + self.last.capacity()) * 8
+            + self.messages.bytes()
+            + self.table.allocation_size()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_a_node_runs_through_its_live_signatures() {
+        let (mut nodes, mut sigs) = (Nodes::default(), Signatures::default());
+        let [a, b, c] = ["a", "b", "c"].map(|v| nodes.intern(nodes.hash(0, v), 0, v).0);
+        let once = Times::once(Some(1));
+        let first = sigs.push(&[a, b], once, Some("m"), &mut nodes);
+        let second = sigs.push(&[a, c | CLAIM], once, None, &mut nodes);
+        assert_eq!(sigs.find(&[a, b]), Some(first));
+        assert_eq!(sigs.find(&[a, b | CLAIM]), None);
+        let list =
+            |nodes: &Nodes, sigs: &Signatures, node| sigs.of(nodes, node).collect::<Vec<_>>();
+        assert_eq!(list(&nodes, &sigs, a), [(second, false), (first, false)]);
+        assert_eq!(list(&nodes, &sigs, c), [(second, true)]);
+        sigs.erase(second);
+        assert_eq!(
+            (list(&nodes, &sigs, a), list(&nodes, &sigs, c)),
+            (vec![(first, false)], vec![])
+        );
+        assert_eq!((sigs.find(&[a, c | CLAIM]), sigs.message(first)), (None, Some("m")));
+        for node in [a, b, c] {
+            sigs.prune(&mut nodes, node);
+        }
+        let heads = [a, b, c].map(|node| nodes.facts[node as usize].head);
+        assert_eq!(heads, [first, first, NONE]);
+    }
+
+    #[test]
+    fn the_first_message_is_kept_whatever_order_they_come_in() {
+        let messages = [(5, Some("b")), (3, None), (3, Some("z")), (3, Some("c")), (9, Some("a"))];
+        for shift in 0..messages.len() {
+            let (mut nodes, mut sigs) = (Nodes::default(), Signatures::default());
+            let (node, _) = nodes.intern(nodes.hash(0, "x"), 0, "x");
+            for i in 0..messages.len() {
+                let (at, id) = messages[(i + shift) % messages.len()];
+                match sigs.find(&[node]) {
+                    Some(sig) => sigs.repeat(sig, Times::once(Some(at)), id),
+                    None => drop(sigs.push(&[node], Times::once(Some(at)), id, &mut nodes)),
+                }
+            }
+            assert_eq!(sigs.message(0), Some("c"), "{shift}");
+            assert_eq!(sigs.times(0), Times { first: 3, last: 9, count: 5 });
+        }
+    }
+
+    #[test]
+    fn messages_that_are_replaced_again_and_again_do_not_pile_up() {
+        let (mut nodes, mut sigs) = (Nodes::default(), Signatures::default());
+        let (node, _) = nodes.intern(nodes.hash(0, "x"), 0, "x");
+        sigs.push(&[node], Times::once(None), None, &mut nodes);
+        for i in 0..50_000 {
+            sigs.repeat(0, Times::once(Some(-i)), Some("a message id of some length"));
+        }
+        assert!(sigs.messages.bytes() < 1 << 19, "{}", sigs.messages.bytes());
+    }
+}

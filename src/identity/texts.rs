@@ -1,0 +1,84 @@
+//! Texts by number, end to end in blocks: four bytes of bookkeeping each.
+//!
+//! A block holds 4,096 texts, so growing never moves more than one block. A text that is erased is
+//! overwritten; its number is not used again.
+
+const PER_BLOCK: usize = 4096;
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Texts {
+    blocks: Vec<String>,
+    /// Where every text ends in its block.
+    ends: Vec<u32>,
+    /// Bytes of erased texts.
+    erased: usize,
+}
+
+impl Texts {
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    fn range(&self, index: usize) -> std::ops::Range<usize> {
+        let start = if index.is_multiple_of(PER_BLOCK) { 0 } else { self.ends[index - 1] as usize };
+        start..self.ends[index] as usize
+    }
+
+    pub(crate) fn get(&self, index: usize) -> &str {
+        &self.blocks[index / PER_BLOCK][self.range(index)]
+    }
+
+    /// Adds a text; its number is the count of those before it.
+    pub(crate) fn push(&mut self, text: &str) {
+        if self.len().is_multiple_of(PER_BLOCK) {
+            if let Some(full) = self.blocks.last_mut() {
+                full.shrink_to_fit();
+            }
+            self.blocks.push(String::new());
+        }
+        let block = self.blocks.last_mut().expect("a block was added if the last was full");
+        block.push_str(text);
+        debug_assert!(u32::try_from(block.len()).is_ok());
+        self.ends.push(block.len() as u32);
+    }
+
+    /// Overwrites a text, so that no byte of it remains.
+    pub(crate) fn erase(&mut self, index: usize) {
+        let range = self.range(index);
+        self.erased += range.len();
+        let zeros = "\0".repeat(range.len());
+        self.blocks[index / PER_BLOCK].replace_range(range, &zeros);
+    }
+
+    /// Whether most of the space holds erased texts.
+    pub(crate) fn wasteful(&self) -> bool {
+        self.erased > 1 << 16
+            && self.erased > self.blocks.iter().map(String::len).sum::<usize>() / 2
+    }
+
+    pub(crate) fn shrink(&mut self) {
+        self.ends.shrink_to_fit();
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.blocks.iter().map(String::capacity).sum::<usize>() + self.ends.capacity() * 4
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_come_back_across_blocks_and_erased_ones_leave_no_byte() {
+        let mut texts = Texts::default();
+        for i in 0..3 * PER_BLOCK {
+            texts.push(&format!("value {i} ü"));
+        }
+        assert!((0..texts.len()).all(|i| texts.get(i) == format!("value {i} ü")));
+        texts.erase(PER_BLOCK);
+        assert!(texts.get(PER_BLOCK).bytes().all(|b| b == 0));
+        assert_eq!(texts.get(PER_BLOCK + 1), format!("value {} ü", PER_BLOCK + 1));
+        assert!(!texts.blocks.concat().contains("value 4096 "));
+    }
+}

@@ -1,0 +1,216 @@
+//! Bad input: typed errors, state unchanged; never a panic, a hang or an allocation out of
+//! proportion.
+
+use personas::identity::{Observation, Observed, Resolution, Snapshot};
+use personas::{Error, Identifier, IdentityGraph, ProfileId, Refusal, Rules, Timestamp};
+use serde_json::{Value, json};
+
+use super::worlds::*;
+
+fn at(time: i64) -> Observation<'static> {
+    Observation::new(Timestamp::from_millis(time))
+}
+
+fn some_graph() -> IdentityGraph {
+    graph(
+        &defaults(),
+        &[
+            seen(0, "user_id:1 email:e cookie:c"),
+            seen(1, "user_id:2 cookie:c"),
+            seen(2, "cookie:null email:f?"),
+        ],
+    )
+}
+
+fn refusal(graph: &mut IdentityGraph, observation: &Observation<'_>) -> Refusal {
+    let before = bytes(graph);
+    let Err(Error::Refused(refusal)) = graph.observe(observation) else {
+        panic!("{observation:?} was taken")
+    };
+    assert_eq!(bytes(graph), before);
+    let intake = graph.extend([observation.clone()]);
+    assert_eq!((intake.refused, intake.examples), (1, vec![(0, refusal.clone())]));
+    assert_eq!(bytes(graph), before);
+    refusal
+}
+
+#[test]
+fn observations_that_cannot_be_are_refused_whole() {
+    let mut graph = some_graph();
+    let long = "x".repeat(1025);
+    assert_eq!(refusal(&mut graph, &at(0)), Refusal::NoIdentifier);
+    let two = at(0).id("user_id", "8").id("user_id", "9").id("cookie", "new");
+    assert_eq!(refusal(&mut graph, &two), Refusal::TwoValues { kind: "user_id".into() });
+    let too_long = Refusal::IdentifierTooLong { bytes: 1025, limit: 1024 };
+    assert_eq!(
+        refusal(&mut graph, &at(0).id("cookie", "new").id("email", long.as_str())),
+        too_long
+    );
+    assert_eq!(refusal(&mut graph, &at(0).id(long.as_str(), "x")), too_long);
+    assert_eq!(refusal(&mut graph, &at(0).id("cookie", "c").message_id(long.as_str())), too_long);
+    for text in ["a\0b", "a\u{1b}b", "caf\u{fffd}"] {
+        assert_eq!(refusal(&mut graph, &at(0).id("cookie", text)), Refusal::IllegalCharacter);
+        assert_eq!(refusal(&mut graph, &at(0).id(text, "c")), Refusal::IllegalCharacter);
+    }
+    let many = (0..5000).fold(at(0), |o, i| o.id("cookie", i.to_string()));
+    let limit = Refusal::TooManyIdentifiers { got: 5000, limit: 64 };
+    assert_eq!(refusal(&mut graph, &many), limit);
+    for refused in [two, many] {
+        assert!(!graph.observe(&refused).expect_err("refused").to_string().contains("new"));
+    }
+}
+
+#[test]
+fn two_values_are_no_contradiction_when_one_is_claimed_blocked_or_the_same() {
+    let mut graph = some_graph();
+    for fine in [
+        at(0).id("user_id", "1").claimed_id("user_id", "2"),
+        at(0).id("user_id", "1").id("user_id", "null"),
+        at(0).id("user_id", "1").id("user_id", " 1 ").claimed_id("user_id", "1"),
+    ] {
+        assert_eq!(graph.observe(&fine), Ok(Observed::Kept));
+    }
+    assert_eq!(graph.get("user_id", "1"), Some(ProfileId::of("user_id", "1")));
+    assert_eq!(graph.get("user_id", "2"), Some(ProfileId::of("user_id", "2")));
+}
+
+#[test]
+fn empty_and_placeholder_values_join_nobody_and_are_counted() {
+    let mut graph = some_graph();
+    for (i, value) in ["", "  ", "null", "0000", "-"].iter().enumerate() {
+        let user = format!("u{i}");
+        graph.observe(&at(0).id("user_id", user).id("cookie", *value)).expect("it is fine");
+        assert_eq!(graph.get("cookie", value), None);
+    }
+    graph.observe(&at(0).id("cookie", "")).expect("it is fine");
+    let health = graph.health();
+    assert_eq!((health.blocked, health.unattributed), (7, 1));
+}
+
+#[test]
+fn the_ends_of_time_count_last_and_survive_a_restart() {
+    let clocks = [
+        Rules::default(),
+        Rules::default().clock(Timestamp::from_millis(i64::MIN), Timestamp::from_millis(i64::MAX)),
+    ];
+    for rules in clocks {
+        let mut graph = IdentityGraph::new(rules).expect("it makes sense");
+        for time in [i64::MIN, i64::MAX, 0, -1] {
+            graph.observe(&at(time).id("user_id", "1").id("cookie", "c")).expect("it is fine");
+        }
+        graph.observe(&at(i64::MAX).id("cookie", "d")).expect("it is fine");
+        let again: IdentityGraph = serde_json::from_str(&bytes(&graph)).expect("it is whole");
+        assert!(again == graph);
+        assert_eq!(graph.profiles().len(), 2);
+    }
+}
+
+#[test]
+fn an_attacker_who_invents_kinds_fills_the_graph_and_breaks_nothing() {
+    let mut graph = some_graph();
+    let mut full = None;
+    for i in 0..2000 {
+        let kind = format!("kind{i}");
+        if let Err(error) = graph.observe(&at(0).id(kind, "x")) {
+            full = Some(error);
+            break;
+        }
+    }
+    let full = full.expect("kinds are limited");
+    assert!(matches!(full, Error::Refused(Refusal::Full { .. })), "{full}");
+    assert_eq!(graph.observe(&at(time(9)).id("cookie", "c")), Ok(Observed::Kept));
+}
+
+#[test]
+fn forgetting_the_unknown_is_fine_and_lasts() {
+    let mut graph = some_graph();
+    let report = graph.forget("email", " Nobody@X.org").expect("it can be an identifier");
+    assert_eq!((report.identifiers.len(), report.dropped, report.changed), (0, 0, 0));
+    assert_eq!(graph.observe(&at(0).id("email", "nobody@x.org")), Ok(Observed::Suppressed));
+    assert!(graph.forget("email", "\0").is_err());
+    let stranger = ProfileId::of("x", "y");
+    assert_eq!(graph.forget_profile(stranger).dropped, 0);
+    assert_eq!(graph.resolve(stranger), Resolution::Unknown);
+    let (a, b) = (Identifier::new("email", "nobody@x.org"), Identifier::new("cookie", "c"));
+    assert!(graph.must_link(&a, &b).is_err());
+    assert!(graph.cannot_link(&b, &b).is_err());
+}
+
+/// A snapshot in which one thing was changed.
+fn tampered(change: impl FnOnce(&mut Value)) -> Error {
+    let mut value = serde_json::to_value(some_graph()).expect("it can be written");
+    change(&mut value);
+    let text = value.to_string();
+    let error = match serde_json::from_str::<IdentityGraph>(&text) {
+        Ok(_) => panic!("{text} was taken"),
+        Err(error) => error.to_string(),
+    };
+    assert!(error.len() < 300, "{error}");
+    let reason = std::borrow::Cow::Owned(error);
+    Error::InvalidSnapshot { what: "test", reason }
+}
+
+type Forgery = fn(&mut Value);
+
+#[test]
+fn a_forged_snapshot_is_refused_with_the_reason() {
+    let forgeries: [(&str, Forgery); 19] = [
+        ("version 2", |v| v["version"] = json!(2)),
+        ("limit user_id 0", |v| v["rules"]["limits"]["user_id"] = json!(0)),
+        ("key", |v| v["key_check"] = json!("0".repeat(32))),
+        ("kinds are not sorted", |v| v["kinds"] = json!(["email", "cookie", "user_id"])),
+        ("kind that is not there", |v| v["identifiers"][0][0] = json!(9)),
+        ("not normalised", |v| v["identifiers"][2][1] = json!("E")),
+        ("identifiers are not sorted", |v| v["identifiers"][0][1] = json!("x")),
+        ("identifier that is not there", |v| {
+            v["signatures"][0]["ids"] = json!([0, 4_000_000_000u32])
+        }),
+        ("a signature is not sorted", |v| v["signatures"][0]["ids"] = json!([2, 0])),
+        ("signatures are not sorted", |v| {
+            v["signatures"].as_array_mut().expect("a list").reverse();
+        }),
+        ("refused", |v| v["signatures"][0]["ids"] = json!([])),
+        ("refused", |v| v["signatures"][0]["ids"] = json!([0, 2, 4, 5])),
+        ("does not have", |v| v["signatures"][0]["claimed"] = json!([3])),
+        ("no signature", |v| drop(v["signatures"].as_array_mut().expect("a list").pop())),
+        ("make no sense", |v| v["signatures"][0]["count"] = json!(0)),
+        ("make no sense", |v| v["signatures"][0]["first"] = json!(1_800_000_000_000i64)),
+        ("make no sense", |v| v["signatures"][0]["last"] = json!(null)),
+        ("too long", |v| v["signatures"][0]["message"] = json!("m".repeat(2000))),
+        ("forgotten", |v| {
+            v["forgotten"] = json!([ProfileId::of("cookie", "c").to_string()]);
+        }),
+    ];
+    for (expected, change) in forgeries {
+        let error = tampered(change).to_string();
+        assert!(error.contains(expected), "{expected}: {error}");
+    }
+}
+
+#[test]
+fn no_cut_and_no_flipped_byte_of_a_snapshot_does_harm() {
+    let whole = bytes(&some_graph());
+    for end in 0..whole.len() {
+        assert!(serde_json::from_str::<Snapshot>(&whole[..end]).is_err());
+    }
+    for at in 0..whole.len() {
+        for bit in [0, 1, 4] {
+            let mut bytes = whole.clone().into_bytes();
+            bytes[at] ^= 1 << bit;
+            // What is taken must be a graph that can be used and written like any other.
+            if let Ok(graph) = serde_json::from_slice::<IdentityGraph>(&bytes) {
+                let health = graph.health();
+                assert!(health.profiles <= 8);
+                let again: IdentityGraph =
+                    serde_json::from_str(&super::worlds::bytes(&graph)).expect("it is whole");
+                assert!(again == graph);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_graph_says_nothing_of_people_when_printed() {
+    let text = format!("{:?}", some_graph());
+    assert!(text.contains("identifiers: 6") && !text.contains("email"), "{text}");
+}

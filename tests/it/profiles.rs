@@ -1,0 +1,367 @@
+//! People under every rule: order, shards, manual links and forgetting, seen in their features.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use personas::features::{Feature, Measure, Values};
+use personas::identity::Observation;
+use personas::profiles::Ingest;
+use personas::{
+    Event, FeatureSet, Features, Identifier, IdentityGraph, ProfileId, Profiles, Refusal, Rules,
+    Timestamp,
+};
+use proptest::prelude::*;
+
+use super::features::every_measure;
+use super::identity::laws::{any_id, any_rules, cases};
+use super::identity::naive::{self, Id, Seen};
+use super::identity::worlds::{self, id, identifier, time};
+
+/// An event: who, and what.
+#[derive(Debug, Clone)]
+struct Act {
+    seen: Seen,
+    purchase: bool,
+    amount: i32,
+    department: &'static str,
+    message: Option<u8>,
+}
+
+impl Act {
+    fn event(&self) -> Event<'_> {
+        let name = if self.purchase { "purchase" } else { "visit" };
+        let mut event = Event::new(name, Timestamp::from_millis(self.seen.at))
+            .property("amount", f64::from(self.amount) / 4.0)
+            .property("department", self.department)
+            .attribute("age", self.department);
+        for (id, claimed) in &self.seen.ids {
+            event.identifiers.push(Identifier { claimed: *claimed, ..identifier(id) });
+        }
+        match self.message {
+            Some(message) => event.message_id(message.to_string()),
+            None => event,
+        }
+    }
+}
+
+fn an_act() -> impl Strategy<Value = Act> {
+    let ids = prop::collection::btree_map(any_id(), prop::bool::weighted(0.2), 1..4);
+    let department = prop::sample::select(vec!["A", "B", "5"]);
+    let message = prop::option::weighted(0.6, 0u8..4);
+    (ids, 0i64..5, any::<bool>(), 0i32..3, department, message).prop_map(
+        |(ids, at, purchase, amount, department, message)| Act {
+            seen: Seen { ids, at: time(at) },
+            purchase,
+            amount,
+            department,
+            message,
+        },
+    )
+}
+
+fn world() -> impl Strategy<Value = (naive::Rules, Vec<Act>, bool)> {
+    (any_rules(), prop::collection::vec(an_act(), 1..12), any::<bool>())
+}
+
+/// Nobody yet, under these rules; with a look-out for duplicates or not.
+fn empty(rules: &naive::Rules, dedupe: bool) -> Profiles {
+    let people = Profiles::new(worlds::rules(rules), every_measure()).unwrap();
+    if dedupe { people.dedupe() } else { people }
+}
+
+fn extend<'a>(people: &mut Profiles, acts: impl IntoIterator<Item = &'a Act>) -> Ingest {
+    let events: Vec<Event<'_>> = acts.into_iter().map(Act::event).collect();
+    people.extend(&events)
+}
+
+fn play<'a>(
+    rules: &naive::Rules,
+    dedupe: bool,
+    acts: impl IntoIterator<Item = &'a Act>,
+) -> Profiles {
+    let mut people = empty(rules, dedupe);
+    extend(&mut people, acts);
+    people
+}
+
+/// Who everybody is and what they did, as of two moments.
+fn state(people: &Profiles) -> (Vec<ProfileId>, usize, usize, [Features; 2]) {
+    let tables = [2, 1000].map(|at| people.features(Timestamp::from_millis(time(at))).unwrap());
+    (people.identity().profiles(), people.len(), people.n_unattributed(), tables)
+}
+
+fn numbers<'t>(table: &'t Features, column: &str) -> &'t [Option<f64>] {
+    match &table.column(column).unwrap().values {
+        Values::Numeric(values) => values,
+        other => panic!("{column} is {other:?}"),
+    }
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn any_order_batches_and_shards_give_the_same_people_and_features(
+        (rules, acts, dedupe) in world(),
+        keys in prop::collection::vec(any::<u32>(), 12),
+        cut in 0usize..12,
+    ) {
+        let mut whole = empty(&rules, dedupe);
+        let ingest = extend(&mut whole, &acts);
+        let refused = acts.iter().filter(|act| rules.refuses(&act.seen)).count();
+        prop_assert_eq!(ingest.n_refused(), refused);
+        prop_assert_eq!(ingest.accepted + ingest.duplicates, acts.len() - refused);
+        let expected = state(&whole);
+
+        let mut shuffled: Vec<(u32, &Act)> = keys.iter().copied().zip(&acts).collect();
+        shuffled.sort_by_key(|(key, _)| *key);
+        let (early, late) = shuffled.split_at(cut.min(acts.len()));
+        let mut live = play(&rules, dedupe, early.iter().map(|(_, act)| *act));
+        for (key, act) in late {
+            let _ = live.observe(&act.event());
+            if key % 2 == 0 {
+                state(&live);
+            }
+        }
+        prop_assert_eq!(&state(&live), &expected);
+
+        let part = |wanted: u32| {
+            let mine = shuffled.iter().filter(|(key, _)| key % 3 == wanted);
+            play(&rules, dedupe, mine.map(|(_, act)| *act))
+        };
+        let (mut left, mut right) = (part(0), part(2));
+        left.merge(&part(1)).unwrap();
+        left.merge(&part(2)).unwrap();
+        prop_assert_eq!(&state(&left), &expected);
+        right.merge(&part(1)).unwrap();
+        let mut nested = part(0);
+        nested.merge(&right).unwrap();
+        prop_assert_eq!(&state(&nested), &expected);
+        prop_assert!(nested.identity() == whole.identity());
+        if dedupe {
+            // What is there already counts no second time where every event has an id.
+            let with_ids = || acts.iter().filter(|act| act.message.is_some());
+            let mut twice = play(&rules, true, with_ids());
+            let once = state(&twice);
+            twice.merge(&play(&rules, true, with_ids())).unwrap();
+            prop_assert_eq!(state(&twice), once);
+        }
+    }
+
+    #[test]
+    fn everybody_has_the_events_that_identity_says_are_theirs(
+        (rules, acts, _) in world(),
+    ) {
+        let people = play(&rules, false, &acts);
+        let (mut theirs, mut nobodys) = (BTreeMap::<ProfileId, f64>::new(), 0);
+        for event in acts.iter().filter(|act| !rules.refuses(&act.seen)).map(Act::event) {
+            match people.identity().profile_of(&Observation::from(&event)).unwrap() {
+                Some(id) => *theirs.entry(id).or_default() += 1.0,
+                None => nobodys += 1,
+            }
+        }
+        prop_assert_eq!(people.n_unattributed(), nobodys);
+        let table = people.features(Timestamp::from_millis(time(1000))).unwrap();
+        let counts = numbers(&table, "count").iter().map(|count| count.unwrap());
+        let rows: BTreeMap<ProfileId, f64> = table.ids().iter().copied().zip(counts).collect();
+        prop_assert_eq!(&rows, &theirs);
+        prop_assert_eq!(table.n_rows(), rows.len());
+        for id in acts.iter().flat_map(|act| act.seen.ids.keys()) {
+            let found = people.get(&id.0, &id.1);
+            let expected = people.identity().get(&id.0, &id.1);
+            prop_assert_eq!(found.as_ref().map(|profile| profile.id()), expected);
+            if let Some(profile) = found {
+                let n = theirs.get(&profile.id()).copied().unwrap_or(0.0);
+                prop_assert_eq!(profile.n_events() as f64, n);
+                let identifiers = people.identity().identifiers(profile.id());
+                prop_assert_eq!(profile.identifiers(), identifiers.as_slice());
+            }
+        }
+    }
+
+    #[test]
+    fn manual_links_said_late_and_taken_back_leave_no_trace((rules, acts, dedupe) in world()) {
+        let none = BTreeSet::new();
+        let plain = naive::Rules { must: none.clone(), cannot: none, ..rules.clone() };
+        let mut people = play(&plain, dedupe, &acts);
+        let before = state(&people);
+        for (a, b) in &rules.must {
+            people.must_link(&identifier(a), &identifier(b)).unwrap();
+        }
+        for (a, b) in &rules.cannot {
+            people.cannot_link(&identifier(a), &identifier(b)).unwrap();
+        }
+        prop_assert_eq!(state(&people), state(&play(&rules, dedupe, &acts)));
+        for (a, b) in rules.must.iter().chain(&rules.cannot) {
+            people.unlink(&identifier(a), &identifier(b)).unwrap();
+        }
+        prop_assert_eq!(state(&people), before);
+    }
+
+    #[test]
+    fn the_forgotten_were_never_there_and_do_not_come_back(
+        (rules, acts, dedupe) in world(),
+        of in any_id(),
+        whole_profile in any::<bool>(),
+        late in prop::collection::vec(an_act(), 0..5),
+    ) {
+        let mut people = play(&rules, dedupe, &acts);
+        let gone: BTreeSet<Id> = match people.identity().get(&of.0, &of.1) {
+            Some(profile) if whole_profile => {
+                let would = people.identity().would_forget_profile(profile);
+                prop_assert_eq!(&people.forget_profile(profile), &would);
+                would.identifiers.iter().map(|i| id(&i.kind, &i.value)).collect()
+            }
+            _ => {
+                let would = people.identity().would_forget(&of.0, &of.1);
+                prop_assert_eq!(people.forget(&of.0, &of.1), would);
+                BTreeSet::from([of])
+            }
+        };
+        let seen: Vec<Seen> = acts.iter().map(|act| act.seen.clone()).collect();
+        let left = naive::left(&rules, &seen, &gone);
+        let left: Vec<Act> = left
+            .into_iter()
+            .zip(&acts)
+            .filter_map(|(seen, act)| Some(Act { seen: seen?, ..act.clone() }))
+            .collect();
+        let mut left_rules = rules.clone();
+        naive::forget(&mut left_rules, &seen, &gone);
+        let mut never = play(&left_rules, dedupe, &left);
+        for (kind, value) in &gone {
+            never.forget(kind, value).unwrap();
+        }
+        prop_assert_eq!(state(&people), state(&never));
+
+        // What comes later is dropped or loses what was forgotten, by whatever way it comes.
+        let ingest = extend(&mut never, &late);
+        prop_assert_eq!(
+            ingest.accepted + ingest.duplicates + ingest.suppressed + ingest.n_refused(),
+            late.len()
+        );
+        let expected = state(&never);
+        let mut merged = people.clone();
+        merged.merge(&play(&left_rules, dedupe, &late)).unwrap();
+        prop_assert_eq!(&state(&merged), &expected);
+        let mut other = play(&left_rules, dedupe, &late);
+        other.merge(&people).unwrap();
+        prop_assert_eq!(&state(&other), &expected);
+        extend(&mut people, &late);
+        prop_assert_eq!(&state(&people), &expected);
+    }
+}
+
+fn at(day: i64) -> Timestamp {
+    Timestamp::from_millis(1_500_000_000_000 + day * 86_400_000)
+}
+
+fn count_and_sum() -> FeatureSet {
+    FeatureSet::default()
+        .with(Feature::new("count", Measure::Count))
+        .with(Feature::new("sum", Measure::Sum("amount".into())))
+}
+
+fn people(events: &[Event<'_>]) -> Profiles {
+    let mut people = Profiles::new(Rules::default(), count_and_sum()).unwrap();
+    let ingest = people.extend(events);
+    assert_eq!(ingest.accepted, events.len(), "{ingest}");
+    people
+}
+
+#[test]
+fn case_5_cannot_link_gives_back_the_two_with_exactly_their_features() {
+    let spend = |day, amount: f64| Event::new("purchase", at(day)).property("amount", amount);
+    let before = [
+        spend(0, 1.0).id("user_id", "1").id("cookie", "a"),
+        spend(1, 2.0).id("cookie", "a"),
+        spend(2, 4.0).id("email", "e@shop.org").id("cookie", "b"),
+        spend(3, 8.0).id("cookie", "b"),
+    ];
+    let apart = people(&before).features(at(9)).unwrap();
+    assert_eq!(numbers(&apart, "sum"), [Some(3.0), Some(12.0)]);
+
+    // One event carries both; it brings nothing of its own but itself.
+    let mut joined = before.to_vec();
+    joined.push(spend(4, 16.0).id("user_id", "1").id("email", "e@shop.org"));
+    let mut all = people(&joined);
+    let one = all.features(at(9)).unwrap();
+    assert_eq!(numbers(&one, "sum"), [Some(31.0)]);
+    let (user, email) = (Identifier::new("user_id", "1"), Identifier::new("email", "e@shop.org"));
+    all.cannot_link(&user, &email).unwrap();
+    let two = all.features(at(9)).unwrap();
+    assert_eq!(two.ids(), apart.ids());
+    assert_eq!(numbers(&two, "count"), [Some(3.0), Some(2.0)]);
+    assert_eq!(numbers(&two, "sum"), [Some(19.0), Some(12.0)]);
+    // As of the day before it came there is no difference at all.
+    assert_eq!(all.features(at(3)).unwrap(), people(&before).features(at(3)).unwrap());
+    all.unlink(&user, &email).unwrap();
+    assert_eq!(all.features(at(9)).unwrap(), one);
+}
+
+#[test]
+fn an_event_that_could_be_anybodys_is_counted_and_in_no_features() {
+    let visit = |day| Event::new("visit", at(day));
+    let claim = visit(3).claimed_id("email", "ann@shop.org");
+    let mut all = people(&[visit(1).id("cookie", "null"), visit(2).id("cookie", ""), claim]);
+    // Nobody has verified the address yet, so the claim is a profile of its own.
+    assert_eq!((all.n_unattributed(), all.len(), all.newest()), (2, 1, Some(at(3))));
+    all.observe(&visit(0).id("email", "ann@shop.org")).unwrap();
+    assert_eq!((all.n_unattributed(), all.len(), all.newest()), (3, 1, Some(at(0))));
+    let table = all.features(at(9)).unwrap();
+    assert_eq!(numbers(&table, "count"), [Some(1.0)]);
+    assert!(all.get("cookie", "null").is_none());
+}
+
+#[test]
+fn what_identity_refuses_is_refused_and_counted_with_examples() {
+    let visit = || Event::new("visit", at(1)).id("user_id", "1");
+    let events = [
+        visit(),
+        visit().id("user_id", "2"),
+        visit().id("cookie", "a\0b"),
+        visit().id("user_id", "3"),
+        Event::new("visit", at(1)),
+    ];
+    let mut all = Profiles::new(Rules::default(), count_and_sum()).unwrap();
+    let ingest = all.extend(&events);
+    assert_eq!((ingest.accepted, ingest.n_refused()), (1, 4));
+    let said: Vec<_> = ingest.refused.iter().map(|r| (&r.reason, r.n, &r.examples[..])).collect();
+    assert_eq!(
+        said,
+        [
+            (&Refusal::TwoValues { kind: "user_id".into() }, 2, &[1, 3][..]),
+            (&Refusal::IllegalCharacter, 1, &[2]),
+            (&Refusal::NoIdentifier, 1, &[4]),
+        ]
+    );
+    assert_eq!(all.identity().n_identifiers(), 1);
+}
+
+#[test]
+fn a_broken_clock_is_refused_with_its_event_though_the_graph_alone_would_take_it() {
+    let event = Event::new("visit", Timestamp::from_millis(i64::MAX)).id("cookie", "c");
+    let mut all = Profiles::new(Rules::default(), count_and_sum()).unwrap();
+    let ingest = all.extend([&event]);
+    assert!(matches!(ingest.refused[0].reason, Refusal::OutsideClock { .. }));
+    assert!(all.is_empty());
+    let mut graph = IdentityGraph::new(Rules::default()).unwrap();
+    graph.observe(&Observation::from(&event)).unwrap();
+    assert!(graph.get("cookie", "c").is_some());
+}
+
+#[test]
+fn the_copy_that_counts_next_takes_the_place_of_a_forgotten_one() {
+    let copy = |user: &'static str, day, amount: f64| {
+        let event = Event::new("purchase", at(day)).id("user_id", user).property("amount", amount);
+        event.message_id("m")
+    };
+    let events = [copy("1", 2, 1.0), copy("2", 1, 2.0), copy("3", 3, 4.0), copy("2", 1, 2.0)];
+    let mut all = Profiles::new(Rules::default(), count_and_sum()).unwrap().dedupe();
+    let ingest = all.extend(&events);
+    assert_eq!((ingest.accepted, ingest.duplicates), (1, 3));
+    for (expected, next) in [(2.0, "2"), (1.0, "1"), (4.0, "3")] {
+        let table = all.features(at(9)).unwrap();
+        assert_eq!(numbers(&table, "sum"), [Some(expected)]);
+        all.forget("user_id", next).unwrap();
+    }
+    assert!(all.is_empty());
+}
