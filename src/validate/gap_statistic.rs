@@ -65,7 +65,7 @@ impl Gap {
 /// `n_references` boxes without groups, for every k of `range`, which should start at 1.
 ///
 /// 10 reference sets give an idea, 50 or more a figure. Not to be mixed up with the
-/// [`gap`](crate::validate::Candidate::gap) between two clusters.
+/// [`valley`](crate::validate::Candidate::valley) between two clusters.
 ///
 /// Cautious: in trials it named groups in 4 of 300 clouds without any (round, long, boxes, heavy
 /// tails), and some more often in hollow shapes. It finds two groups and three at the corners of a
