@@ -3,6 +3,8 @@
 //! A block holds 4,096 texts, so growing never moves more than one block. A text that is erased is
 //! overwritten; its number is not used again.
 
+use crate::num::prefetch;
+
 const PER_BLOCK: usize = 4096;
 
 #[derive(Debug, Clone, Default)]
@@ -26,6 +28,17 @@ impl Texts {
 
     pub(crate) fn get(&self, index: usize) -> &str {
         &self.blocks[index / PER_BLOCK][self.range(index)]
+    }
+
+    /// Asks for the place where a text stands.
+    pub(crate) fn soon_end(&self, index: usize) {
+        prefetch::soon_at(&self.ends, index);
+    }
+
+    /// Asks for a text whose place was asked for.
+    pub(crate) fn soon(&self, index: usize) {
+        let start = self.range(index).start;
+        prefetch::soon_at(self.blocks[index / PER_BLOCK].as_bytes(), start);
     }
 
     /// Adds a text; its number is the count of those before it.

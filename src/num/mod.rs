@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod distance;
 pub(crate) mod fixed;
 pub(crate) mod parallel;
+pub(crate) mod prefetch;
 pub(crate) mod rng;
 pub(crate) mod stats;
 pub(crate) mod union_find;

@@ -1,0 +1,23 @@
+//! Asks for memory that is about to be read, where reads are too scattered for the CPU to guess.
+
+/// Starts fetching the first cache line of an item; a hint without effect on any result.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub(crate) fn soon_ref<T: ?Sized>(item: &T) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: SSE is part of x86-64, and a prefetch reads nothing the program can see.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(item).cast()) }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = item;
+}
+
+/// The same for the item at an index, if there is one.
+#[inline(always)]
+pub(crate) fn soon_at<T>(items: &[T], index: usize) {
+    if let Some(item) = items.get(index) {
+        soon_ref(item);
+    }
+}
