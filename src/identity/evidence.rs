@@ -146,6 +146,11 @@ impl Nodes {
         prefetch::soon_at(&self.facts, node as usize);
     }
 
+    /// Asks for the place of a node's text.
+    pub(crate) fn soon_end(&self, node: u32) {
+        self.texts.soon_end(node as usize);
+    }
+
     /// Asks for the text of a node whose facts were asked for.
     pub(crate) fn soon_text(&self, node: u32) {
         self.texts.soon(node as usize);

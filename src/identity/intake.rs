@@ -273,7 +273,10 @@ impl IdentityGraph {
             true
         });
         if guessed {
-            let _ = self.signatures.soon_facts(self.signatures.hash(&slots[..parts.len()]));
+            let hash = self.signatures.hash(&slots[..parts.len()]);
+            if let Some(sig) = self.signatures.soon_facts(hash) {
+                self.signatures.soon_slots(sig);
+            }
         }
         self.compare(&mut parts);
         self.check_room(&parts)?;

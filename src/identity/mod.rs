@@ -250,7 +250,7 @@ impl IdentityGraph {
         let hash = self.nodes.hash(kind, &value);
         // The text, and what will be asked of the node, on their way together.
         if let Some(guess) = self.nodes.soon_facts(hash) {
-            self.sets.soon(guess);
+            self.soon_profile(guess);
         }
         let node = self.nodes.find_hashed(hash, kind, &value)?;
         self.has_profile(node).then_some(node)
