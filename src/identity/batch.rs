@@ -13,7 +13,7 @@ use crate::Refusal;
 use crate::num::parallel;
 
 /// Observations that are taken in at once: enough to keep threads busy, few enough for the cache.
-pub(crate) const BATCH: usize = 4096;
+pub(crate) const BATCH: usize = 1024;
 
 /// Observations that go through a step together: what they ask for must stay in the near cache.
 const GROUP: usize = 64;
