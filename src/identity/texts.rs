@@ -44,10 +44,13 @@ impl Texts {
     /// Adds a text; its number is the count of those before it.
     pub(crate) fn push(&mut self, text: &str) {
         if self.len().is_multiple_of(PER_BLOCK) {
+            // The next block will be about as long as the last.
+            let mut next = String::new();
             if let Some(full) = self.blocks.last_mut() {
                 full.shrink_to_fit();
+                next.reserve(full.len());
             }
-            self.blocks.push(String::new());
+            self.blocks.push(next);
         }
         let block = self.blocks.last_mut().expect("a block was added if the last was full");
         block.push_str(text);
