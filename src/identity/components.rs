@@ -7,6 +7,7 @@
 
 use super::evidence::{Nodes, flag};
 use super::kinds::Kinds;
+use crate::num::prefetch;
 
 /// Set on the parent of a root, which then holds its rank.
 const ROOT: u32 = 1 << 31;
@@ -60,6 +61,28 @@ impl Components {
             node = self.sets[node as usize].parent;
         }
         node
+    }
+
+    /// Asks for what is known of a node here.
+    pub(crate) fn soon(&self, node: u32) {
+        prefetch::soon_at(&self.sets, node as usize);
+    }
+
+    /// Asks for the parent of a node that was asked for; a root is its own.
+    pub(crate) fn soon_parent(&self, node: u32) -> u32 {
+        let parent = self.sets[node as usize].parent;
+        if parent & ROOT != 0 {
+            return node;
+        }
+        self.soon(parent);
+        parent
+    }
+
+    /// Asks for what a union reads of a root that was asked for beside it.
+    pub(crate) fn soon_root(&self, root: u32, nodes: &Nodes) {
+        prefetch::soon_at(&self.counts, root as usize * self.n_counters);
+        nodes.soon_node(root);
+        nodes.soon_node(self.best(root));
     }
 
     fn halve(&mut self, mut node: u32) -> u32 {

@@ -3,16 +3,18 @@
 //! An identifier is a *node*, a 32-bit number; its text is stored once. Observations that carry the
 //! same identifiers are one *signature* with first and last time, a count, and the id of the first
 //! message. Every node heads a list of its signatures that runs through the signatures themselves.
-//! Look-up is open addressing over numbers with the hashes beside them (`hashbrown`); the hash is
-//! randomly seeded and never reaches a result.
+//! Look-up is a table of numbers with their hashes (`table`); the hash is randomly seeded and never
+//! reaches a result. What a look-up reads can be asked for ahead of time, step by step: the place
+//! in the table, then the facts, then the text.
 
 use std::hash::{BuildHasher, Hasher};
 
-use hashbrown::hash_table::Entry;
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::DefaultHashBuilder;
 
 use super::kinds::Kind;
+use super::table::Table;
 use super::texts::Texts;
+use crate::num::prefetch;
 
 /// No signature, no node.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -37,12 +39,6 @@ pub(crate) mod flag {
     pub(crate) const CANNOT: u8 = 64;
     /// On the root of a component: a rule may bite.
     pub(crate) const BITTEN: u8 = 128;
-}
-
-/// The stored half of a hash, spread over 64 bits again: low bits choose the place, high bits the
-/// tag.
-fn spread(hash: u32) -> u64 {
-    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// When a signature was seen, and how often. Times outside the clock are not kept.
@@ -85,7 +81,7 @@ pub(crate) struct Node {
 pub(crate) struct Nodes {
     texts: Texts,
     pub(crate) facts: Vec<Node>,
-    table: HashTable<(u32, u32)>,
+    table: Table,
     hasher: DefaultHashBuilder,
     n_dead: usize,
 }
@@ -129,23 +125,44 @@ impl Nodes {
     }
 
     pub(crate) fn find_hashed(&self, hash: u32, kind: Kind, value: &str) -> Option<u32> {
-        let same = |&(stored, node): &(u32, u32)| {
-            stored == hash && self.kind(node) == kind && self.value(node) == value
-        };
-        self.table.find(spread(hash), same).map(|entry| entry.1)
+        self.table.find(hash, |node| self.kind(node) == kind && self.value(node) == value)
+    }
+
+    /// Asks for the place of a hash ahead of a look-up.
+    pub(crate) fn soon(&self, hash: u32) {
+        self.table.soon(hash);
+    }
+
+    /// Asks for what a look-up of the hash will compare; none if there is nothing.
+    pub(crate) fn soon_facts(&self, hash: u32) -> Option<u32> {
+        let node = self.table.guess(hash)?;
+        prefetch::soon_at(&self.facts, node as usize);
+        self.texts.soon_end(node as usize);
+        Some(node)
+    }
+
+    /// Asks for the facts of a node.
+    pub(crate) fn soon_node(&self, node: u32) {
+        prefetch::soon_at(&self.facts, node as usize);
+    }
+
+    /// Asks for the place of a node's text.
+    pub(crate) fn soon_end(&self, node: u32) {
+        self.texts.soon_end(node as usize);
+    }
+
+    /// Asks for the text of a node whose facts were asked for.
+    pub(crate) fn soon_text(&self, node: u32) {
+        self.texts.soon(node as usize);
     }
 
     /// The node of an identifier, and whether it is new; the caller has checked that there is room.
     pub(crate) fn intern(&mut self, hash: u32, kind: Kind, value: &str) -> (u32, bool) {
-        let (texts, facts) = (&self.texts, &self.facts);
-        let same = |&(stored, node): &(u32, u32)| {
-            stored == hash && facts[node as usize].kind == kind && texts.get(node as usize) == value
-        };
+        if let Some(node) = self.find_hashed(hash, kind, value) {
+            return (node, false);
+        }
         let node = self.facts.len() as u32;
-        match self.table.entry(spread(hash), same, |entry| spread(entry.0)) {
-            Entry::Occupied(there) => return (there.get().1, false),
-            Entry::Vacant(free) => free.insert((hash, node)),
-        };
+        self.table.insert(hash, node);
         self.texts.push(value);
         self.facts.push(Node { kind, flags: 0, degree: 0, head: NONE, first: i64::MAX });
         (node, true)
@@ -154,9 +171,7 @@ impl Nodes {
     /// Removes a node and every byte of its text.
     pub(crate) fn erase(&mut self, node: u32) {
         let hash = self.hash(self.kind(node), self.value(node));
-        if let Ok(entry) = self.table.find_entry(spread(hash), |entry| entry.1 == node) {
-            entry.remove();
-        }
+        self.table.remove(hash, node);
         self.texts.erase(node as usize);
         self.facts[node as usize].flags = flag::DEAD;
         self.facts[node as usize].head = NONE;
@@ -172,8 +187,19 @@ impl Nodes {
     pub(crate) fn bytes(&self) -> (usize, usize) {
         // Of the sixteen bytes per node, kind and flags belong to the identifier.
         let n = self.facts.capacity();
-        (self.texts.bytes() + self.table.allocation_size() + n * 3, n * 13)
+        (self.texts.bytes() + self.table.bytes() + n * 3, n * 13)
     }
+}
+
+/// What is known of a signature, in 24 bytes.
+#[derive(Debug, Clone)]
+struct Signature {
+    first: i64,
+    last: i64,
+    /// 0: gone.
+    count: u32,
+    /// Where its slots end.
+    end: u32,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -182,22 +208,18 @@ pub(crate) struct Signatures {
     slots: Vec<u32>,
     /// For every slot: the previous signature of its node.
     next: Vec<u32>,
-    ends: Vec<u32>,
-    first: Vec<i64>,
-    last: Vec<i64>,
-    /// 0: gone.
-    count: Vec<u32>,
+    facts: Vec<Signature>,
     /// The text of the first message's id; empty while no message had one.
     message: Vec<u32>,
     messages: Texts,
-    table: HashTable<u32>,
+    table: Table,
     hasher: DefaultHashBuilder,
     n_dead: usize,
 }
 
 impl Signatures {
     pub(crate) fn len(&self) -> usize {
-        self.ends.len()
+        self.facts.len()
     }
 
     pub(crate) fn n_live(&self) -> usize {
@@ -210,8 +232,8 @@ impl Signatures {
 
     fn range(&self, sig: u32) -> std::ops::Range<usize> {
         let sig = sig as usize;
-        let start = if sig == 0 { 0 } else { self.ends[sig - 1] as usize };
-        start..self.ends[sig] as usize
+        let start = if sig == 0 { 0 } else { self.facts[sig - 1].end as usize };
+        start..self.facts[sig].end as usize
     }
 
     pub(crate) fn slots(&self, sig: u32) -> &[u32] {
@@ -219,12 +241,12 @@ impl Signatures {
     }
 
     pub(crate) fn is_live(&self, sig: u32) -> bool {
-        self.count[sig as usize] > 0
+        self.facts[sig as usize].count > 0
     }
 
     pub(crate) fn times(&self, sig: u32) -> Times {
-        let i = sig as usize;
-        Times { first: self.first[i], last: self.last[i], count: self.count[i] }
+        let Signature { first, last, count, .. } = self.facts[sig as usize];
+        Times { first, last, count }
     }
 
     pub(crate) fn message(&self, sig: u32) -> Option<&str> {
@@ -236,17 +258,38 @@ impl Signatures {
         (0..self.len() as u32).filter(|&sig| self.is_live(sig))
     }
 
-    fn hash(&self, slots: &[u32]) -> u64 {
+    pub(crate) fn hash(&self, slots: &[u32]) -> u32 {
         let mut hasher = self.hasher.build_hasher();
         for pair in slots.chunks(2) {
             let high = pair.get(1).map_or(0, |&slot| u64::from(slot) + 1);
             hasher.write_u64(u64::from(pair[0]) | high << 32);
         }
-        hasher.finish()
+        (hasher.finish() >> 32) as u32
     }
 
     pub(crate) fn find(&self, slots: &[u32]) -> Option<u32> {
-        self.table.find(self.hash(slots), |&sig| self.slots(sig) == slots).copied()
+        self.find_hashed(self.hash(slots), slots)
+    }
+
+    pub(crate) fn find_hashed(&self, hash: u32, slots: &[u32]) -> Option<u32> {
+        self.table.find(hash, |sig| self.slots(sig) == slots)
+    }
+
+    /// Asks for the place of a hash ahead of a look-up.
+    pub(crate) fn soon(&self, hash: u32) {
+        self.table.soon(hash);
+    }
+
+    /// Asks for what is known of the signature with this hash, if there is one.
+    pub(crate) fn soon_facts(&self, hash: u32) -> Option<u32> {
+        let sig = self.table.guess(hash)?;
+        prefetch::soon_at(&self.facts, sig as usize);
+        Some(sig)
+    }
+
+    /// Asks for the slots of a signature whose facts were asked for.
+    pub(crate) fn soon_slots(&self, sig: u32) {
+        prefetch::soon_at(&self.slots, self.range(sig).start);
     }
 
     /// Adds to a signature that is there.
@@ -260,8 +303,8 @@ impl Signatures {
             _ => false,
         };
         all.merge(times);
-        let i = sig as usize;
-        (self.first[i], self.last[i], self.count[i]) = (all.first, all.last, all.count);
+        let facts = &mut self.facts[sig as usize];
+        (facts.first, facts.last, facts.count) = (all.first, all.last, all.count);
         if earlier {
             self.set_message(sig, message);
         }
@@ -275,36 +318,32 @@ impl Signatures {
         message: Option<&str>,
         nodes: &mut Nodes,
     ) -> u32 {
+        self.push_hashed(self.hash(slots), slots, times, message, nodes)
+    }
+
+    /// As `push`, with the hash at hand.
+    pub(crate) fn push_hashed(
+        &mut self,
+        hash: u32,
+        slots: &[u32],
+        times: Times,
+        message: Option<&str>,
+        nodes: &mut Nodes,
+    ) -> u32 {
         let sig = self.len() as u32;
-        let hash = self.hash(slots);
-        if self.table.len() == self.table.capacity() {
-            self.grow();
-        }
-        self.table.insert_unique(hash, sig, |_| unreachable!("there is room for one more"));
+        self.table.insert(hash, sig);
         for &slot in slots {
             self.slots.push(slot);
             let head = &mut nodes.facts[(slot & !CLAIM) as usize].head;
             self.next.push(std::mem::replace(head, sig));
         }
-        self.ends.push(self.slots.len() as u32);
-        self.first.push(times.first);
-        self.last.push(times.last);
-        self.count.push(times.count);
+        let Times { first, last, count } = times;
+        self.facts.push(Signature { first, last, count, end: self.slots.len() as u32 });
         if !self.message.is_empty() {
             self.message.push(NONE);
         }
         self.set_message(sig, message);
         sig
-    }
-
-    /// Makes room in the table. It is filled anew in the order of signatures: reading them one
-    /// after another costs less than storing their hashes would.
-    fn grow(&mut self) {
-        let mut table = HashTable::with_capacity((self.table.capacity() * 2).max(64));
-        for sig in self.live() {
-            table.insert_unique(self.hash(self.slots(sig)), sig, |_| unreachable!("room for all"));
-        }
-        self.table = table;
     }
 
     fn set_message(&mut self, sig: u32, message: Option<&str>) {
@@ -339,11 +378,9 @@ impl Signatures {
     /// Removes a signature; the lists that run through it skip it from now on.
     pub(crate) fn erase(&mut self, sig: u32) {
         let hash = self.hash(self.slots(sig));
-        if let Ok(entry) = self.table.find_entry(hash, |entry| *entry == sig) {
-            entry.remove();
-        }
+        self.table.remove(hash, sig);
         self.set_message(sig, None);
-        self.count[sig as usize] = 0;
+        self.facts[sig as usize].count = 0;
         self.n_dead += 1;
     }
 
@@ -392,22 +429,15 @@ impl Signatures {
     pub(crate) fn shrink(&mut self) {
         self.slots.shrink_to_fit();
         self.next.shrink_to_fit();
-        self.ends.shrink_to_fit();
-        self.first.shrink_to_fit();
-        self.last.shrink_to_fit();
-        self.count.shrink_to_fit();
+        self.facts.shrink_to_fit();
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        let numbers = self.slots.capacity()
-            + self.next.capacity()
-            + self.ends.capacity()
-            + self.count.capacity()
-            + self.message.capacity();
+        let numbers = self.slots.capacity() + self.next.capacity() + self.message.capacity();
         numbers * 4
-            + (self.first.capacity() + self.last.capacity()) * 8
+            + self.facts.capacity() * size_of::<Signature>()
             + self.messages.bytes()
-            + self.table.allocation_size()
+            + self.table.bytes()
     }
 }
 

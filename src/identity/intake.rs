@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use super::batch::Checked;
 use super::evidence::{CAPACITY, CLAIM, Times, flag};
 use super::kinds::{Kind, MAX_KINDS};
 use super::normal::{self, illegal};
@@ -31,15 +32,9 @@ pub(crate) enum Found {
     No,
     /// Its kind and hash; the node was not there when looked up.
     Hash(Kind, u32),
+    /// Its kind and hash, and a node that has this hash; not compared yet.
+    Guess(Kind, u32, u32),
     Node(u32),
-}
-
-/// An observation that was checked, ready to be recorded.
-#[derive(Debug)]
-pub(crate) struct Ready<'o> {
-    parts: Vec<Part<'o>>,
-    times: Times,
-    message: Option<&'o str>,
 }
 
 /// What became of an observation.
@@ -51,6 +46,10 @@ pub enum Observed {
     Suppressed,
 }
 
+fn slot_of(node: u32, claimed: bool) -> u32 {
+    node | if claimed { CLAIM } else { 0 }
+}
+
 impl IdentityGraph {
     /// The identifiers of an observation, from the strongest, each once.
     pub(crate) fn parts<'o>(
@@ -58,13 +57,27 @@ impl IdentityGraph {
         identifiers: impl Iterator<Item = &'o Identifier<'o>>,
         n: usize,
     ) -> std::result::Result<Vec<Part<'o>>, Refusal> {
+        let mut parts = Vec::new();
+        self.add_parts(identifiers, n, &mut parts)?;
+        Ok(parts)
+    }
+
+    /// Adds the identifiers of an observation to those of others; if it is refused, some may have
+    /// been added.
+    fn add_parts<'o>(
+        &self,
+        identifiers: impl Iterator<Item = &'o Identifier<'o>>,
+        n: usize,
+        parts: &mut Vec<Part<'o>>,
+    ) -> std::result::Result<(), Refusal> {
         if n == 0 {
             return Err(Refusal::NoIdentifier);
         }
         if n > MAX_IDENTIFIERS {
             return Err(Refusal::TooManyIdentifiers { got: n, limit: MAX_IDENTIFIERS });
         }
-        let mut parts = Vec::with_capacity(n);
+        let start = parts.len();
+        parts.reserve(n);
         for Identifier { kind, value, claimed } in identifiers {
             let bytes = kind.len().max(value.len());
             if bytes > MAX_BYTES {
@@ -77,16 +90,23 @@ impl IdentityGraph {
             parts.push(Part { kind, value, claimed: *claimed, found: Found::No });
         }
         // Unclaimed first among equals, so that it is the copy that stays.
-        if parts.len() > 1 {
-            parts.sort_by(|a, b| {
+        if n > 1 {
+            parts[start..].sort_by(|a, b| {
                 let by_kind = || self.rules.strength(a.kind).cmp(&self.rules.strength(b.kind));
                 let kinds = if a.kind == b.kind { std::cmp::Ordering::Equal } else { by_kind() };
                 kinds.then_with(|| a.value.cmp(&b.value)).then(a.claimed.cmp(&b.claimed))
             });
-            parts.dedup_by(|later, kept| later.kind == kept.kind && later.value == kept.value);
+            let mut kept = start;
+            for at in start + 1..parts.len() {
+                if parts[at].kind != parts[kept].kind || parts[at].value != parts[kept].value {
+                    kept += 1;
+                    parts.swap(at, kept);
+                }
+            }
+            parts.truncate(kept + 1);
+            self.check_single_values(&parts[start..])?;
         }
-        self.check_single_values(&parts)?;
-        Ok(parts)
+        Ok(())
     }
 
     fn check_single_values(&self, parts: &[Part<'_>]) -> std::result::Result<(), Refusal> {
@@ -168,12 +188,13 @@ impl IdentityGraph {
         node
     }
 
-    /// Checks an observation and looks up what is there already; none if it is suppressed. Reads
-    /// only, so that many can be prepared at once.
-    pub(crate) fn prepare<'o>(
+    /// Checks an observation and adds its identifiers to those of others; none if it is
+    /// suppressed. Reads only, so that many can be checked at once.
+    pub(crate) fn check<'o>(
         &self,
         observation: &'o Observation<'o>,
-    ) -> std::result::Result<Option<Ready<'o>>, Refusal> {
+        parts: &mut Vec<Part<'o>>,
+    ) -> std::result::Result<Option<Checked<'o>>, Refusal> {
         let message = observation.message();
         if let Some(id) = message
             && id.len() > MAX_MESSAGE_BYTES
@@ -181,19 +202,58 @@ impl IdentityGraph {
             let refusal = Refusal::IdentifierTooLong { bytes: id.len(), limit: MAX_MESSAGE_BYTES };
             return Err(refusal);
         }
-        let mut parts = self.parts(observation.identifiers(), observation.n_identifiers())?;
-        if self.without_forgotten(&mut parts) == Observed::Suppressed {
-            return Ok(None);
+        let start = parts.len();
+        let added = self.add_parts(observation.identifiers(), observation.n_identifiers(), parts);
+        if let Err(refusal) = added {
+            parts.truncate(start);
+            return Err(refusal);
         }
-        for part in &mut parts {
+        if !self.forgotten.is_empty() {
+            let mut own = parts.split_off(start);
+            if self.without_forgotten(&mut own) == Observed::Suppressed {
+                return Ok(None);
+            }
+            parts.append(&mut own);
+        }
+        let times = Times::once(self.rules.trusted(observation.at()));
+        Ok(Some(Checked { n_parts: parts.len() - start, times, message }))
+    }
+
+    /// Looks up identifiers, each step for all of them, so that waits for memory overlap.
+    pub(crate) fn look_up(&self, parts: &mut [Part<'_>]) {
+        self.guess(parts);
+        self.compare(parts);
+    }
+
+    fn guess(&self, parts: &mut [Part<'_>]) {
+        for part in &mut *parts {
             if let Some(kind) = self.kinds.find(part.kind) {
                 let hash = self.nodes.hash(kind, &part.value);
+                self.nodes.soon(hash);
+                part.found = Found::Hash(kind, hash);
+            }
+        }
+        for part in parts {
+            if let Found::Hash(kind, hash) = part.found
+                && let Some(node) = self.nodes.soon_facts(hash)
+            {
+                part.found = Found::Guess(kind, hash, node);
+            }
+        }
+    }
+
+    fn compare(&self, parts: &mut [Part<'_>]) {
+        for part in &*parts {
+            if let Found::Guess(_, _, node) = part.found {
+                self.nodes.soon_text(node);
+            }
+        }
+        for part in parts {
+            if let Found::Guess(kind, hash, _) = part.found {
                 let node = self.nodes.find_hashed(hash, kind, &part.value);
                 part.found = node.map_or(Found::Hash(kind, hash), Found::Node);
             }
         }
-        let times = Times::once(self.rules.trusted(observation.at()));
-        Ok(Some(Ready { parts, times, message }))
     }
 
     /// Takes in one observation and leaves what it changes of others pending. The signature it
@@ -202,18 +262,40 @@ impl IdentityGraph {
         &mut self,
         observation: &Observation<'_>,
     ) -> std::result::Result<Option<u32>, Refusal> {
-        let ready = self.prepare(observation)?;
-        self.commit(ready)
-    }
-
-    /// Records what was prepared.
-    pub(crate) fn commit(
-        &mut self,
-        ready: Option<Ready<'_>>,
-    ) -> std::result::Result<Option<u32>, Refusal> {
-        let Some(Ready { parts, times, message }) = ready else { return Ok(None) };
+        let mut parts = Vec::new();
+        let Some(Checked { times, message, .. }) = self.check(observation, &mut parts)? else {
+            return Ok(None);
+        };
+        self.guess(&mut parts);
+        // While the texts are on their way: if all guesses are right, this is the signature.
+        let mut slots = [0; MAX_IDENTIFIERS];
+        let guessed = parts.iter().zip(&mut slots).all(|(part, slot)| {
+            let Found::Guess(_, _, node) = part.found else { return false };
+            self.nodes.soon_text(node);
+            *slot = slot_of(node, part.claimed);
+            true
+        });
+        if guessed {
+            let hash = self.signatures.hash(&slots[..parts.len()]);
+            if let Some(sig) = self.signatures.soon_facts(hash) {
+                self.signatures.soon_slots(sig);
+            }
+        }
+        self.compare(&mut parts);
         self.check_room(&parts)?;
         Ok(Some(self.record_parts(&parts, times, message)))
+    }
+
+    /// The slot of an identifier, which is numbered if it is new; room was checked.
+    pub(crate) fn slot_of(&mut self, part: &Part<'_>) -> u32 {
+        let node = match part.found {
+            Found::Node(node) => node,
+            Found::Hash(kind, hash) | Found::Guess(kind, hash, _) => {
+                self.intern_hashed(kind, hash, &part.value)
+            }
+            Found::No => self.intern(part.kind, &part.value),
+        };
+        slot_of(node, part.claimed)
     }
 
     /// Numbers and records what was checked.
@@ -225,14 +307,15 @@ impl IdentityGraph {
     ) -> u32 {
         let mut slots = [0; MAX_IDENTIFIERS];
         for (slot, part) in slots.iter_mut().zip(parts) {
-            let node = match part.found {
-                Found::Node(node) => node,
-                Found::Hash(kind, hash) => self.intern_hashed(kind, hash, &part.value),
-                Found::No => self.intern(part.kind, &part.value),
-            };
-            *slot = node | if part.claimed { CLAIM } else { 0 };
+            *slot = self.slot_of(part);
         }
         self.record(&slots[..parts.len()], times, message)
+    }
+
+    /// Asks for what is known of a node.
+    pub(crate) fn soon_node(&self, node: u32) {
+        self.nodes.soon_node(node);
+        self.sets.soon(node);
     }
 
     /// The signature of an observation, if it was seen.
@@ -243,7 +326,7 @@ impl IdentityGraph {
         }
         let slot = |part: &Part<'_>| {
             let node = self.nodes.find(self.kinds.find(part.kind)?, &part.value)?;
-            Some(node | if part.claimed { CLAIM } else { 0 })
+            Some(slot_of(node, part.claimed))
         };
         let slots: Option<Vec<u32>> = parts.iter().map(slot).collect();
         Ok(slots.and_then(|slots| self.signatures.find(&slots)))

@@ -44,6 +44,7 @@
 //! verified re-joins the components at it. A component in which a rule bites is walked at the next
 //! read after it changed, at the cost of sorting its links; all other reads are a few look-ups.
 
+mod batch;
 mod components;
 mod evidence;
 mod explain;
@@ -60,6 +61,7 @@ mod resolve;
 mod rules;
 mod snapshot;
 mod status;
+mod table;
 mod texts;
 mod walk;
 
@@ -85,7 +87,6 @@ pub use rules::{Owner, Rules};
 pub use snapshot::Snapshot;
 pub use walk::Reason;
 
-use crate::num::parallel;
 use crate::{Identifier, Refusal, Result};
 
 /// Who is who, from observations of identifiers.
@@ -155,12 +156,6 @@ pub struct Intake {
     pub examples: Vec<(u64, Refusal)>,
 }
 
-/// Observations that are looked up at once: enough to keep threads busy, few enough for the cache.
-const BATCH: usize = 8192;
-
-/// Refusals that an intake quotes.
-const N_EXAMPLES: usize = 10;
-
 impl IdentityGraph {
     /// An empty graph.
     ///
@@ -225,27 +220,16 @@ impl IdentityGraph {
     ) -> Intake {
         let mut intake = Intake::default();
         let mut observations = observations.into_iter();
+        let mut batch = Vec::with_capacity(batch::BATCH);
         let mut number = 0;
         loop {
-            let batch: Vec<Observation<'a>> = observations.by_ref().take(BATCH).collect();
+            batch.clear();
+            batch.extend(observations.by_ref().take(batch::BATCH));
             if batch.is_empty() {
                 break;
             }
-            // Checking and looking up only read, so they run on all threads; recording is serial.
-            let ready = parallel::map(batch.len(), 1000, |i| self.prepare(&batch[i]));
-            for ready in ready {
-                match ready.and_then(|ready| self.commit(ready)) {
-                    Ok(Some(_)) => intake.kept += 1,
-                    Ok(None) => intake.suppressed += 1,
-                    Err(refusal) => {
-                        intake.refused += 1;
-                        if intake.examples.len() < N_EXAMPLES {
-                            intake.examples.push((number, refusal));
-                        }
-                    }
-                }
-                number += 1;
-            }
+            self.take_batch(&batch, number, &mut intake);
+            number += batch.len() as u64;
         }
         self.settle();
         if intake.kept > self.signatures.len() as u64 / 4 {
@@ -264,7 +248,13 @@ impl IdentityGraph {
     /// The node of an identifier that is in a profile.
     pub(crate) fn node(&self, kind: &str, value: &str) -> Option<u32> {
         let value = normal::value(kind, value);
-        let node = self.nodes.find(self.kinds.find(kind)?, &value)?;
+        let kind = self.kinds.find(kind)?;
+        let hash = self.nodes.hash(kind, &value);
+        // The text, and what will be asked of the node, on their way together.
+        if let Some(guess) = self.nodes.soon_facts(hash) {
+            self.soon_profile(guess);
+        }
+        let node = self.nodes.find_hashed(hash, kind, &value)?;
         self.has_profile(node).then_some(node)
     }
 

@@ -165,6 +165,15 @@ impl IdentityGraph {
         Some(walk)
     }
 
+    /// Asks for what tells a node's profile, if no rule bites, and for the node's text.
+    pub(crate) fn soon_profile(&self, node: u32) {
+        self.sets.soon(node);
+        self.nodes.soon_text(node);
+        let root = self.sets.root(node);
+        self.sets.soon_root(root, &self.nodes);
+        self.nodes.soon_end(self.sets.best(root));
+    }
+
     /// The node that names a node's profile.
     pub(crate) fn name_of(&self, node: u32) -> u32 {
         if self.sets.is_alone(node) {

@@ -76,7 +76,18 @@ impl IdentityGraph {
 
     /// Adds an observation, or several of one signature; what it changes of others is left pending.
     pub(crate) fn record(&mut self, slots: &[u32], times: Times, message: Option<&str>) -> u32 {
-        if let Some(sig) = self.signatures.find(slots) {
+        self.record_hashed(self.signatures.hash(slots), slots, times, message)
+    }
+
+    /// As `record`, with the hash of the signature at hand.
+    pub(crate) fn record_hashed(
+        &mut self,
+        hash: u32,
+        slots: &[u32],
+        times: Times,
+        message: Option<&str>,
+    ) -> u32 {
+        if let Some(sig) = self.signatures.find_hashed(hash, slots) {
             let before = self.signatures.times(sig);
             self.signatures.repeat(sig, times, message);
             let after = self.signatures.times(sig);
@@ -88,7 +99,7 @@ impl IdentityGraph {
             }
             return sig;
         }
-        let sig = self.signatures.push(slots, times, message, &mut self.nodes);
+        let sig = self.signatures.push_hashed(hash, slots, times, message, &mut self.nodes);
         for &slot in slots {
             self.note_seen(slot, times.first);
         }

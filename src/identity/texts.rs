@@ -3,6 +3,8 @@
 //! A block holds 4,096 texts, so growing never moves more than one block. A text that is erased is
 //! overwritten; its number is not used again.
 
+use crate::num::prefetch;
+
 const PER_BLOCK: usize = 4096;
 
 #[derive(Debug, Clone, Default)]
@@ -28,13 +30,27 @@ impl Texts {
         &self.blocks[index / PER_BLOCK][self.range(index)]
     }
 
+    /// Asks for the place where a text stands.
+    pub(crate) fn soon_end(&self, index: usize) {
+        prefetch::soon_at(&self.ends, index);
+    }
+
+    /// Asks for a text whose place was asked for.
+    pub(crate) fn soon(&self, index: usize) {
+        let start = self.range(index).start;
+        prefetch::soon_at(self.blocks[index / PER_BLOCK].as_bytes(), start);
+    }
+
     /// Adds a text; its number is the count of those before it.
     pub(crate) fn push(&mut self, text: &str) {
         if self.len().is_multiple_of(PER_BLOCK) {
+            // The next block will be about as long as the last.
+            let mut next = String::new();
             if let Some(full) = self.blocks.last_mut() {
                 full.shrink_to_fit();
+                next.reserve(full.len());
             }
-            self.blocks.push(String::new());
+            self.blocks.push(next);
         }
         let block = self.blocks.last_mut().expect("a block was added if the last was full");
         block.push_str(text);

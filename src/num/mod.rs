@@ -10,7 +10,7 @@ pub(crate) mod neighbors;
 pub(crate) mod pack;
 pub(crate) mod parallel;
 pub(crate) mod potential;
-mod prefetch;
+pub(crate) mod prefetch;
 pub(crate) mod rng;
 pub(crate) mod scale;
 pub(crate) mod scan;
