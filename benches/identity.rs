@@ -1,5 +1,4 @@
 //! Identity at size: bulk, one by one, look-up, and the cost of a change in a small component.
-
 //!
 //! `cargo bench --bench identity` runs the small sizes. `PERSONAS_PAIRS=10000000 cargo bench
 //! --bench identity` instead stitches that many pairs once and prints seconds and bytes.
