@@ -1,15 +1,18 @@
 //! From the events of every profile to the columns of a table.
 //!
 //! The columns are settled first; then every profile's events are gone through once, for all
-//! columns, in parallel. Ratios are taken of finished columns.
+//! columns, in parallel. Ratios and scores are taken of finished columns.
 //!
 //! Cost: O(events · columns).
 
-use super::definition::{Feature, FeatureSet, Measure};
-use super::fragment::{Cell, Entry};
+use super::definition::Feature;
+use super::entry::{Cell, Entry};
+use super::evaluate::Single;
+use super::measure::{Best, Measure};
+use super::set::FeatureSet;
 use super::table::Values;
 use super::texts::Texts;
-use super::{measure, settle};
+use super::{score, settle};
 use crate::Timestamp;
 use crate::num::parallel;
 
@@ -30,18 +33,32 @@ pub(crate) fn columns(
     texts: &Texts,
     as_of: Timestamp,
 ) -> Vec<Computed> {
-    let singles = settle::singles(features, people, texts);
+    let singles = settle::singles(features, people, texts, as_of);
+    let bound: Vec<Single<'_>> =
+        singles.iter().map(|feature| Single::new(feature, texts, as_of)).collect();
     let unit = singles.len().saturating_mul(256);
-    let rows = parallel::map(people.len(), unit, |row| cells(&singles, &people[row], texts, as_of));
+    let mut rows = parallel::map(people.len(), unit, |row| answers(&bound, &people[row]));
+    drop(bound);
     let mut done: Vec<Computed> = Vec::new();
-    for (place, single) in singles.into_iter().enumerate() {
-        let cells = rows.iter().map(|row| row[place]);
+    for (place, mut single) in singles.into_iter().enumerate() {
+        let answers = rows.iter_mut().map(|row| row[place].take());
         let values = match single.measure() {
             Measure::Ratio { of, per } => ratio(of, per, &done, people.len()),
-            Measure::MostFrequent(_) | Measure::AttributeCategory(_) => {
-                Values::Categorical(cells.map(|cell| Some(cell?.text(texts))).collect())
+            Measure::Score { of, n, best } => {
+                let column = numbers(of, &done, people.len());
+                let (of, best) = (of.clone(), *best);
+                let borders = score::borders(&column, *n, best);
+                let values = scored(&column, &borders, best);
+                single = single.measuring(Measure::ScoreFrom { of, borders, best });
+                values
             }
-            _ => Values::Numeric(cells.map(|cell| cell?.number()).collect()),
+            Measure::ScoreFrom { of, borders, best } => {
+                scored(&numbers(of, &done, people.len()), borders, *best)
+            }
+            measure if measure.is_category() => {
+                Values::Categorical(answers.map(|answer| Some(answer?.text(texts))).collect())
+            }
+            _ => Values::Numeric(answers.map(|answer| answer?.number()).collect()),
         };
         if !(single.is_optional() && values.n_missing() == people.len()) {
             done.push(Computed { feature: single.required(), values });
@@ -50,50 +67,67 @@ pub(crate) fn columns(
     done
 }
 
+/// What a feature is for a profile.
+enum Answer {
+    Cell(Cell),
+    List(String),
+}
+
+impl Answer {
+    fn number(self) -> Option<f64> {
+        match self {
+            Self::Cell(cell) => cell.number(),
+            Self::List(_) => None,
+        }
+    }
+
+    fn text(self, texts: &Texts) -> String {
+        match self {
+            Self::Cell(cell) => cell.text(texts),
+            Self::List(list) => list,
+        }
+    }
+}
+
 /// A profile's row.
-fn cells(
-    singles: &[Feature],
-    events: &[&Entry],
-    texts: &Texts,
-    as_of: Timestamp,
-) -> Vec<Option<Cell>> {
+fn answers(singles: &[Single<'_>], events: &[&Entry]) -> Vec<Option<Answer>> {
     // Features of the same events mostly follow each other.
-    let (mut filter, mut counted) = (None, Vec::new());
+    let mut before: Option<&Single<'_>> = None;
+    let mut counted = Vec::new();
     let mut row = Vec::with_capacity(singles.len());
     for single in singles {
-        let counting = match single.event() {
-            None => events,
-            Some(event) => {
-                if filter != Some(event) {
-                    filter = Some(event);
-                    counted.clear();
-                    let name = texts.code(event);
-                    counted.extend(events.iter().filter(|entry| entry.name == name));
-                }
-                &counted
-            }
-        };
-        row.push(measure::cell(single.measure(), counting, texts, as_of));
+        if !before.is_some_and(|before| before.counts_as(single)) {
+            single.counted(events, &mut counted);
+            before = Some(single);
+        }
+        row.push(match single.measure {
+            Measure::UniqueList(_) => single.list(&counted).map(Answer::List),
+            _ => single.cell(&counted).map(Answer::Cell),
+        });
     }
     row
 }
 
+/// An earlier column's numbers; of an attribute that turned out to be a category, none.
+fn numbers(name: &str, earlier: &[Computed], n_rows: usize) -> Vec<Option<f64>> {
+    let found = earlier.iter().find(|column| column.feature.name() == name);
+    match found.map(|column| &column.values) {
+        Some(Values::Numeric(values)) => values.clone(),
+        _ => vec![None; n_rows],
+    }
+}
+
+fn scored(column: &[Option<f64>], borders: &[f64], best: Best) -> Values {
+    let score = |value: &Option<f64>| Some(score::score(value.as_ref().copied()?, borders, best));
+    Values::Numeric(column.iter().map(score).collect())
+}
+
 /// One column divided by another, row by row.
 fn ratio(of: &str, per: &str, earlier: &[Computed], n_rows: usize) -> Values {
-    let numbers = |name: &str| {
-        let found = earlier.iter().find(|column| column.feature.name() == name);
-        match found.map(|column| &column.values) {
-            Some(Values::Numeric(values)) => Some(values),
-            // An attribute turned out to be a category.
-            _ => None,
-        }
-    };
-    let Some((of, per)) = numbers(of).zip(numbers(per)) else {
-        return Values::Numeric(vec![None; n_rows]);
-    };
+    let (of, per) = (numbers(of, earlier, n_rows), numbers(per, earlier, n_rows));
     let divide = |(of, per): (&Option<f64>, &Option<f64>)| {
         let quotient = of.as_ref()? / per.as_ref().filter(|per| **per != 0.0)?;
         quotient.is_finite().then_some(quotient)
     };
-    Values::Numeric(of.iter().zip(per).map(divide).collect())
+    Values::Numeric(of.iter().zip(&per).map(divide).collect())
 }

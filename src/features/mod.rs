@@ -1,26 +1,60 @@
 //! From events to one row per person, and from there to numbers a method can compute with.
+//!
+//! A [`FeatureSet`] says what is to be known of every person: [`Feature`]s, each with a name, a
+//! [`Measure`], and an [`EventFilter`] where only some events count. [`Profiles`](crate::Profiles)
+//! makes a table of them, [`Features`], and a [`Preprocessor`] a [`Matrix`] of that.
+//!
+//! # Local time
+//!
+//! These are properties that every event with an offset from UTC has without saying so. Their names
+//! begin with `@`, and a property of an event that is called the same is not looked at.
+//!
+//! | property | values |
+//! |---|---|
+//! | `@hour` | `0` to `23`, also as a number |
+//! | `@daytime` | `night` (0–5), `morning` (6–11), `afternoon` (12–17), `evening` (18–23) |
+//! | `@weekday` | `monday` … `sunday` |
+//! | `@week_part` | `workday`, `weekend` (Saturday and Sunday) |
+//! | `@date` | `2017-03-01`: by it a calendar of the caller's tells holidays and sales |
+//! | `@month` | `january` … `december` |
+//! | `@season` | `winter` (December to February), `spring`, `summer`, `autumn`: of the north |
+//! | `@event` | the event's name; needs no offset |
 
 mod compute;
 mod definition;
+mod entry;
+mod evaluate;
+mod filter;
 mod fragment;
+mod keep;
+mod local;
 mod matrix;
 mod measure;
 mod ordered;
 mod preprocess;
 mod retail;
+mod rhythm;
+mod score;
+mod set;
 mod settle;
+mod share;
 mod table;
 mod texts;
 
-pub use definition::{Feature, FeatureSet, Measure};
+pub use definition::Feature;
+pub use filter::{EventFilter, Test};
 pub use matrix::{Matrix, MatrixColumn};
+pub use measure::{Best, Measure};
 pub use preprocess::{
     Dropped, Encoding, FeatureStep, Original, Preprocessor, PreprocessorFit, Scale, Scaling,
     TailTransform, Tails,
 };
 pub use retail::Retail;
+pub use set::FeatureSet;
 pub use table::{Column, Features, Values};
 
 pub(crate) use compute::{Events, columns};
-pub(crate) use fragment::{Entry, Fragment, Keep, check, merge};
+pub(crate) use entry::Entry;
+pub(crate) use fragment::{Fragment, merge};
+pub(crate) use keep::{Keep, check};
 pub(crate) use texts::{NONE, Texts};

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::definition::{Feature, FeatureSet, Measure};
+use super::definition::Feature;
+use super::measure::Measure;
+use super::set::FeatureSet;
 
 /// The words of a shop's events, and the features made of them.
 ///

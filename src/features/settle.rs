@@ -6,27 +6,38 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::compute::Events;
-use super::definition::{Feature, FeatureSet, Measure};
-use super::fragment::Entry;
-use super::measure::{heaviest, weighed};
+use super::definition::Feature;
+use super::entry::{Cell, Entry};
+use super::measure::Measure;
+use super::set::FeatureSet;
+use super::share::{counts, heaviest, top_labels};
 use super::texts::Texts;
-use crate::num::fixed::Fixed;
+use crate::Timestamp;
 
-/// Features of one column and one type each, with unique names, in the order of the set.
-pub(super) fn singles(features: &FeatureSet, people: &[Events<'_>], texts: &Texts) -> Vec<Feature> {
+/// Features of one column and one type each, with unique names, in the order of the set. Only a
+/// score is left as it is, until its column is there.
+pub(super) fn singles(
+    features: &FeatureSet,
+    people: &[Events<'_>],
+    texts: &Texts,
+    as_of: Timestamp,
+) -> Vec<Feature> {
     let features = features.features();
-    let named = features.iter().filter(|feature| feature.is_one_column());
+    let named = features.iter().filter(|feature| feature.measure().is_one_column());
     let mut taken: HashSet<String> = named.map(|feature| feature.name().to_owned()).collect();
     let asked_for: HashSet<&str> = features.iter().filter_map(Feature::attribute).collect();
     let mut singles = Vec::new();
     for feature in features {
-        let event = feature.event().map(|name| texts.code(name));
-        let counts = |entry: &&Entry| event.is_none_or(|name| entry.name == name);
-        let entries = || people.iter().flatten().copied().filter(counts);
+        let filter = feature.filter().bind(texts);
+        let after = feature.after(as_of);
+        let counts_for =
+            |entry: &&Entry| after.is_none_or(|after| entry.at > after) && filter.passes(entry);
+        let entries = || people.iter().flatten().copied().filter(counts_for);
         let mut called = |value: &str| free(format!("{} {value}", feature.name()), &mut taken);
         match feature.measure() {
             Measure::TopShares { property, by, n } => {
-                for label in top_labels(entries(), property, by.as_deref(), *n, texts) {
+                let (code, by_code) = (texts.code(property), by.as_ref().map(|by| texts.code(by)));
+                for label in top_labels(entries(), code, by_code, *n, texts) {
                     let value = texts.text(label);
                     let share = Measure::Share {
                         property: property.clone(),
@@ -37,7 +48,9 @@ pub(super) fn singles(features: &FeatureSet, people: &[Events<'_>], texts: &Text
                 }
             }
             Measure::EventCounts { except, n } => {
-                for name in top_names(entries(), except, *n, texts) {
+                let mut numbers = counts(entries().map(|entry| entry.name));
+                numbers.retain(|&name, _| except.iter().all(|other| other != texts.text(name)));
+                for name in heaviest(numbers, *n, texts) {
                     let name = texts.text(name);
                     singles.push(feature.as_single(called(name), Measure::Count).on(name));
                 }
@@ -56,43 +69,23 @@ pub(super) fn singles(features: &FeatureSet, people: &[Events<'_>], texts: &Text
                 let measure = typed(name, is_number.unwrap_or(true));
                 singles.push(feature.clone().measuring(measure));
             }
+            Measure::First(property) | Measure::Last(property) => {
+                let code = texts.code(property);
+                let is_number = |cell: Cell| cell.number().is_some();
+                let is_number = entries().flat_map(|e| e.property(code)).all(is_number);
+                let (is_first, name) =
+                    (matches!(feature.measure(), Measure::First(_)), property.clone());
+                singles.push(feature.clone().measuring(match (is_first, is_number) {
+                    (true, true) => Measure::FirstNumber(name),
+                    (true, false) => Measure::FirstCategory(name),
+                    (false, true) => Measure::LastNumber(name),
+                    (false, false) => Measure::LastCategory(name),
+                }));
+            }
             _ => singles.push(feature.clone()),
         }
     }
     singles
-}
-
-/// The labels of a property that weigh most, heaviest first.
-fn top_labels<'e>(
-    entries: impl Iterator<Item = &'e Entry>,
-    property: &str,
-    by: Option<&str>,
-    n: usize,
-    texts: &Texts,
-) -> Vec<u32> {
-    let (property, by) = (texts.code(property), by.map(|by| texts.code(by)));
-    let mut weights: BTreeMap<u32, Fixed> = BTreeMap::new();
-    for (label, weight) in entries.filter_map(|entry| weighed(entry, property, by)) {
-        let sum = weights.entry(label).or_default();
-        *sum = sum.add(weight);
-    }
-    weights.retain(|_, weight| *weight > Fixed::default());
-    heaviest(weights, n, texts)
-}
-
-/// The most frequent event names, most frequent first.
-fn top_names<'e>(
-    entries: impl Iterator<Item = &'e Entry>,
-    except: &[String],
-    n: usize,
-    texts: &Texts,
-) -> Vec<u32> {
-    let mut numbers: BTreeMap<u32, usize> = BTreeMap::new();
-    for entry in entries {
-        *numbers.entry(entry.name).or_default() += 1;
-    }
-    numbers.retain(|&name, _| except.iter().all(|except| except != texts.text(name)));
-    heaviest(numbers, n, texts)
 }
 
 /// The attributes that occur, and whether all that is declared of them are numbers.

@@ -21,6 +21,10 @@ pub struct Ingest {
     /// Events about somebody who was forgotten; nothing of them was kept.
     #[serde(default)]
     pub suppressed: usize,
+    /// Events that count but do not say how far local clocks were from UTC, while some feature is
+    /// of local time: they are not in that feature.
+    #[serde(default)]
+    pub without_local_time: usize,
     /// Events that were refused, by reason, in order of the first of each.
     pub refused: Vec<Refused>,
 }
@@ -67,6 +71,9 @@ impl fmt::Display for Ingest {
         write!(f, "{} accepted, {} duplicate{plural}, ", self.accepted, self.duplicates)?;
         if self.suppressed > 0 {
             write!(f, "{} about the forgotten, ", self.suppressed)?;
+        }
+        if self.without_local_time > 0 {
+            write!(f, "{} without local time, ", self.without_local_time)?;
         }
         write!(f, "{} refused", self.n_refused())?;
         for (i, refused) in self.refused.iter().enumerate() {

@@ -123,7 +123,10 @@ impl Profiles {
         let mut refused = Vec::new();
         for (position, event) in events {
             match self.take(event) {
-                Ok(Taken::New) => ingest.accepted += 1,
+                Ok(Taken::New) => {
+                    ingest.accepted += 1;
+                    ingest.without_local_time += self.lacks_local_time(event) as usize;
+                }
                 Ok(Taken::Duplicate) => ingest.duplicates += 1,
                 Ok(Taken::Suppressed) => ingest.suppressed += 1,
                 Err(reason) => refused.push((position, reason)),
@@ -181,6 +184,10 @@ impl Profiles {
         };
         self.fragments[signature as usize].insert(entry, &self.texts);
         Ok(taken)
+    }
+
+    fn lacks_local_time(&self, event: &Event<'_>) -> bool {
+        event.utc_offset_minutes.is_none() && self.keep.needs_offset()
     }
 
     /// A fragment for every signature.

@@ -137,7 +137,8 @@ fn people<'e>(events: &'e [Event<'e>], as_of: Timestamp) -> Vec<Person<'e>> {
 
 /// The person's events that a feature counts.
 fn seen<'e>(person: &Person<'e>, feature: &Feature) -> Vec<Event<'e>> {
-    let counts = |event: &&&Event<'_>| feature.event().is_none_or(|name| event.name == name);
+    let counts =
+        |event: &&&Event<'_>| feature.filter().event().is_none_or(|name| event.name == name);
     person.events.iter().filter(counts).map(|event| (*event).clone()).collect()
 }
 

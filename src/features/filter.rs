@@ -1,0 +1,365 @@
+//! Which events count: those of a name, and those whose properties pass tests.
+//!
+//! A test looks at the values of one property of one event; of a list, at each. The positive ones
+//! hold if any value passes; `Not…` is the exact opposite, so that it holds where there is no value.
+//! Values are told apart by their text: a number by its shortest decimal form, a flag as `true` or
+//! `false`, a moment as RFC 3339 in UTC. What is not a number is neither less nor greater than one.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::entry::{Cell, Entry};
+use super::local::{Derived, is_derived};
+use super::texts::Texts;
+use crate::{Timestamp, Value};
+
+/// A test of the values of a property.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Test {
+    /// Some value is this text.
+    Equals(String),
+    /// No value is this text.
+    NotEquals(String),
+    /// Some value is one of these texts.
+    OneOf(Vec<String>),
+    /// Some value is a number below this.
+    Less(f64),
+    /// Some value is a number not above this.
+    AtMost(f64),
+    /// Some value is a number above this.
+    Greater(f64),
+    /// Some value is a number not below this.
+    AtLeast(f64),
+    /// Some value contains this text.
+    Contains(String),
+    /// No value contains this text.
+    NotContains(String),
+    /// Some value contains one of these texts.
+    ContainsOneOf(Vec<String>),
+    /// Some value starts with this text.
+    StartsWith(String),
+    /// Some value ends with this text.
+    EndsWith(String),
+    /// There is a value.
+    Exists,
+    /// There is none.
+    NotExists,
+    /// Some value is a moment, or a text that reads as one, before this.
+    Before(Timestamp),
+    /// Some value is a moment, or a text that reads as one, after this.
+    After(Timestamp),
+}
+
+impl Test {
+    /// Whether the test holds for the values of a property, given as numbers, where they are, and
+    /// as texts.
+    pub(crate) fn holds<'v>(
+        &self,
+        mut values: impl Iterator<Item = (Option<f64>, Cow<'v, str>)>,
+    ) -> bool {
+        let mut text = |test: &dyn Fn(&str) -> bool| values.any(|(_, text)| test(&text));
+        match self {
+            Self::Equals(wanted) => text(&|text| text == wanted),
+            Self::NotEquals(wanted) => !text(&|text| text == wanted),
+            Self::OneOf(wanted) => text(&|text| wanted.iter().any(|wanted| text == wanted)),
+            Self::Contains(part) => text(&|text| text.contains(part.as_str())),
+            Self::NotContains(part) => !text(&|text| text.contains(part.as_str())),
+            Self::ContainsOneOf(parts) => {
+                text(&|text| parts.iter().any(|part| text.contains(part.as_str())))
+            }
+            Self::StartsWith(start) => text(&|text| text.starts_with(start.as_str())),
+            Self::EndsWith(end) => text(&|text| text.ends_with(end.as_str())),
+            Self::Exists => text(&|_| true),
+            Self::NotExists => !text(&|_| true),
+            Self::Before(moment) => {
+                text(&|text| Timestamp::parse(text).is_ok_and(|time| time < *moment))
+            }
+            Self::After(moment) => {
+                text(&|text| Timestamp::parse(text).is_ok_and(|time| time > *moment))
+            }
+            Self::Less(limit) => values.any(|(number, _)| number.is_some_and(|n| n < *limit)),
+            Self::AtMost(limit) => values.any(|(number, _)| number.is_some_and(|n| n <= *limit)),
+            Self::Greater(limit) => values.any(|(number, _)| number.is_some_and(|n| n > *limit)),
+            Self::AtLeast(limit) => values.any(|(number, _)| number.is_some_and(|n| n >= *limit)),
+        }
+    }
+
+    /// What keeps the test from making sense.
+    fn fault(&self) -> Option<&'static str> {
+        match self {
+            Self::Less(limit)
+            | Self::AtMost(limit)
+            | Self::Greater(limit)
+            | Self::AtLeast(limit)
+                if !limit.is_finite() =>
+            {
+                Some("the number of a test must be finite")
+            }
+            Self::OneOf(wanted) | Self::ContainsOneOf(wanted) if wanted.is_empty() => {
+                Some("a test of one of several needs at least one")
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A value as a test sees it.
+pub(crate) fn seen<'v>(value: &'v Value<'_>) -> (Option<f64>, Cow<'v, str>) {
+    match value {
+        Value::Flag(flag) => (None, Cow::Borrowed(if *flag { "true" } else { "false" })),
+        // Minus zero is zero.
+        Value::Number(number) => (Some(*number), Cow::Owned((number + 0.0).to_string())),
+        Value::Text(text) => (None, Cow::Borrowed(text)),
+        Value::Time(at) => (Some(at.days()), Cow::Owned(at.to_string())),
+        Value::List(_) => unreachable!("a list is seen value by value"),
+    }
+}
+
+/// A property and the test it must pass.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Condition {
+    property: String,
+    is: Test,
+}
+
+/// Which events count. A name alone is one: `EventFilter::from("purchase")`.
+///
+/// ```
+/// use personas::features::{EventFilter, Test};
+///
+/// let large = EventFilter::from("purchase")
+///     .when("amount", Test::AtLeast(100.0))
+///     .when("@week_part", Test::Equals("weekend".into()));
+/// assert_ne!(large, EventFilter::all());
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventFilter {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) event: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) when: Vec<Condition>,
+}
+
+impl From<&str> for EventFilter {
+    fn from(event: &str) -> Self {
+        event.to_owned().into()
+    }
+}
+
+impl From<String> for EventFilter {
+    fn from(event: String) -> Self {
+        Self { event: Some(event), when: Vec::new() }
+    }
+}
+
+impl EventFilter {
+    /// All events.
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    /// Only events of which a property passes a test; every such test must be passed. The names
+    /// that begin with `@` are [what an event is called by its own clock](crate::features#local-time).
+    #[must_use]
+    pub fn when(mut self, property: impl Into<String>, is: Test) -> Self {
+        self.when.push(Condition { property: property.into(), is });
+        self
+    }
+
+    /// The name of the events that count; `None` for all names.
+    pub fn event(&self) -> Option<&str> {
+        self.event.as_deref()
+    }
+
+    /// The same tests, of events of this name.
+    pub(crate) fn named(mut self, event: String) -> Self {
+        self.event = Some(event);
+        self
+    }
+
+    /// The properties it reads.
+    pub(crate) fn properties(&self) -> impl Iterator<Item = &str> {
+        self.when.iter().map(|condition| condition.property.as_str())
+    }
+
+    /// What keeps it from making sense.
+    pub(crate) fn fault(&self) -> Option<&'static str> {
+        let unknown = |name: &str| is_derived(name) && Derived::named(name).is_none();
+        if self.properties().any(unknown) {
+            return Some("of the properties that begin with @ there is none of this name");
+        }
+        self.when.iter().find_map(|condition| condition.is.fault())
+    }
+
+    /// The filter with its words looked up, for entries of these texts.
+    pub(crate) fn bind<'f>(&'f self, texts: &'f Texts) -> BoundFilter<'f> {
+        let tests = self.when.iter().map(|Condition { property, is }| {
+            let code = |text: &String| texts.code(text);
+            let test = match is {
+                Test::Equals(text) => BoundTest::Labels(vec![code(text)], true),
+                Test::NotEquals(text) => BoundTest::Labels(vec![code(text)], false),
+                Test::OneOf(wanted) => {
+                    let mut codes: Vec<u32> = wanted.iter().map(code).collect();
+                    codes.sort_unstable();
+                    BoundTest::Labels(codes, true)
+                }
+                other => BoundTest::Other(other),
+            };
+            (code(property), test)
+        });
+        let name = self.event.as_ref().map(|name| texts.code(name));
+        BoundFilter { name, tests: tests.collect(), texts }
+    }
+}
+
+#[derive(Debug, PartialEq)]
+enum BoundTest<'f> {
+    /// Whether some label is among these, sorted; and whether that is wanted.
+    Labels(Vec<u32>, bool),
+    Other(&'f Test),
+}
+
+/// A filter for entries.
+pub(crate) struct BoundFilter<'f> {
+    name: Option<u32>,
+    tests: Vec<(u32, BoundTest<'f>)>,
+    texts: &'f Texts,
+}
+
+impl PartialEq for BoundFilter<'_> {
+    /// Of the same texts, whether the same entries pass for the same reasons.
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.tests == other.tests
+    }
+}
+
+impl BoundFilter<'_> {
+    /// Whether an entry counts.
+    pub(crate) fn passes(&self, entry: &Entry) -> bool {
+        self.name.is_none_or(|name| entry.name == name)
+            && self.tests.iter().all(|(property, test)| {
+                let mut cells = entry.property(*property);
+                match test {
+                    BoundTest::Labels(wanted, is_wanted) => {
+                        let is_in = |label| wanted.binary_search(&label).is_ok();
+                        cells.any(|cell| cell.label().is_some_and(is_in)) == *is_wanted
+                    }
+                    BoundTest::Other(test) => test.holds(cells.map(|cell| self.seen(cell))),
+                }
+            })
+    }
+
+    fn seen(&self, cell: Cell) -> (Option<f64>, Cow<'_, str>) {
+        // Properties that a test reads are kept with their text.
+        (cell.number(), cell.label().map_or("", |label| self.texts.text(label)).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Event;
+    use crate::features::keep::Keep;
+    use crate::features::{Feature, FeatureSet, Measure, NONE};
+
+    /// Whether the event passes, both as it came and as it is kept.
+    fn check(event: &Event<'_>, property: &str, test: &Test, expected: bool) {
+        let values = event.properties.iter().filter(|(name, _)| name == property);
+        let raw = test.holds(values.flat_map(|(_, value)| value.each()).map(seen));
+        let filter = EventFilter::all().when(property, test.clone());
+        let feature = Feature::new("n", Measure::Count).of(filter.clone());
+        let mut texts = Texts::default();
+        let keep = Keep::new(&FeatureSet::default().with(feature), &mut texts);
+        let entry = keep.entry(event, NONE, &mut texts);
+        assert_eq!((raw, filter.bind(&texts).passes(&entry)), (expected, expected), "{test:?}");
+    }
+
+    fn event() -> Event<'static> {
+        let colours = vec![Value::from("red"), Value::from("dark blue")];
+        Event::new("purchase", Timestamp::from_millis(0))
+            .property("amount", 12.5)
+            .property("gift", true)
+            .property("colours", colours)
+            .property("none", Value::List(vec![]))
+            .property("due", Value::from(Timestamp::from_millis(86_400_000)))
+            .property("said", "1970-01-02")
+    }
+
+    #[test]
+    fn every_operator_means_what_it_says() {
+        let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+        let day = |n: i64| Timestamp::from_millis(n * 86_400_000);
+        let table = [
+            ("amount", Test::Equals("12.5".into()), true),
+            ("amount", Test::Equals("12.50".into()), false),
+            ("gift", Test::Equals("true".into()), true),
+            ("colours", Test::Equals("red".into()), true),
+            ("colours", Test::NotEquals("red".into()), false),
+            ("colours", Test::NotEquals("green".into()), true),
+            ("absent", Test::NotEquals("green".into()), true),
+            ("colours", Test::OneOf(words(&["green", "dark blue"])), true),
+            ("colours", Test::OneOf(words(&["green", "blue"])), false),
+            ("amount", Test::Less(12.5), false),
+            ("amount", Test::AtMost(12.5), true),
+            ("amount", Test::Greater(12.5), false),
+            ("amount", Test::AtLeast(12.5), true),
+            ("colours", Test::AtLeast(-1e9), false),
+            ("absent", Test::Less(1e9), false),
+            ("colours", Test::Contains("blue".into()), true),
+            ("colours", Test::NotContains("blue".into()), false),
+            ("absent", Test::NotContains("blue".into()), true),
+            ("colours", Test::ContainsOneOf(words(&["x", "ark"])), true),
+            ("colours", Test::ContainsOneOf(words(&["x"])), false),
+            ("colours", Test::StartsWith("dark".into()), true),
+            ("colours", Test::StartsWith("blue".into()), false),
+            ("colours", Test::EndsWith("blue".into()), true),
+            ("colours", Test::EndsWith("dark".into()), false),
+            ("colours", Test::Exists, true),
+            ("none", Test::Exists, false),
+            ("none", Test::NotExists, true),
+            ("absent", Test::NotExists, true),
+            ("due", Test::After(day(0)), true),
+            ("due", Test::After(day(1)), false),
+            ("due", Test::Before(day(2)), true),
+            ("said", Test::Before(day(2)), true),
+            ("said", Test::Before(day(1)), false),
+            ("amount", Test::After(day(0)), false),
+        ];
+        for (property, test, expected) in &table {
+            check(&event(), property, test, *expected);
+        }
+    }
+
+    #[test]
+    fn all_tests_must_pass_and_the_name_too() {
+        let texts = Texts::default();
+        let keep = |filter: &EventFilter, event: &Event<'_>| {
+            let mut texts = texts.clone();
+            let set =
+                FeatureSet::default().with(Feature::new("n", Measure::Count).of(filter.clone()));
+            let entry = Keep::new(&set, &mut texts).entry(event, NONE, &mut texts);
+            filter.bind(&texts).passes(&entry)
+        };
+        let large = EventFilter::from("purchase").when("amount", Test::Greater(10.0));
+        assert!(keep(&large, &event()));
+        assert!(!keep(&large.clone().when("gift", Test::NotExists), &event()));
+        assert!(!keep(&large.named("visit".into()), &event()));
+        assert!(keep(&EventFilter::all(), &event()));
+    }
+
+    #[test]
+    fn a_filter_is_plain_data() {
+        let filter = EventFilter::from("purchase").when("amount", Test::AtLeast(5.0));
+        let json = serde_json::to_string(&filter).unwrap();
+        assert_eq!(
+            json,
+            r#"{"event":"purchase","when":[{"property":"amount","is":{"at_least":5.0}}]}"#
+        );
+        assert_eq!(serde_json::from_str::<EventFilter>(&json).unwrap(), filter);
+    }
+}

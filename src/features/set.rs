@@ -1,0 +1,198 @@
+//! The features of a table: plain data that a configuration file can hold.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::definition::Feature;
+use super::measure::{Measure, Need};
+use super::retail::Retail;
+use crate::{Error, Result};
+
+/// The features of a table, in the order of its columns.
+///
+/// ```
+/// use personas::FeatureSet;
+/// use personas::features::{Feature, Measure};
+///
+/// let features = FeatureSet::default()
+///     .with(Feature::new("n_visits", Measure::Count).on("visit"))
+///     .with(Feature::new("spend", Measure::Sum("amount".into())).on("purchase"))
+///     .with(Feature::new("spend per visit", Measure::Ratio { of: "spend".into(), per: "n_visits".into() }));
+/// assert_eq!(features.features().len(), 3);
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FeatureSet {
+    features: Vec<Feature>,
+}
+
+impl FeatureSet {
+    /// A good start for a shop: [`Retail`] with its default words.
+    pub fn retail() -> Self {
+        Retail::default().features()
+    }
+
+    /// A good start for a site or an app: how much, how often, how regularly, when and on what.
+    ///
+    /// | column | is |
+    /// |---|---|
+    /// | `recency_days`, `tenure_days` | days since the last event, since the first |
+    /// | `sessions`, `events_per_session`, `session_minutes` | with half an hour between sessions |
+    /// | `session_gap_days`, `session_gap_variation` | time between sessions, and how irregular it is |
+    /// | `active_days`, `active_days_30` | days with events, ever and of the last thirty |
+    /// | `events_30`, `fading_events` | events of the last 30 days; all events, with a half-life of a week |
+    /// | `number of …` | a column for each of the eight most frequent events |
+    /// | `time of …`, `share on weekends` | shares of times of day and weekends, of events that know their local time |
+    /// | `device …`, `channel …` | shares of the four most frequent devices and channels, of events that have the properties `device` and `channel` |
+    ///
+    /// and a column for every declared attribute.
+    pub fn engagement() -> Self {
+        const SESSION: f64 = 30.0;
+        let feature = |name: &str, measure| Feature::new(name, measure);
+        let top = |property: &str, n| Measure::TopShares { property: property.into(), by: None, n };
+        let weekend =
+            Measure::Share { property: "@week_part".into(), value: "weekend".into(), by: None };
+        let names = Measure::EventCounts { except: vec!["identify".into()], n: 8 };
+        Self::from_iter([
+            feature("recency_days", Measure::RecencyDays),
+            feature("tenure_days", Measure::TenureDays),
+            feature("sessions", Measure::Sessions(SESSION)),
+            feature("events_per_session", Measure::EventsPerSession(SESSION)),
+            feature("session_minutes", Measure::SessionMinutes(SESSION)),
+            feature("session_gap_days", Measure::SessionGapDays(SESSION)),
+            feature("session_gap_variation", Measure::SessionGapVariation(SESSION)),
+            feature("active_days", Measure::ActiveDays),
+            feature("active_days_30", Measure::ActiveDays).within_days(30.0),
+            feature("events_30", Measure::Count).within_days(30.0),
+            feature("fading_events", Measure::Count).half_life_days(7.0),
+            feature("number of", names),
+            feature("time of", top("@daytime", 4)),
+            feature("share on weekends", weekend).optional(),
+            feature("device", top("device", 4)),
+            feature("channel", top("channel", 4)),
+            feature("attributes", Measure::Attributes),
+        ])
+    }
+
+    /// Adds a feature.
+    #[must_use]
+    pub fn with(mut self, feature: Feature) -> Self {
+        self.features.push(feature);
+        self
+    }
+
+    /// The features in order.
+    pub fn features(&self) -> &[Feature] {
+        &self.features
+    }
+
+    /// Whether columns and types are the same for any data, so that every row stands alone.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.features.iter().all(Feature::is_settled)
+    }
+
+    /// Whether the set makes sense as a whole.
+    pub(crate) fn check(&self) -> Result<()> {
+        let mut names = HashSet::new();
+        for (place, feature) in self.features.iter().enumerate() {
+            let name = feature.name();
+            let wrong = |reason: &'static str| {
+                Err(Error::InvalidFeature { feature: name.to_owned(), reason: reason.into() })
+            };
+            if let Some(fault) = feature.fault() {
+                return wrong(fault);
+            }
+            if !names.insert(name) {
+                return wrong("the name is taken by an earlier feature");
+            }
+            let is_number = |part: &str| {
+                let mut earlier = self.features[..place].iter().filter(|e| e.name() == part);
+                earlier.any(|e| {
+                    !e.is_optional() && e.measure().is_one_column() && !e.measure().is_category()
+                })
+            };
+            if !feature.measure().made_of().all(is_number) {
+                return wrong(
+                    "it must be made of earlier features that are single numbers and not optional",
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells which properties are read and how, and which attributes (`None`: all).
+    pub(crate) fn needs(
+        &self,
+        property: &mut impl FnMut(&str, Need),
+        attribute: &mut impl FnMut(Option<&str>),
+    ) {
+        for feature in &self.features {
+            feature.filter().properties().for_each(|name| property(name, Need::BOTH));
+            feature.measure().needs(property, attribute);
+        }
+    }
+}
+
+impl FromIterator<Feature> for FeatureSet {
+    fn from_iter<I: IntoIterator<Item = Feature>>(features: I) -> Self {
+        Self { features: features.into_iter().collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ratio(of: &str, per: &str) -> Feature {
+        Feature::new("ratio", Measure::Ratio { of: of.into(), per: per.into() })
+    }
+
+    #[test]
+    fn a_set_that_makes_no_sense_names_the_feature() {
+        let count = || Feature::new("n", Measure::Count);
+        let bad = [
+            FeatureSet::default().with(Feature::new(" ", Measure::Count)),
+            FeatureSet::default().with(count()).with(count()),
+            FeatureSet::default().with(ratio("n", "n")).with(count()),
+            FeatureSet::default().with(count()).with(ratio("n", "ratio")),
+            FeatureSet::default().with(count().optional()).with(ratio("n", "n")),
+            FeatureSet::default()
+                .with(Feature::new("n", Measure::Attributes))
+                .with(ratio("n", "n")),
+            FeatureSet::default().with(Feature::new(
+                "share of",
+                Measure::TopShares { property: "p".into(), by: None, n: 0 },
+            )),
+        ];
+        for set in bad {
+            assert!(matches!(set.check(), Err(Error::InvalidFeature { .. })), "{set:?}");
+        }
+        assert_eq!(FeatureSet::default().with(count()).with(ratio("n", "n")).check(), Ok(()));
+        assert_eq!(FeatureSet::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn a_set_can_be_written_in_a_configuration_file() {
+        let json = r#"[
+            {"name": "visits", "measure": "count", "event": "visit"},
+            {"name": "spend", "measure": {"sum": "amount"}},
+            {"name": "fresh", "measure": {"share": {"property": "department", "value": "PRODUCE"}}}
+        ]"#;
+        let set: FeatureSet = serde_json::from_str(json).unwrap();
+        let same = FeatureSet::default()
+            .with(Feature::new("visits", Measure::Count).on("visit"))
+            .with(Feature::new("spend", Measure::Sum("amount".into())))
+            .with(Feature::new(
+                "fresh",
+                Measure::Share { property: "department".into(), value: "PRODUCE".into(), by: None },
+            ));
+        assert_eq!(set, same);
+        let retail = FeatureSet::retail();
+        let json = serde_json::to_string(&retail).unwrap();
+        assert_eq!(serde_json::from_str::<FeatureSet>(&json).unwrap(), retail);
+        assert!(
+            serde_json::from_str::<FeatureSet>(r#"[{"name": "n", "measure": "cuont"}]"#).is_err()
+        );
+    }
+}
