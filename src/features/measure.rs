@@ -155,7 +155,7 @@ pub enum Measure {
     /// A feature as a score of 1 to `n` by rank in the whole population: `n` is best. Of `N` people
     /// with a value, one who does better than `b` others gets 1 + ⌊`n` · `b` / `N`⌋, so that equal
     /// values score equally. Missing where the feature is. It must come earlier in the set, be a
-    /// single number and not [`optional`](Feature::optional).
+    /// single number and not [`optional`](crate::features::Feature::optional).
     Score {
         /// Name of the feature.
         of: String,
@@ -175,7 +175,7 @@ pub enum Measure {
         best: Best,
     },
     /// One feature divided by another; missing where either is, or the divisor is 0. Both must
-    /// come earlier in the set, be single numbers and not [`optional`](Feature::optional).
+    /// come earlier in the set, be single numbers and not [`optional`](crate::features::Feature::optional).
     Ratio {
         /// Name of the feature to divide.
         of: String,
