@@ -49,7 +49,7 @@ fn people(c: &mut Criterion) {
     full.extend(&events);
     let as_of = full.newest().expect("there are events");
     let mut settled = full.clone();
-    settled.settle(as_of);
+    settled.settle(as_of).expect("logs are whole");
 
     let mut group = c.benchmark_group("people");
     group.sample_size(10);

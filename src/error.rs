@@ -32,6 +32,14 @@ pub enum Error {
         /// The value given.
         got: String,
     },
+    /// Events were asked about as of a moment before the newest of them, but their log was cut.
+    #[error("cannot answer as of {as_of}: logs are cut, and there are events until {newest}")]
+    AsOfTooEarly {
+        /// The moment asked about.
+        as_of: crate::event::Timestamp,
+        /// The newest event of somebody whose log was cut.
+        newest: crate::event::Timestamp,
+    },
     /// There are no rows.
     #[error("{what} has no rows")]
     Empty {

@@ -6,8 +6,9 @@
 //! Cost: O(events · columns).
 
 use super::definition::Feature;
-use super::entry::{Cell, Entry};
+use super::entry::Cell;
 use super::evaluate::Single;
+use super::fragment::{Events, Limit};
 use super::measure::{Best, Measure};
 use super::set::FeatureSet;
 use super::table::Values;
@@ -16,20 +17,20 @@ use super::{score, settle};
 use crate::Timestamp;
 use crate::num::parallel;
 
-/// A profile's events up to the moment asked about, in order.
-pub(crate) type Events<'e> = Vec<&'e Entry>;
-
 /// A column and the single feature it holds.
 #[derive(Debug)]
 pub(crate) struct Computed {
     pub(crate) feature: Feature,
     pub(crate) values: Values,
+    /// Rows without a value because their logs are cut.
+    pub(crate) cut: Vec<usize>,
 }
 
 /// The columns of the profiles' features as of a moment; their names are unique.
 pub(crate) fn columns(
     people: &[Events<'_>],
     features: &FeatureSet,
+    limit: Option<&Limit>,
     texts: &Texts,
     as_of: Timestamp,
 ) -> Vec<Computed> {
@@ -37,10 +38,12 @@ pub(crate) fn columns(
     let bound: Vec<Single<'_>> =
         singles.iter().map(|feature| Single::new(feature, texts, as_of)).collect();
     let unit = singles.len().saturating_mul(256);
-    let mut rows = parallel::map(people.len(), unit, |row| answers(&bound, &people[row]));
+    let mut rows = parallel::map(people.len(), unit, |row| answers(&bound, &people[row], limit));
     drop(bound);
     let mut done: Vec<Computed> = Vec::new();
     for (place, mut single) in singles.into_iter().enumerate() {
+        let is_cut = |row: &usize| matches!(rows[*row][place], Some(Answer::Cut));
+        let mut cut: Vec<usize> = (0..rows.len()).filter(is_cut).collect();
         let answers = rows.iter_mut().map(|row| row[place].take());
         let values = match single.measure() {
             Measure::Ratio { of, per } => ratio(of, per, &done, people.len()),
@@ -56,12 +59,18 @@ pub(crate) fn columns(
                 scored(&numbers(of, &done, people.len()), borders, *best)
             }
             measure if measure.is_category() => {
-                Values::Categorical(answers.map(|answer| Some(answer?.text(texts))).collect())
+                Values::Categorical(answers.map(|answer| answer?.text(texts)).collect())
             }
             _ => Values::Numeric(answers.map(|answer| answer?.number()).collect()),
         };
+        for part in single.measure().made_of() {
+            let parts = done.iter().find(|column| column.feature.name() == part);
+            cut.extend(parts.iter().flat_map(|column| &column.cut));
+        }
+        cut.sort_unstable();
+        cut.dedup();
         if !(single.is_optional() && values.n_missing() == people.len()) {
-            done.push(Computed { feature: single.required(), values });
+            done.push(Computed { feature: single.required(), values, cut });
         }
     }
     done
@@ -71,33 +80,50 @@ pub(crate) fn columns(
 enum Answer {
     Cell(Cell),
     List(String),
+    /// It needs events that are no longer there.
+    Cut,
 }
 
 impl Answer {
     fn number(self) -> Option<f64> {
         match self {
             Self::Cell(cell) => cell.number(),
-            Self::List(_) => None,
+            Self::List(_) | Self::Cut => None,
         }
     }
 
-    fn text(self, texts: &Texts) -> String {
+    fn text(self, texts: &Texts) -> Option<String> {
         match self {
-            Self::Cell(cell) => cell.text(texts),
-            Self::List(list) => list,
+            Self::Cell(cell) => Some(cell.text(texts)),
+            Self::List(list) => Some(list),
+            Self::Cut => None,
         }
     }
 }
 
 /// A profile's row.
-fn answers(singles: &[Single<'_>], events: &[&Entry]) -> Vec<Option<Answer>> {
+fn answers(
+    singles: &[Single<'_>],
+    events: &Events<'_>,
+    limit: Option<&Limit>,
+) -> Vec<Option<Answer>> {
     // Features of the same events mostly follow each other.
     let mut before: Option<&Single<'_>> = None;
     let mut counted = Vec::new();
     let mut row = Vec::with_capacity(singles.len());
-    for single in singles {
+    for (feature, single) in singles.iter().enumerate() {
+        if !events.has_all_after(single.after) {
+            row.push(match (&events.summary, limit) {
+                (Some(summary), Some(Limit { plan, .. })) if plan.tells(feature) => {
+                    plan.answer(feature, single.measure, summary, single.as_of).map(Answer::Cell)
+                }
+                _ if single.measure.made_of().next().is_some() => None,
+                _ => Some(Answer::Cut),
+            });
+            continue;
+        }
         if !before.is_some_and(|before| before.counts_as(single)) {
-            single.counted(events, &mut counted);
+            single.counted(&events.log, &mut counted);
             before = Some(single);
         }
         row.push(match single.measure {

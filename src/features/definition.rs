@@ -129,6 +129,12 @@ impl Feature {
         !self.optional && self.measure.is_settled()
     }
 
+    /// Whether its column or the type of it is known only when everybody's events are. A score's
+    /// column is known; its borders are of finished columns.
+    pub(crate) fn is_open(&self) -> bool {
+        !matches!(self.measure, Measure::Score { .. }) && !self.is_settled()
+    }
+
     /// The same feature, always with its column.
     pub(crate) fn required(mut self) -> Self {
         self.optional = false;

@@ -11,6 +11,7 @@ use super::texts::Texts;
 use super::{rhythm, share};
 use crate::Timestamp;
 use crate::num::fixed::Fixed;
+use crate::num::moments::Squares;
 use crate::num::stats;
 
 /// A feature of one column with its words looked up, as of a moment.
@@ -122,9 +123,11 @@ impl<'f> Single<'f> {
             Measure::Min(_) => self.values(events).reduce(f64::min),
             Measure::Max(_) => self.values(events).reduce(f64::max),
             Measure::Deviation(_) => {
-                // Of the sorted values, so that the order of summation is their own.
-                let values = stats::sorted(&self.values(events).collect::<Vec<_>>());
-                (values.len() > 1).then(|| stats::mean_and_deviation(&values).1)
+                let values: Vec<Fixed> = self.values(events).map(fixed).collect();
+                let squares = values.iter().map(|&value| Squares::of(value));
+                let squares = squares.fold(Squares::default(), Squares::add);
+                let sum = values.iter().copied().sum();
+                (values.len() > 1).then(|| squares.deviation(sum, values.len() as u64))
             }
             Measure::Quantile { q, .. } => {
                 let values = stats::sorted(&self.values(events).collect::<Vec<_>>());

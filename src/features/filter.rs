@@ -196,67 +196,94 @@ impl EventFilter {
         self.when.iter().find_map(|condition| condition.is.fault())
     }
 
-    /// The filter with its words looked up, for entries of these texts.
-    pub(crate) fn bind<'f>(&'f self, texts: &'f Texts) -> BoundFilter<'f> {
+    /// The words that entries are compared with by number.
+    pub(crate) fn words(&self) -> impl Iterator<Item = &str> {
+        let wanted = self.when.iter().flat_map(|condition| match &condition.is {
+            Test::Equals(text) | Test::NotEquals(text) => std::slice::from_ref(text),
+            Test::OneOf(texts) => texts.as_slice(),
+            _ => &[],
+        });
+        let names = self.event.iter().map(String::as_str).chain(self.properties());
+        names.chain(wanted.map(String::as_str))
+    }
+
+    /// The filter with its words looked up: good for as long as they keep their numbers.
+    pub(crate) fn with_words(&self, texts: &Texts) -> WordFilter {
         let tests = self.when.iter().map(|Condition { property, is }| {
             let code = |text: &String| texts.code(text);
             let test = match is {
-                Test::Equals(text) => BoundTest::Labels(vec![code(text)], true),
-                Test::NotEquals(text) => BoundTest::Labels(vec![code(text)], false),
+                Test::Equals(text) => WordTest::Labels(vec![code(text)], true),
+                Test::NotEquals(text) => WordTest::Labels(vec![code(text)], false),
                 Test::OneOf(wanted) => {
                     let mut codes: Vec<u32> = wanted.iter().map(code).collect();
                     codes.sort_unstable();
-                    BoundTest::Labels(codes, true)
+                    WordTest::Labels(codes, true)
                 }
-                other => BoundTest::Other(other),
+                other => WordTest::Other(other.clone()),
             };
             (code(property), test)
         });
         let name = self.event.as_ref().map(|name| texts.code(name));
-        BoundFilter { name, tests: tests.collect(), texts }
+        WordFilter { name, tests: tests.collect() }
+    }
+
+    /// The filter for entries of these texts.
+    pub(crate) fn bind<'t>(&self, texts: &'t Texts) -> BoundFilter<'t> {
+        BoundFilter { filter: self.with_words(texts), texts }
     }
 }
 
-#[derive(Debug, PartialEq)]
-enum BoundTest<'f> {
+#[derive(Debug, Clone, PartialEq)]
+enum WordTest {
     /// Whether some label is among these, sorted; and whether that is wanted.
     Labels(Vec<u32>, bool),
-    Other(&'f Test),
+    Other(Test),
+}
+
+/// A filter with its words as numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct WordFilter {
+    name: Option<u32>,
+    tests: Vec<(u32, WordTest)>,
+}
+
+impl WordFilter {
+    /// Whether an entry of these texts counts.
+    pub(crate) fn passes(&self, entry: &Entry, texts: &Texts) -> bool {
+        // Properties that a test reads are kept with their text.
+        let seen =
+            |cell: Cell| (cell.number(), cell.label().map_or("", |label| texts.text(label)).into());
+        self.name.is_none_or(|name| entry.name == name)
+            && self.tests.iter().all(|(property, test)| {
+                let mut cells = entry.property(*property);
+                match test {
+                    WordTest::Labels(wanted, is_wanted) => {
+                        let is_in = |label| wanted.binary_search(&label).is_ok();
+                        cells.any(|cell| cell.label().is_some_and(is_in)) == *is_wanted
+                    }
+                    WordTest::Other(test) => test.holds(cells.map(seen)),
+                }
+            })
+    }
 }
 
 /// A filter for entries.
-pub(crate) struct BoundFilter<'f> {
-    name: Option<u32>,
-    tests: Vec<(u32, BoundTest<'f>)>,
-    texts: &'f Texts,
+pub(crate) struct BoundFilter<'t> {
+    filter: WordFilter,
+    texts: &'t Texts,
 }
 
 impl PartialEq for BoundFilter<'_> {
     /// Of the same texts, whether the same entries pass for the same reasons.
     fn eq(&self, other: &Self) -> bool {
-        self.name == other.name && self.tests == other.tests
+        self.filter == other.filter
     }
 }
 
 impl BoundFilter<'_> {
     /// Whether an entry counts.
     pub(crate) fn passes(&self, entry: &Entry) -> bool {
-        self.name.is_none_or(|name| entry.name == name)
-            && self.tests.iter().all(|(property, test)| {
-                let mut cells = entry.property(*property);
-                match test {
-                    BoundTest::Labels(wanted, is_wanted) => {
-                        let is_in = |label| wanted.binary_search(&label).is_ok();
-                        cells.any(|cell| cell.label().is_some_and(is_in)) == *is_wanted
-                    }
-                    BoundTest::Other(test) => test.holds(cells.map(|cell| self.seen(cell))),
-                }
-            })
-    }
-
-    fn seen(&self, cell: Cell) -> (Option<f64>, Cow<'_, str>) {
-        // Properties that a test reads are kept with their text.
-        (cell.number(), cell.label().map_or("", |label| self.texts.text(label)).into())
+        self.filter.passes(entry, self.texts)
     }
 }
 

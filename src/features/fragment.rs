@@ -4,30 +4,80 @@
 //! Equal sets of events give equal logs whatever the order of arrival, and an answer as of any
 //! moment, past or future, is a function of the log up to that moment.
 //!
+//! A caller can limit the logs. Then every fragment has a summary too, which has seen all its
+//! events, and of the log only the newest entries stay; which those are is again a matter of the
+//! set. What the log cannot tell any more the summary does, or nobody.
+//!
 //! Cost: O(log n) to insert in order of time, a move of the later entries otherwise.
 
 use super::entry::Entry;
+use super::set::FeatureSet;
+use super::summary::{Plan, Summary};
 use super::texts::Texts;
 use crate::Timestamp;
+
+/// How much of a log is kept, and what of the rest.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Limit {
+    pub(crate) max_log: usize,
+    pub(crate) plan: Plan,
+}
+
+impl Limit {
+    pub(crate) fn new(max_log: usize, features: &FeatureSet, texts: &mut Texts) -> Self {
+        Self { max_log, plan: Plan::new(features, texts) }
+    }
+}
 
 /// The events of one signature.
 #[derive(Debug, Clone, Default)]
 #[cfg_attr(test, derive(PartialEq))]
 pub(crate) struct Fragment {
     log: Vec<Entry>,
+    /// Of all events ever; there is one if logs are limited.
+    summary: Option<Summary>,
 }
 
 impl Fragment {
-    pub(crate) fn insert(&mut self, entry: Entry, texts: &Texts) {
+    pub(crate) fn insert(&mut self, entry: Entry, limit: Option<&Limit>, texts: &mut Texts) {
+        if let Some(limit) = limit {
+            let summary = self.summary.get_or_insert_with(|| limit.plan.nothing());
+            limit.plan.add(summary, &entry, texts);
+        }
         let place = self.log.partition_point(|known| known.compare(&entry, texts).is_le());
         self.log.insert(place, entry);
+        self.trim(limit, texts);
     }
 
-    /// Adds many, in any order.
-    pub(crate) fn absorb(&mut self, entries: Vec<Entry>, texts: &Texts) {
-        self.log.extend(entries);
+    /// Adds what another fragment held: the log in any order, and the summary.
+    pub(crate) fn absorb(
+        &mut self,
+        log: Vec<Entry>,
+        summary: Option<Summary>,
+        limit: Option<&Limit>,
+        texts: &mut Texts,
+    ) {
+        self.log.extend(log);
         // The stable sort recognises the sorted runs it is given.
         self.log.sort_by(|a, b| a.compare(b, texts));
+        if let Some((other, limit)) = summary.zip(limit) {
+            let summary = self.summary.get_or_insert_with(|| limit.plan.nothing());
+            let mut lost = Vec::new();
+            limit.plan.merge(summary, &other, texts, |label| lost.push(label));
+            lost.into_iter().for_each(|label| texts.release(label));
+        }
+        self.trim(limit, texts);
+    }
+
+    /// Lets the oldest entries go that are too many.
+    fn trim(&mut self, limit: Option<&Limit>, texts: &mut Texts) {
+        let Some(limit) = limit else { return };
+        let n_gone = self.log.len().saturating_sub(limit.max_log);
+        for entry in self.log.drain(..n_gone) {
+            let summary = self.summary.as_mut().expect("a limited log has a summary");
+            summary.cut_to(entry.at);
+            entry.release(texts);
+        }
     }
 
     /// The entry of a message, if it is here and happened then.
@@ -36,6 +86,7 @@ impl Fragment {
     }
 
     pub(crate) fn remove_message(&mut self, at: Timestamp, message: u32) -> Option<Entry> {
+        debug_assert!(self.summary.is_none(), "duplicates are not looked for in limited logs");
         self.place(at, message).map(|place| self.log.remove(place))
     }
 
@@ -45,40 +96,105 @@ impl Fragment {
         same_time.map(|entry| entry.message).position(|m| m == message).map(|i| start + i)
     }
 
-    pub(crate) fn into_log(self) -> Vec<Entry> {
-        self.log
+    pub(crate) fn into_parts(self) -> (Vec<Entry>, Option<Summary>) {
+        (self.log, self.summary)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.log.is_empty()
-    }
-
-    /// Everything, in order.
+    /// The log as far as it is kept, in order.
     pub(crate) fn log(&self) -> &[Entry] {
         &self.log
     }
 
-    /// Everything up to and including a moment, in order.
-    pub(crate) fn until(&self, as_of: Timestamp) -> &[Entry] {
+    pub(crate) fn summary(&self) -> Option<&Summary> {
+        self.summary.as_ref()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.n_events() == 0
+    }
+
+    /// Number of events, also of those no longer in the log.
+    pub(crate) fn n_events(&self) -> usize {
+        match &self.summary {
+            Some(summary) => summary.times().n as usize,
+            None => self.log.len(),
+        }
+    }
+
+    /// Time of the first event.
+    pub(crate) fn first(&self) -> Option<Timestamp> {
+        match &self.summary {
+            Some(summary) => (!self.is_empty()).then(|| summary.times().first),
+            None => self.log.first().map(|entry| entry.at),
+        }
+    }
+
+    /// Time of the last event.
+    pub(crate) fn last(&self) -> Option<Timestamp> {
+        match &self.summary {
+            Some(summary) => (!self.is_empty()).then(|| summary.times().last),
+            None => self.log.last().map(|entry| entry.at),
+        }
+    }
+
+    /// The log up to and including a moment, in order.
+    fn until(&self, as_of: Timestamp) -> &[Entry] {
         &self.log[..self.log.partition_point(|entry| entry.at <= as_of)]
     }
 }
 
-/// The merge of fragments up to a moment, in order.
+/// A profile's events up to a moment.
+#[derive(Debug)]
+pub(crate) struct Events<'e> {
+    /// Those in the logs, in order.
+    pub(crate) log: Vec<&'e Entry>,
+    /// Of all events, if some are no longer in the logs.
+    pub(crate) summary: Option<Summary>,
+}
+
+impl Events<'_> {
+    /// Time of the first event.
+    pub(crate) fn first(&self) -> Option<Timestamp> {
+        match &self.summary {
+            Some(summary) => Some(summary.times().first),
+            None => self.log.first().map(|entry| entry.at),
+        }
+    }
+
+    /// Whether the log holds every event after a moment; `None` for the beginning of time.
+    pub(crate) fn has_all_after(&self, after: Option<Timestamp>) -> bool {
+        match self.summary.as_ref().and_then(Summary::cut) {
+            Some(cut) => after.is_some_and(|after| after >= cut),
+            None => true,
+        }
+    }
+}
+
+/// The merge of a profile's fragments up to a moment.
 pub(crate) fn merge<'f>(
-    fragments: impl Iterator<Item = &'f Fragment>,
+    fragments: impl Iterator<Item = &'f Fragment> + Clone,
     as_of: Timestamp,
+    limit: Option<&Limit>,
     texts: &Texts,
-) -> Vec<&'f Entry> {
-    let mut entries = Vec::new();
+) -> Events<'f> {
+    let mut log = Vec::new();
     let mut n_logs = 0;
-    for fragment in fragments {
-        entries.extend(fragment.until(as_of));
+    for fragment in fragments.clone() {
+        log.extend(fragment.until(as_of));
         n_logs += 1;
     }
     if n_logs > 1 {
         // The stable sort recognises the sorted runs it is given.
-        entries.sort_by(|a: &&Entry, b: &&Entry| a.compare(b, texts));
+        log.sort_by(|a: &&Entry, b: &&Entry| a.compare(b, texts));
     }
-    entries
+    let is_cut = |fragment: &Fragment| fragment.summary.as_ref().and_then(Summary::cut).is_some();
+    let summary = limit.filter(|_| fragments.clone().any(is_cut)).map(|limit| {
+        let mut merged = limit.plan.nothing();
+        for summary in fragments.filter_map(Fragment::summary) {
+            // The fragments keep their uses of texts; this one is gone before they are.
+            limit.plan.merge(&mut merged, summary, texts, |_| {});
+        }
+        merged
+    });
+    Events { log, summary }
 }

@@ -38,6 +38,7 @@ mod score;
 mod set;
 mod settle;
 mod share;
+mod summary;
 mod table;
 mod texts;
 
@@ -53,8 +54,9 @@ pub use retail::Retail;
 pub use set::FeatureSet;
 pub use table::{Column, Features, Values};
 
-pub(crate) use compute::{Events, columns};
+pub(crate) use compute::columns;
 pub(crate) use entry::Entry;
-pub(crate) use fragment::{Fragment, merge};
+pub(crate) use fragment::{Events, Fragment, Limit, merge};
 pub(crate) use keep::{Keep, check};
+pub(crate) use summary::Summary;
 pub(crate) use texts::{NONE, Texts};

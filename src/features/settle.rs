@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::compute::Events;
 use super::definition::Feature;
 use super::entry::{Cell, Entry};
+use super::fragment::Events;
 use super::measure::Measure;
 use super::set::FeatureSet;
 use super::share::{counts, heaviest, top_labels};
@@ -32,7 +32,7 @@ pub(super) fn singles(
         let after = feature.after(as_of);
         let counts_for =
             |entry: &&Entry| after.is_none_or(|after| entry.at > after) && filter.passes(entry);
-        let entries = || people.iter().flatten().copied().filter(counts_for);
+        let entries = || people.iter().flat_map(|events| &events.log).copied().filter(counts_for);
         let mut called = |value: &str| free(format!("{} {value}", feature.name()), &mut taken);
         match feature.measure() {
             Measure::TopShares { property, by, n } => {

@@ -48,6 +48,10 @@ pub struct Column {
     pub name: String,
     /// Its values.
     pub values: Values,
+    /// Rows, ascending, whose value is missing because [a limit](crate::Profiles::max_log) cut the
+    /// log that it needs; nobody knows it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cut: Vec<usize>,
 }
 
 /// A table of features: rows are profiles, columns are features.
@@ -81,7 +85,7 @@ impl Features {
     /// [`Error::DimensionMismatch`] if there is not one value per row, [`Error::NonFinite`] for NaN
     /// or an infinity (missing is `None`), [`Error::InvalidFeature`] if the name is taken.
     pub fn numeric(self, name: impl Into<String>, values: Vec<Option<f64>>) -> Result<Self> {
-        self.with(name.into(), Values::Numeric(values))
+        self.with(name.into(), Values::Numeric(values), Vec::new())
     }
 
     /// Adds a column of categories.
@@ -89,10 +93,11 @@ impl Features {
     /// # Errors
     /// As [`Features::numeric`].
     pub fn categorical(self, name: impl Into<String>, values: Vec<Option<String>>) -> Result<Self> {
-        self.with(name.into(), Values::Categorical(values))
+        self.with(name.into(), Values::Categorical(values), Vec::new())
     }
 
-    fn with(mut self, name: String, values: Values) -> Result<Self> {
+    /// Adds a column some of whose rows are cut.
+    pub(crate) fn with(mut self, name: String, values: Values, cut: Vec<usize>) -> Result<Self> {
         if values.len() != self.ids.len() {
             return Err(Error::DimensionMismatch {
                 what: "values of a column",
@@ -113,7 +118,7 @@ impl Features {
                 reason: "the table has a column of this name".into(),
             });
         }
-        self.columns.push(Column { name, values });
+        self.columns.push(Column { name, values, cut });
         Ok(self)
     }
 
@@ -159,6 +164,10 @@ impl Features {
         }
         let columns = self.columns.iter().map(|column| Column {
             name: column.name.clone(),
+            cut: {
+                let is_cut = |place: &usize| column.cut.binary_search(&rows[*place]).is_ok();
+                (0..rows.len()).filter(is_cut).collect()
+            },
             values: match &column.values {
                 Values::Numeric(v) => Values::Numeric(rows.iter().map(|&row| v[row]).collect()),
                 Values::Categorical(v) => {
@@ -184,7 +193,12 @@ impl<'de> Deserialize<'de> for Features {
         }
         let stored = Stored::deserialize(deserializer)?;
         let table = Self::new(stored.ids);
-        let add = |table: Self, column: Column| table.with(column.name, column.values);
+        let add = |table: Self, column: Column| {
+            let Column { name, values, mut cut } = column;
+            cut.retain(|&row| row < values.len());
+            cut.sort_unstable();
+            table.with(name, values, cut)
+        };
         stored.columns.into_iter().try_fold(table, add).map_err(serde::de::Error::custom)
     }
 }

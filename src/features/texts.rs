@@ -45,6 +45,11 @@ impl Texts {
         code
     }
 
+    /// One use more of a number that is in use.
+    pub(crate) fn retain(&mut self, code: u32) {
+        self.texts[code as usize].1 += 1;
+    }
+
     /// Gives back one use of a number; after the last no byte of the text is held.
     pub(crate) fn release(&mut self, code: u32) {
         let (text, uses) = &mut self.texts[code as usize];

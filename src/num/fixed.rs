@@ -15,6 +15,18 @@ const LIMIT: f64 = (1u64 << 60) as f64;
 pub(crate) struct Fixed(i128);
 
 impl Fixed {
+    /// The grid's step.
+    pub(crate) const STEP: f64 = STEP;
+
+    /// As a number of steps.
+    pub(crate) fn steps(self) -> i128 {
+        self.0
+    }
+
+    pub(crate) fn from_steps(steps: i128) -> Self {
+        Self(steps)
+    }
+
     /// Rounds to the grid, half to even; `None` for NaN and beyond ±2⁶⁰.
     pub(crate) fn new(value: f64) -> Option<Self> {
         // |value / STEP| ≤ 2¹⁰⁰: exact in f64 as scaling by a power of two, and in i128's range.

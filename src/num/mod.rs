@@ -6,6 +6,7 @@ pub(crate) mod distance;
 pub(crate) mod eigen;
 pub(crate) mod fixed;
 mod lanes;
+pub(crate) mod moments;
 pub(crate) mod neighbors;
 pub(crate) mod pack;
 pub(crate) mod parallel;

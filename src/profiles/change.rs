@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::Profiles;
 use super::messages::{Offered, Order, Placed};
-use crate::features::{Entry, NONE};
+use crate::features::{Entry, NONE, Summary};
 use crate::identity::{Forgotten, Moves};
 use crate::{Error, Identifier, ProfileId, Result};
 
@@ -106,8 +106,8 @@ impl Profiles {
     /// that arrive after the forgetting.
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`] if rules, key or features differ, or only one of the two looks
-    /// for duplicates; manual links may differ and are united. [`Error::Refused`] if there is no
+    /// [`Error::InvalidParameter`] if rules, key, features or limits differ, or only one of the two
+    /// looks for duplicates; manual links may differ and are united. [`Error::Refused`] if there is no
     /// room. Nothing changes then.
     ///
     /// ```
@@ -128,6 +128,9 @@ impl Profiles {
         if self.features != other.features || self.keep != other.keep {
             return Err(differs("features"));
         }
+        if self.limit != other.limit {
+            return Err(differs("limit of logs"));
+        }
         if self.messages.is_some() != other.messages.is_some() {
             return Err(differs("way with duplicates"));
         }
@@ -147,7 +150,15 @@ impl Profiles {
         for (signature, entry) in other.messages.iter().flat_map(|messages| messages.aside()) {
             bring(*signature, entry);
         }
-        self.put_all(loose);
+        let mut summaries = Vec::new();
+        for (signature, fragment) in (0..).zip(&other.fragments) {
+            if let (Some(limit), Some(summary), Some(&to)) =
+                (&self.limit, fragment.summary(), to.get(&signature))
+            {
+                summaries.push((to, limit.plan.translated(summary, &other.texts, &mut self.texts)));
+            }
+        }
+        self.put_all(loose, summaries);
         Ok(())
     }
 
@@ -156,27 +167,40 @@ impl Profiles {
         self.make_room();
         let to: HashMap<u32, Option<u32>> = moves.iter().copied().collect();
         let mut loose: Vec<Placed> = Vec::new();
+        let mut summaries: Vec<(u32, Summary)> = Vec::new();
         for &(from, _) in moves {
-            let log = std::mem::take(&mut self.fragments[from as usize]).into_log();
+            let (log, summary) = std::mem::take(&mut self.fragments[from as usize]).into_parts();
             loose.extend(log.into_iter().map(|entry| (from, entry)));
+            summaries.extend(summary.map(|summary| (from, summary)));
         }
         if let Some(messages) = &mut self.messages {
             loose.iter().for_each(|(_, entry)| messages.lift(entry.message));
             let is_concerned = |signature| to.contains_key(&signature);
             loose.extend(messages.unsettled(is_concerned, &mut self.fragments));
         }
+        let goes = |from: u32| to.get(&from).copied().unwrap_or(Some(from));
         let mut kept = Vec::new();
         for (from, entry) in loose {
-            match to.get(&from).copied().unwrap_or(Some(from)) {
+            match goes(from) {
                 Some(to) => kept.push((to, entry)),
                 None => entry.release(&mut self.texts),
             }
         }
-        self.put_all(kept);
+        let mut kept_summaries = Vec::new();
+        for (from, summary) in summaries {
+            match (goes(from), &self.limit) {
+                (Some(to), _) => kept_summaries.push((to, summary)),
+                (None, Some(limit)) => {
+                    limit.plan.labels(&summary).for_each(|label| self.texts.release(label));
+                }
+                (None, None) => {}
+            }
+        }
+        self.put_all(kept, kept_summaries);
     }
 
-    /// Puts many events into the logs of their signatures.
-    fn put_all(&mut self, events: Vec<Placed>) {
+    /// Puts many events, and summaries of them and of others, into the fragments of their signatures.
+    fn put_all(&mut self, events: Vec<Placed>, summaries: Vec<(u32, Summary)>) {
         self.make_room();
         let mut logs: BTreeMap<u32, Vec<Entry>> = BTreeMap::new();
         let mut copies: BTreeMap<u32, Vec<Placed>> = BTreeMap::new();
@@ -216,8 +240,14 @@ impl Profiles {
             }
         }
         repeated.into_iter().for_each(|entry| entry.release(&mut self.texts));
+        let limit = self.limit.as_ref();
+        for (signature, summary) in summaries {
+            let fragment = &mut self.fragments[signature as usize];
+            fragment.absorb(Vec::new(), Some(summary), limit, &mut self.texts);
+        }
         for (signature, entries) in logs {
-            self.fragments[signature as usize].absorb(entries, &self.texts);
+            let fragment = &mut self.fragments[signature as usize];
+            fragment.absorb(entries, None, limit, &mut self.texts);
         }
     }
 }
@@ -234,7 +264,7 @@ mod tests {
     }
 
     fn people() -> Profiles {
-        Profiles::new(Rules::default(), FeatureSet::retail()).unwrap().dedupe()
+        Profiles::new(Rules::default(), FeatureSet::retail()).unwrap().dedupe().unwrap()
     }
 
     /// What a person does, in words that are the person's own or everybody's.
@@ -317,9 +347,10 @@ mod tests {
         people.observe(&event(1, 1, 1, None, true)).unwrap();
         let before = people.clone();
         let plain = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
-        let other = Profiles::new(Rules::default(), FeatureSet::default()).unwrap().dedupe();
+        let other =
+            Profiles::new(Rules::default(), FeatureSet::default()).unwrap().dedupe().unwrap();
         let keyed = Rules::default().key([1; 16]);
-        let keyed = Profiles::new(keyed, FeatureSet::retail()).unwrap().dedupe();
+        let keyed = Profiles::new(keyed, FeatureSet::retail()).unwrap().dedupe().unwrap();
         for other in [plain, other, keyed] {
             assert!(matches!(people.merge(&other), Err(Error::InvalidParameter { .. })));
             assert!(people == before);

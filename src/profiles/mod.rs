@@ -14,10 +14,10 @@ pub use ingest::{Ingest, Refused};
 use messages::{Messages, Offered, Order};
 pub use profile::Profile;
 
-use crate::features::{self, Events, Fragment, Keep, NONE, Texts, Values};
+use crate::features::{self, Events, Fragment, Keep, Limit, NONE, Texts};
 use crate::identity::Observation;
 use crate::{
-    Event, FeatureSet, Features, IdentityGraph, ProfileId, Refusal, Result, Rules, Timestamp,
+    Error, Event, FeatureSet, Features, IdentityGraph, ProfileId, Refusal, Result, Rules, Timestamp,
 };
 
 /// Everybody, as known from the events so far.
@@ -65,6 +65,8 @@ pub struct Profiles {
     fragments: Vec<Fragment>,
     /// `None` if duplicates are not looked for.
     messages: Option<Messages>,
+    /// `None` if logs are kept whole.
+    limit: Option<Limit>,
 }
 
 /// What became of an event that was not refused.
@@ -78,8 +80,8 @@ impl Profiles {
     /// Nobody yet.
     ///
     /// # Errors
-    /// [`Error::InvalidRule`](crate::Error::InvalidRule) or
-    /// [`Error::InvalidFeature`](crate::Error::InvalidFeature) if the rules or the features make no
+    /// [`Error::InvalidRule`] or
+    /// [`Error::InvalidFeature`] if the rules or the features make no
     /// sense.
     pub fn new(rules: Rules, features: FeatureSet) -> Result<Self> {
         features.check()?;
@@ -91,6 +93,7 @@ impl Profiles {
             texts,
             fragments: Vec::new(),
             messages: None,
+            limit: None,
         })
     }
 
@@ -102,16 +105,74 @@ impl Profiles {
     /// ```
     /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
     ///
-    /// let mut people = Profiles::new(Rules::default(), FeatureSet::retail())?.dedupe();
+    /// let mut people = Profiles::new(Rules::default(), FeatureSet::retail())?.dedupe()?;
     /// let event = Event::new("visit", Timestamp::parse("2017-03-01")?).id("card", "1").message_id("m1");
     /// let ingest = people.extend([&event, &event]);
     /// assert_eq!((ingest.accepted, ingest.duplicates), (1, 1));
     /// # Ok::<(), personas::Error>(())
     /// ```
-    #[must_use]
-    pub fn dedupe(mut self) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`] if logs are limited: what a summary has added up cannot be taken
+    /// out of it when a copy that counts comes later.
+    pub fn dedupe(mut self) -> Result<Self> {
+        if self.limit.is_some() {
+            return Err(Error::parameter(
+                "dedupe",
+                "used on a store whose logs are whole",
+                "limited",
+            ));
+        }
         self.messages.get_or_insert_default();
-        self
+        Ok(self)
+    }
+
+    /// Keeps of every set of identifiers seen together only the newest `n` events, by time and
+    /// then by content, so that memory does not grow with events; 0 keeps none. What no longer is in the log stays in a
+    /// summary, of some 20 to 100 bytes: number, times, sums, means, deviations, extremes, first and
+    /// last values and attributes are those of all events, to the bit. What needs the log (windows,
+    /// decay, distinct values, shares, sessions …) is answered while the log reaches back far enough;
+    /// where it does not, the answer is missing and its row is among [`Column::cut`](features::Column::cut).
+    ///
+    /// Where a log is cut, only moments from the person's last event on can be asked about.
+    ///
+    /// ```
+    /// use personas::features::{Feature, Measure};
+    /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
+    ///
+    /// let features = FeatureSet::default()
+    ///     .with(Feature::new("visits", Measure::Count))
+    ///     .with(Feature::new("visits this week", Measure::Count).within_days(7.0));
+    /// let mut people = Profiles::new(Rules::default(), features)?.max_log(1)?;
+    /// for day in ["2017-03-01", "2017-03-20", "2017-03-25"] {
+    ///     people.observe(&Event::new("visit", Timestamp::parse(day)?).id("card", "1"))?;
+    /// }
+    /// let table = people.features(Timestamp::parse("2017-03-26")?)?;
+    /// // All visits are counted; whether the second was this week is no longer known.
+    /// assert_eq!(table.columns()[0].cut, []);
+    /// assert_eq!(table.columns()[1].cut, [0]);
+    /// assert!(people.features(Timestamp::parse("2017-03-24")?).is_err());
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`] if there are events already, or duplicates are looked for;
+    /// [`Error::InvalidFeature`] for a feature whose columns or types depend on everybody's events:
+    /// [`Profiles::settle`] a store with whole logs, and use its [`Profiles::feature_set`].
+    pub fn max_log(mut self, n: usize) -> Result<Self> {
+        if !self.fragments.is_empty() || self.messages.is_some() {
+            let expected = "set before there are events, where duplicates are not looked for";
+            return Err(Error::parameter("max_log", expected, n));
+        }
+        if let Some(feature) = self.features.features().iter().find(|f| f.is_open()) {
+            return Err(Error::InvalidFeature {
+                feature: feature.name().to_owned(),
+                reason: "its columns depend on everybody's events, which a limited log forgets"
+                    .into(),
+            });
+        }
+        self.limit = Some(Limit::new(n, &self.features, &mut self.texts));
+        Ok(self)
     }
 
     /// Takes in many events, in any order, and says what became of them.
@@ -143,7 +204,7 @@ impl Profiles {
     /// forgotten, of which nothing is kept.
     ///
     /// # Errors
-    /// [`Error::Refused`](crate::Error::Refused); then nothing has changed.
+    /// [`Error::Refused`]; then nothing has changed.
     pub fn observe(&mut self, event: &Event<'_>) -> Result<()> {
         self.take(event)?;
         Ok(())
@@ -182,7 +243,8 @@ impl Profiles {
                 }
             }
         };
-        self.fragments[signature as usize].insert(entry, &self.texts);
+        let fragment = &mut self.fragments[signature as usize];
+        fragment.insert(entry, self.limit.as_ref(), &mut self.texts);
         Ok(taken)
     }
 
@@ -204,9 +266,9 @@ impl Profiles {
     /// an attribute is a number; [`Profiles::settle`] keeps them from changing.
     ///
     /// # Errors
-    /// None that is known; the table checks its own columns.
+    /// [`Error::AsOfTooEarly`] if somebody's log [was cut](Profiles::max_log) and has later events.
     pub fn features(&self, as_of: Timestamp) -> Result<Features> {
-        let (ids, people) = self.rows(as_of);
+        let (ids, people) = self.rows(as_of)?;
         self.table(ids, &people, as_of)
     }
 
@@ -216,13 +278,10 @@ impl Profiles {
         people: &[Events<'_>],
         as_of: Timestamp,
     ) -> Result<Features> {
-        let columns = features::columns(people, &self.features, &self.texts, as_of);
+        let limit = self.limit.as_ref();
+        let columns = features::columns(people, &self.features, limit, &self.texts, as_of);
         columns.into_iter().try_fold(Features::new(ids), |table, column| {
-            let name = column.feature.name();
-            match column.values {
-                Values::Numeric(values) => table.numeric(name, values),
-                Values::Categorical(values) => table.categorical(name, values),
-            }
+            table.with(column.feature.name().to_owned(), column.values, column.cut)
         })
     }
 
@@ -236,17 +295,22 @@ impl Profiles {
     /// let (may, june) = (Timestamp::parse("2017-05-01")?, Timestamp::parse("2017-06-01")?);
     /// let mut people = Profiles::new(Rules::default(), FeatureSet::retail())?;
     /// people.observe(&Event::new("visit", may).id("card", "1"))?;
-    /// people.settle(may);
+    /// people.settle(may)?;
     /// people.observe(&Event::new("call", june).id("card", "1"))?;
     /// let table = people.features(june)?;
     /// assert!(table.column("number of visit").is_some());
     /// assert!(table.column("number of call").is_none());
     /// # Ok::<(), personas::Error>(())
     /// ```
-    pub fn settle(&mut self, as_of: Timestamp) {
-        let (_, people) = self.rows(as_of);
-        let columns = features::columns(&people, &self.features, &self.texts, as_of);
+    ///
+    /// # Errors
+    /// As [`Profiles::features`].
+    pub fn settle(&mut self, as_of: Timestamp) -> Result<()> {
+        let (_, people) = self.rows(as_of)?;
+        let limit = self.limit.as_ref();
+        let columns = features::columns(&people, &self.features, limit, &self.texts, as_of);
         self.features = columns.into_iter().map(|column| column.feature).collect();
+        Ok(())
     }
 
     /// The features in force.
@@ -255,19 +319,31 @@ impl Profiles {
     }
 
     /// Every profile that has events by then, and those events.
-    fn rows(&self, as_of: Timestamp) -> (Vec<ProfileId>, Vec<Events<'_>>) {
+    fn rows(&self, as_of: Timestamp) -> Result<(Vec<ProfileId>, Vec<Events<'_>>)> {
         let mut named: Vec<(u32, &Fragment)> = self.attributed().collect();
         named.sort_by_key(|&(name, _)| name);
         let mut rows = Vec::new();
         for profile in named.chunk_by(|(a, _), (b, _)| a == b) {
-            let fragments = profile.iter().map(|&(_, fragment)| fragment);
-            let events = features::merge(fragments, as_of, &self.texts);
+            let events = self.events(profile.iter().map(|&(_, fragment)| fragment), as_of)?;
             if let Some(first) = events.first() {
-                rows.push((first.at, self.graph.id_of_node(profile[0].0), events));
+                rows.push((first, self.graph.id_of_node(profile[0].0), events));
             }
         }
         rows.sort_unstable_by_key(|&(first, id, _)| (first, id));
-        rows.into_iter().map(|(_, id, events)| (id, events)).unzip()
+        Ok(rows.into_iter().map(|(_, id, events)| (id, events)).unzip())
+    }
+
+    /// A profile's events up to a moment.
+    fn events<'f>(
+        &self,
+        fragments: impl Iterator<Item = &'f Fragment> + Clone,
+        as_of: Timestamp,
+    ) -> Result<Events<'f>> {
+        let events = features::merge(fragments, as_of, self.limit.as_ref(), &self.texts);
+        match events.summary.as_ref().map(|summary| summary.times().last) {
+            Some(newest) if newest > as_of => Err(Error::AsOfTooEarly { as_of, newest }),
+            _ => Ok(events),
+        }
     }
 
     /// The fragments that are somebody's, each with the node that names the profile.
@@ -314,20 +390,20 @@ impl Profiles {
     /// Number of events that count and are nobody's as far as known: later events can still say
     /// whose they are.
     pub fn n_unattributed(&self) -> usize {
-        let all: usize = self.fragments.iter().map(|fragment| fragment.log().len()).sum();
-        all - self.attributed().map(|(_, fragment)| fragment.log().len()).sum::<usize>()
+        let all: usize = self.fragments.iter().map(Fragment::n_events).sum();
+        all - self.attributed().map(|(_, fragment)| fragment.n_events()).sum::<usize>()
     }
 
     /// The time of the newest event that is somebody's: a handy moment to ask about.
     pub fn newest(&self) -> Option<Timestamp> {
-        self.attributed().filter_map(|(_, fragment)| Some(fragment.log().last()?.at)).max()
+        self.attributed().filter_map(|(_, fragment)| fragment.last()).max()
     }
 }
 
 impl fmt::Debug for Profiles {
     /// Numbers only: a log line must not name anybody.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let n_events: usize = self.fragments.iter().map(|fragment| fragment.log().len()).sum();
+        let n_events: usize = self.fragments.iter().map(Fragment::n_events).sum();
         f.debug_struct("Profiles")
             .field("n_profiles", &self.len())
             .field("n_events", &n_events)
@@ -344,7 +420,8 @@ mod tests {
     }
 
     fn people() -> Profiles {
-        let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap().dedupe();
+        let mut people =
+            Profiles::new(Rules::default(), FeatureSet::retail()).unwrap().dedupe().unwrap();
         let event = Event::new("purchase", at(1)).id("card", "1").property("amount", 2.0);
         people.observe(&event.message_id("m")).unwrap();
         people
@@ -394,7 +471,7 @@ mod tests {
         ];
         let play = |events: [&Event<'_>; 2]| {
             let mut people =
-                Profiles::new(Rules::default(), FeatureSet::retail()).unwrap().dedupe();
+                Profiles::new(Rules::default(), FeatureSet::retail()).unwrap().dedupe().unwrap();
             for event in events {
                 people.observe(event).unwrap();
             }
@@ -409,7 +486,8 @@ mod tests {
 
     #[test]
     fn an_empty_message_id_is_no_id() {
-        let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap().dedupe();
+        let mut people =
+            Profiles::new(Rules::default(), FeatureSet::retail()).unwrap().dedupe().unwrap();
         let event = Event::new("visit", at(1)).id("card", "1").message_id(" ");
         assert_eq!(people.extend([&event, &event]).accepted, 2);
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Profiles;
-use crate::features::{self, Entry};
+use crate::features::Fragment;
 use crate::{Features, Identifier, ProfileId, Result, Timestamp};
 
 /// A person among [`Profiles`]: who it is, and what is known of it.
@@ -54,18 +54,18 @@ impl<'p> Profile<'p> {
 
     /// Number of events that count.
     pub fn n_events(&self) -> usize {
-        self.logs().map(<[Entry]>::len).sum()
+        self.fragments().map(Fragment::n_events).sum()
     }
 
     /// Time of the first event; `None` if it has none that count: they are duplicates of
     /// another profile's, or carry a stronger identifier.
     pub fn first_seen(&self) -> Option<Timestamp> {
-        self.logs().filter_map(|log| Some(log.first()?.at)).min()
+        self.fragments().filter_map(Fragment::first).min()
     }
 
     /// Time of the last event.
     pub fn last_seen(&self) -> Option<Timestamp> {
-        self.logs().filter_map(|log| Some(log.last()?.at)).max()
+        self.fragments().filter_map(Fragment::last).max()
     }
 
     /// The person's row of [`Profiles::features`]: a table of one row, or of none if there are no
@@ -83,17 +83,16 @@ impl<'p> Profile<'p> {
             let row = table.ids().iter().position(|id| *id == self.id());
             return table.select(row.as_slice());
         }
-        let fragments = self.signatures.iter().map(|&s| &people.fragments[s as usize]);
-        let events = features::merge(fragments, as_of, &people.texts);
-        if events.is_empty() {
+        let events = people.events(self.fragments(), as_of)?;
+        if events.first().is_none() {
             return people.table(Vec::new(), &[], as_of);
         }
         people.table(vec![self.id()], &[events], as_of)
     }
 
-    fn logs(&self) -> impl Iterator<Item = &'p [Entry]> {
+    fn fragments(&self) -> impl Iterator<Item = &'p Fragment> + Clone {
         let people = self.people;
-        self.signatures.iter().map(move |&s| people.fragments[s as usize].log())
+        self.signatures.iter().map(move |&s| &people.fragments[s as usize])
     }
 }
 

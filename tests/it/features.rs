@@ -509,7 +509,7 @@ proptest! {
         let open = people.features(as_of).unwrap();
         for settled in [false, true] {
             if settled {
-                people.settle(as_of);
+                people.settle(as_of).unwrap();
             }
             let table = people.features(as_of).unwrap();
             prop_assert_eq!(&table, &open);
@@ -538,7 +538,7 @@ proptest! {
         let without = events.iter().filter(|event| event.message_id.is_none()).count();
         let ids: BTreeSet<_> = events.iter().filter_map(|event| event.message_id.clone()).collect();
         let play = |events: &[Event<'_>]| {
-            let mut people = Profiles::new(Rules::default(), every_measure()).unwrap().dedupe();
+            let mut people = Profiles::new(Rules::default(), every_measure()).unwrap().dedupe().unwrap();
             let ingest = people.extend(&events[..events.len() / 2]);
             let live = &events[events.len() / 2..];
             let mut accepted = ingest.accepted;

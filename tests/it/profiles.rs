@@ -65,7 +65,7 @@ fn world() -> impl Strategy<Value = (naive::Rules, Vec<Act>, bool)> {
 /// Nobody yet, under these rules; with a look-out for duplicates or not.
 fn empty(rules: &naive::Rules, dedupe: bool) -> Profiles {
     let people = Profiles::new(worlds::rules(rules), every_measure()).unwrap();
-    if dedupe { people.dedupe() } else { people }
+    if dedupe { people.dedupe().unwrap() } else { people }
 }
 
 fn extend<'a>(people: &mut Profiles, acts: impl IntoIterator<Item = &'a Act>) -> Ingest {
@@ -355,7 +355,7 @@ fn the_copy_that_counts_next_takes_the_place_of_a_forgotten_one() {
         event.message_id("m")
     };
     let events = [copy("1", 2, 1.0), copy("2", 1, 2.0), copy("3", 3, 4.0), copy("2", 1, 2.0)];
-    let mut all = Profiles::new(Rules::default(), count_and_sum()).unwrap().dedupe();
+    let mut all = Profiles::new(Rules::default(), count_and_sum()).unwrap().dedupe().unwrap();
     let ingest = all.extend(&events);
     assert_eq!((ingest.accepted, ingest.duplicates), (1, 3));
     for (expected, next) in [(2.0, "2"), (1.0, "1"), (4.0, "3")] {

@@ -1,0 +1,455 @@
+//! What is left of events that are no longer in the log: a few numbers that can still be added to.
+//!
+//! Counts, sums, extremes, first and last values: every one of them can take in an event in any
+//! order, and be merged with its like, bit for bit the same as if it had seen all events. A plan,
+//! made once for a set of features, says which numbers there are; a summary is those numbers, in
+//! words of 64 bits. Its answers are those of the whole log as of any moment from the newest event on.
+//!
+//! | slot | words |
+//! |---|---|
+//! | the log | time of the newest event that left it |
+//! | times of a filter's events | number, first, last |
+//! | sum of a property | number of values, sum in fixed point (2) |
+//! | smallest, largest value | 1 each |
+//! | squares | 4, see [`Squares`] |
+//! | first, last, declared value | time, number, text and kind |
+//!
+//! Cost: one pass over the plan per event.
+
+use super::definition::Feature;
+use super::entry::{Cell, Entry};
+use super::filter::{EventFilter, WordFilter};
+use super::measure::Measure;
+use super::set::FeatureSet;
+use super::texts::{NONE, Texts};
+use crate::Timestamp;
+use crate::num::fixed::Fixed;
+use crate::num::moments::Squares;
+
+/// Which numbers are kept, and which feature is read off which.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Plan {
+    groups: Vec<Group>,
+    /// By feature: its group, and the slot of its values. `None` if a summary cannot tell.
+    readings: Vec<Option<(usize, Option<usize>)>>,
+    n_words: usize,
+}
+
+/// Slots of the events of one filter.
+#[derive(Debug, Clone, PartialEq)]
+struct Group {
+    filter: EventFilter,
+    bound: WordFilter,
+    /// Where its times are.
+    at: usize,
+    slots: Vec<Slot>,
+}
+
+/// Something kept of a property or an attribute.
+#[derive(Debug, Clone, PartialEq)]
+struct Slot {
+    kind: Kind,
+    /// Number of the name.
+    name: u32,
+    at: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    /// Number of values and their sum.
+    Sum,
+    Min,
+    Max,
+    Squares,
+    First,
+    Last,
+    Declared,
+}
+
+impl Kind {
+    /// Whether it is a value with its time.
+    fn is_said(self) -> bool {
+        matches!(self, Self::First | Self::Last | Self::Declared)
+    }
+
+    fn n_words(self) -> usize {
+        match self {
+            Self::Min | Self::Max => 1,
+            Self::Sum | Self::First | Self::Last | Self::Declared => 3,
+            Self::Squares => 4,
+        }
+    }
+}
+
+/// The time of the newest event that is no longer in the log, or [`UNCUT`].
+const HEADER: usize = 1;
+
+/// No event has left the log. No event is as early: the clock of the rules begins later.
+const UNCUT: u64 = i64::MIN.cast_unsigned();
+
+const TIMES: usize = 3;
+
+impl Plan {
+    /// The plan for a set of features. The first group is that of all events.
+    pub(crate) fn new(features: &FeatureSet, texts: &mut Texts) -> Self {
+        let mut plan = Self { groups: Vec::new(), readings: Vec::new(), n_words: HEADER };
+        plan.group(&EventFilter::all(), texts);
+        for feature in features.features() {
+            let reading = plan.reading(feature, texts);
+            plan.readings.push(reading);
+        }
+        plan
+    }
+
+    /// Where a feature is read, making room for it.
+    fn reading(&mut self, feature: &Feature, texts: &mut Texts) -> Option<(usize, Option<usize>)> {
+        if feature.after(Timestamp::from_millis(0)).is_some() || feature.half_life().is_some() {
+            return None;
+        }
+        let kind = match feature.measure() {
+            Measure::Count
+            | Measure::Exists
+            | Measure::RecencyDays
+            | Measure::TenureDays
+            | Measure::SpanDays
+            | Measure::FirstTime
+            | Measure::LastTime => {
+                return Some((self.group(feature.filter(), texts), None));
+            }
+            Measure::Sum(_) | Measure::Mean(_) => Kind::Sum,
+            Measure::Min(_) => Kind::Min,
+            Measure::Max(_) => Kind::Max,
+            Measure::Deviation(_) => Kind::Squares,
+            Measure::FirstNumber(_) | Measure::FirstCategory(_) => Kind::First,
+            Measure::LastNumber(_) | Measure::LastCategory(_) => Kind::Last,
+            Measure::AttributeNumber(_) | Measure::AttributeCategory(_) => Kind::Declared,
+            _ => return None,
+        };
+        let group = self.group(feature.filter(), texts);
+        let name = texts.intern(feature.measure().words()[0]);
+        if kind == Kind::Squares {
+            // A deviation is of the sum as well; the slots are next to each other.
+            let at = self.n_words;
+            self.groups[group].slots.push(Slot { kind: Kind::Sum, name, at });
+            self.n_words += Kind::Sum.n_words();
+        }
+        let known = |slot: &Slot| slot.kind == kind && slot.name == name && kind != Kind::Squares;
+        if let Some(slot) = self.groups[group].slots.iter().position(known) {
+            return Some((group, Some(slot)));
+        }
+        let slots = &mut self.groups[group].slots;
+        slots.push(Slot { kind, name, at: self.n_words });
+        self.n_words += kind.n_words();
+        Some((group, Some(slots.len() - 1)))
+    }
+
+    fn group(&mut self, filter: &EventFilter, texts: &mut Texts) -> usize {
+        if let Some(known) = self.groups.iter().position(|group| group.filter == *filter) {
+            return known;
+        }
+        for word in filter.words() {
+            texts.intern(word);
+        }
+        let bound = filter.with_words(texts);
+        let at = self.n_words;
+        self.groups.push(Group { filter: filter.clone(), bound, at, slots: Vec::new() });
+        self.n_words += TIMES;
+        self.groups.len() - 1
+    }
+
+    /// Whether a feature can be read off a summary.
+    pub(crate) fn tells(&self, feature: usize) -> bool {
+        self.readings[feature].is_some()
+    }
+
+    /// A summary of nothing.
+    pub(crate) fn nothing(&self) -> Summary {
+        let mut words = vec![0; self.n_words].into_boxed_slice();
+        words[0] = UNCUT;
+        for slot in self.slots() {
+            match slot.kind {
+                Kind::Min | Kind::Max => words[slot.at] = f64::NAN.to_bits(),
+                Kind::First | Kind::Last | Kind::Declared => {
+                    Said::default().write(&mut words, slot.at);
+                }
+                Kind::Sum | Kind::Squares => {}
+            }
+        }
+        Summary(words)
+    }
+
+    fn slots(&self) -> impl Iterator<Item = &Slot> {
+        self.groups.iter().flat_map(|group| &group.slots)
+    }
+
+    /// Takes in an event. Every text that a summary keeps is one use of it.
+    pub(crate) fn add(&self, summary: &mut Summary, entry: &Entry, texts: &mut Texts) {
+        let words = &mut summary.0;
+        for group in &self.groups {
+            if !group.bound.passes(entry, texts) {
+                continue;
+            }
+            Times { n: 1, first: entry.at, last: entry.at }.join(words, group.at);
+            for &Slot { kind, name, at } in &group.slots {
+                let said = match kind {
+                    Kind::First | Kind::Last => entry.property(name).next(),
+                    Kind::Declared => entry.attribute(name).next(),
+                    _ => {
+                        for number in entry.property(name).filter_map(Cell::number) {
+                            join_number(words, kind, at, number);
+                        }
+                        continue;
+                    }
+                };
+                let said = Said { at: entry.at, cell: said };
+                said.label().into_iter().for_each(|label| texts.retain(label));
+                let lost = said.join(words, kind, at, texts);
+                lost.label().into_iter().for_each(|label| texts.release(label));
+            }
+        }
+    }
+
+    /// Takes in a summary of the same plan and texts. The labels whose uses are no longer needed
+    /// are told.
+    pub(crate) fn merge(
+        &self,
+        into: &mut Summary,
+        other: &Summary,
+        texts: &Texts,
+        mut lost: impl FnMut(u32),
+    ) {
+        if let Some(cut) = other.cut() {
+            into.cut_to(cut);
+        }
+        let (words, other) = (&mut into.0, &other.0);
+        for group in &self.groups {
+            Times::read(other, group.at).join(words, group.at);
+        }
+        for &Slot { kind, at, .. } in self.slots() {
+            match kind {
+                Kind::Sum => {
+                    words[at] += other[at];
+                    write_fixed(
+                        words,
+                        at + 1,
+                        read_fixed(words, at + 1).add(read_fixed(other, at + 1)),
+                    );
+                }
+                Kind::Squares => {
+                    let sum = read_squares(words, at).add(read_squares(other, at));
+                    words[at..at + 4].copy_from_slice(&sum.words());
+                }
+                Kind::Min | Kind::Max => join_number(words, kind, at, f64::from_bits(other[at])),
+                Kind::First | Kind::Last | Kind::Declared => {
+                    let loser = Said::read(other, at).join(words, kind, at, texts);
+                    loser.label().into_iter().for_each(&mut lost);
+                }
+            }
+        }
+    }
+
+    /// The labels that a summary uses, each as often as it does.
+    pub(crate) fn labels(&self, summary: &Summary) -> impl Iterator<Item = u32> {
+        let said = self.slots().filter(|slot| slot.kind.is_said());
+        said.filter_map(|slot| Said::read(&summary.0, slot.at).label())
+    }
+
+    /// The summary with its texts in another store.
+    pub(crate) fn translated(&self, summary: &Summary, from: &Texts, to: &mut Texts) -> Summary {
+        let mut words = summary.0.clone();
+        for slot in self.slots().filter(|slot| slot.kind.is_said()) {
+            let mut said = Said::read(&words, slot.at);
+            if let Some(Cell::Label(label) | Cell::Both(_, label)) = &mut said.cell {
+                *label = to.intern(from.text(*label));
+            }
+            said.write(&mut words, slot.at);
+        }
+        Summary(words)
+    }
+
+    /// A feature as of a moment from the last event on; `None` if it is missing.
+    pub(crate) fn answer(
+        &self,
+        feature: usize,
+        measure: &Measure,
+        summary: &Summary,
+        as_of: Timestamp,
+    ) -> Option<Cell> {
+        let (group, slot) = self.readings[feature]?;
+        let (words, group) = (&summary.0, &self.groups[group]);
+        let times = Times::read(words, group.at);
+        let some = (times.n > 0).then_some(times);
+        let at = slot.map_or(0, |slot| group.slots[slot].at);
+        let sum = |at: usize| (words[at], read_fixed(words, at + 1));
+        let number = match measure {
+            Measure::Count => Some(times.n as f64),
+            Measure::Exists => Some(if times.n > 0 { 1.0 } else { 0.0 }),
+            Measure::RecencyDays => some.map(|times| as_of.days_since(times.last)),
+            Measure::TenureDays => some.map(|times| as_of.days_since(times.first)),
+            Measure::SpanDays => some.map(|times| times.last.days_since(times.first)),
+            Measure::FirstTime => some.map(|times| times.first.days()),
+            Measure::LastTime => some.map(|times| times.last.days()),
+            Measure::Sum(_) => Some(sum(at).1.value()),
+            Measure::Mean(_) => {
+                let (n, sum) = sum(at);
+                (n > 0).then(|| sum.value() / n as f64)
+            }
+            Measure::Min(_) | Measure::Max(_) => Some(f64::from_bits(words[at])),
+            Measure::Deviation(_) => {
+                let (n, sum) = sum(at - Kind::Sum.n_words());
+                (n > 1).then(|| read_squares(words, at).deviation(sum, n))
+            }
+            _ => return Said::read(words, at).cell,
+        };
+        number.filter(|number| number.is_finite()).map(Cell::Number)
+    }
+}
+
+/// The numbers of a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Summary(Box<[u64]>);
+
+impl Summary {
+    /// Number, first and last time of all events.
+    pub(crate) fn times(&self) -> Times {
+        Times::read(&self.0, HEADER)
+    }
+
+    /// The time of the newest event that is no longer in the log.
+    pub(crate) fn cut(&self) -> Option<Timestamp> {
+        (self.0[0] != UNCUT).then(|| Timestamp::from_millis(self.0[0].cast_signed()))
+    }
+
+    /// An event of this time left the log.
+    pub(crate) fn cut_to(&mut self, at: Timestamp) {
+        self.0[0] = self.0[0].cast_signed().max(at.millis()).cast_unsigned();
+    }
+}
+
+/// How many events there were, and between which times; meaningless ones if there were none.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Times {
+    pub(crate) n: u64,
+    pub(crate) first: Timestamp,
+    pub(crate) last: Timestamp,
+}
+
+impl Times {
+    fn read(words: &[u64], at: usize) -> Self {
+        let time = |i: usize| Timestamp::from_millis(words[at + i].cast_signed());
+        Self { n: words[at], first: time(1), last: time(2) }
+    }
+
+    fn join(self, words: &mut [u64], at: usize) {
+        let known = Self::read(words, at);
+        let both = match (known.n, self.n) {
+            (_, 0) => known,
+            (0, _) => self,
+            (a, b) => Self {
+                n: a + b,
+                first: known.first.min(self.first),
+                last: known.last.max(self.last),
+            },
+        };
+        let times = [both.first, both.last].map(|time| time.millis().cast_unsigned());
+        words[at..at + TIMES].copy_from_slice(&[both.n, times[0], times[1]]);
+    }
+}
+
+/// A value and when it was said.
+#[derive(Debug, Clone, Copy)]
+struct Said {
+    at: Timestamp,
+    cell: Option<Cell>,
+}
+
+impl Default for Said {
+    fn default() -> Self {
+        Self { at: Timestamp::from_millis(0), cell: None }
+    }
+}
+
+impl Said {
+    /// A mark says which of number and label there is.
+    fn read(words: &[u64], at: usize) -> Self {
+        let (number, label) = (f64::from_bits(words[at + 1]), words[at + 2] as u32);
+        let cell = match words[at + 2] >> 32 {
+            0 => None,
+            1 => Some(Cell::Number(number)),
+            2 => Some(Cell::Label(label)),
+            _ => Some(Cell::Both(number, label)),
+        };
+        Self { at: Timestamp::from_millis(words[at].cast_signed()), cell }
+    }
+
+    fn write(self, words: &mut [u64], at: usize) {
+        let (mark, number, label) = match self.cell {
+            None => (0u64, 0.0, NONE),
+            Some(Cell::Number(number)) => (1, number, NONE),
+            Some(Cell::Label(label)) => (2, 0.0, label),
+            Some(Cell::Both(number, label)) => (3, number, label),
+        };
+        words[at] = self.at.millis().cast_unsigned();
+        words[at + 1] = number.to_bits();
+        words[at + 2] = mark << 32 | u64::from(label);
+    }
+
+    /// Writes the one that counts, gives back the other.
+    fn join(self, words: &mut [u64], kind: Kind, at: usize, texts: &Texts) -> Self {
+        let known = Self::read(words, at);
+        let counts = match (self.cell, known.cell) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(new), Some(old)) => {
+                let by_time = match kind {
+                    Kind::First => self.at.cmp(&known.at),
+                    _ => known.at.cmp(&self.at),
+                };
+                by_time.then_with(|| new.compare(old, texts)).is_lt()
+            }
+        };
+        if counts {
+            self.write(words, at);
+            known
+        } else {
+            self
+        }
+    }
+
+    fn label(self) -> Option<u32> {
+        self.cell?.label()
+    }
+}
+
+fn read_fixed(words: &[u64], at: usize) -> Fixed {
+    let steps = u128::from(words[at]) | u128::from(words[at + 1]) << 64;
+    Fixed::from_steps(steps.cast_signed())
+}
+
+fn write_fixed(words: &mut [u64], at: usize, sum: Fixed) {
+    let steps = sum.steps().cast_unsigned();
+    words[at] = steps as u64;
+    words[at + 1] = (steps >> 64) as u64;
+}
+
+fn read_squares(words: &[u64], at: usize) -> Squares {
+    Squares::from_words([words[at], words[at + 1], words[at + 2], words[at + 3]])
+}
+
+/// Adds one number to a slot of numbers. NaN is no number yet.
+fn join_number(words: &mut [u64], kind: Kind, at: usize, number: f64) {
+    let fixed = || Fixed::new(number).unwrap_or_default();
+    match kind {
+        Kind::Sum => {
+            words[at] += 1;
+            write_fixed(words, at + 1, read_fixed(words, at + 1).add(fixed()));
+        }
+        Kind::Squares => {
+            let sum = read_squares(words, at).add(Squares::of(fixed()));
+            words[at..at + 4].copy_from_slice(&sum.words());
+        }
+        // `min` and `max` of NaN and a number are the number.
+        Kind::Min => words[at] = f64::from_bits(words[at]).min(number).to_bits(),
+        _ => words[at] = f64::from_bits(words[at]).max(number).to_bits(),
+    }
+}

@@ -1,0 +1,237 @@
+//! Stores whose logs are limited, against the store that keeps everything.
+
+use personas::features::{Feature, Measure, Test, Values};
+use personas::{Error, Event, FeatureSet, Features, Profiles, Rules, Timestamp, Value};
+use proptest::prelude::*;
+
+const HOUR: i64 = 3_600_000;
+const START: i64 = 1_500_000_000_000;
+
+fn at(hours: i64) -> Timestamp {
+    Timestamp::from_millis(START + hours * HOUR)
+}
+
+/// What a summary can tell, of all events and of some.
+fn told() -> Vec<Feature> {
+    let measures = |tail: &str| {
+        let amount = || "amount".to_owned();
+        let kind = || "kind".to_owned();
+        let age = || "age".to_owned();
+        [
+            ("count", Measure::Count),
+            ("exists", Measure::Exists),
+            ("sum", Measure::Sum(amount())),
+            ("mean", Measure::Mean(amount())),
+            ("min", Measure::Min(amount())),
+            ("max", Measure::Max(amount())),
+            ("deviation", Measure::Deviation(amount())),
+            ("recency", Measure::RecencyDays),
+            ("tenure", Measure::TenureDays),
+            ("span", Measure::SpanDays),
+            ("first time", Measure::FirstTime),
+            ("last time", Measure::LastTime),
+            ("first kind", Measure::FirstCategory(kind())),
+            ("last kind", Measure::LastCategory(kind())),
+            ("first amount", Measure::FirstNumber(amount())),
+            ("last amount", Measure::LastNumber(amount())),
+            ("age", Measure::AttributeNumber(age())),
+            ("age as text", Measure::AttributeCategory(age())),
+        ]
+        .map(|(name, measure)| Feature::new(format!("{name}{tail}"), measure))
+    };
+    let mut features: Vec<Feature> = measures("").into();
+    features.extend(measures(" of purchases").map(|feature| feature.on("purchase")));
+    let red = Test::Equals("red".into());
+    let cheap = Test::AtMost(2.0);
+    features.extend(measures(" of the red").map(|feature| feature.when("kind", red.clone())));
+    features.extend(measures(" of the cheap").map(|feature| feature.when("amount", cheap.clone())));
+    let ratio = Measure::Ratio { of: "sum".into(), per: "count of purchases".into() };
+    features.push(Feature::new("ratio", ratio));
+    features
+}
+
+/// What only a log can tell.
+fn logged() -> Vec<Feature> {
+    vec![
+        Feature::new("median", Measure::Quantile { property: "amount".into(), q: 0.5 }),
+        Feature::new("sessions", Measure::Sessions(90.0)),
+        Feature::new("kinds", Measure::Distinct("kind".into())),
+        Feature::new("kinds of late", Measure::UniqueList("kind".into())).within_days(0.25),
+        Feature::new("late", Measure::Count).within_days(0.25),
+        Feature::new("late sum", Measure::Sum("amount".into())).within_days(0.5),
+        Feature::new("fading", Measure::Count).half_life_days(1.0),
+        Feature::new("late per kind", Measure::Ratio { of: "late".into(), per: "kinds".into() }),
+    ]
+}
+
+fn features() -> FeatureSet {
+    told().into_iter().chain(logged()).collect()
+}
+
+fn an_event() -> impl Strategy<Value = Event<'static>> {
+    let value = prop_oneof![
+        Just(Value::from(1.5)),
+        Just(Value::from(-2.0)),
+        Just(Value::from(1e9 + 0.1)),
+        Just(Value::from("red")),
+        Just(Value::from(vec![Value::from("red"), Value::from(3.0)])),
+        Just(Value::from("blue")),
+    ];
+    let name = prop_oneof![Just("purchase"), Just("visit")];
+    (name, 0i64..40, 0u8..3, 0u8..3, prop::option::of(value.clone()), value).prop_map(
+        |(name, hour, card, cookie, amount, kind)| {
+            let mut event = Event::new(name, at(hour));
+            if card > 0 {
+                event = event.id("card", card.to_string());
+            }
+            if cookie > 0 || card == 0 {
+                event = event.id("cookie", cookie.to_string());
+            }
+            if let Some(amount) = amount {
+                event = event.property("amount", amount.clone()).attribute("age", amount);
+            }
+            event.property("kind", kind)
+        },
+    )
+}
+
+/// Row by row, column by column: equal, or missing and said to be cut.
+fn equal_but_for_cuts(limited: &Features, whole: &Features) -> Result<usize, TestCaseError> {
+    prop_assert_eq!(limited.ids(), whole.ids());
+    let mut n_cut = 0;
+    for (ours, theirs) in limited.columns().iter().zip(whole.columns()) {
+        prop_assert_eq!(&ours.name, &theirs.name);
+        n_cut += ours.cut.len();
+        for row in 0..whole.n_rows() {
+            let is_cut = ours.cut.contains(&row);
+            match (&ours.values, &theirs.values) {
+                (Values::Numeric(a), Values::Numeric(b)) => {
+                    let wanted = b[row].filter(|_| !is_cut).map(f64::to_bits);
+                    prop_assert_eq!(a[row].map(f64::to_bits), wanted, "{}", ours.name);
+                }
+                (Values::Categorical(a), Values::Categorical(b)) => {
+                    let wanted = b[row].as_ref().filter(|_| !is_cut);
+                    prop_assert_eq!(a[row].as_ref(), wanted, "{}", ours.name);
+                }
+                _ => prop_assert!(false, "{} changed its type", ours.name),
+            }
+        }
+    }
+    Ok(n_cut)
+}
+
+fn store(features: FeatureSet) -> Profiles {
+    Profiles::new(Rules::default(), features).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+    #[test]
+    fn a_limited_store_tells_the_same_or_says_that_it_cannot(
+        events in prop::collection::vec(an_event(), 1..24),
+        max_log in 0usize..6,
+        shards in prop::collection::vec(any::<bool>(), 24),
+        later in 0i64..50,
+    ) {
+        let mut whole = store(features());
+        whole.extend(&events);
+        let mut limited = store(features()).max_log(max_log).unwrap();
+        limited.extend(&events);
+        let as_of = at(40 + later);
+        let answers = limited.features(as_of).unwrap();
+        equal_but_for_cuts(&answers, &whole.features(as_of).unwrap())?;
+
+        // One at a time, backwards, and in shards put together: the same to the bit.
+        let mut backwards = store(features()).max_log(max_log).unwrap();
+        events.iter().rev().for_each(|event| backwards.observe(event).unwrap());
+        prop_assert_eq!(&backwards.features(as_of).unwrap(), &answers);
+        let mut merged = store(features()).max_log(max_log).unwrap();
+        for side in [false, true] {
+            let mut shard = store(features()).max_log(max_log).unwrap();
+            let mine = events.iter().zip(&shards).filter(|(_, shard)| **shard == side);
+            shard.extend(mine.map(|(event, _)| event));
+            merged.merge(&shard).unwrap();
+        }
+        prop_assert_eq!(&merged.features(as_of).unwrap(), &answers);
+        prop_assert_eq!(merged.len(), limited.len());
+
+        // Forgetting takes away what it takes away from the whole.
+        for store in [&mut limited, &mut whole] {
+            store.forget("card", "1").unwrap();
+        }
+        let answers = limited.features(as_of).unwrap();
+        equal_but_for_cuts(&answers, &whole.features(as_of).unwrap())?;
+        prop_assert_eq!(limited.n_unattributed(), whole.n_unattributed());
+    }
+
+    #[test]
+    fn what_a_summary_tells_is_never_cut(
+        events in prop::collection::vec(an_event(), 1..24), max_log in 0usize..3,
+    ) {
+        let told: FeatureSet = told().into_iter().collect();
+        let mut whole = store(told.clone());
+        whole.extend(&events);
+        let mut limited = store(told).max_log(max_log).unwrap();
+        limited.extend(&events);
+        let (ours, theirs) = (limited.features(at(40)).unwrap(), whole.features(at(40)).unwrap());
+        prop_assert_eq!(equal_but_for_cuts(&ours, &theirs)?, 0);
+        for (card, row) in [("1", "card"), ("2", "card")] {
+            let (a, b) = (limited.get(row, card), whole.get(row, card));
+            prop_assert_eq!(a.as_ref().map(|a| (a.n_events(), a.first_seen(), a.last_seen())),
+                b.as_ref().map(|b| (b.n_events(), b.first_seen(), b.last_seen())));
+        }
+    }
+}
+
+#[test]
+fn the_log_answers_as_far_back_as_it_reaches() {
+    let late =
+        |hours: f64| Feature::new(format!("{hours}"), Measure::Count).within_days(hours / 24.0);
+    let set: FeatureSet = [1.0, 2.0, 3.0, 4.0].map(late).into_iter().collect();
+    let mut people = store(set).max_log(2).unwrap();
+    for hour in [7, 9, 8] {
+        people.observe(&Event::new("visit", at(hour)).id("card", "1")).unwrap();
+    }
+    // The visit of hour 7 is gone: who asks about what comes after it gets an answer.
+    let table = people.features(at(10)).unwrap();
+    let cells: Vec<_> = table.columns().iter().map(|c| (c.values.clone(), c.cut.len())).collect();
+    let number = |n: f64| (Values::Numeric(vec![Some(n)]), 0);
+    assert_eq!(cells, [number(0.0), number(1.0), number(2.0), (Values::Numeric(vec![None]), 1)]);
+    let selected = table.select(&[0, 0]).unwrap();
+    assert_eq!(selected.columns()[3].cut, [0, 1]);
+}
+
+#[test]
+fn a_moment_before_what_was_cut_cannot_be_asked_about() {
+    let mut people = store(features()).max_log(1).unwrap();
+    let visit = |card: &'static str, hour| Event::new("visit", at(hour)).id("card", card);
+    people.extend(&[visit("1", 5), visit("1", 6), visit("2", 9)]);
+    let error = Error::AsOfTooEarly { as_of: at(5), newest: at(6) };
+    assert_eq!(people.features(at(5)).unwrap_err(), error);
+    // Whose log is whole can be asked about any moment.
+    assert_eq!(people.features(at(6)).unwrap().n_rows(), 1);
+    let bob = people.get("card", "2").unwrap();
+    assert_eq!(bob.features(at(5)).unwrap().n_rows(), 0);
+    assert!(people.get("card", "1").unwrap().features(at(5)).is_err());
+}
+
+#[test]
+fn a_limit_that_could_not_be_kept_is_refused() {
+    let open = |feature: Feature| store(FeatureSet::default().with(feature)).max_log(3);
+    let top = Measure::TopShares { property: "kind".into(), by: None, n: 2 };
+    for measure in [top, Measure::Attributes, Measure::Attribute("age".into())] {
+        let refused = open(Feature::new("open", measure));
+        assert!(matches!(refused, Err(Error::InvalidFeature { .. })));
+    }
+    assert!(open(Feature::new("n", Measure::Count).optional()).is_err());
+    let mut late = store(features());
+    late.observe(&Event::new("visit", at(1)).id("card", "1")).unwrap();
+    assert!(matches!(late.max_log(3), Err(Error::InvalidParameter { .. })));
+    let looking = store(features()).dedupe().unwrap();
+    assert!(matches!(looking.max_log(3), Err(Error::InvalidParameter { .. })));
+    let limited = store(features()).max_log(3).unwrap();
+    assert!(matches!(limited.clone().dedupe(), Err(Error::InvalidParameter { .. })));
+    let mut whole = store(features());
+    assert!(matches!(whole.merge(&limited), Err(Error::InvalidParameter { .. })));
+}
