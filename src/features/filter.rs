@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::entry::{Cell, Entry};
 use super::local::{Derived, is_derived};
 use super::texts::Texts;
-use crate::{Timestamp, Value};
+use crate::{Event, Timestamp, Value};
 
 /// A test of the values of a property.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -118,6 +118,22 @@ pub(crate) fn seen<'v>(value: &'v Value<'_>) -> (Option<f64>, Cow<'v, str>) {
     }
 }
 
+/// The value of a property of an event; of one given twice, the last.
+pub(super) fn value<'e>(event: &'e Event<'_>, property: &str) -> Option<&'e Value<'e>> {
+    let mut named = event.properties.iter().rev().filter(|(name, _)| name == property);
+    named.next().map(|(_, value)| value)
+}
+
+/// The number that a value is, if it is one and no list.
+pub(super) fn number(value: &Value<'_>) -> Option<f64> {
+    match value {
+        // Minus zero is zero.
+        Value::Number(number) => Some(number + 0.0),
+        Value::Time(at) => Some(at.days()),
+        _ => None,
+    }
+}
+
 /// A property and the test it must pass.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -194,6 +210,15 @@ impl EventFilter {
             return Some("of the properties that begin with @ there is none of this name");
         }
         self.when.iter().find_map(|condition| condition.is.fault())
+    }
+
+    /// Whether an event as it came counts; the same as its entry does. Derived properties are not
+    /// looked at.
+    pub(crate) fn passes(&self, event: &Event<'_>) -> bool {
+        self.event.as_deref().is_none_or(|name| event.name == name)
+            && self.when.iter().all(|Condition { property, is }| {
+                is.holds(value(event, property).into_iter().flat_map(Value::each).map(seen))
+            })
     }
 
     /// The words that entries are compared with by number.
@@ -290,15 +315,13 @@ impl BoundFilter<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Event;
     use crate::features::keep::Keep;
     use crate::features::{Feature, FeatureSet, Measure, NONE};
 
     /// Whether the event passes, both as it came and as it is kept.
     fn check(event: &Event<'_>, property: &str, test: &Test, expected: bool) {
-        let values = event.properties.iter().filter(|(name, _)| name == property);
-        let raw = test.holds(values.flat_map(|(_, value)| value.each()).map(seen));
         let filter = EventFilter::all().when(property, test.clone());
+        let raw = filter.passes(event);
         let feature = Feature::new("n", Measure::Count).of(filter.clone());
         let mut texts = Texts::default();
         let keep = Keep::new(&FeatureSet::default().with(feature), &mut texts);

@@ -14,7 +14,7 @@ use super::entry::Entry;
 use super::set::FeatureSet;
 use super::summary::{Plan, Summary};
 use super::texts::Texts;
-use crate::Timestamp;
+use crate::{Event, Timestamp};
 
 /// How much of a log is kept, and what of the rest.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +26,11 @@ pub(crate) struct Limit {
 impl Limit {
     pub(crate) fn new(max_log: usize, features: &FeatureSet, texts: &mut Texts) -> Self {
         Self { max_log, plan: Plan::new(features, texts) }
+    }
+
+    /// Whether events leave nothing but numbers.
+    pub(crate) fn is_of_numbers(&self) -> bool {
+        self.max_log == 0 && self.plan.is_of_numbers()
     }
 }
 
@@ -47,6 +52,22 @@ impl Fragment {
         let place = self.log.partition_point(|known| known.compare(&entry, texts).is_le());
         self.log.insert(place, entry);
         self.trim(limit, texts);
+    }
+
+    /// Adds an event that leaves nothing but numbers.
+    pub(crate) fn fold(&mut self, event: &Event<'_>, limit: &Limit, texts: &Texts) {
+        let summary = self.summary.get_or_insert_with(|| limit.plan.nothing());
+        limit.plan.fold(summary, event, texts);
+        summary.cut_to(event.at);
+    }
+
+    /// Adds many events, in any order.
+    pub(crate) fn extend(&mut self, entries: Vec<Entry>, limit: Option<&Limit>, texts: &mut Texts) {
+        if let Some(limit) = limit {
+            let summary = self.summary.get_or_insert_with(|| limit.plan.nothing());
+            entries.iter().for_each(|entry| limit.plan.add(summary, entry, texts));
+        }
+        self.absorb(entries, None, limit, texts);
     }
 
     /// Adds what another fragment held: the log in any order, and the summary.

@@ -18,13 +18,14 @@
 
 use super::definition::Feature;
 use super::entry::{Cell, Entry};
-use super::filter::{EventFilter, WordFilter};
+use super::filter::{self, EventFilter, WordFilter};
+use super::local::is_derived;
 use super::measure::Measure;
 use super::set::FeatureSet;
 use super::texts::{NONE, Texts};
-use crate::Timestamp;
 use crate::num::fixed::Fixed;
 use crate::num::moments::Squares;
+use crate::{Event, Timestamp, Value};
 
 /// Which numbers are kept, and which feature is read off which.
 #[derive(Debug, Clone, PartialEq)]
@@ -160,6 +161,34 @@ impl Plan {
     /// Whether a feature can be read off a summary.
     pub(crate) fn tells(&self, feature: usize) -> bool {
         self.readings[feature].is_some()
+    }
+
+    /// Whether events can be [folded](Plan::fold) in as they come: nothing but numbers is kept, and
+    /// no filter asks for local time.
+    pub(crate) fn is_of_numbers(&self) -> bool {
+        let properties = self.groups.iter().flat_map(|group| group.filter.properties());
+        self.slots().all(|slot| !slot.kind.is_said()) && !properties.into_iter().any(is_derived)
+    }
+
+    /// Takes in an event as it came: the same as [`Plan::add`] of its entry, where nothing but
+    /// numbers is kept.
+    pub(crate) fn fold(&self, summary: &mut Summary, event: &Event<'_>, texts: &Texts) {
+        let words = &mut summary.0;
+        for group in self.groups.iter().filter(|group| group.filter.passes(event)) {
+            Times { n: 1, first: event.at, last: event.at }.join(words, group.at);
+            let mut known: Option<(u32, Option<&Value<'_>>)> = None;
+            for &Slot { kind, name, at } in &group.slots {
+                // Slots of one property mostly follow each other.
+                let value = match known {
+                    Some((last, value)) if last == name => value,
+                    _ => filter::value(event, texts.text(name)),
+                };
+                known = Some((name, value));
+                for number in value.into_iter().flat_map(Value::each).filter_map(filter::number) {
+                    join_number(words, kind, at, number);
+                }
+            }
+        }
     }
 
     /// A summary of nothing.

@@ -3,6 +3,7 @@
 //! One store for bulk and live. Whatever the order, the batches, the shards and the number of
 //! threads, equal sets of events give equal profiles and equal features.
 
+mod bulk;
 mod change;
 mod ingest;
 mod messages;
@@ -175,31 +176,6 @@ impl Profiles {
         Ok(self)
     }
 
-    /// Takes in many events, in any order, and says what became of them.
-    pub fn extend<'a>(&mut self, events: impl IntoIterator<Item = &'a Event<'a>>) -> Ingest {
-        let mut events: Vec<(usize, &Event<'_>)> = events.into_iter().enumerate().collect();
-        // In order of time every event goes to the end of its log. The result is the same.
-        events.sort_by_key(|(_, event)| event.at);
-        let mut ingest = Ingest::default();
-        let mut refused = Vec::new();
-        for (position, event) in events {
-            match self.take(event) {
-                Ok(Taken::New) => {
-                    ingest.accepted += 1;
-                    ingest.without_local_time += self.lacks_local_time(event) as usize;
-                }
-                Ok(Taken::Duplicate) => ingest.duplicates += 1,
-                Ok(Taken::Suppressed) => ingest.suppressed += 1,
-                Err(reason) => refused.push((position, reason)),
-            }
-        }
-        refused.sort_unstable_by_key(|&(position, _)| position);
-        for (position, reason) in refused {
-            ingest.refuse(position, reason);
-        }
-        ingest
-    }
-
     /// Takes in one event. A duplicate is no error, nor is an event about somebody who was
     /// forgotten, of which nothing is kept.
     ///
@@ -211,19 +187,32 @@ impl Profiles {
     }
 
     fn take(&mut self, event: &Event<'_>) -> std::result::Result<Taken, Refusal> {
+        self.check(event)?;
+        match self.graph.observe_signature(&Observation::from(event))? {
+            Some(signature) => Ok(self.put(signature, event)),
+            None => Ok(Taken::Suppressed),
+        }
+    }
+
+    /// What can be said against an event, whoever's it is.
+    fn check(&self, event: &Event<'_>) -> std::result::Result<(), Refusal> {
         features::check(event)?;
         let (min, max) = self.graph.rules().clock_range();
         if event.at < min || event.at > max {
             return Err(Refusal::OutsideClock { at: event.at, min, max });
         }
-        let Some(signature) = self.graph.observe_signature(&Observation::from(event))? else {
-            return Ok(Taken::Suppressed);
-        };
+        Ok(())
+    }
+
+    /// Puts an event where it belongs.
+    fn put(&mut self, signature: u32, event: &Event<'_>) -> Taken {
         self.make_room();
-        let id = event.message_id.as_deref().filter(|_| self.messages.is_some());
-        // An exporter's empty column is no id.
-        let id = id.filter(|id| !id.trim().is_empty());
-        let message = id.map_or(NONE, |id| self.texts.intern(id));
+        let fragment = &mut self.fragments[signature as usize];
+        if let Some(limit) = self.limit.as_ref().filter(|limit| limit.is_of_numbers()) {
+            fragment.fold(event, limit, &self.texts);
+            return Taken::New;
+        }
+        let message = self.message(event);
         let entry = self.keep.entry(event, message, &mut self.texts);
         let mut taken = Taken::New;
         let entry = match self.messages.as_mut().filter(|_| message != NONE) {
@@ -235,17 +224,25 @@ impl Profiles {
                 let order = Order { graph: &self.graph, texts: &self.texts };
                 match messages.offer((signature, entry), &mut self.fragments, order) {
                     Offered::Counts(entry) => entry,
-                    Offered::Aside => return Ok(taken),
+                    Offered::Aside => return taken,
                     Offered::Repeats(entry) => {
                         entry.release(&mut self.texts);
-                        return Ok(taken);
+                        return taken;
                     }
                 }
             }
         };
         let fragment = &mut self.fragments[signature as usize];
         fragment.insert(entry, self.limit.as_ref(), &mut self.texts);
-        Ok(taken)
+        taken
+    }
+
+    /// The number of an event's message id if duplicates are looked for, else [`NONE`].
+    fn message(&mut self, event: &Event<'_>) -> u32 {
+        let id = event.message_id.as_deref().filter(|_| self.messages.is_some());
+        // An exporter's empty column is no id.
+        let id = id.filter(|id| !id.trim().is_empty());
+        id.map_or(NONE, |id| self.texts.intern(id))
     }
 
     fn lacks_local_time(&self, event: &Event<'_>) -> bool {

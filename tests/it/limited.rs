@@ -235,3 +235,30 @@ fn a_limit_that_could_not_be_kept_is_refused() {
     let mut whole = store(features());
     assert!(matches!(whole.merge(&limited), Err(Error::InvalidParameter { .. })));
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+    #[test]
+    fn events_that_leave_nothing_but_numbers_leave_the_same_ones(
+        events in prop::collection::vec(an_event(), 1..24),
+    ) {
+        let is_number = |feature: &Feature| {
+            let name = feature.name();
+            !["age", "first kind", "last kind", "first amount", "last amount"]
+                .iter()
+                .any(|said| name.starts_with(said))
+        };
+        let set: FeatureSet = told().into_iter().filter(is_number).collect();
+        prop_assert!(set.features().len() > 40);
+        let mut whole = store(set.clone());
+        whole.extend(&events);
+        let mut bulk = store(set.clone()).max_log(0).unwrap();
+        bulk.extend(&events);
+        let mut live = store(set).max_log(0).unwrap();
+        events.iter().for_each(|event| live.observe(event).unwrap());
+        let expected = whole.features(at(40)).unwrap();
+        prop_assert_eq!(&bulk.features(at(40)).unwrap(), &expected);
+        prop_assert_eq!(&live.features(at(40)).unwrap(), &expected);
+    }
+}

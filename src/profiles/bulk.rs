@@ -1,0 +1,110 @@
+//! Many events at once.
+//!
+//! A chunk of events is checked on all threads, and the identity graph says whose each is. Where
+//! they leave nothing but numbers, every thread then adds them up for signatures of its own; where
+//! they leave a log, the events of one signature go into it together. The result is that of one
+//! event after another: sums are exact in any order, and logs are sorted.
+
+use super::{Profiles, Taken};
+use crate::features::Entry;
+use crate::identity::Observation;
+use crate::num::parallel;
+use crate::profiles::Ingest;
+use crate::{Event, Refusal};
+
+/// Events that are taken in at once.
+const CHUNK: usize = 1 << 18;
+
+/// Parts that the signatures are cut in, for threads to share.
+const N_PARTS: usize = 64;
+
+/// What was found out about an event before it is put where it belongs: its signature, `None` if it
+/// is about somebody who was forgotten, or why it is refused.
+type Outcome = std::result::Result<Option<u32>, Refusal>;
+
+impl Profiles {
+    /// Takes in many events, in any order, and says what became of them.
+    pub fn extend<'a>(&mut self, events: impl IntoIterator<Item = &'a Event<'a>>) -> Ingest {
+        let mut ingest = Ingest::default();
+        let mut events = events.into_iter();
+        let (mut chunk, mut position) = (Vec::new(), 0);
+        loop {
+            chunk.clear();
+            chunk.extend(events.by_ref().take(CHUNK));
+            if chunk.is_empty() {
+                return ingest;
+            }
+            self.take_chunk(&chunk, position, &mut ingest);
+            position += chunk.len();
+        }
+    }
+
+    fn take_chunk(&mut self, events: &[&Event<'_>], position: usize, ingest: &mut Ingest) {
+        let outcomes = self.outcomes(events);
+        let mut kept: Vec<(u32, &Event<'_>)> = Vec::with_capacity(events.len());
+        for (i, (outcome, &event)) in outcomes.into_iter().zip(events).enumerate() {
+            match outcome {
+                Ok(Some(signature)) => {
+                    ingest.without_local_time += usize::from(self.lacks_local_time(event));
+                    kept.push((signature, event));
+                }
+                Ok(None) => ingest.suppressed += 1,
+                Err(reason) => ingest.refuse(position + i, reason),
+            }
+        }
+        self.make_room();
+        if self.limit.as_ref().is_some_and(|limit| limit.is_of_numbers()) {
+            ingest.accepted += kept.len();
+            return self.fold_all(&kept);
+        }
+        // In order of time every event goes to the end of its log.
+        kept.sort_by_key(|(_, event)| event.at);
+        if self.messages.is_some() {
+            for (signature, event) in kept {
+                match self.put(signature, event) {
+                    Taken::Duplicate => ingest.duplicates += 1,
+                    _ => ingest.accepted += 1,
+                }
+            }
+            return;
+        }
+        ingest.accepted += kept.len();
+        kept.sort_by_key(|(signature, _)| *signature);
+        for run in kept.chunk_by(|(a, _), (b, _)| a == b) {
+            let entry = |(_, event): &(u32, &Event<'_>)| {
+                let message = self.message(event);
+                self.keep.entry(event, message, &mut self.texts)
+            };
+            let entries: Vec<Entry> = run.iter().map(entry).collect();
+            let fragment = &mut self.fragments[run[0].0 as usize];
+            fragment.extend(entries, self.limit.as_ref(), &mut self.texts);
+        }
+    }
+
+    /// Whose events these are.
+    fn outcomes(&mut self, events: &[&Event<'_>]) -> Vec<Outcome> {
+        let checked = parallel::map(events.len(), 20, |i| self.check(events[i]));
+        let observe = |(checked, event): (std::result::Result<(), Refusal>, &&Event<'_>)| {
+            checked?;
+            self.graph.observe_signature(&Observation::from(*event))
+        };
+        checked.into_iter().zip(events).map(observe).collect()
+    }
+
+    /// Adds up events that leave nothing but numbers.
+    fn fold_all(&mut self, kept: &[(u32, &Event<'_>)]) {
+        let Some(limit) = &self.limit else { return };
+        let part_len = self.fragments.len().div_ceil(N_PARTS).max(1);
+        let mut parts: Vec<Vec<u32>> = vec![Vec::new(); N_PARTS];
+        for (i, (signature, _)) in (0u32..).zip(kept) {
+            parts[*signature as usize / part_len].push(i);
+        }
+        let unit = 100 * kept.len() / self.fragments.len().max(1) + 1;
+        parallel::map_chunks_mut(&mut self.fragments, part_len, unit, |part, fragments| {
+            for &i in &parts[part] {
+                let (signature, event) = kept[i as usize];
+                fragments[signature as usize % part_len].fold(event, limit, &self.texts);
+            }
+        });
+    }
+}
