@@ -34,6 +34,40 @@ impl Components {
         Self { n_counters, ..Self::default() }
     }
 
+    /// The sets in which every node belongs to that of its root, the smallest of them. Roots take
+    /// over what is set of [`flag::BITTEN`] on their members.
+    pub(crate) fn of_roots(roots: &[u32], nodes: &mut Nodes, kinds: &Kinds) -> Self {
+        let n_counters = kinds.n_counters();
+        let own = |node: u32| Member { parent: ROOT, next: node, best: node };
+        let mut sets = Self {
+            sets: (0..roots.len() as u32).map(own).collect(),
+            counts: vec![0; roots.len() * n_counters],
+            n_counters,
+        };
+        for (node, &root) in (0..).zip(roots) {
+            if let Some(counter) = kinds.get(nodes.kind(node)).counter {
+                let count = &mut sets.counts[root as usize * n_counters + counter as usize];
+                *count = count.saturating_add(1);
+            }
+            if node == root {
+                continue;
+            }
+            sets.sets[node as usize].next =
+                std::mem::replace(&mut sets.sets[root as usize].next, node);
+            sets.sets[node as usize].parent = root;
+            // One level deep, so of rank one.
+            sets.sets[root as usize].parent = ROOT | 1;
+            sets.offer(root, node, nodes, kinds);
+            let bitten = nodes.facts[node as usize].flags & flag::BITTEN;
+            nodes.facts[root as usize].flags |= bitten;
+        }
+        sets
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.sets.len()
+    }
+
     /// Adds the next node as a set of its own.
     pub(crate) fn push(&mut self, counter: Option<u16>) {
         let node = self.sets.len() as u32;

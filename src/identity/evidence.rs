@@ -12,9 +12,9 @@ use std::hash::{BuildHasher, Hasher};
 use hashbrown::DefaultHashBuilder;
 
 use super::kinds::Kind;
-use super::table::Table;
+use super::table::{Key, Known, Numbered, Table};
 use super::texts::Texts;
-use crate::num::prefetch;
+use crate::num::{parallel, prefetch};
 
 /// No signature, no node.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -67,14 +67,44 @@ impl Times {
 /// What is known of an identifier beside its text, in sixteen bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
-    kind: Kind,
+    pub(crate) kind: Kind,
     pub(crate) flags: u8,
     /// Values of other kinds seen with it, counted roughly; see `status.rs`.
     pub(crate) degree: u8,
     /// Its latest signature.
-    head: u32,
+    pub(crate) head: u32,
     /// Earliest trusted time, of verified copies if there are any.
     pub(crate) first: i64,
+}
+
+impl Node {
+    fn new(kind: Kind, flags: u8) -> Self {
+        Self { kind, flags, degree: 0, head: NONE, first: i64::MAX }
+    }
+
+    /// Notes that it was seen; whether its component must be joined anew.
+    pub(crate) fn see(&mut self, claimed: bool) -> bool {
+        let before = self.flags;
+        self.flags |= flag::SEEN;
+        if !claimed && before & flag::VERIFIED == 0 {
+            self.flags |= flag::VERIFIED;
+            // Until now only claimed copies were there to tell the time by.
+            self.first = i64::MAX;
+            before & flag::SEEN != 0
+        } else {
+            // A must-link named it before it was seen; now it is merely claimed.
+            before & (flag::SEEN | flag::MUST) == flag::MUST
+        }
+    }
+
+    /// Notes a time; whether it is the earliest. A claim to a verified identifier does not count.
+    pub(crate) fn lower(&mut self, claimed: bool, at: i64) -> bool {
+        let counts = !(claimed && self.flags & flag::VERIFIED != 0) && at < self.first;
+        if counts {
+            self.first = at;
+        }
+        counts
+    }
 }
 
 #[derive(Debug, Clone, Default)]
@@ -164,8 +194,34 @@ impl Nodes {
         let node = self.facts.len() as u32;
         self.table.insert(hash, node);
         self.texts.push(value);
-        self.facts.push(Node { kind, flags: 0, degree: 0, head: NONE, first: i64::MAX });
+        self.facts.push(Node::new(kind, 0));
         (node, true)
+    }
+
+    /// Numbers the identifiers of many blocks; `flags` says what a new one begins with. The caller
+    /// has checked that there is room.
+    pub(crate) fn number(
+        &mut self,
+        keys: &[Vec<Key<(Kind, &str)>>],
+        flags: impl Fn(Kind, &str) -> u8 + Sync,
+    ) -> Vec<Vec<u32>> {
+        let mut table = std::mem::take(&mut self.table);
+        let start = self.len();
+        let Numbered { numbers, fresh } = table.number(keys, start as u32, self);
+        self.table = table;
+        let name = |i: usize| {
+            let (block, at) = fresh[i];
+            keys[block as usize][at as usize].key
+        };
+        self.texts.extend(fresh.len(), |i| name(i).1);
+        self.facts.resize(start + fresh.len(), Node::new(0, 0));
+        parallel::map_chunks_mut(&mut self.facts[start..], parallel::CHUNK, 50, |chunk, facts| {
+            for (i, facts) in facts.iter_mut().enumerate() {
+                let (kind, value) = name(chunk * parallel::CHUNK + i);
+                *facts = Node::new(kind, flags(kind, value));
+            }
+        });
+        numbers
     }
 
     /// Removes a node and every byte of its text.
@@ -188,6 +244,25 @@ impl Nodes {
         // Of the sixteen bytes per node, kind and flags belong to the identifier.
         let n = self.facts.capacity();
         (self.texts.bytes() + self.table.bytes() + n * 3, n * 13)
+    }
+}
+
+impl Known<(Kind, &str)> for Nodes {
+    fn is(&self, node: u32, &(kind, value): &(Kind, &str)) -> bool {
+        self.kind(node) == kind && self.value(node) == value
+    }
+
+    fn soon(&self, node: u32) {
+        self.soon_node(node);
+        self.soon_end(node);
+    }
+
+    fn soon_key(&self, node: u32) {
+        self.soon_text(node);
+    }
+
+    fn soon_own((_, value): &(Kind, &str)) {
+        prefetch::soon_ref(value.as_bytes());
     }
 }
 
@@ -230,7 +305,8 @@ impl Signatures {
         self.slots.len()
     }
 
-    fn range(&self, sig: u32) -> std::ops::Range<usize> {
+    /// Where the slots of a signature stand among all.
+    pub(crate) fn range(&self, sig: u32) -> std::ops::Range<usize> {
         let sig = sig as usize;
         let start = if sig == 0 { 0 } else { self.facts[sig - 1].end as usize };
         start..self.facts[sig].end as usize
@@ -238,6 +314,15 @@ impl Signatures {
 
     pub(crate) fn slots(&self, sig: u32) -> &[u32] {
         &self.slots[self.range(sig)]
+    }
+
+    pub(crate) fn all_slots(&self) -> &[u32] {
+        &self.slots
+    }
+
+    /// The earliest time of a signature.
+    pub(crate) fn first(&self, sig: u32) -> i64 {
+        self.facts[sig as usize].first
     }
 
     pub(crate) fn is_live(&self, sig: u32) -> bool {
@@ -273,11 +358,6 @@ impl Signatures {
 
     pub(crate) fn find_hashed(&self, hash: u32, slots: &[u32]) -> Option<u32> {
         self.table.find(hash, |sig| self.slots(sig) == slots)
-    }
-
-    /// Asks for the place of a hash ahead of a look-up.
-    pub(crate) fn soon(&self, hash: u32) {
-        self.table.soon(hash);
     }
 
     /// Asks for what is known of the signature with this hash, if there is one.
@@ -344,6 +424,37 @@ impl Signatures {
         }
         self.set_message(sig, message);
         sig
+    }
+
+    /// Numbers the signatures of many blocks; the new ones are to be appended.
+    pub(crate) fn number(&mut self, keys: &[Vec<Key<&[u32]>>]) -> Numbered {
+        let mut table = std::mem::take(&mut self.table);
+        let numbered = table.number(keys, self.len() as u32, self);
+        self.table = table;
+        numbered
+    }
+
+    /// Appends many signatures that are in the table; they are to be linked.
+    pub(crate) fn append<'s>(
+        &mut self,
+        n: usize,
+        get: impl Fn(usize) -> (&'s [u32], Times, Option<&'s str>) + Sync,
+    ) {
+        let old = self.len();
+        for i in 0..n {
+            let (slots, Times { first, last, count }, message) = get(i);
+            self.slots.extend_from_slice(slots);
+            self.facts.push(Signature { first, last, count, end: self.slots.len() as u32 });
+            if message.is_some() || !self.message.is_empty() {
+                self.set_message((old + i) as u32, message);
+            }
+        }
+    }
+
+    /// Continues the lists of nodes through the slots that were appended.
+    pub(crate) fn link(&mut self, next: impl Iterator<Item = u32>) {
+        self.next.extend(next);
+        debug_assert_eq!(self.next.len(), self.slots.len());
     }
 
     fn set_message(&mut self, sig: u32, message: Option<&str>) {
@@ -438,6 +549,24 @@ impl Signatures {
             + self.facts.capacity() * size_of::<Signature>()
             + self.messages.bytes()
             + self.table.bytes()
+    }
+}
+
+impl Known<&[u32]> for Signatures {
+    fn is(&self, sig: u32, slots: &&[u32]) -> bool {
+        self.slots(sig) == *slots
+    }
+
+    fn soon(&self, sig: u32) {
+        prefetch::soon_at(&self.facts, sig as usize);
+    }
+
+    fn soon_key(&self, sig: u32) {
+        self.soon_slots(sig);
+    }
+
+    fn soon_own(slots: &&[u32]) {
+        prefetch::soon_ref(*slots);
     }
 }
 

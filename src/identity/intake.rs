@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use super::batch::Checked;
+use super::bulk::Checked;
 use super::evidence::{CAPACITY, CLAIM, Times, flag};
 use super::kinds::{Kind, MAX_KINDS};
 use super::normal::{self, illegal};
@@ -30,6 +30,8 @@ pub(crate) struct Part<'a> {
 pub(crate) enum Found {
     /// Not looked up.
     No,
+    /// Its kind only.
+    Kind(Kind),
     /// Its kind and hash; the node was not there when looked up.
     Hash(Kind, u32),
     /// Its kind and hash, and a node that has this hash; not compared yet.
@@ -216,15 +218,11 @@ impl IdentityGraph {
             parts.append(&mut own);
         }
         let times = Times::once(self.rules.trusted(observation.at()));
-        Ok(Some(Checked { n_parts: parts.len() - start, times, message }))
+        Ok(Some(Checked { times, message }))
     }
 
-    /// Looks up identifiers, each step for all of them, so that waits for memory overlap.
-    pub(crate) fn look_up(&self, parts: &mut [Part<'_>]) {
-        self.guess(parts);
-        self.compare(parts);
-    }
-
+    /// Looks up identifiers, each step for all of them, so that waits for memory overlap: first
+    /// `guess`, then `compare`.
     fn guess(&self, parts: &mut [Part<'_>]) {
         for part in &mut *parts {
             if let Some(kind) = self.kinds.find(part.kind) {
@@ -263,7 +261,7 @@ impl IdentityGraph {
         observation: &Observation<'_>,
     ) -> std::result::Result<Option<u32>, Refusal> {
         let mut parts = Vec::new();
-        let Some(Checked { times, message, .. }) = self.check(observation, &mut parts)? else {
+        let Some(Checked { times, message }) = self.check(observation, &mut parts)? else {
             return Ok(None);
         };
         self.guess(&mut parts);
@@ -293,7 +291,7 @@ impl IdentityGraph {
             Found::Hash(kind, hash) | Found::Guess(kind, hash, _) => {
                 self.intern_hashed(kind, hash, &part.value)
             }
-            Found::No => self.intern(part.kind, &part.value),
+            Found::No | Found::Kind(_) => self.intern(part.kind, &part.value),
         };
         slot_of(node, part.claimed)
     }

@@ -44,7 +44,7 @@
 //! verified re-joins the components at it. A component in which a rule bites is walked at the next
 //! read after it changed, at the cost of sorting its links; all other reads are a few look-ups.
 
-mod batch;
+mod bulk;
 mod components;
 mod evidence;
 mod explain;
@@ -156,6 +156,9 @@ pub struct Intake {
     pub examples: Vec<(u64, Refusal)>,
 }
 
+/// Refusals that an intake quotes.
+const N_EXAMPLES: usize = 10;
+
 impl IdentityGraph {
     /// An empty graph.
     ///
@@ -220,18 +223,29 @@ impl IdentityGraph {
     ) -> Intake {
         let mut intake = Intake::default();
         let mut observations = observations.into_iter();
-        let mut batch = Vec::with_capacity(batch::BATCH);
-        let mut number = 0;
+        let mut chunk = Vec::new();
+        let (mut number, mut first) = (0, self.signatures.len());
         loop {
-            batch.clear();
-            batch.extend(observations.by_ref().take(batch::BATCH));
-            if batch.is_empty() {
+            chunk.clear();
+            chunk.extend(observations.by_ref().take(bulk::CHUNK));
+            if chunk.is_empty() {
                 break;
             }
-            self.take_batch(&batch, number, &mut intake);
-            number += batch.len() as u64;
+            self.take_many(&chunk, &mut first, |outcome| {
+                match outcome {
+                    Ok(Some(_)) => intake.kept += 1,
+                    Ok(None) => intake.suppressed += 1,
+                    Err(refusal) => {
+                        intake.refused += 1;
+                        if intake.examples.len() < N_EXAMPLES {
+                            intake.examples.push((number, refusal));
+                        }
+                    }
+                }
+                number += 1;
+            });
         }
-        self.settle();
+        self.join_from(first);
         if intake.kept > self.signatures.len() as u64 / 4 {
             self.nodes.shrink();
             self.signatures.shrink();

@@ -63,12 +63,17 @@ impl IdentityGraph {
         let Some(anchor) = self.anchor(slots) else { return };
         for at in 0..slots.len() {
             let slot = self.signatures.slots(sig)[at];
-            let other = (slot & !CLAIM, slot & CLAIM != 0);
-            // A claim to a verified identifier can never be taken: it connects nothing.
-            if other.0 != anchor && self.is_usable(other.0) && !self.is_futile(other) {
-                self.unite(anchor, other.0);
+            if self.connects(slot, anchor) {
+                self.unite(anchor, slot & !CLAIM);
             }
         }
+    }
+
+    /// Whether a slot of a signature joins its anchor. A claim to a verified identifier can never
+    /// be taken: it connects nothing.
+    pub(crate) fn connects(&self, slot: u32, anchor: u32) -> bool {
+        let other = (slot & !CLAIM, slot & CLAIM != 0);
+        other.0 != anchor && self.is_usable(other.0) && !self.is_futile(other)
     }
 
     /// Joins the components of two nodes. Neither's walk is true any more, and either root may be

@@ -7,11 +7,11 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::IdentityGraph;
-use super::evidence::{CLAIM, Times, flag};
+use super::evidence::{CLAIM, Node, Times, flag};
 use super::kinds::Kind;
 
 /// In the rough counter: the values are counted exactly in `hubs`.
-const EXACT: u8 = u8::MAX;
+pub(crate) const EXACT: u8 = u8::MAX;
 
 impl IdentityGraph {
     /// Not blocked, not shared, not gone.
@@ -76,27 +76,9 @@ impl IdentityGraph {
 
     /// Adds an observation, or several of one signature; what it changes of others is left pending.
     pub(crate) fn record(&mut self, slots: &[u32], times: Times, message: Option<&str>) -> u32 {
-        self.record_hashed(self.signatures.hash(slots), slots, times, message)
-    }
-
-    /// As `record`, with the hash of the signature at hand.
-    pub(crate) fn record_hashed(
-        &mut self,
-        hash: u32,
-        slots: &[u32],
-        times: Times,
-        message: Option<&str>,
-    ) -> u32 {
+        let hash = self.signatures.hash(slots);
         if let Some(sig) = self.signatures.find_hashed(hash, slots) {
-            let before = self.signatures.times(sig);
-            self.signatures.repeat(sig, times, message);
-            let after = self.signatures.times(sig);
-            if after.first < before.first {
-                slots.iter().for_each(|&slot| self.note_first(slot, times.first));
-            }
-            if after.first < before.first || (self.rules.latest() && after.last > before.last) {
-                slots.iter().for_each(|&slot| self.unsettle(slot & !CLAIM));
-            }
+            self.repeat(sig, slots, times, message);
             return sig;
         }
         let sig = self.signatures.push_hashed(hash, slots, times, message, &mut self.nodes);
@@ -104,7 +86,7 @@ impl IdentityGraph {
             self.note_seen(slot, times.first);
         }
         if slots.len() > 1 {
-            self.note_hubs(slots);
+            self.note_hubs(sig, slots);
         }
         self.join(sig);
         for &slot in slots {
@@ -113,33 +95,52 @@ impl IdentityGraph {
         sig
     }
 
-    fn note_seen(&mut self, slot: u32, at: i64) {
-        let (node, i) = (slot & !CLAIM, (slot & !CLAIM) as usize);
-        let flags = self.nodes.facts[i].flags;
-        if slot & CLAIM == 0 && flags & flag::VERIFIED == 0 {
-            self.nodes.facts[i].flags |= flag::VERIFIED;
-            // Until now only claimed copies were there to tell the time by.
-            self.nodes.facts[i].first = i64::MAX;
-            if flags & flag::SEEN != 0 {
-                self.pending.push(node);
-            }
-        } else if flags & (flag::SEEN | flag::MUST) == flag::MUST {
-            // A must-link named it before it was seen; now it is merely claimed.
-            self.pending.push(node);
+    /// Adds an observation to its signature, which is there.
+    pub(crate) fn repeat(&mut self, sig: u32, slots: &[u32], times: Times, message: Option<&str>) {
+        let before = self.signatures.times(sig);
+        self.signatures.repeat(sig, times, message);
+        let after = self.signatures.times(sig);
+        if after.first < before.first {
+            slots.iter().for_each(|&slot| self.note_first(slot, times.first));
         }
-        self.nodes.facts[i].flags |= flag::SEEN;
+        if after.first < before.first || (self.rules.latest() && after.last > before.last) {
+            slots.iter().for_each(|&slot| self.unsettle(slot & !CLAIM));
+        }
+    }
+
+    /// As `repeat`, for a signature whose components are yet to be joined.
+    pub(crate) fn repeat_unjoined(
+        &mut self,
+        sig: u32,
+        slots: &[u32],
+        times: Times,
+        message: Option<&str>,
+    ) {
+        self.signatures.repeat(sig, times, message);
+        for &slot in slots {
+            self.node_mut(slot).lower(slot & CLAIM != 0, times.first);
+        }
+    }
+
+    fn node_mut(&mut self, slot: u32) -> &mut Node {
+        &mut self.nodes.facts[(slot & !CLAIM) as usize]
+    }
+
+    fn note_seen(&mut self, slot: u32, at: i64) {
+        if self.node_mut(slot).see(slot & CLAIM != 0) {
+            self.pending.push(slot & !CLAIM);
+        }
         self.note_first(slot, at);
     }
 
     fn note_first(&mut self, slot: u32, at: i64) {
-        let (node, i) = (slot & !CLAIM, (slot & !CLAIM) as usize);
-        if self.is_futile((node, slot & CLAIM != 0)) {
-            return;
+        if self.node_mut(slot).lower(slot & CLAIM != 0, at) {
+            self.offer(slot & !CLAIM);
         }
-        if at >= self.nodes.facts[i].first {
-            return;
-        }
-        self.nodes.facts[i].first = at;
+    }
+
+    /// Lets a node name its component, if it is better than the one that does.
+    pub(crate) fn offer(&mut self, node: u32) {
         if !self.sets.is_alone(node) {
             let root = self.sets.root(node);
             self.sets.offer(root, node, &self.nodes, &self.kinds);
@@ -156,31 +157,38 @@ impl IdentityGraph {
             && self.kinds.hub(kind, of).is_some()
     }
 
-    fn note_hubs(&mut self, slots: &[u32]) {
+    fn note_hubs(&mut self, sig: u32, slots: &[u32]) {
         let least = self.kinds.least_hub().min(usize::from(EXACT) - 1);
         for &slot in slots {
             if slot & CLAIM != 0 || self.nodes.has(slot, flag::BLOCKED | flag::SHARED) {
                 continue;
             }
             let n = slots.iter().filter(|&&other| self.counts_for(slot, other)).count();
-            if n == 0 {
-                continue;
-            }
-            if self.nodes.facts[slot as usize].degree == EXACT {
-                for &other in slots {
-                    if self.counts_for(slot, other) && self.count_hub(slot, other) {
-                        self.share(slot);
-                        break;
-                    }
-                }
-                continue;
-            }
-            let rough = usize::from(self.nodes.facts[slot as usize].degree) + n;
-            if rough <= least {
+            let degree = self.nodes.facts[slot as usize].degree;
+            let rough = usize::from(degree) + n;
+            if n > 0 && (degree == EXACT || rough > least) {
+                self.note_values(slot, sig);
+            } else {
                 self.nodes.facts[slot as usize].degree = rough as u8;
-            } else if self.count_exactly(slot) {
-                self.share(slot);
             }
+        }
+    }
+
+    /// Counts what a node is seen with in a signature, exactly.
+    pub(crate) fn note_values(&mut self, node: u32, sig: u32) {
+        if self.nodes.has(node, flag::BLOCKED | flag::SHARED) {
+            return;
+        }
+        let is_shared = if self.nodes.facts[node as usize].degree == EXACT {
+            let slots = self.signatures.slots(sig).to_vec();
+            let counted = |&other: &u32| self.counts_for(node, other);
+            let others: Vec<u32> = slots.into_iter().filter(counted).collect();
+            others.into_iter().any(|other| self.count_hub(node, other))
+        } else {
+            self.count_exactly(node)
+        };
+        if is_shared {
+            self.share(node);
         }
     }
 

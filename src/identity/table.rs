@@ -1,15 +1,27 @@
 //! Numbers by the hash of what they stand for: open addressing, eight bytes a place.
 //!
-//! Linear probing (Knuth, TAOCP 3, 6.4) from a place that grows with the hash, so entries lie
-//! almost in the order of their hashes: growing is one pass from front to back instead of a
-//! scattered one, any size will do, and a look-up that has gone out of the cache waits for one
-//! line, which can be asked for ahead of time. An entry that is removed lets those behind it
-//! close up (Knuth's algorithm R), so there are no tombstones.
+//! A large table consists of 256 shards, by the top bits of the hash: a shard fits the near cache,
+//! grows on its own, and many keys can be numbered at once, each shard by one thread (`many`). In
+//! a shard, linear probing (Knuth, TAOCP 3, 6.4) from a place that grows with the hash, so entries
+//! lie almost in the order of their hashes: growing is one pass from front to back, any size will
+//! do, and a look-up that has gone out of the cache waits for one line, which can be asked for
+//! ahead of time. An entry that is removed lets those behind it close up (Knuth's algorithm R), so
+//! there are no tombstones.
+
+mod many;
+
+pub(crate) use many::{Key, Known, Numbered};
 
 use crate::num::prefetch;
 
 /// A place without an entry; numbers are smaller than `u32::MAX`.
 const FREE: u64 = u64::MAX;
+
+/// Shards of a table that has more entries than [`SMALL`].
+const N_SHARDS: usize = 256;
+
+/// Entries that one shard holds as well as many.
+const SMALL: usize = 1 << 13;
 
 /// The stored hash stands above the number.
 fn entry(hash: u32, number: u32) -> u64 {
@@ -22,27 +34,41 @@ fn hash_of(entry: u64) -> u32 {
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Table {
+    /// None yet, one, or [`N_SHARDS`].
+    shards: Vec<Shard>,
+    len: usize,
+}
+
+/// Entries whose hashes have the same first bits; the rest of a hash says where it stands.
+#[derive(Debug, Clone, Default)]
+struct Shard {
     places: Vec<u64>,
     len: usize,
 }
 
-impl Table {
-    fn home(&self, hash: u32) -> usize {
-        ((u64::from(hash) * self.places.len() as u64) >> 32) as usize
-    }
+/// Which of `n` shards a hash belongs to, and the bits that are left of it.
+fn split(hash: u32, n_shards: usize) -> (usize, u32) {
+    let wide = u64::from(hash) * n_shards as u64;
+    ((wide >> 32) as usize, wide as u32)
+}
 
-    fn after(&self, place: usize) -> usize {
-        if place + 1 == self.places.len() { 0 } else { place + 1 }
+impl Table {
+    fn shard(&self, hash: u32) -> Option<(&Shard, u32)> {
+        let (shard, rest) = split(hash, self.shards.len());
+        self.shards.get(shard).map(|shard| (shard, rest))
     }
 
     /// Asks for the place of a hash ahead of a look-up.
     pub(crate) fn soon(&self, hash: u32) {
-        prefetch::soon_at(&self.places, self.home(hash));
+        if let Some((shard, rest)) = self.shard(hash) {
+            shard.soon(rest);
+        }
     }
 
     /// The number with this hash that is the one meant.
     pub(crate) fn find(&self, hash: u32, same: impl Fn(u32) -> bool) -> Option<u32> {
-        self.place_of(hash, same).map(|place| self.places[place] as u32)
+        let (shard, rest) = self.shard(hash)?;
+        shard.find(hash, rest, same)
     }
 
     /// The first number with this hash, whatever it stands for; a guess to fetch ahead by.
@@ -50,11 +76,70 @@ impl Table {
         self.find(hash, |_| true)
     }
 
-    fn place_of(&self, hash: u32, same: impl Fn(u32) -> bool) -> Option<usize> {
+    /// Adds a number that is not there.
+    pub(crate) fn insert(&mut self, hash: u32, number: u32) {
+        self.expect(1);
+        let n_shards = self.shards.len();
+        let (shard, rest) = split(hash, n_shards);
+        self.shards[shard].insert(hash, rest, number, n_shards);
+        self.len += 1;
+    }
+
+    /// Sees to it that there are enough shards for some more entries.
+    fn expect(&mut self, more: usize) {
+        if self.shards.is_empty() {
+            self.shards.push(Shard::default());
+        }
+        if self.shards.len() == 1 && self.len + more > SMALL {
+            let small = std::mem::replace(&mut self.shards, vec![Shard::default(); N_SHARDS]);
+            for there in small.into_iter().flat_map(|shard| shard.places) {
+                if there != FREE {
+                    let (shard, rest) = split(hash_of(there), N_SHARDS);
+                    self.shards[shard].insert(hash_of(there), rest, there as u32, N_SHARDS);
+                }
+            }
+        }
+    }
+
+    /// Removes a number, if it is there.
+    pub(crate) fn remove(&mut self, hash: u32, number: u32) {
+        let n_shards = self.shards.len();
+        let (shard, rest) = split(hash, n_shards);
+        if let Some(shard) = self.shards.get_mut(shard)
+            && shard.remove(hash, rest, number, n_shards)
+        {
+            self.len -= 1;
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        let places: usize = self.shards.iter().map(|shard| shard.places.capacity()).sum();
+        places * size_of::<u64>() + self.shards.capacity() * size_of::<Shard>()
+    }
+}
+
+impl Shard {
+    fn home(&self, rest: u32) -> usize {
+        ((u64::from(rest) * self.places.len() as u64) >> 32) as usize
+    }
+
+    fn after(&self, place: usize) -> usize {
+        if place + 1 == self.places.len() { 0 } else { place + 1 }
+    }
+
+    fn soon(&self, rest: u32) {
+        prefetch::soon_at(&self.places, self.home(rest));
+    }
+
+    fn find(&self, hash: u32, rest: u32, same: impl Fn(u32) -> bool) -> Option<u32> {
+        self.place_of(hash, rest, same).map(|place| self.places[place] as u32)
+    }
+
+    fn place_of(&self, hash: u32, rest: u32, same: impl Fn(u32) -> bool) -> Option<usize> {
         if self.len == 0 {
             return None;
         }
-        let mut place = self.home(hash);
+        let mut place = self.home(rest);
         loop {
             let there = self.places[place];
             if there == FREE {
@@ -67,33 +152,36 @@ impl Table {
         }
     }
 
-    /// Adds a number that is not there.
-    pub(crate) fn insert(&mut self, hash: u32, number: u32) {
+    fn insert(&mut self, hash: u32, rest: u32, number: u32, n_shards: usize) {
         // At most four fifths full.
         if (self.len + 1) * 5 > self.places.len() * 4 {
-            self.grow();
+            self.grow(n_shards);
         }
-        self.put(entry(hash, number));
+        self.put(entry(hash, number), rest);
         self.len += 1;
     }
 
-    fn put(&mut self, new: u64) {
-        let mut place = self.home(hash_of(new));
+    fn put(&mut self, new: u64, rest: u32) {
+        let mut place = self.home(rest);
         while self.places[place] != FREE {
             place = self.after(place);
         }
         self.places[place] = new;
     }
 
-    fn grow(&mut self) {
+    fn grow(&mut self, n_shards: usize) {
         let wider = (self.places.len() + self.places.len() / 3).max(32);
         let old = std::mem::replace(&mut self.places, vec![FREE; wider]);
-        old.into_iter().filter(|&there| there != FREE).for_each(|there| self.put(there));
+        for there in old.into_iter().filter(|&there| there != FREE) {
+            self.put(there, split(hash_of(there), n_shards).1);
+        }
     }
 
-    /// Removes a number, if it is there.
-    pub(crate) fn remove(&mut self, hash: u32, number: u32) {
-        let Some(mut hole) = self.place_of(hash, |there| there == number) else { return };
+    /// Whether it was there.
+    fn remove(&mut self, hash: u32, rest: u32, number: u32, n_shards: usize) -> bool {
+        let Some(mut hole) = self.place_of(hash, rest, |there| there == number) else {
+            return false;
+        };
         let n = self.places.len();
         let mut place = hole;
         loop {
@@ -104,17 +192,15 @@ impl Table {
             }
             // It may move back if that is not before its home, going round.
             let behind = |from: usize| (place + n - from) % n;
-            if behind(self.home(hash_of(there))) >= behind(hole) {
+            let home = self.home(split(hash_of(there), n_shards).1);
+            if behind(home) >= behind(hole) {
                 self.places[hole] = there;
                 hole = place;
             }
         }
         self.places[hole] = FREE;
         self.len -= 1;
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
-        self.places.capacity() * size_of::<u64>()
+        true
     }
 }
 
@@ -152,7 +238,7 @@ mod tests {
             }
         }
         assert_eq!(table.len, there.iter().filter(|&&known| known).count());
-        assert!(table.len * 5 <= table.places.len() * 4);
+        assert!(table.shards.iter().all(|shard| shard.len * 5 <= shard.places.len() * 4));
     }
 
     #[test]
@@ -162,5 +248,17 @@ mod tests {
         table.remove(7, 7);
         table.soon(7);
         assert_eq!((table.len, table.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn a_table_that_outgrows_one_shard_keeps_its_entries() {
+        let mut table = Table::default();
+        let n = 2 * SMALL as u32;
+        (0..n).for_each(|number| table.insert(hash(number), number));
+        assert_eq!((table.len, table.shards.len()), (2 * SMALL, N_SHARDS));
+        assert!((0..n).all(|i| table.find(hash(i), |number| number == i) == Some(i)));
+        (0..n).step_by(2).for_each(|number| table.remove(hash(number), number));
+        let is_there = |i| table.find(hash(i), |number| number == i).is_some();
+        assert!((0..n).all(|i| is_there(i) == (i % 2 == 1)));
     }
 }

@@ -3,7 +3,7 @@
 //! A block holds 4,096 texts, so growing never moves more than one block. A text that is erased is
 //! overwritten; its number is not used again.
 
-use crate::num::prefetch;
+use crate::num::{parallel, prefetch};
 
 const PER_BLOCK: usize = 4096;
 
@@ -56,6 +56,26 @@ impl Texts {
         block.push_str(text);
         debug_assert!(u32::try_from(block.len()).is_ok());
         self.ends.push(block.len() as u32);
+    }
+
+    /// Adds `n` texts, full blocks on all threads.
+    pub(crate) fn extend<'t>(&mut self, n: usize, get: impl Fn(usize) -> &'t str + Sync) {
+        let space = self.len().next_multiple_of(PER_BLOCK) - self.len();
+        let start = space.min(n);
+        (0..start).for_each(|i| self.push(get(i)));
+        let old = self.len();
+        self.ends.resize(old + n - start, 0);
+        let new = &mut self.ends[old..];
+        self.blocks.extend(parallel::map_chunks_mut(new, PER_BLOCK, 50, |block, ends| {
+            let first = start + block * PER_BLOCK;
+            let texts = (first..first + ends.len()).map(&get);
+            let mut block = String::with_capacity(texts.clone().map(str::len).sum());
+            for (end, text) in ends.iter_mut().zip(texts) {
+                block.push_str(text);
+                *end = block.len() as u32;
+            }
+            block
+        }));
     }
 
     /// Overwrites a text, so that no byte of it remains.

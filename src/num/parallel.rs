@@ -63,6 +63,30 @@ pub(crate) fn map_chunks_mut2<A: Send, B: Send, R: Send>(
     pairs.map(|(i, (a, b))| f(i, a, b)).collect()
 }
 
+/// `f` of every item and its index, in order. `unit` is the work per item.
+pub(crate) fn map_mut<T: Send, R: Send>(
+    items: &mut [T],
+    unit: usize,
+    f: impl Fn(usize, &mut T) -> R + Sync,
+) -> Vec<R> {
+    if items.len().saturating_mul(unit) < SERIAL {
+        return items.iter_mut().enumerate().map(|(i, item)| f(i, item)).collect();
+    }
+    items.par_iter_mut().enumerate().map(|(i, item)| f(i, item)).collect()
+}
+
+/// `f` of every item, in order. `unit` is the work per item.
+pub(crate) fn map_owned<T: Send, R: Send>(
+    items: Vec<T>,
+    unit: usize,
+    f: impl Fn(T) -> R + Sync,
+) -> Vec<R> {
+    if items.len().saturating_mul(unit) < SERIAL {
+        return items.into_iter().map(f).collect();
+    }
+    items.into_par_iter().map(&f).collect()
+}
+
 /// `f` of every item and its index, each on its own; `work` is that of all together.
 pub(crate) fn for_each<T: Send>(items: Vec<T>, work: usize, f: impl Fn(usize, T) + Sync) {
     if work < SERIAL {

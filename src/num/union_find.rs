@@ -32,6 +32,15 @@ impl UnionFind {
         self.parent[a.max(b)] = a.min(b) as u32;
         a != b
     }
+
+    /// Of every member, the smallest of its set.
+    pub(crate) fn into_roots(mut self) -> Vec<u32> {
+        // A parent is smaller than its children, so its own root is known by then.
+        for i in 0..self.parent.len() {
+            self.parent[i] = self.parent[self.parent[i] as usize];
+        }
+        self.parent
+    }
 }
 
 #[cfg(test)]
@@ -45,6 +54,7 @@ mod tests {
             assert!(pairs.iter().all(|&(a, b)| sets.union(a, b)));
             assert!(!sets.union(1, 4));
             assert_eq!((0..5).map(|i| sets.find(i)).collect::<Vec<_>>(), [0, 1, 0, 1, 1]);
+            assert_eq!(sets.into_roots(), [0, 1, 0, 1, 1]);
         }
     }
 
