@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::filter::{Condition, EventFilter, Test};
+use super::local;
 use super::measure::Measure;
 use crate::Timestamp;
 
@@ -71,7 +72,8 @@ impl Feature {
     }
 
     /// Events count less the older they are: half after so many days, a quarter after twice as
-    /// many. For counts, sums, means and shares; which values are the top ones is decided without.
+    /// many. For counts and sums, which fade away, and for means and shares, which do not: in them
+    /// old events count less than new ones. Which values are the top ones is decided without.
     #[must_use]
     pub fn half_life_days(mut self, days: f64) -> Self {
         self.half_life_days = Some(days);
@@ -163,7 +165,10 @@ impl Feature {
         if self.half_life_days.is_some() && !self.measure.can_decay() {
             return Some("a half-life is for counts, sums, means and shares");
         }
-        self.filter.fault().or_else(|| self.measure.fault())
+        let mut fault = self.filter.fault().or_else(|| self.measure.fault());
+        let mut look = |property: &str, _| fault = fault.or_else(|| local::fault(property));
+        self.measure.needs(&mut look, &mut |_| {});
+        fault
     }
 }
 

@@ -63,10 +63,15 @@ impl<'f> Single<'f> {
     }
 
     /// How much an event counts.
-    pub(super) fn weight(&self, entry: &Entry) -> f64 {
+    fn weight(&self, entry: &Entry) -> f64 {
+        self.fading(entry, self.as_of)
+    }
+
+    /// How much is left of an event by a moment.
+    pub(super) fn fading(&self, entry: &Entry, by: Timestamp) -> f64 {
         match self.half_life_days {
             None => 1.0,
-            Some(days) => (-self.as_of.days_since(entry.at) / days).exp2(),
+            Some(days) => (-by.days_since(entry.at) / days).exp2(),
         }
     }
 
@@ -115,10 +120,14 @@ impl<'f> Single<'f> {
             }
             Measure::Count => Some(events.len() as f64),
             Measure::Exists => Some(if events.is_empty() { 0.0 } else { 1.0 }),
-            Measure::Sum(_) => Some(self.sums(events).0.value()),
+            Measure::Sum(_) => Some(self.sums(events, self.as_of).0.value()),
             Measure::Mean(_) => {
-                let (sum, weights) = self.sums(events);
-                (weights > Fixed::default()).then(|| sum.value() / weights.value())
+                // The newest value has the full weight, so that a mean does not fade.
+                let has_number =
+                    |entry: &&&Entry| entry.property(property).any(|cell| cell.number().is_some());
+                let newest = events.iter().rfind(has_number)?.at;
+                let (sum, weights) = self.sums(events, newest);
+                Some(sum.value() / weights.value())
             }
             Measure::Min(_) => self.values(events).reduce(f64::min),
             Measure::Max(_) => self.values(events).reduce(f64::max),
@@ -204,11 +213,11 @@ impl<'f> Single<'f> {
         events.iter().flat_map(move |entry| entry.property(property).filter_map(Cell::number))
     }
 
-    /// The sum of the first property, and that of the weights of its values.
-    fn sums(&self, events: &[&Entry]) -> (Fixed, Fixed) {
+    /// The sum of the first property as of a moment, and that of the weights of its values.
+    fn sums(&self, events: &[&Entry], by: Timestamp) -> (Fixed, Fixed) {
         let (mut sum, mut weights) = (Fixed::default(), Fixed::default());
         for entry in events {
-            let weight = self.weight(entry);
+            let weight = self.fading(entry, by);
             for number in entry.property(self.codes[0]).filter_map(Cell::number) {
                 sum = sum.add(fixed(number * weight));
                 weights = weights.add(fixed(weight));

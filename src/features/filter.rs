@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{Cell, Entry};
-use super::local::{Derived, is_derived};
+use super::local;
 use super::texts::Texts;
 use crate::{Event, Timestamp, Value};
 
@@ -205,11 +205,9 @@ impl EventFilter {
 
     /// What keeps it from making sense.
     pub(crate) fn fault(&self) -> Option<&'static str> {
-        let unknown = |name: &str| is_derived(name) && Derived::named(name).is_none();
-        if self.properties().any(unknown) {
-            return Some("of the properties that begin with @ there is none of this name");
-        }
-        self.when.iter().find_map(|condition| condition.is.fault())
+        let mut faults =
+            self.when.iter().map(|test| local::fault(&test.property).or_else(|| test.is.fault()));
+        faults.find_map(|fault| fault)
     }
 
     /// Whether an event as it came counts; the same as its entry does. Derived properties are not

@@ -72,23 +72,24 @@ impl Keep {
     /// given twice, the last counts.
     pub(crate) fn entry(&self, event: &Event<'_>, message: u32, texts: &mut Texts) -> Entry {
         let mut cells: Vec<(Field, Cell)> = Vec::new();
-        // Looked up before anything is interned: what does not count must leave no text behind.
-        let known = |cells: &[(Field, Cell)], field| cells.iter().any(|(known, _)| *known == field);
+        // Told before anything is interned: what does not count must leave no text behind.
+        let mut told: Vec<u32> = Vec::new();
         for (name, value) in event.properties.iter().rev() {
             let Some(&(need, name)) = self.properties.get(name.as_ref()) else { continue };
-            let field = Field::Property(name);
-            if !known(&cells, field) {
+            if !told.contains(&name) {
+                told.push(name);
                 let each = value.each().filter_map(|value| property(value, need, texts));
-                cells.extend(each.map(|cell| (field, cell)));
+                cells.extend(each.map(|cell| (Field::Property(name), cell)));
             }
         }
         for &(derived, name) in &self.derived {
             let cell = derived.cell(event, texts);
             cells.extend(cell.map(|cell| (Field::Property(name), cell)));
         }
+        let mut told: HashSet<&str> = HashSet::new();
         for (name, value) in event.attributes.iter().rev() {
             if self.attributes.as_ref().is_none_or(|names| names.contains(name.as_ref()))
-                && !known(&cells, Field::Attribute(texts.code(name)))
+                && told.insert(name)
                 && let Some(cell) = attribute(value, texts)
             {
                 cells.push((Field::Attribute(texts.intern(name)), cell));
@@ -193,8 +194,8 @@ mod tests {
     fn only_what_the_features_read_is_kept() {
         let (entry, texts) = entry(
             &event()
-                .property("amount", 1.0)
                 .property("amount", "a text is no amount")
+                .property("amount", 1.0)
                 .property("kind", 5.0)
                 .property("secret", "s")
                 .attribute("age", 7.0)
@@ -215,6 +216,15 @@ mod tests {
         let (entry, texts) = entry(&twice.attribute("age", 1.0).attribute("age", 2.0));
         assert!(entry.property(texts.code("amount")).eq([Cell::Number(2.0)]));
         assert!(entry.attribute(texts.code("age")).eq([Cell::Number(2.0)]));
+    }
+
+    #[test]
+    fn the_last_counts_also_where_it_is_of_no_use() {
+        // Else a sum would depend on whether another feature has use for the text.
+        let twice = event().property("amount", 1.0).property("amount", "two");
+        let twice = twice.property("kind", "a").property("kind", vec![]);
+        let (entry, _) = entry(&twice.attribute("age", 1.0).attribute("age", vec![]));
+        assert!(entry.cells.is_empty());
     }
 
     #[test]

@@ -50,9 +50,10 @@ pub(super) enum Derived {
     Event,
 }
 
-/// Whether a name is that of a derived property, known or not.
-pub(super) fn is_derived(property: &str) -> bool {
-    property.starts_with('@')
+/// What is wrong with a name that only a derived property could have, if it is none of theirs.
+pub(super) fn fault(property: &str) -> Option<&'static str> {
+    (property.starts_with('@') && Derived::named(property).is_none())
+        .then_some("of the properties that begin with @ there is none of this name")
 }
 
 impl Derived {

@@ -5,16 +5,22 @@
 use super::entry::{Cell, Entry};
 use super::evaluate::fixed_sum;
 use super::measure::Measure;
+use crate::Timestamp;
 use crate::num::stats;
 
 const MINUTES_PER_DAY: f64 = 1440.0;
+const MINUTE_MS: f64 = 60_000.0;
 
 /// The sessions of events in order of time.
 pub(super) fn sessions<'s, 'e>(
     events: &'s [&'e Entry],
     gap_minutes: f64,
 ) -> impl Iterator<Item = &'s [&'e Entry]> {
-    events.chunk_by(move |a, b| b.at.days_since(a.at) * MINUTES_PER_DAY < gap_minutes)
+    // From whole milliseconds, so that half an hour is 30 minutes to the bit.
+    let minutes = |a: Timestamp, b: Timestamp| {
+        (i128::from(b.millis()) - i128::from(a.millis())) as f64 / MINUTE_MS
+    };
+    events.chunk_by(move |a, b| minutes(a.at, b.at) < gap_minutes)
 }
 
 /// A measure of sessions.
@@ -54,11 +60,10 @@ pub(super) fn session_measure(
 pub(super) fn repeat_mean(events: &[&Entry], property: u32) -> Option<f64> {
     let has_it = |entry: &&&Entry| entry.property(property).any(|cell| cell.number().is_some());
     let counted: Vec<&Entry> = events.iter().filter(has_it).copied().collect();
-    let sum = |day: &[&Entry]| {
-        fixed_sum(day.iter().flat_map(|entry| entry.property(property).filter_map(Cell::number)))
-    };
     let mut days = counted.chunk_by(|a, b| a.at.day() == b.at.day());
-    days.next()?;
-    let sums: Vec<f64> = days.map(|day| sum(day).value()).collect();
-    (!sums.is_empty()).then(|| fixed_sum(sums.iter().copied()).value() / sums.len() as f64)
+    let first = days.next()?;
+    let n_further = days.count();
+    let further = counted[first.len()..].iter().flat_map(|entry| entry.property(property));
+    let sum = fixed_sum(further.filter_map(Cell::number));
+    (n_further > 0).then(|| sum.value() / n_further as f64)
 }

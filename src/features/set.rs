@@ -154,6 +154,7 @@ mod tests {
         let bad = [
             FeatureSet::default().with(Feature::new(" ", Measure::Count)),
             FeatureSet::default().with(count()).with(count()),
+            FeatureSet::default().with(Feature::new("n", Measure::Mean("@minute".into()))),
             FeatureSet::default().with(ratio("n", "n")).with(count()),
             FeatureSet::default().with(count()).with(ratio("n", "ratio")),
             FeatureSet::default().with(count().optional()).with(ratio("n", "n")),

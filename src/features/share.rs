@@ -1,7 +1,8 @@
 //! How events spread over the values of a property.
 //!
 //! A list counts as each of its values. Weights below zero (refunds) are left out, so that shares lie in
-//! 0..=1 and add up to 1.
+//! 0..=1 and add up to 1. Where old events count less, the newest one that counts has the full weight: shares
+//! are the same, and do not fade into nothing when somebody stays away.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -19,9 +20,13 @@ pub(super) fn share(
     value: u32,
     by: Option<u32>,
 ) -> Option<f64> {
+    let has_label = |entry: &Entry| entry.property(property).any(|cell| cell.label().is_some());
+    let is_counted =
+        |entry: &&&Entry| has_label(entry) && weight(entry, by, 1.0) > Some(Fixed::default());
+    let newest = events.iter().rfind(is_counted)?.at;
     let (mut part, mut whole) = (Fixed::default(), Fixed::default());
     for entry in events {
-        let Some(weight) = weight(entry, by, single.weight(entry)) else { continue };
+        let Some(weight) = weight(entry, by, single.fading(entry, newest)) else { continue };
         for label in entry.property(property).filter_map(Cell::label) {
             whole = whole.add(weight);
             part = if label == value { part.add(weight) } else { part };
@@ -33,20 +38,22 @@ pub(super) fn share(
 /// The part of the events that pass the further filter.
 pub(super) fn fraction(single: &Single<'_>, events: &[&Entry]) -> Option<f64> {
     let further = single.further.as_ref()?;
+    let newest = events.last()?.at;
     let weights = |counts: &dyn Fn(&Entry) -> bool| {
         let counted = events.iter().filter(|entry| counts(entry));
-        fixed_sum(counted.map(|entry| single.weight(entry)))
+        fixed_sum(counted.map(|entry| single.fading(entry, newest)))
     };
     quotient(weights(&|entry| further.passes(entry)), weights(&|_| true))
 }
 
 /// The sum of one property as a part of the sum of both, where both are amounts.
 pub(super) fn portion(events: &[&Entry], part: u32, rest: u32) -> Option<f64> {
+    let amount = |entry, property| amount(entry, property, 1.0);
     let both = events.iter().filter_map(|entry| Some((amount(entry, part)?, amount(entry, rest)?)));
     let (mut part, mut whole) = (Fixed::default(), Fixed::default());
     for (a, b) in both {
-        part = part.add(fixed(a));
-        whole = whole.add(fixed(a)).add(fixed(b));
+        part = part.add(a);
+        whole = whole.add(a).add(b);
     }
     quotient(part, whole)
 }
@@ -113,17 +120,20 @@ pub(super) fn counts(labels: impl Iterator<Item = u32>) -> BTreeMap<u32, u64> {
 }
 
 /// What an event weighs: its amount, or 1, and less if it is old.
-fn weight(entry: &Entry, by: Option<u32>, decay: f64) -> Option<Fixed> {
-    let amount = by.map_or(Some(1.0), |by| amount(entry, by))?;
-    Some(fixed(amount * decay))
+fn weight(entry: &Entry, by: Option<u32>, fading: f64) -> Option<Fixed> {
+    match by {
+        None => Some(fixed(fading)),
+        Some(by) => amount(entry, by, fading),
+    }
 }
 
-/// A property that is a number not below zero; of a list, the sum.
-fn amount(entry: &Entry, property: u32) -> Option<f64> {
+/// A property that is a number not below zero, or as much of it as is left; of a list, the sum.
+fn amount(entry: &Entry, property: u32, fading: f64) -> Option<Fixed> {
     let numbers = || entry.property(property).filter_map(Cell::number);
     numbers().next()?;
-    let sum = fixed_sum(numbers()).value();
-    (sum >= 0.0).then_some(sum)
+    let is_amount = fixed_sum(numbers()) >= Fixed::default();
+    // Every value fades by itself, since a list's sum can be beyond what one value may be.
+    is_amount.then(|| fixed_sum(numbers().map(|number| number * fading)))
 }
 
 fn quotient(part: Fixed, whole: Fixed) -> Option<f64> {

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod architecture;
+mod brute_force;
 mod choose_k;
 mod cluster;
 mod determinism;
