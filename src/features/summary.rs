@@ -19,7 +19,7 @@
 use super::definition::Feature;
 use super::entry::{Cell, Entry};
 use super::filter::{self, EventFilter, WordFilter};
-use super::local::is_derived;
+use super::local::Derived;
 use super::measure::Measure;
 use super::set::FeatureSet;
 use super::texts::{NONE, Texts};
@@ -167,7 +167,8 @@ impl Plan {
     /// no filter asks for local time.
     pub(crate) fn is_of_numbers(&self) -> bool {
         let properties = self.groups.iter().flat_map(|group| group.filter.properties());
-        self.slots().all(|slot| !slot.kind.is_said()) && !properties.into_iter().any(is_derived)
+        self.slots().all(|slot| !slot.kind.is_said())
+            && properties.into_iter().all(|name| Derived::named(name).is_none())
     }
 
     /// Takes in an event as it came: the same as [`Plan::add`] of its entry, where nothing but

@@ -245,13 +245,18 @@ impl IdentityGraph {
                 number += 1;
             });
         }
+        self.finish_many(first, intake.kept);
+        intake
+    }
+
+    /// Joins what [`IdentityGraph::take_many`] left apart, and gives back the room it no longer needs.
+    pub(crate) fn finish_many(&mut self, first: usize, n_kept: u64) {
         self.join_from(first);
-        if intake.kept > self.signatures.len() as u64 / 4 {
+        if n_kept > self.signatures.len() as u64 / 4 {
             self.nodes.shrink();
             self.signatures.shrink();
             self.sets.shrink();
         }
-        intake
     }
 
     /// The profile of an identifier; `None` if it was never seen, is blocked or was forgotten.

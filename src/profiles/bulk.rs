@@ -28,19 +28,28 @@ impl Profiles {
         let mut ingest = Ingest::default();
         let mut events = events.into_iter();
         let (mut chunk, mut position) = (Vec::new(), 0);
+        let mut first = self.graph.n_signatures();
         loop {
             chunk.clear();
             chunk.extend(events.by_ref().take(CHUNK));
             if chunk.is_empty() {
-                return ingest;
+                break;
             }
-            self.take_chunk(&chunk, position, &mut ingest);
+            let outcomes = self.outcomes(&chunk, &mut first);
+            self.take_chunk(&chunk, outcomes, position, &mut ingest);
             position += chunk.len();
         }
+        self.graph.finish_many(first, (ingest.accepted + ingest.duplicates) as u64);
+        ingest
     }
 
-    fn take_chunk(&mut self, events: &[&Event<'_>], position: usize, ingest: &mut Ingest) {
-        let outcomes = self.outcomes(events);
+    fn take_chunk(
+        &mut self,
+        events: &[&Event<'_>],
+        outcomes: Vec<Outcome>,
+        position: usize,
+        ingest: &mut Ingest,
+    ) {
         let mut kept: Vec<(u32, &Event<'_>)> = Vec::with_capacity(events.len());
         for (i, (outcome, &event)) in outcomes.into_iter().zip(events).enumerate() {
             match outcome {
@@ -82,13 +91,19 @@ impl Profiles {
     }
 
     /// Whose events these are.
-    fn outcomes(&mut self, events: &[&Event<'_>]) -> Vec<Outcome> {
+    fn outcomes(&mut self, events: &[&Event<'_>], first: &mut usize) -> Vec<Outcome> {
         let checked = parallel::map(events.len(), 20, |i| self.check(events[i]));
-        let observe = |(checked, event): (std::result::Result<(), Refusal>, &&Event<'_>)| {
-            checked?;
-            self.graph.observe_signature(&Observation::from(*event))
+        let passed = || events.iter().zip(&checked).filter(|(_, check)| check.is_ok());
+        let observations: Vec<Observation<'_>> =
+            passed().map(|(event, _)| Observation::from(*event)).collect();
+        let mut found = Vec::with_capacity(observations.len());
+        self.graph.take_many(&observations, first, |outcome| found.push(outcome));
+        let mut found = found.into_iter();
+        let of = |check: std::result::Result<(), Refusal>| {
+            check?;
+            found.next().expect("one outcome for every event that passed")
         };
-        checked.into_iter().zip(events).map(observe).collect()
+        checked.into_iter().map(of).collect()
     }
 
     /// Adds up events that leave nothing but numbers.
