@@ -158,6 +158,13 @@ impl Fragment {
         }
     }
 
+    /// Bytes, with those on the heap.
+    pub(crate) fn bytes(&self) -> usize {
+        let cells: usize = self.log.iter().map(|entry| size_of_val(&*entry.cells)).sum();
+        let log = self.log.capacity() * size_of::<Entry>() + cells;
+        size_of::<Self>() + log + self.summary.as_ref().map_or(0, Summary::bytes)
+    }
+
     /// The log up to and including a moment, in order.
     fn until(&self, as_of: Timestamp) -> &[Entry] {
         &self.log[..self.log.partition_point(|entry| entry.at <= as_of)]

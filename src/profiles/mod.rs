@@ -391,6 +391,12 @@ impl Profiles {
         all - self.attributed().map(|(_, fragment)| fragment.n_events()).sum::<usize>()
     }
 
+    /// Bytes held by what people did: logs and summaries, without the texts in them. What is held
+    /// by who is who, [`IdentityGraph::memory`] says.
+    pub fn memory(&self) -> usize {
+        self.fragments.iter().map(Fragment::bytes).sum()
+    }
+
     /// The time of the newest event that is somebody's: a handy moment to ask about.
     pub fn newest(&self) -> Option<Timestamp> {
         self.attributed().filter_map(|(_, fragment)| fragment.last()).max()

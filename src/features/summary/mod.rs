@@ -11,10 +11,12 @@
 //! | times of a filter's events | number, first, last |
 //! | sum of a property | number of values, sum in fixed point (2) |
 //! | smallest, largest value | 1 each |
-//! | squares | 4, see [`Squares`] |
+//! | squares | 4: their sum as an integer of 256 bits |
 //! | first, last, declared value | time, number, text and kind |
 //!
 //! Cost: one pass over the plan per event.
+
+mod words;
 
 use super::definition::Feature;
 use super::entry::{Cell, Entry};
@@ -22,10 +24,13 @@ use super::filter::{self, EventFilter, WordFilter};
 use super::local::Derived;
 use super::measure::Measure;
 use super::set::FeatureSet;
-use super::texts::{NONE, Texts};
-use crate::num::fixed::Fixed;
-use crate::num::moments::Squares;
+use super::texts::Texts;
 use crate::{Event, Timestamp, Value};
+use words::{
+    HEADER, Said, TIMES, Times, UNCUT, join_number, read_fixed, read_squares, write_fixed,
+};
+
+pub(crate) use words::Summary;
 
 /// Which numbers are kept, and which feature is read off which.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,14 +87,6 @@ impl Kind {
     }
 }
 
-/// The time of the newest event that is no longer in the log, or [`UNCUT`].
-const HEADER: usize = 1;
-
-/// No event has left the log. No event is as early: the clock of the rules begins later.
-const UNCUT: u64 = i64::MIN.cast_unsigned();
-
-const TIMES: usize = 3;
-
 impl Plan {
     /// The plan for a set of features. The first group is that of all events.
     pub(crate) fn new(features: &FeatureSet, texts: &mut Texts) -> Self {
@@ -129,19 +126,21 @@ impl Plan {
         let group = self.group(feature.filter(), texts);
         let name = texts.intern(feature.measure().words()[0]);
         if kind == Kind::Squares {
-            // A deviation is of the sum as well; the slots are next to each other.
-            let at = self.n_words;
-            self.groups[group].slots.push(Slot { kind: Kind::Sum, name, at });
-            self.n_words += Kind::Sum.n_words();
+            // A deviation is of the sum as well.
+            self.slot(group, Kind::Sum, name);
         }
-        let known = |slot: &Slot| slot.kind == kind && slot.name == name && kind != Kind::Squares;
-        if let Some(slot) = self.groups[group].slots.iter().position(known) {
-            return Some((group, Some(slot)));
-        }
+        Some((group, Some(self.slot(group, kind, name))))
+    }
+
+    /// The place of a slot among those of its group, which may be new.
+    fn slot(&mut self, group: usize, kind: Kind, name: u32) -> usize {
         let slots = &mut self.groups[group].slots;
+        if let Some(known) = slots.iter().position(|s| s.kind == kind && s.name == name) {
+            return known;
+        }
         slots.push(Slot { kind, name, at: self.n_words });
         self.n_words += kind.n_words();
-        Some((group, Some(slots.len() - 1)))
+        slots.len() - 1
     }
 
     fn group(&mut self, filter: &EventFilter, texts: &mut Texts) -> usize {
@@ -326,160 +325,13 @@ impl Plan {
             }
             Measure::Min(_) | Measure::Max(_) => Some(f64::from_bits(words[at])),
             Measure::Deviation(_) => {
-                let (n, sum) = sum(at - Kind::Sum.n_words());
+                let name = group.slots[slot?].name;
+                let is_sum = |slot: &&Slot| slot.kind == Kind::Sum && slot.name == name;
+                let (n, sum) = sum(group.slots.iter().find(is_sum)?.at);
                 (n > 1).then(|| read_squares(words, at).deviation(sum, n))
             }
             _ => return Said::read(words, at).cell,
         };
         number.filter(|number| number.is_finite()).map(Cell::Number)
-    }
-}
-
-/// The numbers of a plan.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Summary(Box<[u64]>);
-
-impl Summary {
-    /// Number, first and last time of all events.
-    pub(crate) fn times(&self) -> Times {
-        Times::read(&self.0, HEADER)
-    }
-
-    /// The time of the newest event that is no longer in the log.
-    pub(crate) fn cut(&self) -> Option<Timestamp> {
-        (self.0[0] != UNCUT).then(|| Timestamp::from_millis(self.0[0].cast_signed()))
-    }
-
-    /// An event of this time left the log.
-    pub(crate) fn cut_to(&mut self, at: Timestamp) {
-        self.0[0] = self.0[0].cast_signed().max(at.millis()).cast_unsigned();
-    }
-}
-
-/// How many events there were, and between which times; meaningless ones if there were none.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Times {
-    pub(crate) n: u64,
-    pub(crate) first: Timestamp,
-    pub(crate) last: Timestamp,
-}
-
-impl Times {
-    fn read(words: &[u64], at: usize) -> Self {
-        let time = |i: usize| Timestamp::from_millis(words[at + i].cast_signed());
-        Self { n: words[at], first: time(1), last: time(2) }
-    }
-
-    fn join(self, words: &mut [u64], at: usize) {
-        let known = Self::read(words, at);
-        let both = match (known.n, self.n) {
-            (_, 0) => known,
-            (0, _) => self,
-            (a, b) => Self {
-                n: a + b,
-                first: known.first.min(self.first),
-                last: known.last.max(self.last),
-            },
-        };
-        let times = [both.first, both.last].map(|time| time.millis().cast_unsigned());
-        words[at..at + TIMES].copy_from_slice(&[both.n, times[0], times[1]]);
-    }
-}
-
-/// A value and when it was said.
-#[derive(Debug, Clone, Copy)]
-struct Said {
-    at: Timestamp,
-    cell: Option<Cell>,
-}
-
-impl Default for Said {
-    fn default() -> Self {
-        Self { at: Timestamp::from_millis(0), cell: None }
-    }
-}
-
-impl Said {
-    /// A mark says which of number and label there is.
-    fn read(words: &[u64], at: usize) -> Self {
-        let (number, label) = (f64::from_bits(words[at + 1]), words[at + 2] as u32);
-        let cell = match words[at + 2] >> 32 {
-            0 => None,
-            1 => Some(Cell::Number(number)),
-            2 => Some(Cell::Label(label)),
-            _ => Some(Cell::Both(number, label)),
-        };
-        Self { at: Timestamp::from_millis(words[at].cast_signed()), cell }
-    }
-
-    fn write(self, words: &mut [u64], at: usize) {
-        let (mark, number, label) = match self.cell {
-            None => (0u64, 0.0, NONE),
-            Some(Cell::Number(number)) => (1, number, NONE),
-            Some(Cell::Label(label)) => (2, 0.0, label),
-            Some(Cell::Both(number, label)) => (3, number, label),
-        };
-        words[at] = self.at.millis().cast_unsigned();
-        words[at + 1] = number.to_bits();
-        words[at + 2] = mark << 32 | u64::from(label);
-    }
-
-    /// Writes the one that counts, gives back the other.
-    fn join(self, words: &mut [u64], kind: Kind, at: usize, texts: &Texts) -> Self {
-        let known = Self::read(words, at);
-        let counts = match (self.cell, known.cell) {
-            (None, _) => false,
-            (Some(_), None) => true,
-            (Some(new), Some(old)) => {
-                let by_time = match kind {
-                    Kind::First => self.at.cmp(&known.at),
-                    _ => known.at.cmp(&self.at),
-                };
-                by_time.then_with(|| new.compare(old, texts)).is_lt()
-            }
-        };
-        if counts {
-            self.write(words, at);
-            known
-        } else {
-            self
-        }
-    }
-
-    fn label(self) -> Option<u32> {
-        self.cell?.label()
-    }
-}
-
-fn read_fixed(words: &[u64], at: usize) -> Fixed {
-    let steps = u128::from(words[at]) | u128::from(words[at + 1]) << 64;
-    Fixed::from_steps(steps.cast_signed())
-}
-
-fn write_fixed(words: &mut [u64], at: usize, sum: Fixed) {
-    let steps = sum.steps().cast_unsigned();
-    words[at] = steps as u64;
-    words[at + 1] = (steps >> 64) as u64;
-}
-
-fn read_squares(words: &[u64], at: usize) -> Squares {
-    Squares::from_words([words[at], words[at + 1], words[at + 2], words[at + 3]])
-}
-
-/// Adds one number to a slot of numbers. NaN is no number yet.
-fn join_number(words: &mut [u64], kind: Kind, at: usize, number: f64) {
-    let fixed = || Fixed::new(number).unwrap_or_default();
-    match kind {
-        Kind::Sum => {
-            words[at] += 1;
-            write_fixed(words, at + 1, read_fixed(words, at + 1).add(fixed()));
-        }
-        Kind::Squares => {
-            let sum = read_squares(words, at).add(Squares::of(fixed()));
-            words[at..at + 4].copy_from_slice(&sum.words());
-        }
-        // `min` and `max` of NaN and a number are the number.
-        Kind::Min => words[at] = f64::from_bits(words[at]).min(number).to_bits(),
-        _ => words[at] = f64::from_bits(words[at]).max(number).to_bits(),
     }
 }
