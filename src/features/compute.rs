@@ -70,21 +70,21 @@ pub(crate) fn columns(
 /// What a feature is for a profile.
 enum Answer {
     Cell(Cell),
-    List(String),
+    Text(String),
 }
 
 impl Answer {
     fn number(self) -> Option<f64> {
         match self {
             Self::Cell(cell) => cell.number(),
-            Self::List(_) => None,
+            Self::Text(_) => None,
         }
     }
 
     fn text(self, texts: &Texts) -> String {
         match self {
             Self::Cell(cell) => cell.text(texts),
-            Self::List(list) => list,
+            Self::Text(text) => text,
         }
     }
 }
@@ -101,7 +101,9 @@ fn answers(singles: &[Single<'_>], events: &[&Entry]) -> Vec<Option<Answer>> {
             before = Some(single);
         }
         row.push(match single.measure {
-            Measure::UniqueList(_) => single.list(&counted).map(Answer::List),
+            Measure::UniqueList(_) | Measure::MostFrequentTransition(_) => {
+                single.text(&counted).map(Answer::Text)
+            }
             _ => single.cell(&counted).map(Answer::Cell),
         });
     }

@@ -6,13 +6,14 @@
 //! `false`, a moment as RFC 3339 in UTC. What is not a number is neither less nor greater than one.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::entry::{Cell, Entry};
 use super::local::{Derived, is_derived};
 use super::texts::Texts;
-use crate::{Timestamp, Value};
+use crate::{Error, Result, Timestamp, Value};
 
 /// A test of the values of a property.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -196,6 +197,14 @@ impl EventFilter {
         self.when.iter().find_map(|condition| condition.is.fault())
     }
 
+    /// Whether it makes sense, where it stands alone.
+    pub(crate) fn check(&self) -> Result<()> {
+        let wrong = |reason: &'static str| {
+            Err(Error::InvalidRule { rule: self.to_string(), reason: reason.into() })
+        };
+        self.fault().map_or(Ok(()), wrong)
+    }
+
     /// The filter with its words looked up, for entries of these texts.
     pub(crate) fn bind<'f>(&'f self, texts: &'f Texts) -> BoundFilter<'f> {
         let tests = self.when.iter().map(|Condition { property, is }| {
@@ -214,6 +223,17 @@ impl EventFilter {
         });
         let name = self.event.as_ref().map(|name| texts.code(name));
         BoundFilter { name, tests: tests.collect(), texts }
+    }
+}
+
+impl fmt::Display for EventFilter {
+    /// The event's name, and the properties that are tested: `purchase where amount, channel`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.event.as_deref().unwrap_or("any event"))?;
+        for (i, property) in self.properties().enumerate() {
+            write!(f, "{} {property}", if i == 0 { " where" } else { "," })?;
+        }
+        Ok(())
     }
 }
 

@@ -106,7 +106,7 @@ impl Profiles {
     /// that arrive after the forgetting.
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`] if rules, key or features differ, or only one of the two looks
+    /// [`Error::InvalidParameter`] if rules, key, features or [kept](Profiles::keep) properties differ, or only one of the two looks
     /// for duplicates; manual links may differ and are united. [`Error::Refused`] if there is no
     /// room. Nothing changes then.
     ///
@@ -125,8 +125,11 @@ impl Profiles {
     pub fn merge(&mut self, other: &Self) -> Result<()> {
         let differs =
             |what| Error::parameter("other", format!("a store with the same {what}"), "another");
-        if self.features != other.features || self.keep != other.keep {
+        if self.features != other.features {
             return Err(differs("features"));
+        }
+        if self.keep != other.keep {
+            return Err(differs("kept properties"));
         }
         if self.messages.is_some() != other.messages.is_some() {
             return Err(differs("way with duplicates"));

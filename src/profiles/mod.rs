@@ -5,6 +5,7 @@
 
 mod change;
 mod ingest;
+mod journey;
 mod messages;
 mod profile;
 

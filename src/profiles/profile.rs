@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Profiles;
-use crate::features::{self, Entry};
+use crate::features::{self, Entry, Events, Texts};
 use crate::{Features, Identifier, ProfileId, Result, Timestamp};
 
 /// A person among [`Profiles`]: who it is, and what is known of it.
@@ -83,12 +83,22 @@ impl<'p> Profile<'p> {
             let row = table.ids().iter().position(|id| *id == self.id());
             return table.select(row.as_slice());
         }
-        let fragments = self.signatures.iter().map(|&s| &people.fragments[s as usize]);
-        let events = features::merge(fragments, as_of, &people.texts);
+        let events = self.events(as_of);
         if events.is_empty() {
             return people.table(Vec::new(), &[], as_of);
         }
         people.table(vec![self.id()], &[events], as_of)
+    }
+
+    /// Its events up to a moment, in order.
+    pub(super) fn events(&self, as_of: Timestamp) -> Events<'p> {
+        let people = self.people;
+        let fragments = self.signatures.iter().map(|&s| &people.fragments[s as usize]);
+        features::merge(fragments, as_of, &people.texts)
+    }
+
+    pub(super) fn texts(&self) -> &'p Texts {
+        &self.people.texts
     }
 
     fn logs(&self) -> impl Iterator<Item = &'p [Entry]> {

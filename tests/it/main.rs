@@ -9,6 +9,7 @@ mod cluster;
 mod determinism;
 mod features;
 mod identity;
+mod journey;
 mod kmeans;
 mod online;
 mod outlier;
