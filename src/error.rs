@@ -40,6 +40,12 @@ pub enum Error {
         /// The newest event of somebody whose log was cut.
         newest: crate::event::Timestamp,
     },
+    /// A report needs every event, but logs were cut.
+    #[error("the logs of {n_cut} people were cut, so that a report of them would be wrong")]
+    LogsCut {
+        /// Number of people whose log was cut.
+        n_cut: usize,
+    },
     /// There are no rows.
     #[error("{what} has no rows")]
     Empty {

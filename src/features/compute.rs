@@ -79,7 +79,7 @@ pub(crate) fn columns(
 /// What a feature is for a profile.
 enum Answer {
     Cell(Cell),
-    List(String),
+    Text(String),
     /// It needs events that are no longer there.
     Cut,
 }
@@ -88,14 +88,14 @@ impl Answer {
     fn number(self) -> Option<f64> {
         match self {
             Self::Cell(cell) => cell.number(),
-            Self::List(_) | Self::Cut => None,
+            Self::Text(_) | Self::Cut => None,
         }
     }
 
     fn text(self, texts: &Texts) -> Option<String> {
         match self {
             Self::Cell(cell) => Some(cell.text(texts)),
-            Self::List(list) => Some(list),
+            Self::Text(text) => Some(text),
             Self::Cut => None,
         }
     }
@@ -127,7 +127,9 @@ fn answers(
             before = Some(single);
         }
         row.push(match single.measure {
-            Measure::UniqueList(_) => single.list(&counted).map(Answer::List),
+            Measure::UniqueList(_) | Measure::MostFrequentTransition(_) => {
+                single.text(&counted).map(Answer::Text)
+            }
             _ => single.cell(&counted).map(Answer::Cell),
         });
     }

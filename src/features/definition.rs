@@ -1,5 +1,7 @@
 //! A named measure, the events it counts, and how much they count.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::filter::{Condition, EventFilter, Test};
@@ -154,7 +156,11 @@ impl Feature {
     }
 
     /// What keeps it from making sense by itself.
-    pub(super) fn fault(&self) -> Option<&'static str> {
+    pub(super) fn fault(&self) -> Option<Cow<'static, str>> {
+        self.own_fault().map(Cow::Borrowed).or_else(|| self.measure.fault())
+    }
+
+    fn own_fault(&self) -> Option<&'static str> {
         if self.name.trim().is_empty() {
             return Some("it has no name");
         }
@@ -165,7 +171,7 @@ impl Feature {
         if self.half_life_days.is_some() && !self.measure.can_decay() {
             return Some("a half-life is for counts, sums, means and shares");
         }
-        let mut fault = self.filter.fault().or_else(|| self.measure.fault());
+        let mut fault = self.filter.fault();
         let mut look = |property: &str, _| fault = fault.or_else(|| local::fault(property));
         self.measure.needs(&mut look, &mut |_| {});
         fault

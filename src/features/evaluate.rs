@@ -6,9 +6,10 @@
 use super::definition::Feature;
 use super::entry::{Cell, Entry};
 use super::filter::BoundFilter;
+use super::journey::BoundFunnel;
 use super::measure::Measure;
 use super::texts::Texts;
-use super::{rhythm, share};
+use super::{journey, rhythm, share};
 use crate::Timestamp;
 use crate::num::fixed::Fixed;
 use crate::num::moments::Squares;
@@ -25,6 +26,7 @@ pub(super) struct Single<'f> {
     /// The numbers of the words that the measure names, in order.
     pub(super) codes: [u32; 3],
     pub(super) further: Option<BoundFilter<'f>>,
+    funnel: Option<BoundFunnel<'f>>,
     pub(super) texts: &'f Texts,
 }
 
@@ -35,6 +37,12 @@ impl<'f> Single<'f> {
             Measure::Fraction(further) => Some(further.bind(texts)),
             _ => None,
         };
+        let funnel = match measure {
+            Measure::FurthestStep(funnel) | Measure::FunnelDays(funnel) => {
+                Some(BoundFunnel::new(funnel, texts))
+            }
+            _ => None,
+        };
         Self {
             measure,
             filter: feature.filter().bind(texts),
@@ -43,6 +51,7 @@ impl<'f> Single<'f> {
             half_life_days: feature.half_life(),
             codes: measure.words().map(|word| texts.code(word)),
             further,
+            funnel,
             texts,
         }
     }
@@ -176,10 +185,18 @@ impl<'f> Single<'f> {
             }
             Measure::Portion { .. } => share::portion(events, property, second),
             Measure::Fraction(_) => share::fraction(self, events),
+            Measure::FurthestStep(_) => Some(self.funnel.as_ref()?.times(events).len() as f64),
+            Measure::FunnelDays(_) => {
+                let funnel = self.funnel.as_ref()?;
+                let times = funnel.times(events);
+                let (first, last) = times.first().zip(times.last())?;
+                (times.len() == funnel.n_steps()).then(|| last.days_since(*first))
+            }
             Measure::Entropy(_) => share::entropy(labels(events, property)),
             // Not numbers of one profile's events: see `cell`, and the settling of columns.
             Measure::MostFrequent(_)
             | Measure::UniqueList(_)
+            | Measure::MostFrequentTransition(_)
             | Measure::First(_)
             | Measure::FirstNumber(_)
             | Measure::FirstCategory(_)
@@ -198,8 +215,19 @@ impl<'f> Single<'f> {
         }
     }
 
+    /// A measure that gives a text of its own making.
+    pub(super) fn text(&self, events: &[&Entry]) -> Option<String> {
+        match self.measure {
+            Measure::UniqueList(_) => self.list(events),
+            Measure::MostFrequentTransition(minutes) => {
+                journey::most_frequent_transition(events, *minutes, self.texts)
+            }
+            _ => None,
+        }
+    }
+
     /// The distinct values of the property in order, as one text; `None` if there are none.
-    pub(super) fn list(&self, events: &[&Entry]) -> Option<String> {
+    fn list(&self, events: &[&Entry]) -> Option<String> {
         let mut texts: Vec<&str> =
             labels(events, self.codes[0]).map(|label| self.texts.text(label)).collect();
         texts.sort_unstable();

@@ -6,13 +6,14 @@
 //! `false`, a moment as RFC 3339 in UTC. What is not a number is neither less nor greater than one.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::entry::{Cell, Entry};
 use super::local;
 use super::texts::Texts;
-use crate::{Event, Timestamp, Value};
+use crate::{Error, Event, Result, Timestamp, Value};
 
 /// A test of the values of a property.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -210,6 +211,14 @@ impl EventFilter {
         faults.find_map(|fault| fault)
     }
 
+    /// Whether it makes sense, where it stands alone.
+    pub(crate) fn check(&self) -> Result<()> {
+        let wrong = |reason: &'static str| {
+            Err(Error::InvalidRule { rule: self.to_string(), reason: reason.into() })
+        };
+        self.fault().map_or(Ok(()), wrong)
+    }
+
     /// Whether an event as it came counts; the same as its entry does. Derived properties are not
     /// looked at.
     pub(crate) fn passes(&self, event: &Event<'_>) -> bool {
@@ -253,6 +262,17 @@ impl EventFilter {
     /// The filter for entries of these texts.
     pub(crate) fn bind<'t>(&self, texts: &'t Texts) -> BoundFilter<'t> {
         BoundFilter { filter: self.with_words(texts), texts }
+    }
+}
+
+impl fmt::Display for EventFilter {
+    /// The event's name, and the properties that are tested: `purchase where amount, channel`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.event.as_deref().unwrap_or("any event"))?;
+        for (i, property) in self.properties().enumerate() {
+            write!(f, "{} {property}", if i == 0 { " where" } else { "," })?;
+        }
+        Ok(())
     }
 }
 

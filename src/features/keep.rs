@@ -1,6 +1,6 @@
 //! What the features need of an event, and how it is made an entry of.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::entry::{Cell, Entry, Field};
 use super::filter;
@@ -15,7 +15,7 @@ use crate::{Event, Refusal, Value};
 const MAX_LIST: usize = 1000;
 
 /// What the features need of an event.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Keep {
     /// By name, with the name's number.
     properties: HashMap<String, (Need, u32)>,
@@ -23,6 +23,13 @@ pub(crate) struct Keep {
     derived: Vec<(Derived, u32)>,
     /// `None`: all of them.
     attributes: Option<HashSet<String>>,
+}
+
+impl PartialEq for Keep {
+    /// Whether the same is kept, whatever its numbers and in whichever order it was asked for.
+    fn eq(&self, other: &Self) -> bool {
+        self.said() == other.said()
+    }
 }
 
 impl Keep {
@@ -48,7 +55,7 @@ impl Keep {
     /// Has a property kept from now on.
     pub(crate) fn property(&mut self, property: &str, need: Need, texts: &mut Texts) {
         match Derived::named(property) {
-            Some(derived) if self.derived.iter().all(|(known, _)| *known != derived) => {
+            Some(derived) if !self.has_derived(derived) => {
                 self.derived.push((derived, texts.intern(property)));
             }
             Some(_) => {}
@@ -61,6 +68,25 @@ impl Keep {
                 }
             }
         }
+    }
+
+    /// What is kept, without the numbers.
+    fn said(&self) -> (BTreeMap<&str, Need>, BTreeSet<Derived>, &Option<HashSet<String>>) {
+        let needs = self.properties.iter().map(|(name, (need, _))| (name.as_str(), *need));
+        let derived = self.derived.iter().map(|(derived, _)| *derived);
+        (needs.collect(), derived.collect(), &self.attributes)
+    }
+
+    /// Whether a property is kept so that it can be read in a way.
+    pub(crate) fn holds(&self, property: &str, need: Need) -> bool {
+        match Derived::named(property) {
+            Some(derived) => self.has_derived(derived),
+            None => self.properties.get(property).is_some_and(|(known, _)| known.covers(need)),
+        }
+    }
+
+    fn has_derived(&self, derived: Derived) -> bool {
+        self.derived.iter().any(|(known, _)| *known == derived)
     }
 
     /// Whether an event without an offset from UTC leaves some feature without a value.

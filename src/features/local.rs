@@ -38,7 +38,7 @@ const SEASONS: [&str; 4] = ["winter", "spring", "summer", "autumn"];
 const DAYTIMES: [&str; 4] = ["night", "morning", "afternoon", "evening"];
 
 /// A property that an event has of itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Derived {
     Hour,
     Daytime,
@@ -56,6 +56,11 @@ pub(super) fn fault(property: &str) -> Option<&'static str> {
         .then_some("of the properties that begin with @ there is none of this name")
 }
 
+/// All values that a property can have, in order, where that is known.
+pub(super) fn values(property: &str) -> Vec<String> {
+    Derived::named(property).map(Derived::values).unwrap_or_default()
+}
+
 impl Derived {
     pub(super) fn named(property: &str) -> Option<Self> {
         Some(match property {
@@ -69,6 +74,20 @@ impl Derived {
             "@event" => Self::Event,
             _ => return None,
         })
+    }
+
+    /// All values it can have, in order; of dates there is no end, nor of events.
+    fn values(self) -> Vec<String> {
+        let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+        match self {
+            Self::Hour => (0..24).map(|hour| hour.to_string()).collect(),
+            Self::Daytime => words(&DAYTIMES),
+            Self::Weekday => words(&WEEKDAYS),
+            Self::WeekPart => words(&["workday", "weekend"]),
+            Self::Month => words(&MONTHS),
+            Self::Season => words(&SEASONS),
+            Self::Date | Self::Event => Vec::new(),
+        }
     }
 
     /// Whether an event without an offset has none.

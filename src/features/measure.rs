@@ -3,9 +3,12 @@
 //! Every measure is a function of the *set* of a person's events up to a moment. About things
 //! nobody did the rule is: numbers of things are 0, everything else is missing.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::filter::EventFilter;
+use super::journey::Funnel;
 
 /// What is measured over the events of a person.
 ///
@@ -90,6 +93,16 @@ pub enum Measure {
     /// 0 for the regular, about 1 for what comes by chance, above for bursts. Missing below three
     /// sessions.
     SessionGapVariation(f64),
+    /// How many steps of a funnel were reached, from 0 to all of them.
+    FurthestStep(Funnel),
+    /// Days from the first step of a funnel to the last, of the [attempt that counts](Funnel);
+    /// missing if the last was not reached.
+    FunnelDays(Funnel),
+    /// What most often follows what within sessions, of events less than so many minutes apart:
+    /// `visit → purchase`. Repetitions of an event are one step; events of the same time come in
+    /// order of their names. Ties to the smaller first name, then to the smaller second; missing
+    /// below two transitions. A category.
+    MostFrequentTransition(f64),
     /// Share of the events that pass a further filter; missing without events.
     Fraction(EventFilter),
     /// How evenly the events spread over the values of a property: Shannon's entropy in bits, 0 if
@@ -209,6 +222,7 @@ impl Measure {
                 | Self::FirstCategory(_)
                 | Self::LastCategory(_)
                 | Self::UniqueList(_)
+                | Self::MostFrequentTransition(_)
         )
     }
 
@@ -236,7 +250,14 @@ impl Measure {
     }
 
     /// What keeps it from making sense.
-    pub(crate) fn fault(&self) -> Option<&'static str> {
+    pub(crate) fn fault(&self) -> Option<Cow<'static, str>> {
+        if let Self::FurthestStep(funnel) | Self::FunnelDays(funnel) = self {
+            return funnel.check().err().map(|error| error.to_string().into());
+        }
+        self.setting_fault().map(Cow::Borrowed)
+    }
+
+    fn setting_fault(&self) -> Option<&'static str> {
         match self {
             Self::TopShares { n: 0, .. } | Self::EventCounts { n: 0, .. } => {
                 Some("n must be at least 1")
@@ -259,6 +280,7 @@ impl Measure {
             | Self::SessionMinutes(minutes)
             | Self::SessionGapDays(minutes)
             | Self::SessionGapVariation(minutes)
+            | Self::MostFrequentTransition(minutes)
                 if !(*minutes > 0.0 && minutes.is_finite()) =>
             {
                 Some("a number of minutes must be above 0 and finite")
@@ -341,6 +363,9 @@ impl Measure {
                 property(rest, Need::NUMBER);
             }
             Self::Fraction(further) => further.properties().for_each(|p| property(p, Need::BOTH)),
+            Self::FurthestStep(funnel) | Self::FunnelDays(funnel) => {
+                funnel.properties().for_each(|p| property(p, Need::BOTH));
+            }
             Self::Attribute(name) | Self::AttributeNumber(name) | Self::AttributeCategory(name) => {
                 attribute(Some(name))
             }
@@ -359,6 +384,7 @@ impl Measure {
             | Self::SessionMinutes(_)
             | Self::SessionGapDays(_)
             | Self::SessionGapVariation(_)
+            | Self::MostFrequentTransition(_)
             | Self::EventCounts { .. }
             | Self::Score { .. }
             | Self::ScoreFrom { .. }
@@ -378,6 +404,11 @@ impl Need {
     pub(crate) const NUMBER: Self = Self { number: true, label: false };
     pub(crate) const LABEL: Self = Self { number: false, label: true };
     pub(crate) const BOTH: Self = Self { number: true, label: true };
+
+    /// Whether what is kept for this serves another need too.
+    pub(crate) fn covers(self, other: Self) -> bool {
+        (self.number || !other.number) && (self.label || !other.label)
+    }
 
     pub(crate) fn join(&mut self, other: Self) {
         self.number |= other.number;

@@ -26,6 +26,7 @@ mod entry;
 mod evaluate;
 mod filter;
 mod fragment;
+mod journey;
 mod keep;
 mod local;
 mod matrix;
@@ -44,6 +45,7 @@ mod texts;
 
 pub use definition::Feature;
 pub use filter::{EventFilter, Test};
+pub use journey::{Funnel, FunnelReport, FunnelStep, PathReport, Paths, PeakReport, Tally};
 pub use matrix::{Matrix, MatrixColumn};
 pub use measure::{Best, Measure};
 pub use preprocess::{
@@ -57,6 +59,8 @@ pub use table::{Column, Features, Values};
 pub(crate) use compute::columns;
 pub(crate) use entry::Entry;
 pub(crate) use fragment::{Events, Fragment, Limit, merge};
+pub(crate) use journey::event;
 pub(crate) use keep::{Keep, check};
+pub(crate) use measure::Need;
 pub(crate) use summary::Summary;
 pub(crate) use texts::{NONE, Texts};

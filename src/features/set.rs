@@ -1,5 +1,6 @@
 //! The features of a table: plain data that a configuration file can hold.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
@@ -97,14 +98,14 @@ impl FeatureSet {
         let mut names = HashSet::new();
         for (place, feature) in self.features.iter().enumerate() {
             let name = feature.name();
-            let wrong = |reason: &'static str| {
-                Err(Error::InvalidFeature { feature: name.to_owned(), reason: reason.into() })
+            let wrong = |reason: Cow<'static, str>| {
+                Err(Error::InvalidFeature { feature: name.to_owned(), reason })
             };
             if let Some(fault) = feature.fault() {
                 return wrong(fault);
             }
             if !names.insert(name) {
-                return wrong("the name is taken by an earlier feature");
+                return wrong("the name is taken by an earlier feature".into());
             }
             let is_number = |part: &str| {
                 let mut earlier = self.features[..place].iter().filter(|e| e.name() == part);
@@ -114,7 +115,8 @@ impl FeatureSet {
             };
             if !feature.measure().made_of().all(is_number) {
                 return wrong(
-                    "it must be made of earlier features that are single numbers and not optional",
+                    "it must be made of earlier features that are single numbers and not optional"
+                        .into(),
                 );
             }
         }

@@ -106,8 +106,9 @@ impl Profiles {
     /// that arrive after the forgetting.
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`] if rules, key, features or limits differ, or only one of the two
-    /// looks for duplicates; manual links may differ and are united. [`Error::Refused`] if there is no
+    /// [`Error::InvalidParameter`] if rules, key, features, limits or [kept](Profiles::keep)
+    /// properties differ, or only one of the two looks for duplicates;
+    /// manual links may differ and are united. [`Error::Refused`] if there is no
     /// room. Nothing changes then.
     ///
     /// ```
@@ -125,11 +126,14 @@ impl Profiles {
     pub fn merge(&mut self, other: &Self) -> Result<()> {
         let differs =
             |what| Error::parameter("other", format!("a store with the same {what}"), "another");
-        if self.features != other.features || self.keep != other.keep {
+        if self.features != other.features {
             return Err(differs("features"));
         }
         if self.limit != other.limit {
             return Err(differs("limit of logs"));
+        }
+        if self.keep != other.keep {
+            return Err(differs("kept properties"));
         }
         if self.messages.is_some() != other.messages.is_some() {
             return Err(differs("way with duplicates"));

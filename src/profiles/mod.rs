@@ -6,6 +6,7 @@
 mod bulk;
 mod change;
 mod ingest;
+mod journey;
 mod messages;
 mod profile;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Profiles;
-use crate::features::Fragment;
+use crate::features::{self, Entry, Events, Fragment, Texts};
 use crate::{Features, Identifier, ProfileId, Result, Timestamp};
 
 /// A person among [`Profiles`]: who it is, and what is known of it.
@@ -83,11 +83,25 @@ impl<'p> Profile<'p> {
             let row = table.ids().iter().position(|id| *id == self.id());
             return table.select(row.as_slice());
         }
-        let events = people.events(self.fragments(), as_of)?;
+        let events = self.events(as_of)?;
         if events.first().is_none() {
             return people.table(Vec::new(), &[], as_of);
         }
         people.table(vec![self.id()], &[events], as_of)
+    }
+
+    /// Its events up to a moment, in order.
+    pub(super) fn events(&self, as_of: Timestamp) -> Result<Events<'p>> {
+        self.people.events(self.fragments(), as_of)
+    }
+
+    pub(super) fn texts(&self) -> &'p Texts {
+        &self.people.texts
+    }
+
+    /// The log as far as it is kept, up to a moment.
+    pub(super) fn log(&self, as_of: Timestamp) -> Vec<&'p Entry> {
+        features::merge(self.fragments(), as_of, None, self.texts()).log
     }
 
     fn fragments(&self) -> impl Iterator<Item = &'p Fragment> + Clone {

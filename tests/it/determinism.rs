@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::process::Command;
 
+use personas::features::{EventFilter, Funnel, Paths};
 use personas::{
     Agglomerative, Dbscan, Event, FeatureSet, IsolationForest, KMeans, Linkage, LocalOutlierFactor,
     PersonaModel, Preprocessor, Profiles, Rules, Timestamp, validate,
@@ -30,8 +31,13 @@ fn journey() -> String {
         }
     }
     let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
+    let funnel = Funnel::new(["purchase"; 4]).within_days(30.0);
     let ingest = people.extend(&events);
-    let table = people.features(Timestamp::parse("2026-06-01").unwrap()).unwrap();
+    let as_of = Timestamp::parse("2026-06-01").unwrap();
+    let far = people.funnel(&funnel, as_of).unwrap();
+    let ways = people.paths(&Paths::new().by("category"), as_of).unwrap();
+    let peaks = people.peaks("category", &EventFilter::all(), as_of).unwrap();
+    let table = people.features(as_of).unwrap();
     let prep = Preprocessor::default().fit(&table).unwrap();
     let x = prep.transform(&table).unwrap();
     let fit = KMeans::new(3).seed(7).fit(&x).unwrap();
@@ -46,7 +52,9 @@ fn journey() -> String {
     let forest = IsolationForest::new().fit(&x).unwrap();
     let lof = LocalOutlierFactor::new(10).fit(&x).unwrap();
     let dbscan = Dbscan::new(1.5, 5).fit(&x).unwrap();
-    let mut out = format!("{ingest} {silhouette:?} {stability:?} {folds:?} {choice:?}");
+    let mut out = format!(
+        "{ingest} {far:?} {ways:?} {peaks:?} {silhouette:?} {stability:?} {folds:?} {choice:?}"
+    );
     for linkage in [Linkage::Single, Linkage::Complete, Linkage::Average, Linkage::Ward] {
         let tree = Agglomerative::new(linkage).fit(&x).unwrap();
         write!(out, " {}", serde_json::to_string(&tree).unwrap()).unwrap();

@@ -1,6 +1,6 @@
 //! Stores whose logs are limited, against the store that keeps everything.
 
-use personas::features::{Feature, Measure, Test, Values};
+use personas::features::{Feature, Funnel, Measure, Test, Values};
 use personas::{Error, Event, FeatureSet, Features, Profiles, Rules, Timestamp, Value};
 use proptest::prelude::*;
 
@@ -261,4 +261,18 @@ proptest! {
         prop_assert_eq!(&bulk.features(at(40)).unwrap(), &expected);
         prop_assert_eq!(&live.features(at(40)).unwrap(), &expected);
     }
+}
+
+#[test]
+fn a_report_of_cut_logs_is_an_error_and_a_timeline_is_what_is_left() {
+    let visit = |hour| Event::new("visit", at(hour)).id("card", "1");
+    let mut people = store(FeatureSet::default()).max_log(2).unwrap();
+    people.extend(&[visit(1), visit(2)]);
+    let funnel = Funnel::new(["visit"]);
+    assert_eq!(people.funnel(&funnel, at(9)).unwrap().steps[0].n_people, 1);
+    people.observe(&visit(3)).unwrap();
+    assert_eq!(people.funnel(&funnel, at(9)), Err(Error::LogsCut { n_cut: 1 }));
+    let ann = people.get("card", "1").unwrap();
+    let times: Vec<Timestamp> = ann.timeline(at(9)).map(|event| event.at).collect();
+    assert_eq!(times, [at(2), at(3)]);
 }

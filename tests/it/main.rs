@@ -10,6 +10,7 @@ mod cluster;
 mod determinism;
 mod features;
 mod identity;
+mod journey;
 mod kmeans;
 mod limited;
 mod online;

@@ -1,0 +1,298 @@
+//! Which way people take: what follows what within a visit, where visits begin and end.
+//!
+//! The events that count are cut into sessions; the names of a session's events, one after the
+//! other, are its steps. Events of the same time come in the order of their names.
+//!
+//! Cost: O(events · log of the number of different ways), in parallel over people; memory for every
+//! different way.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::tally::{Counted, Tally};
+use super::{percent, write_table};
+use crate::features::entry::{Cell, Entry};
+use crate::features::filter::{EventFilter, Test};
+use crate::features::rhythm::sessions;
+use crate::features::texts::Texts;
+use crate::num::parallel;
+use crate::{Error, Result};
+
+/// Rows of each kind that a printed report shows.
+const SHOWN: usize = 10;
+
+/// Which ways through a visit to look at; see [`Profiles::paths`](crate::Profiles::paths).
+///
+/// ```
+/// use personas::features::Paths;
+/// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
+///
+/// let at = Timestamp::parse;
+/// let mut people = Profiles::new(Rules::default(), FeatureSet::default())?;
+/// people.extend(&[
+///     Event::new("home", at("2017-03-01T10:00:00")?).id("card", "1"),
+///     Event::new("product", at("2017-03-01T10:01:00")?).id("card", "1"),
+///     Event::new("product", at("2017-03-01T10:03:00")?).id("card", "1"),
+///     Event::new("order", at("2017-03-01T10:09:00")?).id("card", "1"),
+///     Event::new("home", at("2017-03-02T10:00:00")?).id("card", "1"),
+/// ]);
+/// let report = people.paths(&Paths::new(), at("2017-04-01")?)?;
+/// assert_eq!((report.n_people, report.n_sessions), (1, 2));
+/// assert_eq!(report.starts[0].of, ["home"]);
+/// assert_eq!(report.paths[1].of, ["home", "product", "order"]);
+/// assert_eq!(report.transitions.len(), 2);
+/// # Ok::<(), personas::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Paths {
+    events: EventFilter,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+    gap_minutes: f64,
+    depth: usize,
+    top: usize,
+    repeats: Repeats,
+}
+
+/// What becomes of a step that follows one of the same name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Repeats {
+    #[default]
+    Joined,
+    Counted,
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Self {
+            events: EventFilter::all(),
+            by: None,
+            gap_minutes: 30.0,
+            depth: 5,
+            top: 20,
+            repeats: Repeats::Joined,
+        }
+    }
+}
+
+impl Paths {
+    /// All events by their names, sessions half an hour apart, the twenty most frequent ways of up
+    /// to five steps; a step that follows one of the same name is no step of its own.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Only these events count, also for where a session ends.
+    #[must_use]
+    pub fn of(mut self, filter: impl Into<EventFilter>) -> Self {
+        self.events = filter.into();
+        self
+    }
+
+    /// Steps are called by a property, such as the page, not by the event's name; events without
+    /// it do not count, and of several values the first in order of their text does.
+    #[must_use]
+    pub fn by(mut self, property: impl Into<String>) -> Self {
+        self.by = Some(property.into());
+        self
+    }
+
+    /// A session's events are less than this many minutes apart, each from the one before;
+    /// default 30.
+    #[must_use]
+    pub fn gap_minutes(mut self, minutes: f64) -> Self {
+        self.gap_minutes = minutes;
+        self
+    }
+
+    /// Steps of a path at most; default 5.
+    #[must_use]
+    pub fn depth(mut self, n: usize) -> Self {
+        self.depth = n;
+        self
+    }
+
+    /// Number of paths to be told of at most; default 20.
+    #[must_use]
+    pub fn top(mut self, n: usize) -> Self {
+        self.top = n;
+        self
+    }
+
+    /// A step that follows one of the same name counts as a step of its own.
+    #[must_use]
+    pub fn with_repeats(mut self) -> Self {
+        self.repeats = Repeats::Counted;
+        self
+    }
+
+    /// The filter of the events that count, and the property that names the steps.
+    pub(crate) fn parts(&self) -> (&EventFilter, Option<&str>) {
+        (&self.events, self.by.as_deref())
+    }
+
+    /// Whether it makes sense.
+    pub(crate) fn check(&self) -> Result<()> {
+        if !(self.gap_minutes > 0.0 && self.gap_minutes.is_finite()) {
+            return Err(Error::parameter("gap_minutes", "above 0 and finite", self.gap_minutes));
+        }
+        for (name, n) in [("depth", self.depth), ("top", self.top)] {
+            if n == 0 {
+                return Err(Error::parameter(name, "at least 1", n));
+            }
+        }
+        self.events.check()?;
+        self.by.iter().try_for_each(|by| EventFilter::all().when(by, Test::Exists).check())
+    }
+}
+
+/// The ways people take: what [`Profiles::paths`](crate::Profiles::paths) says.
+///
+/// Everything but the paths is complete. Every list goes from the most frequent down, ties in order
+/// of the texts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PathReport {
+    /// People with at least one step.
+    pub n_people: usize,
+    /// Sessions.
+    pub n_sessions: usize,
+    /// Sessions by their first step.
+    pub starts: Vec<Tally>,
+    /// Sessions by their last step.
+    pub ends: Vec<Tally>,
+    /// Steps that follow each other within a session.
+    pub transitions: Vec<Tally>,
+    /// Sessions by their first [`depth`](Paths::depth) steps, shorter ones by all their steps: every
+    /// session has one path. The most frequent of them.
+    pub paths: Vec<Tally>,
+}
+
+#[derive(Default)]
+struct Ways {
+    n_people: usize,
+    n_sessions: usize,
+    starts: Counted<u32>,
+    ends: Counted<u32>,
+    transitions: Counted<(u32, u32)>,
+    paths: Counted<Vec<u32>>,
+}
+
+impl PathReport {
+    /// The report of these people's events.
+    pub(crate) fn new(paths: &Paths, people: &[&[&Entry]], texts: &Texts) -> Self {
+        let filter = paths.events.bind(texts);
+        let by = paths.by.as_ref().map(|by| texts.code(by));
+        let chunks = parallel::map_chunks(people.len(), 1024, |range| {
+            let mut ways = Ways::default();
+            let mut steps = Vec::new();
+            for person in range {
+                let named = people[person].iter().filter(|entry| filter.passes(entry));
+                let counted: Vec<&Entry> =
+                    named.filter(|entry| name(entry, by, texts).is_some()).copied().collect();
+                ways.n_people += usize::from(!counted.is_empty());
+                for session in sessions(&counted, paths.gap_minutes) {
+                    steps.clear();
+                    steps.extend(session.iter().filter_map(|entry| name(entry, by, texts)));
+                    if paths.repeats == Repeats::Joined {
+                        steps.dedup();
+                    }
+                    ways.session(&steps, paths.depth, person);
+                }
+            }
+            ways
+        });
+        let all = chunks.into_iter().reduce(Ways::plus).unwrap_or_default();
+        let mut typical = all.paths.ranked(texts, Vec::clone);
+        typical.truncate(paths.top);
+        Self {
+            n_people: all.n_people,
+            n_sessions: all.n_sessions,
+            starts: all.starts.ranked(texts, |&step| vec![step]),
+            ends: all.ends.ranked(texts, |&step| vec![step]),
+            transitions: all.transitions.ranked(texts, |&(from, to)| vec![from, to]),
+            paths: typical,
+        }
+    }
+}
+
+impl Ways {
+    fn session(&mut self, steps: &[u32], depth: usize, person: usize) {
+        let ([first, ..], [.., last]) = (steps, steps) else { return };
+        self.n_sessions += 1;
+        self.starts.note(*first, person);
+        self.ends.note(*last, person);
+        for pair in steps.windows(2) {
+            self.transitions.note((pair[0], pair[1]), person);
+        }
+        self.paths.note(steps[..depth.min(steps.len())].to_vec(), person);
+    }
+
+    fn plus(mut self, other: Self) -> Self {
+        self.n_people += other.n_people;
+        self.n_sessions += other.n_sessions;
+        self.starts.absorb(other.starts);
+        self.ends.absorb(other.ends);
+        self.transitions.absorb(other.transitions);
+        self.paths.absorb(other.paths);
+        self
+    }
+}
+
+/// What a step is called.
+fn name(entry: &Entry, by: Option<u32>, texts: &Texts) -> Option<u32> {
+    match by {
+        None => Some(entry.name),
+        Some(by) => {
+            let labels = entry.property(by).filter_map(Cell::label);
+            labels.min_by_key(|&label| texts.text(label))
+        }
+    }
+}
+
+/// The most frequent transition `a → b` within sessions, repeats joined, of at least two; ties to
+/// the smaller `a`, then to the smaller `b`.
+pub(in crate::features) fn most_frequent_transition(
+    events: &[&Entry],
+    gap_minutes: f64,
+    texts: &Texts,
+) -> Option<String> {
+    let mut ways = Ways::default();
+    for session in sessions(events, gap_minutes) {
+        let mut steps: Vec<u32> = session.iter().map(|entry| entry.name).collect();
+        steps.dedup();
+        steps.windows(2).for_each(|pair| ways.transitions.note((pair[0], pair[1]), 0));
+    }
+    let ranked = ways.transitions.ranked(texts, |&(from, to)| vec![from, to]);
+    let n: usize = ranked.iter().map(|tally| tally.n).sum();
+    (n >= 2).then(|| ranked[0].of.join(" → "))
+}
+
+impl fmt::Display for PathReport {
+    /// The first ten of every list.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} sessions of {} people", self.n_sessions, self.n_people)?;
+        let share =
+            |n: usize| percent((self.n_sessions > 0).then(|| n as f64 / self.n_sessions as f64));
+        let lists = [
+            ("start", &self.starts),
+            ("end", &self.ends),
+            ("transition", &self.transitions),
+            ("path", &self.paths),
+        ];
+        for (what, tallies) in lists {
+            let mut rows =
+                vec![[what, "times", "per session", "people"].map(String::from).to_vec()];
+            rows.extend(tallies.iter().take(SHOWN).map(|tally| {
+                let n = tally.n;
+                vec![tally.of.join(" → "), n.to_string(), share(n), tally.n_people.to_string()]
+            }));
+            writeln!(f)?;
+            write_table(f, &rows)?;
+        }
+        Ok(())
+    }
+}
