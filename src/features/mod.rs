@@ -4,6 +4,11 @@
 //! [`Measure`], and an [`EventFilter`] where only some events count. [`Profiles`](crate::Profiles)
 //! makes a table of them, [`Features`], and a [`Preprocessor`] a [`Matrix`] of that.
 //!
+//! How people go on from one event to the next is told of everybody or by group: how far they get
+//! ([`Funnel`]), which ways they take ([`Paths`]), when they come
+//! ([`Profiles::peaks`](crate::Profiles::peaks)); and of one person by a
+//! [timeline](crate::profiles::Profile::timeline).
+//!
 //! # Local time
 //!
 //! These are properties that every event with an offset from UTC has without saying so. Their names

@@ -247,7 +247,7 @@ fn in_any_order(moments: &[Moment], seen: &[Seen], n_steps: usize) -> Vec<Timest
     let mut matching = Matching::new(n_steps);
     let mut times = Vec::new();
     let alive = moments[first..].iter().take_while(|moment| moment.earliest <= start);
-    for seen in alive.filter(|moment| moment.at >= start).flat_map(events) {
+    for seen in alive.flat_map(events) {
         if matching.offer(seen.steps, seen.at) {
             times.push(seen.at);
         }

@@ -6,7 +6,7 @@
 //! that hold steps are always the latest possible: of those since any moment, as many as any
 //! choice could have.
 //!
-//! Cost: O(steps²) bit operations an event at most, two for one that passes one free step.
+//! Cost: O(steps) look-ups an event, one where a step it passes is free.
 
 use crate::Timestamp;
 
@@ -20,6 +20,8 @@ struct Holder {
 /// Steps and the events that hold them.
 pub(super) struct Matching {
     holders: Vec<Option<Holder>>,
+    /// The steps that are held, as bits.
+    held: u32,
 }
 
 /// The event itself, where a chain of exchanges begins.
@@ -27,39 +29,44 @@ const NEW: usize = usize::MAX;
 
 impl Matching {
     pub(super) fn new(n_steps: usize) -> Self {
-        Self { holders: vec![None; n_steps] }
+        Self { holders: vec![None; n_steps], held: 0 }
     }
 
     /// Offers an event, not earlier than those before, to the steps it passes; whether more steps
     /// are held now.
     pub(super) fn offer(&mut self, steps: u32, at: Timestamp) -> bool {
         // Breadth first over the steps that could be freed, each with the step that frees it.
-        let (mut seen, mut from) = (0u32, [NEW; 32]);
-        let mut queue = Vec::new();
-        let mut reach = |steps: u32, by: usize, queue: &mut Vec<usize>| {
-            for step in bits(steps & !seen) {
-                from[step] = by;
-                queue.push(step);
-            }
-            seen |= steps;
-        };
-        reach(steps, NEW, &mut queue);
+        let (mut from, mut queue, mut n_queued) = ([NEW; 32], [0; 32], 0);
+        let (mut seen, mut next, mut by) = (0, 0, NEW);
+        let mut reached = steps;
         let mut oldest: Option<(Timestamp, usize)> = None;
-        let mut free = None;
-        let mut next = 0;
-        while let Some(&step) = queue.get(next) {
-            next += 1;
-            let Some(holder) = self.holders[step] else {
-                free = Some(step);
-                break;
-            };
-            if oldest.is_none_or(|(time, _)| holder.at < time) {
-                oldest = Some((holder.at, step));
+        let free = loop {
+            let free = reached & !self.held;
+            if free != 0 {
+                let step = free.trailing_zeros() as usize;
+                from[step] = by;
+                break Some(step);
             }
-            reach(holder.steps, step, &mut queue);
-        }
+            for step in bits(reached & !seen) {
+                from[step] = by;
+                queue[n_queued] = step;
+                n_queued += 1;
+            }
+            seen |= reached;
+            if next == n_queued {
+                break None;
+            }
+            by = queue[next];
+            next += 1;
+            let Some(holder) = self.holders[by] else { continue };
+            if oldest.is_none_or(|(time, _)| holder.at < time) {
+                oldest = Some((holder.at, by));
+            }
+            reached = holder.steps;
+        };
         let exchanged = oldest.filter(|(time, _)| *time < at).map(|(_, step)| step);
         let Some(mut step) = free.or(exchanged) else { return false };
+        self.held |= 1 << step;
         while from[step] != NEW {
             self.holders[step] = self.holders[from[step]];
             step = from[step];
