@@ -61,6 +61,11 @@ impl Fragment {
         summary.cut_to(event.at);
     }
 
+    /// Its summary is about to be added to.
+    pub(crate) fn soon(&self) {
+        self.summary.iter().for_each(Summary::soon);
+    }
+
     /// Adds many events, in any order.
     pub(crate) fn extend(&mut self, entries: Vec<Entry>, limit: Option<&Limit>, texts: &mut Texts) {
         if let Some(limit) = limit {

@@ -8,7 +8,7 @@
 use super::{Profiles, Taken};
 use crate::features::Entry;
 use crate::identity::Observation;
-use crate::num::parallel;
+use crate::num::{parallel, prefetch};
 use crate::profiles::Ingest;
 use crate::{Event, Refusal};
 
@@ -17,6 +17,9 @@ const CHUNK: usize = 1 << 18;
 
 /// Parts that the signatures are cut in, for threads to share.
 const N_PARTS: usize = 64;
+
+/// Events by which what lies far off is asked for ahead.
+const AHEAD: usize = 8;
 
 /// What was found out about an event before it is put where it belongs: its signature, `None` if it
 /// is about somebody who was forgotten, or why it is refused.
@@ -116,7 +119,17 @@ impl Profiles {
         }
         let unit = 100 * kept.len() / self.fragments.len().max(1) + 1;
         parallel::map_chunks_mut(&mut self.fragments, part_len, unit, |part, fragments| {
-            for &i in &parts[part] {
+            let part = &parts[part];
+            for (n, &i) in part.iter().enumerate() {
+                // Events and sums lie far apart; asked for ahead, the waits for them overlap.
+                if let Some((_, event)) = part.get(n + 2 * AHEAD).map(|&i| kept[i as usize]) {
+                    prefetch::soon_ref(event);
+                    prefetch::soon_ref(&event.properties);
+                }
+                if let Some((signature, event)) = part.get(n + AHEAD).map(|&i| kept[i as usize]) {
+                    event.properties.first().into_iter().for_each(prefetch::soon_ref);
+                    fragments[signature as usize % part_len].soon();
+                }
                 let (signature, event) = kept[i as usize];
                 fragments[signature as usize % part_len].fold(event, limit, &self.texts);
             }

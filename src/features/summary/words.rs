@@ -6,6 +6,7 @@ use crate::features::entry::Cell;
 use crate::features::texts::{NONE, Texts};
 use crate::num::fixed::Fixed;
 use crate::num::moments::Squares;
+use crate::num::prefetch;
 
 pub(super) const TIMES: usize = 3;
 
@@ -20,6 +21,11 @@ pub(super) const HEADER: usize = 1;
 pub(crate) struct Summary(pub(super) Box<[u64]>);
 
 impl Summary {
+    /// It is about to be added to.
+    pub(crate) fn soon(&self) {
+        prefetch::soon(&self.0);
+    }
+
     /// Bytes on the heap.
     pub(crate) fn bytes(&self) -> usize {
         size_of_val(&*self.0)
