@@ -10,7 +10,7 @@
 
 mod many;
 
-pub(crate) use many::{Key, Known, Numbered};
+pub(crate) use many::{Keys, Known, Numbers};
 
 use crate::num::prefetch;
 
@@ -85,12 +85,12 @@ impl Table {
         self.len += 1;
     }
 
-    /// Sees to it that there are enough shards for some more entries.
-    fn expect(&mut self, more: usize) {
+    /// Sees to it that there are enough shards for some more entries; how many there are.
+    pub(crate) fn expect(&mut self, more: usize) -> usize {
         if self.shards.is_empty() {
             self.shards.push(Shard::default());
         }
-        if self.shards.len() == 1 && self.len + more > SMALL {
+        if self.shards.len() == 1 && more > SMALL - self.len.min(SMALL) {
             let small = std::mem::replace(&mut self.shards, vec![Shard::default(); N_SHARDS]);
             for there in small.into_iter().flat_map(|shard| shard.places) {
                 if there != FREE {
@@ -99,6 +99,7 @@ impl Table {
                 }
             }
         }
+        self.shards.len()
     }
 
     /// Removes a number, if it is there.
