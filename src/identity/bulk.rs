@@ -54,25 +54,28 @@ impl IdentityGraph {
     ) {
         let mut observations = observations.fuse();
         let mut first = self.signatures.len();
-        let (mut pulled, mut chunk) = (Vec::new(), Chunk::default());
-        loop {
+        let mut pulled: Vec<_> = observations.by_ref().take(PULL).collect();
+        let (mut next, mut chunk) = (Vec::new(), Chunk::default());
+        while !pulled.is_empty() {
+            // The next are made while these are packed.
+            let packed = if pulled.len() < PULL {
+                self.pack(&pulled, &mut chunk)
+            } else {
+                let pull = || next.extend(observations.by_ref().take(PULL));
+                parallel::beside(|| self.pack(&pulled, &mut chunk), pull)
+            };
+            if !packed {
+                // Near the end of the numbers, what is refused depends on what is in.
+                self.commit(&mut chunk, first, &mut each);
+                self.join_from(first);
+                pulled.iter().for_each(|seen| each(self.take(seen)));
+                self.settle();
+                first = self.signatures.len();
+            } else if chunk.n_parts >= CHUNK {
+                self.commit(&mut chunk, first, &mut each);
+            }
             pulled.clear();
-            pulled.extend(observations.by_ref().take(PULL));
-            if pulled.is_empty() {
-                break;
-            }
-            if self.pack(&pulled, &mut chunk) {
-                if chunk.n_parts >= CHUNK {
-                    self.commit(&mut chunk, first, &mut each);
-                }
-                continue;
-            }
-            // Near the end of the numbers, what is refused depends on what is in.
-            self.commit(&mut chunk, first, &mut each);
-            self.join_from(first);
-            pulled.iter().for_each(|seen| each(self.take(seen)));
-            self.settle();
-            first = self.signatures.len();
+            std::mem::swap(&mut pulled, &mut next);
         }
         self.commit(&mut chunk, first, &mut each);
         self.join_from(first);

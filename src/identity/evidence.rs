@@ -242,6 +242,7 @@ impl Nodes {
     }
 
     pub(crate) fn shrink(&mut self) {
+        self.table.shrink();
         self.texts.shrink();
         self.facts.shrink_to_fit();
     }
@@ -573,6 +574,7 @@ impl Signatures {
     }
 
     pub(crate) fn shrink(&mut self) {
+        self.table.shrink();
         self.slots.shrink_to_fit();
         self.next.shrink_to_fit();
         self.facts.shrink_to_fit();

@@ -84,7 +84,8 @@ impl IdentityGraph {
                 return Err(Refusal::IdentifierTooLong { bytes, limit: MAX_BYTES });
             }
             let value = normal::value(kind, value);
-            if illegal(kind) || illegal(&value) {
+            let is_new = parts.last().is_none_or(|before| !std::ptr::eq(before.kind, &**kind));
+            if is_new && illegal(kind) || illegal(&value) {
                 return Err(Refusal::IllegalCharacter);
             }
             parts.push(Part { kind, value, claimed: *claimed, found: Found::No });

@@ -118,7 +118,12 @@ impl IdentityGraph {
                 Err(refusal) => block.others.push((at, Some(refusal))),
             }
         }
+        let mut known = "";
         for part in &block.parts {
+            if std::ptr::eq(part.kind, known) {
+                continue;
+            }
+            known = part.kind;
             if self.kinds.find(part.kind).is_none() && !block.new_kinds.contains(&part.kind) {
                 block.new_kinds.push(part.kind);
             }
@@ -128,8 +133,15 @@ impl IdentityGraph {
 
     fn pack_block(&self, block: Block<'_>, n_shards: usize) -> Packed {
         let Block { parts, kept, ends, others, .. } = block;
-        let kind = |part: &Part<'_>| self.kinds.find(part.kind).expect("new kinds were added");
-        let mut kinds: Vec<Kind> = parts.iter().map(kind).collect();
+        let mut kinds: Vec<Kind> = Vec::with_capacity(parts.len());
+        let (mut name, mut kind) = ("", 0);
+        for part in &parts {
+            if !std::ptr::eq(part.kind, name) {
+                name = part.kind;
+                kind = self.kinds.find(name).expect("new kinds were added");
+            }
+            kinds.push(kind);
+        }
         let hash = |(part, &kind): (&Part<'_>, _)| self.nodes.hash(kind, &part.value);
         let hashes: Vec<u32> = parts.iter().zip(&kinds).map(hash).collect();
         let n_bytes = parts.iter().map(|part| part.value.len()).sum();

@@ -235,7 +235,9 @@ impl<'k, B: Store, T: Copy> Numbers<'k, B, T> {
     /// The keys of a shard that are not the first of a new one: number, block and position.
     pub(crate) fn repeats(&self, shard: usize) -> Vec<(u32, usize, usize)> {
         let numbers = &self.shards[shard].numbers;
-        let heads = (0..).zip(&self.keys).flat_map(|(b, keys)| keys.of(shard).iter().map(move |head| (b, head)));
+        let heads = (0..)
+            .zip(&self.keys)
+            .flat_map(|(b, keys)| keys.of(shard).iter().map(move |head| (b, head)));
         let mut n_new = 0;
         let mut repeats = Vec::new();
         for (&number, (block, head)) in numbers.iter().zip(heads) {
@@ -287,8 +289,17 @@ impl Shard {
                     let number = number.or_else(|| self.find(head.hash, rest, same));
                     found.numbers.push(number.unwrap_or_else(|| {
                         let number = found.new.len() as u32 | FRESH;
-                        self.insert(head.hash, rest, number, n_shards);
-                        found.new.push(New { hash: head.hash, block: block as u32, head: at, data });
+                        if self.is_full() {
+                            // Many more may come: moving often costs more than the places.
+                            self.resize(2 * self.places.len(), n_shards);
+                        }
+                        self.add(head.hash, rest, number);
+                        found.new.push(New {
+                            hash: head.hash,
+                            block: block as u32,
+                            head: at,
+                            data,
+                        });
                         number
                     }));
                     at += 1;
