@@ -12,6 +12,9 @@ use crate::num::prefetch;
 /// Set on the parent of a root, which then holds its rank.
 const ROOT: u32 = 1 << 31;
 
+/// Nodes between asking for memory and reading it.
+const AHEAD: usize = 16;
+
 #[derive(Debug, Clone, Copy)]
 struct Member {
     parent: u32,
@@ -45,6 +48,14 @@ impl Components {
             n_counters,
         };
         for (node, &root) in (0..).zip(roots) {
+            // What the nodes after this one will read: their roots, then the names of these.
+            if let Some(&later) = roots.get(node as usize + 2 * AHEAD) {
+                sets.soon(later);
+                prefetch::soon_at(&sets.counts, later as usize * n_counters);
+            }
+            if let Some(&later) = roots.get(node as usize + AHEAD) {
+                nodes.soon_node(sets.best(later));
+            }
             if let Some(counter) = kinds.get(nodes.kind(node)).counter {
                 let count = &mut sets.counts[root as usize * n_counters + counter as usize];
                 *count = count.saturating_add(1);

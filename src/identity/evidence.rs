@@ -12,7 +12,7 @@ use std::hash::{BuildHasher, Hasher};
 use hashbrown::DefaultHashBuilder;
 
 use super::kinds::Kind;
-use super::table::{Key, Known, Numbered, Table};
+use super::table::{Keys, Known, Numbers, Table};
 use super::texts::Texts;
 use crate::num::{parallel, prefetch};
 
@@ -55,6 +55,11 @@ pub(crate) struct Times {
 impl Times {
     pub(crate) fn once(at: Option<i64>) -> Self {
         Self { first: at.unwrap_or(i64::MAX), last: at.unwrap_or(i64::MIN), count: 1 }
+    }
+
+    /// As `once`, of a time that is `i64::MAX` if none can be trusted.
+    pub(crate) fn from_mark(at: i64) -> Self {
+        Self::once((at != i64::MAX).then_some(at))
     }
 
     pub(crate) fn merge(&mut self, other: Self) {
@@ -198,26 +203,28 @@ impl Nodes {
         (node, true)
     }
 
-    /// Numbers the identifiers of many blocks; `flags` says what a new one begins with. The caller
-    /// has checked that there is room.
-    pub(crate) fn number(
+    /// Sees to it that the table has enough shards for some more; how many there are.
+    pub(crate) fn expect(&mut self, more: usize) -> usize {
+        self.table.expect(more)
+    }
+
+    /// Numbers many identifiers; `flags` says what a new one begins with. The caller has checked
+    /// that there is room.
+    pub(crate) fn number<'k>(
         &mut self,
-        keys: &[Vec<Key<(Kind, &str)>>],
+        keys: Vec<&'k Keys<String, Kind>>,
         flags: impl Fn(Kind, &str) -> u8 + Sync,
-    ) -> Vec<Vec<u32>> {
+    ) -> Numbers<'k, String, Kind> {
         let mut table = std::mem::take(&mut self.table);
         let start = self.len();
-        let Numbered { numbers, fresh } = table.number(keys, start as u32, self);
+        let numbers = table.number(keys, start as u32, self);
         self.table = table;
-        let name = |i: usize| {
-            let (block, at) = fresh[i];
-            keys[block as usize][at as usize].key
-        };
-        self.texts.extend(fresh.len(), |i| name(i).1);
-        self.facts.resize(start + fresh.len(), Node::new(0, 0));
+        let n = numbers.n_new();
+        self.texts.extend(n, |i| numbers.new_from(i).map(|new| new.0));
+        self.facts.resize(start + n, Node::new(0, 0));
         parallel::map_chunks_mut(&mut self.facts[start..], parallel::CHUNK, 50, |chunk, facts| {
-            for (i, facts) in facts.iter_mut().enumerate() {
-                let (kind, value) = name(chunk * parallel::CHUNK + i);
+            let new = numbers.new_from(chunk * parallel::CHUNK);
+            for (facts, (value, kind, ..)) in facts.iter_mut().zip(new) {
                 *facts = Node::new(kind, flags(kind, value));
             }
         });
@@ -235,6 +242,7 @@ impl Nodes {
     }
 
     pub(crate) fn shrink(&mut self) {
+        self.table.shrink();
         self.texts.shrink();
         self.facts.shrink_to_fit();
     }
@@ -247,9 +255,13 @@ impl Nodes {
     }
 }
 
-impl Known<(Kind, &str)> for Nodes {
-    fn is(&self, node: u32, &(kind, value): &(Kind, &str)) -> bool {
+impl Known<str, Kind> for Nodes {
+    fn is(&self, node: u32, value: &str, kind: Kind) -> bool {
         self.kind(node) == kind && self.value(node) == value
+    }
+
+    fn alike(a: Kind, b: Kind) -> bool {
+        a == b
     }
 
     fn soon(&self, node: u32) {
@@ -259,10 +271,6 @@ impl Known<(Kind, &str)> for Nodes {
 
     fn soon_key(&self, node: u32) {
         self.soon_text(node);
-    }
-
-    fn soon_own((_, value): &(Kind, &str)) {
-        prefetch::soon_ref(value.as_bytes());
     }
 }
 
@@ -426,28 +434,56 @@ impl Signatures {
         sig
     }
 
-    /// Numbers the signatures of many blocks; the new ones are to be appended.
-    pub(crate) fn number(&mut self, keys: &[Vec<Key<&[u32]>>]) -> Numbered {
-        let mut table = std::mem::take(&mut self.table);
-        let numbered = table.number(keys, self.len() as u32, self);
-        self.table = table;
-        numbered
+    /// Sees to it that the table has enough shards for some more; how many there are.
+    pub(crate) fn expect(&mut self, more: usize) -> usize {
+        self.table.expect(more)
     }
 
-    /// Appends many signatures that are in the table; they are to be linked.
-    pub(crate) fn append<'s>(
+    /// Numbers many signatures, each with a time; the new ones are to be appended.
+    pub(crate) fn number<'k>(
         &mut self,
-        n: usize,
-        get: impl Fn(usize) -> (&'s [u32], Times, Option<&'s str>) + Sync,
-    ) {
-        let old = self.len();
-        for i in 0..n {
-            let (slots, Times { first, last, count }, message) = get(i);
-            self.slots.extend_from_slice(slots);
-            self.facts.push(Signature { first, last, count, end: self.slots.len() as u32 });
-            if message.is_some() || !self.message.is_empty() {
-                self.set_message((old + i) as u32, message);
+        keys: Vec<&'k Keys<Vec<u32>, i64>>,
+    ) -> Numbers<'k, Vec<u32>, i64> {
+        let mut table = std::mem::take(&mut self.table);
+        let numbers = table.number(keys, self.len() as u32, self);
+        self.table = table;
+        numbers
+    }
+
+    /// Appends the signatures that are new, without messages; they are to be linked.
+    pub(crate) fn append(&mut self, numbers: &Numbers<'_, Vec<u32>, i64>) {
+        let (old, n) = (self.len(), numbers.n_new());
+        let lengths = parallel::map_chunks(n, 4, |sigs| {
+            let new = numbers.new_from(sigs.start).take(sigs.len());
+            new.map(|(slots, ..)| slots.len()).sum::<usize>()
+        });
+        let mut end = self.slots.len();
+        self.slots.resize(end + lengths.iter().sum::<usize>(), 0);
+        self.facts.resize(old + n, Signature { first: 0, last: 0, count: 0, end: 0 });
+        let (mut facts, mut slots) = (&mut self.facts[old..], &mut self.slots[end..]);
+        let mut chunks = Vec::with_capacity(lengths.len());
+        for length in lengths {
+            let (own_slots, rest) = std::mem::take(&mut slots).split_at_mut(length);
+            slots = rest;
+            let n = facts.len().min(parallel::CHUNK);
+            let (own_facts, rest) = std::mem::take(&mut facts).split_at_mut(n);
+            facts = rest;
+            chunks.push((end, own_slots, own_facts));
+            end += length;
+        }
+        parallel::for_each(chunks, 20 * n, |chunk, (mut end, mut slots, facts)| {
+            let new = numbers.new_from(chunk * parallel::CHUNK);
+            for (facts, (key, at, ..)) in facts.iter_mut().zip(new) {
+                let (own, rest) = slots.split_at_mut(key.len());
+                own.copy_from_slice(key);
+                slots = rest;
+                end += key.len();
+                let Times { first, last, count } = Times::from_mark(at);
+                *facts = Signature { first, last, count, end: end as u32 };
             }
+        });
+        if !self.message.is_empty() {
+            self.message.resize(old + n, NONE);
         }
     }
 
@@ -457,7 +493,7 @@ impl Signatures {
         debug_assert_eq!(self.next.len(), self.slots.len());
     }
 
-    fn set_message(&mut self, sig: u32, message: Option<&str>) {
+    pub(crate) fn set_message(&mut self, sig: u32, message: Option<&str>) {
         if message.is_none() && self.message.is_empty() {
             return;
         }
@@ -538,6 +574,7 @@ impl Signatures {
     }
 
     pub(crate) fn shrink(&mut self) {
+        self.table.shrink();
         self.slots.shrink_to_fit();
         self.next.shrink_to_fit();
         self.facts.shrink_to_fit();
@@ -552,9 +589,13 @@ impl Signatures {
     }
 }
 
-impl Known<&[u32]> for Signatures {
-    fn is(&self, sig: u32, slots: &&[u32]) -> bool {
-        self.slots(sig) == *slots
+impl Known<[u32], i64> for Signatures {
+    fn is(&self, sig: u32, slots: &[u32], _: i64) -> bool {
+        self.slots(sig) == slots
+    }
+
+    fn alike(_: i64, _: i64) -> bool {
+        true
     }
 
     fn soon(&self, sig: u32) {
@@ -563,10 +604,6 @@ impl Known<&[u32]> for Signatures {
 
     fn soon_key(&self, sig: u32) {
         self.soon_slots(sig);
-    }
-
-    fn soon_own(slots: &&[u32]) {
-        prefetch::soon_ref(*slots);
     }
 }
 

@@ -30,8 +30,6 @@ pub(crate) struct Part<'a> {
 pub(crate) enum Found {
     /// Not looked up.
     No,
-    /// Its kind only.
-    Kind(Kind),
     /// Its kind and hash; the node was not there when looked up.
     Hash(Kind, u32),
     /// Its kind and hash, and a node that has this hash; not compared yet.
@@ -86,7 +84,8 @@ impl IdentityGraph {
                 return Err(Refusal::IdentifierTooLong { bytes, limit: MAX_BYTES });
             }
             let value = normal::value(kind, value);
-            if illegal(kind) || illegal(&value) {
+            let is_new = parts.last().is_none_or(|before| !std::ptr::eq(before.kind, &**kind));
+            if is_new && illegal(kind) || illegal(&value) {
                 return Err(Refusal::IllegalCharacter);
             }
             parts.push(Part { kind, value, claimed: *claimed, found: Found::No });
@@ -217,8 +216,8 @@ impl IdentityGraph {
             }
             parts.append(&mut own);
         }
-        let times = Times::once(self.rules.trusted(observation.at()));
-        Ok(Some(Checked { times, message }))
+        let at = self.rules.trusted(observation.at());
+        Ok(Some(Checked { at, message }))
     }
 
     /// Looks up identifiers, each step for all of them, so that waits for memory overlap: first
@@ -261,7 +260,7 @@ impl IdentityGraph {
         observation: &Observation<'_>,
     ) -> std::result::Result<Option<u32>, Refusal> {
         let mut parts = Vec::new();
-        let Some(Checked { times, message }) = self.check(observation, &mut parts)? else {
+        let Some(Checked { at, message }) = self.check(observation, &mut parts)? else {
             return Ok(None);
         };
         self.guess(&mut parts);
@@ -281,7 +280,7 @@ impl IdentityGraph {
         }
         self.compare(&mut parts);
         self.check_room(&parts)?;
-        Ok(Some(self.record_parts(&parts, times, message)))
+        Ok(Some(self.record_parts(&parts, Times::once(at), message)))
     }
 
     /// The slot of an identifier, which is numbered if it is new; room was checked.
@@ -291,7 +290,7 @@ impl IdentityGraph {
             Found::Hash(kind, hash) | Found::Guess(kind, hash, _) => {
                 self.intern_hashed(kind, hash, &part.value)
             }
-            Found::No | Found::Kind(_) => self.intern(part.kind, &part.value),
+            Found::No => self.intern(part.kind, &part.value),
         };
         slot_of(node, part.claimed)
     }

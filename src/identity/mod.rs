@@ -222,41 +222,26 @@ impl IdentityGraph {
         observations: impl IntoIterator<Item = Observation<'a>>,
     ) -> Intake {
         let mut intake = Intake::default();
-        let mut observations = observations.into_iter();
-        let mut chunk = Vec::new();
-        let (mut number, mut first) = (0, self.signatures.len());
-        loop {
-            chunk.clear();
-            chunk.extend(observations.by_ref().take(bulk::CHUNK));
-            if chunk.is_empty() {
-                break;
-            }
-            self.take_many(&chunk, &mut first, |outcome| {
-                match outcome {
-                    Ok(Some(_)) => intake.kept += 1,
-                    Ok(None) => intake.suppressed += 1,
-                    Err(refusal) => {
-                        intake.refused += 1;
-                        if intake.examples.len() < N_EXAMPLES {
-                            intake.examples.push((number, refusal));
-                        }
+        let mut number = 0;
+        self.take_all(observations.into_iter(), |outcome| {
+            match outcome {
+                Ok(Some(_)) => intake.kept += 1,
+                Ok(None) => intake.suppressed += 1,
+                Err(refusal) => {
+                    intake.refused += 1;
+                    if intake.examples.len() < N_EXAMPLES {
+                        intake.examples.push((number, refusal));
                     }
                 }
-                number += 1;
-            });
-        }
-        self.finish_many(first, intake.kept);
-        intake
-    }
-
-    /// Joins what [`IdentityGraph::take_many`] left apart, and gives back the room it no longer needs.
-    pub(crate) fn finish_many(&mut self, first: usize, n_kept: u64) {
-        self.join_from(first);
-        if n_kept > self.signatures.len() as u64 / 4 {
+            }
+            number += 1;
+        });
+        if intake.kept > self.signatures.len() as u64 / 4 {
             self.nodes.shrink();
             self.signatures.shrink();
             self.sets.shrink();
         }
+        intake
     }
 
     /// The profile of an identifier; `None` if it was never seen, is blocked or was forgotten.

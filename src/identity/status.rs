@@ -78,7 +78,7 @@ impl IdentityGraph {
     pub(crate) fn record(&mut self, slots: &[u32], times: Times, message: Option<&str>) -> u32 {
         let hash = self.signatures.hash(slots);
         if let Some(sig) = self.signatures.find_hashed(hash, slots) {
-            self.repeat(sig, slots, times, message);
+            self.repeat(sig, times, message);
             return sig;
         }
         let sig = self.signatures.push_hashed(hash, slots, times, message, &mut self.nodes);
@@ -96,28 +96,27 @@ impl IdentityGraph {
     }
 
     /// Adds an observation to its signature, which is there.
-    pub(crate) fn repeat(&mut self, sig: u32, slots: &[u32], times: Times, message: Option<&str>) {
+    pub(crate) fn repeat(&mut self, sig: u32, times: Times, message: Option<&str>) {
         let before = self.signatures.times(sig);
         self.signatures.repeat(sig, times, message);
         let after = self.signatures.times(sig);
-        if after.first < before.first {
-            slots.iter().for_each(|&slot| self.note_first(slot, times.first));
-        }
-        if after.first < before.first || (self.rules.latest() && after.last > before.last) {
-            slots.iter().for_each(|&slot| self.unsettle(slot & !CLAIM));
+        let is_earlier = after.first < before.first;
+        if is_earlier || (self.rules.latest() && after.last > before.last) {
+            for i in self.signatures.range(sig) {
+                let slot = self.signatures.all_slots()[i];
+                if is_earlier {
+                    self.note_first(slot, times.first);
+                }
+                self.unsettle(slot & !CLAIM);
+            }
         }
     }
 
     /// As `repeat`, for a signature whose components are yet to be joined.
-    pub(crate) fn repeat_unjoined(
-        &mut self,
-        sig: u32,
-        slots: &[u32],
-        times: Times,
-        message: Option<&str>,
-    ) {
+    pub(crate) fn repeat_unjoined(&mut self, sig: u32, times: Times, message: Option<&str>) {
         self.signatures.repeat(sig, times, message);
-        for &slot in slots {
+        for i in self.signatures.range(sig) {
+            let slot = self.signatures.all_slots()[i];
             self.node_mut(slot).lower(slot & CLAIM != 0, times.first);
         }
     }

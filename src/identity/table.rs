@@ -10,9 +10,9 @@
 
 mod many;
 
-pub(crate) use many::{Key, Known, Numbered};
+pub(crate) use many::{Keys, Known, Numbers};
 
-use crate::num::prefetch;
+use crate::num::{parallel, prefetch};
 
 /// A place without an entry; numbers are smaller than `u32::MAX`.
 const FREE: u64 = u64::MAX;
@@ -85,12 +85,12 @@ impl Table {
         self.len += 1;
     }
 
-    /// Sees to it that there are enough shards for some more entries.
-    fn expect(&mut self, more: usize) {
+    /// Sees to it that there are enough shards for some more entries; how many there are.
+    pub(crate) fn expect(&mut self, more: usize) -> usize {
         if self.shards.is_empty() {
             self.shards.push(Shard::default());
         }
-        if self.shards.len() == 1 && self.len + more > SMALL {
+        if self.shards.len() == 1 && more > SMALL - self.len.min(SMALL) {
             let small = std::mem::replace(&mut self.shards, vec![Shard::default(); N_SHARDS]);
             for there in small.into_iter().flat_map(|shard| shard.places) {
                 if there != FREE {
@@ -99,6 +99,7 @@ impl Table {
                 }
             }
         }
+        self.shards.len()
     }
 
     /// Removes a number, if it is there.
@@ -110,6 +111,18 @@ impl Table {
         {
             self.len -= 1;
         }
+    }
+
+    /// Gives back what was set aside for many entries that did not come.
+    pub(crate) fn shrink(&mut self) {
+        let n_shards = self.shards.len();
+        let unit = 5 * self.len / n_shards.max(1);
+        parallel::map_mut(&mut self.shards, unit, |_, shard| {
+            // Less than three fifths full.
+            if shard.len * 5 < shard.places.len() * 3 {
+                shard.resize(shard.len / 3 * 4 + 8, n_shards);
+            }
+        });
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -153,10 +166,19 @@ impl Shard {
     }
 
     fn insert(&mut self, hash: u32, rest: u32, number: u32, n_shards: usize) {
-        // At most four fifths full.
-        if (self.len + 1) * 5 > self.places.len() * 4 {
-            self.grow(n_shards);
+        if self.is_full() {
+            self.resize(self.places.len() + self.places.len() / 3, n_shards);
         }
+        self.add(hash, rest, number);
+    }
+
+    /// Whether there is no place for another entry.
+    fn is_full(&self) -> bool {
+        // At most four fifths full.
+        (self.len + 1) * 5 > self.places.len() * 4
+    }
+
+    fn add(&mut self, hash: u32, rest: u32, number: u32) {
         self.put(entry(hash, number), rest);
         self.len += 1;
     }
@@ -169,9 +191,9 @@ impl Shard {
         self.places[place] = new;
     }
 
-    fn grow(&mut self, n_shards: usize) {
-        let wider = (self.places.len() + self.places.len() / 3).max(32);
-        let old = std::mem::replace(&mut self.places, vec![FREE; wider]);
+    /// Moves to so many places, or to 32 if that is more.
+    fn resize(&mut self, n_places: usize, n_shards: usize) {
+        let old = std::mem::replace(&mut self.places, vec![FREE; n_places.max(32)]);
         for there in old.into_iter().filter(|&there| there != FREE) {
             self.put(there, split(hash_of(there), n_shards).1);
         }

@@ -58,17 +58,20 @@ impl Texts {
         self.ends.push(block.len() as u32);
     }
 
-    /// Adds `n` texts, full blocks on all threads.
-    pub(crate) fn extend<'t>(&mut self, n: usize, get: impl Fn(usize) -> &'t str + Sync) {
+    /// Adds `n` texts, which `from` gives from any one on; full blocks on all threads.
+    pub(crate) fn extend<'t, I: Iterator<Item = &'t str> + Clone>(
+        &mut self,
+        n: usize,
+        from: impl Fn(usize) -> I + Sync,
+    ) {
         let space = self.len().next_multiple_of(PER_BLOCK) - self.len();
         let start = space.min(n);
-        (0..start).for_each(|i| self.push(get(i)));
+        from(0).take(start).for_each(|text| self.push(text));
         let old = self.len();
         self.ends.resize(old + n - start, 0);
         let new = &mut self.ends[old..];
         self.blocks.extend(parallel::map_chunks_mut(new, PER_BLOCK, 50, |block, ends| {
-            let first = start + block * PER_BLOCK;
-            let texts = (first..first + ends.len()).map(&get);
+            let texts = from(start + block * PER_BLOCK).take(ends.len());
             let mut block = String::with_capacity(texts.clone().map(str::len).sum());
             for (end, text) in ends.iter_mut().zip(texts) {
                 block.push_str(text);

@@ -96,6 +96,16 @@ pub(crate) fn for_each<T: Send>(items: Vec<T>, work: usize, f: impl Fn(usize, T)
     }
 }
 
+/// Runs `task` on the pool while `here` runs on the calling thread.
+pub(crate) fn beside<R: Send>(task: impl FnOnce() -> R + Send, here: impl FnOnce()) -> R {
+    let mut result = None;
+    rayon::in_place_scope(|scope| {
+        scope.spawn(|_| result = Some(task()));
+        here();
+    });
+    result.expect("a scope waits for its tasks")
+}
+
 /// Sorts by a total order; equal elements must be interchangeable.
 pub(crate) fn sort_by<T: Send>(
     items: &mut [T],

@@ -3,6 +3,8 @@
 //! Linking the larger root under the smaller makes the result independent of the order of unions;
 //! path halving keeps the trees flat (Tarjan, van Leeuwen 1984). No recursion.
 
+use super::prefetch;
+
 /// Disjoint sets of `0..n`.
 #[derive(Debug, Clone)]
 pub(crate) struct UnionFind {
@@ -14,6 +16,11 @@ impl UnionFind {
     pub(crate) fn new(n: usize) -> Self {
         debug_assert!(u32::try_from(n).is_ok());
         Self { parent: (0..n as u32).collect() }
+    }
+
+    /// Asks for what finding `i` reads first.
+    pub(crate) fn soon(&self, i: usize) {
+        prefetch::soon_at(&self.parent, i);
     }
 
     /// The smallest member of `i`'s set.

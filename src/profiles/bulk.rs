@@ -13,7 +13,7 @@ use crate::profiles::Ingest;
 use crate::{Event, Refusal};
 
 /// Events that are taken in at once.
-const CHUNK: usize = 1 << 18;
+const CHUNK: usize = 1 << 20;
 
 /// Parts that the signatures are cut in, for threads to share.
 const N_PARTS: usize = 64;
@@ -31,18 +31,16 @@ impl Profiles {
         let mut ingest = Ingest::default();
         let mut events = events.into_iter();
         let (mut chunk, mut position) = (Vec::new(), 0);
-        let mut first = self.graph.n_signatures();
         loop {
             chunk.clear();
             chunk.extend(events.by_ref().take(CHUNK));
             if chunk.is_empty() {
                 break;
             }
-            let outcomes = self.outcomes(&chunk, &mut first);
+            let outcomes = self.outcomes(&chunk);
             self.take_chunk(&chunk, outcomes, position, &mut ingest);
             position += chunk.len();
         }
-        self.graph.finish_many(first, (ingest.accepted + ingest.duplicates) as u64);
         ingest
     }
 
@@ -94,13 +92,12 @@ impl Profiles {
     }
 
     /// Whose events these are.
-    fn outcomes(&mut self, events: &[&Event<'_>], first: &mut usize) -> Vec<Outcome> {
+    fn outcomes(&mut self, events: &[&Event<'_>]) -> Vec<Outcome> {
         let checked = parallel::map(events.len(), 20, |i| self.check(events[i]));
-        let passed = || events.iter().zip(&checked).filter(|(_, check)| check.is_ok());
-        let observations: Vec<Observation<'_>> =
-            passed().map(|(event, _)| Observation::from(*event)).collect();
-        let mut found = Vec::with_capacity(observations.len());
-        self.graph.take_many(&observations, first, |outcome| found.push(outcome));
+        let passed = events.iter().zip(&checked).filter(|(_, check)| check.is_ok());
+        let mut found = Vec::with_capacity(events.len());
+        let observations = passed.map(|(event, _)| Observation::from(*event));
+        self.graph.take_all(observations, |outcome| found.push(outcome));
         let mut found = found.into_iter();
         let of = |check: std::result::Result<(), Refusal>| {
             check?;

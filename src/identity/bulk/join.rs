@@ -74,11 +74,16 @@ impl IdentityGraph {
         let odd = flag::BLOCKED | flag::SHARED | flag::DEAD;
         let is_odd: Vec<bool> = self.nodes.facts.iter().map(|node| node.flags & odd != 0).collect();
         let mut sets = UnionFind::new(self.nodes.len());
+        let all = self.signatures.all_slots();
         for sig in 0..self.signatures.len() as u32 {
             if !self.signatures.is_live(sig) {
                 continue;
             }
-            let slots = self.signatures.slots(sig);
+            let range = self.signatures.range(sig);
+            for later in all.iter().skip(range.start + GROUP).take(range.len()) {
+                sets.soon((later & !CLAIM) as usize);
+            }
+            let slots = &all[range];
             // The usual case: the first is the anchor, and all others are linked with it.
             if slots.iter().all(|&slot| slot & CLAIM == 0 && !is_odd[slot as usize]) {
                 slots[1..]

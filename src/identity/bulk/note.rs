@@ -27,17 +27,18 @@ struct Left {
 
 impl IdentityGraph {
     /// Notes what the signatures from `old` on say of their identifiers; `weights` has, of each of
-    /// their slots, how many values a hub rule counts there, at most.
+    /// their slots, how many values a hub rule counts there, at most; nothing if that is always 0.
     pub(super) fn note_new(&mut self, old: usize, weights: &[u8]) {
         let (from, to) = (old as u32, self.signatures.len() as u32);
         if from == to {
             return;
         }
+        let n_slots = self.signatures.n_slots() - self.signatures.range(from).start;
         let next: Vec<AtomicU32> =
-            std::iter::repeat_with(|| AtomicU32::new(0)).take(weights.len()).collect();
+            std::iter::repeat_with(|| AtomicU32::new(0)).take(n_slots).collect();
         let least = self.kinds.least_hub().min(usize::from(EXACT) - 1);
         let len = self.nodes.len().div_ceil(RANGES);
-        let unit = 4 * weights.len() / len.max(1) + 1;
+        let unit = 4 * n_slots / len.max(1) + 1;
         let signatures = &self.signatures;
         let first_slot = signatures.range(from).start;
         let left = parallel::map_chunks_mut(&mut self.nodes.facts, len, unit, |range, facts| {
@@ -60,7 +61,7 @@ impl IdentityGraph {
                             left.pending.push(slot & !CLAIM);
                         }
                         node.lower(slot & CLAIM != 0, at);
-                        let weight = usize::from(weights[i - first_slot]);
+                        let weight = weights.get(i - first_slot).copied().map_or(0, usize::from);
                         if weight == 0 || node.flags & (flag::BLOCKED | flag::SHARED) != 0 {
                             continue;
                         }

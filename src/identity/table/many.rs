@@ -1,11 +1,13 @@
 //! Many keys get their numbers at once: those known their own, the others the next ones.
 //!
-//! Keys come in blocks. Every block is sorted by shard (counting sort), then every shard looks up
-//! and adds the keys of all blocks in order, while the memory that comparing will read is asked
-//! for ahead of time; both on all threads, without a lock. Numbers follow the order of shards and
-//! then of arrival, so they do not depend on the threads.
+//! Keys come in blocks that hold them by shard. Every shard looks up and adds the keys of all blocks
+//! in order, so that it stays in the near cache, while what comparing will read is asked for ahead
+//! of time; all shards at once, without a lock (Balkesen et al. 2013, on joins). Numbers follow the
+//! order of shards and then of arrival, so they do not depend on the threads.
 
-use super::{FREE, Shard, Table, entry, split};
+use std::ops::{Deref, Index, Range};
+
+use super::{Shard, Table, entry, split};
 use crate::num::parallel;
 
 /// Set on the number of a key that is new, until the numbers of all shards are known.
@@ -14,189 +16,317 @@ const FRESH: u32 = 1 << 31;
 /// Keys that are looked up together: what they ask for must stay in the near cache.
 const GROUP: usize = 32;
 
-/// A key, its hash and its position in its block.
+/// A key without its data.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Key<K> {
-    pub(crate) hash: u32,
-    pub(crate) at: u32,
-    pub(crate) key: K,
+struct Head<T> {
+    hash: u32,
+    /// Position in the block.
+    at: u32,
+    len: u16,
+    mark: T,
+}
+
+/// Holds the data of keys end to end.
+pub(crate) trait Store:
+    Default + Send + Sync + Deref<Target: Index<Range<usize>, Output = Self::Target> + PartialEq>
+{
+    fn with_capacity(n: usize) -> Self;
+    fn add(&mut self, key: &Self::Target);
+    fn len_of(key: &Self::Target) -> usize;
+}
+
+impl Store for String {
+    fn with_capacity(n: usize) -> Self {
+        Self::with_capacity(n)
+    }
+    fn add(&mut self, key: &str) {
+        self.push_str(key);
+    }
+    fn len_of(key: &str) -> usize {
+        key.len()
+    }
+}
+
+impl Store for Vec<u32> {
+    fn with_capacity(n: usize) -> Self {
+        Self::with_capacity(n)
+    }
+    fn add(&mut self, key: &[u32]) {
+        self.extend_from_slice(key);
+    }
+    fn len_of(key: &[u32]) -> usize {
+        key.len()
+    }
 }
 
 /// What the numbers in a table stand for.
-pub(crate) trait Known<K>: Sync {
+pub(crate) trait Known<D: ?Sized, T>: Sync {
     /// Whether a number stands for this key.
-    fn is(&self, number: u32, key: &K) -> bool;
+    fn is(&self, number: u32, key: &D, mark: T) -> bool;
+    /// Whether keys with the same data and these marks are one.
+    fn alike(a: T, b: T) -> bool;
     /// Asks for what leads to the key of a number.
     fn soon(&self, number: u32);
     /// Asks for the key of a number, the way to which was asked for.
     fn soon_key(&self, number: u32);
-    /// Asks for a key that is at hand.
-    fn soon_own(key: &K);
+}
+
+/// Keys by shard, each with a mark.
+#[derive(Debug)]
+pub(crate) struct Keys<B, T> {
+    heads: Vec<Head<T>>,
+    data: B,
+    /// Where the heads and the data of every shard begin, and where those of the last end.
+    starts: Vec<(u32, u32)>,
+}
+
+impl<B: Store, T: Copy> Keys<B, T> {
+    /// Keys with these hashes for a table of so many shards.
+    pub(crate) fn new<'k>(
+        n_shards: usize,
+        hashes: &[u32],
+        n_data: usize,
+        get: impl Fn(usize) -> (&'k B::Target, T),
+    ) -> Self
+    where
+        B::Target: 'k,
+    {
+        let mut ends = vec![0u32; n_shards + 1];
+        for &hash in hashes {
+            ends[split(hash, n_shards).0 + 1] += 1;
+        }
+        for shard in 0..n_shards {
+            ends[shard + 1] += ends[shard];
+        }
+        let mut order = vec![0u32; hashes.len()];
+        for (at, &hash) in (0..).zip(hashes) {
+            let place = &mut ends[split(hash, n_shards).0];
+            order[*place as usize] = at;
+            *place += 1;
+        }
+        let mut data = B::with_capacity(n_data);
+        let (mut heads, mut starts) = (Vec::with_capacity(hashes.len()), Vec::new());
+        let (mut n_heads, mut n_data) = (0, 0);
+        for &end in &ends[..n_shards] {
+            starts.push((n_heads, n_data));
+            for &at in &order[n_heads as usize..end as usize] {
+                let (key, mark) = get(at as usize);
+                data.add(key);
+                let len = B::len_of(key);
+                n_data += len as u32;
+                heads.push(Head { hash: hashes[at as usize], at, len: len as u16, mark });
+            }
+            n_heads = end;
+        }
+        starts.push((n_heads, n_data));
+        Self { heads, data, starts }
+    }
+
+    fn of(&self, shard: usize) -> &[Head<T>] {
+        &self.heads[self.starts[shard].0 as usize..self.starts[shard + 1].0 as usize]
+    }
+
+    fn data(&self, start: u32, len: u16) -> &B::Target {
+        &self.data[start as usize..start as usize + len as usize]
+    }
+}
+
+/// A key that was not in the table.
+#[derive(Debug, Clone, Copy)]
+struct New {
+    hash: u32,
+    block: u32,
+    head: u32,
+    data: u32,
+}
+
+/// What a shard made of its keys.
+#[derive(Debug)]
+struct Found {
+    /// Numbers in the order of blocks and keys.
+    numbers: Vec<u32>,
+    new: Vec<New>,
 }
 
 /// The numbers of many keys.
 #[derive(Debug)]
-pub(crate) struct Numbered {
-    /// Of every block, the numbers in the order of its keys.
-    pub(crate) numbers: Vec<Vec<u32>>,
-    /// Block and position of every key that was new, in the order of the new numbers.
-    pub(crate) fresh: Vec<(u32, u32)>,
-}
-
-/// The keys of a block, by shard.
-struct Sorted<K> {
-    keys: Vec<Key<K>>,
-    /// Where every shard starts.
-    starts: Vec<u32>,
-}
-
-impl<K: Copy> Sorted<K> {
-    fn new(keys: &[Key<K>], n_shards: usize) -> Self {
-        let mut starts = vec![0u32; n_shards + 1];
-        for key in keys {
-            starts[split(key.hash, n_shards).0 + 1] += 1;
-        }
-        for shard in 0..n_shards {
-            starts[shard + 1] += starts[shard];
-        }
-        let mut next = starts.clone();
-        let mut sorted = keys.to_vec();
-        for key in keys {
-            let place = &mut next[split(key.hash, n_shards).0];
-            sorted[*place as usize] = *key;
-            *place += 1;
-        }
-        Self { keys: sorted, starts }
-    }
-
-    fn of(&self, shard: usize) -> &[Key<K>] {
-        &self.keys[self.starts[shard] as usize..self.starts[shard + 1] as usize]
-    }
-}
-
-/// What a shard made of its keys.
-struct Found<K> {
-    /// Numbers in the order of blocks and keys.
-    numbers: Vec<u32>,
-    /// New keys and their blocks.
-    fresh: Vec<(u32, Key<K>)>,
+pub(crate) struct Numbers<'k, B, T> {
+    keys: Vec<&'k Keys<B, T>>,
+    shards: Vec<Found>,
+    /// The number of the first new key of every shard, and one more.
+    bases: Vec<u32>,
+    /// Of every block, where its numbers begin among those of every shard.
+    offsets: Vec<Vec<u32>>,
 }
 
 impl Table {
     /// Numbers keys; the new ones from `first` on.
-    pub(crate) fn number<K: Copy + PartialEq + Send + Sync>(
+    pub(crate) fn number<'k, B: Store, T: Copy + Send + Sync>(
         &mut self,
-        blocks: &[Vec<Key<K>>],
+        keys: Vec<&'k Keys<B, T>>,
         first: u32,
-        known: &impl Known<K>,
-    ) -> Numbered {
-        let n_keys: usize = blocks.iter().map(Vec::len).sum();
-        self.expect(n_keys);
+        known: &impl Known<B::Target, T>,
+    ) -> Numbers<'k, B, T> {
         let n_shards = self.shards.len();
-        let work = n_keys.div_ceil(blocks.len().max(1)) * 20;
-        let sorted = parallel::map(blocks.len(), work, |b| Sorted::new(&blocks[b], n_shards));
-        let work = n_keys / n_shards * 100;
-        let found = parallel::map_mut(&mut self.shards, work, |s, shard| {
-            shard.number(s, n_shards, &sorted, known)
+        let unit = keys.iter().map(|keys| keys.heads.len()).sum::<usize>() / n_shards.max(1) * 100;
+        let shards = parallel::map_mut(&mut self.shards, unit, |s, shard| {
+            shard.number(s, n_shards, &keys, known)
         });
-        let mut base = first;
-        let bases: Vec<u32> = found
-            .iter()
-            .map(|found| {
-                let own = base;
-                base += found.fresh.len() as u32;
-                own
-            })
-            .collect();
-        self.len += (base - first) as usize;
-        parallel::map_mut(&mut self.shards, work, |s, shard| {
-            shard.settle(n_shards, &found[s].fresh, bases[s]);
+        let mut bases = vec![first];
+        for (s, found) in shards.iter().enumerate() {
+            bases.push(bases[s] + found.new.len() as u32);
+        }
+        self.len += (bases[n_shards] - first) as usize;
+        parallel::map_mut(&mut self.shards, unit, |s, shard| {
+            shard.settle(n_shards, &shards[s].new, bases[s]);
         });
-        // Where the numbers of a block begin among those of a shard.
-        let mut offsets = vec![0u32; n_shards];
-        let starts: Vec<Vec<u32>> = sorted
-            .iter()
-            .map(|block| {
-                let own = offsets.clone();
-                for (offset, ends) in offsets.iter_mut().zip(block.starts.windows(2)) {
-                    *offset += ends[1] - ends[0];
-                }
-                own
-            })
-            .collect();
-        let numbers = parallel::map(blocks.len(), n_keys / blocks.len().max(1) * 20, |b| {
-            let mut numbers = vec![0; blocks[b].len()];
-            for s in 0..n_shards {
-                let own = &found[s].numbers[starts[b][s] as usize..];
-                for (key, &number) in sorted[b].of(s).iter().zip(own) {
-                    let fresh = number & FRESH != 0;
-                    numbers[key.at as usize] =
-                        if fresh { (number & !FRESH) + bases[s] } else { number };
-                }
+        let mut next = vec![0u32; n_shards];
+        let mut offsets = Vec::with_capacity(keys.len());
+        for block in &keys {
+            offsets.push(next.clone());
+            for (s, next) in next.iter_mut().enumerate() {
+                *next += block.of(s).len() as u32;
             }
-            numbers
-        });
-        let fresh = found.iter().flat_map(|found| &found.fresh);
-        let fresh = fresh.map(|&(block, key)| (block, key.at)).collect();
-        Numbered { numbers, fresh }
+        }
+        Numbers { keys, shards, bases, offsets }
+    }
+}
+
+impl<'k, B: Store, T: Copy> Numbers<'k, B, T> {
+    /// Number of keys that were not in the table.
+    pub(crate) fn n_new(&self) -> usize {
+        self.shards.iter().map(|found| found.new.len()).sum()
+    }
+
+    /// The numbers of a block, in the order of its keys.
+    pub(crate) fn of_block(&self, block: usize) -> Vec<u32> {
+        let keys = self.keys[block];
+        let mut numbers = vec![0; keys.heads.len()];
+        for (s, found) in self.shards.iter().enumerate() {
+            let own = &found.numbers[self.offsets[block][s] as usize..];
+            for (head, &number) in keys.of(s).iter().zip(own) {
+                numbers[head.at as usize] = self.final_number(s, number);
+            }
+        }
+        numbers
+    }
+
+    fn final_number(&self, shard: usize, number: u32) -> u32 {
+        if number & FRESH != 0 { (number & !FRESH) + self.bases[shard] } else { number }
+    }
+
+    /// The new keys by number, from the `i`-th on: data, mark, block and position.
+    pub(crate) fn new_from(
+        &self,
+        i: usize,
+    ) -> impl Iterator<Item = (&'k B::Target, T, usize, usize)> + Clone {
+        let i = i as u32 + self.bases[0];
+        let shard = self.bases.partition_point(|&base| base <= i) - 1;
+        let skip = i - self.bases.get(shard).copied().unwrap_or(i);
+        let new = self.shards[shard.min(self.shards.len())..].iter().flat_map(|found| &found.new);
+        new.skip(skip as usize).map(|new| {
+            let keys = self.keys[new.block as usize];
+            let head = &keys.heads[new.head as usize];
+            let data = keys.data(new.data, head.len);
+            (data, head.mark, new.block as usize, head.at as usize)
+        })
+    }
+
+    /// The keys of a shard that are not the first of a new one: number, block and position.
+    pub(crate) fn repeats(&self, shard: usize) -> Vec<(u32, usize, usize)> {
+        let numbers = &self.shards[shard].numbers;
+        let heads = (0..)
+            .zip(&self.keys)
+            .flat_map(|(b, keys)| keys.of(shard).iter().map(move |head| (b, head)));
+        let mut n_new = 0;
+        let mut repeats = Vec::new();
+        for (&number, (block, head)) in numbers.iter().zip(heads) {
+            if number == n_new | FRESH {
+                n_new += 1;
+            } else {
+                repeats.push((self.final_number(shard, number), block, head.at as usize));
+            }
+        }
+        repeats
+    }
+
+    pub(crate) fn n_shards(&self) -> usize {
+        self.shards.len()
     }
 }
 
 impl Shard {
     /// Looks up the keys of shard `s` and adds those that are new, under passing numbers.
-    fn number<K: Copy + PartialEq>(
+    fn number<B: Store, T: Copy, K: Known<B::Target, T>>(
         &mut self,
         s: usize,
         n_shards: usize,
-        sorted: &[Sorted<K>],
-        known: &impl Known<K>,
-    ) -> Found<K> {
-        let n = sorted.iter().map(|block| block.of(s).len()).sum();
-        let mut found = Found { numbers: Vec::with_capacity(n), fresh: Vec::new() };
+        blocks: &[&Keys<B, T>],
+        known: &K,
+    ) -> Found {
+        let n = blocks.iter().map(|keys| keys.of(s).len()).sum();
+        let mut found = Found { numbers: Vec::with_capacity(n), new: Vec::new() };
         let mut guesses = [None; GROUP];
-        for (block, sorted) in (0..).zip(sorted) {
-            for group in sorted.of(s).chunks(GROUP) {
-                self.ask(group, n_shards, &found.fresh, known, &mut guesses);
-                for key in group {
-                    let rest = split(key.hash, n_shards).1;
+        for (block, keys) in blocks.iter().enumerate() {
+            let (mut at, mut data) = keys.starts[s];
+            for group in keys.of(s).chunks(GROUP) {
+                self.guess(group, n_shards, known, &mut guesses);
+                for (head, guess) in group.iter().zip(guesses) {
+                    let key = keys.data(data, head.len);
                     let same = |number: u32| match number & FRESH {
-                        0 => known.is(number, &key.key),
-                        _ => found.fresh[(number & !FRESH) as usize].1.key == key.key,
+                        0 => known.is(number, key, head.mark),
+                        _ => {
+                            let New { block, head: at, data, .. } =
+                                found.new[(number & !FRESH) as usize];
+                            let keys = blocks[block as usize];
+                            let other = &keys.heads[at as usize];
+                            keys.data(data, other.len) == key && K::alike(other.mark, head.mark)
+                        }
                     };
-                    let number = self.find(key.hash, rest, same).unwrap_or_else(|| {
-                        let number = found.fresh.len() as u32 | FRESH;
-                        self.insert(key.hash, rest, number, n_shards);
-                        found.fresh.push((block, *key));
+                    let rest = split(head.hash, n_shards).1;
+                    // If the guess is wrong or there is none, the key may have come just now.
+                    let number = guess.filter(|&number| same(number));
+                    let number = number.or_else(|| self.find(head.hash, rest, same));
+                    found.numbers.push(number.unwrap_or_else(|| {
+                        let number = found.new.len() as u32 | FRESH;
+                        if self.is_full() {
+                            // Many more may come: moving often costs more than the places.
+                            self.resize(2 * self.places.len(), n_shards);
+                        }
+                        self.add(head.hash, rest, number);
+                        found.new.push(New {
+                            hash: head.hash,
+                            block: block as u32,
+                            head: at,
+                            data,
+                        });
                         number
-                    });
-                    found.numbers.push(number);
+                    }));
+                    at += 1;
+                    data += u32::from(head.len);
                 }
             }
         }
         found
     }
 
-    /// Asks for all that looking up some keys will read.
-    fn ask<K, T: Known<K>>(
+    /// The first number with the hash of each key, while all that comparing will read is asked for.
+    fn guess<D: ?Sized, T>(
         &self,
-        group: &[Key<K>],
+        group: &[Head<T>],
         n_shards: usize,
-        fresh: &[(u32, Key<K>)],
-        known: &T,
+        known: &impl Known<D, T>,
         guesses: &mut [Option<u32>; GROUP],
     ) {
-        for key in group {
-            self.soon(split(key.hash, n_shards).1);
-            T::soon_own(&key.key);
+        for head in group {
+            self.soon(split(head.hash, n_shards).1);
         }
-        for (key, guess) in group.iter().zip(&mut *guesses) {
-            *guess = self.find(key.hash, split(key.hash, n_shards).1, |_| true);
-            match *guess {
-                Some(number) if number & FRESH != 0 => {
-                    T::soon_own(&fresh[(number & !FRESH) as usize].1.key);
-                }
-                Some(number) => known.soon(number),
-                None => {}
+        for (head, guess) in group.iter().zip(&mut *guesses) {
+            *guess = self.find(head.hash, split(head.hash, n_shards).1, |_| true);
+            if let Some(number) = *guess
+                && number & FRESH == 0
+            {
+                known.soon(number);
             }
         }
         for number in guesses.iter().take(group.len()).flatten() {
@@ -207,13 +337,15 @@ impl Shard {
     }
 
     /// Gives the new keys their numbers, from `base` on.
-    fn settle<K>(&mut self, n_shards: usize, fresh: &[(u32, Key<K>)], base: u32) {
-        for (local, (_, key)) in (0..).zip(fresh) {
-            let rest = split(key.hash, n_shards).1;
-            let place = self.place_of(key.hash, rest, |number| number == local | FRESH);
+    fn settle(&mut self, n_shards: usize, new: &[New], base: u32) {
+        for (i, key) in new.iter().enumerate() {
+            if let Some(later) = new.get(i + GROUP) {
+                self.soon(split(later.hash, n_shards).1);
+            }
+            let (passing, rest) = (i as u32 | FRESH, split(key.hash, n_shards).1);
+            let place = self.place_of(key.hash, rest, |number| number == passing);
             let place = place.expect("a new key was added under its passing number");
-            debug_assert!(self.places[place] != FREE);
-            self.places[place] = entry(key.hash, base + local);
+            self.places[place] = entry(key.hash, base + i as u32);
         }
     }
 }
