@@ -20,7 +20,8 @@ struct Member {
     parent: u32,
     /// The next member of the ring.
     next: u32,
-    /// On roots: the member that names the set.
+    /// On roots: the member that names the set. On others: one that named it once; a hint, to ask
+    /// for memory by.
     best: u32,
 }
 
@@ -71,6 +72,12 @@ impl Components {
             sets.offer(root, node, nodes, kinds);
             let bitten = nodes.facts[node as usize].flags & flag::BITTEN;
             nodes.facts[root as usize].flags |= bitten;
+        }
+        for (node, &root) in roots.iter().enumerate() {
+            if let Some(&later) = roots.get(node + AHEAD) {
+                sets.soon(later);
+            }
+            sets.sets[node].best = sets.best(root);
         }
         sets
     }
@@ -128,6 +135,17 @@ impl Components {
         prefetch::soon_at(&self.counts, root as usize * self.n_counters);
         nodes.soon_node(root);
         nodes.soon_node(self.best(root));
+    }
+
+    /// Asks for what tells the name of a node's set; a member that may be it.
+    pub(crate) fn soon_name(&self, node: u32, nodes: &Nodes) -> u32 {
+        let Member { best, .. } = self.sets[node as usize];
+        nodes.soon_end(best);
+        let root = self.root(node);
+        self.soon(root);
+        prefetch::soon_at(&self.counts, root as usize * self.n_counters);
+        nodes.soon_node(root);
+        best
     }
 
     fn halve(&mut self, mut node: u32) -> u32 {

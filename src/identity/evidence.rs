@@ -264,7 +264,7 @@ impl Known<str, Kind> for Nodes {
         a == b
     }
 
-    fn soon(&self, node: u32) {
+    fn soon_way(&self, node: u32) {
         self.soon_node(node);
         self.soon_end(node);
     }
@@ -366,6 +366,11 @@ impl Signatures {
 
     pub(crate) fn find_hashed(&self, hash: u32, slots: &[u32]) -> Option<u32> {
         self.table.find(hash, |sig| self.slots(sig) == slots)
+    }
+
+    /// Asks for the place of a hash ahead of a look-up.
+    pub(crate) fn soon(&self, hash: u32) {
+        self.table.soon(hash);
     }
 
     /// Asks for what is known of the signature with this hash, if there is one.
@@ -598,7 +603,7 @@ impl Known<[u32], i64> for Signatures {
         true
     }
 
-    fn soon(&self, sig: u32) {
+    fn soon_way(&self, sig: u32) {
         prefetch::soon_at(&self.facts, sig as usize);
     }
 

@@ -221,7 +221,7 @@ impl IdentityGraph {
     }
 
     /// Looks up identifiers, each step for all of them, so that waits for memory overlap: first
-    /// `guess`, then `compare`.
+    /// `guess`, then `soon_texts`, then `compare`.
     fn guess(&self, parts: &mut [Part<'_>]) {
         for part in &mut *parts {
             if let Some(kind) = self.kinds.find(part.kind) {
@@ -239,12 +239,15 @@ impl IdentityGraph {
         }
     }
 
-    fn compare(&self, parts: &mut [Part<'_>]) {
-        for part in &*parts {
+    fn soon_texts(&self, parts: &[Part<'_>]) {
+        for part in parts {
             if let Found::Guess(_, _, node) = part.found {
                 self.nodes.soon_text(node);
             }
         }
+    }
+
+    fn compare(&self, parts: &mut [Part<'_>]) {
         for part in parts {
             if let Found::Guess(kind, hash, _) = part.found {
                 let node = self.nodes.find_hashed(hash, kind, &part.value);
@@ -264,21 +267,24 @@ impl IdentityGraph {
             return Ok(None);
         };
         self.guess(&mut parts);
-        // While the texts are on their way: if all guesses are right, this is the signature.
+        // While what leads to the texts is on its way: if all guesses are right, this is the
+        // signature.
         let mut slots = [0; MAX_IDENTIFIERS];
         let guessed = parts.iter().zip(&mut slots).all(|(part, slot)| {
             let Found::Guess(_, _, node) = part.found else { return false };
-            self.nodes.soon_text(node);
             *slot = slot_of(node, part.claimed);
             true
         });
-        if guessed {
-            let hash = self.signatures.hash(&slots[..parts.len()]);
-            if let Some(sig) = self.signatures.soon_facts(hash) {
-                self.signatures.soon_slots(sig);
-            }
+        let hash = guessed.then(|| self.signatures.hash(&slots[..parts.len()]));
+        if let Some(hash) = hash {
+            self.signatures.soon(hash);
         }
+        self.soon_texts(&parts);
+        let sig = hash.and_then(|hash| self.signatures.soon_facts(hash));
         self.compare(&mut parts);
+        if let Some(sig) = sig {
+            self.signatures.soon_slots(sig);
+        }
         self.check_room(&parts)?;
         Ok(Some(self.record_parts(&parts, Times::once(at), message)))
     }

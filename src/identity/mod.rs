@@ -255,10 +255,11 @@ impl IdentityGraph {
         let kind = self.kinds.find(kind)?;
         let hash = self.nodes.hash(kind, &value);
         // The text, and what will be asked of the node, on their way together.
-        if let Some(guess) = self.nodes.soon_facts(hash) {
-            self.soon_profile(guess);
-        }
+        let name = self.nodes.soon_facts(hash).map(|guess| self.soon_profile(guess));
         let node = self.nodes.find_hashed(hash, kind, &value)?;
+        if let Some(name) = name {
+            self.nodes.soon_text(name);
+        }
         self.has_profile(node).then_some(node)
     }
 

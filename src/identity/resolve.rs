@@ -170,13 +170,12 @@ impl IdentityGraph {
         Some(walk)
     }
 
-    /// Asks for what tells a node's profile, if no rule bites, and for the node's text.
-    pub(crate) fn soon_profile(&self, node: u32) {
+    /// Asks for what tells a node's profile, if no rule bites, and for the node's text; a node that
+    /// may name the profile.
+    pub(crate) fn soon_profile(&self, node: u32) -> u32 {
         self.sets.soon(node);
         self.nodes.soon_text(node);
-        let root = self.sets.root(node);
-        self.sets.soon_root(root, &self.nodes);
-        self.nodes.soon_end(self.sets.best(root));
+        self.sets.soon_name(node, &self.nodes)
     }
 
     /// The node that names a node's profile.

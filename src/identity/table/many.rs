@@ -66,7 +66,7 @@ pub(crate) trait Known<D: ?Sized, T>: Sync {
     /// Whether keys with the same data and these marks are one.
     fn alike(a: T, b: T) -> bool;
     /// Asks for what leads to the key of a number.
-    fn soon(&self, number: u32);
+    fn soon_way(&self, number: u32);
     /// Asks for the key of a number, the way to which was asked for.
     fn soon_key(&self, number: u32);
 }
@@ -326,7 +326,7 @@ impl Shard {
             if let Some(number) = *guess
                 && number & FRESH == 0
             {
-                known.soon(number);
+                known.soon_way(number);
             }
         }
         for number in guesses.iter().take(group.len()).flatten() {
