@@ -89,7 +89,7 @@ impl Test {
     }
 
     /// What keeps the test from making sense.
-    fn fault(&self) -> Option<&'static str> {
+    pub(super) fn fault(&self) -> Option<&'static str> {
         match self {
             Self::Less(limit)
             | Self::AtMost(limit)

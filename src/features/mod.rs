@@ -24,6 +24,27 @@
 //! | `@month` | `january` … `december` |
 //! | `@season` | `winter` (December to February), `spring`, `summer`, `autumn`: of the north |
 //! | `@event` | the event's name; needs no offset |
+//!
+//! # Calendars
+//!
+//! Holidays and sales are the caller's: days by name, or from one day to another. `@date` is the
+//! day where the event happened, and reads as its midnight.
+//!
+//! ```
+//! use personas::features::{EventFilter, Feature, Measure, Test};
+//! use personas::{FeatureSet, Timestamp};
+//!
+//! let holidays = ["2017-01-01", "2017-05-01", "2017-12-25"].map(String::from);
+//! let on_holidays = EventFilter::all().when("@date", Test::OneOf(holidays.to_vec()));
+//! // The sale from the 20th to the 27th of November.
+//! let in_the_sale = EventFilter::from("purchase")
+//!     .when("@date", Test::After(Timestamp::parse("2017-11-19")?))
+//!     .when("@date", Test::Before(Timestamp::parse("2017-11-28")?));
+//! let features = FeatureSet::default()
+//!     .with(Feature::new("share on holidays", Measure::Fraction(on_holidays)).on("purchase"))
+//!     .with(Feature::new("spend in the sale", Measure::Sum("amount".into())).of(in_the_sale));
+//! # Ok::<(), personas::Error>(())
+//! ```
 
 mod compute;
 mod definition;
@@ -32,12 +53,14 @@ mod evaluate;
 mod filter;
 mod fragment;
 mod journey;
+mod join;
 mod keep;
 mod local;
 mod matrix;
 mod measure;
 mod ordered;
 mod preprocess;
+mod quality;
 mod retail;
 mod rhythm;
 mod score;
@@ -51,12 +74,14 @@ mod texts;
 pub use definition::Feature;
 pub use filter::{EventFilter, Test};
 pub use journey::{Funnel, FunnelReport, FunnelStep, PathReport, Paths, PeakReport, Tally};
+pub use join::Joined;
 pub use matrix::{Matrix, MatrixColumn};
 pub use measure::{Best, Measure};
 pub use preprocess::{
     Dropped, Encoding, FeatureStep, Original, Preprocessor, PreprocessorFit, Scale, Scaling,
     TailTransform, Tails,
 };
+pub use quality::{Breach, Breaches, Check, Quality, QualityReport, QualityRule};
 pub use retail::Retail;
 pub use set::FeatureSet;
 pub use table::{Column, Features, Values};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::definition::Feature;
-use super::measure::Measure;
+use super::measure::{Best, Measure};
 use super::set::FeatureSet;
 
 /// The words of a shop's events, and the features made of them.
@@ -20,10 +20,16 @@ use super::set::FeatureSet;
 /// | `gap_days` | mean days from one shopping day to the next |
 /// | `discount_share` | discounts as a part of amounts and discounts; only if discounts occur |
 /// | `share of …` | spend by category: one column for each of the `n_categories` largest |
+/// | `recency_score`, `frequency_score`, `monetary_score` | 1 to 5 by rank among all, 5 is best; only with [`Retail::scores`] |
 ///
 /// and besides `number of …`, a column for each of the eight most frequent other events, and a
 /// column for every declared attribute. Somebody who never bought has 0 for `frequency`,
 /// `monetary` and the numbers of events; the rest is missing.
+///
+/// `recency_days` is the recency of RFM: less is more recent. What BG/NBD and its kin call recency
+/// is another thing, the time from the first purchase to the last ([`Measure::SpanDays`]); their
+/// frequency is the number of *repeated* shopping days ([`Measure::ActiveDays`] − 1), their T is
+/// `tenure_days`, and their monetary value leaves out the first day ([`Measure::RepeatMean`]).
 ///
 /// ```
 /// use personas::features::Retail;
@@ -51,6 +57,7 @@ pub struct Retail {
     discount: String,
     category: String,
     n_categories: usize,
+    scores: bool,
 }
 
 impl Default for Retail {
@@ -62,6 +69,7 @@ impl Default for Retail {
             discount: "discount".into(),
             category: "category".into(),
             n_categories: 8,
+            scores: false,
         }
     }
 }
@@ -109,6 +117,32 @@ impl Retail {
         self
     }
 
+    /// Adds the scores of RFM: `recency_score`, `frequency_score` and `monetary_score`, 1 to 5 by
+    /// rank among all people, 5 for the most recent, most frequent and largest. Equal values score
+    /// equally, so that a score can have more than a fifth of the people, or none. Somebody who
+    /// never bought has no recency and no score of it.
+    ///
+    /// ```
+    /// use personas::features::{Retail, Values};
+    /// use personas::{Event, Profiles, Rules, Timestamp};
+    ///
+    /// let mut people = Profiles::new(Rules::default(), Retail::default().scores().features())?;
+    /// let day = |day: i64| Timestamp::from_millis(1_500_000_000_000 + day * 86_400_000);
+    /// for (card, last) in [("1", 40), ("2", 31), ("3", 27), ("4", 27), ("5", 2)] {
+    ///     people.observe(&Event::new("purchase", day(last)).id("card", card))?;
+    /// }
+    /// let table = people.features(day(50))?;
+    /// // Rows are in order of the first event, so the first has been away for longest.
+    /// let scores = [1.0, 2.0, 2.0, 4.0, 5.0].map(Some).to_vec();
+    /// assert_eq!(table.column("recency_score").map(|c| &c.values), Some(&Values::Numeric(scores)));
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    #[must_use]
+    pub fn scores(mut self) -> Self {
+        self.scores = true;
+        self
+    }
+
     /// The features.
     pub fn features(&self) -> FeatureSet {
         let on = |name: &str, measure| Feature::new(name, measure).on(&self.purchase);
@@ -121,7 +155,15 @@ impl Retail {
             by: Some(self.amount.clone()),
             n: self.n_categories,
         };
-        FeatureSet::from_iter([
+        let scores = [
+            ("recency_score", "recency_days", Best::Low),
+            ("frequency_score", "frequency", Best::High),
+            ("monetary_score", "monetary", Best::High),
+        ];
+        let scores = scores.into_iter().filter(|_| self.scores).map(|(name, of, best)| {
+            Feature::new(name, Measure::Score { of: of.into(), n: 5, best })
+        });
+        let features = [
             on("recency_days", Measure::RecencyDays),
             on("frequency", Measure::Orders(self.order.clone())),
             on("monetary", Measure::Sum(self.amount.clone())),
@@ -132,6 +174,7 @@ impl Retail {
             Feature::new("number of", others),
             on("share of", shares),
             Feature::new("attributes", Measure::Attributes),
-        ])
+        ];
+        features.into_iter().chain(scores).collect()
     }
 }

@@ -215,6 +215,8 @@ fn every_test() -> impl Iterator<Item = Feature> {
         ("tags", Test::NotEquals("tea".into())),
         ("due", Test::Exists),
         ("@date", Test::OneOf(words(&["2017-07-15", "2017-07-16", "2017-06-05"]))),
+        ("@date", Test::After(at(8))),
+        ("@date", Test::Before(at(8))),
         ("@hour", Test::AtLeast(18.0)),
         ("@weekday", Test::NotEquals("sunday".into())),
         ("@event", Test::StartsWith("vi".into())),

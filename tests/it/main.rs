@@ -19,4 +19,6 @@ mod persona;
 mod preprocess;
 mod profiles;
 mod programs;
+mod quality;
 mod retail;
+mod sessions;

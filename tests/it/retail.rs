@@ -23,39 +23,52 @@ fn names(table: &Features) -> Vec<&str> {
 
 #[test]
 fn both_recencies_of_cdnow_come_out_under_their_own_names() {
-    // Three customers of the CDNOW sample up to 1997-09-30; x, t_x and T (weeks) as published by
-    // Fader and Hardie. Customer 26 bought twice on one day, customer 1 again after the period.
+    // Five customers of the CDNOW sample up to 1997-09-30; x, t_x and T (weeks) and zbar as
+    // published by Fader and Hardie. Customer 26 bought twice on one day, customer 1 again after
+    // the period.
     let bought = [
-        ("1", "1997-01-01"),
-        ("1", "1997-01-18"),
-        ("1", "1997-08-02"),
-        ("1", "1997-12-12"),
-        ("2", "1997-01-01"),
-        ("2", "1997-01-13"),
-        ("26", "1997-01-02"),
-        ("26", "1997-01-13"),
-        ("26", "1997-01-13"),
+        ("1", "1997-01-01", 29.33),
+        ("1", "1997-01-18", 29.73),
+        ("1", "1997-08-02", 14.96),
+        ("1", "1997-12-12", 26.48),
+        ("2", "1997-01-01", 63.34),
+        ("2", "1997-01-13", 11.77),
+        ("3", "1997-01-01", 6.79),
+        ("18", "1997-01-01", 13.97),
+        ("18", "1997-02-04", 9.99),
+        ("26", "1997-01-02", 3.99),
+        ("26", "1997-01-13", 166.89),
+        ("26", "1997-01-13", 60.25),
     ];
-    let events: Vec<Event<'_>> = bought
-        .iter()
-        .map(|&(id, day)| Event::new("purchase", at(day)).id("customer", id))
-        .collect();
+    let purchase = |&(id, day, amount): &(&'static str, &str, f64)| {
+        Event::new("purchase", at(day)).id("customer", id).property("amount", amount)
+    };
+    let events: Vec<Event<'_>> = bought.iter().map(purchase).collect();
     let features = FeatureSet::default()
         .with(Feature::new("active", Measure::ActiveDays))
         .with(Feature::new("t_x", Measure::SpanDays))
         .with(Feature::new("T", Measure::TenureDays))
+        .with(Feature::new("zbar", Measure::RepeatMean("amount".into())))
         .with(Feature::new("recency", Measure::RecencyDays));
     let mut people = Profiles::new(Rules::default(), features).unwrap();
     people.extend(&events);
     let end = at("1997-09-30");
-    for (id, x, t_x, t) in
-        [("1", 2.0, 30.43, 38.86), ("2", 1.0, 1.71, 38.86), ("26", 1.0, 1.57, 38.71)]
-    {
+    for (id, x, t_x, t, zbar) in [
+        ("1", 2.0, 30.43, 38.86, Some(22.35)),
+        ("2", 1.0, 1.71, 38.86, Some(11.77)),
+        ("3", 0.0, 0.0, 38.86, None), // published as 0.00: nothing was repeated
+        ("18", 1.0, 4.86, 38.86, Some(9.99)),
+        ("26", 1.0, 1.57, 38.71, Some(227.14)),
+    ] {
         let row = people.get("customer", id).unwrap().features(end).unwrap();
-        let weeks =
-            |column| number(&row, 0, column).map(|days| (days / 7.0 * 100.0).round() / 100.0);
+        let is_rounded_to = |value: Option<f64>, published: f64| {
+            value.is_some_and(|value| (value - published).abs() < 0.005 + 1e-9)
+        };
+        let weeks = |column| number(&row, 0, column).map(|days| days / 7.0);
         assert_eq!(number(&row, 0, "active"), Some(x + 1.0));
-        assert_eq!((weeks("t_x"), weeks("T")), (Some(t_x), Some(t)));
+        assert!(is_rounded_to(weeks("t_x"), t_x) && is_rounded_to(weeks("T"), t), "{id}");
+        let repeated = number(&row, 0, "zbar");
+        assert!(zbar.map_or(repeated.is_none(), |zbar| is_rounded_to(repeated, zbar)), "{id}");
         let both = number(&row, 0, "t_x").zip(number(&row, 0, "recency")).map(|(a, b)| a + b);
         assert_eq!(both, number(&row, 0, "T"));
     }
@@ -89,6 +102,39 @@ fn a_profile_of_one_event_has_every_feature_by_rule() {
         assert_eq!(number(&table, looked, column), of_looked, "{column}");
     }
     assert_eq!(table.n_columns(), 7, "no discounts, categories or attributes occur");
+}
+
+#[test]
+fn five_is_the_best_score_of_all_three_and_equal_people_score_equally() {
+    let mut people =
+        Profiles::new(Rules::default(), Retail::default().scores().features()).unwrap();
+    // Of the ten, five are as good as each other and one has only looked.
+    for person in 0i64..10 {
+        let card = format!("c{person}"); // "0" alone would be a placeholder
+        if person == 0 {
+            people.observe(&Event::new("visit", at("2017-02-01")).id("card", card)).unwrap();
+            continue;
+        }
+        for order in 0..=(person - 4).max(0) {
+            let day = Timestamp::from_millis(at("2017-03-01").millis() + 86_400_000 * order);
+            let event = Event::new("purchase", day).id("card", card.clone());
+            people.observe(&event.property("amount", 1.0)).unwrap();
+        }
+    }
+    let table = people.features(at("2017-04-01")).unwrap();
+    assert_eq!(names(&table)[7..], ["recency_score", "frequency_score", "monetary_score"]);
+    let scores = |card: &str| {
+        let id = people.get("card", card).unwrap().id();
+        let row = table.ids().iter().position(|known| *known == id).unwrap();
+        ["recency_score", "frequency_score", "monetary_score"].map(|name| number(&table, row, name))
+    };
+    // Nine have bought: 1 + ⌊5 · b / 9⌋ of recency, 1 + ⌊5 · b / 10⌋ of the others.
+    assert_eq!(scores("c0"), [None, Some(1.0), Some(1.0)]);
+    for card in ["c1", "c2", "c3", "c4"] {
+        assert_eq!(scores(card), [Some(1.0), Some(1.0), Some(1.0)], "{card}");
+    }
+    assert_eq!(scores("c5"), [Some(3.0), Some(3.0), Some(3.0)]);
+    assert_eq!(scores("c9"), [Some(5.0), Some(5.0), Some(5.0)]);
 }
 
 #[test]

@@ -1,0 +1,240 @@
+//! What can be asked of a value, and the answer.
+
+use std::fmt;
+
+use regex_lite::Regex;
+use serde::{Deserialize, Serialize};
+
+use super::email;
+use crate::features::filter::{Test, seen};
+use crate::{Timestamp, Value};
+
+/// What must hold. But for [`Check::Required`] and [`Check::Complete`], what is missing is not
+/// wrong.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Check {
+    /// There is a value, and it is not a text of mere white space.
+    Required,
+    /// It is a finite number, not a text that reads as one.
+    Number,
+    /// It is a text.
+    Text,
+    /// It is a moment, or a text that reads as one.
+    Time,
+    /// It is a number (or a moment, in days since 1970) within these limits, both included.
+    Range {
+        /// The smallest number allowed.
+        min: f64,
+        /// The largest.
+        max: f64,
+    },
+    /// It passes a test, as the values of a filter do. A set of allowed values is
+    /// [`Test::OneOf`]; a range that is open to one side, [`Test::AtLeast`] or [`Test::AtMost`].
+    Passes(Test),
+    /// The whole of its text matches a regular expression, in the syntax of the crate `regex`
+    /// without Unicode classes; in time linear in the text.
+    Pattern(String),
+    /// Its text has the form of an e-mail address: something before the `@`, a host with a dot
+    /// behind it. Whether mail arrives there is another matter.
+    Email,
+    /// It is a moment, or a text that reads as one, not later than now.
+    NotInFuture,
+    /// It is a moment, or a text that reads as one, at most so many days of 24 hours before now.
+    FreshDays(f64),
+    /// No other event is the same in name, time, offset, identifiers, properties and attributes;
+    /// in whatever order these are given, and whatever the message id. Of events that are the
+    /// same, all but one break the rule: all but the one with the smallest message id, or without
+    /// any, the first.
+    Unique,
+    /// At least this share of the values, 0 to 1, is there.
+    Complete(f64),
+}
+
+impl Check {
+    /// Whether it is asked of moments.
+    pub(super) fn is_of_moments(&self) -> bool {
+        matches!(self, Self::Time | Self::NotInFuture | Self::FreshDays(_))
+    }
+
+    /// What keeps it from making sense; a pattern is looked at when it is [bound](Bound::new).
+    pub(super) fn fault(&self) -> Option<&'static str> {
+        match self {
+            Self::Range { min, max } if !(min.is_finite() && max.is_finite() && min <= max) => {
+                Some("the limits must be finite, and the lower not above the upper")
+            }
+            Self::FreshDays(days) if !(*days >= 0.0 && days.is_finite()) => {
+                Some("the number of days must not be negative, and be finite")
+            }
+            Self::Complete(share) if !(0.0..=1.0).contains(share) => {
+                Some("a share must lie between 0 and 1")
+            }
+            Self::Passes(test) => test.fault(),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Check {
+    /// What follows after `must`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Required => f.write_str("be there"),
+            Self::Number => f.write_str("be a number"),
+            Self::Text => f.write_str("be a text"),
+            Self::Time => f.write_str("be a time"),
+            Self::Range { min, max } => write!(f, "be a number from {min} to {max}"),
+            Self::Passes(test) => write!(f, "pass {test:?}"),
+            Self::Pattern(pattern) => write!(f, "match {pattern:?}"),
+            Self::Email => f.write_str("look like an e-mail address"),
+            Self::NotInFuture => f.write_str("not be in the future"),
+            Self::FreshDays(days) => write!(f, "be at most {days} days old"),
+            Self::Unique => f.write_str("be unique"),
+            Self::Complete(share) => write!(f, "be {} % complete", share * 100.0),
+        }
+    }
+}
+
+/// A check that is ready for values.
+pub(super) struct Bound<'q> {
+    check: &'q Check,
+    pattern: Option<Regex>,
+    now: Timestamp,
+}
+
+impl<'q> Bound<'q> {
+    /// `Err` says what is wrong with the pattern.
+    pub(super) fn new(check: &'q Check, now: Timestamp) -> Result<Self, String> {
+        let pattern = match check {
+            Check::Pattern(pattern) => {
+                // By itself first: only what is whole may be put into brackets.
+                let compiled =
+                    Regex::new(pattern).and_then(|_| Regex::new(&format!("^(?:{pattern})$")));
+                Some(compiled.map_err(|error| format!("its pattern cannot be used: {error}"))?)
+            }
+            _ => None,
+        };
+        Ok(Self { check, pattern, now })
+    }
+
+    /// Whether the values, none of them a list, break it together.
+    pub(super) fn is_broken<'v, 'a: 'v>(
+        &self,
+        mut values: impl Iterator<Item = &'v Value<'a>>,
+    ) -> bool {
+        match self.check {
+            Check::Required => values.all(|value| !self.passes(value)),
+            _ => values.any(|value| !self.passes(value)),
+        }
+    }
+
+    /// Whether a value, not a list, is a good one.
+    pub(super) fn passes(&self, value: &Value<'_>) -> bool {
+        match self.check {
+            Check::Required => !matches!(value, Value::Text(text) if text.trim().is_empty()),
+            Check::Number => matches!(value, Value::Number(number) if number.is_finite()),
+            Check::Text => matches!(value, Value::Text(_)),
+            Check::Time => moment(value).is_some(),
+            Check::Range { min, max } => {
+                seen(value).0.is_some_and(|number| (*min..=*max).contains(&number))
+            }
+            Check::Passes(test) => test.holds(std::iter::once(seen(value))),
+            Check::Pattern(_) => {
+                self.pattern.as_ref().is_some_and(|pattern| pattern.is_match(&seen(value).1))
+            }
+            Check::Email => matches!(value, Value::Text(text) if email::is_form_of(text)),
+            Check::NotInFuture => moment(value).is_some_and(|at| at <= self.now),
+            Check::FreshDays(days) => {
+                moment(value).is_some_and(|at| at >= self.now.days_before(*days))
+            }
+            // Nothing that can be asked of one value.
+            Check::Unique | Check::Complete(_) => true,
+        }
+    }
+}
+
+/// A moment, or what a text reads as.
+fn moment(value: &Value<'_>) -> Option<Timestamp> {
+    match value {
+        Value::Time(at) => Some(*at),
+        Value::Text(text) => Timestamp::parse(text).ok(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(check: &Check, good: &[Value<'_>], bad: &[Value<'_>]) {
+        let now = Timestamp::from_millis(86_400_000 * 10);
+        let bound = Bound::new(check, now).unwrap();
+        for value in good {
+            assert!(bound.passes(value), "{check:?}: {value:?}");
+        }
+        for value in bad {
+            assert!(!bound.passes(value), "{check:?}: {value:?}");
+        }
+    }
+
+    fn time(millis: i64) -> Value<'static> {
+        Timestamp::from_millis(millis).into()
+    }
+
+    #[test]
+    fn every_check_means_what_it_says() {
+        const DAY: i64 = 86_400_000;
+        let text = Value::from;
+        let number = |n: f64| Value::from(n);
+        let yes = Value::from(true);
+        check(
+            &Check::Required,
+            &[text("x"), number(f64::NAN), yes.clone()],
+            &[text(""), text(" \t")],
+        );
+        check(
+            &Check::Number,
+            &[number(-1.0)],
+            &[text("1"), text("12,50"), number(f64::NAN), number(f64::INFINITY), time(0)],
+        );
+        check(&Check::Text, &[text("")], &[number(1.0), yes.clone(), time(0)]);
+        check(&Check::Time, &[time(i64::MIN), text("2017-03-01")], &[text("soon"), number(1.0)]);
+        check(
+            &Check::Range { min: 0.0, max: 10.0 },
+            &[number(0.0), number(-0.0), number(10.0), time(10 * DAY)],
+            &[number(-1e-9), number(10.1), number(f64::NAN), text("5"), time(10 * DAY + 1)],
+        );
+        let set = Test::OneOf(vec!["a".into(), "5".into()]);
+        check(&Check::Passes(set), &[text("a"), number(5.0)], &[text("A"), number(5.5)]);
+        check(
+            &Check::Pattern("[0-9]{5}|none".into()),
+            &[text("12345"), text("none"), number(54321.0)],
+            &[text("123456"), text("12345\n"), text("x none"), text("")],
+        );
+        check(&Check::Email, &[text("ann@example.org")], &[text("ann"), number(1.0)]);
+        let past = [time(10 * DAY), text("1970-01-11"), time(i64::MIN)];
+        check(&Check::NotInFuture, &past, &[time(10 * DAY + 1), text("1970-01-12"), number(0.0)]);
+        check(
+            &Check::FreshDays(2.5),
+            &[time(7 * DAY + DAY / 2), time(i64::MAX)],
+            &[time(7 * DAY + DAY / 2 - 1), text("never")],
+        );
+    }
+
+    #[test]
+    fn what_is_required_is_there_if_any_value_is() {
+        let required = Bound::new(&Check::Required, Timestamp::from_millis(0)).unwrap();
+        let [blank, full] = [" ", "x"].map(Value::from);
+        assert!(required.is_broken([].iter()));
+        assert!(required.is_broken([&blank].into_iter()));
+        assert!(!required.is_broken([&blank, &full].into_iter()));
+    }
+
+    #[test]
+    fn a_pattern_takes_time_linear_in_the_text() {
+        let bound = Check::Pattern("(a|a)*(a|a)*b".into());
+        let long = Value::from("a".repeat(20_000));
+        check(&bound, &[], &[long]);
+    }
+}

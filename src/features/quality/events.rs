@@ -1,0 +1,343 @@
+//! Judging events.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::hash::Hasher;
+
+use siphasher::sip128::{Hasher128, SipHasher24};
+
+use super::check::Bound;
+use super::report::{Breaches, QualityReport};
+use super::rule::{Breach, Of, QualityRule};
+use crate::{Event, Result, Timestamp, Value};
+
+/// The rules of events, ready for a batch of them.
+pub(super) struct Judge<'q> {
+    rules: Vec<(&'q QualityRule, Bound<'q>)>,
+    /// Of every event that repeats another, whether it does; empty if nobody asks.
+    repeats: Vec<bool>,
+}
+
+/// What is wrong with an event.
+#[derive(Default)]
+pub(super) struct Verdict {
+    /// The rules it breaks, by their places.
+    pub(super) breached: Vec<usize>,
+    pub(super) drops: bool,
+    unsets: bool,
+}
+
+impl Verdict {
+    /// Whether the event stays with fewer values.
+    pub(super) fn changes(&self) -> bool {
+        self.unsets && !self.drops
+    }
+}
+
+impl<'q> Judge<'q> {
+    pub(super) fn new(
+        rules: &'q [QualityRule],
+        events: &[&Event<'_>],
+        now: Timestamp,
+    ) -> Result<Self> {
+        let mut ready = Vec::new();
+        for rule in rules {
+            rule.make_sense()?;
+            if !rule.is_of_tables() {
+                let bound = Bound::new(rule.check(), now).map_err(|fault| rule.error(fault))?;
+                ready.push((rule, bound));
+            }
+        }
+        let asks = ready.iter().any(|(rule, _)| *rule.of() == Of::Event);
+        Ok(Self { rules: ready, repeats: if asks { repeats(events) } else { Vec::new() } })
+    }
+
+    /// A report without breaches yet.
+    pub(super) fn report(&self, n_rows: usize) -> QualityReport {
+        let rules = self.rules.iter().map(|(rule, _)| Breaches::none(rule)).collect();
+        QualityReport { n_rows, rules, ..QualityReport::default() }
+    }
+
+    /// What is wrong with the event at a position.
+    pub(super) fn verdict(&self, position: usize, event: &Event<'_>) -> Verdict {
+        let mut verdict = Verdict::default();
+        for (place, (rule, bound)) in self.rules.iter().enumerate() {
+            if !rule.looks_at(&event.name) {
+                continue;
+            }
+            let is_broken = match rule.of() {
+                Of::Property(name) => bound.is_broken(values(&event.properties, name)),
+                Of::Attribute(name) => bound.is_broken(values(&event.attributes, name)),
+                Of::Identifier(kind) => {
+                    let ids = event.identifiers.iter().filter(|id| id.kind == *kind);
+                    let texts: Vec<Value<'_>> = ids.map(|id| text(&id.value)).collect();
+                    bound.is_broken(texts.iter())
+                }
+                Of::Time => bound.is_broken([Value::Time(event.at)].iter()),
+                Of::Event => self.repeats[position],
+                Of::Column(_) | Of::Columns | Of::Rows => false,
+            };
+            if is_broken {
+                verdict.breached.push(place);
+                verdict.drops |= rule.breach() == Breach::Drop;
+                verdict.unsets |= rule.breach() == Breach::Unset;
+            }
+        }
+        verdict
+    }
+
+    /// Takes the bad values out of an event that has some; how many.
+    pub(super) fn unset(&self, event: &mut Event<'_>) -> usize {
+        let verdict = |rule: &QualityRule| rule.breach() == Breach::Unset;
+        let name = event.name.clone();
+        let mut n = 0;
+        for (rule, bound) in &self.rules {
+            if !verdict(rule) || !rule.looks_at(&name) {
+                continue;
+            }
+            match rule.of() {
+                Of::Property(name) => n += take_out(&mut event.properties, name, bound),
+                Of::Attribute(name) => n += take_out(&mut event.attributes, name, bound),
+                Of::Identifier(kind) => {
+                    let before = event.identifiers.len();
+                    event
+                        .identifiers
+                        .retain(|id| id.kind != *kind || bound.passes(&text(&id.value)));
+                    n += before - event.identifiers.len();
+                }
+                Of::Time | Of::Event | Of::Column(_) | Of::Columns | Of::Rows => {}
+            }
+        }
+        n
+    }
+}
+
+fn text<'a>(text: &'a str) -> Value<'a> {
+    Value::Text(Cow::Borrowed(text))
+}
+
+/// The values of a name; of one that is given twice, the last.
+fn values<'e, 'a>(
+    named: &'e [(Cow<'a, str>, Value<'a>)],
+    name: &str,
+) -> impl Iterator<Item = &'e Value<'a>> {
+    let last = named.iter().rev().find(|(known, _)| known == name);
+    last.into_iter().flat_map(|(_, value)| value.each())
+}
+
+/// Takes the bad ones out of the values of a name; how many.
+fn take_out(named: &mut Vec<(Cow<'_, str>, Value<'_>)>, name: &str, bound: &Bound<'_>) -> usize {
+    let Some(last) = named.iter().rposition(|(known, _)| known == name) else { return 0 };
+    let is_bad = |value: &&Value<'_>| !bound.passes(value);
+    let n_bad = named[last].1.each().filter(is_bad).count();
+    if n_bad == 0 {
+        return 0;
+    }
+    let good: Vec<Value<'_>> =
+        named[last].1.each().filter(|value| bound.passes(value)).cloned().collect();
+    let is_empty = good.is_empty();
+    named[last].1 = Value::List(good);
+    // What was given before and did not count must not count now.
+    let mut place = 0;
+    named.retain(|(known, _)| {
+        place += 1;
+        known != name || (place - 1 == last && !is_empty)
+    });
+    n_bad
+}
+
+/// Of every event, whether it repeats another: of equal ones, all but the one of the smallest
+/// message id, or else the first.
+fn repeats(events: &[&Event<'_>]) -> Vec<bool> {
+    let key = |place: usize| {
+        let id = events[place].message_id.as_deref();
+        (id.is_none(), id, place)
+    };
+    let mut kept: HashMap<u128, usize> = HashMap::with_capacity(events.len());
+    let contents: Vec<u128> = events.iter().map(|event| content(event)).collect();
+    for (place, &content) in contents.iter().enumerate() {
+        let best = kept.entry(content).or_insert(place);
+        *best = if key(place) < key(*best) { place } else { *best };
+    }
+    contents.iter().enumerate().map(|(place, content)| kept[content] != place).collect()
+}
+
+/// An event's content as a hash of 128 bits, which do not meet by chance.
+fn content(event: &Event<'_>) -> u128 {
+    let mut hasher = SipHasher24::new();
+    write(&mut hasher, &event.name);
+    hasher.write_i64(event.at.millis());
+    hasher.write_i32(event.utc_offset_minutes.map_or(i32::MAX, i32::from));
+    let mut ids: Vec<_> =
+        event.identifiers.iter().map(|id| (&id.kind, &id.value, id.claimed)).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    hasher.write_usize(ids.len());
+    for (kind, value, claimed) in ids {
+        write(&mut hasher, kind);
+        write(&mut hasher, value);
+        hasher.write_u8(u8::from(claimed));
+    }
+    for named in [&event.properties, &event.attributes] {
+        // Stable, so that the last of a name stays the last.
+        let mut sorted: Vec<&(Cow<'_, str>, Value<'_>)> = named.iter().collect();
+        sorted.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let last_of_name = sorted.chunk_by(|(a, _), (b, _)| a == b).filter_map(<[_]>::last);
+        let mut n = 0;
+        for (name, value) in last_of_name {
+            n += 1;
+            write(&mut hasher, name);
+            let mut n_values = 0;
+            for value in value.each() {
+                n_values += 1;
+                write_value(&mut hasher, value);
+            }
+            hasher.write_usize(n_values);
+        }
+        hasher.write_usize(n);
+    }
+    hasher.finish128().as_u128()
+}
+
+fn write(hasher: &mut SipHasher24, text: &str) {
+    hasher.write_usize(text.len());
+    hasher.write(text.as_bytes());
+}
+
+fn write_value(hasher: &mut SipHasher24, value: &Value<'_>) {
+    match value {
+        Value::Flag(flag) => hasher.write_u8(u8::from(*flag)),
+        Value::Number(number) => {
+            hasher.write_u8(2);
+            // Minus zero is zero.
+            hasher.write_u64((number + 0.0).to_bits());
+        }
+        Value::Text(text) => {
+            hasher.write_u8(3);
+            write(hasher, text);
+        }
+        Value::Time(at) => {
+            hasher.write_u8(4);
+            hasher.write_i64(at.millis());
+        }
+        Value::List(_) => unreachable!("a list is written value by value"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::{Check, Quality, Test};
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    fn event() -> Event<'static> {
+        Event::new("purchase", at(0)).id("card", "1").property("amount", 2.0)
+    }
+
+    fn unique() -> Quality {
+        Quality::default().with(QualityRule::event(Check::Unique).otherwise(Breach::Drop))
+    }
+
+    #[test]
+    fn equal_content_in_any_order_is_a_repetition_and_anything_else_is_not() {
+        let event = event().id("cookie", "c").property("kind", "a").attribute("age", 1.0);
+        let same = Event::new("purchase", at(0))
+            .id("cookie", "c")
+            .id("card", "1")
+            .id("card", "1")
+            .property("kind", "overruled")
+            .property("kind", vec![Value::from("a")])
+            .property("amount", 2.0)
+            .attribute("age", 1.0)
+            .message_id("m");
+        let others = [
+            Event { name: "visit".into(), ..event.clone() },
+            Event { at: at(1), ..event.clone() },
+            event.clone().utc_offset(0),
+            event.clone().id("card", "2"),
+            event.clone().claimed_id("mail", "x"),
+            event.clone().property("amount", "2"),
+            event.clone().property("kind", vec![Value::from("a"), Value::from("a")]),
+            event.clone().property("", vec![]),
+            event.clone().attribute("age", true),
+            Event { attributes: Vec::new(), ..event.clone() }.property("age", 1.0),
+        ];
+        let all: Vec<Event<'_>> = [event.clone(), same].into_iter().chain(others).collect();
+        let report = unique().check(&all, at(0)).unwrap();
+        assert_eq!((report.rules[0].n, report.n_dropped), (1, 1));
+        // The one with a message id stays.
+        assert_eq!(report.rules[0].examples, [0]);
+    }
+
+    #[test]
+    fn which_repetition_stays_does_not_depend_on_the_order() {
+        let messages = [None, Some("b"), Some("a"), Some("c")];
+        let events = messages.map(|id| match id {
+            Some(id) => event().message_id(id),
+            None => event(),
+        });
+        for turn in 0..4 {
+            let mut turned = events.clone();
+            turned.rotate_left(turn);
+            let (clean, report) = unique().clean(turned, at(0)).unwrap();
+            assert_eq!(clean, [event().message_id("a")]);
+            assert_eq!(report.n_dropped, 3);
+        }
+    }
+
+    #[test]
+    fn only_bad_values_are_unset_and_nothing_overruled_comes_back() {
+        let mails = Check::Passes(Test::Contains("@".into()));
+        let quality = Quality::default()
+            .with(QualityRule::property("amount", Check::Number).otherwise(Breach::Unset))
+            .with(QualityRule::attribute("mails", mails).otherwise(Breach::Unset))
+            .with(QualityRule::identifier("email", Check::Email).otherwise(Breach::Unset));
+        let nested = Value::List(vec!["a@b".into(), Value::List(vec!["c".into(), "d@e".into()])]);
+        let bad = event()
+            .property("amount", "12,50")
+            .attribute("mails", nested)
+            .attribute("other", "c")
+            .id("email", "none")
+            .id("email", "ann@example.org");
+        let (clean, report) = quality.clean([bad.clone(), event()], at(0)).unwrap();
+        let good = Event::new("purchase", at(0))
+            .id("card", "1")
+            .id("email", "ann@example.org")
+            .attribute("mails", vec![Value::from("a@b"), Value::from("d@e")])
+            .attribute("other", "c");
+        assert_eq!(clean, [good, event()]);
+        assert_eq!((report.n_unset, report.n_dropped), (3, 0));
+        assert_eq!(quality.check([&bad, &event()], at(0)).unwrap(), report);
+    }
+
+    #[test]
+    fn rules_judge_what_came_whatever_other_rules_do() {
+        let unset = QualityRule::property("amount", Check::Number).otherwise(Breach::Unset);
+        let required = QualityRule::property("amount", Check::Required);
+        let drop = QualityRule::time(Check::NotInFuture).otherwise(Breach::Drop);
+        let events = [
+            event().property("amount", "x"),
+            Event { at: at(5), ..event() }.property("amount", "x"),
+        ];
+        for rules in [[&unset, &required, &drop], [&drop, &required, &unset]] {
+            let quality = rules.into_iter().cloned().fold(Quality::default(), Quality::with);
+            let (clean, report) = quality.clean(events.clone(), at(0)).unwrap();
+            assert_eq!(clean.len(), 1);
+            let mut n: Vec<usize> = report.rules.iter().map(|breaches| breaches.n).collect();
+            n.sort_unstable();
+            assert_eq!(n, [0, 1, 2], "{report}");
+            assert_eq!((report.n_unset, report.n_dropped), (1, 1), "of what stays");
+        }
+    }
+
+    #[test]
+    fn a_rule_on_one_event_leaves_the_others_alone() {
+        let rule = QualityRule::property("amount", Check::Required).on("purchase");
+        let events = [Event::new("visit", at(0)), Event::new("purchase", at(0)), event()];
+        let report = Quality::default().with(rule).check(&events, at(0)).unwrap();
+        assert_eq!((report.rules[0].n, report.rules[0].examples.as_slice()), (1, &[1][..]));
+    }
+}

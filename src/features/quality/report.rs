@@ -1,0 +1,137 @@
+//! What was found wrong, by rule.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::rule::{Breach, Of, QualityRule};
+
+/// How many positions are kept per rule.
+const N_EXAMPLES: usize = 3;
+
+/// What was wrong with events or a table. It holds positions and numbers, never a value.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct QualityReport {
+    /// Events or rows looked at.
+    pub n_rows: usize,
+    /// Of these, how many the rules drop.
+    pub n_dropped: usize,
+    /// Values that the rules unset in those that stay.
+    pub n_unset: usize,
+    /// Columns that the rules drop, by name.
+    pub columns_dropped: Vec<String>,
+    /// The rules that were looked at, in order, and their breaches.
+    pub rules: Vec<Breaches>,
+}
+
+/// Breaches of one rule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Breaches {
+    /// The rule.
+    pub rule: QualityRule,
+    /// How many events, rows or columns break it.
+    pub n: usize,
+    /// Positions of the first three of them, from 0.
+    pub examples: Vec<usize>,
+}
+
+impl Breaches {
+    pub(super) fn none(rule: &QualityRule) -> Self {
+        Self { rule: rule.clone(), n: 0, examples: Vec::new() }
+    }
+
+    /// Counts one; positions must ascend.
+    pub(super) fn note(&mut self, position: usize) {
+        self.n += 1;
+        if self.examples.len() < N_EXAMPLES {
+            self.examples.push(position);
+        }
+    }
+}
+
+impl QualityReport {
+    /// Whether no rule is broken.
+    pub fn is_clean(&self) -> bool {
+        self.rules.iter().all(|breaches| breaches.n == 0)
+    }
+
+    /// Adds the report about what came next: of two batches, the report is that of both in one,
+    /// with positions in both (but that repetitions were only looked for within each).
+    ///
+    /// ```
+    /// use personas::features::{Check, Quality, QualityRule};
+    /// use personas::{Event, Timestamp};
+    ///
+    /// let quality = Quality::default().with(QualityRule::property("amount", Check::Required));
+    /// let now = Timestamp::parse("2017-05-01")?;
+    /// let (good, bad) = (Event::new("visit", now).property("amount", 1.0), Event::new("visit", now));
+    /// let mut report = quality.check([&good, &bad], now)?;
+    /// report.merge(&quality.check([&bad], now)?);
+    /// assert_eq!(report, quality.check([&good, &bad, &bad], now)?);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    pub fn merge(&mut self, next: &Self) {
+        // Of equal rules the first with the first, the second with the second.
+        let mut is_met = vec![false; self.rules.len()];
+        for breaches in &next.rules {
+            let mut known = self.rules.iter().zip(&is_met);
+            let known = known.position(|(known, is_met)| !is_met && known.rule == breaches.rule);
+            let place = known.unwrap_or_else(|| {
+                self.rules.push(Breaches::none(&breaches.rule));
+                is_met.push(false);
+                self.rules.len() - 1
+            });
+            is_met[place] = true;
+            let known = &mut self.rules[place];
+            known.n += breaches.n;
+            // Columns are numbered anew in every table.
+            let is_row = !matches!(breaches.rule.of(), Of::Columns);
+            let shift = if is_row { self.n_rows } else { 0 };
+            let free = N_EXAMPLES - known.examples.len().min(N_EXAMPLES);
+            known.examples.extend(breaches.examples.iter().take(free).map(|&p| p + shift));
+        }
+        self.n_rows += next.n_rows;
+        self.n_dropped += next.n_dropped;
+        self.n_unset += next.n_unset;
+        self.columns_dropped.extend(next.columns_dropped.iter().cloned());
+    }
+
+    /// What became of an event: the rules it breaks by their places, and what was done.
+    pub(super) fn note(&mut self, position: usize, breached: &[usize], drops: bool, unset: usize) {
+        for &rule in breached {
+            self.rules[rule].note(position);
+        }
+        self.n_dropped += usize::from(drops);
+        self.n_unset += unset;
+    }
+}
+
+impl fmt::Display for QualityReport {
+    /// A line of what was done, and one for every rule: breaches, what they do, the rule, where.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = |n: usize| if n == 1 { "" } else { "s" };
+        write!(f, "{} row{}, {} dropped", self.n_rows, plural(self.n_rows), self.n_dropped)?;
+        write!(f, ", {} value{} unset", self.n_unset, plural(self.n_unset))?;
+        if !self.columns_dropped.is_empty() {
+            let n = self.columns_dropped.len();
+            write!(f, ", {n} column{} dropped: {}", plural(n), self.columns_dropped.join(", "))?;
+        }
+        let width = self.rules.iter().map(|b| b.n.to_string().len()).max().unwrap_or_default();
+        for Breaches { rule, n, examples } in &self.rules {
+            let then = match rule.breach() {
+                Breach::Keep => "keep",
+                Breach::Unset => "unset",
+                Breach::Drop => "drop",
+            };
+            write!(f, "\n  {n:>width$}  {then:<5}  {rule}")?;
+            if !examples.is_empty() {
+                let positions: Vec<String> = examples.iter().map(usize::to_string).collect();
+                let more = if *n > examples.len() { " …" } else { "" };
+                write!(f, ", first at {}{more}", positions.join(", "))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,235 @@
+//! Judging tables: values, then columns, then rows.
+
+use super::check::Bound;
+use super::report::{Breaches, QualityReport};
+use super::rule::{Breach, Of, QualityRule};
+use crate::features::Check;
+use crate::features::table::{Column, Features, Values};
+use crate::{Result, Timestamp, Value};
+
+/// A table on its way to being clean.
+struct Cleaner {
+    columns: Vec<Column>,
+    /// Of every row, whether it stays.
+    stays: Vec<bool>,
+    report: QualityReport,
+}
+
+/// The table that is left, and what was wrong.
+pub(super) fn clean(rules: &[QualityRule], table: &Features) -> Result<(Features, QualityReport)> {
+    let rules: Vec<&QualityRule> = rules
+        .iter()
+        .map(|rule| rule.make_sense().map(|()| rule))
+        .collect::<Result<Vec<_>>>()?
+        .into_iter()
+        .filter(|rule| rule.is_of_tables())
+        .collect();
+    let n_rows = table.n_rows();
+    let report = QualityReport {
+        n_rows,
+        rules: rules.iter().map(|rule| Breaches::none(rule)).collect(),
+        ..QualityReport::default()
+    };
+    let mut cleaner =
+        Cleaner { columns: table.columns().to_vec(), stays: vec![true; n_rows], report };
+    cleaner.values(&rules)?;
+    cleaner.columns(&rules)?;
+    cleaner.rows(&rules);
+    cleaner.finish(table)
+}
+
+impl Cleaner {
+    fn position(&self, rule: &QualityRule, name: &str) -> Result<usize> {
+        let place = self.columns.iter().position(|column| column.name == name);
+        place.ok_or_else(|| rule.error("the table has no such column"))
+    }
+
+    /// Bad values, as they came.
+    fn values(&mut self, rules: &[&QualityRule]) -> Result<()> {
+        let mut unset: Vec<(usize, usize)> = Vec::new();
+        for (place, rule) in rules.iter().enumerate() {
+            let Of::Column(name) = rule.of() else { continue };
+            if matches!(rule.check(), Check::Complete(_)) {
+                continue;
+            }
+            // No check of a column asks for the time.
+            let bound = Bound::new(rule.check(), Timestamp::from_millis(0));
+            let bound = bound.map_err(|fault| rule.error(fault))?;
+            let column = self.position(rule, name)?;
+            for row in 0..self.stays.len() {
+                let value = value(&self.columns[column].values, row);
+                if bound.is_broken(value.as_ref().into_iter()) {
+                    self.report.rules[place].note(row);
+                    match rule.breach() {
+                        Breach::Keep => {}
+                        Breach::Unset => unset.extend(value.is_some().then_some((column, row))),
+                        Breach::Drop => self.stays[row] = false,
+                    }
+                }
+            }
+        }
+        unset.sort_unstable();
+        unset.dedup();
+        for (column, row) in unset {
+            match &mut self.columns[column].values {
+                Values::Numeric(values) => values[row] = None,
+                Values::Categorical(values) => values[row] = None,
+            }
+            self.report.n_unset += usize::from(self.stays[row]);
+        }
+        Ok(())
+    }
+
+    /// Columns of which too little is left.
+    fn columns(&mut self, rules: &[&QualityRule]) -> Result<()> {
+        let n_rows = self.stays.iter().filter(|stays| **stays).count();
+        let mut drops = vec![false; self.columns.len()];
+        for (place, rule) in rules.iter().enumerate() {
+            let Check::Complete(share) = rule.check() else { continue };
+            let asked = match rule.of() {
+                Of::Columns => 0..self.columns.len(),
+                Of::Column(name) => {
+                    let column = self.position(rule, name)?;
+                    column..column + 1
+                }
+                _ => continue,
+            };
+            for column in asked {
+                let values = &self.columns[column].values;
+                let is_there = |&row: &usize| self.stays[row] && is_there(values, row);
+                let n = (0..self.stays.len()).filter(is_there).count();
+                if is_too_little(n, n_rows, *share) {
+                    self.report.rules[place].note(column);
+                    drops[column] |= rule.breach() == Breach::Drop;
+                }
+            }
+        }
+        let mut place = 0;
+        self.columns.retain(|column| {
+            place += 1;
+            if drops[place - 1] {
+                self.report.columns_dropped.push(column.name.clone());
+            }
+            !drops[place - 1]
+        });
+        Ok(())
+    }
+
+    /// Rows of which too little is left in the columns that stay.
+    fn rows(&mut self, rules: &[&QualityRule]) {
+        let mut drops = vec![false; self.stays.len()];
+        for (place, rule) in rules.iter().enumerate() {
+            let (Of::Rows, Check::Complete(share)) = (rule.of(), rule.check()) else { continue };
+            for row in (0..self.stays.len()).filter(|&row| self.stays[row]) {
+                let n = self.columns.iter().filter(|c| is_there(&c.values, row)).count();
+                if is_too_little(n, self.columns.len(), *share) {
+                    self.report.rules[place].note(row);
+                    drops[row] |= rule.breach() == Breach::Drop;
+                }
+            }
+        }
+        for (stays, drops) in self.stays.iter_mut().zip(drops) {
+            *stays &= !drops;
+        }
+    }
+
+    fn finish(mut self, table: &Features) -> Result<(Features, QualityReport)> {
+        let rows: Vec<usize> = (0..self.stays.len()).filter(|&row| self.stays[row]).collect();
+        self.report.n_dropped = self.stays.len() - rows.len();
+        let whole = Features::new(table.ids().to_vec());
+        let whole =
+            self.columns.into_iter().try_fold(whole, |table, column| match column.values {
+                Values::Numeric(values) => table.numeric(column.name, values),
+                Values::Categorical(values) => table.categorical(column.name, values),
+            })?;
+        Ok((whole.select(&rows)?, self.report))
+    }
+}
+
+/// A cell as a value.
+fn value(values: &Values, row: usize) -> Option<Value<'_>> {
+    match values {
+        Values::Numeric(values) => values[row].map(Value::Number),
+        Values::Categorical(values) => values[row].as_deref().map(Value::from),
+    }
+}
+
+fn is_there(values: &Values, row: usize) -> bool {
+    match values {
+        Values::Numeric(values) => values[row].is_some(),
+        Values::Categorical(values) => values[row].is_some(),
+    }
+}
+
+/// Of nothing, nothing is missing.
+fn is_too_little(n: usize, of: usize, share: f64) -> bool {
+    of > 0 && (n as f64) < share * of as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ProfileId;
+    use crate::features::{Quality, Test};
+
+    fn table() -> Features {
+        let ids = ["a", "b", "c", "d"].map(|name| ProfileId::of("n", name));
+        let text = |texts: [&str; 4]| texts.map(|t| (!t.is_empty()).then(|| t.to_owned())).to_vec();
+        Features::new(ids.to_vec())
+            .numeric("age", vec![Some(20.0), Some(-1.0), None, Some(40.0)])
+            .and_then(|t| t.categorical("city", text(["Rome", "", "Bern", "?"])))
+            .and_then(|t| t.categorical("pet", text(["", "", "", "cat"])))
+            .unwrap()
+    }
+
+    fn positive() -> Check {
+        Check::Passes(Test::AtLeast(0.0))
+    }
+
+    #[test]
+    fn values_go_first_then_columns_then_rows() {
+        let quality = Quality::default()
+            .with(QualityRule::rows(Check::Complete(0.75)).otherwise(Breach::Drop))
+            .with(QualityRule::columns(Check::Complete(0.5)).otherwise(Breach::Drop))
+            .with(
+                QualityRule::column("city", Check::Pattern("\\w+".into())).otherwise(Breach::Unset),
+            )
+            .with(QualityRule::column("age", positive()).otherwise(Breach::Drop));
+        let (clean, report) = quality.clean_table(&table()).unwrap();
+        // Row 1 goes for its age, of the rest "?" is unset, then "pet" goes; rows 2 and 3 are half full.
+        assert_eq!(clean, table().select(&[0]).unwrap().without(&["pet"]));
+        assert_eq!((report.n_rows, report.n_dropped, report.n_unset), (4, 3, 1));
+        assert_eq!(report.columns_dropped, ["pet"]);
+        let found: Vec<(usize, &[usize])> =
+            report.rules.iter().map(|b| (b.n, b.examples.as_slice())).collect();
+        assert_eq!(found, [(2, &[2, 3][..]), (1, &[2]), (1, &[3]), (1, &[1])]);
+        assert_eq!(quality.check_table(&table()).unwrap(), report);
+    }
+
+    #[test]
+    fn what_is_only_kept_changes_nothing() {
+        let quality = Quality::default()
+            .with(QualityRule::column("age", Check::Required))
+            .with(QualityRule::column("pet", Check::Complete(0.26)))
+            .with(QualityRule::rows(Check::Complete(1.0)))
+            .with(QualityRule::property("anything", Check::Required));
+        let (same, report) = quality.clean_table(&table()).unwrap();
+        assert_eq!(same, table());
+        let n: Vec<usize> = report.rules.iter().map(|breaches| breaches.n).collect();
+        assert_eq!(n, [1, 1, 3]);
+        assert!(!report.is_clean());
+    }
+
+    #[test]
+    fn a_table_without_rows_or_columns_lacks_nothing() {
+        let complete = |rule: fn(Check) -> QualityRule| rule(Check::Complete(1.0));
+        let quality = Quality::default()
+            .with(complete(QualityRule::columns).otherwise(Breach::Drop))
+            .with(complete(QualityRule::rows).otherwise(Breach::Drop));
+        for empty in [Features::new(table().ids().to_vec()), table().select(&[]).unwrap()] {
+            let (same, report) = quality.clean_table(&empty).unwrap();
+            assert_eq!(same, empty);
+            assert!(report.is_clean());
+        }
+    }
+}
