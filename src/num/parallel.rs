@@ -63,6 +63,14 @@ pub(crate) fn map_chunks_mut2<A: Send, B: Send, R: Send>(
     pairs.map(|(i, (a, b))| f(i, a, b)).collect()
 }
 
+/// Both at once, where there are threads.
+pub(crate) fn join<A: Send, B: Send>(
+    a: impl FnOnce() -> A + Send,
+    b: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    rayon::join(a, b)
+}
+
 /// `f` of every item and its index, each on its own; `work` is that of all together.
 pub(crate) fn for_each<T: Send>(items: Vec<T>, work: usize, f: impl Fn(usize, T) + Sync) {
     if work < SERIAL {

@@ -5,12 +5,13 @@
 
 mod change;
 mod ingest;
+mod lines;
 mod messages;
 mod profile;
 
 use std::fmt;
 
-pub use ingest::{Ingest, Refused};
+pub use ingest::{Ingest, Refused, Unread};
 use messages::{Messages, Offered, Order};
 pub use profile::Profile;
 
@@ -120,12 +121,14 @@ impl Profiles {
         // In order of time every event goes to the end of its log. The result is the same.
         events.sort_by_key(|(_, event)| event.at);
         let mut ingest = Ingest::default();
-        let mut refused = Vec::new();
+        let (mut refused, mut unread) = (Vec::new(), Vec::new());
         for (position, event) in events {
             match self.take(event) {
                 Ok(Taken::New) => {
                     ingest.accepted += 1;
                     ingest.without_local_time += self.lacks_local_time(event) as usize;
+                    let values = self.keep.unread(event);
+                    unread.extend(values.map(|(property, n)| (position, property, n)));
                 }
                 Ok(Taken::Duplicate) => ingest.duplicates += 1,
                 Ok(Taken::Suppressed) => ingest.suppressed += 1,
@@ -135,6 +138,10 @@ impl Profiles {
         refused.sort_unstable_by_key(|&(position, _)| position);
         for (position, reason) in refused {
             ingest.refuse(position, reason);
+        }
+        unread.sort_by_key(|&(position, ..)| position);
+        for (position, property, n) in unread {
+            ingest.unread(property, position, n);
         }
         ingest
     }

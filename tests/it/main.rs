@@ -17,3 +17,4 @@ mod preprocess;
 mod profiles;
 mod programs;
 mod retail;
+mod segment;
