@@ -5,12 +5,15 @@
 //! it in, and then a bad one is refused whole, with a [`Refusal`] that says why.
 
 mod refusal;
+mod rfc3339;
+mod segment;
 mod time;
 mod value;
 
 use std::borrow::Cow;
 
 pub use refusal::Refusal;
+pub(crate) use segment::Reader;
 use serde::{Deserialize, Serialize};
 pub use time::Timestamp;
 pub use value::Value;

@@ -71,6 +71,24 @@ pub enum Refusal {
         /// Values allowed.
         limit: usize,
     },
+    /// It is no JSON object, or holds a number too large for any computer's.
+    #[error("it is no JSON that can be read, from byte {at} on")]
+    NotJson {
+        /// Where reading stopped, from 0; of a text that breaks off, its last byte.
+        at: usize,
+    },
+    /// Its `type` is none of `track`, `identify`, `page`, `screen`, `group` and `alias`, or missing.
+    #[error("its type is none of track, identify, page, screen, group, alias")]
+    UnknownType,
+    /// It does not say when it happened.
+    #[error("it carries no time")]
+    NoTime,
+    /// A field that it needs is missing, or is not of its type.
+    #[error("its field {field:?} is missing or not what it should be")]
+    BadField {
+        /// The field's name in the Segment spec.
+        field: String,
+    },
     /// A number is NaN, infinite or beyond ±2⁶⁰, where sums could not be exact.
     #[error("property {property:?} is not a number between -2^60 and 2^60")]
     NotSummable {

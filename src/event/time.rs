@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::rfc3339;
 use crate::{Error, Result};
 
 /// A moment: milliseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
@@ -41,6 +42,9 @@ impl Timestamp {
     /// [`Error::InvalidTime`], also for years outside −9999 to 9999. The message does not repeat
     /// the text.
     pub fn parse(text: &str) -> Result<Self> {
+        if let Some((millis, _)) = rfc3339::read(text) {
+            return Ok(Self(millis));
+        }
         let text = text.trim();
         if let Ok(instant) = text.parse::<jiff::Timestamp>() {
             return Ok(Self(instant.as_millisecond()));
@@ -70,6 +74,9 @@ impl Timestamp {
     /// # Errors
     /// As [`Timestamp::parse`].
     pub fn parse_with_offset(text: &str) -> Result<(Self, Option<i16>)> {
+        if let Some((millis, offset)) = rfc3339::read(text) {
+            return Ok((Self(millis), offset));
+        }
         let at = Self::parse(text)?;
         let pieces = jiff::fmt::temporal::Pieces::parse(text.trim()).ok();
         let offset = pieces.and_then(|pieces| match pieces.offset()? {

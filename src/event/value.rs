@@ -43,8 +43,15 @@ impl Value<'_> {
     /// The values that are no lists, in order; itself if it is none. Lists may be nested
     /// to any depth.
     pub(crate) fn each(&self) -> impl Iterator<Item = &Self> {
-        let mut open = vec![std::slice::from_ref(self).iter()];
+        let (mut own, mut open) = (Some(self), Vec::new());
+        if let Self::List(values) = self {
+            (own, open) = (None, vec![values.iter()]);
+        }
         std::iter::from_fn(move || {
+            // Most values are no lists and need no memory for the way through one.
+            if let Some(value) = own.take() {
+                return Some(value);
+            }
             loop {
                 match open.last_mut()?.next() {
                     None => drop(open.pop()),

@@ -19,6 +19,8 @@ const MAX_LIST: usize = 1000;
 pub(crate) struct Keep {
     /// By name, with the name's number.
     properties: HashMap<String, (Need, u32)>,
+    /// Those that some feature reads as numbers and nothing else.
+    numbers: Vec<String>,
     /// Properties that an event has of itself, with the numbers of their names.
     derived: Vec<(Derived, u32)>,
     /// `None`: all of them.
@@ -36,6 +38,7 @@ impl Keep {
     pub(crate) fn new(features: &FeatureSet, texts: &mut Texts) -> Self {
         let mut keep = Self {
             properties: HashMap::new(),
+            numbers: Vec::new(),
             derived: Vec::new(),
             attributes: Some(HashSet::new()),
         };
@@ -60,6 +63,9 @@ impl Keep {
             }
             Some(_) => {}
             None => {
+                if need == Need::NUMBER && self.numbers.iter().all(|known| known != property) {
+                    self.numbers.push(property.to_owned());
+                }
                 if let Some((known, _)) = self.properties.get_mut(property) {
                     known.join(need);
                 } else {
@@ -92,6 +98,30 @@ impl Keep {
     /// Whether an event without an offset from UTC leaves some feature without a value.
     pub(crate) fn needs_offset(&self) -> bool {
         self.derived.iter().any(|(derived, _)| derived.needs_offset())
+    }
+
+    /// The properties that some feature reads as numbers and of which the event has other values,
+    /// with the number of those.
+    pub(crate) fn unread<'e>(
+        &self,
+        event: &'e Event<'_>,
+    ) -> impl Iterator<Item = (&'e str, usize)> {
+        let properties = event.properties.iter().enumerate();
+        properties.filter_map(|(place, (name, value))| {
+            if matches!(value, Value::Number(_) | Value::Time(_)) || !self.is_number(name) {
+                return None;
+            }
+            // Of a property that is given twice, the last counts.
+            if event.properties[place + 1..].iter().any(|(later, _)| later == name) {
+                return None;
+            }
+            let others = value.each().filter(|v| !matches!(v, Value::Number(_) | Value::Time(_)));
+            Some((&**name, others.count())).filter(|(_, n)| *n > 0)
+        })
+    }
+
+    fn is_number(&self, property: &str) -> bool {
+        self.numbers.iter().any(|number| number == property)
     }
 
     /// The entry of an event that [`check`] has passed. Of a property or attribute that is

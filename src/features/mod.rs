@@ -52,8 +52,8 @@ mod entry;
 mod evaluate;
 mod filter;
 mod fragment;
-mod journey;
 mod join;
+mod journey;
 mod keep;
 mod local;
 mod matrix;
@@ -73,8 +73,8 @@ mod texts;
 
 pub use definition::Feature;
 pub use filter::{EventFilter, Test};
-pub use journey::{Funnel, FunnelReport, FunnelStep, PathReport, Paths, PeakReport, Tally};
 pub use join::Joined;
+pub use journey::{Funnel, FunnelReport, FunnelStep, PathReport, Paths, PeakReport, Tally};
 pub use matrix::{Matrix, MatrixColumn};
 pub use measure::{Best, Measure};
 pub use preprocess::{

@@ -6,7 +6,7 @@
 //! event after another: sums are exact in any order, and logs are sorted.
 
 use super::{Profiles, Taken};
-use crate::features::Entry;
+use crate::features::{Entry, NONE};
 use crate::identity::Observation;
 use crate::num::{parallel, prefetch};
 use crate::profiles::Ingest;
@@ -51,40 +51,44 @@ impl Profiles {
         position: usize,
         ingest: &mut Ingest,
     ) {
-        let mut kept: Vec<(u32, &Event<'_>)> = Vec::with_capacity(events.len());
-        for (i, (outcome, &event)) in outcomes.into_iter().zip(events).enumerate() {
+        let mut kept: Vec<(u32, usize)> = Vec::with_capacity(events.len());
+        for (i, outcome) in outcomes.into_iter().enumerate() {
             match outcome {
-                Ok(Some(signature)) => {
-                    ingest.without_local_time += usize::from(self.lacks_local_time(event));
-                    kept.push((signature, event));
-                }
+                Ok(Some(signature)) => kept.push((signature, i)),
                 Ok(None) => ingest.suppressed += 1,
                 Err(reason) => ingest.refuse(position + i, reason),
             }
         }
         self.make_room();
-        if self.limit.as_ref().is_some_and(|limit| limit.is_of_numbers()) {
-            ingest.accepted += kept.len();
-            return self.fold_all(&kept);
-        }
-        // In order of time every event goes to the end of its log.
-        kept.sort_by_key(|(_, event)| event.at);
         if self.messages.is_some() {
-            for (signature, event) in kept {
-                match self.put(signature, event) {
-                    Taken::Duplicate => ingest.duplicates += 1,
-                    _ => ingest.accepted += 1,
-                }
-            }
-            return;
+            // In order of time every event goes to the end of its log.
+            kept.sort_by_key(|&(_, i)| events[i].at);
+            kept.retain(|&(signature, i)| {
+                let is_new = matches!(self.put(signature, events[i]), Taken::New);
+                ingest.duplicates += usize::from(!is_new);
+                is_new
+            });
+            kept.sort_unstable_by_key(|&(_, i)| i);
+        } else if self.limit.as_ref().is_some_and(|limit| limit.is_of_numbers()) {
+            self.fold_all(&kept, events);
+        } else {
+            self.put_all_logs(&kept, events);
         }
         ingest.accepted += kept.len();
-        kept.sort_by_key(|(signature, _)| *signature);
+        for (_, i) in kept {
+            ingest.without_local_time += usize::from(self.lacks_local_time(events[i]));
+            for (property, n) in self.keep.unread(events[i]) {
+                ingest.unread(property, position + i, n);
+            }
+        }
+    }
+
+    /// Puts events into logs, those of one signature together.
+    fn put_all_logs(&mut self, kept: &[(u32, usize)], events: &[&Event<'_>]) {
+        let mut kept = kept.to_vec();
+        kept.sort_unstable_by_key(|&(signature, i)| (signature, events[i].at, i));
         for run in kept.chunk_by(|(a, _), (b, _)| a == b) {
-            let entry = |(_, event): &(u32, &Event<'_>)| {
-                let message = self.message(event);
-                self.keep.entry(event, message, &mut self.texts)
-            };
+            let entry = |&(_, i): &(u32, usize)| self.keep.entry(events[i], NONE, &mut self.texts);
             let entries: Vec<Entry> = run.iter().map(entry).collect();
             let fragment = &mut self.fragments[run[0].0 as usize];
             fragment.extend(entries, self.limit.as_ref(), &mut self.texts);
@@ -107,7 +111,7 @@ impl Profiles {
     }
 
     /// Adds up events that leave nothing but numbers.
-    fn fold_all(&mut self, kept: &[(u32, &Event<'_>)]) {
+    fn fold_all(&mut self, kept: &[(u32, usize)], events: &[&Event<'_>]) {
         let Some(limit) = &self.limit else { return };
         let part_len = self.fragments.len().div_ceil(N_PARTS).max(1);
         let mut parts: Vec<Vec<u32>> = vec![Vec::new(); N_PARTS];
@@ -119,16 +123,17 @@ impl Profiles {
             let part = &parts[part];
             for (n, &i) in part.iter().enumerate() {
                 // Events and sums lie far apart; asked for ahead, the waits for them overlap.
-                if let Some((_, event)) = part.get(n + 2 * AHEAD).map(|&i| kept[i as usize]) {
+                if let Some((_, i)) = part.get(n + 2 * AHEAD).map(|&i| kept[i as usize]) {
+                    let event = events[i];
                     prefetch::soon_ref(event);
                     prefetch::soon_ref(&event.properties);
                 }
-                if let Some((signature, event)) = part.get(n + AHEAD).map(|&i| kept[i as usize]) {
-                    event.properties.first().into_iter().for_each(prefetch::soon_ref);
+                if let Some((signature, i)) = part.get(n + AHEAD).map(|&i| kept[i as usize]) {
+                    events[i].properties.first().into_iter().for_each(prefetch::soon_ref);
                     fragments[signature as usize % part_len].soon();
                 }
-                let (signature, event) = kept[i as usize];
-                fragments[signature as usize % part_len].fold(event, limit, &self.texts);
+                let (signature, i) = kept[i as usize];
+                fragments[signature as usize % part_len].fold(events[i], limit, &self.texts);
             }
         });
     }

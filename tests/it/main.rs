@@ -21,4 +21,5 @@ mod profiles;
 mod programs;
 mod quality;
 mod retail;
+mod segment;
 mod sessions;

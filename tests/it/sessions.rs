@@ -24,7 +24,7 @@ fn people() -> Profiles {
     .collect();
     // A session that goes on while the cookie changes is still one person's.
     let rules = Rules::default().priority(["cookie", "session"]);
-    let mut people = Profiles::new(rules, features).unwrap().dedupe();
+    let mut people = Profiles::new(rules, features).unwrap().dedupe().unwrap();
     for row in rows(include_str!("data/snowplow_events.csv")) {
         let at = Timestamp::parse(&row["derived_tstamp"]).unwrap();
         let mut event = Event::new(&row["event_name"], at).message_id(&row["event_id"]);

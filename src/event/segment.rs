@@ -1,0 +1,397 @@
+//! The calls of the Segment spec as events, read from JSON in one pass.
+//!
+//! Segment's, RudderStack's and Jitsu's clients send the same six calls with small differences; all
+//! of them are read. Texts without escapes are borrowed, what no event needs is skipped, and no tree of
+//! the whole is built. Nothing of the sender's is trusted: depth, number and length of names are
+//! bounded, and what goes wrong is said by field and position, never in the sender's words.
+//!
+//! Cost: one pass over the bytes, and memory for what becomes of them.
+
+mod context;
+mod field;
+mod flat;
+mod json;
+mod zones;
+
+use std::borrow::Cow;
+use std::mem::take;
+
+use context::Context;
+use field::{Field, bad_field, is_blank};
+use flat::Flat;
+use json::{Any, Key, Plain, Read, skip_list};
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess};
+use zones::Zones;
+
+use super::{Event, Identifier, Refusal, Timestamp, Value};
+use crate::Result;
+
+impl<'a> Event<'a> {
+    /// Reads one call of the [Segment spec](https://segment.com/docs/connections/spec/), as the
+    /// clients of Segment, RudderStack and Jitsu send them.
+    ///
+    /// | field | becomes |
+    /// |---|---|
+    /// | `type` | the name of the event: `identify`, `page`, `screen`, `group`, `alias`; of a `track` call the name is its `event` |
+    /// | `timestamp`, else `originalTimestamp`, else `sentAt`, else `receivedAt` | the time |
+    /// | the offset of that time, as in `-05:00` | the offset from UTC. `Z` and `+00:00` are how servers write any time; `context.timezone` goes before them |
+    /// | `context.timezone`, else `context.geo.location.timezone`: `Europe/Rome` | the offset from UTC there and then, by the zone data in this crate |
+    /// | `messageId` | the message id |
+    /// | `userId` | an identifier `user_id` |
+    /// | `anonymousId`; of `alias` also `previousId` | identifiers `anonymous_id` |
+    /// | `traits.email`, else `context.traits.email` | an identifier `email`, and no attribute. Of `group` it is the group's: an attribute |
+    /// | `context.device.id` | an identifier `device_id` |
+    /// | `context.device.advertisingId` | an identifier `advertising_id`, unless `adTrackingEnabled` is `false` |
+    /// | `context.externalIds`, `context.externalId` | identifiers of their `type` |
+    /// | `traits`, `context.traits` | attributes; where both say something, the first. `traits` of `group` are attributes `group.…` |
+    /// | `groupId`, of other calls `context.groupId` | an attribute `group_id` |
+    /// | `properties` | properties; they go before all that follow |
+    /// | `name`, `category` of `page` and `screen` | properties `name`, `category` |
+    /// | `channel`, else `context.channel` | a property `channel` |
+    /// | `context.device`: `type`, `manufacturer`, `model` | `device`, `device.manufacturer`, `device.model` |
+    /// | `context.os`: `name`, `version` | `os`, `os.version` |
+    /// | `context.app`: `name`, `version` | `app`, `app.version` |
+    /// | `context.location`: `country`, `region`, `city`; `context.geo.country.code`, `.region.code`, `.city.name` | `country`, `region`, `city` |
+    /// | `context.page`: `url`, `path`, `referrer`, `search`, `title` | the same |
+    /// | `context.campaign`: `name`, `source`, `medium`, `term`, `content` | `campaign.name`, `campaign.source`, … |
+    /// | `context`: `locale`, `userAgent`, `sessionId` | `locale`, `user_agent`, `session_id` |
+    ///
+    /// Everything else is skipped.
+    ///
+    /// Objects within properties and traits get dotted names, `address.city`; a list of objects becomes
+    /// a list for each of their fields, so that an order of three products has one `products.category`
+    /// of three values. A `null` says nothing; so does a blank text where an id, a name or a part
+    /// of the context should be. Texts stay texts: `"12.50"` is no number. A whole number is as good
+    /// an id as the text of its digits. Of a name that an object holds twice the last counts.
+    ///
+    /// Left out are the ninth object or list within each other, dotted names beyond 256 bytes, and
+    /// what comes after 1000 values; [`Profiles::extend_json`](crate::Profiles::extend_json) counts them.
+    ///
+    /// Every identifier counts as verified. Where clients are not trusted with an e-mail address,
+    /// set [`Identifier::claimed`] before the event is taken in.
+    ///
+    /// ```
+    /// use personas::Event;
+    ///
+    /// let event = Event::from_segment(
+    ///     r#"{
+    ///         "type": "track", "event": "Order Completed", "messageId": "m-1",
+    ///         "userId": "97", "anonymousId": "c-4711", "timestamp": "2017-03-01T17:00:00.000Z",
+    ///         "context": {"timezone": "America/New_York", "os": {"name": "iOS"}},
+    ///         "properties": {"revenue": 12.5, "products": [{"category": "tea"}, {"category": "cups"}]}
+    ///     }"#,
+    /// )?;
+    /// assert_eq!(event.name, "Order Completed");
+    /// assert_eq!(event.identifiers.len(), 2);
+    /// assert_eq!(event.utc_offset_minutes, Some(-300));
+    /// let names: Vec<&str> = event.properties.iter().map(|(name, _)| &**name).collect();
+    /// assert_eq!(names, ["os", "revenue", "products.category"]);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Refused`](crate::Error::Refused) with [`Refusal::NotJson`], [`Refusal::UnknownType`],
+    /// [`Refusal::NoTime`], or [`Refusal::BadField`] for a time that cannot be read, a `track` without
+    /// `event`, an id that is no text, and `properties`, `traits` or `context` that are no objects.
+    /// That there is no identifier, or that numbers are too large, is found when the event is taken in.
+    pub fn from_segment(json: &'a str) -> Result<Self> {
+        let mut event = Self::new("", Timestamp::from_millis(0));
+        Reader::default().read(json, &mut event)?;
+        Ok(event)
+    }
+}
+
+/// How many values were left out of an event, and under which property or trait the first was.
+pub(crate) type LeftOut<'a> = Option<(Cow<'a, str>, usize)>;
+
+/// Reads calls, one after another; its space is used again.
+#[derive(Debug, Default)]
+pub(crate) struct Reader<'a> {
+    fields: Fields<'a>,
+    zones: Zones,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads one call into the space of an event, which is worth nothing if the call is refused.
+    pub(crate) fn read(
+        &mut self,
+        json: &'a str,
+        event: &mut Event<'a>,
+    ) -> std::result::Result<LeftOut<'a>, Refusal> {
+        self.fields.clear();
+        // Windows programs begin a file with a byte order mark.
+        let text = json.strip_prefix('\u{feff}').unwrap_or(json);
+        let mut input = serde_json::Deserializer::from_str(text);
+        let read = Any(&mut self.fields).deserialize(&mut input).and_then(|()| input.end());
+        if let Err(error) = read {
+            let at = json.len() - text.len() + place(text, &error);
+            return Err(Refusal::NotJson { at });
+        }
+        self.fields.call(&mut self.zones, event)
+    }
+}
+
+/// Bytes before the place of an error, which is given by line and column from 1.
+fn place(text: &str, error: &serde_json::Error) -> usize {
+    let before = text.split_inclusive('\n').take(error.line().saturating_sub(1));
+    let at = before.map(str::len).sum::<usize>() + error.column().saturating_sub(1);
+    at.min(text.len())
+}
+
+/// The spec's names of the fields that hold a time, best first.
+const TIMES: [&str; 4] = ["timestamp", "originalTimestamp", "sentAt", "receivedAt"];
+
+/// The fields of a call.
+#[derive(Debug, Default)]
+struct Fields<'a> {
+    kind: Field<'a>,
+    event: Field<'a>,
+    name: Field<'a>,
+    category: Field<'a>,
+    channel: Field<'a>,
+    user_id: Field<'a>,
+    anonymous_id: Field<'a>,
+    previous_id: Field<'a>,
+    group_id: Field<'a>,
+    message_id: Field<'a>,
+    times: [Field<'a>; 4],
+    properties: Flat<'a>,
+    traits: Flat<'a>,
+    context: Context<'a>,
+    /// Whether the whole is no object.
+    wrong: bool,
+}
+
+impl<'a> Read<'a> for &mut Fields<'a> {
+    type Out = ();
+
+    fn plain(self, _: Plain<'a>) {
+        self.wrong = true;
+    }
+
+    fn list<A: SeqAccess<'a>>(self, list: A) -> std::result::Result<(), A::Error> {
+        self.wrong = true;
+        skip_list(list).map(|_| ())
+    }
+
+    fn object<A: MapAccess<'a>>(self, mut object: A) -> std::result::Result<(), A::Error> {
+        while let Some(Key(key)) = object.next_key()? {
+            let field = match &*key {
+                "type" => &mut self.kind,
+                "event" => &mut self.event,
+                "name" => &mut self.name,
+                "category" => &mut self.category,
+                "channel" => &mut self.channel,
+                "userId" => &mut self.user_id,
+                "anonymousId" => &mut self.anonymous_id,
+                "previousId" => &mut self.previous_id,
+                "groupId" => &mut self.group_id,
+                "messageId" => &mut self.message_id,
+                "context" => {
+                    object.next_value_seed(Any(&mut self.context))?;
+                    continue;
+                }
+                "properties" => {
+                    object.next_value_seed(Any(&mut self.properties))?;
+                    continue;
+                }
+                "traits" => {
+                    object.next_value_seed(Any(&mut self.traits))?;
+                    continue;
+                }
+                other => match TIMES.iter().position(|time| *time == other) {
+                    Some(time) => &mut self.times[time],
+                    None => {
+                        object.next_value::<IgnoredAny>()?;
+                        continue;
+                    }
+                },
+            };
+            object.next_value_seed(Any(field))?;
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Fields<'a> {
+    fn clear(&mut self) {
+        for field in [
+            &mut self.kind,
+            &mut self.event,
+            &mut self.name,
+            &mut self.category,
+            &mut self.channel,
+            &mut self.user_id,
+            &mut self.anonymous_id,
+            &mut self.previous_id,
+            &mut self.group_id,
+            &mut self.message_id,
+        ] {
+            *field = Field::Absent;
+        }
+        self.times = Default::default();
+        self.wrong = false;
+        self.properties.clear();
+        self.traits.clear();
+        self.context.clear();
+    }
+
+    /// Writes an event of what the fields say together.
+    fn call(
+        &mut self,
+        zones: &mut Zones,
+        event: &mut Event<'a>,
+    ) -> std::result::Result<LeftOut<'a>, Refusal> {
+        if self.wrong {
+            return Err(Refusal::NotJson { at: 0 });
+        }
+        let kind = match take(&mut self.kind) {
+            Field::Text(kind) => Kind::named(&kind).ok_or(Refusal::UnknownType)?,
+            _ => return Err(Refusal::UnknownType),
+        };
+        let (at, own_offset) = self.time()?;
+        event.at = at;
+        event.utc_offset_minutes = match own_offset.filter(|minutes| *minutes != 0) {
+            // The zone is not worth refusing an event for.
+            None => match &self.context.timezone {
+                Field::Text(zone) => zones.offset(zone, at).or(own_offset),
+                _ => own_offset,
+            },
+            offset => offset,
+        };
+        event.name = match kind {
+            Kind::Track => {
+                take(&mut self.event).text("event")?.ok_or_else(|| bad_field("event"))?
+            }
+            kind => Cow::Borrowed(kind.name()),
+        };
+        let wrongs = [
+            (self.properties.wrong, "properties"),
+            (self.traits.wrong, "traits"),
+            (self.context.wrong, "context"),
+            (self.context.traits.wrong, "context.traits"),
+        ];
+        if let Some((_, name)) = wrongs.into_iter().find(|(wrong, _)| *wrong) {
+            return Err(bad_field(name));
+        }
+        event.message_id = take(&mut self.message_id).text("messageId")?;
+        self.identifiers(kind, &mut event.identifiers)?;
+        self.attributes(kind, &mut event.attributes)?;
+        self.properties(kind, &mut event.properties)?;
+        let flats = [&mut self.properties, &mut self.traits, &mut self.context.traits];
+        let left_out = flats.map(|flat| flat.left_out.take()).into_iter().flatten();
+        Ok(left_out.reduce(|(first, a), (_, b)| (first, a + b)))
+    }
+
+    /// When it happened, and how far from UTC the clock was.
+    fn time(&mut self) -> std::result::Result<(Timestamp, Option<i16>), Refusal> {
+        for (time, name) in self.times.iter_mut().zip(TIMES) {
+            if let Some(text) = take(time).text(name)? {
+                return Timestamp::parse_with_offset(&text).map_err(|_| bad_field(name));
+            }
+        }
+        Err(Refusal::NoTime)
+    }
+
+    fn identifiers(
+        &mut self,
+        kind: Kind,
+        to: &mut Vec<Identifier<'a>>,
+    ) -> std::result::Result<(), Refusal> {
+        to.clear();
+        let user = take(&mut self.user_id).text("userId")?;
+        to.extend(user.map(|id| Identifier::new("user_id", id)));
+        let anonymous = take(&mut self.anonymous_id).text("anonymousId")?;
+        to.extend(anonymous.map(|id| Identifier::new("anonymous_id", id)));
+        if kind == Kind::Alias {
+            let previous = take(&mut self.previous_id).text("previousId")?;
+            to.extend(previous.map(|id| Identifier::new("anonymous_id", id)));
+        }
+        // Those of a group call are the group's.
+        let own = if kind == Kind::Group { None } else { take_email(&mut self.traits.values) };
+        let known = take_email(&mut self.context.traits.values);
+        to.extend(own.or(known).map(|email| Identifier::new("email", email)));
+        self.context.identify(to)
+    }
+
+    fn attributes(
+        &mut self,
+        kind: Kind,
+        to: &mut Vec<(Cow<'a, str>, Value<'a>)>,
+    ) -> std::result::Result<(), Refusal> {
+        to.clear();
+        to.append(&mut self.context.traits.values);
+        let traits = &mut self.traits.values;
+        let mut group = take(&mut self.context.group_id).text("context.groupId")?;
+        if kind == Kind::Group {
+            let of_group = |(name, value)| (Cow::Owned(format!("group.{name}")), value);
+            to.extend(traits.drain(..).map(of_group));
+            group = take(&mut self.group_id).text("groupId")?.or(group);
+        }
+        to.append(traits);
+        to.extend(group.map(|id| (Cow::Borrowed("group_id"), Value::Text(id))));
+        Ok(())
+    }
+
+    fn properties(
+        &mut self,
+        kind: Kind,
+        to: &mut Vec<(Cow<'a, str>, Value<'a>)>,
+    ) -> std::result::Result<(), Refusal> {
+        to.clear();
+        to.append(&mut self.context.properties);
+        let mut add = |name: &'static str, text: Option<Cow<'a, str>>| {
+            to.extend(text.map(|text| (Cow::Borrowed(name), Value::Text(text))));
+        };
+        add("channel", take(&mut self.channel).text("channel")?);
+        if matches!(kind, Kind::Page | Kind::Screen) {
+            add("name", take(&mut self.name).text("name")?);
+            add("category", take(&mut self.category).text("category")?);
+        }
+        to.append(&mut self.properties.values);
+        Ok(())
+    }
+}
+
+/// Takes out an e-mail address that is a text; a blank one is none.
+fn take_email<'a>(traits: &mut Vec<(Cow<'a, str>, Value<'a>)>) -> Option<Cow<'a, str>> {
+    let is_email = |(name, value): &(Cow<'a, str>, Value<'a>)| {
+        name == "email" && matches!(value, Value::Text(_))
+    };
+    let place = traits.iter().position(is_email)?;
+    match traits.remove(place).1 {
+        Value::Text(email) if !is_blank(&email) => Some(email),
+        _ => None,
+    }
+}
+
+/// What kind of call it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Track,
+    Identify,
+    Page,
+    Screen,
+    Group,
+    Alias,
+}
+
+impl Kind {
+    const ALL: [Self; 6] =
+        [Self::Track, Self::Identify, Self::Page, Self::Screen, Self::Group, Self::Alias];
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Track => "track",
+            Self::Identify => "identify",
+            Self::Page => "page",
+            Self::Screen => "screen",
+            Self::Group => "group",
+            Self::Alias => "alias",
+        }
+    }
+}

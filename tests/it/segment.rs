@@ -1,0 +1,729 @@
+//! Calls of the Segment spec, as clients send them and as they should not.
+
+use std::collections::BTreeMap;
+
+use personas::features::{Feature, Measure};
+use personas::profiles::Ingest;
+use personas::{Error, Event, FeatureSet, Profiles, Refusal, Rules, Value};
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::identity::laws::cases;
+
+/// A call of Segment's analytics.js: an order of three lines.
+const ORDER: &str = r#"{
+    "anonymousId": "507f191e810c19729de860ea", "channel": "client",
+    "context": {
+        "active": true, "ip": "8.8.8.8", "locale": "en-US", "timezone": "America/New_York",
+        "library": {"name": "analytics.js", "version": "next-1.62.0"},
+        "userAgent": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)",
+        "campaign": {"source": "newsletter", "medium": "email", "name": "spring"},
+        "page": {"path": "/checkout", "referrer": "", "search": "?step=3", "title": "Caf\u00e9", "url": "https://shop.org/checkout"}
+    },
+    "event": "Order Completed", "integrations": {"All": true, "Mixpanel": false},
+    "messageId": "ajs-next-1700000000000-022bb90c",
+    "originalTimestamp": "2023-07-14T22:13:18.900Z",
+    "properties": {
+        "order_id": "50314b8e", "total": 27.5, "coupon": null, "gift": false, "path": "/own",
+        "shipping": {"method": "ups", "address": {"city": "New York"}},
+        "tags": ["sale", "summer"],
+        "products": [
+            {"sku": "G-32", "price": 19, "category": "Games"},
+            {"sku": "F-32", "price": 5.5, "category": "Games", "badges": ["new", "hot"]},
+            {"price": 3, "sku": "T-1", "brand": {"name": "Tea & Co"}}
+        ]
+    },
+    "receivedAt": "2023-07-14T22:13:20.127Z", "sentAt": "2023-07-14T22:13:19.500Z",
+    "timestamp": "2023-07-14T22:13:19.527Z", "type": "track", "userId": "97980cfea0067", "version": 2
+}"#;
+
+/// What an event says, by name; of a property given twice, both in order.
+fn check(json: &str, expected: serde_json::Value) {
+    let event = Event::from_segment(json).unwrap();
+    let pairs = |pairs: &[(std::borrow::Cow<'_, str>, Value<'_>)]| {
+        pairs.iter().map(|(name, value)| json!([name, value])).collect::<Vec<_>>()
+    };
+    let ids: Vec<_> = event.identifiers.iter().map(|id| json!([id.kind, id.value])).collect();
+    let said = json!({
+        "name": event.name, "at": event.at.to_string(), "offset": event.utc_offset_minutes,
+        "ids": ids, "message": event.message_id,
+        "properties": pairs(&event.properties), "attributes": pairs(&event.attributes),
+    });
+    assert_eq!(said, expected, "{said:#}");
+}
+
+fn refusal(json: &str) -> Refusal {
+    match Event::from_segment(json) {
+        Err(Error::Refused(refusal)) => refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_order_of_segments_browser_client() {
+    check(
+        ORDER,
+        json!({
+            "name": "Order Completed", "at": "2023-07-14T22:13:19.527Z", "offset": -240,
+            "ids": [["user_id", "97980cfea0067"], ["anonymous_id", "507f191e810c19729de860ea"]],
+            "message": "ajs-next-1700000000000-022bb90c",
+            "properties": [
+                ["locale", "en-US"],
+                ["user_agent", "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)"],
+                ["campaign.source", "newsletter"],
+                ["campaign.medium", "email"],
+                ["campaign.name", "spring"],
+                ["path", "/checkout"],
+                ["search", "?step=3"],
+                ["title", "Café"],
+                ["url", "https://shop.org/checkout"],
+                ["channel", "client"],
+                ["order_id", "50314b8e"],
+                ["total", 27.5],
+                ["gift", false],
+                ["path", "/own"],
+                ["shipping.method", "ups"],
+                ["shipping.address.city", "New York"],
+                ["tags", ["sale", "summer"]],
+                ["products.sku", ["G-32", "F-32", "T-1"]],
+                ["products.price", [19.0, 5.5, 3.0]],
+                ["products.category", ["Games", "Games"]],
+                ["products.badges", ["new", "hot"]],
+                ["products.brand.name", ["Tea & Co"]],
+            ],
+            "attributes": [],
+        }),
+    );
+}
+
+#[test]
+fn a_screen_of_segments_phone_client() {
+    check(
+        r#"{
+            "type": "screen", "name": "Home", "category": "Main", "messageId": "m-2",
+            "anonymousId": "3a12eab0", "userId": null, "timestamp": "2023-01-14T08:00:00.5+05:30",
+            "context": {
+                "app": {"name": "Shop", "version": "5.4", "build": "545", "namespace": "org.shop"},
+                "device": {
+                    "id": "B5372DB0", "advertisingId": "7A3CBEA0", "adTrackingEnabled": true,
+                    "manufacturer": "Apple", "model": "iPhone14,2", "name": "maguro", "type": "ios"
+                },
+                "location": {"city": "Pune", "country": "India", "region": "MH", "latitude": 18.5},
+                "network": {"wifi": true}, "os": {"name": "iOS", "version": "17.1"},
+                "screen": {"width": 320, "height": 568}, "timezone": "Asia/Kolkata"
+            },
+            "properties": {"Feed Type": "private"}
+        }"#,
+        json!({
+            "name": "screen", "at": "2023-01-14T02:30:00.5Z", "offset": 330, "message": "m-2",
+            "ids": [["anonymous_id", "3a12eab0"], ["device_id", "B5372DB0"], ["advertising_id", "7A3CBEA0"]],
+            "properties": [
+                ["app", "Shop"], ["app.version", "5.4"], ["device.manufacturer", "Apple"],
+                ["device.model", "iPhone14,2"], ["device", "ios"], ["city", "Pune"],
+                ["country", "India"], ["region", "MH"], ["os", "iOS"], ["os.version", "17.1"],
+                ["name", "Home"], ["category", "Main"], ["Feed Type", "private"],
+            ],
+            "attributes": [],
+        }),
+    );
+}
+
+#[test]
+fn an_identify_of_rudderstacks_client_with_its_traits_in_the_context() {
+    check(
+        r#"{
+            "channel": "web", "type": "identify", "event": "", "messageId": "r-1", "rudderId": "x",
+            "context": {
+                "externalId": [{"type": "card", "id": 4711}, {"type": "brazeExternalId", "id": "b-7"}],
+                "sessionId": 1700000000,
+                "traits": {
+                    "email": "Ann@Shop.org", "age": 41, "vip": true, "interests": ["chess", "tea"],
+                    "address": {"city": "Rome", "zip": null}, "createdAt": "2020-02-02"
+                }
+            },
+            "traits": {"age": 42},
+            "originalTimestamp": "2022-02-01T19:14:18.381Z", "sentAt": "2022-02-01T19:14:18.999Z",
+            "anonymousId": "", "userId": "ann", "integrations": {"All": true}
+        }"#,
+        json!({
+            "name": "identify", "at": "2022-02-01T19:14:18.381Z", "offset": null, "message": "r-1",
+            "ids": [["user_id", "ann"], ["email", "Ann@Shop.org"], ["card", "4711"], ["brazeExternalId", "b-7"]],
+            "properties": [["session_id", 1_700_000_000.0], ["channel", "web"]],
+            "attributes": [
+                ["age", 41.0], ["vip", true], ["interests", ["chess", "tea"]],
+                ["address.city", "Rome"], ["createdAt", "2020-02-02"], ["age", 42.0],
+            ],
+        }),
+    );
+}
+
+#[test]
+fn a_page_of_jitsus_client() {
+    check(
+        r#"{
+            "timestamp": "2024-05-01T10:00:00.000Z", "sentAt": "2024-05-01T10:00:00.100Z",
+            "messageId": "1qqb1jq9kdr2cwlp", "groupId": null, "userId": null, "anonymousId": "j-1",
+            "type": "page", "name": null,
+            "context": {
+                "library": {"name": "@jitsu/js", "version": "1.9.2", "env": "browser"},
+                "page": {"url": "https://shop.org/", "path": "/", "title": "Shop", "host": "shop.org"},
+                "clientIds": {"fbp": "fb.1.2"}, "campaign": {}, "screen": {"width": 1},
+                "geo": {
+                    "country": {"code": "US", "name": "United States", "isEU": false},
+                    "region": {"code": "NY"}, "city": {"name": "Buffalo"},
+                    "location": {"latitude": 42.9, "longitude": -78.8, "timezone": "America/New_York"}
+                }
+            },
+            "properties": {"title": "Shop", "width": 1440},
+            "requestIp": "1.2.3.4", "receivedAt": "2024-05-01T10:00:00.200Z"
+        }"#,
+        json!({
+            "name": "page", "at": "2024-05-01T10:00:00Z", "offset": -240, "message": "1qqb1jq9kdr2cwlp",
+            "ids": [["anonymous_id", "j-1"]],
+            "properties": [
+                ["url", "https://shop.org/"], ["path", "/"], ["title", "Shop"],
+                ["country", "US"], ["region", "NY"], ["city", "Buffalo"],
+                ["title", "Shop"], ["width", 1440.0],
+            ],
+            "attributes": [],
+        }),
+    );
+}
+
+#[test]
+fn a_group_is_an_attribute_and_its_traits_are_the_groups() {
+    check(
+        r#"{
+            "type": "group", "userId": "7", "groupId": "acme", "timestamp": "2024-05-01T10:00:00Z",
+            "traits": {"email": "office@acme.org", "plan": "pro", "size": {"n": 5}},
+            "context": {"traits": {"email": "ann@acme.org", "age": 3}, "groupId": "old"}
+        }"#,
+        json!({
+            "name": "group", "at": "2024-05-01T10:00:00Z", "offset": null, "message": null,
+            "ids": [["user_id", "7"], ["email", "ann@acme.org"]],
+            "properties": [],
+            "attributes": [
+                ["age", 3.0], ["group.email", "office@acme.org"], ["group.plan", "pro"],
+                ["group.size.n", 5.0], ["group_id", "acme"],
+            ],
+        }),
+    );
+    let track = r#"{"type":"track","event":"e","userId":7,"timestamp":"2024-05-01",
+        "context":{"groupId":"acme"},"groupId":"not of a track"}"#;
+    let event = Event::from_segment(track).unwrap();
+    assert_eq!(event.attributes, [("group_id".into(), Value::from("acme"))]);
+}
+
+#[test]
+fn an_alias_says_who_an_anonymous_id_was() {
+    let alias = r#"{"type":"alias","userId":"7","previousId":"a","anonymousId":"b","timestamp":"2024-05-01"}"#;
+    let visit =
+        |id: &str| format!(r#"{{"type":"page","anonymousId":"{id}","timestamp":"2024-04-01"}}"#);
+    let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
+    let ingest = people.extend_json([visit("a"), alias.to_owned(), visit("b")].join("\n"));
+    assert_eq!((ingest.accepted, people.len()), (3, 1));
+    assert_eq!(people.get("user_id", "7").map(|ann| ann.n_events()), Some(3));
+}
+
+#[test]
+fn texts_are_borrowed_unless_they_hold_escapes() {
+    let json = r#"{"type":"track","event":"e","userId":"a\"b","timestamp":"2024-05-01",
+        "properties":{"plain":"x","es\u0063aped":"y\n","n":{"m":"z"}}}"#;
+    let event = Event::from_segment(json).unwrap();
+    let is_in = |text: &str| json.as_bytes().as_ptr_range().contains(&text.as_ptr());
+    assert_eq!(event.identifiers[0].value, "a\"b");
+    let said: Vec<_> = event
+        .properties
+        .iter()
+        .map(|(name, value)| {
+            let Value::Text(text) = value else { panic!("{value:?}") };
+            (&**name, is_in(name), &**text, is_in(text))
+        })
+        .collect();
+    assert_eq!(
+        said,
+        [("plain", true, "x", true), ("escaped", false, "y\n", false), ("n.m", false, "z", true)]
+    );
+}
+
+#[test]
+fn the_time_is_the_best_that_is_there_and_the_offset_is_its_own_or_the_zones() {
+    let read = |fields: &str| {
+        let json = format!(r#"{{"type":"page","userId":"1",{fields}}}"#);
+        let event = Event::from_segment(&json).unwrap();
+        (event.at.to_string(), event.utc_offset_minutes)
+    };
+    let at = |text: &str, offset: Option<i16>| (text.to_owned(), offset);
+    let received = r#""receivedAt":"2024-01-04""#;
+    assert_eq!(read(received), at("2024-01-04T00:00:00Z", None));
+    let sent = format!(r#"{received},"sentAt":"2024-01-03T00:00:00+01:00""#);
+    assert_eq!(read(&sent), at("2024-01-02T23:00:00Z", Some(60)));
+    let original = format!(r#"{sent},"originalTimestamp":"2024-01-02","timestamp":null"#);
+    assert_eq!(read(&original), at("2024-01-02T00:00:00Z", None));
+    let timestamp = format!(r#"{original},"timestamp":" 2024-01-01T00:00:00.1239Z ""#);
+    assert_eq!(read(&timestamp), at("2024-01-01T00:00:00.123Z", None));
+
+    // Winter and summer; the time's own offset; a server's way to write UTC.
+    let zoned = |zone: &str, time: &str| {
+        read(&format!(r#""context":{{"timezone":{zone}}},"timestamp":"{time}""#)).1
+    };
+    assert_eq!(zoned(r#""Europe/Rome""#, "2024-01-15T12:00:00Z"), Some(60));
+    assert_eq!(zoned(r#""europe/rome""#, "2024-07-15T12:00:00Z"), Some(120));
+    assert_eq!(zoned(r#""Europe/Rome""#, "2024-07-15T12:00:00-05:00"), Some(-300));
+    assert_eq!(zoned(r#""Europe/Rome""#, "2024-07-15T12:00:00+00:00"), Some(120));
+    assert_eq!(zoned(r#""UTC""#, "2024-07-15T12:00:00Z"), Some(0));
+    for none in [r#""Mars/Olympus""#, r#""""#, "null", "5", "{}", r#""Etc/Unknown""#] {
+        assert_eq!(zoned(none, "2024-07-15T12:00:00Z"), None, "{none}");
+        assert_eq!(zoned(none, "2024-07-15T12:00:00+00:00"), Some(0), "{none}");
+    }
+}
+
+#[test]
+fn of_a_name_that_is_there_twice_the_last_counts() {
+    check(
+        r#"{
+            "userId": "1", "userId": "2", "type": "page", "type": "track", "event": "e", "event": "f",
+            "timestamp": "soon", "timestamp": "2024-05-01",
+            "context": {"os": {"name": "gone"}, "device": {"id": "gone"}}, "context": {"locale": "a", "locale": "b"},
+            "traits": {"gone": 1}, "traits": {"email": "a@b.org", "email": null, "age": 5},
+            "properties": {"gone": 1},
+            "properties": {
+                "a": 1, "b": {"c": 1, "d": {"e": 1, "e": 2}}, "f": [1], "b": {"g": 3}, "a": null, "b.d": 4, "f": [{"h": 1}]
+            }
+        }"#,
+        json!({
+            "name": "f", "at": "2024-05-01T00:00:00Z", "offset": null, "message": null,
+            "ids": [["user_id", "2"]],
+            "properties": [["locale", "a"], ["locale", "b"], ["b.g", 3.0], ["b.d", 4.0], ["f.h", [1.0]]],
+            "attributes": [["age", 5.0]],
+        }),
+    );
+}
+
+#[test]
+fn what_keeps_a_call_from_being_an_event_is_said_by_field() {
+    let bad = |field: &str| Refusal::BadField { field: field.to_owned() };
+    let call = |fields: &str| {
+        format!(
+            r#"{{"type":"track","event":"e","userId":"ann@shop.org","timestamp":"2024-05-01"{fields}}}"#
+        )
+    };
+    assert!(Event::from_segment(&call("")).is_ok());
+    for (fields, expected) in [
+        (r#","type":"Track""#, Refusal::UnknownType),
+        (r#","type":"batch""#, Refusal::UnknownType),
+        (r#","type":null"#, Refusal::UnknownType),
+        (r#","type":{"type":"track"}"#, Refusal::UnknownType),
+        (r#","timestamp":"""#, Refusal::NoTime),
+        (r#","timestamp":"ann@shop.org""#, bad("timestamp")),
+        (r#","timestamp":1700000000000"#, bad("timestamp")),
+        (r#","timestamp":"2024-13-01T00:00:00Z""#, bad("timestamp")),
+        (r#","timestamp":null,"originalTimestamp":{}"#, bad("originalTimestamp")),
+        (r#","event":null"#, bad("event")),
+        (r#","event":[" "]"#, bad("event")),
+        (r#","userId":{"id":5}"#, bad("userId")),
+        (r#","userId":1.5"#, bad("userId")),
+        (r#","userId":99999999999999999999999"#, bad("userId")),
+        (r#","anonymousId":[]"#, bad("anonymousId")),
+        (r#","anonymousId":true"#, bad("anonymousId")),
+        (r#","messageId":{}"#, bad("messageId")),
+        (r#","channel":{}"#, bad("channel")),
+        (r#","properties":"ann@shop.org""#, bad("properties")),
+        (r#","properties":[5]"#, bad("properties")),
+        (r#","traits":5"#, bad("traits")),
+        (r#","context":false"#, bad("context")),
+        (r#","context":[[]]"#, bad("context")),
+        (r#","context":{"traits":5}"#, bad("context.traits")),
+        (r#","context":{"groupId":{}}"#, bad("context.groupId")),
+        (r#","context":{"device":{"id":{}}}"#, bad("context.device.id")),
+        (r#","context":{"device":{"advertisingId":[]}}"#, bad("context.device.advertisingId")),
+        (r#","context":{"externalIds":{"card":"5"}}"#, bad("context.externalIds")),
+        (r#","context":{"externalIds":[{"id":"5"}]}"#, bad("context.externalIds")),
+        (r#","context":{"externalIds":[{"type":"card","id":{}}]}"#, bad("context.externalIds")),
+        (r#","context":{"externalIds":["5"]}"#, bad("context.externalIds")),
+    ] {
+        let refusal = refusal(&call(fields));
+        assert_eq!(refusal, expected, "{fields}");
+        assert!(!refusal.to_string().contains('@'), "{refusal}");
+    }
+    assert_eq!(refusal(r#"{"type":"page","userId":"1"}"#), Refusal::NoTime);
+    assert_eq!(refusal("{}"), Refusal::UnknownType);
+}
+
+#[test]
+fn what_says_nothing_is_as_if_it_were_not_there() {
+    let bare = r#"{"type":"track","event":"e","userId":"1","timestamp":"2024-05-01"}"#;
+    let nothing = r#"{"type":"track","event":"e","userId":"1","timestamp":"2024-05-01",
+        "anonymousId":"  ","messageId":"","channel":null,"name":{"not":"of a track"},"category":5,
+        "properties":[],"traits":[],"previousId":[1],
+        "context":{"device":null,"os":"iOS","page":[],"app":5,"traits":null,"externalIds":[null],
+            "externalId":[{"type":"card","id":""},{}],"location":{"city":{},"country":" ","region":[]},
+            "geo":{"country":"US"},"locale":null,"device":{"advertisingId":"x","adTrackingEnabled":false}},
+        "unknown":[[{"deep":[1e400]}]]}"#;
+    assert_eq!(Event::from_segment(nothing), Event::from_segment(bare));
+    let php = r#"{"type":"page","userId":"1","timestamp":"2024-05-01","context":[]}"#;
+    assert!(Event::from_segment(php).is_ok());
+    // That an empty list is there is said; it is no value, but hides that of the context.
+    let own = r#"{"type":"page","timestamp":"2024-05-01","context":{"locale":"en"},"properties":{"locale":[null]}}"#;
+    let event = Event::from_segment(own).unwrap();
+    assert_eq!(event.properties[1], ("locale".into(), Value::List(vec![])));
+}
+
+#[test]
+fn what_is_no_json_says_where_reading_stopped() {
+    let at = |json: &str| match refusal(json) {
+        Refusal::NotJson { at } => at,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(at(""), 0);
+    assert_eq!(at("\u{feff}"), 3);
+    assert_eq!(at(r#"{"type" "#), 7);
+    assert_eq!(at("{\n\"type\": tru }"), 13);
+    for other in [
+        "[]",
+        "5",
+        "null",
+        "\"text\"",
+        "[{}]",
+        "{}{}",
+        "{} x",
+        "{\"a\":\"\0\"}",
+        "{\"event\":\"\\ud800\"}",
+    ] {
+        assert!(at(other) <= other.len(), "{other}");
+    }
+    // Larger than any f64 that features could add.
+    let huge = r#"{"type":"page","userId":"1","timestamp":"2024-05-01","properties":{"n":1e999}}"#;
+    assert!(matches!(refusal(huge), Refusal::NotJson { at: 70..76 }));
+    let bom = format!("\u{feff}{ORDER}");
+    assert_eq!(Event::from_segment(&bom), Event::from_segment(ORDER));
+}
+
+#[test]
+fn a_call_that_breaks_off_anywhere_is_an_error() {
+    for (end, _) in ORDER.char_indices() {
+        assert!(matches!(refusal(&ORDER[..end]), Refusal::NotJson { at } if at <= end), "{end}");
+    }
+}
+
+#[test]
+fn what_is_nested_without_end_is_left_out_and_counted() {
+    let call = |properties: &str| {
+        format!(
+            r#"{{"type":"track","event":"e","userId":"1","timestamp":"2024-05-01","properties":{properties}}}"#
+        )
+    };
+    let names = |json: &str| {
+        let event = Event::from_segment(json).unwrap();
+        event.properties.into_iter().map(|(name, _)| name.into_owned()).collect::<Vec<_>>()
+    };
+    let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
+    let mut left_out = |json: &str| {
+        let ingest = people.extend_json(json);
+        assert_eq!(ingest.accepted, 1);
+        ingest.unread.into_iter().map(|unread| (unread.property, unread.n)).collect::<Vec<_>>()
+    };
+
+    // Eight objects within each other are read.
+    let deep = |n: usize| format!("{}1{}", r#"{"a":"#.repeat(n), "}".repeat(n));
+    assert_eq!(names(&call(&deep(9))), ["a.a.a.a.a.a.a.a.a"]);
+    assert_eq!(left_out(&call(&deep(9))), []);
+    let (open, close) = (r#"{"a":["#.repeat(50_000), "]}".repeat(50_000));
+    for deeper in [deep(10), deep(100_000), format!(r#"{{"a":{open}{close}}}"#)] {
+        let json = call(&deeper);
+        assert_eq!(left_out(&json), [("a".to_owned(), 1)]);
+        assert!(names(&json).len() < 2);
+    }
+    for field in ["context", "userId", "anything", "traits"] {
+        let lists = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        let json = format!(r#"{{"type":"page","timestamp":"2024-05-01","{field}":{lists}}}"#);
+        assert_eq!(Event::from_segment(&json).is_ok(), field == "anything");
+    }
+
+    let long = format!(r#"{{"{}":{{"b":1,"c":2}}, "d":1}}"#, "x".repeat(300));
+    assert_eq!(names(&call(&long)), ["d"]);
+    assert_eq!(left_out(&call(&long)), [("x".repeat(300), 2)]);
+
+    let many = |n: usize| {
+        let each: Vec<String> = (0..n).map(|i| format!(r#""{i}":{i}"#)).collect();
+        format!("{{{}}}", each.join(","))
+    };
+    assert_eq!(names(&call(&many(1000))).len(), 1000);
+    assert_eq!(left_out(&call(&many(1002))), [("1000".to_owned(), 2)]);
+    let list = format!(r#"{{"p":[{},{{"1":5,"new":6}}]}}"#, many(1000));
+    assert_eq!(names(&call(&list)).len(), 1000);
+    assert_eq!(left_out(&call(&list)), [("p".to_owned(), 2)]);
+}
+
+#[test]
+fn a_feature_that_adds_says_what_it_could_not_read() {
+    let features = FeatureSet::default()
+        .with(Feature::new("spend", Measure::Sum("amount".into())).on("purchase"))
+        .with(Feature::new("colours", Measure::Distinct("colour".into())));
+    let line = |amount: &str| {
+        format!(
+            r#"{{"type":"track","event":"purchase","userId":"1","timestamp":"2024-05-01","properties":{{"amount":{amount},"colour":"red"}}}}"#
+        )
+    };
+    let lines: Vec<String> =
+        ["1", "\"12,50\"", "null", "[2, \"x\", true]", "false", "{\"net\": 5}", "\"abc\""]
+            .map(line)
+            .into();
+    let mut people = Profiles::new(Rules::default(), features).unwrap();
+    let ingest = people.extend_json(lines.join("\n"));
+    assert_eq!(
+        ingest.to_string(),
+        "7 accepted, 0 duplicates, 0 refused; not read: 5 of \"amount\", at 1, 3, 4 …"
+    );
+    let table = people.features(people.newest().unwrap()).unwrap();
+    let personas::features::Values::Numeric(spend) = &table.column("spend").unwrap().values else {
+        panic!()
+    };
+    assert_eq!(spend, &[Some(3.0)]);
+    // The last of a name counts, and only of events that do.
+    let event = Event::from_segment(&lines[1]).unwrap();
+    let ingest = people.extend([
+        &event.clone().property("amount", 5.0),
+        &event,
+        &Event::new("e", event.at).property("amount", "x"),
+    ]);
+    let unread: Vec<_> =
+        ingest.unread.iter().map(|u| (&*u.property, u.n, &u.examples[..])).collect();
+    assert_eq!(unread, [("amount", 1, &[1][..])]);
+}
+
+/// The result of the slow way: line by line, then all at once.
+fn one_by_one(people: &mut Profiles, text: &[u8]) -> (Ingest, Vec<(usize, Refusal)>) {
+    let (mut events, mut lines, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+    for (line, text) in text.split(|&byte| byte == b'\n').enumerate() {
+        let Ok(text) = std::str::from_utf8(text) else {
+            let at = std::str::from_utf8(text).unwrap_err().valid_up_to();
+            refused.push((line, Refusal::NotJson { at }));
+            continue;
+        };
+        match Event::from_segment(text) {
+            _ if text.trim().is_empty() => {}
+            Ok(event) => {
+                events.push(event);
+                lines.push(line);
+            }
+            Err(Error::Refused(refusal)) => refused.push((line, refusal)),
+            Err(other) => panic!("{other}"),
+        }
+    }
+    let mut ingest = people.extend(&events);
+    let examples = ingest.refused.iter_mut().map(|refused| &mut refused.examples);
+    let unread = ingest.unread.iter_mut().map(|unread| &mut unread.examples);
+    examples.chain(unread).flatten().for_each(|position| *position = lines[*position]);
+    (ingest, refused)
+}
+
+fn same_as_one_by_one(text: &[u8]) -> Result<(), TestCaseError> {
+    let empty = || Profiles::new(Rules::default(), FeatureSet::retail()).unwrap().dedupe().unwrap();
+    let (mut slow, mut fast) = (empty(), empty());
+    let (mut ingest, refused) = one_by_one(&mut slow, text);
+    let mut got = fast.extend_json(text);
+    let end = personas::Timestamp::parse("2030-01-01").unwrap();
+    prop_assert_eq!(fast.features(end).unwrap(), slow.features(end).unwrap());
+    // What was refused, by reason, and what was accepted.
+    let mut by_reason: BTreeMap<String, (usize, Vec<usize>)> = BTreeMap::new();
+    let reason = |refusal: &Refusal| match refusal {
+        Refusal::NotJson { .. } => "no JSON".to_owned(),
+        other => other.to_string(),
+    };
+    for (line, refusal) in &refused {
+        let known = by_reason.entry(reason(refusal)).or_default();
+        known.0 += 1;
+        known.1.push(*line);
+    }
+    for refused in ingest.refused.drain(..) {
+        by_reason.insert(reason(&refused.reason), (refused.n, refused.examples));
+    }
+    by_reason.values_mut().for_each(|(_, lines)| lines.truncate(3));
+    let said = got.refused.iter().map(|r| (reason(&r.reason), (r.n, r.examples.clone())));
+    prop_assert_eq!(said.collect::<BTreeMap<_, _>>(), by_reason);
+    prop_assert!(got.refused.is_sorted_by_key(|refused| refused.examples[0]));
+    got.refused.clear();
+    prop_assert_eq!(got.to_string(), ingest.to_string());
+    Ok(())
+}
+
+#[test]
+fn more_than_a_block_of_lines_with_bad_ones_among_them_is_as_one_by_one() {
+    let pad = "x".repeat(400);
+    let mut text = Vec::new();
+    for i in 0..6000 {
+        let (user, day, amount) = (i % 100, 1 + i % 28, i % 7);
+        let line = match i % 11 {
+            0 => String::new(),
+            1 if i % 3 == 0 => "{broken".to_owned(),
+            2 if i % 4 == 0 => format!(r#"{{"type":"page","userId":"{user}"}}"#),
+            3 if i % 5 == 0 => format!(r#"{{"type":"page","timestamp":"2024-05-{day:02}"}}"#),
+            4 => format!(r#"{{"type":"page","userId":{{}},"timestamp":"2024-05-{day:02}"}}"#),
+            5 => format!(r#"{{"type":"x","pad":"{pad}"}}{}"#, "\r"),
+            _ => format!(
+                r#"{{"type":"track","event":"purchase","userId":"{user}","messageId":"{}","timestamp":"2024-05-{day:02}","properties":{{"amount":{},"category":"{pad}"}}}}"#,
+                i / 2,
+                if i % 10 == 0 { "\"5,0\"".to_owned() } else { amount.to_string() },
+            ),
+        };
+        text.extend(line.bytes());
+        if i == 4000 {
+            text.extend(b"\xff");
+        }
+        text.push(b'\n');
+    }
+    assert!(text.len() > 1 << 21, "{}", text.len());
+    same_as_one_by_one(&text).unwrap();
+    // A line longer than a block, without an end.
+    text.extend(format!(r#"{{"type":"page","pad":"{}"}}"#, "x".repeat(3 << 20)).bytes());
+    same_as_one_by_one(&text).unwrap();
+}
+
+/// Any JSON.
+fn any_json() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        any::<f64>().prop_map(|n| json!(n)),
+        "[a-z@.]{0,4}|\\PC{0,3}|2024-0[1-9]-11".prop_map(Into::into),
+    ];
+    leaf.prop_recursive(4, 40, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+            prop::collection::btree_map("[abc]", inner, 0..4)
+                .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+/// Any JSON in the places of the spec.
+fn any_call() -> impl Strategy<Value = serde_json::Value> {
+    let names = [
+        "type",
+        "event",
+        "name",
+        "category",
+        "userId",
+        "anonymousId",
+        "previousId",
+        "groupId",
+        "messageId",
+        "channel",
+        "timestamp",
+        "originalTimestamp",
+        "sentAt",
+        "context",
+        "properties",
+        "traits",
+        "other",
+    ];
+    let inner = [
+        "device",
+        "os",
+        "location",
+        "geo",
+        "page",
+        "campaign",
+        "traits",
+        "externalIds",
+        "externalId",
+        "timezone",
+        "locale",
+        "groupId",
+        "app",
+    ];
+    let fields =
+        prop::collection::btree_map(prop::sample::select(names.to_vec()), any_json(), 0..8);
+    let context =
+        prop::collection::btree_map(prop::sample::select(inner.to_vec()), any_json(), 0..6);
+    let kinds = ["track", "identify", "page", "screen", "group", "alias"];
+    (fields, context, prop::sample::select(kinds.to_vec()), any::<[bool; 3]>()).prop_map(
+        |(fields, context, kind, [has_kind, has_time, has_context])| {
+            let mut call: serde_json::Map<_, _> =
+                fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+            if has_kind {
+                call.insert("type".into(), kind.into());
+            }
+            if has_time {
+                call.insert("timestamp".into(), "2024-05-01".into());
+            }
+            if has_context {
+                let context = context.into_iter().map(|(name, value)| (name.to_owned(), value));
+                call.insert("context".into(), serde_json::Value::Object(context.collect()));
+            }
+            call.into()
+        },
+    )
+}
+
+/// The names and values of an object, the slow way.
+fn flat(
+    name: &str,
+    value: &serde_json::Value,
+    in_list: bool,
+    to: &mut BTreeMap<String, serde_json::Value>,
+) {
+    match value {
+        serde_json::Value::Null => {}
+        serde_json::Value::Object(fields) => {
+            for (key, value) in fields {
+                flat(&format!("{name}.{key}"), value, in_list, to);
+            }
+        }
+        serde_json::Value::Array(values) => {
+            let before = to.len();
+            values.iter().for_each(|value| flat(name, value, true, to));
+            if !in_list && to.len() == before {
+                to.insert(name.to_owned(), json!([]));
+            }
+        }
+        plain => {
+            let plain = plain.as_f64().map_or(plain.clone(), |number| json!(number));
+            if in_list {
+                let list = to.entry(name.to_owned()).or_insert_with(|| json!([]));
+                list.as_array_mut().unwrap().push(plain);
+            } else {
+                to.insert(name.to_owned(), plain);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn properties_are_taken_apart_as_the_slow_way_does(
+        fields in prop::collection::btree_map("[abc]", any_json(), 0..4),
+    ) {
+        let mut expected = BTreeMap::new();
+        for (name, value) in &fields {
+            flat(name, value, false, &mut expected);
+        }
+        let call = json!({"type": "page", "timestamp": "2024-05-01", "properties": fields});
+        let json = call.to_string();
+        let event = Event::from_segment(&json).unwrap();
+        let n = event.properties.len();
+        let got: BTreeMap<String, serde_json::Value> =
+            event.properties.into_iter().map(|(name, value)| (name.into_owned(), json!(value))).collect();
+        prop_assert_eq!((n, got), (expected.len(), expected));
+    }
+
+    #[test]
+    fn nothing_makes_the_reader_panic_and_bulk_is_as_one_by_one(
+        calls in prop::collection::vec(any_call(), 1..6),
+        cut in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
+        let lines: Vec<String> = calls.iter().map(ToString::to_string).collect();
+        let mut text = lines.join("\n").into_bytes();
+        same_as_one_by_one(&text)?;
+        let place = cut.index(text.len());
+        text[place] = byte;
+        same_as_one_by_one(&text)?;
+        text.truncate(place);
+        same_as_one_by_one(&text)?;
+    }
+}
