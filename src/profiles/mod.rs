@@ -121,25 +121,11 @@ impl Profiles {
         events.sort_by_key(|(_, event)| event.at);
         let mut ingest = Ingest::default();
         let mut refused = Vec::new();
-        events.retain(|&(position, event)| match self.check(event) {
-            Ok(()) => true,
-            Err(reason) => {
-                refused.push((position, reason));
-                false
-            }
-        });
-        // Who is who for all of them at once, which is much faster than for one after another.
-        let mut outcomes = Vec::with_capacity(events.len());
-        let seen = events.iter().map(|(_, event)| Observation::from(*event));
-        self.graph.take_all(seen, |outcome| outcomes.push(outcome));
-        self.make_room();
-        for ((position, event), outcome) in events.into_iter().zip(outcomes) {
-            match outcome {
-                Ok(Some(signature)) => match self.put(signature, event) {
-                    Taken::Duplicate => ingest.duplicates += 1,
-                    _ => ingest.accepted += 1,
-                },
-                Ok(None) => ingest.suppressed += 1,
+        for (position, event) in events {
+            match self.take(event) {
+                Ok(Taken::New) => ingest.accepted += 1,
+                Ok(Taken::Duplicate) => ingest.duplicates += 1,
+                Ok(Taken::Suppressed) => ingest.suppressed += 1,
                 Err(reason) => refused.push((position, reason)),
             }
         }
@@ -160,26 +146,16 @@ impl Profiles {
         Ok(())
     }
 
-    fn check(&self, event: &Event<'_>) -> std::result::Result<(), Refusal> {
+    fn take(&mut self, event: &Event<'_>) -> std::result::Result<Taken, Refusal> {
         features::check(event)?;
         let (min, max) = self.graph.rules().clock_range();
         if event.at < min || event.at > max {
             return Err(Refusal::OutsideClock { at: event.at, min, max });
         }
-        Ok(())
-    }
-
-    fn take(&mut self, event: &Event<'_>) -> std::result::Result<Taken, Refusal> {
-        self.check(event)?;
         let Some(signature) = self.graph.observe_signature(&Observation::from(event))? else {
             return Ok(Taken::Suppressed);
         };
         self.make_room();
-        Ok(self.put(signature, event))
-    }
-
-    /// Keeps what an event tells under its signature.
-    fn put(&mut self, signature: u32, event: &Event<'_>) -> Taken {
         let id = event.message_id.as_deref().filter(|_| self.messages.is_some());
         // An exporter's empty column is no id.
         let id = id.filter(|id| !id.trim().is_empty());
@@ -195,16 +171,16 @@ impl Profiles {
                 let order = Order { graph: &self.graph, texts: &self.texts };
                 match messages.offer((signature, entry), &mut self.fragments, order) {
                     Offered::Counts(entry) => entry,
-                    Offered::Aside => return taken,
+                    Offered::Aside => return Ok(taken),
                     Offered::Repeats(entry) => {
                         entry.release(&mut self.texts);
-                        return taken;
+                        return Ok(taken);
                     }
                 }
             }
         };
         self.fragments[signature as usize].insert(entry, &self.texts);
-        taken
+        Ok(taken)
     }
 
     /// A fragment for every signature.
