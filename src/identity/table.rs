@@ -7,6 +7,11 @@
 //! do, and a look-up that has gone out of the cache waits for one line, which can be asked for
 //! ahead of time. An entry that is removed lets those behind it close up (Knuth's algorithm R), so
 //! there are no tombstones.
+//!
+//! Own code, since it was measured beside `hashbrown::HashTable` in its place (22 November 2026, 10
+//! million pairs): bulk 6.8 s against 7.8 s, a look-up among 10.6 million 1.7 µs against 2.2 µs, a
+//! repeated observation 1.1 µs against 1.7 µs, 117 bytes per identifier against 123. Control bytes
+//! apart from the entries cost a second wait for memory, and cannot be asked for ahead of time.
 
 mod many;
 

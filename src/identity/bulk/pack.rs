@@ -10,7 +10,7 @@ use crate::Refusal;
 use crate::num::parallel;
 
 /// Observations that a thread packs at a time.
-const BLOCK: usize = 1 << 12;
+const BLOCK: usize = if cfg!(test) { 1 << 6 } else { 1 << 12 };
 
 /// Work to do something for each observation of a block.
 pub(super) const WORK: usize = BLOCK * 20;

@@ -3,7 +3,7 @@
 //! Keys come in blocks that hold them by shard. Every shard looks up and adds the keys of all blocks
 //! in order, so that it stays in the near cache, while what comparing will read is asked for ahead
 //! of time; all shards at once, without a lock (Balkesen et al. 2013, on joins). Numbers follow the
-//! order of shards and then of arrival, so they do not depend on the threads.
+//! order of shards and then of arrival: they depend on the hashes, not on the threads.
 
 use std::ops::{Deref, Index, Range};
 

@@ -3,6 +3,8 @@
 
 use personas::identity::{Observation, Observed, Resolution, Snapshot};
 use personas::{Error, Identifier, IdentityGraph, ProfileId, Refusal, Rules, Timestamp};
+use serde::de::value::{MapDeserializer, SeqDeserializer};
+use serde::de::{Deserialize, Deserializer, IntoDeserializer, Visitor};
 use serde_json::{Value, json};
 
 use super::worlds::*;
@@ -207,6 +209,86 @@ fn no_cut_and_no_flipped_byte_of_a_snapshot_does_harm() {
             }
         }
     }
+}
+
+/// A value whose lists and maps say that they have as many entries as there can be.
+struct Boastful(Value);
+
+/// Says that it is as long as can be.
+struct Endless<I>(I);
+
+impl<I: Iterator> Iterator for Endless<I> {
+    type Item = I::Item;
+
+    fn next(&mut self) -> Option<I::Item> {
+        self.0.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (usize::MAX, Some(usize::MAX))
+    }
+}
+
+impl<'de> IntoDeserializer<'de, serde_json::Error> for Boastful {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'de> Deserializer<'de> for Boastful {
+    type Error = serde_json::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        match self.0 {
+            Value::Array(all) => {
+                let all = Endless(all.into_iter().map(Boastful));
+                visitor.visit_seq(SeqDeserializer::new(all))
+            }
+            Value::Object(all) => {
+                let all = Endless(all.into_iter().map(|(name, value)| (name, Boastful(value))));
+                visitor.visit_map(MapDeserializer::new(all))
+            }
+            value => value.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        self.0.deserialize_enum(name, variants, visitor)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        unit_struct seq tuple tuple_struct map struct identifier ignored_any
+    }
+}
+
+#[test]
+fn no_allocation_follows_a_length_that_a_snapshot_declares() {
+    // Formats with lengths in front say them before the entries. One that is believed asks for more
+    // memory than there is, and this test aborts.
+    let graph = some_graph();
+    let value = serde_json::to_value(&graph).expect("it can be written");
+    let again = IdentityGraph::deserialize(Boastful(value)).expect("its entries are whole");
+    assert!(again == graph);
 }
 
 #[test]
