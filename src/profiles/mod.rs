@@ -115,7 +115,8 @@ impl Profiles {
         self
     }
 
-    /// Takes in many events, in any order, and says what became of them.
+    /// Takes in many events, in any order, and says what became of them. Of lines of JSON,
+    /// [`Profiles::extend_json`] does.
     pub fn extend<'a>(&mut self, events: impl IntoIterator<Item = &'a Event<'a>>) -> Ingest {
         let mut events: Vec<(usize, &Event<'_>)> = events.into_iter().enumerate().collect();
         // In order of time every event goes to the end of its log. The result is the same.

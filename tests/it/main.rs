@@ -10,6 +10,7 @@ mod determinism;
 mod features;
 mod identity;
 mod kmeans;
+mod lines;
 mod online;
 mod outlier;
 mod persona;
