@@ -40,7 +40,7 @@ fn events() -> Vec<Event<'static>> {
         .collect()
 }
 
-/// The same shop's events as a browser's client of the Segment spec sends them: 544 bytes a line.
+/// The same shop's events as a browser's client of the Segment spec sends them: some 540 bytes a line.
 fn json_lines() -> String {
     let zones = ["Europe/Amsterdam", "America/New_York", "Asia/Kolkata", "Europe/Rome"];
     let mut lines = String::new();
