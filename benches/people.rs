@@ -1,8 +1,9 @@
-//! From events to one row per person: 100,000 purchase lines of 5,000 people.
+//! From events to one row per person: 100,000 purchase lines of 5,000 people, in memory and as JSON.
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use personas::features::Retail;
 use personas::{Event, Profiles, Rules, Timestamp};
+use serde_json::json;
 
 const N_EVENTS: u64 = 100_000;
 const N_PEOPLE: u64 = 5_000;
@@ -39,6 +40,47 @@ fn events() -> Vec<Event<'static>> {
         .collect()
 }
 
+/// The same shop's events as a browser's client of the Segment spec sends them: some 540 bytes a line.
+fn json_lines() -> String {
+    let zones = ["Europe/Amsterdam", "America/New_York", "Asia/Kolkata", "Europe/Rome"];
+    let mut lines = String::new();
+    for (i, event) in events().iter().enumerate() {
+        let person = &event.identifiers[0].value;
+        let mut properties = json!({"currency": "EUR"});
+        for (name, value) in &event.properties {
+            properties[name.as_ref()] = json!(value);
+        }
+        let mut call = json!({
+            "anonymousId": format!("507f191e-810c-4972-9de8-{person:>012}"),
+            "channel": "web",
+            "context": {
+                "ip": "8.8.8.8",
+                "library": {"name": "analytics.js", "version": "2.11.1"},
+                "locale": "en-US",
+                "page": {
+                    "path": "/academy/",
+                    "referrer": "",
+                    "title": "Analytics Academy",
+                    "url": "https://shop.org/academy/",
+                },
+                "timezone": zones[i % 4],
+            },
+            "event": event.name,
+            "messageId": format!("ajs-next-{i:016}"),
+            "properties": properties,
+            "timestamp": event.at.to_string(),
+            "type": "track",
+            "version": 2,
+        });
+        if i % 4 != 0 {
+            call["userId"] = json!(person);
+        }
+        lines.push_str(&call.to_string());
+        lines.push('\n');
+    }
+    lines
+}
+
 fn people(c: &mut Criterion) {
     let events = events();
     let empty = || {
@@ -62,6 +104,25 @@ fn people(c: &mut Criterion) {
     group.bench_function("features of 5k people", |b| b.iter(|| full.features(as_of)));
     group.bench_function("one settled row", |b| {
         b.iter(|| settled.get("cookie", "4711").map(|person| person.features(as_of)));
+    });
+
+    let lines = json_lines();
+    group.throughput(Throughput::Bytes(lines.len() as u64));
+    group.bench_function("read 100k lines of JSON, one thread", |b| {
+        b.iter(|| lines.lines().filter(|line| Event::from_segment(line).is_ok()).count());
+    });
+    group.bench_function("extend 100k lines of JSON", |b| {
+        b.iter(|| {
+            let mut people = empty();
+            people.extend_json(&lines)
+        });
+    });
+    group.bench_function("100k lines of JSON to features", |b| {
+        b.iter(|| {
+            let mut people = empty();
+            people.extend_json(&lines);
+            people.features(as_of)
+        });
     });
     group.finish();
 }

@@ -2,7 +2,8 @@
 //!
 //! An [`Event`] borrows its texts where it can, so that reading a stream costs no copies. It is
 //! plain data: nothing is checked until [`Profiles`](crate::Profiles) or an identity graph takes
-//! it in, and then a bad one is refused whole, with a [`Refusal`] that says why.
+//! it in, and then a bad one is refused whole, with a [`Refusal`] that says why. The calls of the
+//! Segment spec become events by [`Event::from_segment`].
 
 mod refusal;
 mod rfc3339;

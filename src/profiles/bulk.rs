@@ -26,7 +26,8 @@ const AHEAD: usize = 8;
 type Outcome = std::result::Result<Option<u32>, Refusal>;
 
 impl Profiles {
-    /// Takes in many events, in any order, and says what became of them.
+    /// Takes in many events, in any order, and says what became of them. Of lines of JSON,
+    /// [`Profiles::extend_json`] does.
     pub fn extend<'a>(&mut self, events: impl IntoIterator<Item = &'a Event<'a>>) -> Ingest {
         let mut ingest = Ingest::default();
         let mut events = events.into_iter();

@@ -13,6 +13,7 @@ mod identity;
 mod journey;
 mod kmeans;
 mod limited;
+mod lines;
 mod online;
 mod outlier;
 mod persona;

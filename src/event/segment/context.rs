@@ -17,13 +17,16 @@ use crate::{Identifier, Refusal, Value};
 pub(super) struct Context<'a> {
     pub(super) properties: Vec<(Cow<'a, str>, Value<'a>)>,
     pub(super) traits: Flat<'a>,
-    pub(super) timezone: Field<'a>,
+    own_timezone: Field<'a>,
+    /// Where the sender's address is thought to be.
+    geo_timezone: Field<'a>,
     pub(super) group_id: Field<'a>,
     device_id: Field<'a>,
     advertising_id: Field<'a>,
     /// Whether the person does not want to be followed by the advertising id.
     no_tracking: bool,
-    external_ids: ExternalIds<'a>,
+    /// Segment's, RudderStack's.
+    external_ids: [ExternalIds<'a>; 2],
     /// Whether it is no object.
     pub(super) wrong: bool,
 }
@@ -32,9 +35,12 @@ impl<'a> Context<'a> {
     pub(super) fn clear(&mut self) {
         self.properties.clear();
         self.traits.clear();
-        self.external_ids.ids.clear();
-        self.external_ids.wrong = false;
-        self.timezone = Field::Absent;
+        for external in &mut self.external_ids {
+            external.ids.clear();
+            external.wrong = false;
+        }
+        self.own_timezone = Field::Absent;
+        self.geo_timezone = Field::Absent;
         self.group_id = Field::Absent;
         self.device_id = Field::Absent;
         self.advertising_id = Field::Absent;
@@ -50,11 +56,21 @@ impl<'a> Context<'a> {
         let advertising = advertising.text("context.device.advertisingId")?;
         let advertising = advertising.filter(|_| !self.no_tracking);
         to.extend(advertising.map(|id| Identifier::new("advertising_id", id)));
-        if self.external_ids.wrong {
-            return Err(bad_field("context.externalIds"));
+        for external in &mut self.external_ids {
+            if external.wrong {
+                return Err(bad_field("context.externalIds"));
+            }
+            to.append(&mut external.ids);
         }
-        to.append(&mut self.external_ids.ids);
         Ok(())
+    }
+
+    /// The name of a time zone; one that is no text is not worth refusing an event for.
+    pub(super) fn timezone(&self) -> Option<&str> {
+        [&self.own_timezone, &self.geo_timezone].into_iter().find_map(|zone| match zone {
+            Field::Text(zone) => Some(&**zone),
+            _ => None,
+        })
     }
 }
 
@@ -75,54 +91,97 @@ enum Part {
     Page,
 }
 
-impl Part {
-    /// The object of a name in this one.
-    fn part(self, key: &str) -> Option<Self> {
-        Some(match (self, key) {
-            (Self::Whole, "app") => Self::App,
-            (Self::Whole, "campaign") => Self::Campaign,
-            (Self::Whole, "device") => Self::Device,
-            (Self::Whole, "location") => Self::Location,
-            (Self::Whole, "geo") => Self::Geo,
-            (Self::Whole, "os") => Self::Os,
-            (Self::Whole, "page") => Self::Page,
-            (Self::Geo, "country") => Self::GeoCountry,
-            (Self::Geo, "region") => Self::GeoRegion,
-            (Self::Geo, "city") => Self::GeoCity,
-            (Self::Geo, "location") => Self::GeoLocation,
-            _ => return None,
-        })
-    }
+/// What a field of an object within the context becomes.
+enum Place {
+    Property(&'static str),
+    Part(Part),
+    Traits,
+    Timezone,
+    GroupId,
+    ExternalIds(usize),
+    DeviceId,
+    AdvertisingId,
+    AdTracking,
+    Nothing,
+}
 
-    /// The property that a value in this object becomes.
-    fn property(self, key: &str) -> Option<&'static str> {
-        Some(match (self, key) {
-            (Self::Whole, "channel") => "channel",
-            (Self::Whole, "locale") => "locale",
-            (Self::Whole, "userAgent") => "user_agent",
-            (Self::Whole, "sessionId") => "session_id",
-            (Self::App, "name") => "app",
-            (Self::App, "version") => "app.version",
-            (Self::Campaign, "name") => "campaign.name",
-            (Self::Campaign, "source") => "campaign.source",
-            (Self::Campaign, "medium") => "campaign.medium",
-            (Self::Campaign, "term") => "campaign.term",
-            (Self::Campaign, "content") => "campaign.content",
-            (Self::Device, "type") => "device",
-            (Self::Device, "manufacturer") => "device.manufacturer",
-            (Self::Device, "model") => "device.model",
-            (Self::Location, "country") | (Self::GeoCountry, "code") => "country",
-            (Self::Location, "region") | (Self::GeoRegion, "code") => "region",
-            (Self::Location, "city") | (Self::GeoCity, "name") => "city",
-            (Self::Os, "name") => "os",
-            (Self::Os, "version") => "os.version",
-            (Self::Page, "url") => "url",
-            (Self::Page, "path") => "path",
-            (Self::Page, "referrer") => "referrer",
-            (Self::Page, "search") => "search",
-            (Self::Page, "title") => "title",
-            _ => return None,
-        })
+impl Part {
+    fn place(self, key: &str) -> Place {
+        use Place::{Part, Property};
+        match self {
+            Self::Whole => match key {
+                "app" => Part(Self::App),
+                "campaign" => Part(Self::Campaign),
+                "device" => Part(Self::Device),
+                "location" => Part(Self::Location),
+                "geo" => Part(Self::Geo),
+                "os" => Part(Self::Os),
+                "page" => Part(Self::Page),
+                "channel" => Property("channel"),
+                "locale" => Property("locale"),
+                "userAgent" => Property("user_agent"),
+                "sessionId" => Property("session_id"),
+                "traits" => Place::Traits,
+                "timezone" => Place::Timezone,
+                "groupId" => Place::GroupId,
+                "externalIds" => Place::ExternalIds(0),
+                "externalId" => Place::ExternalIds(1),
+                _ => Place::Nothing,
+            },
+            Self::App => match key {
+                "name" => Property("app"),
+                "version" => Property("app.version"),
+                _ => Place::Nothing,
+            },
+            Self::Campaign => match key {
+                "name" => Property("campaign.name"),
+                "source" => Property("campaign.source"),
+                "medium" => Property("campaign.medium"),
+                "term" => Property("campaign.term"),
+                "content" => Property("campaign.content"),
+                _ => Place::Nothing,
+            },
+            Self::Device => match key {
+                "type" => Property("device"),
+                "manufacturer" => Property("device.manufacturer"),
+                "model" => Property("device.model"),
+                "id" => Place::DeviceId,
+                "advertisingId" => Place::AdvertisingId,
+                "adTrackingEnabled" => Place::AdTracking,
+                _ => Place::Nothing,
+            },
+            Self::Location => match key {
+                "country" => Property("country"),
+                "region" => Property("region"),
+                "city" => Property("city"),
+                _ => Place::Nothing,
+            },
+            Self::Geo => match key {
+                "country" => Part(Self::GeoCountry),
+                "region" => Part(Self::GeoRegion),
+                "city" => Part(Self::GeoCity),
+                "location" => Part(Self::GeoLocation),
+                _ => Place::Nothing,
+            },
+            Self::GeoCountry if key == "code" => Property("country"),
+            Self::GeoRegion if key == "code" => Property("region"),
+            Self::GeoCity if key == "name" => Property("city"),
+            Self::GeoLocation if key == "timezone" => Place::Timezone,
+            Self::Os => match key {
+                "name" => Property("os"),
+                "version" => Property("os.version"),
+                _ => Place::Nothing,
+            },
+            Self::Page => match key {
+                "url" => Property("url"),
+                "path" => Property("path"),
+                "referrer" => Property("referrer"),
+                "search" => Property("search"),
+                "title" => Property("title"),
+                _ => Place::Nothing,
+            },
+            _ => Place::Nothing,
+        }
     }
 }
 
@@ -149,34 +208,40 @@ impl<'a> Read<'a> for PartReader<'_, 'a> {
     fn object<A: MapAccess<'a>>(self, mut object: A) -> Result<(), A::Error> {
         let Self { context, part } = self;
         while let Some(Key(key)) = object.next_key()? {
-            if let Some(name) = part.property(&key) {
-                let value = object.next_value_seed(Any(Listed))?;
-                context.properties.extend(value.map(|value| (Cow::Borrowed(name), value)));
-            } else if let Some(part) = part.part(&key) {
-                object.next_value_seed(Any(PartReader { context: &mut *context, part }))?;
-            } else {
-                match (part, &*key) {
-                    (Part::Whole, "traits") => object.next_value_seed(Any(&mut context.traits))?,
-                    (Part::Whole, "timezone") | (Part::GeoLocation, "timezone") => {
-                        object.next_value_seed(Any(&mut context.timezone))?;
-                    }
-                    (Part::Whole, "groupId") => {
-                        object.next_value_seed(Any(&mut context.group_id))?;
-                    }
-                    (Part::Whole, "externalIds" | "externalId") => {
-                        object.next_value_seed(Any(&mut context.external_ids))?;
-                    }
-                    (Part::Device, "id") => object.next_value_seed(Any(&mut context.device_id))?,
-                    (Part::Device, "advertisingId") => {
-                        object.next_value_seed(Any(&mut context.advertising_id))?;
-                    }
-                    (Part::Device, "adTrackingEnabled") => {
-                        let said = object.next_value_seed(Any(Listed))?;
-                        context.no_tracking = said == Some(Value::Flag(false));
-                    }
-                    _ => drop(object.next_value::<IgnoredAny>()?),
+            let field = match part.place(&key) {
+                Place::Property(name) => {
+                    let value = object.next_value_seed(Any(Listed))?;
+                    context.properties.extend(value.map(|value| (Cow::Borrowed(name), value)));
+                    continue;
                 }
-            }
+                Place::Part(part) => {
+                    object.next_value_seed(Any(PartReader { context: &mut *context, part }))?;
+                    continue;
+                }
+                Place::Traits => {
+                    object.next_value_seed(Any(&mut context.traits))?;
+                    continue;
+                }
+                Place::ExternalIds(name) => {
+                    object.next_value_seed(Any(&mut context.external_ids[name]))?;
+                    continue;
+                }
+                Place::AdTracking => {
+                    let said = object.next_value_seed(Any(Listed))?;
+                    context.no_tracking = said == Some(Value::Flag(false));
+                    continue;
+                }
+                Place::Nothing => {
+                    object.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+                Place::Timezone if part == Part::GeoLocation => &mut context.geo_timezone,
+                Place::Timezone => &mut context.own_timezone,
+                Place::GroupId => &mut context.group_id,
+                Place::DeviceId => &mut context.device_id,
+                Place::AdvertisingId => &mut context.advertising_id,
+            };
+            object.next_value_seed(Any(field))?;
         }
         Ok(())
     }
