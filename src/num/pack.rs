@@ -351,3 +351,51 @@ pub(crate) fn round_up(value: f64) -> f32 {
     let rounded = value as f32;
     if f64::from(rounded) < value { rounded.next_up() } else { rounded }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::num::check;
+    use crate::num::rng::Stream;
+    use ndarray::Array2;
+
+    #[test]
+    fn rows_put_in_another_order_keep_their_values_and_can_be_put_back() {
+        let mut stream = Stream::new(1, 0);
+        let n = parallel::CHUNK + 53;
+        let x = Array2::from_shape_simple_fn((n, 3), || stream.normal().powi(5));
+        let rows = check::rows(x.view()).unwrap();
+        let mut packed = Packed::new(&rows, &Columns::of(&rows));
+        let before = packed.tiles().to_vec();
+        let row = |row: usize| -> Vec<f32> {
+            packed.place(rows.row(row)).map(|value| value as f32).collect()
+        };
+        let values: Vec<Vec<f32>> = (0..n).map(row).collect();
+        assert!((0..n).all(|row| packed.row(row) == values[row]));
+        // Twice, and the second chunk but for the rows of its last tile.
+        for len in [parallel::CHUNK, 48].repeat(2).chunks(2) {
+            for (chunk, &len) in packed.chunks_mut().zip(len) {
+                let mut chunk = chunk;
+                let mut from: Vec<u16> = (0..len as u16).collect();
+                stream.shuffle(&mut from);
+                chunk.permute(&from);
+            }
+        }
+        let exact: Vec<f64> = (0..n)
+            .map(|row| packed.place(rows.row(row)).map(|value| value * value).sum::<f64>().sqrt())
+            .collect();
+        for (c, chunk) in packed.chunks_mut().enumerate() {
+            let (columns, _) = chunk.tiles.as_chunks::<LANES>();
+            for place in 0..(n - c * parallel::CHUNK).min(parallel::CHUNK) {
+                let (tile, lane) = (place / LANES, place % LANES);
+                let row = c * parallel::CHUNK + chunk.row_at(place);
+                assert!((0..3).all(|j| columns[tile * 3 + j][lane] == values[row][j]));
+                assert!(f64::from(chunk.norms[tile]) >= exact[row]);
+            }
+        }
+        assert_ne!(packed.tiles(), before);
+        packed.restore();
+        assert_eq!(packed.tiles(), before);
+        assert!(packed.orders().iter().all(Vec::is_empty));
+    }
+}

@@ -268,3 +268,66 @@ fn square<L: Lanes>(tile: &[[f32; LANES]]) -> L {
     }
     sum
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::num::check;
+    use crate::num::columns::Columns;
+    use crate::num::pack::Packed;
+    use crate::num::rng::Stream;
+    use ndarray::Array2;
+
+    #[test]
+    fn every_build_finds_the_nearest_and_margins_that_are_a_little_too_small() {
+        let mut stream = Stream::new(4, 0);
+        let (n, d) = (7 * LANES, 5);
+        let x = Array2::from_shape_simple_fn((n, d), || stream.normal());
+        let rows = check::rows(x.view()).unwrap();
+        let packed = Packed::new(&rows, &Columns::of(&rows));
+        let mut builds = vec![portable as ScanFn, fastest()];
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            builds.push(x86::avx2);
+        }
+        for k in [1, 2, 7, 8] {
+            let centroids: Vec<f64> = (0..k).flat_map(|row| packed.place(rows.row(row))).collect();
+            let bounds = packed.bounds(d as f64);
+            let limits = vec![bounds.limit(d as f32, d as f32); 7];
+            let tiles = Tiles {
+                values: packed.tiles(),
+                next: &[],
+                n_columns: d,
+                labels: &[[0; LANES]; 7],
+                limits: &limits,
+                horizon: Some(0.1),
+            };
+            for build in &builds {
+                let mut scans = [Scan::UNKNOWN; 7];
+                build(tiles, &Centroids::new(&centroids, d), &mut scans);
+                for row in 0..n {
+                    let (scan, lane) = (&scans[row / LANES], row % LANES);
+                    let place: Vec<f64> = packed.place(rows.row(row)).collect();
+                    let distance = |c: &[f64]| {
+                        c.iter().zip(&place).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
+                    };
+                    let mut distances: Vec<(f64, u32)> =
+                        centroids.chunks_exact(d).map(distance).zip(0..).collect();
+                    distances.sort_by(|a, b| a.partial_cmp(b).unwrap());
+                    assert_eq!(scan.index[lane], distances[0].1);
+                    assert_eq!(scan.differs >> lane & 1 == 1, distances[0].1 != 0);
+                    assert_eq!(scan.uncertain, 0);
+                    if k == 1 {
+                        assert_eq!(scan.margin, f32::INFINITY);
+                        continue;
+                    }
+                    let margin = f64::from(scan.margins[lane]);
+                    let exact = distances[1].0 - distances[0].0;
+                    assert!(margin <= exact && margin > 0.7 * exact - 1e-3, "{margin} {exact}");
+                    assert_eq!(scan.far >> lane & 1 == 1, margin > 0.1f32.into());
+                    assert!(f64::from(scan.margin) <= margin);
+                }
+            }
+        }
+    }
+}

@@ -250,6 +250,7 @@ mod tests {
     use super::*;
     use crate::num::check;
     use crate::num::columns::Columns;
+    use crate::num::distance::nearest;
     use crate::num::rng::Stream;
     use crate::num::scan::{self, ScanFn};
     use ndarray::Array2;
@@ -339,6 +340,37 @@ mod tests {
             for build in builds() {
                 prop_assert_eq!(&trajectory(&x, weights, &steps, Some(build)), &naive);
             }
+        }
+    }
+
+    #[test]
+    fn rows_sorted_by_margin_are_labelled_as_naive_f64_does() {
+        let mut stream = Stream::new(3, 0);
+        let n = parallel::CHUNK + 1003;
+        let x = Array2::from_shape_fn((n, 2), |_| stream.normal());
+        let rows = check::rows(x.view()).unwrap();
+        for build in builds() {
+            let mut tiled = Tiled::new(&rows, &Columns::of(&rows), None, Some(build));
+            let mut assigner = Assigner::new(&mut tiled, 3);
+            // Moves by which a few rows change sides, and most tiles hold one that might.
+            for step in 0..24 {
+                let at = 0.05 * f64::from(step % 7);
+                let centroids = [at, 1.0, -1.0, -0.5 + at / 2.0, 1.0, -0.5];
+                assigner.assign(&centroids);
+                let naive = rows.iter().map(|row| nearest(row, &centroids).0 as u32);
+                assert!(assigner.labels().into_iter().eq(naive), "{step}");
+                let first = |cluster| assigner.labels().iter().position(|&label| label == cluster);
+                assert!(assigner.first_rows().into_iter().eq((0..3).map_while(first)));
+            }
+            assert!(assigner.tiled.packed.orders().iter().all(|order| !order.is_empty()));
+            // A row given another label is found where it lies now.
+            let (row, label) = (n - 2, assigner.labels()[n - 2]);
+            assigner.relabel(row, (label + 1) % 3);
+            assert_eq!(assigner.labels()[row], (label + 1) % 3);
+            let centroids = [0.0, 1.0, -1.0, -0.5, 1.0, -0.5];
+            assigner.assign(&centroids);
+            let naive = rows.iter().map(|row| nearest(row, &centroids).0 as u32);
+            assert!(assigner.take_labels().into_iter().eq(naive));
         }
     }
 }
