@@ -23,7 +23,7 @@ use super::weights::Weights;
 const RUN: usize = 16;
 
 /// Scans of the whole chunk, wasted, that are worth sorting it.
-const PATIENCE: usize = 2;
+const PATIENCE: usize = 3;
 
 /// A row is far from changing if its margin lasts so many moves like the last.
 const HORIZON: f64 = 2.0;
@@ -72,7 +72,8 @@ impl Frame<'_> {
         }
         let mut scans = [Scan::UNKNOWN; RUN];
         let mut limits = [Limit::default(); RUN];
-        let mut moves = Vec::new();
+        // Room for what moves in all but the first iterations.
+        let mut moves = Vec::with_capacity(n_rows.min(1024));
         let n_tiles = part.margins.len();
         let mut t = 0;
         while t < n_tiles {
