@@ -80,6 +80,15 @@ impl Rows<'_> {
 /// # Errors
 /// `Empty`, `NoColumns`, `NonFinite` or `MagnitudeTooLarge`, the first in row-major order.
 pub(crate) fn rows(x: ArrayView2<'_, f64>) -> Result<Rows<'_>> {
+    let rows = of_any_value(x)?;
+    match first_unusable(&rows) {
+        None => Ok(rows),
+        Some(error) => Err(error),
+    }
+}
+
+/// As [`rows`], but the values are still to be checked.
+pub(super) fn of_any_value(x: ArrayView2<'_, f64>) -> Result<Rows<'_>> {
     let (n_rows, n_columns) = x.dim();
     if n_rows == 0 {
         return Err(Error::Empty { what: "the matrix" });
@@ -91,27 +100,25 @@ pub(crate) fn rows(x: ArrayView2<'_, f64>) -> Result<Rows<'_>> {
         Some(slice) => Cow::Borrowed(slice),
         None => Cow::Owned(x.iter().copied().collect()),
     };
-    if let Some(at) = first_unusable(&data) {
-        let (row, column, value) = (at / n_columns, at % n_columns, data[at]);
-        return Err(if value.is_finite() {
-            Error::MagnitudeTooLarge { row, column, value, limit: MAX_MAGNITUDE }
-        } else {
-            Error::NonFinite { row, column, value }
-        });
-    }
     Ok(Rows { data, n_rows, n_columns })
 }
 
-/// Where the first value lies that is not a number within the magnitude allowed.
-fn first_unusable(data: &[f64]) -> Option<usize> {
+/// What is wrong with the first value that is not a number within the magnitude allowed.
+pub(super) fn first_unusable(rows: &Rows<'_>) -> Option<Error> {
+    let data = rows.data();
     let fine = |v: &f64| v.abs() <= MAX_MAGNITUDE; // false for NaN
     // Chunks are checked without an early exit, which runs at memory speed.
     let chunks = parallel::map_chunks(data.len(), 1, |range| {
         data[range].iter().fold(true, |all, v| all & fine(v))
     });
-    let chunk = chunks.iter().position(|fine| !fine)?;
-    let start = chunk * parallel::CHUNK;
-    data[start..].iter().position(|v| !fine(v)).map(|at| start + at)
+    let start = chunks.iter().position(|fine| !fine)? * parallel::CHUNK;
+    let at = start + data[start..].iter().position(|v| !fine(v))?;
+    let (row, column, value) = (at / rows.n_columns, at % rows.n_columns, data[at]);
+    Some(if value.is_finite() {
+        Error::MagnitudeTooLarge { row, column, value, limit: MAX_MAGNITUDE }
+    } else {
+        Error::NonFinite { row, column, value }
+    })
 }
 
 /// Checks a matrix that must have as many columns as a model was fitted with.

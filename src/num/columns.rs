@@ -3,8 +3,11 @@
 //! Sums are of differences from a row of the chunk, in fixed chunks: exact for constant columns,
 //! unhurt by a large offset, and the same on any number of threads.
 
-use super::check::Rows;
+use ndarray::ArrayView2;
+
+use super::check::{self, MAX_MAGNITUDE, Rows};
 use super::parallel;
+use crate::{Error, Result};
 
 /// Where the columns of a matrix lie.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,47 +25,46 @@ pub(crate) struct Columns {
 impl Columns {
     /// One pass over the rows.
     pub(crate) fn of(rows: &Rows<'_>) -> Self {
-        let d = rows.n_columns();
-        let chunks = parallel::map_chunks(rows.n_rows(), d, |range| {
-            // Several rows side by side: a loop over a few columns would be mostly set-up. Sums are
-            // of differences from the chunk's first row: exact for constant columns, and unhurt by
-            // a large offset.
-            let first = rows.row(range.start);
-            let side_by_side = 64usize.div_ceil(d);
-            let origin = first.repeat(side_by_side);
-            let (mut low, mut high, mut sums) =
-                (origin.clone(), origin.clone(), vec![0.0; origin.len()]);
-            for block in rows.range(range).chunks(origin.len()) {
-                for ((sum, &value), &origin) in sums.iter_mut().zip(block).zip(&origin) {
-                    *sum += value - origin;
-                }
-                for ((low, high), &value) in low.iter_mut().zip(&mut high).zip(block) {
-                    *low = if value < *low { value } else { *low };
-                    *high = if value > *high { value } else { *high };
-                }
-            }
-            for i in d..origin.len() {
-                sums[i % d] += sums[i];
-                low[i % d] = low[i % d].min(low[i]);
-                high[i % d] = high[i % d].max(high[i]);
-            }
-            (sums, low, high)
-        });
+        Self::joined(rows, &parts(rows))
+    }
+
+    /// Checks a matrix as [`check::rows`] does, in the same pass.
+    ///
+    /// # Errors
+    /// As [`check::rows`].
+    pub(crate) fn checked(x: ArrayView2<'_, f64>) -> Result<(Rows<'_>, Self)> {
+        let rows = check::of_any_value(x)?;
+        let parts = parts(&rows);
+        // A NaN is in its sum; sums of values within the magnitude allowed are finite.
+        let fine = |part: &Part| {
+            let mut extremes = part.low.iter().chain(&part.high);
+            part.sums.iter().all(|sum| sum.is_finite())
+                && extremes.all(|v| v.abs() <= MAX_MAGNITUDE)
+        };
+        if !parts.iter().all(fine) {
+            let error = check::first_unusable(&rows);
+            return Err(error.unwrap_or(Error::Empty { what: "the matrix" }));
+        }
+        let columns = Self::joined(&rows, &parts);
+        Ok((rows, columns))
+    }
+
+    fn joined(rows: &Rows<'_>, chunks: &[Part]) -> Self {
         let n = rows.n_rows() as f64;
         let origin = rows.row(0);
         let (mut means, mut reach, mut magnitudes) = (Vec::new(), Vec::new(), Vec::new());
         let (mut lows, mut highs) = (Vec::new(), Vec::new());
-        for j in 0..d {
+        for (j, &origin) in origin.iter().enumerate() {
             let mut total = 0.0;
             let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-            for (chunk, (sums, chunk_low, chunk_high)) in chunks.iter().enumerate() {
+            for (chunk, part) in chunks.iter().enumerate() {
                 let start = chunk * parallel::CHUNK;
                 let len = (rows.n_rows() - start).min(parallel::CHUNK) as f64;
-                total += sums[j] + (rows.row(start)[j] - origin[j]) * len;
-                low = low.min(chunk_low[j]);
-                high = high.max(chunk_high[j]);
+                total += part.sums[j] + (rows.row(start)[j] - origin) * len;
+                low = low.min(part.low[j]);
+                high = high.max(part.high[j]);
             }
-            let mean = (origin[j] + total / n).clamp(low, high);
+            let mean = (origin + total / n).clamp(low, high);
             means.push(mean);
             reach.push((high - mean).max(mean - low));
             magnitudes.push(high.abs().max(low.abs()));
@@ -71,6 +73,86 @@ impl Columns {
         }
         Self { means, reach, magnitudes, extremes: [lows, highs] }
     }
+}
+
+/// What is known of the columns of one chunk.
+#[derive(Debug)]
+struct Part {
+    /// Of differences from the chunk's first row.
+    sums: Vec<f64>,
+    low: Vec<f64>,
+    high: Vec<f64>,
+}
+
+fn parts(rows: &Rows<'_>) -> Vec<Part> {
+    let d = rows.n_columns();
+    parallel::map_chunks(rows.n_rows(), d, |range| part(rows.range(range), d))
+}
+
+/// The part of some rows, built for the CPU at hand: nothing is fused, so all builds agree.
+fn part(values: &[f64], d: usize) -> Part {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f") {
+            return x86::avx512(values, d);
+        }
+        if is_x86_feature_detected!("avx2") {
+            return x86::avx2(values, d);
+        }
+    }
+    plain(values, d)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+mod x86 {
+    use super::{Part, plain};
+
+    #[target_feature(enable = "avx512f")]
+    fn with_avx512(values: &[f64], d: usize) -> Part {
+        plain(values, d)
+    }
+
+    #[target_feature(enable = "avx2")]
+    fn with_avx2(values: &[f64], d: usize) -> Part {
+        plain(values, d)
+    }
+
+    pub(super) fn avx512(values: &[f64], d: usize) -> Part {
+        // SAFETY: called by `part` only after detecting the feature.
+        unsafe { with_avx512(values, d) }
+    }
+
+    pub(super) fn avx2(values: &[f64], d: usize) -> Part {
+        // SAFETY: called by `part` only after detecting the feature.
+        unsafe { with_avx2(values, d) }
+    }
+}
+
+/// The body of every build.
+#[inline(always)]
+fn plain(values: &[f64], d: usize) -> Part {
+    // Several rows side by side: a loop over a few columns would be mostly set-up. Sums are of
+    // differences from the chunk's first row: exact for constant columns, and unhurt by a large
+    // offset.
+    let side_by_side = 64usize.div_ceil(d);
+    let origin = values[..d].repeat(side_by_side);
+    let (mut low, mut high, mut sums) = (origin.clone(), origin.clone(), vec![0.0; origin.len()]);
+    for block in values.chunks(origin.len()) {
+        for ((sum, &value), &origin) in sums.iter_mut().zip(block).zip(&origin) {
+            *sum += value - origin;
+        }
+        for ((low, high), &value) in low.iter_mut().zip(&mut high).zip(block) {
+            *low = if value < *low { value } else { *low };
+            *high = if value > *high { value } else { *high };
+        }
+    }
+    for i in d..origin.len() {
+        sums[i % d] += sums[i];
+        low[i % d] = low[i % d].min(low[i]);
+        high[i % d] = high[i % d].max(high[i]);
+    }
+    Part { sums, low, high }
 }
 
 #[cfg(test)]

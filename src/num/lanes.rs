@@ -24,15 +24,18 @@ pub(super) trait Lanes: Copy {
     fn times(self, b: Self) -> Self;
     fn min(self, other: Self) -> Self;
     fn max(self, other: Self) -> Self;
-    fn sqrt(self) -> Self;
+    /// 1/√self of a normal number, off by at most 2⁻¹¹ of it, otherwise on each CPU.
+    fn about_inverse_sqrt(self) -> Self;
     /// The smallest lane.
     fn least(self) -> f32;
-    /// The greatest lane.
-    fn greatest(self) -> f32;
+    /// Bit i is set where lane i is greater than that of `other`.
+    fn above(self, other: Self) -> u16;
     fn index(value: u32) -> Self::Index;
     /// Per lane: `new` where `self < other`, else `old`.
     fn select_less(self, other: Self, new: Self::Index, old: Self::Index) -> Self::Index;
     fn store_index(index: Self::Index, lanes: &mut [u32; LANES]);
+    /// Bit i is set where lane i differs.
+    fn differs(index: Self::Index, lanes: &[u32; LANES]) -> u16;
 }
 
 /// Plain Rust: products are rounded before they are added.
@@ -94,16 +97,16 @@ impl Lanes for Portable {
         self.each(other, |a, b| if a > b { a } else { b })
     }
     #[inline(always)]
-    fn sqrt(self) -> Self {
-        self.each(self, |a, _| a.sqrt())
+    fn about_inverse_sqrt(self) -> Self {
+        self.each(self, |a, _| 1.0 / a.sqrt())
     }
     #[inline(always)]
     fn least(self) -> f32 {
         self.0.into_iter().fold(f32::INFINITY, |a, b| if b < a { b } else { a })
     }
     #[inline(always)]
-    fn greatest(self) -> f32 {
-        self.0.into_iter().fold(f32::NEG_INFINITY, |a, b| if b > a { b } else { a })
+    fn above(self, other: Self) -> u16 {
+        self.0.into_iter().zip(other.0).rev().fold(0, |bits, (a, b)| bits << 1 | u16::from(a > b))
     }
     #[inline(always)]
     fn index(value: u32) -> Self::Index {
@@ -120,6 +123,10 @@ impl Lanes for Portable {
     #[inline(always)]
     fn store_index(index: Self::Index, lanes: &mut [u32; LANES]) {
         *lanes = index;
+    }
+    #[inline(always)]
+    fn differs(index: Self::Index, lanes: &[u32; LANES]) -> u16 {
+        index.into_iter().zip(lanes).rev().fold(0, |bits, (a, b)| bits << 1 | u16::from(a != *b))
     }
 }
 
@@ -185,16 +192,16 @@ mod x86 {
             Self(unsafe { _mm512_max_ps(self.0, other.0) })
         }
         #[inline(always)]
-        fn sqrt(self) -> Self {
-            Self(unsafe { _mm512_sqrt_ps(self.0) })
+        fn about_inverse_sqrt(self) -> Self {
+            Self(unsafe { _mm512_rsqrt14_ps(self.0) })
         }
         #[inline(always)]
         fn least(self) -> f32 {
             unsafe { _mm512_reduce_min_ps(self.0) }
         }
         #[inline(always)]
-        fn greatest(self) -> f32 {
-            unsafe { _mm512_reduce_max_ps(self.0) }
+        fn above(self, other: Self) -> u16 {
+            unsafe { _mm512_cmp_ps_mask::<_CMP_GT_OQ>(self.0, other.0) }
         }
         #[inline(always)]
         fn index(value: u32) -> Self::Index {
@@ -210,6 +217,10 @@ mod x86 {
         #[inline(always)]
         fn store_index(index: Self::Index, lanes: &mut [u32; LANES]) {
             unsafe { _mm512_storeu_si512(lanes.as_mut_ptr().cast(), index) }
+        }
+        #[inline(always)]
+        fn differs(index: Self::Index, lanes: &[u32; LANES]) -> u16 {
+            unsafe { _mm512_cmpneq_epi32_mask(index, _mm512_loadu_si512(lanes.as_ptr().cast())) }
         }
     }
 
@@ -267,8 +278,8 @@ mod x86 {
             unsafe { Self(_mm256_max_ps(self.0, other.0), _mm256_max_ps(self.1, other.1)) }
         }
         #[inline(always)]
-        fn sqrt(self) -> Self {
-            unsafe { Self(_mm256_sqrt_ps(self.0), _mm256_sqrt_ps(self.1)) }
+        fn about_inverse_sqrt(self) -> Self {
+            unsafe { Self(_mm256_rsqrt_ps(self.0), _mm256_rsqrt_ps(self.1)) }
         }
         #[inline(always)]
         fn least(self) -> f32 {
@@ -277,10 +288,12 @@ mod x86 {
             eight.into_iter().fold(f32::INFINITY, |a, b| if b < a { b } else { a })
         }
         #[inline(always)]
-        fn greatest(self) -> f32 {
-            let mut eight = [0.0; 8];
-            unsafe { _mm256_storeu_ps(eight.as_mut_ptr(), _mm256_max_ps(self.0, self.1)) }
-            eight.into_iter().fold(f32::NEG_INFINITY, |a, b| if b > a { b } else { a })
+        fn above(self, other: Self) -> u16 {
+            unsafe {
+                let low = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(self.0, other.0));
+                let high = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(self.1, other.1));
+                (low | high << 8) as u16
+            }
         }
         #[inline(always)]
         fn index(value: u32) -> Self::Index {
@@ -301,6 +314,17 @@ mod x86 {
             unsafe {
                 _mm256_storeu_si256(low.as_mut_ptr().cast(), index.0);
                 _mm256_storeu_si256(high.as_mut_ptr().cast(), index.1);
+            }
+        }
+        #[inline(always)]
+        fn differs(index: Self::Index, lanes: &[u32; LANES]) -> u16 {
+            let (low, high) = lanes.split_at(8);
+            unsafe {
+                let low = _mm256_cmpeq_epi32(index.0, _mm256_loadu_si256(low.as_ptr().cast()));
+                let high = _mm256_cmpeq_epi32(index.1, _mm256_loadu_si256(high.as_ptr().cast()));
+                let low = _mm256_movemask_ps(_mm256_castsi256_ps(low));
+                let high = _mm256_movemask_ps(_mm256_castsi256_ps(high));
+                !(low | high << 8) as u16
             }
         }
     }

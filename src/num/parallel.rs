@@ -45,22 +45,16 @@ pub(crate) fn map_chunks_mut<T: Send, R: Send>(
     items.par_chunks_mut(chunk_len).enumerate().map(|(i, chunk)| f(i, chunk)).collect()
 }
 
-/// As [`map_chunks_mut`] over two slices whose chunks belong together; `unit` is per item of `a`.
-pub(crate) fn map_chunks_mut2<A: Send, B: Send, R: Send>(
-    a: &mut [A],
-    a_len: usize,
-    b: &mut [B],
-    b_len: usize,
-    unit: usize,
-    f: impl Fn(usize, &mut [A], &mut [B]) -> R + Sync,
+/// `f` of every item and its index, in order; `work` is that of all together.
+pub(crate) fn map_each<T: Send, R: Send>(
+    items: Vec<T>,
+    work: usize,
+    f: impl Fn(usize, T) -> R + Sync,
 ) -> Vec<R> {
-    debug_assert_eq!(a.len().div_ceil(a_len), b.len().div_ceil(b_len));
-    if a.len().saturating_mul(unit) < SERIAL {
-        let pairs = a.chunks_mut(a_len).zip(b.chunks_mut(b_len)).enumerate();
-        return pairs.map(|(i, (a, b))| f(i, a, b)).collect();
+    if work < SERIAL {
+        return items.into_iter().enumerate().map(|(i, item)| f(i, item)).collect();
     }
-    let pairs = a.par_chunks_mut(a_len).zip(b.par_chunks_mut(b_len)).enumerate();
-    pairs.map(|(i, (a, b))| f(i, a, b)).collect()
+    items.into_par_iter().enumerate().map(|(i, item)| f(i, item)).collect()
 }
 
 /// `f` of every item and its index, in order. `unit` is the work per item.

@@ -6,6 +6,10 @@ pub(crate) fn soon<T>(values: &[T]) {
     for line in values.chunks(64 / size_of::<T>().max(1)) {
         soon_ref(line);
     }
+    // Values seldom begin where a cache line does, so they end in one line more.
+    if let Some(last) = values.last() {
+        soon_ref(last);
+    }
 }
 
 /// Starts fetching the first cache line of an item; a hint without effect on any result.

@@ -6,11 +6,20 @@
 //! says whether it is certain, and the caller asks the naive f64 distance where it is not. So the
 //! three builds of this one source may differ in their last f32 bits, never in a label.
 //!
-//! Cost: k·(d + 4) vector operations per 16 rows; no memory beyond the tile and its result.
+//! **Margins.** A row's margin is a lower bound of its distance to the second nearest centroid, f,
+//! minus that to the nearest, n. As f − n = (f² − n²)/(f + n) and (f + n)/2 ≤ √((f² + n²)/2), it is
+//! at least (f² − n²)/2 over that root: one approximate root, and little is lost where it matters,
+//! which is where n is near f. Margins decide which rows may be skipped, never a label, so they may
+//! differ between CPUs too.
+//!
+//! Cost: k·(d + 5) vector operations per 16 rows; no memory beyond the tile and its result.
 
 use super::lanes::{Lanes, Portable};
-use super::pack::LANES;
+use super::pack::{LANES, Limit};
 use super::prefetch;
+
+/// Centroids that are scanned together.
+const BLOCK: usize = 4;
 
 /// What the scan of one tile found.
 #[derive(Debug, Clone, Copy)]
@@ -18,35 +27,57 @@ use super::prefetch;
 pub(crate) struct Scan {
     /// The centroid of the smallest score per lane; of equals the first.
     pub(crate) index: [u32; LANES],
-    /// Second smallest score minus smallest per lane; infinite for a single centroid.
-    pub(crate) gap: [f32; LANES],
-    /// The smallest gap of all lanes.
-    pub(crate) min_gap: f32,
-    /// The least, over all lanes, of distance to the second nearest centroid minus distance to the
-    /// nearest, each taken on the safe side by the tile's slack; rounding of the square roots not
-    /// included. Minus infinity if no slack was given.
+    /// The margin per lane, if margins were wanted.
+    pub(crate) margins: [f32; LANES],
+    /// The smallest margin; minus infinity if no margins were wanted or a lane is uncertain.
     pub(crate) margin: f32,
-    /// The greatest distance that went into `margin`.
-    pub(crate) reach: f32,
+    /// Bit i is set where lane i needs f64 to decide.
+    pub(crate) uncertain: u16,
+    /// Bit i is set where lane i is not what it was before.
+    pub(crate) differs: u16,
+    /// Bit i is set where the margin of lane i is beyond the horizon.
+    pub(crate) far: u16,
 }
 
 impl Scan {
-    pub(crate) const EMPTY: Self = Self {
+    /// As if f32 could tell nothing.
+    pub(crate) const UNKNOWN: Self = Self {
         index: [0; LANES],
-        gap: [0.0; LANES],
-        min_gap: 0.0,
+        margins: [f32::NEG_INFINITY; LANES],
         margin: f32::NEG_INFINITY,
-        reach: 0.0,
+        uncertain: u16::MAX,
+        differs: 0,
+        far: 0,
     };
 }
 
 /// Centroids as the kernel reads them: rounded to f32, with half their squared norm.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Centroids {
-    /// Row-major `(k, d)`.
-    pub(crate) values: Vec<f32>,
-    /// ½|c|² per centroid.
-    pub(crate) half_squares: Vec<f32>,
+    /// `[block][column][centroid of the block]`; the last block is filled up.
+    values: Vec<[f32; BLOCK]>,
+    /// ½|c|² per centroid, infinite for those that fill up: never the best nor the second.
+    half_squares: Vec<[f32; BLOCK]>,
+    k: usize,
+}
+
+impl Centroids {
+    /// Rounds row-major centroids of `d` columns.
+    pub(crate) fn new(centroids: &[f64], d: usize) -> Self {
+        let k = centroids.len() / d;
+        let n_blocks = k.div_ceil(BLOCK);
+        let mut values = vec![[0.0; BLOCK]; n_blocks * d];
+        let mut half_squares = vec![[f32::INFINITY; BLOCK]; n_blocks];
+        for (c, centroid) in centroids.chunks_exact(d).enumerate() {
+            let (block, place) = (c / BLOCK, c % BLOCK);
+            for (values, &value) in values[block * d..].iter_mut().zip(centroid) {
+                values[place] = value as f32;
+            }
+            let square: f64 = centroid.iter().map(|v| v * v).sum();
+            half_squares[block][place] = (0.5 * square) as f32;
+        }
+        Self { values, half_squares, k }
+    }
 }
 
 /// Tiles side by side, `[tile][column][lane]`.
@@ -57,8 +88,12 @@ pub(crate) struct Tiles<'a> {
     /// far enough ahead.
     pub(crate) next: &'a [f32],
     pub(crate) n_columns: usize,
-    /// Per tile: how far |x|² + 2s may be off as a squared distance. None: no margins wanted.
-    pub(crate) slack: Option<&'a [f32]>,
+    /// What each row was found to be before.
+    pub(crate) labels: &'a [[u32; LANES]],
+    /// Per tile, what f32 can tell.
+    pub(crate) limits: &'a [Limit],
+    /// The margin beyond which a row is far from changing; none: no margins wanted.
+    pub(crate) horizon: Option<f32>,
 }
 
 /// Scans as many tiles as `out` has places.
@@ -86,7 +121,7 @@ pub(crate) fn avx2() -> ScanFn {
 }
 
 pub(crate) fn portable(tiles: Tiles<'_>, centroids: &Centroids, out: &mut [Scan]) {
-    scan::<Portable>(tiles, centroids, out);
+    scan::<Portable, 1>(tiles, centroids, out);
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -97,12 +132,12 @@ mod x86 {
 
     #[target_feature(enable = "avx512f")]
     fn with_avx512(tiles: Tiles<'_>, centroids: &Centroids, out: &mut [Scan]) {
-        scan::<Avx512>(tiles, centroids, out);
+        scan::<Avx512, 4>(tiles, centroids, out);
     }
 
     #[target_feature(enable = "avx2,fma")]
     fn with_avx2(tiles: Tiles<'_>, centroids: &Centroids, out: &mut [Scan]) {
-        scan::<Avx2>(tiles, centroids, out);
+        scan::<Avx2, 1>(tiles, centroids, out);
     }
 
     pub(super) fn avx512(tiles: Tiles<'_>, c: &Centroids, out: &mut [Scan]) {
@@ -137,99 +172,89 @@ impl<L: Lanes> Front<L> {
         self.index = score.select_less(self.best, L::index(centroid as u32), self.index);
         self.best = self.best.min(score);
     }
+}
 
-    #[inline(always)]
-    fn store(self, tile: &[[f32; LANES]], slack: Option<f32>, out: &mut Scan) {
-        L::store_index(self.index, &mut out.index);
-        let gap = self.second.minus(self.best);
-        gap.store(&mut out.gap);
-        out.min_gap = gap.least();
-        let Some(slack) = slack else {
-            (out.margin, out.reach) = (f32::NEG_INFINITY, 0.0);
-            return;
-        };
-        let (two, zero) = (L::splat(2.0), L::splat(0.0));
-        let square = square::<L>(tile);
-        let near = square.plus_product(self.best, two).plus(L::splat(slack));
-        let far = square.plus_product(self.second, two).minus(L::splat(slack));
-        let (near, far) = (near.max(zero).sqrt(), far.max(zero).sqrt());
-        out.margin = far.minus(near).least();
-        out.reach = far.max(near).greatest();
+/// The body of every build: `T` tiles against four centroids at a time, as many as the registers
+/// hold, so that every broadcast centroid value and every loaded lane is used more than once.
+#[inline(always)]
+fn scan<L: Lanes, const T: usize>(tiles: Tiles<'_>, centroids: &Centroids, out: &mut [Scan]) {
+    let d = tiles.n_columns;
+    let (columns, _) = tiles.values.as_chunks::<LANES>();
+    debug_assert_eq!(columns.len(), out.len() * d);
+    let mut first = 0;
+    while first + T <= out.len() {
+        together::<L, T>(tiles, columns, first, centroids, out);
+        first += T;
+    }
+    while first < out.len() {
+        together::<L, 1>(tiles, columns, first, centroids, out);
+        first += 1;
     }
 }
 
-/// The body of every build: two tiles against four centroids at a time, so that every broadcast
-/// centroid value and every loaded lane is used more than once.
 #[inline(always)]
-fn scan<L: Lanes>(tiles: Tiles<'_>, centroids: &Centroids, out: &mut [Scan]) {
+fn together<L: Lanes, const T: usize>(
+    tiles: Tiles<'_>,
+    columns: &[[f32; LANES]],
+    first: usize,
+    centroids: &Centroids,
+    out: &mut [Scan],
+) {
     let d = tiles.n_columns;
-    let (columns, _) = tiles.values.as_chunks::<LANES>();
-    let slack = |tile: usize| tiles.slack.map(|slack| slack[tile]);
-    debug_assert_eq!(columns.len(), out.len() * d);
-    let n_tiles = out.len();
-    let mut outs = out.chunks_exact_mut(2);
-    let mut pairs = columns.chunks_exact(2 * d);
-    for (i, (pair, out)) in (&mut pairs).zip(&mut outs).enumerate() {
-        let (a, b) = pair.split_at(d);
-        let pair_len = 2 * d * LANES;
-        if let Some(soon) = tiles.next.get(i * pair_len..(i + 1) * pair_len) {
-            prefetch::soon(soon);
-        }
-        let (mut front_a, mut front_b) = (Front::<L>::new(), Front::<L>::new());
-        let mut c = 0;
-        let mut fours = centroids.values.chunks_exact(4 * d);
-        for (four, half) in (&mut fours).zip(centroids.half_squares.chunks_exact(4)) {
-            let (r0, rest) = four.split_at(d);
-            let (r1, rest) = rest.split_at(d);
-            let (r2, r3) = rest.split_at(d);
-            let (mut a0, mut a1) = (L::splat(half[0]), L::splat(half[1]));
-            let (mut a2, mut a3) = (L::splat(half[2]), L::splat(half[3]));
-            let (mut b0, mut b1, mut b2, mut b3) = (a0, a1, a2, a3);
-            for j in 0..d {
-                let (xa, xb) = (L::load(&a[j]), L::load(&b[j]));
-                let (c0, c1) = (L::splat(r0[j]), L::splat(r1[j]));
-                a0 = a0.minus_product(xa, c0);
-                b0 = b0.minus_product(xb, c0);
-                a1 = a1.minus_product(xa, c1);
-                b1 = b1.minus_product(xb, c1);
-                let (c2, c3) = (L::splat(r2[j]), L::splat(r3[j]));
-                a2 = a2.minus_product(xa, c2);
-                b2 = b2.minus_product(xb, c2);
-                a3 = a3.minus_product(xa, c3);
-                b3 = b3.minus_product(xb, c3);
+    let mut fronts = [Front::<L>::new(); T];
+    // What comes next is asked for little by little: all at once would stop everything else.
+    let (next, _) = tiles.next.as_chunks::<LANES>();
+    let next = next.get(first * d..(first + T) * d).unwrap_or(&[]);
+    let share = next.len().div_ceil(centroids.half_squares.len());
+    let mut next = next.chunks(share.max(1));
+    let blocks = centroids.values.chunks_exact(d).zip(&centroids.half_squares);
+    for (block, (values, half)) in blocks.enumerate() {
+        // Sliced to the length of the loop, so that nothing is checked inside.
+        let tile: [&[[f32; LANES]]; T] =
+            std::array::from_fn(|t| &columns[(first + t) * d..][..values.len()]);
+        let mut scores = [half.map(L::splat); T];
+        let next = next.next().unwrap_or(&[]);
+        let per_column = next.len().div_ceil(d);
+        for (j, values) in values.iter().enumerate() {
+            for line in next.iter().skip(j * per_column).take(per_column) {
+                prefetch::soon_ref(line);
             }
-            for (j, (sa, sb)) in [(a0, b0), (a1, b1), (a2, b2), (a3, b3)].into_iter().enumerate() {
-                front_a.fold(sa, c + j);
-                front_b.fold(sb, c + j);
+            for (scores, tile) in scores.iter_mut().zip(tile) {
+                let x = L::load(&tile[j]);
+                for (score, &value) in scores.iter_mut().zip(values) {
+                    *score = score.minus_product(x, L::splat(value));
+                }
             }
-            c += 4;
         }
-        for row in fours.remainder().chunks_exact(d) {
-            let mut sa = L::splat(centroids.half_squares[c]);
-            let mut sb = sa;
-            for j in 0..d {
-                let value = L::splat(row[j]);
-                sa = sa.minus_product(L::load(&a[j]), value);
-                sb = sb.minus_product(L::load(&b[j]), value);
+        for (front, scores) in fronts.iter_mut().zip(scores) {
+            for (c, score) in scores.into_iter().enumerate() {
+                front.fold(score, block * BLOCK + c);
             }
-            front_a.fold(sa, c);
-            front_b.fold(sb, c);
-            c += 1;
         }
-        front_a.store(a, slack(2 * i), &mut out[0]);
-        front_b.store(b, slack(2 * i + 1), &mut out[1]);
     }
-    if let [last] = outs.into_remainder() {
-        let tile = pairs.remainder();
-        let mut front = Front::<L>::new();
-        for (c, row) in centroids.values.chunks_exact(d).enumerate() {
-            let mut score = L::splat(centroids.half_squares[c]);
-            for j in 0..d {
-                score = score.minus_product(L::load(&tile[j]), L::splat(row[j]));
-            }
-            front.fold(score, c);
+    for (front, at) in fronts.into_iter().zip(first..) {
+        let Front { best, second, index } = front;
+        let (limit, out) = (tiles.limits[at], &mut out[at]);
+        L::store_index(index, &mut out.index);
+        out.differs = L::differs(index, &tiles.labels[at]);
+        let gap = second.minus(best);
+        // Not the lanes at most certain: NaN, of centroids out of range, is not certain either.
+        out.uncertain = !gap.above(L::splat(limit.certain));
+        (out.margin, out.far) = (f32::NEG_INFINITY, 0);
+        let Some(horizon) = tiles.horizon else { continue };
+        // (f² + n²)/2, and more by what it may be off; (f² − n²)/2, and less.
+        let slack = L::splat(limit.slack);
+        let mean = square::<L>(&columns[at * d..][..d]).plus(best.plus(second)).plus(slack);
+        // The root is off by up to 2⁻¹¹, all other rounding far less.
+        let margins = gap.minus(slack).times(mean.about_inverse_sqrt());
+        let margins = margins.times(L::splat(0.999)).minus(L::splat(limit.reserve));
+        if out.uncertain == 0 {
+            // One centroid alone has no rival.
+            let alone = centroids.k == 1;
+            out.margin = if alone { f32::INFINITY } else { margins.least() };
         }
-        front.store(tile, slack(n_tiles - 1), last);
+        margins.store(&mut out.margins);
+        out.far = margins.above(L::splat(horizon));
     }
 }
 
@@ -242,4 +267,67 @@ fn square<L: Lanes>(tile: &[[f32; LANES]]) -> L {
         sum = sum.plus_product(x, x);
     }
     sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::num::check;
+    use crate::num::columns::Columns;
+    use crate::num::pack::Packed;
+    use crate::num::rng::Stream;
+    use ndarray::Array2;
+
+    #[test]
+    fn every_build_finds_the_nearest_and_margins_that_are_a_little_too_small() {
+        let mut stream = Stream::new(4, 0);
+        let (n, d) = (7 * LANES, 5);
+        let x = Array2::from_shape_simple_fn((n, d), || stream.normal());
+        let rows = check::rows(x.view()).unwrap();
+        let packed = Packed::new(&rows, &Columns::of(&rows));
+        let mut builds = vec![portable as ScanFn, fastest()];
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            builds.push(x86::avx2);
+        }
+        for k in [1, 2, 7, 8] {
+            let centroids: Vec<f64> = (0..k).flat_map(|row| packed.place(rows.row(row))).collect();
+            let bounds = packed.bounds(d as f64);
+            let limits = vec![bounds.limit(d as f32, d as f32); 7];
+            let tiles = Tiles {
+                values: packed.tiles(),
+                next: &[],
+                n_columns: d,
+                labels: &[[0; LANES]; 7],
+                limits: &limits,
+                horizon: Some(0.1),
+            };
+            for build in &builds {
+                let mut scans = [Scan::UNKNOWN; 7];
+                build(tiles, &Centroids::new(&centroids, d), &mut scans);
+                for row in 0..n {
+                    let (scan, lane) = (&scans[row / LANES], row % LANES);
+                    let place: Vec<f64> = packed.place(rows.row(row)).collect();
+                    let distance = |c: &[f64]| {
+                        c.iter().zip(&place).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
+                    };
+                    let mut distances: Vec<(f64, u32)> =
+                        centroids.chunks_exact(d).map(distance).zip(0..).collect();
+                    distances.sort_by(|a, b| a.partial_cmp(b).unwrap());
+                    assert_eq!(scan.index[lane], distances[0].1);
+                    assert_eq!(scan.differs >> lane & 1 == 1, distances[0].1 != 0);
+                    assert_eq!(scan.uncertain, 0);
+                    if k == 1 {
+                        assert_eq!(scan.margin, f32::INFINITY);
+                        continue;
+                    }
+                    let margin = f64::from(scan.margins[lane]);
+                    let exact = distances[1].0 - distances[0].0;
+                    assert!(margin <= exact && margin > 0.7 * exact - 1e-3, "{margin} {exact}");
+                    assert_eq!(scan.far >> lane & 1 == 1, margin > 0.1f32.into());
+                    assert!(f64::from(scan.margin) <= margin);
+                }
+            }
+        }
+    }
 }

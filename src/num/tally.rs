@@ -101,28 +101,58 @@ mod x86 {
 #[inline(always)]
 fn plain(rows: &Rows<'_>, moves: &[Move], steps: Steps<'_>, sums: Sums<'_>) {
     let d = rows.n_columns();
+    let Sums { coarse, fine } = sums;
     for (i, &Move { row, from, to }) in moves.iter().enumerate() {
         if let Some(ahead) = moves.get(i + AHEAD) {
             prefetch::soon(rows.row(ahead.row));
         }
         let values = rows.row(row);
-        let at = to as usize * d;
-        add::<1>(values, steps, &mut sums.coarse[at..at + d], &mut sums.fine[at..at + d]);
-        if from != NOWHERE {
-            let at = from as usize * d;
-            add::<-1>(values, steps, &mut sums.coarse[at..at + d], &mut sums.fine[at..at + d]);
-        }
+        let to = to as usize * d;
+        let from = if from == NOWHERE { to } else { from as usize * d };
+        // As many columns at once as the registers hold, then fewer: most matrices are narrow.
+        let mut at = 0;
+        at = columns::<8>(values, steps, coarse, fine, [from, to], at);
+        at = columns::<4>(values, steps, coarse, fine, [from, to], at);
+        columns::<1>(values, steps, coarse, fine, [from, to], at);
     }
 }
 
+/// Moves the columns from `at` on, `N` at a time, between the sums that start at two places, or to
+/// them if these are one; the first column left over.
 #[inline(always)]
-fn add<const SIGN: i64>(values: &[f64], steps: Steps<'_>, coarse: &mut [i64], fine: &mut [i64]) {
-    let columns = values.iter().zip(steps.coarse).zip(coarse).zip(fine);
-    for (((&value, &per_unit), coarse), fine) in columns {
-        let split = split(value, per_unit, steps.fine);
-        *coarse += SIGN * split.0;
-        *fine += SIGN * split.1;
+fn columns<const N: usize>(
+    values: &[f64],
+    steps: Steps<'_>,
+    coarse: &mut [i64],
+    fine: &mut [i64],
+    [from, to]: [usize; 2],
+    mut at: usize,
+) -> usize {
+    while at + N <= values.len() {
+        let (mut whole, mut rest) = ([0; N], [0; N]);
+        let (some, per_unit) = (&values[at..at + N], &steps.coarse[at..at + N]);
+        for i in 0..N {
+            (whole[i], rest[i]) = split(some[i], per_unit[i], steps.fine);
+        }
+        add(&mut coarse[to + at..to + at + N], whole);
+        add(&mut fine[to + at..to + at + N], rest);
+        if from != to {
+            subtract(&mut coarse[from + at..from + at + N], whole);
+            subtract(&mut fine[from + at..from + at + N], rest);
+        }
+        at += N;
     }
+    at
+}
+
+#[inline(always)]
+fn add<const N: usize>(sums: &mut [i64], steps: [i64; N]) {
+    sums.iter_mut().zip(steps).for_each(|(sum, steps)| *sum += steps);
+}
+
+#[inline(always)]
+fn subtract<const N: usize>(sums: &mut [i64], steps: [i64; N]) {
+    sums.iter_mut().zip(steps).for_each(|(sum, steps)| *sum -= steps);
 }
 
 #[cfg(test)]

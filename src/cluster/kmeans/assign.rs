@@ -2,145 +2,97 @@
 //!
 //! A tile of sixteen rows is scanned in f32 ([`scan`](crate::num::scan)). Where best and second
 //! best differ by more than the proved error bound, the label is certain; the few other rows ask
-//! the naive f64 distance. So labels equal those of [`nearest`] on every CPU, ties included.
+//! the naive f64 distance. So labels equal those of
+//! [`nearest`](crate::num::distance::nearest) on every CPU, ties included.
 //!
 //! Most tiles need no scan at all late in a run: each keeps a *margin*, a lower bound over its rows
 //! of (distance to the second nearest centroid − distance to the nearest) (Hamerly 2010, kept per
 //! tile instead of per row: 4 bytes per 16 rows to read). A centroid that moves by δ changes any
-//! distance by at most δ, so while the margin exceeds twice the moves since, no label can change.
+//! distance to it by at most δ, so while the margin exceeds the two greatest moves since, added up
+//! over the iterations, no label can change. Rows of similar margins are brought together
+//! (`chunk.rs`).
 //!
 //! Sums are kept in fixed point and changed only for rows whose label changed: integers, so they
 //! are exact under any order, and equal to what summing all rows anew would give.
 //!
-//! Cost: O(n·k·d/16) vector operations at most, n/4 bytes at least; memory 4.25 bytes per row
+//! Cost: O(n·k·d/16) vector operations at most, n/4 bytes at least; memory 6.25 bytes per row
 //! beside the tiles.
 
-use crate::num::check::Rows;
-use crate::num::columns::Columns;
-use crate::num::distance::{nearest, squared};
-use crate::num::pack::{Bounds, LANES, Packed, TILES_PER_CHUNK, round_up};
+use crate::num::distance::squared;
+use crate::num::pack::{LANES, TILES_PER_CHUNK, round_up};
 use crate::num::parallel;
-use crate::num::scan::{Centroids, Scan, ScanFn, Tiles};
-use crate::num::tally::{Move, NOWHERE};
+use crate::num::scan::Centroids;
+use crate::num::tally::NOWHERE;
 
-use super::sums::{Grid, Sums};
+use super::chunk::{Frame, Part};
+use super::sums::Sums;
+use super::tiled::Tiled;
 use super::weights::Weights;
-
-/// Tiles scanned in one call of the kernel, when they lie side by side.
-const RUN: usize = 16;
-
-/// Rows with all that is worth computing once for every run over them.
-#[derive(Debug)]
-pub(super) struct Tiled<'a> {
-    pub(super) rows: &'a Rows<'a>,
-    /// None weighs every row as 1.
-    pub(super) weights: Option<&'a Weights>,
-    pub(super) packed: Packed,
-    grid: Grid,
-    /// The mean of all rows, weighted.
-    origin: Vec<f64>,
-    /// Σ w·|x − origin|² over all rows, in packed units.
-    scatter: f64,
-    /// None asks f64 for every row: the naive algorithm, to compare with.
-    scan: Option<ScanFn>,
-}
-
-impl<'a> Tiled<'a> {
-    pub(super) fn new(
-        rows: &'a Rows<'a>,
-        columns: &Columns,
-        weights: Option<&'a Weights>,
-        scan: Option<ScanFn>,
-    ) -> Self {
-        let packed = Packed::new(rows, columns);
-        let (grid, (origin, scatter)) = match weights {
-            None => (Grid::new(columns, rows.n_rows()), (packed.shift().to_vec(), packed.scatter)),
-            Some(weights) => (Grid::weighted(columns), weighted_scatter(rows, weights, &packed)),
-        };
-        Self { rows, weights, packed, grid, origin, scatter, scan }
-    }
-
-    /// Mean over the columns of their population variances, weighted.
-    pub(super) fn mean_variance(&self) -> f64 {
-        let unit = 1.0 / self.packed.scale();
-        let weight = self.weights.map_or(self.rows.n_rows() as f64, Weights::total);
-        let n = weight * self.rows.n_columns() as f64;
-        self.scatter / n * unit * unit
-    }
-
-    /// A row's weight in steps, 1 without weights.
-    #[inline]
-    fn weight(&self, row: usize) -> i64 {
-        self.weights.map_or(1, |weights| weights.steps(row))
-    }
-}
-
-/// The weighted mean of all rows, and Σ w·|x − mean|² in packed units.
-fn weighted_scatter(rows: &Rows<'_>, weights: &Weights, packed: &Packed) -> (Vec<f64>, f64) {
-    let d = rows.n_columns();
-    let sums = parallel::map_chunks(rows.n_rows(), d, |range| {
-        let mut sums = vec![0.0; d];
-        for row in range {
-            let weight = weights.relative()[row];
-            for (sum, (value, shift)) in
-                sums.iter_mut().zip(rows.row(row).iter().zip(packed.shift()))
-            {
-                *sum += weight * (value - shift);
-            }
-        }
-        sums
-    });
-    let mean: Vec<f64> = (0..d)
-        .map(|j| packed.shift()[j] + sums.iter().map(|s| s[j]).sum::<f64>() / weights.total())
-        .collect();
-    let scatter = parallel::map_chunks(rows.n_rows(), d, |range| {
-        let each = range.map(|row| {
-            let offsets = rows.row(row).iter().zip(&mean).map(|(v, m)| (v - m) * packed.scale());
-            weights.relative()[row] * offsets.map(|v| v * v).sum::<f64>()
-        });
-        each.sum::<f64>()
-    });
-    (mean, scatter.iter().sum())
-}
 
 /// Labels, sums and margins of all rows against centroids that move.
 #[derive(Debug)]
-pub(super) struct Assigner<'a> {
-    tiled: &'a Tiled<'a>,
-    /// Cluster per row, padded to whole tiles; [`NOWHERE`] before the first assignment.
+pub(super) struct Assigner<'t, 'a> {
+    tiled: &'t mut Tiled<'a>,
+    /// Cluster per place, padded to whole tiles; [`NOWHERE`] before the first assignment.
     labels: Vec<u32>,
     /// Per tile: the margin plus [`Assigner::travelled`] at the time it was measured.
     margins: Vec<f32>,
-    /// Twice the greatest move of any centroid, added up over all assignments, rounded up.
+    /// The two greatest moves of centroids, added up over all assignments, rounded up.
     travelled: f64,
     /// The centroids of the last assignment, in packed units.
     placed: Vec<f64>,
     sums: Sums,
     /// Rows whose label changed in the last assignment.
     n_changed: usize,
+    /// Per chunk, rows scanned in vain since it was sorted.
+    wasted: Vec<usize>,
 }
 
-impl<'a> Assigner<'a> {
-    pub(super) fn new(tiled: &'a Tiled<'a>, k: usize) -> Self {
-        let n_tiles = tiled.rows.n_rows().div_ceil(LANES);
+impl<'t, 'a> Assigner<'t, 'a> {
+    pub(super) fn new(tiled: &'t mut Tiled<'a>, k: usize) -> Self {
+        let n_rows = tiled.rows.n_rows();
+        let n_tiles = n_rows.div_ceil(LANES);
+        let sums = Sums::new(&tiled.grid, k);
         Self {
             tiled,
             labels: vec![NOWHERE; n_tiles * LANES],
             margins: vec![f32::NEG_INFINITY; n_tiles],
             travelled: 0.0,
             placed: Vec::new(),
-            sums: Sums::new(&tiled.grid, k),
-            n_changed: tiled.rows.n_rows(),
+            sums,
+            n_changed: n_rows,
+            wasted: vec![0; n_rows.div_ceil(parallel::CHUNK)],
         }
     }
 
-    pub(super) fn labels(&self) -> &[u32] {
-        &self.labels[..self.tiled.rows.n_rows()]
+    pub(super) fn tiled(&self) -> &Tiled<'a> {
+        self.tiled
     }
 
-    pub(super) fn into_labels(mut self) -> Vec<u32> {
-        self.labels.truncate(self.tiled.rows.n_rows());
-        self.labels
+    /// The cluster of every row.
+    pub(super) fn labels(&self) -> Vec<u32> {
+        self.by_row(self.labels.clone())
+    }
+
+    /// [`Assigner::labels`], without a copy.
+    pub(super) fn take_labels(&mut self) -> Vec<u32> {
+        let labels = std::mem::take(&mut self.labels);
+        self.by_row(labels)
+    }
+
+    fn by_row(&self, mut labels: Vec<u32>) -> Vec<u32> {
+        let work = labels.len();
+        let chunks = labels.chunks_mut(parallel::CHUNK).zip(self.tiled.packed.orders()).collect();
+        parallel::for_each(chunks, work, |_, (labels, order): (&mut [u32], &Vec<u16>)| {
+            if !order.is_empty() {
+                let placed = labels.to_vec();
+                for (&row, label) in order.iter().zip(placed) {
+                    labels[usize::from(row)] = label;
+                }
+            }
+        });
+        labels.truncate(self.tiled.rows.n_rows());
+        labels
     }
 
     pub(super) fn sizes(&self) -> Vec<usize> {
@@ -151,13 +103,20 @@ impl<'a> Assigner<'a> {
     pub(super) fn first_rows(&self) -> Vec<usize> {
         let mut missing = self.sums.sizes().filter(|&size| size > 0).count();
         let mut first = vec![usize::MAX; self.sums.sizes().count()];
-        for (row, &cluster) in self.labels().iter().enumerate() {
-            if first[cluster as usize] == usize::MAX {
-                first[cluster as usize] = row;
-                missing -= 1;
-                if missing == 0 {
-                    break;
+        let n_rows = self.tiled.rows.n_rows();
+        let chunks = self.labels.chunks(parallel::CHUNK).zip(self.tiled.packed.orders());
+        for (chunk, (labels, order)) in chunks.enumerate() {
+            for (place, &cluster) in labels.iter().enumerate() {
+                let row = order.get(place).map_or(place, |&row| usize::from(row));
+                let row = chunk * parallel::CHUNK + row;
+                if row < n_rows {
+                    let first = &mut first[cluster as usize];
+                    missing -= usize::from(*first == usize::MAX);
+                    *first = row.min(*first);
                 }
+            }
+            if missing == 0 {
+                break;
             }
         }
         first
@@ -175,7 +134,7 @@ impl<'a> Assigner<'a> {
     /// Sum of squared distances to the centroids of the last assignment, weighted, from the sums
     /// alone: Σ w|x|² + Σ (W|c|² − 2c·Σ w·x), all from the rows' mean. Good to about 1e-12 of Σ w|x|².
     pub(super) fn inertia(&self, centroids: &[f64]) -> f64 {
-        let Tiled { rows, weights, packed, grid, origin, scatter, .. } = self.tiled;
+        let Tiled { rows, weights, packed, grid, origin, scatter, .. } = &*self.tiled;
         let step = weights.map_or(1.0, Weights::step);
         let mut inertia = *scatter;
         for (cluster, centroid) in centroids.chunks_exact(rows.n_columns()).enumerate() {
@@ -193,38 +152,36 @@ impl<'a> Assigner<'a> {
 
     /// Labels every row by its nearest centroid, ties by the lowest number; how many rows changed.
     pub(super) fn assign(&mut self, centroids: &[f64]) -> usize {
-        let Tiled { rows, packed, .. } = self.tiled;
-        let d = rows.n_columns();
+        let d = self.tiled.rows.n_columns();
+        let packed = &self.tiled.packed;
         let placed: Vec<f64> = centroids.chunks_exact(d).flat_map(|c| packed.place(c)).collect();
-        self.travel(&placed);
-        let mut fine = Centroids::default();
-        let mut norm = 0.0f64;
-        for centroid in placed.chunks_exact(d) {
-            let square: f64 = centroid.iter().map(|v| v * v).sum();
-            norm = norm.max(square.sqrt());
-            fine.half_squares.push((0.5 * square) as f32);
-        }
-        fine.values = placed.iter().map(|&v| v as f32).collect();
+        let step = self.travel(&placed);
+        let squares = placed.chunks_exact(d).map(|c| c.iter().map(|v| v * v).sum::<f64>());
+        let norm = squares.fold(0.0, f64::max).sqrt() * (1.0 + 1e-12);
+        let fine = Centroids::new(&placed, d);
         self.placed = placed;
 
+        let Tiled { rows, weights, packed, grid, scan, .. } = &mut *self.tiled;
         let frame = Frame {
-            tiled: self.tiled,
             rows,
-            packed,
+            weights: *weights,
+            grid,
+            scan: *scan,
             centroids,
             fine: &fine,
-            bounds: packed.bounds(norm * (1.0 + 1e-12)),
+            centroid_norm: round_up(norm),
+            bounds: packed.bounds(norm),
             travelled: self.travelled,
-            armed: self.n_changed < rows.n_rows() / 8,
+            step: step.filter(|_| self.n_changed < rows.n_rows() / 8),
         };
-        let changes = parallel::map_chunks_mut2(
-            &mut self.labels,
-            parallel::CHUNK,
-            &mut self.margins,
-            TILES_PER_CHUNK,
-            centroids.len(),
-            |chunk, labels, margins| frame.assign_chunk(chunk, labels, margins),
-        );
+        let work = rows.n_rows().saturating_mul(centroids.len());
+        let parts = packed
+            .chunks_mut()
+            .zip(self.labels.chunks_mut(parallel::CHUNK))
+            .zip(self.margins.chunks_mut(TILES_PER_CHUNK).zip(&mut self.wasted))
+            .map(|((packed, labels), (margins, wasted))| Part { packed, labels, margins, wasted })
+            .collect();
+        let changes = parallel::map_each(parts, work, |chunk, part| frame.assign(chunk, part));
         let mut n_changed = 0;
         for (changed, delta) in changes {
             n_changed += changed;
@@ -238,19 +195,25 @@ impl<'a> Assigner<'a> {
 
     /// Gives one row another label.
     pub(super) fn relabel(&mut self, row: usize, cluster: u32) {
-        let old = std::mem::replace(&mut self.labels[row], cluster);
-        let (grid, weight) = (&self.tiled.grid, self.tiled.weight(row));
-        self.sums.change(grid, self.tiled.rows.row(row), weight, Some(old), cluster);
+        let (chunk, within) = (row / parallel::CHUNK, row % parallel::CHUNK);
+        let order = &self.tiled.packed.orders()[chunk];
+        let place = order.iter().position(|&other| usize::from(other) == within);
+        let place = chunk * parallel::CHUNK + place.unwrap_or(within);
+        let old = std::mem::replace(&mut self.labels[place], cluster);
+        let weight = self.tiled.weights.map_or(1, |weights| weights.steps(row));
+        self.sums.change(&self.tiled.grid, self.tiled.rows.row(row), weight, Some(old), cluster);
         // The label is not the nearest centroid's now: the margin no longer vouches for it.
-        self.margins[row / LANES] = f32::NEG_INFINITY;
+        self.margins[place / LANES] = f32::NEG_INFINITY;
     }
 
     /// Renumbers the clusters; `number[old]` is the new one. Distances stay what they are.
     pub(super) fn renumber(&mut self, number: &[u32]) {
         let d = self.tiled.rows.n_columns();
-        for label in self.labels.iter_mut().filter(|label| **label != NOWHERE) {
-            *label = number[*label as usize];
-        }
+        parallel::map_chunks_mut(&mut self.labels, parallel::CHUNK, 1, |_, labels| {
+            for label in labels.iter_mut().filter(|label| **label != NOWHERE) {
+                *label = number[*label as usize];
+            }
+        });
         self.sums.renumber(number);
         let mut placed = vec![0.0; self.placed.len()];
         for (old, centroid) in self.placed.chunks_exact(d).enumerate() {
@@ -262,131 +225,23 @@ impl<'a> Assigner<'a> {
         // lower bounds of a gap, and a gap above 0 is no tie.
     }
 
-    /// Adds the greatest move since the last assignment to `travelled`.
-    fn travel(&mut self, placed: &[f64]) {
+    /// Adds the two greatest moves since the last assignment to `travelled`; their sum.
+    fn travel(&mut self, placed: &[f64]) -> Option<f64> {
         if self.placed.len() != placed.len() {
-            return;
-        }
-        let d = self.tiled.rows.n_columns();
-        let mut moved = 0.0f64;
-        for (old, new) in self.placed.chunks_exact(d).zip(placed.chunks_exact(d)) {
-            moved = moved.max(squared(old, new));
-        }
-        // Rounded up generously: sums of squares in f64 err by d·2⁻⁵³ relatively.
-        self.travelled += 2.0 * moved.sqrt() * (1.0 + 1e-9) + f64::MIN_POSITIVE;
-    }
-}
-
-/// What all chunks of one assignment share.
-struct Frame<'a> {
-    tiled: &'a Tiled<'a>,
-    rows: &'a Rows<'a>,
-    packed: &'a Packed,
-    centroids: &'a [f64],
-    fine: &'a Centroids,
-    bounds: Bounds,
-    travelled: f64,
-    /// Whether margins are worth their square roots yet.
-    armed: bool,
-}
-
-impl Frame<'_> {
-    fn assign_chunk(
-        &self,
-        chunk: usize,
-        labels: &mut [u32],
-        margins: &mut [f32],
-    ) -> (usize, Option<Sums>) {
-        let d = self.rows.n_columns();
-        let first_tile = chunk * TILES_PER_CHUNK;
-        let norms = &self.packed.norms()[first_tile..first_tile + margins.len()];
-        let tiles = &self.packed.tiles()[first_tile * d * LANES..];
-        let (labels, _) = labels.as_chunks_mut::<LANES>();
-        // What margins are held against, and what is added to a new one: apart by more than the
-        // rounding of that sum.
-        let travelled = round_up(self.travelled);
-        let added = travelled * (1.0 - 3e-7);
-        let mut scans = [Scan::EMPTY; RUN];
-        let mut slack = [0.0f32; RUN];
-        let mut moves = Vec::new();
-        let mut t = 0;
-        while t < margins.len() {
-            if margins[t] > travelled {
-                t += 1;
-                continue;
-            }
-            let mut end = t + 1;
-            while end < margins.len() && end - t < RUN && margins[end] <= travelled {
-                end += 1;
-            }
-            let n = end - t;
-            for (slack, &norm) in slack[..n].iter_mut().zip(&norms[t..end]) {
-                *slack = self.bounds.slack(norm);
-            }
-            let tiles = Tiles {
-                values: &tiles[t * d * LANES..end * d * LANES],
-                next: tiles.get(end * d * LANES..(end + n) * d * LANES).unwrap_or(&[]),
-                n_columns: d,
-                slack: self.armed.then_some(&slack[..n]),
-            };
-            match self.tiled.scan {
-                Some(scan) => scan(tiles, self.fine, &mut scans[..n]),
-                None => scans[..n].fill(Scan::EMPTY),
-            }
-            for (scan, tile) in scans[..n].iter().zip(t..) {
-                let certain = self.bounds.certain_gap(norms[tile]);
-                if scan.min_gap <= certain || differ(&scan.index, &labels[tile]) {
-                    self.settle(first_tile + tile, scan, certain, &mut labels[tile], &mut moves);
-                }
-                // Square roots, differences and this line are rounded, by less than 2⁻²¹ of the
-                // reach together; the rest keeps what f64 cannot tell apart on this side.
-                margins[tile] = scan.margin - 8e-7 * scan.reach + added;
-            }
-            t = end;
-        }
-        (moves.len(), self.sums_of(&moves))
-    }
-
-    /// Turns a scan into labels, asking f64 where f32 cannot tell.
-    fn settle(
-        &self,
-        tile: usize,
-        scan: &Scan,
-        certain: f32,
-        labels: &mut [u32; LANES],
-        moves: &mut Vec<Move>,
-    ) {
-        let first = tile * LANES;
-        let n_lanes = (self.rows.n_rows() - first).min(LANES);
-        for (lane, label) in labels[..n_lanes].iter_mut().enumerate() {
-            let nearest = if scan.gap[lane] > certain {
-                scan.index[lane]
-            } else {
-                nearest(self.rows.row(first + lane), self.centroids).0 as u32
-            };
-            if nearest != *label {
-                moves.push(Move { row: first + lane, from: *label, to: nearest });
-                *label = nearest;
-            }
-        }
-    }
-
-    /// What the moves of a chunk do to the sums.
-    fn sums_of(&self, moves: &[Move]) -> Option<Sums> {
-        if moves.is_empty() {
             return None;
         }
-        let Tiled { rows, grid, .. } = self.tiled;
-        let mut sums = Sums::new(grid, self.centroids.len() / rows.n_columns());
-        sums.apply(grid, rows, moves, |row| self.tiled.weight(row));
-        Some(sums)
+        let d = self.tiled.rows.n_columns();
+        let (mut most, mut second) = (0.0f64, 0.0f64);
+        for (old, new) in self.placed.chunks_exact(d).zip(placed.chunks_exact(d)) {
+            let moved = squared(old, new).sqrt();
+            second = second.max(most.min(moved));
+            most = most.max(moved);
+        }
+        // Rounded up generously: sums of squares in f64 err by d·2⁻⁵³ relatively.
+        let step = (most + second) * (1.0 + 1e-9) + f64::MIN_POSITIVE;
+        self.travelled += step;
+        Some(step)
     }
-}
-
-/// Whether any lane differs; without a branch per lane.
-#[inline(always)]
-fn differ(a: &[u32; LANES], b: &[u32; LANES]) -> bool {
-    a.iter().zip(b).fold(0, |bits, (a, b)| bits | (a ^ b)) != 0
 }
 
 #[cfg(test)]
@@ -394,8 +249,10 @@ mod tests {
     use super::super::weights::Weighting;
     use super::*;
     use crate::num::check;
+    use crate::num::columns::Columns;
+    use crate::num::distance::nearest;
     use crate::num::rng::Stream;
-    use crate::num::scan;
+    use crate::num::scan::{self, ScanFn};
     use ndarray::Array2;
     use proptest::prelude::*;
 
@@ -407,16 +264,18 @@ mod tests {
         scan: Option<ScanFn>,
     ) -> Vec<Vec<u32>> {
         let rows = check::rows(x.view()).unwrap();
-        let tiled = Tiled::new(&rows, &Columns::of(&rows), weights, scan);
-        let mut assigner = Assigner::new(&tiled, steps[0].len() / x.ncols());
+        let mut tiled = Tiled::new(&rows, &Columns::of(&rows), weights, scan);
+        let mut assigner = Assigner::new(&mut tiled, steps[0].len() / x.ncols());
         let labels = steps.iter().map(|centroids| {
             assigner.assign(centroids);
-            let mut anew = Sums::new(&tiled.grid, centroids.len() / x.ncols());
-            for (row, &label) in assigner.labels().iter().enumerate() {
-                anew.change(&tiled.grid, rows.row(row), tiled.weight(row), None, label);
+            let (labels, grid) = (assigner.labels(), &assigner.tiled.grid);
+            let mut anew = Sums::new(grid, centroids.len() / x.ncols());
+            for (row, &label) in labels.iter().enumerate() {
+                let weight = weights.map_or(1, |weights| weights.steps(row));
+                anew.change(grid, rows.row(row), weight, None, label);
             }
             assert_eq!(assigner.sums, anew);
-            assigner.labels().to_vec()
+            labels
         });
         labels.collect()
     }
@@ -481,6 +340,37 @@ mod tests {
             for build in builds() {
                 prop_assert_eq!(&trajectory(&x, weights, &steps, Some(build)), &naive);
             }
+        }
+    }
+
+    #[test]
+    fn rows_sorted_by_margin_are_labelled_as_naive_f64_does() {
+        let mut stream = Stream::new(3, 0);
+        let n = parallel::CHUNK + 1003;
+        let x = Array2::from_shape_fn((n, 2), |_| stream.normal());
+        let rows = check::rows(x.view()).unwrap();
+        for build in builds() {
+            let mut tiled = Tiled::new(&rows, &Columns::of(&rows), None, Some(build));
+            let mut assigner = Assigner::new(&mut tiled, 3);
+            // Moves by which a few rows change sides, and most tiles hold one that might.
+            for step in 0..24 {
+                let at = 0.05 * f64::from(step % 7);
+                let centroids = [at, 1.0, -1.0, -0.5 + at / 2.0, 1.0, -0.5];
+                assigner.assign(&centroids);
+                let naive = rows.iter().map(|row| nearest(row, &centroids).0 as u32);
+                assert!(assigner.labels().into_iter().eq(naive), "{step}");
+                let first = |cluster| assigner.labels().iter().position(|&label| label == cluster);
+                assert!(assigner.first_rows().into_iter().eq((0..3).map_while(first)));
+            }
+            assert!(assigner.tiled.packed.orders().iter().all(|order| !order.is_empty()));
+            // A row given another label is found where it lies now.
+            let (row, label) = (n - 2, assigner.labels()[n - 2]);
+            assigner.relabel(row, (label + 1) % 3);
+            assert_eq!(assigner.labels()[row], (label + 1) % 3);
+            let centroids = [0.0, 1.0, -1.0, -0.5, 1.0, -0.5];
+            assigner.assign(&centroids);
+            let naive = rows.iter().map(|row| nearest(row, &centroids).0 as u32);
+            assert!(assigner.take_labels().into_iter().eq(naive));
         }
     }
 }

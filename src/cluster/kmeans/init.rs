@@ -11,7 +11,7 @@
 //!
 //! Cost: O(n·k·log k·d/16) vector operations, two passes over the tiles per centroid; memory 4n.
 
-use super::assign::Tiled;
+use super::tiled::Tiled;
 use super::weights::Weights;
 use crate::num::check::Rows;
 use crate::num::distance::squared;

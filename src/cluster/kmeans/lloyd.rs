@@ -19,7 +19,8 @@
 use std::cmp::Reverse;
 use std::ops::ControlFlow;
 
-use super::assign::{Assigner, Tiled};
+use super::assign::Assigner;
+use super::tiled::Tiled;
 use super::weights;
 use crate::num::check::Rows;
 use crate::num::distance::squared;
@@ -64,21 +65,22 @@ pub(super) struct Step {
 /// # Errors
 /// The number of distinct places, if too few can be told apart for every centroid to have a row.
 pub(super) fn run(
-    tiled: &Tiled<'_>,
+    tiled: &mut Tiled<'_>,
     start: Vec<f64>,
     stop: Stop,
     snap: impl Fn(f64) -> f64,
     mut observe: impl FnMut(Step) -> ControlFlow<()>,
 ) -> Result<Run, usize> {
+    let rows = tiled.rows;
     let mut centroids = start;
-    let mut assigner = Assigner::new(tiled, centroids.len() / tiled.rows.n_columns());
+    let mut assigner = Assigner::new(tiled, centroids.len() / rows.n_columns());
     let mut inertia_per_iter = Vec::new();
     let (mut refilled, mut converged, mut stopped) = (0, false, false);
     while inertia_per_iter.len() < stop.max_iter {
         let changed = assigner.assign(&centroids);
         let inertia = assigner.inertia(&centroids);
         inertia_per_iter.push(inertia);
-        let moved = refill(tiled, &mut assigner, &centroids);
+        let moved = refill(rows, &mut assigner, &centroids);
         refilled += moved;
         let mut next = assigner.means(&centroids);
         next.iter_mut().for_each(|v| *v = snap(*v));
@@ -91,7 +93,7 @@ pub(super) fn run(
             break;
         }
         if moved == 0 && (exact || shift <= stop.shift) {
-            let settled = settle(tiled, &mut assigner, &mut centroids)?;
+            let settled = settle(rows, &mut assigner, &mut centroids)?;
             refilled += settled.pinned;
             // A tie that the canonical numbering decides otherwise moves means: go on.
             if settled.pinned == 0 && !(exact && settled.regrouped) {
@@ -101,10 +103,10 @@ pub(super) fn run(
         }
     }
     if !converged {
-        refilled += settle(tiled, &mut assigner, &mut centroids)?.pinned;
+        refilled += settle(rows, &mut assigner, &mut centroids)?.pinned;
     }
-    let labels = assigner.into_labels();
-    let inertia = inertia(tiled, &labels, &centroids);
+    let labels = assigner.take_labels();
+    let inertia = inertia(assigner.tiled(), &labels, &centroids);
     Ok(Run { labels, centroids, inertia, inertia_per_iter, converged, stopped, refilled })
 }
 
@@ -129,14 +131,14 @@ fn inertia(tiled: &Tiled<'_>, labels: &[u32], centroids: &[f64]) -> f64 {
 }
 
 /// Gives every empty cluster the farthest row that its own cluster can spare; how many it gave.
-fn refill(tiled: &Tiled<'_>, assigner: &mut Assigner<'_>, centroids: &[f64]) -> usize {
+fn refill(rows: &Rows<'_>, assigner: &mut Assigner<'_, '_>, centroids: &[f64]) -> usize {
     let mut sizes = assigner.sizes();
     let empty: Vec<usize> = (0..sizes.len()).filter(|&cluster| sizes[cluster] == 0).collect();
     if empty.is_empty() {
         return 0;
     }
-    let rows = tiled.rows;
-    let distances = distances(rows, assigner.labels(), centroids);
+    let labels = assigner.labels();
+    let distances = distances(rows, &labels, centroids);
     let mut farthest: Vec<usize> = (0..rows.n_rows()).filter(|&r| distances[r] > 0.0).collect();
     parallel::sort_by(&mut farthest, |&a, &b| {
         distances[b].total_cmp(&distances[a]).then(a.cmp(&b))
@@ -146,7 +148,7 @@ fn refill(tiled: &Tiled<'_>, assigner: &mut Assigner<'_>, centroids: &[f64]) -> 
         if taken.len() == empty.len() {
             break;
         }
-        let donor = &mut sizes[assigner.labels()[row] as usize];
+        let donor = &mut sizes[labels[row] as usize];
         // Equal rows are equally far.
         let mut same = taken.iter().rev().take_while(|&&t| distances[t] == distances[row]);
         if *donor < 2 || same.any(|&t| squared(rows.row(t), rows.row(row)) == 0.0) {
@@ -172,11 +174,11 @@ struct Settled {
 /// Ends because a row that changes sides goes to a cluster of a lower number, that is of no smaller
 /// size: the sum of squared sizes grows until nothing moves or a centroid is pinned.
 fn settle(
-    tiled: &Tiled<'_>,
-    assigner: &mut Assigner<'_>,
+    rows: &Rows<'_>,
+    assigner: &mut Assigner<'_, '_>,
     centroids: &mut Vec<f64>,
 ) -> Result<Settled, usize> {
-    let width = tiled.rows.n_columns();
+    let width = rows.n_columns();
     let k = centroids.len() / width;
     let (mut pinned, mut regrouped) = (0, false);
     loop {
@@ -190,7 +192,7 @@ fn settle(
         assigner.renumber(&number);
 
         let changed = assigner.assign(centroids);
-        let pins = pin(tiled, centroids, assigner)?;
+        let pins = pin(rows, centroids, assigner)?;
         if pins == 0 && changed == 0 {
             return Ok(Settled { pinned, regrouped });
         }
@@ -201,17 +203,16 @@ fn settle(
 
 /// Puts every centroid without rows on the row farthest from all others; how many.
 fn pin(
-    tiled: &Tiled<'_>,
+    rows: &Rows<'_>,
     centroids: &mut [f64],
-    assigner: &mut Assigner<'_>,
+    assigner: &mut Assigner<'_, '_>,
 ) -> Result<usize, usize> {
-    let rows = tiled.rows;
     let width = rows.n_columns();
     let sizes = assigner.sizes();
     if !sizes.contains(&0) {
         return Ok(0);
     }
-    let mut distances = distances(tiled.rows, assigner.labels(), centroids);
+    let mut distances = distances(rows, &assigner.labels(), centroids);
     let mut pins = 0;
     for cluster in (0..sizes.len()).filter(|&cluster| sizes[cluster] == 0) {
         let mut farthest = 0;

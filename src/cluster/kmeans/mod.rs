@@ -16,12 +16,14 @@
 //! Cost: at most O(n·k·d) time per iteration and run; memory 4·n·d + 9·n bytes besides the rows.
 
 mod assign;
+mod chunk;
 mod fitted;
 mod init;
 mod lloyd;
 mod progress;
 mod restarts;
 mod sums;
+mod tiled;
 mod weights;
 
 use std::ops::ControlFlow;
@@ -37,9 +39,9 @@ use crate::num::columns::Columns;
 use crate::num::scale::Scale;
 use crate::num::scan;
 use crate::{Error, Result};
-use assign::Tiled;
 use progress::Observer;
 use restarts::Restarts;
+use tiled::Tiled;
 use weights::{Weighting, Weights};
 
 /// Where the first centroids come from.
@@ -256,8 +258,7 @@ impl KMeans {
         observer: Option<Observer<'_>>,
     ) -> Result<KMeansFit> {
         self.check_settings()?;
-        let (rows, given) = self.check(x)?;
-        let columns = Columns::of(&rows);
+        let (rows, columns, given) = self.check(x)?;
         let scale = Scale::spanning(&columns, given.as_ref());
         let (rows, given) =
             (rows.times(scale.factor()), given.map(|rows| rows.times(scale.factor())));
@@ -268,8 +269,8 @@ impl KMeans {
         }
 
         let tiled = Tiled::new(&rows, &columns, weights, Some(scan::fastest()));
-        let restarts = Restarts { means: self, tiled: &tiled, given: given.as_ref(), scale };
-        let best = restarts.best(observer).map_err(|distinct| self.too_few(distinct))?;
+        let restarts = Restarts { means: self, given: given.as_ref(), scale };
+        let best = restarts.best(tiled, observer).map_err(|distinct| self.too_few(distinct))?;
         KMeansFit::from_run(best, rows.n_columns(), scale, self.seed)
     }
 
@@ -286,8 +287,11 @@ impl KMeans {
     }
 
     /// Checks the matrices.
-    fn check<'a>(&'a self, x: ArrayView2<'a, f64>) -> Result<(Rows<'a>, Option<Rows<'a>>)> {
-        let rows = check::rows(x)?;
+    fn check<'a>(
+        &'a self,
+        x: ArrayView2<'a, f64>,
+    ) -> Result<(Rows<'a>, Columns, Option<Rows<'a>>)> {
+        let (rows, columns) = Columns::checked(x)?;
         if self.k > rows.n_rows() {
             let what = "k-means with this k";
             return Err(Error::TooFewSamples { what, needed: self.k, got: rows.n_rows() });
@@ -296,7 +300,7 @@ impl KMeans {
             let limit = u32::MAX as usize - 1;
             return Err(Error::TooManySamples { what: "k-means", limit, got: rows.n_rows() });
         }
-        let KMeansInit::Given(centroids) = &self.init else { return Ok((rows, None)) };
+        let KMeansInit::Given(centroids) = &self.init else { return Ok((rows, columns, None)) };
         if centroids.nrows() != self.k {
             let what = "given centroids";
             return Err(Error::DimensionMismatch {
@@ -310,7 +314,7 @@ impl KMeans {
             let got = format!("rows {a} and {b} equal");
             return Err(Error::parameter("init", "distinct centroids", got));
         }
-        Ok((rows, Some(given)))
+        Ok((rows, columns, Some(given)))
     }
 
     fn too_few(&self, distinct: usize) -> Error {

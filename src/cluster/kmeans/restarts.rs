@@ -6,10 +6,10 @@
 
 use std::ops::ControlFlow;
 
-use super::assign::Tiled;
 use super::init;
 use super::lloyd::{self, Run, Stop};
 use super::progress::{KMeansProgress, Observer};
+use super::tiled::Tiled;
 use super::{KMeans, KMeansInit};
 use crate::num::check::Rows;
 use crate::num::parallel;
@@ -23,7 +23,6 @@ const BATCH: usize = 64;
 #[derive(Debug)]
 pub(super) struct Restarts<'a> {
     pub(super) means: &'a KMeans,
-    pub(super) tiled: &'a Tiled<'a>,
     pub(super) given: Option<&'a Rows<'a>>,
     pub(super) scale: Scale,
 }
@@ -33,7 +32,11 @@ impl Restarts<'_> {
     ///
     /// # Errors
     /// The number of distinct rows, if they are too few.
-    pub(super) fn best(&self, observer: Option<Observer<'_>>) -> Result<Run, usize> {
+    pub(super) fn best(
+        &self,
+        mut tiled: Tiled<'_>,
+        observer: Option<Observer<'_>>,
+    ) -> Result<Run, usize> {
         // All runs from given centroids would be equal.
         let n_init = if self.given.is_some() { 1 } else { self.means.n_init };
         let mut best: Option<Run> = None;
@@ -45,26 +48,28 @@ impl Restarts<'_> {
         let mut stopped = false;
         if let Some(observer) = observer {
             for restart in 0..n_init {
-                let run = self.run(restart, observer)?;
+                let run = self.run(restart, &mut tiled, observer)?;
                 stopped = run.stopped;
                 keep(run);
                 if stopped {
                     break;
                 }
             }
-        } else {
+        } else if tiled.rows.n_rows() <= parallel::CHUNK {
             // Small data: runs side by side. Large data: each run has work for all threads, and
             // memory for its labels, so one after the other.
-            let rows = self.tiled.rows;
-            let batch = if rows.n_rows() <= parallel::CHUNK { BATCH } else { 1 };
-            let work = rows.data().len().saturating_mul(self.means.k);
-            for first in (0..n_init).step_by(batch) {
-                let runs = parallel::map((n_init - first).min(batch), work, |i| {
-                    self.run(first + i, &mut |_| ControlFlow::Continue(()))
+            let work = tiled.rows.data().len().saturating_mul(self.means.k);
+            for first in (0..n_init).step_by(BATCH) {
+                let runs = parallel::map((n_init - first).min(BATCH), work, |i| {
+                    self.run(first + i, &mut tiled.clone(), &mut |_| ControlFlow::Continue(()))
                 });
                 for run in runs {
                     keep(run?);
                 }
+            }
+        } else {
+            for restart in 0..n_init {
+                keep(self.run(restart, &mut tiled, &mut |_| ControlFlow::Continue(()))?);
             }
         }
         let mut best = best.expect("n_init is at least 1");
@@ -72,24 +77,33 @@ impl Restarts<'_> {
         Ok(best)
     }
 
-    fn run(&self, restart: usize, observer: Observer<'_>) -> Result<Run, usize> {
+    fn run(
+        &self,
+        restart: usize,
+        tiled: &mut Tiled<'_>,
+        observer: Observer<'_>,
+    ) -> Result<Run, usize> {
         let (k, scale) = (self.means.k, self.scale);
-        let Tiled { rows, weights, .. } = *self.tiled;
+        let Tiled { rows, weights, .. } = *tiled;
         let mut stream = Stream::new(self.means.seed, restart as u64);
         let start = match self.given {
             Some(given) => given.data().to_vec(),
             None if self.means.init == KMeansInit::Random => {
                 init::random(rows, weights, k, &mut stream)
             }
-            None => init::plus_plus(self.tiled, k, &mut stream),
+            None => {
+                // An earlier run may have sorted the rows.
+                tiled.packed.restore();
+                init::plus_plus(tiled, k, &mut stream)
+            }
         };
         if start.len() < k * rows.n_columns() {
             return Err(start.len() / rows.n_columns());
         }
-        let shift = self.means.tol * self.tiled.mean_variance();
+        let shift = self.means.tol * tiled.mean_variance();
         let stop = Stop { max_iter: self.means.max_iter, shift };
         let snap = |v: f64| v * scale.inverse() * scale.factor();
-        lloyd::run(self.tiled, start, stop, snap, |step| {
+        lloyd::run(tiled, start, stop, snap, |step| {
             let plain = |square: f64| square * scale.inverse() * scale.inverse();
             observer(&KMeansProgress {
                 restart,

@@ -1,0 +1,78 @@
+//! A matrix prepared for k-means: f32 tiles, the grid of its sums, and where its rows lie.
+
+use crate::num::check::Rows;
+use crate::num::columns::Columns;
+use crate::num::pack::Packed;
+use crate::num::parallel;
+use crate::num::scan::ScanFn;
+
+use super::sums::Grid;
+use super::weights::Weights;
+
+/// Rows with all that is worth computing once for every run over them.
+#[derive(Debug, Clone)]
+pub(super) struct Tiled<'a> {
+    pub(super) rows: &'a Rows<'a>,
+    /// None weighs every row as 1.
+    pub(super) weights: Option<&'a Weights>,
+    pub(super) packed: Packed,
+    pub(super) grid: Grid,
+    /// The mean of all rows, weighted.
+    pub(super) origin: Vec<f64>,
+    /// Σ w·|x − origin|² over all rows, in packed units.
+    pub(super) scatter: f64,
+    /// None asks f64 for every row: the naive algorithm, to compare with.
+    pub(super) scan: Option<ScanFn>,
+}
+
+impl<'a> Tiled<'a> {
+    pub(super) fn new(
+        rows: &'a Rows<'a>,
+        columns: &Columns,
+        weights: Option<&'a Weights>,
+        scan: Option<ScanFn>,
+    ) -> Self {
+        let packed = Packed::new(rows, columns);
+        let (grid, (origin, scatter)) = match weights {
+            None => (Grid::new(columns, rows.n_rows()), (packed.shift().to_vec(), packed.scatter)),
+            Some(weights) => (Grid::weighted(columns), weighted_scatter(rows, weights, &packed)),
+        };
+        Self { rows, weights, packed, grid, origin, scatter, scan }
+    }
+
+    /// Mean over the columns of their population variances, weighted.
+    pub(super) fn mean_variance(&self) -> f64 {
+        let unit = 1.0 / self.packed.scale();
+        let weight = self.weights.map_or(self.rows.n_rows() as f64, Weights::total);
+        let n = weight * self.rows.n_columns() as f64;
+        self.scatter / n * unit * unit
+    }
+}
+
+/// The weighted mean of all rows, and Σ w·|x − mean|² in packed units.
+fn weighted_scatter(rows: &Rows<'_>, weights: &Weights, packed: &Packed) -> (Vec<f64>, f64) {
+    let d = rows.n_columns();
+    let sums = parallel::map_chunks(rows.n_rows(), d, |range| {
+        let mut sums = vec![0.0; d];
+        for row in range {
+            let weight = weights.relative()[row];
+            for (sum, (value, shift)) in
+                sums.iter_mut().zip(rows.row(row).iter().zip(packed.shift()))
+            {
+                *sum += weight * (value - shift);
+            }
+        }
+        sums
+    });
+    let mean: Vec<f64> = (0..d)
+        .map(|j| packed.shift()[j] + sums.iter().map(|s| s[j]).sum::<f64>() / weights.total())
+        .collect();
+    let scatter = parallel::map_chunks(rows.n_rows(), d, |range| {
+        let each = range.map(|row| {
+            let offsets = rows.row(row).iter().zip(&mean).map(|(v, m)| (v - m) * packed.scale());
+            weights.relative()[row] * offsets.map(|v| v * v).sum::<f64>()
+        });
+        each.sum::<f64>()
+    });
+    (mean, scatter.iter().sum())
+}
