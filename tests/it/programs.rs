@@ -5,6 +5,8 @@
 
 #[path = "../../examples/cluster.rs"]
 mod cluster;
+#[path = "../../examples/features.rs"]
+mod features_program;
 #[path = "../../examples/outliers.rs"]
 mod outliers;
 #[path = "../../examples/personas.rs"]
@@ -53,6 +55,40 @@ fn run_personas(options: &[&str]) -> Result<String, String> {
     let options = personas_program::Options::try_parse_from([&["personas"], options].concat());
     let options = options.map_err(|error| error.to_string())?;
     personas_program::run(&options).map_err(|error| error.to_string())
+}
+
+fn run_features(options: &[&str]) -> Result<(String, String), String> {
+    let options = features_program::Options::try_parse_from([&["features"], options].concat());
+    let options = options.map_err(|error| error.to_string())?;
+    features_program::run(&options).map_err(|error| error.to_string())
+}
+
+#[test]
+fn features_makes_a_row_per_person_of_calls_and_says_what_became_of_them() {
+    let (table, notes) = run_features(&["--funnel", "Product Added, Order Completed"]).unwrap();
+    assert_eq!(table.lines().count(), 1 + 6);
+    let ingest = "74 accepted, 1 duplicate, 1 without local time, 1 refused";
+    assert!(notes.starts_with(ingest), "{notes}");
+    assert!(notes.lines().any(|line| line.starts_with("Order Completed")), "{notes}");
+
+    let set = file("set.json", r#"[{"name": "calls, all", "measure": "count"}]"#);
+    let line = r#"{"type":"page","userId":"7","timestamp":"2017-03-01T17:00:00Z"}"#;
+    let calls = file("calls.jsonl.gz", gzip(&format!("{line}\n{line}\n")));
+    let (table, _) = run_features(&[&calls, "--features", &set]).unwrap();
+    assert_eq!(table.lines().next(), Some("profile,\"calls, all\""));
+    assert!(table.ends_with(",2\n"), "{table}");
+
+    let nonsense = file("nonsense.json", r#"[{"name": "n", "measure": "cuont"}]"#);
+    for bad in [
+        &["no such file"][..],
+        &[&file("empty.jsonl", "")],
+        &[&file("bytes.jsonl", [0xff, 0, 0xfe])],
+        &["--features", &nonsense],
+        &["--as-of", "soon"],
+        &["--funnel", ","],
+    ] {
+        assert!(run_features(bad).is_err(), "{bad:?}");
+    }
 }
 
 #[test]
