@@ -1,8 +1,8 @@
 //! From events to one row per person: 100,000 purchase lines of 5,000 people, in memory and as JSON.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use personas::features::Retail;
-use personas::{Event, Profiles, Rules, Timestamp};
+use personas::features::{Feature, Measure, Retail};
+use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
 use serde_json::json;
 
 const N_EVENTS: u64 = 100_000;
@@ -99,6 +99,21 @@ fn people(c: &mut Criterion) {
         b.iter(|| {
             let mut people = empty();
             people.extend(&events)
+        });
+    });
+    let rfm = [
+        Feature::new("recency", Measure::RecencyDays),
+        Feature::new("frequency", Measure::Count),
+        Feature::new("monetary", Measure::Sum("amount".into())),
+    ];
+    let rfm: FeatureSet = rfm.into_iter().collect();
+    group.throughput(Throughput::Elements(N_EVENTS));
+    group.bench_function("recency, frequency, monetary without logs", |b| {
+        b.iter(|| {
+            let people = Profiles::new(Rules::default(), rfm.clone());
+            let mut people = people.and_then(|people| people.max_log(0)).expect("nothing is open");
+            people.extend(&events);
+            people.features(as_of)
         });
     });
     group.bench_function("features of 5k people", |b| b.iter(|| full.features(as_of)));
