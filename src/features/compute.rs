@@ -17,6 +17,9 @@ use super::{score, settle};
 use crate::Timestamp;
 use crate::num::parallel;
 
+/// How many sets of events are looked at for one that a further feature is of.
+const N_GROUPS: usize = 16;
+
 /// A column and the single feature it holds.
 #[derive(Debug)]
 pub(crate) struct Computed {
@@ -38,7 +41,9 @@ pub(crate) fn columns(
     let bound: Vec<Single<'_>> =
         singles.iter().map(|feature| Single::new(feature, texts, as_of)).collect();
     let unit = singles.len().saturating_mul(256);
-    let mut rows = parallel::map(people.len(), unit, |row| answers(&bound, &people[row], limit));
+    let order = by_events(&bound);
+    let mut rows =
+        parallel::map(people.len(), unit, |row| answers(&bound, &order, &people[row], limit));
     drop(bound);
     let mut done: Vec<Computed> = Vec::new();
     for (place, mut single) in singles.into_iter().enumerate() {
@@ -101,37 +106,52 @@ impl Answer {
     }
 }
 
-/// A profile's row.
+/// The places of features, those of the same events mostly one after the other.
+fn by_events(singles: &[Single<'_>]) -> Vec<usize> {
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for (place, single) in singles.iter().enumerate() {
+        // There can be a group for every event name; not all of them are looked at.
+        let mut newest = groups.iter_mut().rev().take(N_GROUPS);
+        match newest.find(|group| singles[group[0]].counts_as(single)) {
+            Some(group) => group.push(place),
+            None => groups.push(vec![place]),
+        }
+    }
+    groups.concat()
+}
+
+/// A profile's row. The features are gone through in an order of theirs.
 fn answers(
     singles: &[Single<'_>],
+    order: &[usize],
     events: &Events<'_>,
     limit: Option<&Limit>,
 ) -> Vec<Option<Answer>> {
-    // Features of the same events mostly follow each other.
     let mut before: Option<&Single<'_>> = None;
     let mut counted = Vec::new();
-    let mut row = Vec::with_capacity(singles.len());
-    for (feature, single) in singles.iter().enumerate() {
+    let mut row: Vec<Option<Answer>> = singles.iter().map(|_| None).collect();
+    for &feature in order {
+        let single = &singles[feature];
         if !events.has_all_after(single.after) {
-            row.push(match (&events.summary, limit) {
+            row[feature] = match (&events.summary, limit) {
                 (Some(summary), Some(Limit { plan, .. })) if plan.tells(feature) => {
                     plan.answer(feature, single.measure, summary, single.as_of).map(Answer::Cell)
                 }
                 _ if single.measure.made_of().next().is_some() => None,
                 _ => Some(Answer::Cut),
-            });
+            };
             continue;
         }
         if !before.is_some_and(|before| before.counts_as(single)) {
             single.counted(&events.log, &mut counted);
             before = Some(single);
         }
-        row.push(match single.measure {
+        row[feature] = match single.measure {
             Measure::UniqueList(_) | Measure::MostFrequentTransition(_) => {
                 single.text(&counted).map(Answer::Text)
             }
             _ => single.cell(&counted).map(Answer::Cell),
-        });
+        };
     }
     row
 }

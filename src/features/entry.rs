@@ -147,7 +147,7 @@ impl Entry {
         self.cells.iter().filter(move |(known, _)| *known == field).map(|&(_, cell)| cell)
     }
 
-    /// By time, then content. Entries that compare equal are interchangeable.
+    /// By time, then content, then message. Entries that compare equal are interchangeable.
     pub(crate) fn compare(&self, other: &Self, texts: &Texts) -> Ordering {
         let by_name = || texts.text(self.name).cmp(texts.text(other.name));
         let by_cells = || {
@@ -163,6 +163,11 @@ impl Entry {
             }
             self.cells.len().cmp(&other.cells.len())
         };
-        self.at.cmp(&other.at).then_with(by_name).then_with(by_cells)
+        let message = |entry: &Self| (entry.message != NONE).then(|| texts.text(entry.message));
+        let by_message = || match self.message == other.message {
+            true => Ordering::Equal,
+            false => message(self).cmp(&message(other)),
+        };
+        self.at.cmp(&other.at).then_with(by_name).then_with(by_cells).then_with(by_message)
     }
 }

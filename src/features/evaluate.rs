@@ -153,11 +153,14 @@ impl<'f> Single<'f> {
             }
             Measure::Distinct(_) => Some(distinct(labels(events, property)) as f64),
             Measure::Orders(_) => {
-                let without = events
-                    .iter()
-                    .filter(|entry| entry.property(property).all(|cell| cell.label().is_none()));
+                // An exporter's empty column is no id; the measure's second word is the empty one.
+                let is_id = |label: &u32| *label != second;
+                let has_id = |entry: &Entry| {
+                    entry.property(property).filter_map(Cell::label).any(|l| is_id(&l))
+                };
+                let without = events.iter().filter(|entry| !has_id(entry));
                 let days = without.map(|entry| entry.at.day());
-                Some((distinct(labels(events, property)) + distinct(days)) as f64)
+                Some((distinct(labels(events, property).filter(is_id)) + distinct(days)) as f64)
             }
             Measure::RecencyDays => last.map(|last| self.as_of.days_since(last)),
             Measure::TenureDays => first.map(|first| self.as_of.days_since(first)),

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::{Cell, Entry};
 use super::local;
+use super::measure::Need;
 use super::texts::Texts;
 use crate::{Error, Event, Result, Timestamp, Value};
 
@@ -34,6 +35,8 @@ pub enum Test {
     Greater(f64),
     /// Some value is a number not below this.
     AtLeast(f64),
+    /// No value is a number below this: an amount of at least 0, or no amount at all.
+    NotLess(f64),
     /// Some value contains this text.
     Contains(String),
     /// No value contains this text.
@@ -85,6 +88,19 @@ impl Test {
             Self::AtMost(limit) => values.any(|(number, _)| number.is_some_and(|n| n <= *limit)),
             Self::Greater(limit) => values.any(|(number, _)| number.is_some_and(|n| n > *limit)),
             Self::AtLeast(limit) => values.any(|(number, _)| number.is_some_and(|n| n >= *limit)),
+            Self::NotLess(limit) => !values.any(|(number, _)| number.is_some_and(|n| n < *limit)),
+        }
+    }
+
+    /// How it reads a property.
+    pub(crate) fn need(&self) -> Need {
+        match self {
+            Self::Less(_)
+            | Self::AtMost(_)
+            | Self::Greater(_)
+            | Self::AtLeast(_)
+            | Self::NotLess(_) => Need::NUMBER,
+            _ => Need::BOTH,
         }
     }
 
@@ -95,6 +111,7 @@ impl Test {
             | Self::AtMost(limit)
             | Self::Greater(limit)
             | Self::AtLeast(limit)
+            | Self::NotLess(limit)
                 if !limit.is_finite() =>
             {
                 Some("the number of a test must be finite")
@@ -201,7 +218,12 @@ impl EventFilter {
 
     /// The properties it reads.
     pub(crate) fn properties(&self) -> impl Iterator<Item = &str> {
-        self.when.iter().map(|condition| condition.property.as_str())
+        self.needs().map(|(property, _)| property)
+    }
+
+    /// The properties it reads, and how.
+    pub(crate) fn needs(&self) -> impl Iterator<Item = (&str, Need)> {
+        self.when.iter().map(|condition| (condition.property.as_str(), condition.is.need()))
     }
 
     /// What keeps it from making sense.
@@ -224,7 +246,12 @@ impl EventFilter {
     pub(crate) fn passes(&self, event: &Event<'_>) -> bool {
         self.event.as_deref().is_none_or(|name| event.name == name)
             && self.when.iter().all(|Condition { property, is }| {
-                is.holds(value(event, property).into_iter().flat_map(Value::each).map(seen))
+                let values = value(event, property).into_iter().flat_map(Value::each);
+                match is.need() {
+                    // Spares the text of a number.
+                    Need::NUMBER => is.holds(values.map(|value| (number(value), "".into()))),
+                    _ => is.holds(values.map(seen)),
+                }
             })
     }
 
@@ -293,7 +320,7 @@ pub(crate) struct WordFilter {
 impl WordFilter {
     /// Whether an entry of these texts counts.
     pub(crate) fn passes(&self, entry: &Entry, texts: &Texts) -> bool {
-        // Properties that a test reads are kept with their text.
+        // Properties of which a test reads the text are kept with it.
         let seen =
             |cell: Cell| (cell.number(), cell.label().map_or("", |label| texts.text(label)).into());
         self.name.is_none_or(|name| entry.name == name)
@@ -378,6 +405,10 @@ mod tests {
             ("amount", Test::AtLeast(12.5), true),
             ("colours", Test::AtLeast(-1e9), false),
             ("absent", Test::Less(1e9), false),
+            ("amount", Test::NotLess(12.5), true),
+            ("amount", Test::NotLess(12.6), false),
+            ("colours", Test::NotLess(1e9), true),
+            ("absent", Test::NotLess(1e9), true),
             ("colours", Test::Contains("blue".into()), true),
             ("colours", Test::NotContains("blue".into()), false),
             ("absent", Test::NotContains("blue".into()), true),

@@ -106,6 +106,11 @@ impl Fragment {
         }
     }
 
+    /// Whether an entry that is no different is here.
+    pub(crate) fn holds(&self, entry: &Entry, texts: &Texts) -> bool {
+        self.log.binary_search_by(|known| known.compare(entry, texts)).is_ok()
+    }
+
     /// The entry of a message, if it is here and happened then.
     pub(crate) fn message(&self, at: Timestamp, message: u32) -> Option<&Entry> {
         self.place(at, message).map(|place| &self.log[place])

@@ -141,6 +141,8 @@ fn join(
                 if let Some((row, value)) = infinite(&values) {
                     return Err(Error::NonFinite { row, column: table.n_columns(), value });
                 }
+                // Minus zero is zero: else which of the two it is would be a matter of order.
+                let values: Vec<_> = values.into_iter().map(|v| v.map(|v| v + 0.0)).collect();
                 table.numeric(name, agreed(&rows, &values, &mut joined))?
             }
             Values::Categorical(values) => {
@@ -250,6 +252,20 @@ mod tests {
         let taken = [("age", Values::Numeric(vec![None; 2]))];
         assert!(matches!(join(taken), Err(Error::InvalidFeature { .. })));
         assert!(join(numbers(&[None, None])).is_ok());
+    }
+
+    #[test]
+    fn which_zero_comes_first_makes_no_difference() {
+        let (graph, table) = world();
+        let bits = |zeros: [f64; 2]| {
+            let columns = numbers(&zeros.map(Some));
+            let (table, _) = table.clone().join(&graph, "card", &["a", "a2"], columns).unwrap();
+            match &table.columns()[0].values {
+                Values::Numeric(values) => values[0].map(f64::to_bits),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(bits([0.0, -0.0]), bits([-0.0, 0.0]));
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub enum Measure {
     /// Number of distinct values of a property; 0 if there are none.
     Distinct(String),
     /// Number of orders: distinct values of the property that holds the order's id, and for
-    /// events without one, the days on which they happened. 0 if there are none.
+    /// events without one or with an empty text, the days on which they happened. 0 if there are none.
     Orders(String),
     /// Days from the last event to the moment asked about; less is more recent. Missing without
     /// events. This is the recency of RFM; that of BG/NBD is [`Measure::SpanDays`].
@@ -362,9 +362,9 @@ impl Measure {
                 property(part, Need::NUMBER);
                 property(rest, Need::NUMBER);
             }
-            Self::Fraction(further) => further.properties().for_each(|p| property(p, Need::BOTH)),
+            Self::Fraction(further) => further.needs().for_each(|(p, need)| property(p, need)),
             Self::FurthestStep(funnel) | Self::FunnelDays(funnel) => {
-                funnel.properties().for_each(|p| property(p, Need::BOTH));
+                funnel.needs().for_each(|(p, need)| property(p, need));
             }
             Self::Attribute(name) | Self::AttributeNumber(name) | Self::AttributeCategory(name) => {
                 attribute(Some(name))

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::definition::Feature;
+use super::filter::Test;
 use super::measure::{Best, Measure};
 use super::set::FeatureSet;
 
@@ -14,7 +15,7 @@ use super::set::FeatureSet;
 /// |---|---|
 /// | `recency_days` | days since the last one |
 /// | `frequency` | number of orders; lines without an order's id count as one order a day |
-/// | `monetary` | sum of the amounts |
+/// | `monetary` | sum of the amounts, less what was refunded |
 /// | `mean_order_value` | monetary / frequency |
 /// | `tenure_days` | days since the first one |
 /// | `gap_days` | mean days from one shopping day to the next |
@@ -23,7 +24,14 @@ use super::set::FeatureSet;
 /// | `recency_score`, `frequency_score`, `monetary_score` | 1 to 5 by rank among all, 5 is best; only with [`Retail::scores`] |
 ///
 /// and besides `number of …`, a column for each of the eight most frequent other events, and a
-/// column for every declared attribute. Somebody who never bought has 0 for `frequency`,
+/// column for every declared attribute.
+///
+/// **Refunds.** A purchase with an amount below zero is a refund or a cancellation: it takes from
+/// `monetary` and is nothing else, neither an order nor the last purchase nor a shopping day. One
+/// of amount zero, or without an amount, is a purchase like any other. An order that was cancelled
+/// whole stays one in `frequency`; where that matters, leave it out before the events go in.
+///
+/// Somebody who never bought has 0 for `frequency`,
 /// `monetary` and the numbers of events; the rest is missing.
 ///
 /// `recency_days` is the recency of RFM: less is more recent. What BG/NBD and its kin call recency
@@ -146,6 +154,7 @@ impl Retail {
     /// The features.
     pub fn features(&self) -> FeatureSet {
         let on = |name: &str, measure| Feature::new(name, measure).on(&self.purchase);
+        let bought = |name: &str, measure| on(name, measure).when(&self.amount, Test::NotLess(0.0));
         let per_order = Measure::Ratio { of: "monetary".into(), per: "frequency".into() };
         let discounts = Measure::Portion { part: self.discount.clone(), rest: self.amount.clone() };
         let others =
@@ -164,12 +173,12 @@ impl Retail {
             Feature::new(name, Measure::Score { of: of.into(), n: 5, best })
         });
         let features = [
-            on("recency_days", Measure::RecencyDays),
-            on("frequency", Measure::Orders(self.order.clone())),
+            bought("recency_days", Measure::RecencyDays),
+            bought("frequency", Measure::Orders(self.order.clone())),
             on("monetary", Measure::Sum(self.amount.clone())),
             Feature::new("mean_order_value", per_order),
-            on("tenure_days", Measure::TenureDays),
-            on("gap_days", Measure::GapDays),
+            bought("tenure_days", Measure::TenureDays),
+            bought("gap_days", Measure::GapDays),
             on("discount_share", discounts).optional(),
             Feature::new("number of", others),
             on("share of", shares),

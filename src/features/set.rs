@@ -130,7 +130,7 @@ impl FeatureSet {
         attribute: &mut impl FnMut(Option<&str>),
     ) {
         for feature in &self.features {
-            feature.filter().properties().for_each(|name| property(name, Need::BOTH));
+            feature.filter().needs().for_each(|(name, need)| property(name, need));
             feature.measure().needs(property, attribute);
         }
     }

@@ -60,7 +60,10 @@ pub(super) fn singles(
                 for (name, is_number) in
                     declared.into_iter().filter(|(n, _)| !asked_for.contains(n))
                 {
-                    let column = free(name.to_owned(), &mut taken);
+                    // A column has a name, even where an attribute has none.
+                    let is_blank = name.trim().is_empty();
+                    let column = if is_blank { feature.name() } else { name };
+                    let column = free(column.to_owned(), &mut taken);
                     singles.push(feature.as_single(column, typed(name, is_number)));
                 }
             }

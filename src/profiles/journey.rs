@@ -146,13 +146,13 @@ impl Profiles {
 
     fn check_funnel(&self, funnel: &Funnel) -> Result<()> {
         funnel.check()?;
-        funnel.properties().try_for_each(|property| self.is_kept("funnel", property, Need::BOTH))
+        funnel.needs().try_for_each(|(property, need)| self.is_kept("funnel", property, need))
     }
 
     fn check_paths(&self, paths: &Paths) -> Result<()> {
         paths.check()?;
         let (filter, by) = paths.parts();
-        filter.properties().try_for_each(|property| self.is_kept("paths", property, Need::BOTH))?;
+        filter.needs().try_for_each(|(property, need)| self.is_kept("paths", property, need))?;
         by.map_or(Ok(()), |by| self.is_kept("paths", by, Need::LABEL))
     }
 
@@ -160,7 +160,7 @@ impl Profiles {
         filter.check()?;
         EventFilter::all().when(property, Test::Exists).check()?;
         self.is_kept("property", property, Need::LABEL)?;
-        filter.properties().try_for_each(|property| self.is_kept("filter", property, Need::BOTH))
+        filter.needs().try_for_each(|(property, need)| self.is_kept("filter", property, need))
     }
 
     /// Whether events that came were kept with a property.

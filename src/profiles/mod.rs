@@ -490,6 +490,19 @@ mod tests {
     }
 
     #[test]
+    fn many_messages_of_one_time_and_content_are_told_apart_without_going_through_all() {
+        // Going through them would take 200 million steps.
+        let ids: Vec<String> = (0..20_000).map(|i| format!("m{i}")).collect();
+        let event = |id| Event::new("visit", at(1)).id("card", "1").message_id(id);
+        let events: Vec<Event<'_>> = ids.iter().map(event).collect();
+        let mut people =
+            Profiles::new(Rules::default(), FeatureSet::default()).unwrap().dedupe().unwrap();
+        assert_eq!(people.extend(&events).accepted, 20_000);
+        assert_eq!(people.extend(events.iter().rev()).duplicates, 20_000);
+        assert_eq!(people.get("card", "1").map(|ann| ann.n_events()), Some(20_000));
+    }
+
+    #[test]
     fn an_empty_message_id_is_no_id() {
         let mut people =
             Profiles::new(Rules::default(), FeatureSet::retail()).unwrap().dedupe().unwrap();

@@ -192,7 +192,7 @@ fn every_window() -> impl Iterator<Item = Feature> {
     of_a_day.into_iter().chain(of_a_while).chain(fading_fast).chain(in_a_window)
 }
 
-/// Counts of the events that pass a test, for each of the sixteen, and for some together.
+/// Counts of the events that pass a test, for each of the seventeen, and for some together.
 fn every_test() -> impl Iterator<Item = Feature> {
     let tests = [
         ("department", Test::Equals("5".into())),
@@ -202,6 +202,8 @@ fn every_test() -> impl Iterator<Item = Feature> {
         ("amount", Test::AtMost(2.0)),
         ("amount", Test::Greater(2.0)),
         ("amount", Test::AtLeast(2.0)),
+        ("amount", Test::NotLess(2.0)),
+        ("tags", Test::NotLess(2.0)),
         ("tags", Test::Contains("e".into())),
         ("tags", Test::NotContains("e".into())),
         ("tags", Test::ContainsOneOf(words(&["ches", "7"]))),

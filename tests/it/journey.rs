@@ -119,26 +119,30 @@ fn steps_may_test_properties_that_are_kept_and_only_those() {
         event(2, "visit", 0),
         event(2, "pay", 1).property("amount", 5.0),
     ];
-    // A property of which only the number is kept cannot be tested: an error, not a silent zero.
+    // A property of which only the number is kept has no text to test: an error, not a silent zero.
     let mut lacking = Profiles::new(Rules::default(), set()).unwrap();
     lacking.extend(&events);
-    let error = lacking.funnel(&funnel, at(9)).unwrap_err();
+    assert_eq!(reached(&lacking.funnel(&funnel, at(9)).unwrap()), [2, 1]);
+    let twenty = EventFilter::from("pay").when("amount", Test::Equals("20".into()));
+    let of_text = Funnel::new(["visit".into(), twenty.clone()]);
+    let error = lacking.funnel(&of_text, at(9)).unwrap_err();
     assert_eq!(
         error.to_string(),
         "funnel must be of properties that are kept (Profiles::keep does), but is of \"amount\""
     );
     for result in [
         lacking.paths(&Paths::new().by("page"), at(9)).map(drop),
-        lacking.paths(&Paths::new().of(large.clone()), at(9)).map(drop),
+        lacking.paths(&Paths::new().of(twenty.clone()), at(9)).map(drop),
         lacking.peaks("@hour", &EventFilter::all(), at(9)).map(drop),
         lacking.peaks("amount", &EventFilter::all(), at(9)).map(drop),
-        lacking.funnel(&Funnel::new(["visit"]).exclude(large), at(9)).map(drop),
+        lacking.funnel(&Funnel::new(["visit"]).exclude(twenty), at(9)).map(drop),
+        lacking.funnel(&Funnel::new([large.when("gift", Test::Less(1.0))]), at(9)).map(drop),
     ] {
         assert!(matches!(result, Err(Error::InvalidParameter { .. })), "{result:?}");
     }
     let mut keeping = Profiles::new(Rules::default(), set()).unwrap().keep("amount").unwrap();
     keeping.extend(&events);
-    assert_eq!(reached(&keeping.funnel(&funnel, at(9)).unwrap()), [2, 1]);
+    assert_eq!(reached(&keeping.funnel(&of_text, at(9)).unwrap()), [2, 1]);
     assert!(matches!(empty().keep("@moon"), Err(Error::InvalidRule { .. })));
 }
 

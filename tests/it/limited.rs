@@ -276,3 +276,34 @@ fn a_report_of_cut_logs_is_an_error_and_a_timeline_is_what_is_left() {
     let times: Vec<Timestamp> = ann.timeline(at(9)).map(|event| event.at).collect();
     assert_eq!(times, [at(2), at(3)]);
 }
+
+#[test]
+fn what_left_the_log_at_the_beginning_of_time_is_known_to_be_gone() {
+    let start = Timestamp::from_millis(i64::MIN);
+    let features = FeatureSet::default()
+        .with(Feature::new("kinds", Measure::Distinct("kind".into())))
+        .with(Feature::new("all", Measure::Count));
+    let rules = Rules::default().clock(start, Timestamp::from_millis(0));
+    let mut people = Profiles::new(rules, features).unwrap().max_log(1).unwrap();
+    for kind in ["a", "b", "c"] {
+        people.observe(&Event::new("e", start).id("card", "1").property("kind", kind)).unwrap();
+    }
+    let table = people.features(Timestamp::from_millis(0)).unwrap();
+    assert_eq!(table.columns()[0].cut, [0]);
+    assert_eq!(table.columns()[1].values, Values::Numeric(vec![Some(3.0)]));
+}
+
+#[test]
+fn stores_merge_whether_a_property_was_kept_before_the_limit_was_set_or_after() {
+    let spend = Feature::new("spend", Measure::Sum("amount".into())).on("purchase");
+    let empty = || Profiles::new(Rules::default(), FeatureSet::default().with(spend.clone()));
+    let event = Event::new("purchase", at(0)).id("card", "1").property("amount", 2.0);
+    let mut before = empty().unwrap().keep("page").unwrap().max_log(1).unwrap();
+    let mut after = empty().unwrap().max_log(1).unwrap().keep("page").unwrap();
+    before.extend([&event, &event]);
+    after.extend([&event]);
+    before.merge(&after).unwrap();
+    let table = before.features(at(0)).unwrap();
+    assert_eq!(table.columns()[0].values, Values::Numeric(vec![Some(6.0)]));
+    assert!(before.merge(&empty().unwrap().max_log(2).unwrap().keep("page").unwrap()).is_err());
+}

@@ -8,6 +8,7 @@ mod brute_force;
 mod choose_k;
 mod cluster;
 mod determinism;
+mod engagement;
 mod features;
 mod identity;
 mod journey;

@@ -105,6 +105,57 @@ fn a_profile_of_one_event_has_every_feature_by_rule() {
 }
 
 #[test]
+fn a_refund_takes_from_the_money_and_is_no_order() {
+    let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
+    let line = |card: &'static str, day: &str, order: &'static str| {
+        Event::new("purchase", at(day)).id("card", card).property("order_id", order)
+    };
+    people.extend(&[
+        line("buyer", "2017-03-01", "a").property("amount", 10.0),
+        line("buyer", "2017-03-01", "a").property("amount", 5.0),
+        line("buyer", "2017-03-05", "without an amount"),
+        line("buyer", "2017-03-10", "a gift").property("amount", 0.0),
+        line("buyer", "2017-03-20", "cancelled").property("amount", -6.0),
+        line("returner", "2017-03-20", "cancelled").property("amount", -6.0),
+    ]);
+    let table = people.features(at("2017-03-31")).unwrap();
+    for (column, of_buyer, of_returner) in [
+        ("recency_days", Some(21.0), None),
+        ("frequency", Some(3.0), Some(0.0)),
+        ("monetary", Some(9.0), Some(-6.0)),
+        ("mean_order_value", Some(3.0), None),
+        ("tenure_days", Some(30.0), None),
+        ("gap_days", Some(4.5), None),
+    ] {
+        assert_eq!(number(&table, 0, column), of_buyer, "{column}");
+        assert_eq!(number(&table, 1, column), of_returner, "{column}");
+    }
+}
+
+#[test]
+fn an_empty_column_is_no_order_id() {
+    let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
+    for (day, order) in [("2017-03-01", ""), ("2017-03-02", ""), ("2017-03-02", "a")] {
+        let event = Event::new("purchase", at(day)).id("card", "1");
+        people.observe(&event.property("order_id", order)).unwrap();
+    }
+    let table = people.features(at("2017-03-31")).unwrap();
+    assert_eq!(number(&table, 0, "frequency"), Some(3.0));
+}
+
+#[test]
+fn an_attribute_without_a_name_leaves_a_set_that_can_be_used_again() {
+    let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
+    let event = Event::new("identify", at("2017-03-01")).id("card", "1");
+    people.observe(&event.attribute("", 1.0).attribute(" ", 2.0).attribute("age", 3.0)).unwrap();
+    people.settle(at("2017-03-01")).unwrap();
+    let table = people.features(at("2017-03-01")).unwrap();
+    assert_eq!(names(&table)[6..], ["attributes", "attributes (2)", "age"]);
+    assert_eq!([6, 7].map(|c| number(&table, 0, names(&table)[c])), [Some(1.0), Some(2.0)]);
+    assert!(Profiles::new(Rules::default(), people.feature_set().clone()).is_ok());
+}
+
+#[test]
 fn five_is_the_best_score_of_all_three_and_equal_people_score_equally() {
     let mut people =
         Profiles::new(Rules::default(), Retail::default().scores().features()).unwrap();

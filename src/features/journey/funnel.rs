@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::features::filter::EventFilter;
+use crate::features::measure::Need;
 use crate::{Error, Result};
 
 /// Steps at most: an event's steps fit the bits of a word.
@@ -146,9 +147,9 @@ impl Funnel {
         &self.exclude
     }
 
-    /// The properties it reads.
-    pub(crate) fn properties(&self) -> impl Iterator<Item = &str> {
-        self.steps.iter().chain(&self.exclude).flat_map(EventFilter::properties)
+    /// The properties it reads, and how.
+    pub(crate) fn needs(&self) -> impl Iterator<Item = (&str, Need)> {
+        self.steps.iter().chain(&self.exclude).flat_map(EventFilter::needs)
     }
 
     /// Whether it makes sense.

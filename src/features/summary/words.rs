@@ -10,7 +10,7 @@ use crate::num::prefetch;
 
 pub(super) const TIMES: usize = 3;
 
-/// No event has left the log. No event is as early: the clock of the rules begins later.
+/// No event has left the log. Of an event as early as this it is said that it left a millisecond later.
 pub(super) const UNCUT: u64 = i64::MIN.cast_unsigned();
 
 /// The time of the newest event that is no longer in the log, or [`UNCUT`].
@@ -43,7 +43,8 @@ impl Summary {
 
     /// An event of this time left the log.
     pub(crate) fn cut_to(&mut self, at: Timestamp) {
-        self.0[0] = self.0[0].cast_signed().max(at.millis()).cast_unsigned();
+        let at = at.millis().max(i64::MIN + 1);
+        self.0[0] = self.0[0].cast_signed().max(at).cast_unsigned();
     }
 }
 

@@ -405,8 +405,10 @@ impl<'e> Seen<'e> {
             }
             Measure::Distinct(p) => Some(BTreeSet::from_iter(self.texts(p)).len() as f64),
             Measure::Orders(p) => {
-                let orders: BTreeSet<String> = self.texts(p).into_iter().collect();
-                let without = self.events.iter().filter(|e| values(e, p).is_empty());
+                let mut orders: BTreeSet<String> = self.texts(p).into_iter().collect();
+                orders.remove("");
+                let is_blank = |said: &Said| said.text.is_empty();
+                let without = self.events.iter().filter(|e| values(e, p).iter().all(is_blank));
                 Some((orders.len() + BTreeSet::from_iter(without.map(day)).len()) as f64)
             }
             Measure::RecencyDays => Some(in_days(as_of - last?)),

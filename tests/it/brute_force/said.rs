@@ -142,6 +142,7 @@ pub(super) fn holds(test: &Test, values: &[Said]) -> bool {
         Test::AtMost(limit) => number(&|number| number <= *limit),
         Test::Greater(limit) => number(&|number| number > *limit),
         Test::AtLeast(limit) => number(&|number| number >= *limit),
+        Test::NotLess(limit) => !number(&|number| number < *limit),
         Test::Contains(part) => text(&|text| text.contains(part)),
         Test::NotContains(part) => !text(&|text| text.contains(part)),
         Test::ContainsOneOf(parts) => text(&|text| parts.iter().any(|part| text.contains(part))),
