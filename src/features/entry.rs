@@ -5,7 +5,7 @@
 
 use std::cmp::Ordering;
 
-use super::texts::{NONE, Texts};
+use super::texts::{Fair, NONE, Texts, Words};
 use crate::Timestamp;
 
 /// A value as it is kept: the number, the text it is told apart by, or both.
@@ -45,7 +45,7 @@ impl Cell {
     }
 
     /// Numbers before texts; equal cells are the same value.
-    pub(crate) fn compare(self, other: Self, texts: &Texts) -> Ordering {
+    pub(crate) fn compare(self, other: Self, texts: &impl Words) -> Ordering {
         let text = |cell: Self| cell.label().map(|label| texts.text(label));
         let by_text = || text(self).cmp(&text(other));
         match (self.number(), other.number()) {
@@ -65,7 +65,7 @@ pub(crate) enum Field {
 }
 
 impl Field {
-    pub(super) fn key(self, texts: &Texts) -> (bool, &str) {
+    pub(super) fn key(self, texts: &impl Words) -> (bool, &str) {
         match self {
             Self::Property(name) => (false, texts.text(name)),
             Self::Attribute(name) => (true, texts.text(name)),
@@ -125,6 +125,20 @@ impl Entry {
             }
         }
         Self { at: self.at, name, message, cells }
+    }
+
+    /// The entry of a draft with the numbers that hold.
+    pub(crate) fn fair(mut self, codes: &Fair) -> Self {
+        self.name = codes.code(self.name);
+        for (field, cell) in &mut self.cells {
+            if let Field::Attribute(name) = field {
+                *name = codes.code(*name);
+            }
+            if let Cell::Label(label) | Cell::Both(_, label) = cell {
+                *label = codes.code(*label);
+            }
+        }
+        self
     }
 
     /// Gives back the entry's texts: all but the names of properties, which [`Keep`] holds.

@@ -14,7 +14,7 @@ use super::entry::Entry;
 use super::set::FeatureSet;
 use super::summary::{Plan, Summary};
 use super::texts::Texts;
-use crate::{Event, Timestamp};
+use crate::Timestamp;
 
 /// How much of a log is kept, and what of the rest.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,11 +54,10 @@ impl Fragment {
         self.trim(limit, texts);
     }
 
-    /// Adds an event that leaves nothing but numbers.
-    pub(crate) fn fold(&mut self, event: &Event<'_>, limit: &Limit, texts: &Texts) {
+    /// Adds the draft of an event that leaves nothing but numbers.
+    pub(crate) fn fold(&mut self, draft: &[u64], limit: &Limit) {
         let summary = self.summary.get_or_insert_with(|| limit.plan.nothing());
-        limit.plan.fold(summary, event, texts);
-        summary.cut_to(event.at);
+        limit.plan.fold(summary, draft);
     }
 
     /// Its summary is about to be added to.
@@ -73,6 +72,17 @@ impl Fragment {
             entries.iter().for_each(|entry| limit.plan.add(summary, entry, texts));
         }
         self.absorb(entries, None, limit, texts);
+    }
+
+    /// Adds entries that are in order, where logs are whole.
+    pub(crate) fn append(&mut self, entries: impl Iterator<Item = Entry>, texts: &Texts) {
+        let old = self.log.len();
+        self.log.extend(entries);
+        let ends = self.log[..old].last().zip(self.log.get(old));
+        if ends.is_some_and(|(last, first)| last.compare(first, texts).is_gt()) {
+            // The stable sort recognises the sorted runs it is given.
+            self.log.sort_by(|a, b| a.compare(b, texts));
+        }
     }
 
     /// Adds what another fragment held: the log in any order, and the summary.

@@ -1,13 +1,15 @@
 //! What the features need of an event, and how it is made an entry of.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use hashbrown::HashMap;
 
 use super::entry::{Cell, Entry, Field};
 use super::filter;
 use super::local::Derived;
 use super::measure::Need;
 use super::set::FeatureSet;
-use super::texts::Texts;
+use super::texts::{Texts, Words};
 use crate::num::fixed::Fixed;
 use crate::{Event, Refusal, Value};
 
@@ -126,7 +128,7 @@ impl Keep {
 
     /// The entry of an event that [`check`] has passed. Of a property or attribute that is
     /// given twice, the last counts.
-    pub(crate) fn entry(&self, event: &Event<'_>, message: u32, texts: &mut Texts) -> Entry {
+    pub(crate) fn entry(&self, event: &Event<'_>, message: u32, texts: &mut impl Words) -> Entry {
         let mut cells: Vec<(Field, Cell)> = Vec::new();
         // Told before anything is interned: what does not count must leave no text behind.
         let mut told: Vec<u32> = Vec::new();
@@ -184,8 +186,8 @@ pub(crate) fn check(event: &Event<'_>) -> std::result::Result<(), Refusal> {
     }
 }
 
-fn property(value: &Value<'_>, need: Need, texts: &mut Texts) -> Option<Cell> {
-    let both = |number: f64, label: &dyn Fn() -> String, texts: &mut Texts| match need {
+fn property<T: Words>(value: &Value<'_>, need: Need, texts: &mut T) -> Option<Cell> {
+    let both = |number: f64, label: &dyn Fn() -> String, texts: &mut T| match need {
         Need::NUMBER => Cell::Number(number),
         Need::LABEL => Cell::Label(texts.intern(&label())),
         _ => Cell::Both(number, texts.intern(&label())),
@@ -204,7 +206,7 @@ fn property(value: &Value<'_>, need: Need, texts: &mut Texts) -> Option<Cell> {
 }
 
 /// A list is one category, of its values in order; an empty one is no declaration.
-fn attribute(value: &Value<'_>, texts: &mut Texts) -> Option<Cell> {
+fn attribute(value: &Value<'_>, texts: &mut impl Words) -> Option<Cell> {
     Some(match value {
         Value::Number(number) => Cell::Number(number + 0.0),
         Value::Time(at) => Cell::Both(at.days(), texts.intern(&at.to_string())),

@@ -15,7 +15,7 @@
 //! | `@event` | the event's name; needs no offset |
 
 use super::entry::Cell;
-use super::texts::Texts;
+use super::texts::Words;
 use crate::Event;
 
 const WEEKDAYS: [&str; 7] =
@@ -96,7 +96,7 @@ impl Derived {
     }
 
     /// Its value for an event; `None` without an offset, and beyond the years −9999 to 9999.
-    pub(super) fn cell(self, event: &Event<'_>, texts: &mut Texts) -> Option<Cell> {
+    pub(super) fn cell(self, event: &Event<'_>, texts: &mut impl Words) -> Option<Cell> {
         if self == Self::Event {
             return Some(Cell::Label(texts.intern(&event.name)));
         }
@@ -128,6 +128,7 @@ impl Derived {
 mod tests {
     use super::*;
     use crate::Timestamp;
+    use crate::features::Texts;
 
     fn check(time: &str, expected: &[(&str, &str)]) {
         let (at, offset) = Timestamp::parse_with_offset(time).unwrap();

@@ -93,4 +93,4 @@ pub(crate) use journey::event;
 pub(crate) use keep::{Keep, check};
 pub(crate) use measure::Need;
 pub(crate) use summary::Summary;
-pub(crate) use texts::{NONE, Texts};
+pub(crate) use texts::{Draft, Drafting, NONE, Texts};

@@ -3,12 +3,79 @@
 //! Every [`Texts::intern`] is one use, to be given back by [`Texts::release`]; a text that nothing
 //! uses is gone, and its number may name another one. Numbers may only be compared for equality;
 //! where an order shows, the texts decide.
+//!
+//! Several threads can draft the texts of their events, each beside those known: a look-up changes
+//! nothing, and what is new has numbers of the draft's own until it is taken in.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use hashbrown::HashMap;
 
 /// A number that is never given out.
 pub(crate) const NONE: u32 = u32::MAX;
+
+/// Set on the numbers of texts that only a draft has.
+const DRAFTED: u32 = 1 << 31;
+
+/// Gives texts their numbers and reads them back.
+pub(crate) trait Words {
+    /// The number of a text, given now if it is new.
+    fn intern(&mut self, text: &str) -> u32;
+    /// The text of a number that was given out.
+    fn text(&self, code: u32) -> &str;
+}
+
+impl Words for Texts {
+    fn intern(&mut self, text: &str) -> u32 {
+        self.intern(text)
+    }
+
+    fn text(&self, code: u32) -> &str {
+        self.text(code)
+    }
+}
+
+/// What some events say: uses of known texts, and new ones.
+#[derive(Default)]
+pub(crate) struct Draft {
+    uses: Vec<u32>,
+    new: Texts,
+}
+
+/// A draft beside the texts that are known.
+pub(crate) struct Drafting<'t> {
+    pub(crate) known: &'t Texts,
+    pub(crate) draft: &'t mut Draft,
+}
+
+impl Words for Drafting<'_> {
+    fn intern(&mut self, text: &str) -> u32 {
+        match self.known.code(text) {
+            NONE => self.draft.new.intern(text) | DRAFTED,
+            code => {
+                self.draft.uses.push(code);
+                code
+            }
+        }
+    }
+
+    fn text(&self, code: u32) -> &str {
+        match code & DRAFTED {
+            0 => self.known.text(code),
+            _ => self.draft.new.text(code & !DRAFTED),
+        }
+    }
+}
+
+/// The numbers of what was drafted.
+pub(crate) struct Fair(Vec<u32>);
+
+impl Fair {
+    /// Of the number that a draft gave, the one that holds.
+    pub(crate) fn code(&self, code: u32) -> u32 {
+        if code == NONE || code & DRAFTED == 0 { code } else { self.0[(code & !DRAFTED) as usize] }
+    }
+}
 
 /// The texts in use.
 #[derive(Clone, Default)]
@@ -27,8 +94,30 @@ impl Texts {
             self.texts[code as usize].1 += 1;
             return code;
         }
-        let shared: Arc<str> = text.into();
-        let new = (Arc::clone(&shared), 1);
+        self.add(text.into(), 1)
+    }
+
+    /// Takes in the uses and the texts of a draft.
+    pub(crate) fn take_in(&mut self, draft: Draft) -> Fair {
+        for code in draft.uses {
+            self.retain(code);
+        }
+        let codes = draft.new.texts.into_iter().map(|(text, uses)| {
+            // Another draft may have had it too.
+            match self.index.get(&text) {
+                Some(&code) => {
+                    self.texts[code as usize].1 += uses;
+                    code
+                }
+                None => self.add(text, uses),
+            }
+        });
+        Fair(codes.collect())
+    }
+
+    /// A text that is not there.
+    fn add(&mut self, shared: Arc<str>, uses: usize) -> u32 {
+        let new = (Arc::clone(&shared), uses);
         let code = match self.free.pop() {
             Some(code) => {
                 self.texts[code as usize] = new;
@@ -36,7 +125,7 @@ impl Texts {
             }
             None => {
                 let code = self.texts.len();
-                assert!(code < NONE as usize, "four billion distinct texts");
+                assert!(code < DRAFTED as usize, "two billion distinct texts");
                 self.texts.push(new);
                 code as u32
             }

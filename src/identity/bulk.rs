@@ -19,10 +19,11 @@ use pack::Packed;
 
 use super::evidence::{CAPACITY, CLAIM, Times, flag};
 use super::kinds::MAX_KINDS;
+use super::observation::Seen;
 use super::table::{Keys, Numbers};
 use super::{IdentityGraph, Observation};
 use crate::Refusal;
-use crate::num::parallel;
+use crate::num::{parallel, prefetch};
 
 /// Observations that are asked of an iterator at a time: enough for all threads.
 /// A test crosses the borders with fewer.
@@ -36,8 +37,34 @@ const CHUNK: usize = if cfg!(test) { 1 << 10 } else { 1 << 20 };
 /// much as some hundred look-ups (0.2 ms, measured).
 const FEW: usize = 512;
 
+/// Repeats by which what lies far off is asked for ahead.
+const AHEAD: usize = 16;
+
 /// What becomes of an observation: its signature, or none if it is suppressed.
 type Outcome = std::result::Result<Option<u32>, Refusal>;
+
+/// What became of the observations of a block.
+pub(crate) struct Taken {
+    /// How many there were.
+    pub(crate) n: usize,
+    /// The signatures of those that were kept, in order.
+    pub(crate) signatures: Vec<u32>,
+    /// Positions of those that were not, and the reasons of those refused.
+    pub(crate) others: Vec<(usize, Option<Refusal>)>,
+}
+
+impl Taken {
+    /// What became of each, in order.
+    fn each(self, each: &mut impl FnMut(Outcome)) {
+        let (mut numbers, mut at) = (self.signatures.into_iter(), 0);
+        for (other, reason) in self.others {
+            numbers.by_ref().take(other - at).for_each(|sig| each(Ok(Some(sig))));
+            each(reason.map_or(Ok(None), Err));
+            at = other + 1;
+        }
+        numbers.for_each(|sig| each(Ok(Some(sig))));
+    }
+}
 
 /// Observations that were checked and are to be numbered together.
 #[derive(Default)]
@@ -60,7 +87,7 @@ impl IdentityGraph {
         let mut observations = observations.fuse();
         let mut first = self.signatures.len();
         let mut pulled: Vec<_> = observations.by_ref().take(PULL).collect();
-        if pulled.len() < FEW && 64 * pulled.len() < self.signatures.len() {
+        if self.are_few(pulled.len()) {
             pulled.iter().for_each(|seen| each(self.take(seen)));
             self.settle();
             return;
@@ -68,32 +95,55 @@ impl IdentityGraph {
         let (mut next, mut chunk) = (Vec::new(), Chunk::default());
         while !pulled.is_empty() {
             // The next are made while these are packed.
+            let mut pack = || self.pack(&pulled, |_| Ok(()), |_, _, ()| (), &mut chunk).is_some();
             let packed = if pulled.len() < PULL {
-                self.pack(&pulled, &mut chunk)
+                pack()
             } else {
-                let pull = || next.extend(observations.by_ref().take(PULL));
-                parallel::beside(|| self.pack(&pulled, &mut chunk), pull)
+                parallel::beside(pack, || next.extend(observations.by_ref().take(PULL)))
             };
             if !packed {
                 // Near the end of the numbers, what is refused depends on what is in.
-                self.commit(&mut chunk, first, &mut each);
+                self.commit(&mut chunk, first).into_iter().for_each(|block| block.each(&mut each));
                 self.join_from(first);
                 pulled.iter().for_each(|seen| each(self.take(seen)));
                 self.settle();
                 first = self.signatures.len();
             } else if chunk.n_parts >= CHUNK {
-                self.commit(&mut chunk, first, &mut each);
+                self.commit(&mut chunk, first).into_iter().for_each(|block| block.each(&mut each));
             }
             pulled.clear();
             std::mem::swap(&mut pulled, &mut next);
         }
-        self.commit(&mut chunk, first, &mut each);
+        self.commit(&mut chunk, first).into_iter().for_each(|block| block.each(&mut each));
         self.join_from(first);
+    }
+
+    /// As `take_all`, of what lies in memory, all at once. Every one must pass the caller's `check`
+    /// too; of those that are kept, `make` makes what the caller wants, block by block. None, and
+    /// nothing has changed, if they had better be taken in one by one.
+    pub(crate) fn take_together<S: Seen, M: Default + Send>(
+        &mut self,
+        seen: &[S],
+        check: impl Fn(&S) -> std::result::Result<(), Refusal> + Sync,
+        make: impl Fn(usize, &S, &mut M) + Sync,
+    ) -> Option<Vec<(Taken, M)>> {
+        if self.are_few(seen.len()) {
+            return None;
+        }
+        let (first, mut chunk) = (self.signatures.len(), Chunk::default());
+        let made = self.pack(seen, check, make, &mut chunk)?;
+        let taken = self.commit(&mut chunk, first);
+        self.join_from(first);
+        Some(taken.into_iter().zip(made).collect())
+    }
+
+    fn are_few(&self, n: usize) -> bool {
+        n < FEW && 64 * n < self.signatures.len()
     }
 
     /// Numbers and appends a chunk; the components of signatures from `first` on are left to be
     /// joined.
-    fn commit(&mut self, chunk: &mut Chunk, first: usize, each: &mut impl FnMut(Outcome)) {
+    fn commit(&mut self, chunk: &mut Chunk, first: usize) -> Vec<Taken> {
         let Chunk { blocks, n_shards, .. } = std::mem::take(chunk);
         let old = self.signatures.len();
         let slots = self.number_names(&blocks);
@@ -111,15 +161,9 @@ impl IdentityGraph {
         let outcomes = parallel::map(blocks.len(), pack::WORK / 10, |b| numbers.of_block(b));
         drop(numbers);
         self.note_new(old, &weights);
-        for (block, numbers) in blocks.into_iter().zip(outcomes) {
-            let (mut numbers, mut at) = (numbers.into_iter(), 0);
-            for (other, reason) in block.others {
-                numbers.by_ref().take(other - at).for_each(|sig| each(Ok(Some(sig))));
-                each(reason.map_or(Ok(None), Err));
-                at = other + 1;
-            }
-            numbers.for_each(|sig| each(Ok(Some(sig))));
-        }
+        let blocks = parallel::map_owned(blocks, pack::WORK / 10, |block| (block.n, block.others));
+        let blocks = blocks.into_iter().zip(outcomes);
+        blocks.map(|((n, others), signatures)| Taken { n, signatures, others }).collect()
     }
 
     /// Numbers the identifiers of all blocks; of each block, its slots.
@@ -173,8 +217,13 @@ impl IdentityGraph {
         first: usize,
         old: usize,
     ) {
-        let repeats = parallel::map(numbers.n_shards(), pack::WORK, |s| numbers.repeats(s));
-        for (sig, block, at) in repeats.into_iter().flatten() {
+        let repeats =
+            parallel::map(numbers.n_shards(), pack::WORK, |s| numbers.repeats(s)).concat();
+        for (i, &(sig, block, at)) in repeats.iter().enumerate() {
+            if let Some(&(sig, block, at)) = repeats.get(i + AHEAD) {
+                self.signatures.soon_repeat(sig);
+                prefetch::soon_at(&blocks[block].times, at);
+            }
             let (times, message) = (blocks[block].times(at), blocks[block].message(at));
             match sig as usize {
                 known if known < first => self.repeat(sig, times, message),

@@ -380,6 +380,11 @@ impl Signatures {
         Some(sig)
     }
 
+    /// Asks for what a repeat of a signature changes.
+    pub(crate) fn soon_repeat(&self, sig: u32) {
+        prefetch::soon_at(&self.facts, sig as usize);
+    }
+
     /// Asks for the slots of a signature whose facts were asked for.
     pub(crate) fn soon_slots(&self, sig: u32) {
         prefetch::soon_at(&self.slots, self.range(sig).start);

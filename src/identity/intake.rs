@@ -8,6 +8,7 @@ use super::bulk::Checked;
 use super::evidence::{CAPACITY, CLAIM, Times, flag};
 use super::kinds::{Kind, MAX_KINDS};
 use super::normal::{self, illegal};
+use super::observation::Seen;
 use super::rules::{MAX_BYTES, MAX_IDENTIFIERS};
 use super::{IdentityGraph, Observation};
 use crate::{Identifier, ProfileId, Refusal, Result};
@@ -191,9 +192,9 @@ impl IdentityGraph {
 
     /// Checks an observation and adds its identifiers to those of others; none if it is
     /// suppressed. Reads only, so that many can be checked at once.
-    pub(crate) fn check<'o>(
+    pub(crate) fn check<'o, S: Seen>(
         &self,
-        observation: &'o Observation<'o>,
+        observation: &'o S,
         parts: &mut Vec<Part<'o>>,
     ) -> std::result::Result<Option<Checked<'o>>, Refusal> {
         let message = observation.message();

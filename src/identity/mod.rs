@@ -74,6 +74,7 @@ use std::sync::{PoisonError, RwLock};
 
 use hashbrown::HashTable;
 
+pub(crate) use bulk::Taken;
 use components::Components;
 use evidence::{Nodes, Signatures, flag};
 pub use explain::{Link, WhyNot};

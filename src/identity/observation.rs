@@ -4,6 +4,50 @@ use std::borrow::Cow;
 
 use crate::{Event, Identifier, Timestamp};
 
+/// What the graph takes in: an observation, or an event, of which it is made without a copy.
+pub(crate) trait Seen: Sync {
+    fn at(&self) -> Timestamp;
+    fn message(&self) -> Option<&str>;
+    fn identifiers(&self) -> impl Iterator<Item = &Identifier<'_>>;
+    fn n_identifiers(&self) -> usize;
+}
+
+impl Seen for Observation<'_> {
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    fn message(&self) -> Option<&str> {
+        self.message_id.as_deref().filter(|id| !id.is_empty())
+    }
+
+    fn identifiers(&self) -> impl Iterator<Item = &Identifier<'_>> {
+        self.event.iter().chain(self.pair.iter().flatten()).chain(&self.more)
+    }
+
+    fn n_identifiers(&self) -> usize {
+        self.event.len() + self.pair.iter().flatten().count() + self.more.len()
+    }
+}
+
+impl Seen for &Event<'_> {
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    fn message(&self) -> Option<&str> {
+        self.message_id.as_deref().filter(|id| !id.is_empty())
+    }
+
+    fn identifiers(&self) -> impl Iterator<Item = &Identifier<'_>> {
+        self.identifiers.iter()
+    }
+
+    fn n_identifiers(&self) -> usize {
+        self.identifiers.len()
+    }
+}
+
 /// The identifiers that were seen together, when, and in which message.
 ///
 /// Borrows its texts; two identifiers need no allocation.
@@ -70,14 +114,6 @@ impl<'a> Observation<'a> {
     /// The identifiers.
     pub fn identifiers(&self) -> impl Iterator<Item = &Identifier<'a>> {
         self.event.iter().chain(self.pair.iter().flatten()).chain(&self.more)
-    }
-
-    pub(crate) fn n_identifiers(&self) -> usize {
-        self.event.len() + self.pair.iter().flatten().count() + self.more.len()
-    }
-
-    pub(crate) fn message(&self) -> Option<&str> {
-        self.message_id.as_deref().filter(|id| !id.is_empty())
     }
 }
 

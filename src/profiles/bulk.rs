@@ -1,13 +1,14 @@
 //! Many events at once.
 //!
-//! A chunk of events is checked on all threads, and the identity graph says whose each is. Where
-//! they leave nothing but numbers, every thread then adds them up for signatures of its own; where
-//! they leave a log, the events of one signature go into it together. The result is that of one
-//! event after another: sums are exact in any order, and logs are sorted.
+//! An event is looked at once, on all threads: it is checked, its identifiers are packed for the
+//! identity graph, and what is kept of it is drafted while it is near. Where events leave nothing
+//! but numbers, every thread then adds up drafts for signatures of its own; where they leave a log,
+//! the entries are sorted by signature and appended to it. The result is that of one event after
+//! another: sums are exact in any order, and logs are sorted.
 
 use super::{Profiles, Taken};
-use crate::features::{Entry, NONE};
-use crate::identity::Observation;
+use crate::features::{Draft, Drafting, Entry, NONE};
+use crate::identity::{self, Observation};
 use crate::num::{parallel, prefetch};
 use crate::profiles::Ingest;
 use crate::{Event, Refusal};
@@ -16,7 +17,7 @@ use crate::{Event, Refusal};
 const CHUNK: usize = 1 << 20;
 
 /// Parts that the signatures are cut in, for threads to share.
-const N_PARTS: usize = 64;
+const N_PARTS: usize = 16;
 
 /// Events by which what lies far off is asked for ahead.
 const AHEAD: usize = 8;
@@ -24,6 +25,22 @@ const AHEAD: usize = 8;
 /// What was found out about an event before it is put where it belongs: its signature, `None` if it
 /// is about somebody who was forgotten, or why it is refused.
 type Outcome = std::result::Result<Option<u32>, Refusal>;
+
+/// What is made of the events of a block while they are near.
+#[derive(Default)]
+struct Made<'e> {
+    /// What is to be folded of each, end to end, and where each ends.
+    folds: (Vec<u64>, Vec<u32>),
+    entries: Vec<Entry>,
+    /// What the entries say.
+    texts: Draft,
+    /// Positions of events of which some property was not read, with the number of values.
+    unread: Vec<(usize, &'e str, usize)>,
+    without_local_time: usize,
+}
+
+/// A block of events: what became of them, and what was made of them.
+type Block<'e> = (identity::Taken, Made<'e>);
 
 impl Profiles {
     /// Takes in many events, in any order, and says what became of them. Of lines of JSON,
@@ -38,61 +55,38 @@ impl Profiles {
             if chunk.is_empty() {
                 break;
             }
-            let outcomes = self.outcomes(&chunk);
-            self.take_chunk(&chunk, outcomes, position, &mut ingest);
+            if self.messages.is_some() || !self.take_together(&chunk, position, &mut ingest) {
+                self.take_chunk(&chunk, position, &mut ingest);
+            }
             position += chunk.len();
         }
         ingest
     }
 
-    fn take_chunk(
-        &mut self,
-        events: &[&Event<'_>],
-        outcomes: Vec<Outcome>,
-        position: usize,
-        ingest: &mut Ingest,
-    ) {
+    /// Puts events one by one where they belong: few, or such that may be duplicates.
+    fn take_chunk(&mut self, events: &[&Event<'_>], position: usize, ingest: &mut Ingest) {
         let mut kept: Vec<(u32, usize)> = Vec::with_capacity(events.len());
-        for (i, outcome) in outcomes.into_iter().enumerate() {
+        for (i, outcome) in self.outcomes(events).into_iter().enumerate() {
             match outcome {
                 Ok(Some(signature)) => kept.push((signature, i)),
                 Ok(None) => ingest.suppressed += 1,
                 Err(reason) => ingest.refuse(position + i, reason),
             }
         }
-        self.make_room();
-        if self.messages.is_some() {
-            // In order of time every event goes to the end of its log.
-            kept.sort_by_key(|&(_, i)| events[i].at);
-            kept.retain(|&(signature, i)| {
-                let is_new = matches!(self.put(signature, events[i]), Taken::New);
-                ingest.duplicates += usize::from(!is_new);
-                is_new
-            });
-            kept.sort_unstable_by_key(|&(_, i)| i);
-        } else if self.limit.as_ref().is_some_and(|limit| limit.is_of_numbers()) {
-            self.fold_all(&kept, events);
-        } else {
-            self.put_all_logs(&kept, events);
-        }
+        // In order of time every event goes to the end of its log.
+        kept.sort_by_key(|&(_, i)| events[i].at);
+        kept.retain(|&(signature, i)| {
+            let is_new = matches!(self.put(signature, events[i]), Taken::New);
+            ingest.duplicates += usize::from(!is_new);
+            is_new
+        });
+        kept.sort_unstable_by_key(|&(_, i)| i);
         ingest.accepted += kept.len();
         for (_, i) in kept {
             ingest.without_local_time += usize::from(self.lacks_local_time(events[i]));
             for (property, n) in self.keep.unread(events[i]) {
                 ingest.unread(property, position + i, n);
             }
-        }
-    }
-
-    /// Puts events into logs, those of one signature together.
-    fn put_all_logs(&mut self, kept: &[(u32, usize)], events: &[&Event<'_>]) {
-        let mut kept = kept.to_vec();
-        kept.sort_unstable_by_key(|&(signature, i)| (signature, events[i].at, i));
-        for run in kept.chunk_by(|(a, _), (b, _)| a == b) {
-            let entry = |&(_, i): &(u32, usize)| self.keep.entry(events[i], NONE, &mut self.texts);
-            let entries: Vec<Entry> = run.iter().map(entry).collect();
-            let fragment = &mut self.fragments[run[0].0 as usize];
-            fragment.extend(entries, self.limit.as_ref(), &mut self.texts);
         }
     }
 
@@ -111,30 +105,127 @@ impl Profiles {
         checked.into_iter().map(of).collect()
     }
 
+    /// Takes in events among which duplicates are not looked for, if they are not too few; whether it
+    /// did.
+    fn take_together<'e>(
+        &mut self,
+        events: &'e [&'e Event<'e>],
+        position: usize,
+        ingest: &mut Ingest,
+    ) -> bool {
+        let Self { graph, keep, texts, limit, .. } = self;
+        let (clock, needs_offset) = (graph.rules().clock_range(), keep.needs_offset());
+        let numbers = limit.as_ref().filter(|limit| limit.is_of_numbers());
+        let make = |i: usize, event: &&Event<'_>, made: &mut Made<'e>| {
+            match numbers {
+                Some(limit) => {
+                    limit.plan.draft(event, texts, &mut made.folds.0);
+                    made.folds.1.push(made.folds.0.len() as u32);
+                }
+                None => {
+                    let mut texts = Drafting { known: texts, draft: &mut made.texts };
+                    made.entries.push(keep.entry(event, NONE, &mut texts));
+                }
+            }
+            let lacks_local_time = needs_offset && event.utc_offset_minutes.is_none();
+            made.without_local_time += usize::from(lacks_local_time);
+            made.unread.extend(keep.unread(events[i]).map(|(property, n)| (i, property, n)));
+        };
+        let check = |event: &&Event<'_>| super::check(event, clock);
+        let Some(mut blocks) = graph.take_together(events, check, make) else { return false };
+        let mut start = position;
+        for (taken, made) in &mut blocks {
+            ingest.accepted += taken.signatures.len();
+            ingest.without_local_time += made.without_local_time;
+            for (i, reason) in std::mem::take(&mut taken.others) {
+                match reason {
+                    None => ingest.suppressed += 1,
+                    Some(reason) => ingest.refuse(start + i, reason),
+                }
+            }
+            start += taken.n;
+            for &(i, property, n) in &made.unread {
+                ingest.unread(property, position + i, n);
+            }
+        }
+        self.make_room();
+        if self.limit.as_ref().is_some_and(|limit| limit.is_of_numbers()) {
+            self.fold_all(&blocks);
+        } else {
+            self.put_all_logs(blocks);
+        }
+        true
+    }
+
     /// Adds up events that leave nothing but numbers.
-    fn fold_all(&mut self, kept: &[(u32, usize)], events: &[&Event<'_>]) {
+    fn fold_all(&mut self, blocks: &[Block<'_>]) {
         let Some(limit) = &self.limit else { return };
         let part_len = self.fragments.len().div_ceil(N_PARTS).max(1);
-        let mut parts: Vec<Vec<u32>> = vec![Vec::new(); N_PARTS];
-        for (i, (signature, _)) in (0u32..).zip(kept) {
-            parts[*signature as usize / part_len].push(i);
-        }
-        let unit = 100 * kept.len() / self.fragments.len().max(1) + 1;
+        let n: usize = blocks.iter().map(|(taken, _)| taken.signatures.len()).sum();
+        let unit = 100 * n / self.fragments.len().max(1) + 1;
         parallel::map_chunks_mut(&mut self.fragments, part_len, unit, |part, fragments| {
-            let part = &parts[part];
-            for (n, &i) in part.iter().enumerate() {
-                // Events and sums lie far apart; asked for ahead, the waits for them overlap.
-                if let Some((_, i)) = part.get(n + 2 * AHEAD).map(|&i| kept[i as usize]) {
-                    let event = events[i];
-                    prefetch::soon_ref(event);
-                    prefetch::soon_ref(&event.properties);
+            let (first, mut own) = (part * part_len, Vec::new());
+            for (taken, made) in blocks {
+                let (words, ends) = &made.folds;
+                let places = taken.signatures.iter().map(|&sig| (sig as usize).wrapping_sub(first));
+                own.clear();
+                own.extend((0..).zip(places).filter(|&(_, place)| place < fragments.len()));
+                for (n, &(i, place)) in own.iter().enumerate() {
+                    // Sums lie far apart; asked for ahead, the waits for them overlap.
+                    if let Some(&(_, place)) = own.get(n + 2 * AHEAD) {
+                        prefetch::soon_ref(&fragments[place]);
+                    }
+                    if let Some(&(_, place)) = own.get(n + AHEAD) {
+                        fragments[place].soon();
+                    }
+                    let i: usize = i;
+                    let start = if i == 0 { 0 } else { ends[i - 1] as usize };
+                    fragments[place].fold(&words[start..ends[i] as usize], limit);
                 }
-                if let Some((signature, i)) = part.get(n + AHEAD).map(|&i| kept[i as usize]) {
-                    events[i].properties.first().into_iter().for_each(prefetch::soon_ref);
-                    fragments[signature as usize % part_len].soon();
-                }
-                let (signature, i) = kept[i as usize];
-                fragments[signature as usize % part_len].fold(events[i], limit, &self.texts);
+            }
+        });
+    }
+
+    /// Puts events into logs, those of one signature together.
+    fn put_all_logs(&mut self, blocks: Vec<Block<'_>>) {
+        let blocks: Vec<_> = blocks
+            .into_iter()
+            .map(|(taken, made)| (taken.signatures, made.entries, self.texts.take_in(made.texts)))
+            .collect();
+        let fair = parallel::map_owned(blocks, 1 << 15, |(signatures, entries, codes)| {
+            let entries = entries.into_iter().map(|entry| entry.fair(&codes));
+            signatures.into_iter().zip(entries).collect::<Vec<(u32, Entry)>>()
+        });
+        let mut placed = Vec::with_capacity(fair.iter().map(Vec::len).sum());
+        fair.into_iter().for_each(|block| placed.extend(block));
+        let texts = &self.texts;
+        parallel::sort_by(&mut placed, |(a, a_entry), (b, b_entry)| {
+            a.cmp(b).then_with(|| a_entry.compare(b_entry, texts))
+        });
+        if self.limit.is_some() {
+            let mut placed = placed.into_iter().peekable();
+            while let Some((signature, entry)) = placed.next() {
+                let others =
+                    std::iter::from_fn(|| placed.next_if(|(other, _)| *other == signature));
+                let entries =
+                    std::iter::once(entry).chain(others.map(|(_, entry)| entry)).collect();
+                let fragment = &mut self.fragments[signature as usize];
+                fragment.extend(entries, self.limit.as_ref(), &mut self.texts);
+            }
+            return;
+        }
+        let part_len = self.fragments.len().div_ceil(N_PARTS).max(1);
+        let (work, mut parts) = (100 * placed.len(), Vec::new());
+        for (part, fragments) in self.fragments.chunks_mut(part_len).enumerate().rev() {
+            let first = part * part_len;
+            let start = placed.partition_point(|(signature, _)| (*signature as usize) < first);
+            parts.push((first, fragments, placed.split_off(start)));
+        }
+        parallel::for_each(parts, work, |_, (first, fragments, placed)| {
+            let mut placed = placed.into_iter().peekable();
+            while let Some(&(signature, _)) = placed.peek() {
+                let own = std::iter::from_fn(|| placed.next_if(|(other, _)| *other == signature));
+                fragments[signature as usize - first].append(own.map(|(_, entry)| entry), texts);
             }
         });
     }

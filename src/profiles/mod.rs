@@ -19,6 +19,7 @@ pub use profile::Profile;
 
 use crate::features::{self, Events, Fragment, Keep, Limit, NONE, Texts};
 use crate::identity::Observation;
+use crate::num::parallel;
 use crate::{
     Error, Event, FeatureSet, Features, IdentityGraph, ProfileId, Refusal, Result, Rules, Timestamp,
 };
@@ -198,12 +199,7 @@ impl Profiles {
 
     /// What can be said against an event, whoever's it is.
     fn check(&self, event: &Event<'_>) -> std::result::Result<(), Refusal> {
-        features::check(event)?;
-        let (min, max) = self.graph.rules().clock_range();
-        if event.at < min || event.at > max {
-            return Err(Refusal::OutsideClock { at: event.at, min, max });
-        }
-        Ok(())
+        check(event, self.graph.rules().clock_range())
     }
 
     /// Puts an event where it belongs.
@@ -211,7 +207,9 @@ impl Profiles {
         self.make_room();
         let fragment = &mut self.fragments[signature as usize];
         if let Some(limit) = self.limit.as_ref().filter(|limit| limit.is_of_numbers()) {
-            fragment.fold(event, limit, &self.texts);
+            let mut draft = Vec::new();
+            limit.plan.draft(event, &self.texts, &mut draft);
+            fragment.fold(&draft, limit);
             return Taken::New;
         }
         let message = self.message(event);
@@ -319,17 +317,31 @@ impl Profiles {
 
     /// Every profile that has events by then, and those events.
     fn rows(&self, as_of: Timestamp) -> Result<(Vec<ProfileId>, Vec<Events<'_>>)> {
-        let mut named: Vec<(u32, &Fragment)> = self.attributed().collect();
-        named.sort_by_key(|&(name, _)| name);
-        let mut rows = Vec::new();
-        for profile in named.chunk_by(|(a, _), (b, _)| a == b) {
-            let events = self.events(profile.iter().map(|&(_, fragment)| fragment), as_of)?;
-            if let Some(first) = events.first() {
-                rows.push((first, self.graph.id_of_node(profile[0].0), events));
-            }
-        }
-        rows.sort_unstable_by_key(|&(first, id, _)| (first, id));
+        let named = parallel::map_chunks(self.fragments.len(), 50, |range| {
+            let signatures = range.start as u32..range.end as u32;
+            let named = signatures.filter_map(|sig| Some((self.name_if_any(sig)?, sig)));
+            named.collect::<Vec<(u32, u32)>>()
+        });
+        let mut named = named.concat();
+        parallel::sort_by(&mut named, Ord::cmp);
+        let profiles: Vec<_> = named.chunk_by(|(a, _), (b, _)| a == b).collect();
+        let rows = parallel::map(profiles.len(), 500, |i| {
+            let fragments = profiles[i].iter().map(|&(_, sig)| &self.fragments[sig as usize]);
+            let events = self.events(fragments, as_of)?;
+            let first = events.first();
+            Ok(first.map(|first| (first, self.graph.id_of_node(profiles[i][0].0), events)))
+        });
+        let rows = rows.into_iter().filter_map(Result::transpose);
+        let mut rows = rows.collect::<Result<Vec<_>>>()?;
+        // No two profiles have one id.
+        parallel::sort_by(&mut rows, |(a, a_id, _), (b, b_id, _)| (a, a_id).cmp(&(b, b_id)));
         Ok(rows.into_iter().map(|(_, id, events)| (id, events)).unzip())
+    }
+
+    /// The node that names the profile of a signature that has events.
+    fn name_if_any(&self, signature: u32) -> Option<u32> {
+        let has_events = !self.fragments[signature as usize].is_empty();
+        has_events.then(|| self.graph.name_of_signature(signature)).flatten()
     }
 
     /// A profile's events up to a moment.
@@ -403,6 +415,18 @@ impl Profiles {
     pub fn newest(&self) -> Option<Timestamp> {
         self.attributed().filter_map(|(_, fragment)| fragment.last()).max()
     }
+}
+
+/// What can be said against an event, where the clock has these ends.
+fn check(
+    event: &Event<'_>,
+    (min, max): (Timestamp, Timestamp),
+) -> std::result::Result<(), Refusal> {
+    features::check(event)?;
+    if event.at < min || event.at > max {
+        return Err(Refusal::OutsideClock { at: event.at, min, max });
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Profiles {

@@ -72,6 +72,13 @@ enum Kind {
     Declared,
 }
 
+impl Group {
+    /// Slots of one property mostly follow each other.
+    fn slots_by_name(&self) -> impl Iterator<Item = &[Slot]> {
+        self.slots.chunk_by(|a, b| a.name == b.name)
+    }
+}
+
 impl Kind {
     /// Whether it is a value with its time.
     fn is_said(self) -> bool {
@@ -170,25 +177,46 @@ impl Plan {
             && properties.into_iter().all(|name| Derived::named(name).is_none())
     }
 
-    /// Takes in an event as it came: the same as [`Plan::add`] of its entry, where nothing but
-    /// numbers is kept.
-    pub(crate) fn fold(&self, summary: &mut Summary, event: &Event<'_>, texts: &Texts) {
+    /// Adds what is to be [folded](Plan::fold) of an event to a draft, where nothing but numbers is
+    /// kept: its time; of every group that it is in the number, and of the slots of each property how
+    /// many values there are, and the values.
+    pub(crate) fn draft(&self, event: &Event<'_>, texts: &Texts, draft: &mut Vec<u64>) {
+        draft.push(event.at.millis().cast_unsigned());
+        for (number, group) in (0..).zip(&self.groups) {
+            if !group.filter.passes(event) {
+                continue;
+            }
+            draft.push(number);
+            for same in group.slots_by_name() {
+                let place = draft.len();
+                draft.push(0);
+                let value = filter::value(event, texts.text(same[0].name));
+                let numbers = value.into_iter().flat_map(Value::each).filter_map(filter::number);
+                draft.extend(numbers.map(f64::to_bits));
+                draft[place] = (draft.len() - place - 1) as u64;
+            }
+        }
+    }
+
+    /// Takes in the draft of an event: the same as [`Plan::add`] of its entry.
+    pub(crate) fn fold(&self, summary: &mut Summary, draft: &[u64]) {
         let words = &mut summary.0;
-        for group in self.groups.iter().filter(|group| group.filter.passes(event)) {
-            Times { n: 1, first: event.at, last: event.at }.join(words, group.at);
-            let mut known: Option<(u32, Option<&Value<'_>>)> = None;
-            for &Slot { kind, name, at } in &group.slots {
-                // Slots of one property mostly follow each other.
-                let value = match known {
-                    Some((last, value)) if last == name => value,
-                    _ => filter::value(event, texts.text(name)),
-                };
-                known = Some((name, value));
-                for number in value.into_iter().flat_map(Value::each).filter_map(filter::number) {
-                    join_number(words, kind, at, number);
+        let Some((&at, mut draft)) = draft.split_first() else { return };
+        let at = Timestamp::from_millis(at.cast_signed());
+        while let Some((&group, rest)) = draft.split_first() {
+            draft = rest;
+            let group = &self.groups[group as usize];
+            Times { n: 1, first: at, last: at }.join(words, group.at);
+            for same in group.slots_by_name() {
+                let numbers;
+                (numbers, draft) = draft[1..].split_at(draft[0] as usize);
+                for (slot, &number) in same.iter().flat_map(|s| numbers.iter().map(move |n| (s, n)))
+                {
+                    join_number(words, slot.kind, slot.at, f64::from_bits(number));
                 }
             }
         }
+        summary.cut_to(at);
     }
 
     /// A summary of nothing.

@@ -1,16 +1,20 @@
 //! Observations without what they borrow: identifiers by shard, times, messages.
 
+use super::super::IdentityGraph;
 use super::super::intake::Part;
 use super::super::kinds::Kind;
+use super::super::observation::Seen;
 use super::super::rules::MAX_IDENTIFIERS;
 use super::super::table::Keys;
-use super::super::{IdentityGraph, Observation};
 use super::{Chunk, PULL};
 use crate::Refusal;
-use crate::num::parallel;
+use crate::num::{parallel, prefetch};
 
 /// Observations that a thread packs at a time.
 const BLOCK: usize = if cfg!(test) { 1 << 6 } else { 1 << 12 };
+
+/// Observations by which texts are asked for ahead.
+const AHEAD: usize = 8;
 
 /// Work to do something for each observation of a block.
 pub(super) const WORK: usize = BLOCK * 20;
@@ -50,6 +54,8 @@ pub(super) struct Packed {
     messages: (String, Vec<u32>),
     /// Positions of those that are not kept, and the reasons of those refused.
     pub(super) others: Vec<(usize, Option<Refusal>)>,
+    /// How many there were, kept or not.
+    pub(super) n: usize,
 }
 
 impl Packed {
@@ -72,45 +78,88 @@ impl Packed {
 }
 
 impl IdentityGraph {
-    /// Checks some observations and packs them into a chunk; unless there might be no room for them.
-    pub(super) fn pack(&mut self, observations: &[Observation<'_>], chunk: &mut Chunk) -> bool {
-        let blocks: Vec<&[Observation<'_>]> = observations.chunks(BLOCK).collect();
-        let work = WORK * observations.len() / (blocks.len() * BLOCK).max(1);
-        let blocks = parallel::map(blocks.len(), work, |i| self.check_block(blocks[i]));
-        let n_parts = blocks.iter().map(|block| block.parts.len()).sum::<usize>();
-        let n_kept = blocks.iter().map(|block| block.kept.len()).sum::<usize>();
-        let n_kinds = blocks.iter().map(|block| block.new_kinds.len()).sum::<usize>();
-        if !self.is_room_for(chunk, n_kept, n_parts, n_kinds) {
-            return false;
-        }
-        for kind in blocks.iter().flat_map(|block| &block.new_kinds) {
-            self.kinds.add(kind, &self.rules);
-        }
+    /// Checks some observations and packs them into a chunk, unless there might be no room for them.
+    /// Every one must pass the caller's `check` too; of those that are kept, `make` makes what the
+    /// caller wants, block by block, while they are near.
+    pub(super) fn pack<S: Seen, M: Default + Send>(
+        &mut self,
+        observations: &[S],
+        check: impl Fn(&S) -> Result<(), Refusal> + Sync,
+        make: impl Fn(usize, &S, &mut M) + Sync,
+        chunk: &mut Chunk,
+    ) -> Option<Vec<M>> {
+        // Few are shared by all threads too.
+        let len = (observations.len() / 8).clamp(BLOCK / 16, BLOCK);
         if chunk.blocks.is_empty() {
             // A full pull may be followed by others, and all must be of as many shards.
-            let more = if observations.len() == PULL { usize::MAX / 2 } else { n_parts };
+            let n = observations.len();
+            let more = if n >= PULL { usize::MAX / 2 } else { 2 * n };
             chunk.n_shards = (self.nodes.expect(more), self.signatures.expect(more));
+        }
+        let n_shards = chunk.n_shards.0;
+        let work = WORK / BLOCK * len;
+        let blocks = parallel::map(observations.len().div_ceil(len), work, |b| {
+            let start = b * len;
+            let own = &observations[start..observations.len().min(start + len)];
+            let mut made = M::default();
+            let make = |at: usize, made: &mut M| make(start + at, &own[at], made);
+            let block = self.check_block(own, &check, make, &mut made);
+            let counts = (block.parts.len(), block.kept.len(), block.new_kinds.len());
+            // While what was checked is near; new kinds get their numbers first.
+            match block.new_kinds.len() {
+                0 => (counts, Ok(self.pack_block(block, n_shards)), made),
+                _ => (counts, Err(block), made),
+            }
+        });
+        let (mut n_parts, mut n_kept, mut n_kinds) = (0, 0, 0);
+        for ((parts, kept, kinds), ..) in &blocks {
+            n_parts += parts;
+            n_kept += kept;
+            n_kinds += kinds;
+        }
+        if !self.is_room_for(chunk, n_kept, n_parts, n_kinds) {
+            return None;
+        }
+        for block in blocks.iter().filter_map(|(_, block, _)| block.as_ref().err()) {
+            for kind in &block.new_kinds {
+                self.kinds.add(kind, &self.rules);
+            }
         }
         chunk.n_parts += n_parts;
         chunk.n_kept += n_kept;
-        let n_shards = chunk.n_shards.0;
-        let packed = parallel::map_owned(blocks, work, |block| self.pack_block(block, n_shards));
+        let done = parallel::map_owned(blocks, work, |(_, block, made)| {
+            (block.unwrap_or_else(|block| self.pack_block(block, n_shards)), made)
+        });
+        let (packed, made): (Vec<Packed>, _) = done.into_iter().unzip();
         chunk.blocks.extend(packed);
-        true
+        Some(made)
     }
 
-    fn check_block<'o>(&self, observations: &'o [Observation<'o>]) -> Block<'o> {
+    fn check_block<'o, S: Seen, M>(
+        &self,
+        observations: &'o [S],
+        check: impl Fn(&S) -> Result<(), Refusal>,
+        make: impl Fn(usize, &mut M),
+        made: &mut M,
+    ) -> Block<'o> {
         let n = observations.len();
         let mut block = Block {
-            parts: Vec::with_capacity(2 * n),
+            parts: Vec::with_capacity(n),
             kept: Vec::with_capacity(n),
             ends: Vec::with_capacity(n),
             others: Vec::new(),
             new_kinds: Vec::new(),
         };
         for (at, seen) in observations.iter().enumerate() {
-            match self.check(seen, &mut block.parts) {
+            // The texts mostly lie apart; asked for ahead, the waits for them overlap.
+            for identifier in
+                observations.get(at + AHEAD).iter().flat_map(|seen| seen.identifiers())
+            {
+                prefetch::soon_ref(&*identifier.value);
+            }
+            match check(seen).and_then(|()| self.check(seen, &mut block.parts)) {
                 Ok(Some(checked)) => {
+                    make(at, made);
                     block.kept.push(checked);
                     block.ends.push(block.parts.len() as u32);
                 }
@@ -133,6 +182,7 @@ impl IdentityGraph {
 
     fn pack_block(&self, block: Block<'_>, n_shards: usize) -> Packed {
         let Block { parts, kept, ends, others, .. } = block;
+        let n = kept.len() + others.len();
         let mut kinds: Vec<Kind> = Vec::with_capacity(parts.len());
         let (mut name, mut kind) = ("", 0);
         for part in &parts {
@@ -160,7 +210,7 @@ impl IdentityGraph {
         }
         let times = kept.iter().map(|checked| checked.at.unwrap_or(i64::MAX)).collect();
         let claimed = claimed.collect();
-        Packed { names, kinds, claimed, ends, times, messages, others }
+        Packed { names, kinds, claimed, ends, times, messages, others, n }
     }
 
     /// Of every slot of a signature, how many values it is seen with that a hub rule counts; those
