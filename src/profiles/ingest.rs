@@ -38,7 +38,8 @@ pub struct Ingest {
 
 /// Values that were not read.
 ///
-/// A feature that adds, averages or ranks a property reads numbers and moments; texts, `"12,50"` for
+/// A feature that adds, averages or ranks a property, or tests it against a number, reads numbers and
+/// moments; texts, `"12,50"` for
 /// one, and flags are in no such feature. Of JSON, values beyond the bounds of
 /// [`Event::from_segment`](crate::Event::from_segment) are not read by anything.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -592,3 +592,14 @@ proptest! {
         prop_assert_eq!(&play(&twice.concat()), &forward);
     }
 }
+
+#[test]
+fn what_a_test_of_numbers_cannot_read_is_told() {
+    let large = Feature::new("large", Measure::Count).when("amount", Test::AtLeast(10.0));
+    let mut people = Profiles::new(Rules::default(), FeatureSet::default().with(large)).unwrap();
+    let event = || Event::new("purchase", at(0)).id("card", "1");
+    let ingest = people.extend(&[event().property("amount", "12,50"), event()]);
+    assert_eq!(ingest.accepted, 2);
+    let unread: Vec<_> = ingest.unread.iter().map(|u| (&*u.property, u.n)).collect();
+    assert_eq!(unread, [("amount", 1)]);
+}
