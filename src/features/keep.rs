@@ -126,7 +126,39 @@ impl Keep {
         self.numbers.iter().any(|number| number == property)
     }
 
-    /// The entry of an event that [`check`] has passed. Of a property or attribute that is
+    /// Whether an event is one that can be kept: the numbers that are read of it can be summed exactly,
+    /// its lists are of a sane length, its offset is that of a place on Earth. What nothing reads may
+    /// be anything, such as an id of 64 bits that was sent as a number.
+    pub(crate) fn check(&self, event: &Event<'_>) -> std::result::Result<(), Refusal> {
+        let is_read = |name: &str| self.properties.contains_key(name);
+        let properties = event.properties.iter().filter(|(name, _)| is_read(name));
+        let is_declared =
+            |name: &str| self.attributes.as_ref().is_none_or(|all| all.contains(name));
+        let attributes = event.attributes.iter().filter(|(name, _)| is_declared(name));
+        for (name, value) in properties.chain(attributes) {
+            let mut n_values = 0;
+            for value in value.each() {
+                n_values += 1;
+                if let Value::Number(number) = value
+                    && Fixed::new(*number).is_none()
+                {
+                    return Err(Refusal::NotSummable { property: name.to_string() });
+                }
+            }
+            if n_values > MAX_LIST {
+                let (property, limit) = (name.to_string(), MAX_LIST);
+                return Err(Refusal::ListTooLong { property, got: n_values, limit });
+            }
+        }
+        match event.utc_offset_minutes {
+            Some(minutes) if minutes.unsigned_abs() > 24 * 60 => {
+                Err(Refusal::BadOffset { minutes })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The entry of an event that [`Keep::check`] has passed. Of a property or attribute that is
     /// given twice, the last counts.
     pub(crate) fn entry(&self, event: &Event<'_>, message: u32, texts: &mut impl Words) -> Entry {
         let mut cells: Vec<(Field, Cell)> = Vec::new();
@@ -159,30 +191,6 @@ impl Keep {
         });
         let name = texts.intern(&event.name);
         Entry { at: event.at, name, message, cells: cells.into_boxed_slice() }
-    }
-}
-
-/// Whether an event is one that can be kept: its numbers can be summed exactly, its lists are of
-/// a sane length, its offset is that of a place on Earth.
-pub(crate) fn check(event: &Event<'_>) -> std::result::Result<(), Refusal> {
-    for (name, value) in event.properties.iter().chain(&event.attributes) {
-        let mut n_values = 0;
-        for value in value.each() {
-            n_values += 1;
-            if let Value::Number(number) = value
-                && Fixed::new(*number).is_none()
-            {
-                return Err(Refusal::NotSummable { property: name.to_string() });
-            }
-        }
-        if n_values > MAX_LIST {
-            let (property, limit) = (name.to_string(), MAX_LIST);
-            return Err(Refusal::ListTooLong { property, got: n_values, limit });
-        }
-    }
-    match event.utc_offset_minutes {
-        Some(minutes) if minutes.unsigned_abs() > 24 * 60 => Err(Refusal::BadOffset { minutes }),
-        _ => Ok(()),
     }
 }
 
@@ -338,7 +346,12 @@ mod tests {
     #[test]
     fn what_could_not_be_kept_is_refused() {
         let list = |n| Value::List(vec![Value::from("a"); n]);
-        assert_eq!(check(&event().property("kind", list(1000)).utc_offset(-1440)), Ok(()));
+        let set = FeatureSet::default()
+            .with(Feature::new("kinds", Measure::Distinct("kind".into())))
+            .with(Feature::new("attributes", Measure::Attributes));
+        let keep = Keep::new(&set, &mut Texts::default());
+        let unread = event().property("id", 1e300).property("tags", list(1001));
+        assert_eq!(keep.check(&unread.property("kind", list(1000)).utc_offset(-1440)), Ok(()));
         let bad = [
             event().property("kind", list(1001)),
             event().attribute("kind", list(1001)),
@@ -346,7 +359,7 @@ mod tests {
             event().utc_offset(1441),
         ];
         for event in bad {
-            assert!(check(&event).is_err(), "{event:?}");
+            assert!(keep.check(&event).is_err(), "{event:?}");
         }
     }
 }

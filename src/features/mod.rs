@@ -90,7 +90,7 @@ pub(crate) use compute::columns;
 pub(crate) use entry::Entry;
 pub(crate) use fragment::{Events, Fragment, Limit, merge};
 pub(crate) use journey::event;
-pub(crate) use keep::{Keep, check};
+pub(crate) use keep::Keep;
 pub(crate) use measure::Need;
 pub(crate) use summary::Summary;
 pub(crate) use texts::{Draft, Drafting, NONE, Texts};

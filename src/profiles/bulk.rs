@@ -131,7 +131,7 @@ impl Profiles {
             made.without_local_time += usize::from(lacks_local_time);
             made.unread.extend(keep.unread(events[i]).map(|(property, n)| (i, property, n)));
         };
-        let check = |event: &&Event<'_>| super::check(event, clock);
+        let check = |event: &&Event<'_>| super::check(event, keep, clock);
         let Some(mut blocks) = graph.take_together(events, check, make) else { return false };
         let mut start = position;
         for (taken, made) in &mut blocks {
