@@ -81,14 +81,6 @@ pub(crate) fn map_owned<T: Send, R: Send>(
     items.into_par_iter().map(&f).collect()
 }
 
-/// Both at once, where there are threads.
-pub(crate) fn join<A: Send, B: Send>(
-    a: impl FnOnce() -> A + Send,
-    b: impl FnOnce() -> B + Send,
-) -> (A, B) {
-    rayon::join(a, b)
-}
-
 /// `f` of every item and its index, each on its own; `work` is that of all together.
 pub(crate) fn for_each<T: Send>(items: Vec<T>, work: usize, f: impl Fn(usize, T) + Sync) {
     if work < SERIAL {

@@ -50,7 +50,7 @@ impl Profiles {
             let block;
             (block, rest) = cut(rest, BLOCK);
             let take = || self.take_read(&mut ready, &mut first_line, &mut ingest);
-            parallel::join(take, || read(block, &mut next));
+            parallel::beside(|| read(block, &mut next), take);
             std::mem::swap(&mut ready, &mut next);
         }
         self.take_read(&mut ready, &mut first_line, &mut ingest);
