@@ -170,7 +170,7 @@ pub(crate) fn check(event: &Event<'_>) -> std::result::Result<(), Refusal> {
         for value in value.each() {
             n_values += 1;
             if let Value::Number(number) = value
-                && Fixed::new(*number).is_none()
+                && !Fixed::holds(*number)
             {
                 return Err(Refusal::NotSummable { property: name.to_string() });
             }
