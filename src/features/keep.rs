@@ -140,7 +140,7 @@ impl Keep {
             for value in value.each() {
                 n_values += 1;
                 if let Value::Number(number) = value
-                    && Fixed::new(*number).is_none()
+                    && !Fixed::holds(*number)
                 {
                     return Err(Refusal::NotSummable { property: name.to_string() });
                 }

@@ -185,4 +185,21 @@ mod tests {
         // The number is free for another text.
         assert_eq!((texts.intern(""), texts.text(ann)), (ann, ""));
     }
+
+    #[test]
+    fn drafts_say_the_same_as_if_their_texts_had_come_one_after_another() {
+        let mut texts = Texts::default();
+        let ann = texts.intern("ann");
+        let [mut first, mut second] = [Draft::default(), Draft::default()];
+        let mut drafting = Drafting { known: &texts, draft: &mut first };
+        let codes = ["ann", "bob", "bob"].map(|text| drafting.intern(text));
+        assert_eq!(codes.map(|code| drafting.text(code)), ["ann", "bob", "bob"]);
+        assert_eq!((codes[0], codes[1]), (ann, codes[2]));
+        let other = Drafting { known: &texts, draft: &mut second }.intern("bob");
+        let (first, second) = (texts.take_in(first), texts.take_in(second));
+        assert_eq!(texts.held(), [("ann", 2), ("bob", 3)]);
+        let bob = texts.code("bob");
+        assert_eq!((first.code(codes[1]), second.code(other)), (bob, bob));
+        assert_eq!((first.code(ann), first.code(NONE)), (ann, NONE));
+    }
 }

@@ -23,7 +23,7 @@ use super::observation::Seen;
 use super::table::{Keys, Numbers};
 use super::{IdentityGraph, Observation};
 use crate::Refusal;
-use crate::num::{parallel, prefetch};
+use crate::num::parallel;
 
 /// Observations that are asked of an iterator at a time: enough for all threads.
 /// A test crosses the borders with fewer.
@@ -217,17 +217,34 @@ impl IdentityGraph {
         first: usize,
         old: usize,
     ) {
-        let repeats =
-            parallel::map(numbers.n_shards(), pack::WORK, |s| numbers.repeats(s)).concat();
-        for (i, &(sig, block, at)) in repeats.iter().enumerate() {
-            if let Some(&(sig, block, at)) = repeats.get(i + AHEAD) {
-                self.signatures.soon_repeat(sig);
-                prefetch::soon_at(&blocks[block].times, at);
+        let repeats = parallel::map(numbers.n_shards(), pack::WORK, |s| numbers.repeats(s));
+        if !self.signatures.has_messages() && !blocks.iter().any(Packed::has_messages) {
+            let changed = self.signatures.repeat_many(&repeats, old as u32);
+            for (i, &(sig, is_earlier)) in changed.iter().enumerate() {
+                if let Some(&(later, _)) = changed.get(i + 2 * AHEAD) {
+                    self.signatures.soon_slots(later);
+                }
+                if let Some(&(later, _)) = changed.get(i + AHEAD) {
+                    let slots = self.signatures.slots(later);
+                    slots.iter().for_each(|slot| self.soon_node(slot & !CLAIM));
+                }
+                if (sig as usize) < first {
+                    self.note_repeat(sig, is_earlier);
+                } else {
+                    self.note_unjoined(sig);
+                }
             }
-            let (times, message) = (blocks[block].times(at), blocks[block].message(at));
+            return;
+        }
+        for (sig, at, block, place) in repeats.into_iter().flatten() {
+            let times = Times::from_mark(at);
+            let message = blocks[block as usize].message(place as usize);
             match sig as usize {
                 known if known < first => self.repeat(sig, times, message),
-                earlier if earlier < old => self.repeat_unjoined(sig, times, message),
+                earlier if earlier < old => {
+                    self.signatures.repeat(sig, times, message);
+                    self.note_unjoined(sig);
+                }
                 _ => self.signatures.repeat(sig, times, message),
             }
         }
@@ -240,12 +257,6 @@ impl IdentityGraph {
             && self.signatures.len() + n_kept <= CAPACITY
             && u32::try_from(self.signatures.n_slots() + n_parts).is_ok()
             && self.kinds.len() + n_kinds <= MAX_KINDS
-    }
-}
-
-impl Packed {
-    fn times(&self, at: usize) -> Times {
-        Times::from_mark(self.times[at])
     }
 }
 

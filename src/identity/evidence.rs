@@ -41,6 +41,12 @@ pub(crate) mod flag {
     pub(crate) const BITTEN: u8 = 128;
 }
 
+/// Ranges of signatures, each one thread's.
+const RANGES: usize = 4;
+
+/// Signatures by which what lies far off is asked for ahead.
+const AHEAD: usize = 16;
+
 /// When a signature was seen, and how often. Times outside the clock are not kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Times {
@@ -380,11 +386,6 @@ impl Signatures {
         Some(sig)
     }
 
-    /// Asks for what a repeat of a signature changes.
-    pub(crate) fn soon_repeat(&self, sig: u32) {
-        prefetch::soon_at(&self.facts, sig as usize);
-    }
-
     /// Asks for the slots of a signature whose facts were asked for.
     pub(crate) fn soon_slots(&self, sig: u32) {
         prefetch::soon_at(&self.slots, self.range(sig).start);
@@ -406,6 +407,45 @@ impl Signatures {
         if earlier {
             self.set_message(sig, message);
         }
+    }
+
+    pub(crate) fn has_messages(&self) -> bool {
+        !self.message.is_empty()
+    }
+
+    /// Adds many observations without messages, each by its time's mark, to signatures that are
+    /// there, on all threads. Those before `known` that were seen outside the times they had been,
+    /// and whether earlier.
+    pub(crate) fn repeat_many<P: Sync>(
+        &mut self,
+        repeats: &[Vec<(u32, i64, P, P)>],
+        known: u32,
+    ) -> Vec<(u32, bool)> {
+        let n: usize = repeats.iter().map(Vec::len).sum();
+        let len = self.facts.len().div_ceil(RANGES).max(1);
+        let unit = 20 * n / len;
+        let changed = parallel::map_chunks_mut(&mut self.facts, len, unit, |range, facts| {
+            let base = (range * len) as u32;
+            let own = repeats.iter().flatten();
+            let own = own.map(|&(sig, at, ..)| (sig.wrapping_sub(base) as usize, at));
+            let own: Vec<_> = own.filter(|&(place, _)| place < facts.len()).collect();
+            let mut changed = Vec::new();
+            for (i, &(place, at)) in own.iter().enumerate() {
+                if let Some(&(later, _)) = own.get(i + AHEAD) {
+                    prefetch::soon_at(facts, later);
+                }
+                let (sig, facts) = (base + place as u32, &mut facts[place]);
+                let (first, last) = (facts.first, facts.last);
+                let mut all = Times { first, last, count: facts.count };
+                all.merge(Times::from_mark(at));
+                (facts.first, facts.last, facts.count) = (all.first, all.last, all.count);
+                if sig < known && (all.first, all.last) != (first, last) {
+                    changed.push((sig, all.first < first));
+                }
+            }
+            changed
+        });
+        changed.concat()
     }
 
     /// Adds a signature that is not there; the caller has checked that there is room.

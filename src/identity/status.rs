@@ -101,23 +101,32 @@ impl IdentityGraph {
         self.signatures.repeat(sig, times, message);
         let after = self.signatures.times(sig);
         let is_earlier = after.first < before.first;
-        if is_earlier || (self.rules.latest() && after.last > before.last) {
-            for i in self.signatures.range(sig) {
-                let slot = self.signatures.all_slots()[i];
-                if is_earlier {
-                    self.note_first(slot, times.first);
-                }
-                self.unsettle(slot & !CLAIM);
-            }
+        if is_earlier || after.last > before.last {
+            self.note_repeat(sig, is_earlier);
         }
     }
 
-    /// As `repeat`, for a signature whose components are yet to be joined.
-    pub(crate) fn repeat_unjoined(&mut self, sig: u32, times: Times, message: Option<&str>) {
-        self.signatures.repeat(sig, times, message);
+    /// Notes that a signature was seen outside the times it had been: earlier, or later only.
+    pub(crate) fn note_repeat(&mut self, sig: u32, is_earlier: bool) {
+        if !is_earlier && !self.rules.latest() {
+            return;
+        }
+        let first = self.signatures.first(sig);
         for i in self.signatures.range(sig) {
             let slot = self.signatures.all_slots()[i];
-            self.node_mut(slot).lower(slot & CLAIM != 0, times.first);
+            if is_earlier {
+                self.note_first(slot, first);
+            }
+            self.unsettle(slot & !CLAIM);
+        }
+    }
+
+    /// As `note_repeat`, for a signature whose components are yet to be joined.
+    pub(crate) fn note_unjoined(&mut self, sig: u32) {
+        let first = self.signatures.first(sig);
+        for i in self.signatures.range(sig) {
+            let slot = self.signatures.all_slots()[i];
+            self.node_mut(slot).lower(slot & CLAIM != 0, first);
         }
     }
 

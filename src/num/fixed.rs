@@ -27,10 +27,15 @@ impl Fixed {
         Self(steps)
     }
 
+    /// Whether a value can be added up.
+    pub(crate) fn holds(value: f64) -> bool {
+        value.abs() <= LIMIT
+    }
+
     /// Rounds to the grid, half to even; `None` for NaN and beyond ±2⁶⁰.
     pub(crate) fn new(value: f64) -> Option<Self> {
         // |value / STEP| ≤ 2¹⁰⁰: exact in f64 as scaling by a power of two, and in i128's range.
-        (value.abs() <= LIMIT).then(|| Self((value / STEP).round_ties_even() as i128))
+        Self::holds(value).then(|| Self((value / STEP).round_ties_even() as i128))
     }
 
     pub(crate) fn add(self, other: Self) -> Self {

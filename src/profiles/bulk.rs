@@ -6,7 +6,7 @@
 //! the entries are sorted by signature and appended to it. The result is that of one event after
 //! another: sums are exact in any order, and logs are sorted.
 
-use super::{Profiles, Taken};
+use super::{AHEAD, Profiles, Taken};
 use crate::features::{Draft, Drafting, Entry, NONE};
 use crate::identity::{self, Observation};
 use crate::num::{parallel, prefetch};
@@ -18,9 +18,6 @@ const CHUNK: usize = 1 << 20;
 
 /// Parts that the signatures are cut in, for threads to share.
 const N_PARTS: usize = 16;
-
-/// Events by which what lies far off is asked for ahead.
-const AHEAD: usize = 8;
 
 /// What was found out about an event before it is put where it belongs: its signature, `None` if it
 /// is about somebody who was forgotten, or why it is refused.
@@ -41,6 +38,29 @@ struct Made<'e> {
 
 /// A block of events: what became of them, and what was made of them.
 type Block<'e> = (identity::Taken, Made<'e>);
+
+/// What is to be folded of a block, by signature.
+struct Folds {
+    words: Vec<u64>,
+    /// Signatures in order, and where the words of each event end.
+    places: Vec<(u32, u32)>,
+}
+
+impl Folds {
+    fn new((taken, made): &Block<'_>) -> Self {
+        let (words, ends) = &made.folds;
+        let mut order: Vec<(u32, u32)> = taken.signatures.iter().copied().zip(0..).collect();
+        order.sort_unstable();
+        let mut folds = Self { words: Vec::with_capacity(words.len()), places: order };
+        for (_, place) in &mut folds.places {
+            let i = *place as usize;
+            let start = if i == 0 { 0 } else { ends[i - 1] };
+            folds.words.extend_from_slice(&words[start as usize..ends[i] as usize]);
+            *place = folds.words.len() as u32;
+        }
+        folds
+    }
+}
 
 impl Profiles {
     /// Takes in many events, in any order, and says what became of them. Of lines of JSON,
@@ -160,27 +180,29 @@ impl Profiles {
     /// Adds up events that leave nothing but numbers.
     fn fold_all(&mut self, blocks: &[Block<'_>]) {
         let Some(limit) = &self.limit else { return };
+        let sorted = parallel::map(blocks.len(), 1 << 16, |b| Folds::new(&blocks[b]));
         let part_len = self.fragments.len().div_ceil(N_PARTS).max(1);
-        let n: usize = blocks.iter().map(|(taken, _)| taken.signatures.len()).sum();
+        let n: usize = sorted.iter().map(|folds| folds.places.len()).sum();
         let unit = 100 * n / self.fragments.len().max(1) + 1;
         parallel::map_chunks_mut(&mut self.fragments, part_len, unit, |part, fragments| {
-            let (first, mut own) = (part * part_len, Vec::new());
-            for (taken, made) in blocks {
-                let (words, ends) = &made.folds;
-                let places = taken.signatures.iter().map(|&sig| (sig as usize).wrapping_sub(first));
-                own.clear();
-                own.extend((0..).zip(places).filter(|&(_, place)| place < fragments.len()));
-                for (n, &(i, place)) in own.iter().enumerate() {
+            let first = part * part_len;
+            for folds in &sorted {
+                let before =
+                    |end: usize| folds.places.partition_point(|&(sig, _)| (sig as usize) < end);
+                let range = before(first)..before(first + part_len);
+                let mut start = folds.places[..range.start].last().map_or(0, |&(_, end)| end);
+                let own = &folds.places[range];
+                for (n, &(signature, end)) in own.iter().enumerate() {
                     // Sums lie far apart; asked for ahead, the waits for them overlap.
-                    if let Some(&(_, place)) = own.get(n + 2 * AHEAD) {
-                        prefetch::soon_ref(&fragments[place]);
+                    if let Some(&(later, _)) = own.get(n + 2 * AHEAD) {
+                        prefetch::soon_ref(&fragments[later as usize - first]);
                     }
-                    if let Some(&(_, place)) = own.get(n + AHEAD) {
-                        fragments[place].soon();
+                    if let Some(&(later, _)) = own.get(n + AHEAD) {
+                        fragments[later as usize - first].soon();
                     }
-                    let i: usize = i;
-                    let start = if i == 0 { 0 } else { ends[i - 1] as usize };
-                    fragments[place].fold(&words[start..ends[i] as usize], limit);
+                    let draft = &folds.words[start as usize..end as usize];
+                    fragments[signature as usize - first].fold(draft, limit);
+                    start = end;
                 }
             }
         });

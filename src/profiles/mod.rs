@@ -19,7 +19,7 @@ pub use profile::Profile;
 
 use crate::features::{self, Events, Fragment, Keep, Limit, NONE, Texts};
 use crate::identity::Observation;
-use crate::num::parallel;
+use crate::num::{parallel, prefetch};
 use crate::{
     Error, Event, FeatureSet, Features, IdentityGraph, ProfileId, Refusal, Result, Rules, Timestamp,
 };
@@ -72,6 +72,9 @@ pub struct Profiles {
     /// `None` if logs are kept whole.
     limit: Option<Limit>,
 }
+
+/// Items by which what lies far off is asked for ahead.
+const AHEAD: usize = 8;
 
 /// What became of an event that was not refused.
 enum Taken {
@@ -326,6 +329,11 @@ impl Profiles {
         parallel::sort_by(&mut named, Ord::cmp);
         let profiles: Vec<_> = named.chunk_by(|(a, _), (b, _)| a == b).collect();
         let rows = parallel::map(profiles.len(), 500, |i| {
+            // Profiles are not in the order of their fragments.
+            let of = |i: usize| profiles.get(i).into_iter().copied().flatten();
+            of(i + 2 * AHEAD)
+                .for_each(|&(_, sig)| prefetch::soon_at(&self.fragments, sig as usize));
+            of(i + AHEAD).for_each(|&(_, sig)| self.fragments[sig as usize].soon());
             let fragments = profiles[i].iter().map(|&(_, sig)| &self.fragments[sig as usize]);
             let events = self.events(fragments, as_of)?;
             let first = events.first();

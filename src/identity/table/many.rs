@@ -232,8 +232,8 @@ impl<'k, B: Store, T: Copy> Numbers<'k, B, T> {
         })
     }
 
-    /// The keys of a shard that are not the first of a new one: number, block and position.
-    pub(crate) fn repeats(&self, shard: usize) -> Vec<(u32, usize, usize)> {
+    /// The keys of a shard that are not the first of a new one: number, mark, block and position.
+    pub(crate) fn repeats(&self, shard: usize) -> Vec<(u32, T, u32, u32)> {
         let numbers = &self.shards[shard].numbers;
         let heads = (0..)
             .zip(&self.keys)
@@ -244,7 +244,7 @@ impl<'k, B: Store, T: Copy> Numbers<'k, B, T> {
             if number == n_new | FRESH {
                 n_new += 1;
             } else {
-                repeats.push((self.final_number(shard, number), block, head.at as usize));
+                repeats.push((self.final_number(shard, number), head.mark, block, head.at));
             }
         }
         repeats
