@@ -44,16 +44,35 @@ impl FeatureSet {
     /// | `active_days`, `active_days_30` | days with events, ever and of the last thirty |
     /// | `events_30`, `fading_events` | events of the last 30 days; all events, with a half-life of a week |
     /// | `number of …` | a column for each of the eight most frequent events |
-    /// | `time of …`, `share on weekends` | shares of times of day and weekends, of events that know their local time |
-    /// | `device …`, `channel …` | shares of the four most frequent devices and channels, of events that have the properties `device` and `channel` |
+    /// | `time of …`, `share on weekends`, `season …` | shares of times of day, weekends and seasons, of events that know their local time |
+    /// | `hour_entropy`, `weekday_entropy`, `season_entropy` | how widely they spread over hours, weekdays and seasons, in bits: 0 for always the same |
+    /// | `device …`, `os …`, `channel …`, `region …` | shares of the four most frequent devices, operating systems, channels and regions, of events that have the properties `device`, `os`, `channel` and `region` |
+    /// | `device_entropy`, `os_entropy`, `channel_entropy`, `region_entropy` | how widely they spread over all of them, in bits |
     ///
-    /// and a column for every declared attribute.
+    /// and a column for every declared attribute. Where no event knows a property there are no
+    /// columns for it. Whole profiles are a feature each:
+    ///
+    /// ```
+    /// use personas::FeatureSet;
+    /// use personas::features::{Feature, Measure};
+    ///
+    /// let profile = |name: &str, property: &str, n| {
+    ///     Feature::new(name, Measure::TopShares { property: property.into(), by: None, n })
+    /// };
+    /// let features = FeatureSet::engagement()
+    ///     .with(profile("hour", "@hour", 24))
+    ///     .with(profile("weekday", "@weekday", 7))
+    ///     .with(profile("country", "country", 10));
+    /// ```
     pub fn engagement() -> Self {
         const SESSION: f64 = 30.0;
         let feature = |name: &str, measure| Feature::new(name, measure);
         let top = |property: &str, n| Measure::TopShares { property: property.into(), by: None, n };
         let weekend =
             Measure::Share { property: "@week_part".into(), value: "weekend".into(), by: None };
+        let entropy = |name: &str, property: &str| {
+            feature(name, Measure::Entropy(property.into())).optional()
+        };
         let names = Measure::EventCounts { except: vec!["identify".into()], n: 8 };
         Self::from_iter([
             feature("recency_days", Measure::RecencyDays),
@@ -70,8 +89,18 @@ impl FeatureSet {
             feature("number of", names),
             feature("time of", top("@daytime", 4)),
             feature("share on weekends", weekend).optional(),
+            feature("season", top("@season", 4)),
+            entropy("hour_entropy", "@hour"),
+            entropy("weekday_entropy", "@weekday"),
+            entropy("season_entropy", "@season"),
             feature("device", top("device", 4)),
+            feature("os", top("os", 4)),
             feature("channel", top("channel", 4)),
+            feature("region", top("region", 4)),
+            entropy("device_entropy", "device"),
+            entropy("os_entropy", "os"),
+            entropy("channel_entropy", "channel"),
+            entropy("region_entropy", "region"),
             feature("attributes", Measure::Attributes),
         ])
     }

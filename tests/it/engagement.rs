@@ -19,14 +19,17 @@ fn events() -> Vec<Event<'static>> {
         // Ann, in Rome: a Monday morning, a Saturday night until Sunday, and in summer time.
         on(page("ann", "2017-03-06T09:00:00+01:00"), "mobile").property("channel", "web"),
         on(page("ann", "2017-03-06T09:10:00+01:00"), "mobile").property("channel", "web"),
-        on(event("ann", "order", "2017-03-06T09:25:00+01:00"), "mobile"),
+        on(event("ann", "order", "2017-03-06T09:25:00+01:00"), "mobile").property("region", "RM"),
         on(page("ann", "2017-03-11T23:50:00+01:00"), "desktop").property("channel", "web"),
-        on(page("ann", "2017-03-12T00:10:00+01:00"), "desktop"),
+        on(page("ann", "2017-03-12T00:10:00+01:00"), "desktop")
+            .property("region", "MI")
+            .property("os", "macOS"),
         on(page("ann", "2017-04-06T18:00:00+02:00"), "mobile").property("channel", "mail"),
         event("ann", "identify", "2017-04-06T18:00:00+02:00").attribute("plan", "pro"),
         // Bob, once, from a server that says nothing of the place.
         page("bob", "2017-04-01T12:00:00Z"),
         // Cid, every ten days at the same time.
+        on(page("cid", "2017-02-28T14:00:00+00:00"), "tv").property("os", "Tizen"),
         on(page("cid", "2017-03-10T14:00:00+00:00"), "tv"),
         on(page("cid", "2017-03-20T14:00:00+00:00"), "tv"),
         on(page("cid", "2017-03-30T14:00:00+00:00"), "tv"),
@@ -62,7 +65,7 @@ fn sessions_days_times_of_day_and_devices_are_those_worked_out_by_hand() {
     let people = people(&events());
     let table = people.features(as_of).unwrap();
     // In order of the first event.
-    let (dan, ann, cid, bob) = (0, 1, 2, 3);
+    let (cid, dan, ann, bob) = (0, 1, 2, 3);
     assert_eq!(table.n_rows(), 4);
 
     let ann_numbers = [
@@ -91,12 +94,26 @@ fn sessions_days_times_of_day_and_devices_are_those_worked_out_by_hand() {
         ("device mobile", Some(4.0 / 6.0)),
         ("device desktop", Some(2.0 / 6.0)),
         ("device tv", Some(0.0)),
+        ("os macOS", Some(1.0)),
+        ("os Tizen", Some(0.0)),
         ("channel web", Some(0.75)),
         ("channel mail", Some(0.25)),
+        ("region MI", Some(0.5)),
+        ("region RM", Some(0.5)),
+        ("season spring", Some(1.0)),
+        ("season winter", Some(0.0)),
+        // Three times at nine, twice at six in the evening; on Mondays, on a Thursday.
+        ("hour_entropy", Some(1.842_370_993_177_109)),
+        ("weekday_entropy", Some(1.842_370_993_177_109)),
+        ("season_entropy", Some(0.0)),
+        ("device_entropy", Some(0.918_295_834_054_489)),
+        ("os_entropy", Some(0.0)),
+        ("channel_entropy", Some(0.811_278_124_459_133)),
+        ("region_entropy", Some(1.0)),
     ];
     check(&table, ann, &ann_numbers);
     let plan = table.column("plan").map(|column| &column.values);
-    assert_eq!(plan, Some(&Values::Categorical(vec![None, Some("pro".into()), None, None])));
+    assert_eq!(plan, Some(&Values::Categorical(vec![None, None, Some("pro".into()), None])));
 
     let bob_numbers = [
         ("recency_days", Some(5.5)),
@@ -111,6 +128,9 @@ fn sessions_days_times_of_day_and_devices_are_those_worked_out_by_hand() {
         ("share on weekends", None),
         ("device mobile", None),
         ("channel web", None),
+        ("season spring", None),
+        ("hour_entropy", None),
+        ("region_entropy", None),
     ];
     check(&table, bob, &bob_numbers);
 
@@ -123,6 +143,13 @@ fn sessions_days_times_of_day_and_devices_are_those_worked_out_by_hand() {
         ("share on weekends", Some(0.0)),
         ("device tv", Some(1.0)),
         ("channel web", None),
+        // One of four at the end of winter.
+        ("season winter", Some(0.25)),
+        ("season_entropy", Some(0.811_278_124_459_133)),
+        ("hour_entropy", Some(0.0)),
+        ("weekday_entropy", Some(2.0)),
+        ("os Tizen", Some(1.0)),
+        ("region MI", None),
     ];
     check(&table, cid, &cid_numbers);
 
@@ -139,6 +166,30 @@ fn sessions_days_times_of_day_and_devices_are_those_worked_out_by_hand() {
         ("share on weekends", Some(1.0)),
     ];
     check(&table, dan, &dan_numbers);
+}
+
+#[test]
+fn what_no_event_tells_has_no_column() {
+    let people = people(&[page("bob", "2017-04-01T12:00:00Z")]);
+    let table = people.features(Timestamp::parse("2017-04-07").unwrap()).unwrap();
+    let names: Vec<&str> = table.columns().iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "recency_days",
+            "tenure_days",
+            "sessions",
+            "events_per_session",
+            "session_minutes",
+            "session_gap_days",
+            "session_gap_variation",
+            "active_days",
+            "active_days_30",
+            "events_30",
+            "fading_events",
+            "number of page",
+        ]
+    );
 }
 
 #[test]
