@@ -50,6 +50,7 @@ impl<'a> Event<'a> {
     /// | `channel`, else `context.channel` | a property `channel` |
     /// | `context.device`: `type`, `manufacturer`, `model` | `device`, `device.manufacturer`, `device.model` |
     /// | `context.os`: `name`, `version` | `os`, `os.version` |
+    /// | `context.userAgentData`: `platform`, `mobile`, which some browsers send | `os`; `device`: `mobile`, `desktop`, or `tablet` for Android that is not mobile. The two above go before them |
     /// | `context.app`: `name`, `version` | `app`, `app.version` |
     /// | `context.location`: `country`, `region`, `city`; `context.geo.country.code`, `.region.code`, `.city.name` | `country`, `region`, `city` |
     /// | `context.page`: `url`, `path`, `referrer`, `search`, `title` | the same |
@@ -66,6 +67,26 @@ impl<'a> Event<'a> {
     ///
     /// Left out are the ninth object or list within each other, dotted names beyond 256 bytes, and
     /// what comes after 1000 values; [`Profiles::extend_json`](crate::Profiles::extend_json) counts them.
+    ///
+    /// A `userAgent` is not taken apart: which device and system such a text means is told by long lists
+    /// that age. Where clients send nothing better, fill in `device` and `os` with a service or a crate
+    /// of your choice, and take the events in by [`Profiles::extend`](crate::Profiles::extend):
+    ///
+    /// ```
+    /// # fn os_of(user_agent: &str) -> &'static str { if user_agent.contains("iPhone") { "iOS" } else { "" } }
+    /// use personas::{Event, Value};
+    ///
+    /// let call = r#"{"type": "page", "userId": "97", "timestamp": "2017-03-01",
+    ///                "context": {"userAgent": "Mozilla/5.0 (iPhone; CPU iPhone OS 17_1 like Mac OS X)"}}"#;
+    /// let mut event = Event::from_segment(call)?;
+    /// let agent = event.properties.iter().find(|(name, _)| name == "user_agent");
+    /// if let Some((_, Value::Text(agent))) = agent {
+    ///     let os = os_of(agent);
+    ///     event = event.property("os", os).property("device", "mobile");
+    /// }
+    /// assert_eq!(event.properties[1], ("os".into(), "iOS".into()));
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     ///
     /// Every identifier counts as verified. Where clients are not trusted with an e-mail address,
     /// set [`Identifier::claimed`] before the event is taken in.
@@ -338,7 +359,7 @@ impl<'a> Fields<'a> {
         to: &mut Vec<(Cow<'a, str>, Value<'a>)>,
     ) -> std::result::Result<(), Refusal> {
         to.clear();
-        to.append(&mut self.context.properties);
+        self.context.describe(to);
         let mut add = |name: &'static str, text: Option<Cow<'a, str>>| {
             to.extend(text.map(|text| (Cow::Borrowed(name), Value::Text(text))));
         };

@@ -191,6 +191,53 @@ fn a_page_of_jitsus_client() {
 }
 
 #[test]
+fn what_a_browser_says_of_its_device_counts_where_nothing_better_is_said() {
+    let said = |context: &str| {
+        let call = format!(r#"{{"type":"page","timestamp":"2024-05-01","context":{context}}}"#);
+        let event = Event::from_segment(&call).unwrap();
+        // Of a property that is given twice, the last counts.
+        ["device", "os"].map(|name| {
+            let mut named = event.properties.iter().rev().filter(|(known, _)| known == name);
+            named.next().map(|(_, value)| match value {
+                Value::Text(text) => text.to_string(),
+                other => format!("{other:?}"),
+            })
+        })
+    };
+    let check = |data: &str, device: Option<&str>, os: Option<&str>| {
+        let expected = [device, os].map(|word| word.map(String::from));
+        assert_eq!(said(&format!(r#"{{"userAgentData":{data}}}"#)), expected, "{data}");
+    };
+    let brands = r#""brands":[{"brand":"Chromium","version":"124"}]"#;
+    let mac = format!(r#"{{{brands},"mobile":false,"platform":"macOS"}}"#);
+    check(&mac, Some("desktop"), Some("macOS"));
+    check(r#"{"platform":"Windows","mobile":false}"#, Some("desktop"), Some("Windows"));
+    check(r#"{"platform":"Chrome OS","mobile":false}"#, Some("desktop"), Some("Chrome OS"));
+    check(r#"{"platform":"Android","mobile":true}"#, Some("mobile"), Some("Android"));
+    check(r#"{"platform":"Android","mobile":false}"#, Some("tablet"), Some("Android"));
+    check(r#"{"platform":"Fuchsia","mobile":false}"#, None, Some("Fuchsia"));
+    check(r#"{"platform":"Unknown","mobile":true}"#, Some("mobile"), None);
+    check(r#"{"platform":"Unknown","mobile":false}"#, None, None);
+    check(r#"{"platform":"Linux"}"#, None, Some("Linux"));
+    check(r#"{"mobile":false}"#, None, None);
+    check(r#"{"platform":"","mobile":"false"}"#, None, None);
+    check(r#"{"platform":{"a":1},"mobile":[true]}"#, None, None);
+    for none in ["null", "{}", "[]", "true", r#""Windows""#] {
+        check(none, None, None);
+    }
+
+    // The client's own words, before or after; and nothing of an earlier context.
+    let (own, browsers) = (
+        r#""os":{"name":"iOS"},"device":{"type":"ios"}"#,
+        r#""userAgentData":{"platform":"macOS","mobile":false}"#,
+    );
+    let expected = ["ios", "iOS"].map(|word| Some(word.to_owned()));
+    assert_eq!(said(&format!("{{{own},{browsers}}}")), expected);
+    assert_eq!(said(&format!("{{{browsers},{own}}}")), expected);
+    assert_eq!(said(&format!(r#"{{{browsers}}},"context":{{}}"#)), [None, None]);
+}
+
+#[test]
 fn a_group_is_an_attribute_and_its_traits_are_the_groups() {
     check(
         r#"{

@@ -15,7 +15,7 @@ use crate::{Identifier, Refusal, Value};
 /// What is read of the context; to be used again.
 #[derive(Debug, Default)]
 pub(super) struct Context<'a> {
-    pub(super) properties: Vec<(Cow<'a, str>, Value<'a>)>,
+    properties: Vec<(Cow<'a, str>, Value<'a>)>,
     pub(super) traits: Flat<'a>,
     own_timezone: Field<'a>,
     /// Where the sender's address is thought to be.
@@ -23,6 +23,10 @@ pub(super) struct Context<'a> {
     pub(super) group_id: Field<'a>,
     device_id: Field<'a>,
     advertising_id: Field<'a>,
+    /// The system that a browser says it runs on.
+    platform: Field<'a>,
+    /// Whether a browser would rather have pages for a phone.
+    is_mobile: Option<bool>,
     /// Whether the person does not want to be followed by the advertising id.
     no_tracking: bool,
     /// Segment's, RudderStack's.
@@ -44,8 +48,23 @@ impl<'a> Context<'a> {
         self.group_id = Field::Absent;
         self.device_id = Field::Absent;
         self.advertising_id = Field::Absent;
+        self.platform = Field::Absent;
+        self.is_mobile = None;
         self.no_tracking = false;
         self.wrong = false;
+    }
+
+    /// Adds the properties that it holds. What a browser says of the system and the device comes
+    /// first, for of a property that is given twice the last counts.
+    pub(super) fn describe(&mut self, to: &mut Vec<(Cow<'a, str>, Value<'a>)>) {
+        let platform = match std::mem::take(&mut self.platform) {
+            Field::Text(platform) if platform != "Unknown" => Some(platform),
+            _ => None,
+        };
+        let device = self.is_mobile.and_then(|is_mobile| device(is_mobile, platform.as_deref()));
+        to.extend(device.map(|device| (Cow::Borrowed("device"), Value::from(device))));
+        to.extend(platform.map(|platform| (Cow::Borrowed("os"), Value::Text(platform))));
+        to.append(&mut self.properties);
     }
 
     /// Adds the identifiers that it holds.
@@ -74,6 +93,19 @@ impl<'a> Context<'a> {
     }
 }
 
+/// The kind of device that a browser runs on, by its own words. On Android what is no phone is taken
+/// for a tablet, as browsers there have it; of a system without a name nobody knows.
+fn device(is_mobile: bool, platform: Option<&str>) -> Option<&'static str> {
+    match (is_mobile, platform) {
+        (true, _) => Some("mobile"),
+        (false, Some("Windows" | "macOS" | "Linux" | "Chrome OS" | "Chromium OS")) => {
+            Some("desktop")
+        }
+        (false, Some("Android")) => Some("tablet"),
+        (false, _) => None,
+    }
+}
+
 /// An object within the context.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Part {
@@ -89,6 +121,7 @@ enum Part {
     GeoLocation,
     Os,
     Page,
+    UserAgentData,
 }
 
 /// What a field of an object within the context becomes.
@@ -102,6 +135,8 @@ enum Place {
     DeviceId,
     AdvertisingId,
     AdTracking,
+    Platform,
+    Mobile,
     Nothing,
 }
 
@@ -117,6 +152,7 @@ impl Part {
                 "geo" => Part(Self::Geo),
                 "os" => Part(Self::Os),
                 "page" => Part(Self::Page),
+                "userAgentData" => Part(Self::UserAgentData),
                 "channel" => Property("channel"),
                 "locale" => Property("locale"),
                 "userAgent" => Property("user_agent"),
@@ -180,6 +216,11 @@ impl Part {
                 "title" => Property("title"),
                 _ => Place::Nothing,
             },
+            Self::UserAgentData => match key {
+                "platform" => Place::Platform,
+                "mobile" => Place::Mobile,
+                _ => Place::Nothing,
+            },
             _ => Place::Nothing,
         }
     }
@@ -231,6 +272,13 @@ impl<'a> Read<'a> for PartReader<'_, 'a> {
                     context.no_tracking = said == Some(Value::Flag(false));
                     continue;
                 }
+                Place::Mobile => {
+                    context.is_mobile = match object.next_value_seed(Any(Listed))? {
+                        Some(Value::Flag(flag)) => Some(flag),
+                        _ => None,
+                    };
+                    continue;
+                }
                 Place::Nothing => {
                     object.next_value::<IgnoredAny>()?;
                     continue;
@@ -240,6 +288,7 @@ impl<'a> Read<'a> for PartReader<'_, 'a> {
                 Place::GroupId => &mut context.group_id,
                 Place::DeviceId => &mut context.device_id,
                 Place::AdvertisingId => &mut context.advertising_id,
+                Place::Platform => &mut context.platform,
             };
             object.next_value_seed(Any(field))?;
         }
