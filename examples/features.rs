@@ -65,7 +65,11 @@ pub(crate) fn run(options: &Options) -> Result<(String, String), Box<dyn std::er
         let steps = options.funnel.iter().map(|event| event.trim());
         notes += &format!("{}\n", people.funnel(&Funnel::new(steps), as_of)?);
     }
-    Ok((csv(&people.features(as_of)?)?, notes))
+    let table = people.features(as_of)?;
+    if table.attributes_left_out() > 0 {
+        notes += &format!("{} attributes have no column\n", table.attributes_left_out());
+    }
+    Ok((csv(&table)?, notes))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {

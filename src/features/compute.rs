@@ -29,15 +29,16 @@ pub(crate) struct Computed {
     pub(crate) cut: Vec<usize>,
 }
 
-/// The columns of the profiles' features as of a moment; their names are unique.
+/// The columns of the profiles' features as of a moment; their names are unique. And how many
+/// attributes were left out.
 pub(crate) fn columns(
     people: &[Events<'_>],
     features: &FeatureSet,
     limit: Option<&Limit>,
     texts: &Texts,
     as_of: Timestamp,
-) -> Vec<Computed> {
-    let singles = settle::singles(features, people, texts, as_of);
+) -> (Vec<Computed>, usize) {
+    let (singles, left_out) = settle::singles(features, people, texts, as_of);
     let bound: Vec<Single<'_>> =
         singles.iter().map(|feature| Single::new(feature, texts, as_of)).collect();
     let unit = singles.len().saturating_mul(256);
@@ -78,7 +79,7 @@ pub(crate) fn columns(
             done.push(Computed { feature: single.required(), values, cut });
         }
     }
-    done
+    (done, left_out)
 }
 
 /// What a feature is for a profile.

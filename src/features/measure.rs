@@ -163,7 +163,9 @@ pub enum Measure {
     /// [`Measure::Attribute`] as a category; a number by its shortest decimal form.
     AttributeCategory(String),
     /// [`Measure::Attribute`] for every attribute that occurs and is not asked for by name, in
-    /// alphabetical order. Columns are called as the attributes.
+    /// alphabetical order. Columns are called as the attributes. Of more than
+    /// [`Measure::MAX_ATTRIBUTES`], those that most people declare, ties by name;
+    /// [`Features::attributes_left_out`](crate::Features::attributes_left_out) counts the others.
     Attributes,
     /// A feature as a score of 1 to `n` by rank in the whole population: `n` is best. Of `N` people
     /// with a value, one who does better than `b` others gets 1 + ⌊`n` · `b` / `N`⌋, so that equal
@@ -208,6 +210,11 @@ pub enum Best {
 }
 
 impl Measure {
+    /// Columns of one [`Measure::Attributes`] at most: what clients declare, they name, and a table
+    /// must not grow by a column for every name that somebody thinks of. Others are there when
+    /// [asked for by name](Measure::Attribute).
+    pub const MAX_ATTRIBUTES: usize = 256;
+
     /// Whether it is one column, whatever the data; the feature's name is the column's.
     pub(crate) fn is_one_column(&self) -> bool {
         !matches!(self, Self::TopShares { .. } | Self::EventCounts { .. } | Self::Attributes)

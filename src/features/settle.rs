@@ -1,7 +1,8 @@
 //! Which columns there are: features that depend on the data are replaced by single ones.
 //!
 //! Top shares and event counts become one feature per value, attributes one per name, of the type
-//! that everything declared so far has. Cost: one pass over all events per such feature.
+//! that everything declared so far has. How many there are at most is never the sender's to say.
+//! Cost: one pass over all events per such feature.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -14,25 +15,26 @@ use super::share::{counts, heaviest, top_labels};
 use super::texts::Texts;
 use crate::Timestamp;
 
-/// Features of one column and one type each, with unique names, in the order of the set. Only a
-/// score is left as it is, until its column is there.
-pub(super) fn singles(
+/// Features of one column and one type each, with unique names, in the order of the set, and how
+/// many attributes were left out. Only a score is left as it is, until its column is there.
+pub(super) fn singles<'p>(
     features: &FeatureSet,
-    people: &[Events<'_>],
+    people: &'p [Events<'p>],
     texts: &Texts,
     as_of: Timestamp,
-) -> Vec<Feature> {
+) -> (Vec<Feature>, usize) {
     let features = features.features();
     let named = features.iter().filter(|feature| feature.measure().is_one_column());
     let mut taken: HashSet<String> = named.map(|feature| feature.name().to_owned()).collect();
     let asked_for: HashSet<&str> = features.iter().filter_map(Feature::attribute).collect();
-    let mut singles = Vec::new();
+    let (mut singles, mut left_out) = (Vec::new(), 0);
     for feature in features {
         let filter = feature.filter().bind(texts);
         let after = feature.after(as_of);
         let counts_for =
             |entry: &&Entry| after.is_none_or(|after| entry.at > after) && filter.passes(entry);
-        let entries = || people.iter().flat_map(|events| &events.log).copied().filter(counts_for);
+        let entries_of = |events: &'p Events<'p>| events.log.iter().copied().filter(counts_for);
+        let entries = || people.iter().flat_map(entries_of);
         let mut called = |value: &str| free(format!("{} {value}", feature.name()), &mut taken);
         match feature.measure() {
             Measure::TopShares { property, by, n } => {
@@ -56,21 +58,25 @@ pub(super) fn singles(
                 }
             }
             Measure::Attributes => {
-                let declared = declared(entries(), texts);
-                for (name, is_number) in
-                    declared.into_iter().filter(|(n, _)| !asked_for.contains(n))
-                {
+                let mut declared = declared(people.iter().map(entries_of));
+                declared.retain(|&name, _| !asked_for.contains(texts.text(name)));
+                let n_people = declared.iter().map(|(&name, said)| (name, said.n_people)).collect();
+                let mut names = heaviest(n_people, Measure::MAX_ATTRIBUTES, texts);
+                left_out += declared.len() - names.len();
+                names.sort_by_key(|&name| texts.text(name));
+                for code in names {
+                    let name = texts.text(code);
                     // A column has a name, even where an attribute has none.
                     let is_blank = name.trim().is_empty();
                     let column = if is_blank { feature.name() } else { name };
                     let column = free(column.to_owned(), &mut taken);
-                    singles.push(feature.as_single(column, typed(name, is_number)));
+                    singles.push(feature.as_single(column, typed(name, &declared[&code])));
                 }
             }
             Measure::Attribute(name) => {
-                let is_number = declared(entries(), texts).remove(name.as_str());
-                let measure = typed(name, is_number.unwrap_or(true));
-                singles.push(feature.clone().measuring(measure));
+                let mut declared = declared(people.iter().map(entries_of));
+                let said = declared.remove(&texts.code(name)).unwrap_or_default();
+                singles.push(feature.clone().measuring(typed(name, &said)));
             }
             Measure::First(property) | Measure::Last(property) => {
                 let code = texts.code(property);
@@ -88,24 +94,38 @@ pub(super) fn singles(
             _ => singles.push(feature.clone()),
         }
     }
-    singles
+    (singles, left_out)
 }
 
-/// The attributes that occur, and whether all that is declared of them are numbers.
-fn declared<'e, 't>(
-    entries: impl Iterator<Item = &'e Entry>,
-    texts: &'t Texts,
-) -> BTreeMap<&'t str, bool> {
-    let mut declared: BTreeMap<u32, bool> = BTreeMap::new();
-    for (name, cell) in entries.flat_map(Entry::attributes) {
-        *declared.entry(name).or_insert(true) &= cell.number().is_some();
+/// What everybody together declares of an attribute.
+#[derive(Default)]
+struct Declared {
+    /// Whether something is no number.
+    is_category: bool,
+    n_people: usize,
+    /// The last of them, from 1.
+    person: usize,
+}
+
+/// The attributes that occur, by the numbers of their names, given everybody's events.
+fn declared<'e>(
+    people: impl Iterator<Item = impl Iterator<Item = &'e Entry>>,
+) -> BTreeMap<u32, Declared> {
+    let mut declared: BTreeMap<u32, Declared> = BTreeMap::new();
+    for (person, entries) in (1..).zip(people) {
+        for (name, cell) in entries.flat_map(Entry::attributes) {
+            let said = declared.entry(name).or_default();
+            said.is_category |= cell.number().is_none();
+            said.n_people += usize::from(said.person != person);
+            said.person = person;
+        }
     }
-    declared.into_iter().map(|(name, is_number)| (texts.text(name), is_number)).collect()
+    declared
 }
 
-fn typed(attribute: &str, is_number: bool) -> Measure {
+fn typed(attribute: &str, said: &Declared) -> Measure {
     let name = attribute.to_owned();
-    if is_number { Measure::AttributeNumber(name) } else { Measure::AttributeCategory(name) }
+    if said.is_category { Measure::AttributeCategory(name) } else { Measure::AttributeNumber(name) }
 }
 
 /// The name, or if it is taken the first of `name (2)`, `name (3)`, … that is not.

@@ -71,12 +71,24 @@ pub struct Column {
 pub struct Features {
     ids: Vec<ProfileId>,
     columns: Vec<Column>,
+    #[serde(skip_serializing_if = "is_none")]
+    attributes_left_out: usize,
+}
+
+fn is_none(n: &usize) -> bool {
+    *n == 0
 }
 
 impl Features {
     /// A table without columns yet, one row per id.
     pub fn new(ids: Vec<ProfileId>) -> Self {
-        Self { ids, columns: Vec::new() }
+        Self { ids, columns: Vec::new(), attributes_left_out: 0 }
+    }
+
+    /// The table, of which so many attributes were left out.
+    pub(crate) fn leaving_out(mut self, n_attributes: usize) -> Self {
+        self.attributes_left_out = n_attributes;
+        self
     }
 
     /// Adds a column of numbers.
@@ -142,6 +154,13 @@ impl Features {
         &self.columns
     }
 
+    /// Number of declared attributes that have no column, because there are more than
+    /// [`Measure::MAX_ATTRIBUTES`](crate::features::Measure::MAX_ATTRIBUTES); nearly always 0. Where
+    /// columns [are settled](crate::Profiles::settle) nobody looks for more, and it is 0 too.
+    pub fn attributes_left_out(&self) -> usize {
+        self.attributes_left_out
+    }
+
     /// A column by name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
@@ -178,6 +197,7 @@ impl Features {
         Ok(Self {
             ids: rows.iter().map(|&row| self.ids[row]).collect(),
             columns: columns.collect(),
+            attributes_left_out: self.attributes_left_out,
         })
     }
 }
@@ -190,9 +210,11 @@ impl<'de> Deserialize<'de> for Features {
         struct Stored {
             ids: Vec<ProfileId>,
             columns: Vec<Column>,
+            #[serde(default)]
+            attributes_left_out: usize,
         }
         let stored = Stored::deserialize(deserializer)?;
-        let table = Self::new(stored.ids);
+        let table = Self::new(stored.ids).leaving_out(stored.attributes_left_out);
         let add = |table: Self, column: Column| {
             let Column { name, values, mut cut } = column;
             cut.retain(|&row| row < values.len());
@@ -228,8 +250,11 @@ mod tests {
     #[test]
     fn a_table_survives_json_and_a_ragged_one_is_refused() {
         let table = two_rows().numeric("x", vec![Some(0.1), None]).unwrap();
+        for table in [table.clone().leaving_out(7), table.clone()] {
+            let json = serde_json::to_string(&table).unwrap();
+            assert_eq!(serde_json::from_str::<Features>(&json).unwrap(), table);
+        }
         let json = serde_json::to_string(&table).unwrap();
-        assert_eq!(serde_json::from_str::<Features>(&json).unwrap(), table);
         let ragged = json.replace("[0.1,null]", "[0.1]");
         assert!(serde_json::from_str::<Features>(&ragged).is_err());
     }

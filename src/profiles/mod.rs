@@ -279,8 +279,10 @@ impl Profiles {
         as_of: Timestamp,
     ) -> Result<Features> {
         let limit = self.limit.as_ref();
-        let columns = features::columns(people, &self.features, limit, &self.texts, as_of);
-        columns.into_iter().try_fold(Features::new(ids), |table, column| {
+        let (columns, left_out) =
+            features::columns(people, &self.features, limit, &self.texts, as_of);
+        let table = Features::new(ids).leaving_out(left_out);
+        columns.into_iter().try_fold(table, |table, column| {
             table.with(column.feature.name().to_owned(), column.values, column.cut)
         })
     }
@@ -308,7 +310,7 @@ impl Profiles {
     pub fn settle(&mut self, as_of: Timestamp) -> Result<()> {
         let (_, people) = self.rows(as_of)?;
         let limit = self.limit.as_ref();
-        let columns = features::columns(&people, &self.features, limit, &self.texts, as_of);
+        let (columns, _) = features::columns(&people, &self.features, limit, &self.texts, as_of);
         self.features = columns.into_iter().map(|column| column.feature).collect();
         Ok(())
     }

@@ -594,6 +594,37 @@ proptest! {
 }
 
 #[test]
+fn of_too_many_attributes_those_that_most_people_declare_have_columns() {
+    let limit = Measure::MAX_ATTRIBUTES;
+    let name = |i: usize| format!("a{i:03}");
+    let declare = |who: &'static str, names: &[String]| {
+        let event = Event::new("identify", at(0)).id("card", who);
+        names.iter().fold(event, |event, name| event.attribute(name.clone(), 1.0))
+    };
+    // Ann says all; bob the last, often; cid the last but one, and one that is asked for by name.
+    let all: Vec<String> = (0..limit + 3).map(name).collect();
+    let mut events = vec![declare("ann", &all), declare("cid", &all[limit..limit + 2])];
+    events.extend((0..3).map(|_| declare("bob", &all[limit + 2..])));
+    let features = FeatureSet::default()
+        .with(Feature::new("asked for", Measure::AttributeNumber(name(limit))))
+        .with(Feature::new("attributes", Measure::Attributes));
+    let mut people = Profiles::new(Rules::default(), features).unwrap();
+    assert_eq!(people.extend(&events).accepted, 5);
+    let table = people.features(at(1)).unwrap();
+    let names: Vec<&str> = table.columns().iter().map(|column| column.name.as_str()).collect();
+    let mut expected = vec!["asked for".to_owned()];
+    expected.extend((0..limit - 2).chain([limit + 1, limit + 2]).map(name));
+    assert_eq!(names, expected);
+    assert_eq!(table.attributes_left_out(), 2);
+    let ann = people.get("card", "ann").unwrap();
+    assert_eq!(ann.features(at(1)).unwrap().attributes_left_out(), 2);
+    // Once columns are settled nobody looks for more.
+    people.settle(at(1)).unwrap();
+    assert_eq!(people.features(at(1)).unwrap().attributes_left_out(), 0);
+    assert_eq!(people.features(at(1)).unwrap().columns(), table.columns());
+}
+
+#[test]
 fn what_a_test_of_numbers_cannot_read_is_told() {
     let large = Feature::new("large", Measure::Count).when("amount", Test::AtLeast(10.0));
     let mut people = Profiles::new(Rules::default(), FeatureSet::default().with(large)).unwrap();
