@@ -3,8 +3,8 @@
 //! The events that count are cut into sessions; the names of a session's events, one after the
 //! other, are its steps. Events of the same time come in the order of their names.
 //!
-//! Cost: O(events · log of the number of different ways), in parallel over people; memory for every
-//! different way.
+//! Cost: O(events · log of the number of different ways), in parallel over people; memory for the
+//! numbers of every different way, and for the texts of what the report tells of.
 
 use std::fmt;
 
@@ -175,9 +175,9 @@ pub struct PathReport {
 struct Ways {
     n_people: usize,
     n_sessions: usize,
-    starts: Counted<u32>,
-    ends: Counted<u32>,
-    transitions: Counted<(u32, u32)>,
+    starts: Counted<[u32; 1]>,
+    ends: Counted<[u32; 1]>,
+    transitions: Counted<[u32; 2]>,
     paths: Counted<Vec<u32>>,
 }
 
@@ -206,15 +206,13 @@ impl PathReport {
             ways
         });
         let all = chunks.into_iter().reduce(Ways::plus).unwrap_or_default();
-        let mut typical = all.paths.ranked(texts, Vec::clone);
-        typical.truncate(paths.top);
         Self {
             n_people: all.n_people,
             n_sessions: all.n_sessions,
-            starts: all.starts.ranked(texts, |&step| vec![step]),
-            ends: all.ends.ranked(texts, |&step| vec![step]),
-            transitions: all.transitions.ranked(texts, |&(from, to)| vec![from, to]),
-            paths: typical,
+            starts: all.starts.top(usize::MAX, texts),
+            ends: all.ends.top(usize::MAX, texts),
+            transitions: all.transitions.top(usize::MAX, texts),
+            paths: all.paths.top(paths.top, texts),
         }
     }
 }
@@ -223,10 +221,10 @@ impl Ways {
     fn session(&mut self, steps: &[u32], depth: usize, person: usize) {
         let ([first, ..], [.., last]) = (steps, steps) else { return };
         self.n_sessions += 1;
-        self.starts.note(*first, person);
-        self.ends.note(*last, person);
+        self.starts.note([*first], person);
+        self.ends.note([*last], person);
         for pair in steps.windows(2) {
-            self.transitions.note((pair[0], pair[1]), person);
+            self.transitions.note([pair[0], pair[1]], person);
         }
         self.paths.note(steps[..depth.min(steps.len())].to_vec(), person);
     }
@@ -264,11 +262,10 @@ pub(in crate::features) fn most_frequent_transition(
     for session in sessions(events, gap_minutes) {
         let mut steps: Vec<u32> = session.iter().map(|entry| entry.name).collect();
         steps.dedup();
-        steps.windows(2).for_each(|pair| ways.transitions.note((pair[0], pair[1]), 0));
+        steps.windows(2).for_each(|pair| ways.transitions.note([pair[0], pair[1]], 0));
     }
-    let ranked = ways.transitions.ranked(texts, |&(from, to)| vec![from, to]);
-    let n: usize = ranked.iter().map(|tally| tally.n).sum();
-    (n >= 2).then(|| ranked[0].of.join(" → "))
+    let most = ways.transitions.top(1, texts).pop().filter(|_| ways.transitions.n() >= 2);
+    most.map(|tally| tally.of.join(" → "))
 }
 
 impl fmt::Display for PathReport {

@@ -38,7 +38,7 @@ struct Sums {
     n_people: usize,
     n_events: usize,
     n_without: usize,
-    values: Counted<u32>,
+    values: Counted<[u32; 1]>,
 }
 
 impl PeakReport {
@@ -58,14 +58,14 @@ impl PeakReport {
                     sums.n_events += 1;
                     let mut labels = entry.property(code).filter_map(Cell::label).peekable();
                     sums.n_without += usize::from(labels.peek().is_none());
-                    labels.for_each(|label| sums.values.note(label, person));
+                    labels.for_each(|label| sums.values.note([label], person));
                 }
                 sums.n_people += usize::from(sums.n_events > before);
             }
             sums
         });
         let all = chunks.into_iter().reduce(Sums::plus).unwrap_or_default();
-        let mut values = all.values.tallies(texts, |&value| vec![value]);
+        let mut values = all.values.tallies(texts);
         let open: Vec<String> = local::values(property)
             .into_iter()
             .filter(|value| values.iter().all(|tally| tally.of[0] != *value))

@@ -1,6 +1,5 @@
 //! How often, and by how many people: the two numbers that every report of ways and times gives.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -27,7 +26,7 @@ struct Count {
     person: usize,
 }
 
-/// Counts by key.
+/// Counts by what they are of: the numbers of texts, which are read for what a report tells of only.
 pub(super) struct Counted<K>(BTreeMap<K, Count>);
 
 impl<K> Default for Counted<K> {
@@ -36,7 +35,7 @@ impl<K> Default for Counted<K> {
     }
 }
 
-impl<K: Ord> Counted<K> {
+impl<K: Ord + AsRef<[u32]>> Counted<K> {
     /// It happened to a person, by number; people come one after the other.
     pub(super) fn note(&mut self, key: K, person: usize) {
         let count = self.0.entry(key).or_default();
@@ -54,21 +53,67 @@ impl<K: Ord> Counted<K> {
         }
     }
 
-    /// The counts, most frequent first, then by text.
-    pub(super) fn ranked(&self, texts: &Texts, codes: impl Fn(&K) -> Vec<u32>) -> Vec<Tally> {
-        let mut tallies = self.tallies(texts, codes);
-        tallies.sort_by(|a, b| (Reverse(a.n), &a.of).cmp(&(Reverse(b.n), &b.of)));
-        tallies
+    /// The `n` most frequent, most frequent first, then by text.
+    pub(super) fn top(&self, n: usize, texts: &Texts) -> Vec<Tally> {
+        let compare = |(a, a_count): &(&K, &Count), (b, b_count): &(&K, &Count)| {
+            let by_text = || said(*a, texts).cmp(said(*b, texts));
+            b_count.n.cmp(&a_count.n).then_with(by_text)
+        };
+        let mut counts: Vec<(&K, &Count)> = self.0.iter().collect();
+        if n < counts.len() {
+            counts.select_nth_unstable_by(n, compare);
+            counts.truncate(n);
+        }
+        counts.sort_unstable_by(compare);
+        counts.into_iter().map(|(key, count)| tally(key, count, texts)).collect()
     }
 
-    /// The counts, in no order that means anything.
-    pub(super) fn tallies(&self, texts: &Texts, codes: impl Fn(&K) -> Vec<u32>) -> Vec<Tally> {
-        let of = |key: &K| codes(key).iter().map(|&code| texts.text(code).to_owned()).collect();
-        let tally = |(key, count): (&K, &Count)| Tally {
-            of: of(key),
-            n: count.n,
-            n_people: count.n_people,
+    /// All counts, in no order that means anything.
+    pub(super) fn tallies(&self, texts: &Texts) -> Vec<Tally> {
+        self.0.iter().map(|(key, count)| tally(key, count, texts)).collect()
+    }
+
+    /// How often anything happened.
+    pub(super) fn n(&self) -> usize {
+        self.0.values().map(|count| count.n).sum()
+    }
+}
+
+fn said<'t>(key: &impl AsRef<[u32]>, texts: &'t Texts) -> impl Iterator<Item = &'t str> {
+    key.as_ref().iter().map(|&code| texts.text(code))
+}
+
+fn tally(key: &impl AsRef<[u32]>, count: &Count, texts: &Texts) -> Tally {
+    let of = said(key, texts).map(String::from).collect();
+    Tally { of, n: count.n, n_people: count.n_people }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_top_is_the_beginning_of_the_whole_in_order() {
+        // Numbers of texts are not in the order of the texts.
+        let mut texts = Texts::default();
+        let [c, b, a] = ["c", "b", "a"].map(|text| texts.intern(text));
+        let mut counted: Counted<Vec<u32>> = Counted::default();
+        let ways =
+            [vec![c], vec![c], vec![a, b], vec![b], vec![a, c], vec![a], vec![b], vec![b, a]];
+        for (person, way) in ways.into_iter().enumerate() {
+            counted.note(way, person / 2);
+        }
+        let of = |n: usize| {
+            let top = counted.top(n, &texts).into_iter();
+            top.map(|tally| (tally.of.concat(), tally.n, tally.n_people)).collect::<Vec<_>>()
         };
-        self.0.iter().map(tally).collect()
+        let all: Vec<(String, usize, usize)> =
+            [("b", 2, 2), ("c", 2, 1), ("a", 1, 1), ("ab", 1, 1), ("ac", 1, 1), ("ba", 1, 1)]
+                .map(|(of, n, n_people)| (of.to_owned(), n, n_people))
+                .to_vec();
+        for n in 0..8 {
+            assert_eq!(of(n), all[..n.min(6)], "{n}");
+        }
+        assert_eq!((counted.n(), of(usize::MAX)), (8, all));
     }
 }
