@@ -3,7 +3,8 @@
 //! A test looks at the values of one property of one event; of a list, at each. The positive ones
 //! hold if any value passes; `Not…` is the exact opposite, so that it holds where there is no value.
 //! Values are told apart by their text: a number by its shortest decimal form, a flag as `true` or
-//! `false`, a moment as RFC 3339 in UTC. What is not a number is neither less nor greater than one.
+//! `false`, a moment as RFC 3339 in UTC. What is not a number is neither less nor greater than one,
+//! and a number is neither before nor after a moment.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -51,9 +52,12 @@ pub enum Test {
     Exists,
     /// There is none.
     NotExists,
-    /// Some value is a moment, or a text that reads as one, before this.
+    /// Some value is a moment, or a text that reads as one, before this. A number is no moment: it
+    /// could be of days, seconds or milliseconds, or `20170301`. Make a
+    /// [`Value::Time`](crate::Value::Time) of it, or compare it as a number.
     Before(Timestamp),
-    /// Some value is a moment, or a text that reads as one, after this.
+    /// Some value is a moment, or a text that reads as one, after this; a number is none, as for
+    /// [`Test::Before`].
     After(Timestamp),
 }
 
@@ -78,11 +82,11 @@ impl Test {
             Self::EndsWith(end) => text(&|text| text.ends_with(end.as_str())),
             Self::Exists => text(&|_| true),
             Self::NotExists => !text(&|_| true),
-            Self::Before(moment) => {
-                text(&|text| Timestamp::parse(text).is_ok_and(|time| time < *moment))
+            Self::Before(limit) => {
+                values.any(|(number, text)| moment(number, &text).is_some_and(|at| at < *limit))
             }
-            Self::After(moment) => {
-                text(&|text| Timestamp::parse(text).is_ok_and(|time| time > *moment))
+            Self::After(limit) => {
+                values.any(|(number, text)| moment(number, &text).is_some_and(|at| at > *limit))
             }
             Self::Less(limit) => values.any(|(number, _)| number.is_some_and(|n| n < *limit)),
             Self::AtMost(limit) => values.any(|(number, _)| number.is_some_and(|n| n <= *limit)),
@@ -122,6 +126,13 @@ impl Test {
             _ => None,
         }
     }
+}
+
+/// The moment that a value is, given as a test sees it. The number of a moment is that of its days;
+/// any other is a number's, whose digits may read as a date.
+fn moment(number: Option<f64>, text: &str) -> Option<Timestamp> {
+    let at = Timestamp::parse(text).ok()?;
+    number.is_none_or(|days| days == at.days()).then_some(at)
 }
 
 /// A value as a test sees it.
@@ -383,6 +394,9 @@ mod tests {
             .property("none", Value::List(vec![]))
             .property("due", Value::from(Timestamp::from_millis(86_400_000)))
             .property("said", "1970-01-02")
+            .property("digits", 20_170_301.0)
+            .property("said digits", "20170301")
+            .property("at noon", Value::from(Timestamp::from_millis(1_488_369_600_001)))
     }
 
     #[test]
@@ -428,6 +442,13 @@ mod tests {
             ("said", Test::Before(day(2)), true),
             ("said", Test::Before(day(1)), false),
             ("amount", Test::After(day(0)), false),
+            // Read as a date it would be in 2017, as days in the year 57195.
+            ("digits", Test::After(day(0)), false),
+            ("digits", Test::Before(day(1_000_000_000)), false),
+            ("said digits", Test::After(day(17_225)), true),
+            ("said digits", Test::Before(day(17_226)), false),
+            ("at noon", Test::After(Timestamp::from_millis(1_488_369_600_000)), true),
+            ("at noon", Test::Before(Timestamp::from_millis(1_488_369_600_001)), false),
         ];
         for (property, test, expected) in &table {
             check(&event(), property, test, *expected);

@@ -132,7 +132,9 @@ pub(super) fn holds(test: &Test, values: &[Said]) -> bool {
     let number =
         |test: &dyn Fn(f64) -> bool| values.iter().any(|said| said.number.is_some_and(test));
     let moment = |test: &dyn Fn(Timestamp) -> bool| {
-        values.iter().any(|said| Timestamp::parse(&said.text).is_ok_and(test))
+        let is_number = |said: &&Said| said.text.parse::<f64>().is_ok() && said.number.is_some();
+        let others = values.iter().filter(|said| !is_number(said));
+        others.into_iter().any(|said| Timestamp::parse(&said.text).is_ok_and(test))
     };
     match test {
         Test::Equals(wanted) => text(&|text| text == wanted),
