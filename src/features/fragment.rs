@@ -8,10 +8,13 @@
 //! events, and of the log only the newest entries stay; which those are is again a matter of the
 //! set. What the log cannot tell any more the summary does, or nobody.
 //!
-//! Cost: O(log n) to insert in order of time, a move of the later entries otherwise.
+//! Cost: O(log n) to insert, and a move of a few entries where it is not in order of time.
+
+use std::iter;
 
 use super::entry::Entry;
 use super::set::FeatureSet;
+use super::sorted::{Place, Sorted};
 use super::summary::{Plan, Summary};
 use super::texts::Texts;
 use crate::Timestamp;
@@ -38,7 +41,7 @@ impl Limit {
 #[derive(Debug, Clone, Default)]
 #[cfg_attr(test, derive(PartialEq))]
 pub(crate) struct Fragment {
-    log: Vec<Entry>,
+    log: Sorted<Entry>,
     /// Of all events ever; there is one if logs are limited.
     summary: Option<Summary>,
 }
@@ -75,14 +78,22 @@ impl Fragment {
     }
 
     /// Adds entries that are in order, where logs are whole.
-    pub(crate) fn append(&mut self, entries: impl Iterator<Item = Entry>, texts: &Texts) {
-        let old = self.log.len();
-        self.log.extend(entries);
-        let ends = self.log[..old].last().zip(self.log.get(old));
-        if ends.is_some_and(|(last, first)| last.compare(first, texts).is_gt()) {
-            // The stable sort recognises the sorted runs it is given.
-            self.log.sort_by(|a, b| a.compare(b, texts));
+    pub(crate) fn append(&mut self, mut entries: impl Iterator<Item = Entry>, texts: &Texts) {
+        let Some(first) = entries.next() else { return };
+        if self.log.last().is_some_and(|last| last.compare(&first, texts).is_gt()) {
+            self.sort_in(iter::once(first).chain(entries), texts);
+        } else {
+            self.log.extend(iter::once(first));
+            self.log.extend(entries);
         }
+    }
+
+    fn sort_in(&mut self, entries: impl IntoIterator<Item = Entry>, texts: &Texts) {
+        let mut log = std::mem::take(&mut self.log).into_vec();
+        log.extend(entries);
+        // The stable sort recognises the sorted runs it is given.
+        log.sort_by(|a, b| a.compare(b, texts));
+        self.log = log.into();
     }
 
     /// Adds what another fragment held: the log in any order, and the summary.
@@ -93,9 +104,7 @@ impl Fragment {
         limit: Option<&Limit>,
         texts: &mut Texts,
     ) {
-        self.log.extend(log);
-        // The stable sort recognises the sorted runs it is given.
-        self.log.sort_by(|a, b| a.compare(b, texts));
+        self.sort_in(log, texts);
         if let Some((other, limit)) = summary.zip(limit) {
             let summary = self.summary.get_or_insert_with(|| limit.plan.nothing());
             let mut lost = Vec::new();
@@ -109,41 +118,44 @@ impl Fragment {
     fn trim(&mut self, limit: Option<&Limit>, texts: &mut Texts) {
         let Some(limit) = limit else { return };
         let n_gone = self.log.len().saturating_sub(limit.max_log);
-        for entry in self.log.drain(..n_gone) {
-            let summary = self.summary.as_mut().expect("a limited log has a summary");
+        let summary = &mut self.summary;
+        self.log.drop_first(n_gone, |entry| {
+            let summary = summary.as_mut().expect("a limited log has a summary");
             summary.cut_to(entry.at);
             entry.release(texts);
-        }
+        });
     }
 
     /// Whether an entry that is no different is here.
     pub(crate) fn holds(&self, entry: &Entry, texts: &Texts) -> bool {
-        self.log.binary_search_by(|known| known.compare(entry, texts)).is_ok()
+        self.place(entry, texts).is_some()
     }
 
-    /// The entry of a message, if it is here and happened then.
-    pub(crate) fn message(&self, at: Timestamp, message: u32) -> Option<&Entry> {
-        self.place(at, message).map(|place| &self.log[place])
-    }
-
-    pub(crate) fn remove_message(&mut self, at: Timestamp, message: u32) -> Option<Entry> {
+    /// Takes out an entry that is no different, if there is one.
+    pub(crate) fn remove(&mut self, entry: &Entry, texts: &Texts) -> Option<Entry> {
         debug_assert!(self.summary.is_none(), "duplicates are not looked for in limited logs");
-        self.place(at, message).map(|place| self.log.remove(place))
+        self.place(entry, texts).map(|place| self.log.remove(place))
     }
 
-    fn place(&self, at: Timestamp, message: u32) -> Option<usize> {
-        let start = self.log.partition_point(|entry| entry.at < at);
-        let same_time = self.log[start..].iter().take_while(|entry| entry.at == at);
-        same_time.map(|entry| entry.message).position(|m| m == message).map(|i| start + i)
+    fn place(&self, entry: &Entry, texts: &Texts) -> Option<Place> {
+        let place = self.log.partition_point(|known| known.compare(entry, texts).is_lt());
+        let known = self.log.after(place).next()?;
+        known.compare(entry, texts).is_eq().then_some(place)
+    }
+
+    /// What happened at a time.
+    pub(crate) fn at(&self, at: Timestamp) -> impl Iterator<Item = &Entry> {
+        let from = self.log.partition_point(|entry| entry.at < at);
+        self.log.after(from).take_while(move |entry| entry.at == at)
     }
 
     pub(crate) fn into_parts(self) -> (Vec<Entry>, Option<Summary>) {
-        (self.log, self.summary)
+        (self.log.into_vec(), self.summary)
     }
 
     /// The log as far as it is kept, in order.
-    pub(crate) fn log(&self) -> &[Entry] {
-        &self.log
+    pub(crate) fn log(&self) -> impl Iterator<Item = &Entry> {
+        self.log.iter()
     }
 
     pub(crate) fn summary(&self) -> Option<&Summary> {
@@ -185,9 +197,10 @@ impl Fragment {
         size_of::<Self>() + log + self.summary.as_ref().map_or(0, Summary::bytes)
     }
 
-    /// The log up to and including a moment, in order.
-    fn until(&self, as_of: Timestamp) -> &[Entry] {
-        &self.log[..self.log.partition_point(|entry| entry.at <= as_of)]
+    /// The log up to and including a moment, in order, piece by piece.
+    fn until(&self, as_of: Timestamp) -> impl Iterator<Item = &[Entry]> {
+        let until = move |log: &[Entry]| log.partition_point(|entry| entry.at <= as_of);
+        self.log.blocks().iter().map(move |block| &block[..until(block)])
     }
 }
 
@@ -228,7 +241,7 @@ pub(crate) fn merge<'f>(
     let mut log = Vec::new();
     let mut n_logs = 0;
     for fragment in fragments.clone() {
-        log.extend(fragment.until(as_of));
+        fragment.until(as_of).for_each(|piece| log.extend(piece));
         n_logs += 1;
     }
     if n_logs > 1 {

@@ -151,7 +151,7 @@ impl Profiles {
             }
         };
         for (signature, fragment) in (0..).zip(&other.fragments) {
-            fragment.log().iter().for_each(|entry| bring(signature, entry));
+            fragment.log().for_each(|entry| bring(signature, entry));
         }
         for (signature, entry) in other.messages.iter().flat_map(|messages| messages.aside()) {
             bring(*signature, entry);
@@ -182,7 +182,7 @@ impl Profiles {
         if let Some(messages) = &mut self.messages {
             loose.iter().for_each(|(_, entry)| messages.lift(entry.message));
             let is_concerned = |signature| to.contains_key(&signature);
-            loose.extend(messages.unsettled(is_concerned, &mut self.fragments));
+            loose.extend(messages.unsettled(is_concerned, &mut self.fragments, &self.texts));
         }
         let goes = |from: u32| to.get(&from).copied().unwrap_or(Some(from));
         let mut kept = Vec::new();

@@ -268,6 +268,64 @@ fn people(events: &[Event<'_>]) -> Profiles {
 }
 
 #[test]
+fn a_long_log_is_the_same_whichever_end_it_comes_from_and_wherever_it_is_added_to() {
+    // Every seventh event has a copy that comes first in content, and every eleventh a later one.
+    let event = |i: i64, amount: i64| {
+        let at = Timestamp::from_millis(1_500_000_000_000 + i / 3 * 60_000);
+        let event = Event::new("purchase", at).id("card", "1").message_id(format!("m{i}"));
+        event.property("amount", amount as f64)
+    };
+    let mut events: Vec<Event<'_>> = (0..4000).map(|i| event(i, i)).collect();
+    events.extend((0..4000).step_by(7).map(|i| event(i, -1)));
+    events.extend((0..4000).step_by(11).map(|i| event(i, i + 1)));
+    let as_of = at(1);
+    let state = |people: &Profiles| {
+        let ann = people.get("card", "1").unwrap();
+        let past = people.features(Timestamp::from_millis(1_500_000_000_000 + 40_000_000)).unwrap();
+        let steps: Vec<Event<'_>> = ann.timeline(as_of).collect();
+        (
+            ann.n_events(),
+            ann.first_seen(),
+            format!("{steps:?}"),
+            past,
+            people.features(as_of).unwrap(),
+        )
+    };
+    let store = || {
+        Profiles::new(
+            Rules::default(),
+            FeatureSet::engagement().with(Feature::new("spend", Measure::Sum("amount".into()))),
+        )
+        .unwrap()
+        .dedupe()
+        .unwrap()
+    };
+    let mut batch = store();
+    batch.extend(&events);
+    let expected = state(&batch);
+    assert_eq!(expected.0, 4000);
+
+    let mut backwards = store();
+    events.iter().rev().for_each(|event| backwards.observe(event).unwrap());
+    assert_eq!(state(&backwards), expected);
+    // 2897 has no divisor in common with the number of events.
+    let mut scattered = store();
+    for i in 0..events.len() {
+        scattered.observe(&events[i * 2897 % events.len()]).unwrap();
+    }
+    assert_eq!(state(&scattered), expected);
+    // A long log from a batch, added to in the middle live, then in bulk, and a shard merged in.
+    let part = |n: usize| events.iter().skip(n).step_by(4).cloned().collect::<Vec<Event<'_>>>();
+    let (mut mixed, mut shard) = (store(), store());
+    mixed.extend(&part(2));
+    part(1).iter().rev().for_each(|event| mixed.observe(event).unwrap());
+    mixed.extend(&part(3));
+    part(0).iter().rev().for_each(|event| shard.observe(event).unwrap());
+    mixed.merge(&shard).unwrap();
+    assert_eq!(state(&mixed), expected);
+}
+
+#[test]
 fn case_5_cannot_link_gives_back_the_two_with_exactly_their_features() {
     let spend = |day, amount: f64| Event::new("purchase", at(day)).property("amount", amount);
     let before = [
