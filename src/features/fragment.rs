@@ -10,8 +10,6 @@
 //!
 //! Cost: O(log n) to insert, and a move of a few entries where it is not in order of time.
 
-use std::iter;
-
 use super::entry::Entry;
 use super::set::FeatureSet;
 use super::sorted::{Place, Sorted};
@@ -78,22 +76,8 @@ impl Fragment {
     }
 
     /// Adds entries that are in order, where logs are whole.
-    pub(crate) fn append(&mut self, mut entries: impl Iterator<Item = Entry>, texts: &Texts) {
-        let Some(first) = entries.next() else { return };
-        if self.log.last().is_some_and(|last| last.compare(&first, texts).is_gt()) {
-            self.sort_in(iter::once(first).chain(entries), texts);
-        } else {
-            self.log.extend(iter::once(first));
-            self.log.extend(entries);
-        }
-    }
-
-    fn sort_in(&mut self, entries: impl IntoIterator<Item = Entry>, texts: &Texts) {
-        let mut log = std::mem::take(&mut self.log).into_vec();
-        log.extend(entries);
-        // The stable sort recognises the sorted runs it is given.
-        log.sort_by(|a, b| a.compare(b, texts));
-        self.log = log.into();
+    pub(crate) fn append(&mut self, entries: impl Iterator<Item = Entry>, texts: &Texts) {
+        self.log.append(entries, |a, b| a.compare(b, texts));
     }
 
     /// Adds what another fragment held: the log in any order, and the summary.
@@ -104,7 +88,7 @@ impl Fragment {
         limit: Option<&Limit>,
         texts: &mut Texts,
     ) {
-        self.sort_in(log, texts);
+        self.log.add(log, |a, b| a.compare(b, texts));
         if let Some((other, limit)) = summary.zip(limit) {
             let summary = self.summary.get_or_insert_with(|| limit.plan.nothing());
             let mut lost = Vec::new();
