@@ -24,7 +24,7 @@ use super::set::FeatureSet;
 /// | `recency_score`, `frequency_score`, `monetary_score` | 1 to 5 by rank among all, 5 is best; only with [`Retail::scores`] |
 ///
 /// and besides `number of …`, a column for each of the eight most frequent other events, and a
-/// column for every declared attribute.
+/// column for every declared attribute, of [many the most common](Measure::MAX_ATTRIBUTES).
 ///
 /// **Refunds.** A purchase with an amount below zero is a refund or a cancellation: it takes from
 /// `monetary` and is nothing else, neither an order nor the last purchase nor a shopping day. One

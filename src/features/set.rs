@@ -49,7 +49,8 @@ impl FeatureSet {
     /// | `device …`, `os …`, `channel …`, `region …` | shares of the four most frequent devices, operating systems, channels and regions, of events that have the properties `device`, `os`, `channel` and `region` |
     /// | `device_entropy`, `os_entropy`, `channel_entropy`, `region_entropy` | how widely they spread over all of them, in bits |
     ///
-    /// and a column for every declared attribute. Where no event knows a property there are no
+    /// and a column for every declared attribute, of
+    /// [many the most common](Measure::MAX_ATTRIBUTES). Where no event knows a property there are no
     /// columns for it. Whole profiles are a feature each:
     ///
     /// ```
