@@ -48,7 +48,7 @@ impl Dendrogram {
     pub(crate) fn from_edges(mut edges: Vec<(usize, usize, f64)>) -> Self {
         edges.sort_by(|x, y| x.2.total_cmp(&y.2));
         let n_samples = edges.len() + 1;
-        let mut sets = UnionFind::new(n_samples);
+        let sets = UnionFind::new(n_samples);
         // Number and size of the cluster whose smallest row this is.
         let mut clusters: Vec<(usize, usize)> = (0..n_samples).map(|row| (row, 1)).collect();
         let merges = edges.into_iter().enumerate().map(|(i, (x, y, height))| {

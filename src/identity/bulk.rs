@@ -31,7 +31,7 @@ const PULL: usize = if cfg!(test) { 1 << 8 } else { 1 << 15 };
 
 /// Identifiers that are numbered at a time: enough for a shard to be worth while, few enough to hold
 /// beside the graph.
-const CHUNK: usize = if cfg!(test) { 1 << 10 } else { 1 << 20 };
+const CHUNK: usize = if cfg!(test) { 1 << 10 } else { 1 << 21 };
 
 /// Fewer observations than this go into a large graph one by one: looking into all shards costs as
 /// much as some hundred look-ups (0.2 ms, measured).

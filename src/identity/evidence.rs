@@ -145,6 +145,15 @@ impl Nodes {
         self.texts.get(node as usize)
     }
 
+    /// The first bytes of an identifier, filled up with zeros; they sort as the identifiers do, as
+    /// far as they differ.
+    pub(crate) fn start(&self, node: u32) -> [u8; 8] {
+        let (mut start, value) = ([0; 8], self.value(node).as_bytes());
+        let n = value.len().min(8);
+        start[..n].copy_from_slice(&value[..n]);
+        start
+    }
+
     pub(crate) fn has(&self, node: u32, flags: u8) -> bool {
         self.facts[node as usize].flags & flags != 0
     }
@@ -227,7 +236,7 @@ impl Nodes {
         self.table = table;
         let n = numbers.n_new();
         self.texts.extend(n, |i| numbers.new_from(i).map(|new| new.0));
-        self.facts.resize(start + n, Node::new(0, 0));
+        parallel::extend(&mut self.facts, n, |_| Node::new(0, 0));
         parallel::map_chunks_mut(&mut self.facts[start..], parallel::CHUNK, 50, |chunk, facts| {
             let new = numbers.new_from(chunk * parallel::CHUNK);
             for (facts, (value, kind, ..)) in facts.iter_mut().zip(new) {
@@ -508,8 +517,9 @@ impl Signatures {
             new.map(|(slots, ..)| slots.len()).sum::<usize>()
         });
         let mut end = self.slots.len();
-        self.slots.resize(end + lengths.iter().sum::<usize>(), 0);
-        self.facts.resize(old + n, Signature { first: 0, last: 0, count: 0, end: 0 });
+        parallel::extend(&mut self.slots, lengths.iter().sum(), |_| 0);
+        let none = |_| Signature { first: 0, last: 0, count: 0, end: 0 };
+        parallel::extend(&mut self.facts, n, none);
         let (mut facts, mut slots) = (&mut self.facts[old..], &mut self.slots[end..]);
         let mut chunks = Vec::with_capacity(lengths.len());
         for length in lengths {
@@ -538,8 +548,8 @@ impl Signatures {
     }
 
     /// Continues the lists of nodes through the slots that were appended.
-    pub(crate) fn link(&mut self, next: impl Iterator<Item = u32>) {
-        self.next.extend(next);
+    pub(crate) fn link(&mut self, n: usize, next: impl Fn(usize) -> u32 + Sync) {
+        parallel::extend(&mut self.next, n, next);
         debug_assert_eq!(self.next.len(), self.slots.len());
     }
 

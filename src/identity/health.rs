@@ -259,7 +259,7 @@ impl IdentityGraph {
             let next = group.len();
             group.entry((true, other.id_of_node(other.name_of(node)))).or_insert(next);
         }
-        let mut sets = crate::num::union_find::UnionFind::new(group.len());
+        let sets = crate::num::union_find::UnionFind::new(group.len());
         for (before, after) in pairs {
             sets.union(group[&(false, before)], group[&(true, after)]);
         }

@@ -73,24 +73,28 @@ pub struct Observation<'a> {
 
 impl<'a> Observation<'a> {
     /// An observation without identifiers yet.
+    #[inline]
     pub fn new(at: Timestamp) -> Self {
         Self { at, message_id: None, event: &[], pair: [None, None], more: Vec::new() }
     }
 
     /// Adds an identifier.
     #[must_use]
+    #[inline]
     pub fn id(self, kind: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) -> Self {
         self.with(Identifier::new(kind, value))
     }
 
     /// Adds an identifier that the client claims and nobody verified.
     #[must_use]
+    #[inline]
     pub fn claimed_id(self, kind: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) -> Self {
         self.with(Identifier::claimed(kind, value))
     }
 
     /// Adds an identifier that is at hand.
     #[must_use]
+    #[inline]
     pub fn with(mut self, identifier: Identifier<'a>) -> Self {
         match self.pair.iter_mut().find(|slot| slot.is_none()) {
             Some(slot) => *slot = Some(identifier),

@@ -68,7 +68,7 @@ impl Texts {
         let start = space.min(n);
         from(0).take(start).for_each(|text| self.push(text));
         let old = self.len();
-        self.ends.resize(old + n - start, 0);
+        parallel::extend(&mut self.ends, n - start, |_| 0);
         let new = &mut self.ends[old..];
         self.blocks.extend(parallel::map_chunks_mut(new, PER_BLOCK, 50, |block, ends| {
             let texts = from(start + block * PER_BLOCK).take(ends.len());

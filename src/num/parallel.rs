@@ -90,6 +90,21 @@ pub(crate) fn for_each<T: Send>(items: Vec<T>, work: usize, f: impl Fn(usize, T)
     }
 }
 
+/// Threads of the caller's pool: in how many parts to cut what gives the same however it is cut.
+pub(crate) fn n_threads() -> usize {
+    rayon::current_num_threads()
+}
+
+/// Adds `f(0), f(1), …, f(n - 1)`. Fresh memory is slow at the first touch, so even what takes no
+/// work is shared by all threads.
+pub(crate) fn extend<T: Send>(items: &mut Vec<T>, n: usize, f: impl Fn(usize) -> T + Sync) {
+    if n < SERIAL {
+        items.extend((0..n).map(f));
+    } else {
+        items.par_extend((0..n).into_par_iter().map(&f));
+    }
+}
+
 /// Runs `task` on the pool while `here` runs on the calling thread.
 pub(crate) fn beside<R: Send>(task: impl FnOnce() -> R + Send, here: impl FnOnce()) -> R {
     let mut result = None;
@@ -127,6 +142,15 @@ mod tests {
         for n in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 5 * CHUNK] {
             let joined: Vec<usize> = map_chunks(n, 1, |r| r.collect::<Vec<_>>()).concat();
             assert!(joined.into_iter().eq(0..n), "{n}");
+        }
+    }
+
+    #[test]
+    fn what_is_added_on_all_threads_stands_in_order_behind_what_is_there() {
+        for n in [0, 3, SERIAL + 1] {
+            let mut items = vec![7, 8];
+            extend(&mut items, n, |i| i);
+            assert!(items.into_iter().eq([7, 8].into_iter().chain(0..n)), "{n}");
         }
     }
 }

@@ -133,7 +133,7 @@ fn few_values(column: &[f64]) -> Option<Vec<f64>> {
 fn blocks(columns: &[Vec<f64>], distinct: &[Option<Vec<f64>>]) -> Vec<Vec<usize>> {
     let few: Vec<usize> = (0..columns.len()).filter(|&c| distinct[c].is_some()).collect();
     let pair_of = |c: usize| distinct[c].as_ref().filter(|values| values.len() == 2);
-    let mut sets = UnionFind::new(columns.len());
+    let sets = UnionFind::new(columns.len());
     for (at, &p) in few.iter().enumerate() {
         for &q in &few[at + 1..] {
             let (Some(low_p), Some(low_q)) = (pair_of(p), pair_of(q)) else { continue };

@@ -59,42 +59,38 @@ impl IdentityGraph {
         self.pending.clear();
         self.cache = Cache::default();
         let roots = self.roots();
-        let kinds = &self.kinds;
-        parallel::map_chunks_mut(&mut self.nodes.facts, parallel::CHUNK, 4, |_, facts| {
-            for node in facts {
-                let bitten = kinds.get(node.kind).weak || node.flags & flag::CANNOT != 0;
-                node.flags = node.flags & !flag::BITTEN | if bitten { flag::BITTEN } else { 0 };
-            }
-        });
         self.sets = Components::of_roots(&roots, &mut self.nodes, &self.kinds);
     }
 
     /// Of every node, the smallest one that links connect it with.
     fn roots(&self) -> Vec<u32> {
         let odd = flag::BLOCKED | flag::SHARED | flag::DEAD;
-        let is_odd: Vec<bool> = self.nodes.facts.iter().map(|node| node.flags & odd != 0).collect();
-        let mut sets = UnionFind::new(self.nodes.len());
+        let is_odd: Vec<bool> =
+            parallel::map(self.nodes.len(), 1, |node| self.nodes.facts[node].flags & odd != 0);
+        let sets = UnionFind::new(self.nodes.len());
         let all = self.signatures.all_slots();
-        for sig in 0..self.signatures.len() as u32 {
-            if !self.signatures.is_live(sig) {
-                continue;
-            }
-            let range = self.signatures.range(sig);
-            for later in all.iter().skip(range.start + GROUP).take(range.len()) {
-                sets.soon((later & !CLAIM) as usize);
-            }
-            let slots = &all[range];
-            // The usual case: the first is the anchor, and all others are linked with it.
-            if slots.iter().all(|&slot| slot & CLAIM == 0 && !is_odd[slot as usize]) {
-                slots[1..]
-                    .iter()
-                    .for_each(|&other| _ = sets.union(slots[0] as usize, other as usize));
-            } else if let Some(anchor) = self.anchor(slots) {
-                for &slot in slots.iter().filter(|&&slot| self.connects(slot, anchor)) {
-                    sets.union(anchor as usize, (slot & !CLAIM) as usize);
+        parallel::map_chunks(self.signatures.len(), 20, |sigs| {
+            for sig in sigs.start as u32..sigs.end as u32 {
+                if !self.signatures.is_live(sig) {
+                    continue;
+                }
+                let range = self.signatures.range(sig);
+                for later in all.iter().skip(range.start + GROUP).take(range.len()) {
+                    sets.soon((later & !CLAIM) as usize);
+                }
+                let slots = &all[range];
+                // The usual case: the first is the anchor, and all others are linked with it.
+                if slots.iter().all(|&slot| slot & CLAIM == 0 && !is_odd[slot as usize]) {
+                    for &other in &slots[1..] {
+                        sets.union(slots[0] as usize, other as usize);
+                    }
+                } else if let Some(anchor) = self.anchor(slots) {
+                    for &slot in slots.iter().filter(|&&slot| self.connects(slot, anchor)) {
+                        sets.union(anchor as usize, (slot & !CLAIM) as usize);
+                    }
                 }
             }
-        }
+        });
         for node in self.manual.nodes() {
             for &other in self.manual.friends(node) {
                 sets.union(node as usize, other as usize);

@@ -10,9 +10,6 @@ use super::super::evidence::{CLAIM, flag};
 use super::super::status::EXACT;
 use crate::num::{parallel, prefetch};
 
-/// Ranges of identifiers, each one thread's.
-const RANGES: usize = 4;
-
 /// Signatures that are looked at together: what they ask for must stay in the near cache.
 const GROUP: usize = 32;
 
@@ -34,10 +31,9 @@ impl IdentityGraph {
             return;
         }
         let n_slots = self.signatures.n_slots() - self.signatures.range(from).start;
-        let next: Vec<AtomicU32> =
-            std::iter::repeat_with(|| AtomicU32::new(0)).take(n_slots).collect();
+        let next = parallel::map(n_slots, 1, |_| AtomicU32::new(0));
         let least = self.kinds.least_hub().min(usize::from(EXACT) - 1);
-        let len = self.nodes.len().div_ceil(RANGES);
+        let len = self.nodes.len().div_ceil(parallel::n_threads());
         let unit = 4 * n_slots / len.max(1) + 1;
         let signatures = &self.signatures;
         let first_slot = signatures.range(from).start;
@@ -76,7 +72,7 @@ impl IdentityGraph {
             }
             left
         });
-        self.signatures.link(next.into_iter().map(AtomicU32::into_inner));
+        self.signatures.link(n_slots, |i| next[i].load(Relaxed));
         for left in left {
             self.pending.extend(left.pending);
             for (node, sig) in left.hubs {
