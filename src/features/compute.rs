@@ -6,7 +6,7 @@
 //! Cost: O(events · columns).
 
 use super::definition::Feature;
-use super::entry::Cell;
+use super::entry::{Cell, Entry};
 use super::evaluate::Single;
 use super::fragment::{Events, Limit};
 use super::measure::{Best, Measure};
@@ -19,6 +19,12 @@ use crate::num::parallel;
 
 /// How many sets of events are looked at for one that a further feature is of.
 const N_GROUPS: usize = 16;
+
+/// Rows that a thread answers for at a time: few, for some people have long logs.
+const BLOCK: usize = 64;
+
+/// Rows by which what lies far off is asked for ahead.
+const AHEAD: usize = 8;
 
 /// A column and the single feature it holds.
 #[derive(Debug)]
@@ -43,14 +49,33 @@ pub(crate) fn columns(
         singles.iter().map(|feature| Single::new(feature, texts, as_of)).collect();
     let unit = singles.len().saturating_mul(256);
     let order = by_events(&bound);
-    let mut rows =
-        parallel::map(people.len(), unit, |row| answers(&bound, &order, &people[row], limit));
+    let blocks = parallel::map(people.len().div_ceil(BLOCK), unit.saturating_mul(BLOCK), |block| {
+        let rows = block * BLOCK..people.len().min((block + 1) * BLOCK);
+        let mut parts: Vec<Part> =
+            bound.iter().map(|single| Part::new(single.measure, rows.len())).collect();
+        let mut counted = Vec::new();
+        for row in rows {
+            if let Some(later) = people.get(row + AHEAD) {
+                later.soon();
+            }
+            answers(&bound, &order, &people[row], limit, &mut counted, |place, answer| {
+                parts[place].push(row, answer, texts);
+            });
+        }
+        parts
+    });
     drop(bound);
+    let column = |single: &Feature| (Part::new(single.measure(), people.len()), Vec::new());
+    let mut columns: Vec<(Part, Vec<Part>)> = singles.iter().map(column).collect();
+    for parts in blocks {
+        columns.iter_mut().zip(parts).for_each(|((_, column), part)| column.push(part));
+    }
+    let columns = parallel::map_owned(columns, people.len(), |(mut column, parts)| {
+        parts.into_iter().for_each(|part| column.append(part));
+        column
+    });
     let mut done: Vec<Computed> = Vec::new();
-    for (place, mut single) in singles.into_iter().enumerate() {
-        let is_cut = |row: &usize| matches!(rows[*row][place], Some(Answer::Cut));
-        let mut cut: Vec<usize> = (0..rows.len()).filter(is_cut).collect();
-        let answers = rows.iter_mut().map(|row| row[place].take());
+    for (mut single, Part { values, mut cut }) in singles.into_iter().zip(columns) {
         let values = match single.measure() {
             Measure::Ratio { of, per } => ratio(of, per, &done, people.len()),
             Measure::Score { of, n, best } => {
@@ -64,10 +89,7 @@ pub(crate) fn columns(
             Measure::ScoreFrom { of, borders, best } => {
                 scored(&numbers(of, &done, people.len()), borders, *best)
             }
-            measure if measure.is_category() => {
-                Values::Categorical(answers.map(|answer| answer?.text(texts)).collect())
-            }
-            _ => Values::Numeric(answers.map(|answer| answer?.number()).collect()),
+            _ => values,
         };
         for part in single.measure().made_of() {
             let parts = done.iter().find(|column| column.feature.name() == part);
@@ -107,6 +129,46 @@ impl Answer {
     }
 }
 
+/// The values of a column in some rows; none yet where they are made of other columns.
+struct Part {
+    values: Values,
+    /// Rows without a value because their logs are cut.
+    cut: Vec<usize>,
+}
+
+impl Part {
+    fn new(measure: &Measure, n_rows: usize) -> Self {
+        let values = match measure {
+            measure if measure.made_of().next().is_some() => Values::Numeric(Vec::new()),
+            measure if measure.is_category() => Values::Categorical(Vec::with_capacity(n_rows)),
+            _ => Values::Numeric(Vec::with_capacity(n_rows)),
+        };
+        Self { values, cut: Vec::new() }
+    }
+
+    fn push(&mut self, row: usize, answer: Option<Answer>, texts: &Texts) {
+        if let Some(Answer::Cut) = answer {
+            self.cut.push(row);
+        }
+        match &mut self.values {
+            Values::Numeric(values) => values.push(answer.and_then(Answer::number)),
+            Values::Categorical(values) => {
+                values.push(answer.and_then(|answer| answer.text(texts)));
+            }
+        }
+    }
+
+    /// Adds later rows of the same column.
+    fn append(&mut self, other: Self) {
+        self.cut.extend(other.cut);
+        match (&mut self.values, other.values) {
+            (Values::Numeric(values), Values::Numeric(later)) => values.extend(later),
+            (Values::Categorical(values), Values::Categorical(later)) => values.extend(later),
+            _ => unreachable!("a column has one type"),
+        }
+    }
+}
+
 /// The places of features, those of the same events mostly one after the other.
 fn by_events(singles: &[Single<'_>]) -> Vec<usize> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
@@ -121,40 +183,44 @@ fn by_events(singles: &[Single<'_>]) -> Vec<usize> {
     groups.concat()
 }
 
-/// A profile's row. The features are gone through in an order of theirs.
-fn answers(
+/// What the features are for a profile, each with its place. They are gone through in an order of
+/// theirs; what is made of other columns is left out.
+fn answers<'e>(
     singles: &[Single<'_>],
     order: &[usize],
-    events: &Events<'_>,
+    events: &Events<'e>,
     limit: Option<&Limit>,
-) -> Vec<Option<Answer>> {
+    counted: &mut Vec<&'e Entry>,
+    mut each: impl FnMut(usize, Option<Answer>),
+) {
     let mut before: Option<&Single<'_>> = None;
-    let mut counted = Vec::new();
-    let mut row: Vec<Option<Answer>> = singles.iter().map(|_| None).collect();
     for &feature in order {
         let single = &singles[feature];
+        if single.measure.made_of().next().is_some() {
+            continue;
+        }
         if !events.has_all_after(single.after) {
-            row[feature] = match (&events.summary, limit) {
+            let answer = match (&events.summary, limit) {
                 (Some(summary), Some(Limit { plan, .. })) if plan.tells(feature) => {
                     plan.answer(feature, single.measure, summary, single.as_of).map(Answer::Cell)
                 }
-                _ if single.measure.made_of().next().is_some() => None,
                 _ => Some(Answer::Cut),
             };
+            each(feature, answer);
             continue;
         }
         if !before.is_some_and(|before| before.counts_as(single)) {
-            single.counted(&events.log, &mut counted);
+            single.counted(&events.log, counted);
             before = Some(single);
         }
-        row[feature] = match single.measure {
+        let answer = match single.measure {
             Measure::UniqueList(_) | Measure::MostFrequentTransition(_) => {
-                single.text(&counted).map(Answer::Text)
+                single.text(counted).map(Answer::Text)
             }
-            _ => single.cell(&counted).map(Answer::Cell),
+            _ => single.cell(counted).map(Answer::Cell),
         };
+        each(feature, answer);
     }
-    row
 }
 
 /// An earlier column's numbers; of an attribute that turned out to be a category, none.

@@ -10,6 +10,8 @@
 //!
 //! Cost: O(log n) to insert, and a move of a few entries where it is not in order of time.
 
+use std::borrow::Cow;
+
 use super::entry::Entry;
 use super::set::FeatureSet;
 use super::sorted::{Place, Sorted};
@@ -194,10 +196,15 @@ pub(crate) struct Events<'e> {
     /// Those in the logs, in order.
     pub(crate) log: Vec<&'e Entry>,
     /// Of all events, if some are no longer in the logs.
-    pub(crate) summary: Option<Summary>,
+    pub(crate) summary: Option<Cow<'e, Summary>>,
 }
 
 impl Events<'_> {
+    /// It is about to be looked at.
+    pub(crate) fn soon(&self) {
+        self.summary.iter().for_each(|summary| summary.soon());
+    }
+
     /// Time of the first event.
     pub(crate) fn first(&self) -> Option<Timestamp> {
         match &self.summary {
@@ -208,7 +215,7 @@ impl Events<'_> {
 
     /// Whether the log holds every event after a moment; `None` for the beginning of time.
     pub(crate) fn has_all_after(&self, after: Option<Timestamp>) -> bool {
-        match self.summary.as_ref().and_then(Summary::cut) {
+        match self.summary.as_deref().and_then(Summary::cut) {
             Some(cut) => after.is_some_and(|after| after >= cut),
             None => true,
         }
@@ -234,12 +241,14 @@ pub(crate) fn merge<'f>(
     }
     let is_cut = |fragment: &Fragment| fragment.summary.as_ref().and_then(Summary::cut).is_some();
     let summary = limit.filter(|_| fragments.clone().any(is_cut)).map(|limit| {
-        let mut merged = limit.plan.nothing();
-        for summary in fragments.filter_map(Fragment::summary) {
+        let mut summaries = fragments.filter_map(Fragment::summary);
+        let first =
+            summaries.next().map_or_else(|| Cow::Owned(limit.plan.nothing()), Cow::Borrowed);
+        summaries.fold(first, |mut merged, summary| {
             // The fragments keep their uses of texts; this one is gone before they are.
-            limit.plan.merge(&mut merged, summary, texts, |_| {});
-        }
-        merged
+            limit.plan.merge(merged.to_mut(), summary, texts, |_| {});
+            merged
+        })
     });
     Events { log, summary }
 }

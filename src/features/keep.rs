@@ -130,25 +130,18 @@ impl Keep {
     /// its lists are of a sane length, its offset is that of a place on Earth. What nothing reads may
     /// be anything, such as an id of 64 bits that was sent as a number.
     pub(crate) fn check(&self, event: &Event<'_>) -> std::result::Result<(), Refusal> {
-        let is_read = |name: &str| self.properties.contains_key(name);
-        let properties = event.properties.iter().filter(|(name, _)| is_read(name));
-        let is_declared =
-            |name: &str| self.attributes.as_ref().is_none_or(|all| all.contains(name));
-        let attributes = event.attributes.iter().filter(|(name, _)| is_declared(name));
-        for (name, value) in properties.chain(attributes) {
-            let mut n_values = 0;
-            for value in value.each() {
-                n_values += 1;
-                if let Value::Number(number) = value
-                    && !Fixed::holds(*number)
-                {
-                    return Err(Refusal::NotSummable { property: name.to_string() });
-                }
-            }
-            if n_values > MAX_LIST {
-                let (property, limit) = (name.to_string(), MAX_LIST);
-                return Err(Refusal::ListTooLong { property, got: n_values, limit });
-            }
+        // Whether anything reads it takes longer to find out, and hardly ever matters.
+        for (name, value) in &event.properties {
+            check_value(name, value).or_else(|fault| match self.properties.get(&**name) {
+                Some(_) => Err(fault),
+                None => Ok(()),
+            })?;
+        }
+        for (name, value) in &event.attributes {
+            check_value(name, value).or_else(|fault| match &self.attributes {
+                Some(names) if !names.contains(&**name) => Ok(()),
+                _ => Err(fault),
+            })?;
         }
         match event.utc_offset_minutes {
             Some(minutes) if minutes.unsigned_abs() > 24 * 60 => {
@@ -192,6 +185,24 @@ impl Keep {
         let name = texts.intern(&event.name);
         Entry { at: event.at, name, message, cells: cells.into_boxed_slice() }
     }
+}
+
+/// Whether a value can be kept.
+fn check_value(name: &str, value: &Value<'_>) -> std::result::Result<(), Refusal> {
+    let mut n_values = 0;
+    for value in value.each() {
+        n_values += 1;
+        if let Value::Number(number) = value
+            && !Fixed::holds(*number)
+        {
+            return Err(Refusal::NotSummable { property: name.to_owned() });
+        }
+    }
+    if n_values > MAX_LIST {
+        let (property, limit) = (name.to_owned(), MAX_LIST);
+        return Err(Refusal::ListTooLong { property, got: n_values, limit });
+    }
+    Ok(())
 }
 
 fn property<T: Words>(value: &Value<'_>, need: Need, texts: &mut T) -> Option<Cell> {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::num::prefetch;
 use crate::{Event, Identifier, Timestamp};
 
 /// What the graph takes in: an observation, or an event, of which it is made without a copy.
@@ -10,6 +11,8 @@ pub(crate) trait Seen: Sync {
     fn message(&self) -> Option<&str>;
     fn identifiers(&self) -> impl Iterator<Item = &Identifier<'_>>;
     fn n_identifiers(&self) -> usize;
+    /// Asks for what it points at ahead of a look at it.
+    fn soon(&self);
 }
 
 impl Seen for Observation<'_> {
@@ -28,6 +31,10 @@ impl Seen for Observation<'_> {
     fn n_identifiers(&self) -> usize {
         self.event.len() + self.pair.iter().flatten().count() + self.more.len()
     }
+
+    fn soon(&self) {
+        prefetch::soon_ref(self.event);
+    }
 }
 
 impl Seen for &Event<'_> {
@@ -45,6 +52,11 @@ impl Seen for &Event<'_> {
 
     fn n_identifiers(&self) -> usize {
         self.identifiers.len()
+    }
+
+    fn soon(&self) {
+        prefetch::soon_ref(&*self.identifiers);
+        prefetch::soon_ref(&*self.properties);
     }
 }
 

@@ -26,8 +26,8 @@ type Outcome = std::result::Result<Option<u32>, Refusal>;
 /// What is made of the events of a block while they are near.
 #[derive(Default)]
 struct Made<'e> {
-    /// What is to be folded of each, end to end, and where each ends.
-    folds: (Vec<u64>, Vec<u32>),
+    /// What is to be folded of each, end to end, the number of its words before it.
+    folds: Vec<u64>,
     entries: Vec<Entry>,
     /// What the entries say.
     texts: Draft,
@@ -39,27 +39,51 @@ struct Made<'e> {
 /// A block of events: what became of them, and what was made of them.
 type Block<'e> = (identity::Taken, Made<'e>);
 
-/// What is to be folded of a block, by signature.
+/// What is to be folded of a block, by part of the signatures.
 struct Folds {
+    /// Of every event its signature and the number of its words, in one word, and them.
     words: Vec<u64>,
-    /// Signatures in order, and where the words of each event end.
-    places: Vec<(u32, u32)>,
+    /// Where those of each part end.
+    ends: Vec<usize>,
 }
 
 impl Folds {
-    fn new((taken, made): &Block<'_>) -> Self {
-        let (words, ends) = &made.folds;
-        let mut order: Vec<(u32, u32)> = taken.signatures.iter().copied().zip(0..).collect();
-        order.sort_unstable();
-        let mut folds = Self { words: Vec::with_capacity(words.len()), places: order };
-        for (_, place) in &mut folds.places {
-            let i = *place as usize;
-            let start = if i == 0 { 0 } else { ends[i - 1] };
-            folds.words.extend_from_slice(&words[start as usize..ends[i] as usize]);
-            *place = folds.words.len() as u32;
+    /// `bits` are those of a place within a part.
+    fn new((taken, made): &Block<'_>, n_parts: usize, bits: u32) -> Self {
+        let part = |signature: u32| (signature >> bits) as usize;
+        let mut ends = vec![0; n_parts];
+        for (&signature, (_, draft)) in taken.signatures.iter().zip(drafts(&made.folds)) {
+            ends[part(signature)] += draft.len() + 1;
         }
-        folds
+        let mut start = 0;
+        for end in &mut ends {
+            start += std::mem::replace(end, start);
+        }
+        let mut words = vec![0; made.folds.len()];
+        for (&signature, (_, draft)) in taken.signatures.iter().zip(drafts(&made.folds)) {
+            let end = &mut ends[part(signature)];
+            words[*end] = u64::from(signature) << 32 | draft.len() as u64;
+            words[*end + 1..][..draft.len()].copy_from_slice(draft);
+            *end += draft.len() + 1;
+        }
+        Self { words, ends }
     }
+
+    /// Signatures of a part and what is to be folded there.
+    fn of(&self, part: usize) -> impl Iterator<Item = (u32, &[u64])> + Clone {
+        let start = if part == 0 { 0 } else { self.ends[part - 1] };
+        drafts(&self.words[start..self.ends[part]])
+    }
+}
+
+/// What stands above the number of words of each draft, and its words.
+fn drafts(mut words: &[u64]) -> impl Iterator<Item = (u32, &[u64])> + Clone {
+    std::iter::from_fn(move || {
+        let (&head, rest) = words.split_first()?;
+        let draft;
+        (draft, words) = rest.split_at(head as u32 as usize);
+        Some(((head >> 32) as u32, draft))
+    })
 }
 
 impl Profiles {
@@ -139,8 +163,10 @@ impl Profiles {
         let make = |i: usize, event: &&Event<'_>, made: &mut Made<'e>| {
             match numbers {
                 Some(limit) => {
-                    limit.plan.draft(event, texts, &mut made.folds.0);
-                    made.folds.1.push(made.folds.0.len() as u32);
+                    let head = made.folds.len();
+                    made.folds.push(0);
+                    limit.plan.draft(event, texts, &mut made.folds);
+                    made.folds[head] = (made.folds.len() - head - 1) as u64;
                 }
                 None => {
                     let mut texts = Drafting { known: texts, draft: &mut made.texts };
@@ -180,30 +206,26 @@ impl Profiles {
     /// Adds up events that leave nothing but numbers.
     fn fold_all(&mut self, blocks: &[Block<'_>]) {
         let Some(limit) = &self.limit else { return };
-        let sorted = parallel::map(blocks.len(), 1 << 16, |b| Folds::new(&blocks[b]));
-        let part_len = self.fragments.len().div_ceil(N_PARTS).max(1);
-        let n: usize = sorted.iter().map(|folds| folds.places.len()).sum();
+        let part_len = self.fragments.len().div_ceil(N_PARTS).next_power_of_two();
+        let n_parts = self.fragments.len().div_ceil(part_len);
+        let bits = part_len.trailing_zeros();
+        let folds = parallel::map(blocks.len(), 1 << 16, |b| Folds::new(&blocks[b], n_parts, bits));
+        let n: usize = blocks.iter().map(|(taken, _)| taken.signatures.len()).sum();
         let unit = 100 * n / self.fragments.len().max(1) + 1;
         parallel::map_chunks_mut(&mut self.fragments, part_len, unit, |part, fragments| {
             let first = part * part_len;
-            for folds in &sorted {
-                let before =
-                    |end: usize| folds.places.partition_point(|&(sig, _)| (sig as usize) < end);
-                let range = before(first)..before(first + part_len);
-                let mut start = folds.places[..range.start].last().map_or(0, |&(_, end)| end);
-                let own = &folds.places[range];
-                for (n, &(signature, end)) in own.iter().enumerate() {
-                    // Sums lie far apart; asked for ahead, the waits for them overlap.
-                    if let Some(&(later, _)) = own.get(n + 2 * AHEAD) {
-                        prefetch::soon_ref(&fragments[later as usize - first]);
-                    }
-                    if let Some(&(later, _)) = own.get(n + AHEAD) {
-                        fragments[later as usize - first].soon();
-                    }
-                    let draft = &folds.words[start as usize..end as usize];
-                    fragments[signature as usize - first].fold(draft, limit);
-                    start = end;
+            let all = folds.iter().flat_map(|folds| folds.of(part));
+            // Sums lie far apart; asked for ahead, the waits for them overlap.
+            let mut soon = all.clone().skip(AHEAD);
+            let mut sooner = all.clone().skip(2 * AHEAD);
+            for (signature, draft) in all {
+                if let Some((later, _)) = sooner.next() {
+                    prefetch::soon_ref(&fragments[later as usize - first]);
                 }
+                if let Some((later, _)) = soon.next() {
+                    fragments[later as usize - first].soon();
+                }
+                fragments[signature as usize - first].fold(draft, limit);
             }
         });
     }

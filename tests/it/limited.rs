@@ -307,3 +307,39 @@ fn stores_merge_whether_a_property_was_kept_before_the_limit_was_set_or_after() 
     assert_eq!(table.columns()[0].values, Values::Numeric(vec![Some(6.0)]));
     assert!(before.merge(&empty().unwrap().max_log(2).unwrap().keep("page").unwrap()).is_err());
 }
+
+#[test]
+fn everybody_has_the_row_of_what_they_did_wherever_it_stands() {
+    // Person i comes on day i, once to three times, and spends i each time.
+    const N: usize = 300;
+    let n_visits = |i: usize| i % 3 + 1;
+    let visit = |i: usize, hour: usize| {
+        Event::new("visit", at((24 * i + hour) as i64))
+            .id("user_id", format!("u{i}"))
+            .property("amount", i as f64)
+    };
+    let visits = |i: usize| (0..n_visits(i)).map(move |hour| visit(i, hour));
+    // The last come first.
+    let events: Vec<Event<'_>> = (0..N).rev().flat_map(visits).collect();
+    let features = FeatureSet::default()
+        .with(Feature::new("n", Measure::Count))
+        .with(Feature::new("spent", Measure::Sum("amount".into())))
+        .with(Feature::new("each", Measure::Ratio { of: "spent".into(), per: "n".into() }))
+        .with(Feature::new("sessions", Measure::Sessions(90.0)));
+    for max_log in [0, 1] {
+        let mut people = store(features.clone()).max_log(max_log).unwrap();
+        assert_eq!(people.extend(&events).accepted, events.len());
+        let table = people.features(at(24 * N as i64)).unwrap();
+        let expect = |name: &str, value: &dyn Fn(usize) -> Option<f64>| {
+            let expected = Values::Numeric((0..N).map(value).collect());
+            assert_eq!(table.column(name).unwrap().values, expected, "{name} of logs of {max_log}");
+        };
+        expect("n", &|i| Some(n_visits(i) as f64));
+        expect("spent", &|i| Some((i * n_visits(i)) as f64));
+        expect("each", &|i| Some(i as f64));
+        let is_cut = |i: usize| n_visits(i) > max_log;
+        expect("sessions", &|i| (!is_cut(i)).then_some(1.0));
+        let cut: Vec<usize> = (0..N).filter(|&i| is_cut(i)).collect();
+        assert_eq!(table.column("sessions").unwrap().cut, cut);
+    }
+}

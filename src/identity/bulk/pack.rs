@@ -151,7 +151,10 @@ impl IdentityGraph {
             new_kinds: Vec::new(),
         };
         for (at, seen) in observations.iter().enumerate() {
-            // The texts mostly lie apart; asked for ahead, the waits for them overlap.
+            // What they hold mostly lies apart; asked for ahead, the waits for it overlap.
+            if let Some(later) = observations.get(at + 2 * AHEAD) {
+                later.soon();
+            }
             for identifier in
                 observations.get(at + AHEAD).iter().flat_map(|seen| seen.identifiers())
             {
