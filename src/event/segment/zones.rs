@@ -42,8 +42,11 @@ impl Zones {
         }
         // The data are part of the program; the system's are never read.
         let zone = TimeZoneDatabase::bundled().get(name).ok().filter(|zone| !zone.is_unknown());
-        let mut zone = zone.map(|zone| Zone { zone, stretches: Vec::new() });
-        let offset = zone.as_mut().and_then(|zone| zone.offset(at));
+        let zone = zone.map(|zone| Zone { zone, stretches: Vec::new() });
+        // Changes are worth looking up once a zone is asked for again.
+        let offset = zone
+            .as_ref()
+            .and_then(|zone| zone.minutes(jiff::Timestamp::from_millisecond(at.millis()).ok()?));
         if self.known.len() < MAX_KNOWN && name.len() <= MAX_NAME {
             self.known.insert(name.to_owned(), zone);
         }
@@ -52,6 +55,10 @@ impl Zones {
 }
 
 impl Zone {
+    fn minutes(&self, at: jiff::Timestamp) -> Option<i16> {
+        i16::try_from(self.zone.to_offset(at).seconds() / 60).ok()
+    }
+
     fn offset(&mut self, at: Timestamp) -> Option<i16> {
         let millis = at.millis();
         let at = jiff::Timestamp::from_millisecond(millis).ok()?;
@@ -59,7 +66,7 @@ impl Zone {
         if let Some(known) = self.stretches.iter().find(is_here) {
             return known.minutes;
         }
-        let minutes = i16::try_from(self.zone.to_offset(at).seconds() / 60).ok();
+        let minutes = self.minutes(at);
         if self.stretches.len() < MAX_STRETCHES {
             // A moment later, so that a change at this very moment is before it.
             let later = jiff::Timestamp::from_millisecond(millis + 1).unwrap_or(at);
