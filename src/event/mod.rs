@@ -14,7 +14,7 @@ mod value;
 use std::borrow::Cow;
 
 pub use refusal::Refusal;
-pub(crate) use segment::Reader;
+pub(crate) use segment::{Reader, Wanted};
 use serde::{Deserialize, Serialize};
 pub use time::Timestamp;
 pub use value::Value;

@@ -71,7 +71,7 @@ pub enum Refusal {
         /// Values allowed.
         limit: usize,
     },
-    /// It is no JSON object, or holds a number too large for any computer's.
+    /// It is no JSON object.
     #[error("it is no JSON that can be read, from byte {at} on")]
     NotJson {
         /// Where reading stopped, from 0; of a text that breaks off, its last byte.

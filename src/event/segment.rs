@@ -11,16 +11,18 @@ mod context;
 mod field;
 mod flat;
 mod json;
+mod quoted;
 mod zones;
 
 use std::borrow::Cow;
-use std::mem::take;
+use std::mem::{swap, take};
 
 use context::Context;
 use field::{Field, bad_field, is_blank};
 use flat::Flat;
-use json::{Any, Key, Plain, Read, skip_list};
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess};
+use hashbrown::HashSet;
+use json::{Json, NotJson, Token};
+use serde::de::IgnoredAny;
 use zones::Zones;
 
 use super::{Event, Identifier, Refusal, Timestamp, Value};
@@ -65,8 +67,10 @@ impl<'a> Event<'a> {
     /// of the context should be. Texts stay texts: `"12.50"` is no number. A whole number is as good
     /// an id as the text of its digits. Of a name that an object holds twice the last counts.
     ///
-    /// Left out are the ninth object or list within each other, dotted names beyond 256 bytes, and
-    /// what comes after 1000 values; [`Profiles::extend_json`](crate::Profiles::extend_json) counts them.
+    /// Left out are the ninth object or list within each other, dotted names beyond 256 bytes,
+    /// what comes after 1000 values, numbers beyond `f64` such as `1e999`, and texts with half a
+    /// surrogate pair (`"\ud83d"`); [`Profiles::extend_json`](crate::Profiles::extend_json) counts them.
+    /// In a name, such a half is read as U+FFFD.
     ///
     /// A `userAgent` is not taken apart: which device and system such a text means is told by long lists
     /// that age. Where clients send nothing better, fill in `device` and `os` with a service or a crate
@@ -117,13 +121,30 @@ impl<'a> Event<'a> {
     /// That there is no identifier, or that numbers are too large, is found when the event is taken in.
     pub fn from_segment(json: &'a str) -> Result<Self> {
         let mut event = Self::new("", Timestamp::from_millis(0));
-        Reader::default().read(json, &mut event)?;
+        Reader::default().read(json, &mut event, &Wanted::default())?;
         Ok(event)
     }
 }
 
 /// How many values were left out of an event, and under which property or trait the first was.
 pub(crate) type LeftOut<'a> = Option<(Cow<'a, str>, usize)>;
+
+/// The names of the properties and attributes that somebody reads; of all, if there are no names.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    pub(crate) properties: Option<HashSet<String>>,
+    pub(crate) attributes: Option<HashSet<String>>,
+}
+
+impl Wanted {
+    fn property(&self, name: &str) -> bool {
+        self.properties.as_ref().is_none_or(|names| names.contains(name))
+    }
+
+    fn attribute(&self, name: &str) -> bool {
+        self.attributes.as_ref().is_none_or(|names| names.contains(name))
+    }
+}
 
 /// Reads calls, one after another; its space is used again.
 #[derive(Debug, Default)]
@@ -133,27 +154,30 @@ pub(crate) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Reads one call into the space of an event, which is worth nothing if the call is refused.
+    /// Reads one call into the space of an event, which is worth nothing if the call is refused. What
+    /// is not wanted is left out of the event.
     pub(crate) fn read(
         &mut self,
         json: &'a str,
         event: &mut Event<'a>,
+        wanted: &Wanted,
     ) -> std::result::Result<LeftOut<'a>, Refusal> {
         self.fields.clear();
         // Windows programs begin a file with a byte order mark.
         let text = json.strip_prefix('\u{feff}').unwrap_or(json);
-        let mut input = serde_json::Deserializer::from_str(text);
-        let read = Any(&mut self.fields).deserialize(&mut input).and_then(|()| input.end());
-        if let Err(error) = read {
-            let at = json.len() - text.len() + place(text, &error);
-            return Err(Refusal::NotJson { at });
+        let mut input = Json::new(text);
+        let read = self.fields.read(&mut input, wanted).and_then(|()| input.end());
+        if let Err(NotJson) = read {
+            return Err(Refusal::NotJson { at: json.len() - text.len() + place(text) });
         }
-        self.fields.call(&mut self.zones, event)
+        self.fields.call(&mut self.zones, event, wanted)
     }
 }
 
-/// Bytes before the place of an error, which is given by line and column from 1.
-fn place(text: &str, error: &serde_json::Error) -> usize {
+/// Bytes before the place from which on a text is no JSON. Few lines are none, and serde_json knows.
+#[cold]
+fn place(text: &str) -> usize {
+    let Err(error) = serde_json::from_str::<IgnoredAny>(text) else { return 0 };
     let before = text.split_inclusive('\n').take(error.line().saturating_sub(1));
     let at = before.map(str::len).sum::<usize>() + error.column().saturating_sub(1);
     at.min(text.len())
@@ -183,58 +207,43 @@ struct Fields<'a> {
     wrong: bool,
 }
 
-impl<'a> Read<'a> for &mut Fields<'a> {
-    type Out = ();
-
-    fn plain(self, _: Plain<'a>) {
-        self.wrong = true;
-    }
-
-    fn list<A: SeqAccess<'a>>(self, list: A) -> std::result::Result<(), A::Error> {
-        self.wrong = true;
-        skip_list(list).map(|_| ())
-    }
-
-    fn object<A: MapAccess<'a>>(self, mut object: A) -> std::result::Result<(), A::Error> {
-        while let Some(Key(key)) = object.next_key()? {
-            let field = match &*key {
-                "type" => &mut self.kind,
-                "event" => &mut self.event,
-                "name" => &mut self.name,
-                "category" => &mut self.category,
-                "channel" => &mut self.channel,
-                "userId" => &mut self.user_id,
-                "anonymousId" => &mut self.anonymous_id,
-                "previousId" => &mut self.previous_id,
-                "groupId" => &mut self.group_id,
-                "messageId" => &mut self.message_id,
-                "context" => {
-                    object.next_value_seed(Any(&mut self.context))?;
-                    continue;
-                }
-                "properties" => {
-                    object.next_value_seed(Any(&mut self.properties))?;
-                    continue;
-                }
-                "traits" => {
-                    object.next_value_seed(Any(&mut self.traits))?;
-                    continue;
-                }
-                other => match TIMES.iter().position(|time| *time == other) {
-                    Some(time) => &mut self.times[time],
-                    None => {
-                        object.next_value::<IgnoredAny>()?;
-                        continue;
-                    }
+impl<'a> Fields<'a> {
+    fn read(&mut self, json: &mut Json<'a>, wanted: &Wanted) -> std::result::Result<(), NotJson> {
+        match json.value()? {
+            Token::Object => {}
+            Token::List => {
+                self.wrong = true;
+                return json.skip_list().map(|_| ());
+            }
+            _ => {
+                self.wrong = true;
+                return Ok(());
+            }
+        }
+        while let Some(key) = json.key()? {
+            match key.as_bytes() {
+                b"type" => self.kind.read(json)?,
+                b"event" => self.event.read(json)?,
+                b"name" => self.name.read(json)?,
+                b"category" => self.category.read(json)?,
+                b"channel" => self.channel.read(json)?,
+                b"userId" => self.user_id.read(json)?,
+                b"anonymousId" => self.anonymous_id.read(json)?,
+                b"previousId" => self.previous_id.read(json)?,
+                b"groupId" => self.group_id.read(json)?,
+                b"messageId" => self.message_id.read(json)?,
+                b"context" => self.context.read(json, wanted)?,
+                b"properties" => self.properties.read(json)?,
+                b"traits" => self.traits.read(json)?,
+                _ => match TIMES.iter().position(|time| *time == key) {
+                    Some(time) => self.times[time].read(json)?,
+                    None => json.skip()?,
                 },
-            };
-            object.next_value_seed(Any(field))?;
+            }
         }
         Ok(())
     }
-}
 
-impl<'a> Fields<'a> {
     fn clear(&mut self) {
         for field in [
             &mut self.kind,
@@ -262,6 +271,7 @@ impl<'a> Fields<'a> {
         &mut self,
         zones: &mut Zones,
         event: &mut Event<'a>,
+        wanted: &Wanted,
     ) -> std::result::Result<LeftOut<'a>, Refusal> {
         if self.wrong {
             return Err(Refusal::NotJson { at: 0 });
@@ -296,11 +306,15 @@ impl<'a> Fields<'a> {
         }
         event.message_id = take(&mut self.message_id).text("messageId")?;
         self.identifiers(kind, &mut event.identifiers)?;
-        self.attributes(kind, &mut event.attributes)?;
-        self.properties(kind, &mut event.properties)?;
-        let flats = [&mut self.properties, &mut self.traits, &mut self.context.traits];
-        let left_out = flats.map(|flat| flat.left_out.take()).into_iter().flatten();
-        Ok(left_out.reduce(|(first, a), (_, b)| (first, a + b)))
+        self.attributes(kind, wanted, &mut event.attributes)?;
+        self.properties(kind, wanted, &mut event.properties)?;
+        let left_out = [
+            self.properties.left_out.take(),
+            self.traits.left_out.take(),
+            self.context.traits.left_out.take(),
+            self.context.left_out.take(),
+        ];
+        Ok(left_out.into_iter().flatten().reduce(|(first, a), (_, b)| (first, a + b)))
     }
 
     /// When it happened, and how far from UTC the clock was.
@@ -337,30 +351,35 @@ impl<'a> Fields<'a> {
     fn attributes(
         &mut self,
         kind: Kind,
+        wanted: &Wanted,
         to: &mut Vec<(Cow<'a, str>, Value<'a>)>,
     ) -> std::result::Result<(), Refusal> {
         to.clear();
-        to.append(&mut self.context.traits.values);
+        let is_wanted = |(name, _): &(Cow<'a, str>, Value<'a>)| wanted.attribute(name);
+        to.extend(self.context.traits.values.drain(..).filter(is_wanted));
         let traits = &mut self.traits.values;
         let mut group = take(&mut self.context.group_id).text("context.groupId")?;
         if kind == Kind::Group {
             let of_group = |(name, value)| (Cow::Owned(format!("group.{name}")), value);
-            to.extend(traits.drain(..).map(of_group));
+            to.extend(traits.drain(..).map(of_group).filter(is_wanted));
             group = take(&mut self.group_id).text("groupId")?.or(group);
         }
-        to.append(traits);
-        to.extend(group.map(|id| (Cow::Borrowed("group_id"), Value::Text(id))));
+        to.extend(traits.drain(..).filter(is_wanted));
+        let group = group.map(|id| (Cow::Borrowed("group_id"), Value::Text(id)));
+        to.extend(group.filter(is_wanted));
         Ok(())
     }
 
     fn properties(
         &mut self,
         kind: Kind,
+        wanted: &Wanted,
         to: &mut Vec<(Cow<'a, str>, Value<'a>)>,
     ) -> std::result::Result<(), Refusal> {
         to.clear();
         self.context.describe(to);
         let mut add = |name: &'static str, text: Option<Cow<'a, str>>| {
+            let text = text.filter(|_| wanted.property(name));
             to.extend(text.map(|text| (Cow::Borrowed(name), Value::Text(text))));
         };
         add("channel", take(&mut self.channel).text("channel")?);
@@ -368,7 +387,13 @@ impl<'a> Fields<'a> {
             add("name", take(&mut self.name).text("name")?);
             add("category", take(&mut self.category).text("category")?);
         }
-        to.append(&mut self.properties.values);
+        let values = &mut self.properties.values;
+        values.retain(|(name, _)| wanted.property(name));
+        if to.is_empty() {
+            swap(to, values);
+        } else {
+            to.append(values);
+        }
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ use super::local::Derived;
 use super::measure::Need;
 use super::set::FeatureSet;
 use super::texts::{Texts, Words};
+use crate::event::Wanted;
 use crate::num::fixed::Fixed;
 use crate::{Event, Refusal, Value};
 
@@ -90,6 +91,14 @@ impl Keep {
         match Derived::named(property) {
             Some(derived) => self.has_derived(derived),
             None => self.properties.get(property).is_some_and(|(known, _)| known.covers(need)),
+        }
+    }
+
+    /// What a reader of events need not leave out.
+    pub(crate) fn wanted(&self) -> Wanted {
+        Wanted {
+            properties: Some(self.properties.keys().cloned().collect()),
+            attributes: self.attributes.as_ref().map(|names| names.iter().cloned().collect()),
         }
     }
 

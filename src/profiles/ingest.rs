@@ -40,8 +40,8 @@ pub struct Ingest {
 ///
 /// A feature that adds, averages or ranks a property, or tests it against a number, reads numbers and
 /// moments; texts, `"12,50"` for
-/// one, and flags are in no such feature. Of JSON, values beyond the bounds of
-/// [`Event::from_segment`](crate::Event::from_segment) are not read by anything.
+/// one, and flags are in no such feature. Of JSON, values that
+/// [`Event::from_segment`](crate::Event::from_segment) leaves out are not read by anything.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Unread {

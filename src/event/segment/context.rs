@@ -5,11 +5,10 @@
 
 use std::borrow::Cow;
 
-use serde::de::{IgnoredAny, MapAccess, SeqAccess};
-
+use super::Wanted;
 use super::field::{Field, bad_field, is_blank};
 use super::flat::Flat;
-use super::json::{Any, Key, Plain, Read, skip_list, skip_object};
+use super::json::{Json, NotJson, Token};
 use crate::{Identifier, Refusal, Value};
 
 /// What is read of the context; to be used again.
@@ -33,6 +32,8 @@ pub(super) struct Context<'a> {
     external_ids: [ExternalIds<'a>; 2],
     /// Whether it is no object.
     pub(super) wrong: bool,
+    /// How many listed values could not be read, and which the first was.
+    pub(super) left_out: Option<(Cow<'a, str>, usize)>,
 }
 
 impl<'a> Context<'a> {
@@ -52,6 +53,66 @@ impl<'a> Context<'a> {
         self.is_mobile = None;
         self.no_tracking = false;
         self.wrong = false;
+        self.left_out = None;
+    }
+
+    /// Reads a whole context, in place of what was read before.
+    pub(super) fn read(&mut self, json: &mut Json<'a>, wanted: &Wanted) -> Result<(), NotJson> {
+        self.clear();
+        match json.value()? {
+            Token::Object => self.fields(json, Part::Whole, wanted)?,
+            Token::Null => {}
+            // An empty object is written as an empty list by PHP.
+            Token::List => self.wrong = json.skip_list()? > 0,
+            _ => self.wrong = true,
+        }
+        Ok(())
+    }
+
+    /// Reads what is listed of an object within the context.
+    fn fields(&mut self, json: &mut Json<'a>, part: Part, wanted: &Wanted) -> Result<(), NotJson> {
+        while let Some(key) = json.key()? {
+            match part.place(key.as_bytes()) {
+                Place::Property(name) if wanted.property(name) => self.listed(json, name)?,
+                Place::Part(part) => match json.value()? {
+                    Token::Object => self.fields(json, part, wanted)?,
+                    Token::List => _ = json.skip_list()?,
+                    _ => {}
+                },
+                Place::Traits => self.traits.read(json)?,
+                Place::ExternalIds(name) => self.external_ids[name].read(json)?,
+                Place::AdTracking => {
+                    self.no_tracking = plain(json)? == Token::Flag(false);
+                }
+                Place::Mobile => {
+                    self.is_mobile = match plain(json)? {
+                        Token::Flag(flag) => Some(flag),
+                        _ => None,
+                    };
+                }
+                Place::Property(_) | Place::Nothing => json.skip()?,
+                Place::Timezone if part == Part::GeoLocation => self.geo_timezone.read(json)?,
+                Place::Timezone => self.own_timezone.read(json)?,
+                Place::GroupId => self.group_id.read(json)?,
+                Place::DeviceId => self.device_id.read(json)?,
+                Place::AdvertisingId => self.advertising_id.read(json)?,
+                Place::Platform => self.platform.read(json)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a property: a plain value that is not blank.
+    fn listed(&mut self, json: &mut Json<'a>, name: &'static str) -> Result<(), NotJson> {
+        match plain(json)? {
+            Token::Text(text) if is_blank(&text) => {}
+            Token::Broken => self.left_out.get_or_insert((Cow::Borrowed(name), 0)).1 += 1,
+            token => {
+                let value = token.value().map(|value| (Cow::Borrowed(name), value));
+                self.properties.extend(value);
+            }
+        }
+        Ok(())
     }
 
     /// Adds the properties that it holds. What a browser says of the system and the device comes
@@ -141,84 +202,84 @@ enum Place {
 }
 
 impl Part {
-    fn place(self, key: &str) -> Place {
+    fn place(self, key: &[u8]) -> Place {
         use Place::{Part, Property};
         match self {
             Self::Whole => match key {
-                "app" => Part(Self::App),
-                "campaign" => Part(Self::Campaign),
-                "device" => Part(Self::Device),
-                "location" => Part(Self::Location),
-                "geo" => Part(Self::Geo),
-                "os" => Part(Self::Os),
-                "page" => Part(Self::Page),
-                "userAgentData" => Part(Self::UserAgentData),
-                "channel" => Property("channel"),
-                "locale" => Property("locale"),
-                "userAgent" => Property("user_agent"),
-                "sessionId" => Property("session_id"),
-                "traits" => Place::Traits,
-                "timezone" => Place::Timezone,
-                "groupId" => Place::GroupId,
-                "externalIds" => Place::ExternalIds(0),
-                "externalId" => Place::ExternalIds(1),
+                b"app" => Part(Self::App),
+                b"campaign" => Part(Self::Campaign),
+                b"device" => Part(Self::Device),
+                b"location" => Part(Self::Location),
+                b"geo" => Part(Self::Geo),
+                b"os" => Part(Self::Os),
+                b"page" => Part(Self::Page),
+                b"userAgentData" => Part(Self::UserAgentData),
+                b"channel" => Property("channel"),
+                b"locale" => Property("locale"),
+                b"userAgent" => Property("user_agent"),
+                b"sessionId" => Property("session_id"),
+                b"traits" => Place::Traits,
+                b"timezone" => Place::Timezone,
+                b"groupId" => Place::GroupId,
+                b"externalIds" => Place::ExternalIds(0),
+                b"externalId" => Place::ExternalIds(1),
                 _ => Place::Nothing,
             },
             Self::App => match key {
-                "name" => Property("app"),
-                "version" => Property("app.version"),
+                b"name" => Property("app"),
+                b"version" => Property("app.version"),
                 _ => Place::Nothing,
             },
             Self::Campaign => match key {
-                "name" => Property("campaign.name"),
-                "source" => Property("campaign.source"),
-                "medium" => Property("campaign.medium"),
-                "term" => Property("campaign.term"),
-                "content" => Property("campaign.content"),
+                b"name" => Property("campaign.name"),
+                b"source" => Property("campaign.source"),
+                b"medium" => Property("campaign.medium"),
+                b"term" => Property("campaign.term"),
+                b"content" => Property("campaign.content"),
                 _ => Place::Nothing,
             },
             Self::Device => match key {
-                "type" => Property("device"),
-                "manufacturer" => Property("device.manufacturer"),
-                "model" => Property("device.model"),
-                "id" => Place::DeviceId,
-                "advertisingId" => Place::AdvertisingId,
-                "adTrackingEnabled" => Place::AdTracking,
+                b"type" => Property("device"),
+                b"manufacturer" => Property("device.manufacturer"),
+                b"model" => Property("device.model"),
+                b"id" => Place::DeviceId,
+                b"advertisingId" => Place::AdvertisingId,
+                b"adTrackingEnabled" => Place::AdTracking,
                 _ => Place::Nothing,
             },
             Self::Location => match key {
-                "country" => Property("country"),
-                "region" => Property("region"),
-                "city" => Property("city"),
+                b"country" => Property("country"),
+                b"region" => Property("region"),
+                b"city" => Property("city"),
                 _ => Place::Nothing,
             },
             Self::Geo => match key {
-                "country" => Part(Self::GeoCountry),
-                "region" => Part(Self::GeoRegion),
-                "city" => Part(Self::GeoCity),
-                "location" => Part(Self::GeoLocation),
+                b"country" => Part(Self::GeoCountry),
+                b"region" => Part(Self::GeoRegion),
+                b"city" => Part(Self::GeoCity),
+                b"location" => Part(Self::GeoLocation),
                 _ => Place::Nothing,
             },
-            Self::GeoCountry if key == "code" => Property("country"),
-            Self::GeoRegion if key == "code" => Property("region"),
-            Self::GeoCity if key == "name" => Property("city"),
-            Self::GeoLocation if key == "timezone" => Place::Timezone,
+            Self::GeoCountry if key == b"code" => Property("country"),
+            Self::GeoRegion if key == b"code" => Property("region"),
+            Self::GeoCity if key == b"name" => Property("city"),
+            Self::GeoLocation if key == b"timezone" => Place::Timezone,
             Self::Os => match key {
-                "name" => Property("os"),
-                "version" => Property("os.version"),
+                b"name" => Property("os"),
+                b"version" => Property("os.version"),
                 _ => Place::Nothing,
             },
             Self::Page => match key {
-                "url" => Property("url"),
-                "path" => Property("path"),
-                "referrer" => Property("referrer"),
-                "search" => Property("search"),
-                "title" => Property("title"),
+                b"url" => Property("url"),
+                b"path" => Property("path"),
+                b"referrer" => Property("referrer"),
+                b"search" => Property("search"),
+                b"title" => Property("title"),
                 _ => Place::Nothing,
             },
             Self::UserAgentData => match key {
-                "platform" => Place::Platform,
-                "mobile" => Place::Mobile,
+                b"platform" => Place::Platform,
+                b"mobile" => Place::Mobile,
                 _ => Place::Nothing,
             },
             _ => Place::Nothing,
@@ -226,113 +287,15 @@ impl Part {
     }
 }
 
-/// Reads an object of the context.
-struct PartReader<'c, 'a> {
-    context: &'c mut Context<'a>,
-    part: Part,
-}
-
-impl<'a> Read<'a> for PartReader<'_, 'a> {
-    type Out = ();
-
-    fn plain(self, value: Plain<'a>) {
-        self.context.wrong |= self.part == Part::Whole && !matches!(value, Plain::Null);
+/// Reads the next value, of a list or an object over all of it.
+fn plain<'a>(json: &mut Json<'a>) -> Result<Token<'a>, NotJson> {
+    let token = json.value()?;
+    match token {
+        Token::List => _ = json.skip_list()?,
+        Token::Object => json.skip_object()?,
+        _ => {}
     }
-
-    fn list<A: SeqAccess<'a>>(self, list: A) -> Result<(), A::Error> {
-        let n = skip_list(list)?;
-        // An empty object is written as an empty list by PHP.
-        self.context.wrong |= self.part == Part::Whole && n > 0;
-        Ok(())
-    }
-
-    fn object<A: MapAccess<'a>>(self, mut object: A) -> Result<(), A::Error> {
-        let Self { context, part } = self;
-        while let Some(Key(key)) = object.next_key()? {
-            let field = match part.place(&key) {
-                Place::Property(name) => {
-                    let value = object.next_value_seed(Any(Listed))?;
-                    context.properties.extend(value.map(|value| (Cow::Borrowed(name), value)));
-                    continue;
-                }
-                Place::Part(part) => {
-                    object.next_value_seed(Any(PartReader { context: &mut *context, part }))?;
-                    continue;
-                }
-                Place::Traits => {
-                    object.next_value_seed(Any(&mut context.traits))?;
-                    continue;
-                }
-                Place::ExternalIds(name) => {
-                    object.next_value_seed(Any(&mut context.external_ids[name]))?;
-                    continue;
-                }
-                Place::AdTracking => {
-                    let said = object.next_value_seed(Any(Listed))?;
-                    context.no_tracking = said == Some(Value::Flag(false));
-                    continue;
-                }
-                Place::Mobile => {
-                    context.is_mobile = match object.next_value_seed(Any(Listed))? {
-                        Some(Value::Flag(flag)) => Some(flag),
-                        _ => None,
-                    };
-                    continue;
-                }
-                Place::Nothing => {
-                    object.next_value::<IgnoredAny>()?;
-                    continue;
-                }
-                Place::Timezone if part == Part::GeoLocation => &mut context.geo_timezone,
-                Place::Timezone => &mut context.own_timezone,
-                Place::GroupId => &mut context.group_id,
-                Place::DeviceId => &mut context.device_id,
-                Place::AdvertisingId => &mut context.advertising_id,
-                Place::Platform => &mut context.platform,
-            };
-            object.next_value_seed(Any(field))?;
-        }
-        Ok(())
-    }
-}
-
-/// Reads a whole context, in place of what was read before.
-impl<'a> Read<'a> for &mut Context<'a> {
-    type Out = ();
-
-    fn plain(self, value: Plain<'a>) {
-        self.clear();
-        PartReader { context: self, part: Part::Whole }.plain(value);
-    }
-
-    fn list<A: SeqAccess<'a>>(self, list: A) -> Result<(), A::Error> {
-        self.clear();
-        PartReader { context: self, part: Part::Whole }.list(list)
-    }
-
-    fn object<A: MapAccess<'a>>(self, object: A) -> Result<(), A::Error> {
-        self.clear();
-        PartReader { context: self, part: Part::Whole }.object(object)
-    }
-}
-
-/// Reads a plain value that is not blank; nothing for anything else.
-struct Listed;
-
-impl<'a> Read<'a> for Listed {
-    type Out = Option<Value<'a>>;
-
-    fn plain(self, value: Plain<'a>) -> Self::Out {
-        value.value().filter(|value| !matches!(value, Value::Text(text) if is_blank(text)))
-    }
-
-    fn list<A: SeqAccess<'a>>(self, list: A) -> Result<Self::Out, A::Error> {
-        skip_list(list).map(|_| None)
-    }
-
-    fn object<A: MapAccess<'a>>(self, object: A) -> Result<Self::Out, A::Error> {
-        skip_object(object).map(|()| None)
-    }
+    Ok(token)
 }
 
 /// `[{"type": "card", "id": "4711"}, …]`: kinds and values of identifiers.
@@ -343,55 +306,52 @@ struct ExternalIds<'a> {
     wrong: bool,
 }
 
-impl<'a> Read<'a> for &mut ExternalIds<'a> {
-    type Out = ();
-
-    fn plain(self, value: Plain<'a>) {
-        self.ids.clear();
-        self.wrong = !matches!(value, Plain::Null);
-    }
-
-    fn list<A: SeqAccess<'a>>(self, mut list: A) -> Result<(), A::Error> {
+impl<'a> ExternalIds<'a> {
+    /// Reads a whole list, in place of what was read before.
+    fn read(&mut self, json: &mut Json<'a>) -> Result<(), NotJson> {
         self.ids.clear();
         self.wrong = false;
-        while list.next_element_seed(Any(ExternalId(&mut *self)))?.is_some() {}
+        match json.value()? {
+            Token::Null => {}
+            Token::List => {
+                while json.item()? {
+                    self.one(json)?;
+                }
+            }
+            Token::Object => {
+                self.wrong = true;
+                json.skip_object()?;
+            }
+            _ => self.wrong = true,
+        }
         Ok(())
     }
 
-    fn object<A: MapAccess<'a>>(self, object: A) -> Result<(), A::Error> {
-        self.wrong = true;
-        skip_object(object)
-    }
-}
-
-/// One of them.
-struct ExternalId<'c, 'a>(&'c mut ExternalIds<'a>);
-
-impl<'a> Read<'a> for ExternalId<'_, 'a> {
-    type Out = ();
-
-    fn plain(self, value: Plain<'a>) {
-        self.0.wrong |= !matches!(value, Plain::Null);
-    }
-
-    fn list<A: SeqAccess<'a>>(self, list: A) -> Result<(), A::Error> {
-        self.0.wrong = true;
-        skip_list(list).map(|_| ())
-    }
-
-    fn object<A: MapAccess<'a>>(self, mut object: A) -> Result<(), A::Error> {
+    fn one(&mut self, json: &mut Json<'a>) -> Result<(), NotJson> {
+        match json.value()? {
+            Token::Null => return Ok(()),
+            Token::Object => {}
+            Token::List => {
+                self.wrong = true;
+                return json.skip_list().map(|_| ());
+            }
+            _ => {
+                self.wrong = true;
+                return Ok(());
+            }
+        }
         let (mut kind, mut id) = (Field::Absent, Field::Absent);
-        while let Some(Key(key)) = object.next_key()? {
+        while let Some(key) = json.key()? {
             match &*key {
-                "type" => object.next_value_seed(Any(&mut kind))?,
-                "id" => object.next_value_seed(Any(&mut id))?,
-                _ => drop(object.next_value::<IgnoredAny>()?),
+                "type" => kind.read(json)?,
+                "id" => id.read(json)?,
+                _ => json.skip()?,
             }
         }
         match (kind, id) {
             (_, Field::Absent) => {}
-            (Field::Text(kind), Field::Text(id)) => self.0.ids.push(Identifier::new(kind, id)),
-            _ => self.0.wrong = true,
+            (Field::Text(kind), Field::Text(id)) => self.ids.push(Identifier::new(kind, id)),
+            _ => self.wrong = true,
         }
         Ok(())
     }

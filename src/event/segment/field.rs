@@ -2,9 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::de::{MapAccess, SeqAccess};
-
-use super::json::{Plain, Read, skip_list, skip_object};
+use super::json::{Json, NotJson, Token};
 use crate::Refusal;
 
 /// What a field holds. Clients leave out what they do not know, or write `null` or `""`.
@@ -27,6 +25,27 @@ impl<'a> Field<'a> {
             Self::Wrong => Err(bad_field(name)),
         }
     }
+
+    /// Reads the next value; of several in one field the last counts.
+    pub(super) fn read(&mut self, json: &mut Json<'a>) -> Result<(), NotJson> {
+        *self = match json.value()? {
+            Token::Null => Self::Absent,
+            Token::Text(text) if is_blank(&text) => Self::Absent,
+            Token::Text(text) => Self::Text(text),
+            Token::Natural(number) => Self::Text(Cow::Owned(number.to_string())),
+            Token::Negative(number) => Self::Text(Cow::Owned(number.to_string())),
+            Token::Flag(_) | Token::Number(_) | Token::Broken => Self::Wrong,
+            Token::List => {
+                json.skip_list()?;
+                Self::Wrong
+            }
+            Token::Object => {
+                json.skip_object()?;
+                Self::Wrong
+            }
+        };
+        Ok(())
+    }
 }
 
 /// Whether a text is empty or of nothing but space.
@@ -37,30 +56,4 @@ pub(super) fn is_blank(text: &str) -> bool {
 
 pub(super) fn bad_field(name: &str) -> Refusal {
     Refusal::BadField { field: name.to_owned() }
-}
-
-/// Puts a value into a field; of several the last counts.
-impl<'a> Read<'a> for &mut Field<'a> {
-    type Out = ();
-
-    fn plain(self, value: Plain<'a>) {
-        *self = match value {
-            Plain::Null => Field::Absent,
-            Plain::Text(text) if is_blank(&text) => Field::Absent,
-            Plain::Text(text) => Field::Text(text),
-            Plain::Natural(number) => Field::Text(Cow::Owned(number.to_string())),
-            Plain::Negative(number) => Field::Text(Cow::Owned(number.to_string())),
-            Plain::Flag(_) | Plain::Number(_) => Field::Wrong,
-        };
-    }
-
-    fn list<A: SeqAccess<'a>>(self, list: A) -> Result<(), A::Error> {
-        *self = Field::Wrong;
-        skip_list(list).map(|_| ())
-    }
-
-    fn object<A: MapAccess<'a>>(self, object: A) -> Result<(), A::Error> {
-        *self = Field::Wrong;
-        skip_object(object)
-    }
 }

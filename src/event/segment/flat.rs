@@ -9,9 +9,7 @@
 
 use std::borrow::Cow;
 
-use serde::de::{IgnoredAny, MapAccess, SeqAccess};
-
-use super::json::{Any, Key, Plain, Read, skip_list, skip_object};
+use super::json::{Json, NotJson, Token};
 use crate::Value;
 
 /// Objects and lists within each other at most.
@@ -47,14 +45,27 @@ impl<'a> Flat<'a> {
         self.left_out = None;
     }
 
-    fn fields<A: MapAccess<'a>>(
+    /// Reads a whole object, in place of what was read before.
+    pub(super) fn read(&mut self, json: &mut Json<'a>) -> Result<(), NotJson> {
+        self.clear();
+        match json.value()? {
+            Token::Object => self.fields(json, 0, None)?,
+            Token::Null => {}
+            // An empty object is written as an empty list by PHP.
+            Token::List => self.wrong = json.skip_list()? > 0,
+            _ => self.wrong = true,
+        }
+        Ok(())
+    }
+
+    fn fields(
         &mut self,
-        mut object: A,
+        json: &mut Json<'a>,
         depth: usize,
         list: Option<usize>,
-    ) -> Result<(), A::Error> {
+    ) -> Result<(), NotJson> {
         let (len, first) = (self.path.len(), self.keys.len());
-        while let Some(Key(key)) = object.next_key()? {
+        while let Some(key) = json.key()? {
             let is_room = self.values.len() < MAX_VALUES && self.keys.len() < MAX_VALUES;
             let is_short = depth == 0 || len + 1 + key.len() <= MAX_NAME;
             if list.is_none() && is_room {
@@ -69,11 +80,10 @@ impl<'a> Flat<'a> {
                 self.path.push_str(&key);
             }
             if is_room && is_short {
-                let spot = Spot { flat: self, depth, is_nested: depth > 0, list };
-                object.next_value_seed(Any(spot))?;
+                Spot { flat: self, depth, is_nested: depth > 0, list }.read(json)?;
             } else {
                 self.leave_out();
-                object.next_value::<IgnoredAny>()?;
+                json.skip()?;
             }
         }
         self.path.truncate(len);
@@ -117,12 +127,15 @@ impl<'a> Spot<'_, 'a> {
         if self.is_nested { Cow::Owned(self.flat.path.clone()) } else { self.flat.key.clone() }
     }
 
+    #[inline(always)]
     fn put(self, value: Value<'a>) {
-        let Some(start) = self.list else {
-            let name = self.name();
-            self.flat.values.push((name, value));
-            return;
-        };
+        match self.list {
+            None => self.flat.values.push((self.name(), value)),
+            Some(start) => self.put_in_list(start, value),
+        }
+    }
+
+    fn put_in_list(self, start: usize, value: Value<'a>) {
         let name: &str = if self.is_nested { &self.flat.path } else { &self.flat.key };
         let columns = &mut self.flat.values[start..];
         let is_here = |(known, _): &(Cow<'a, str>, Value<'a>)| known == name;
@@ -140,70 +153,49 @@ impl<'a> Spot<'_, 'a> {
             self.flat.leave_out();
         }
     }
-}
 
-impl<'a> Read<'a> for Spot<'_, 'a> {
-    type Out = ();
-
-    fn plain(self, value: Plain<'a>) {
-        if let Some(value) = value.value() {
-            self.put(value);
+    fn read(self, json: &mut Json<'a>) -> Result<(), NotJson> {
+        match json.value()? {
+            Token::Object => return self.object(json),
+            Token::List => return self.list(json),
+            Token::Broken => self.flat.leave_out(),
+            plain => {
+                if let Some(value) = plain.value() {
+                    self.put(value);
+                }
+            }
         }
+        Ok(())
     }
 
-    fn object<A: MapAccess<'a>>(self, object: A) -> Result<(), A::Error> {
+    fn object(self, json: &mut Json<'a>) -> Result<(), NotJson> {
         if self.depth == MAX_DEPTH {
             self.flat.leave_out();
-            return skip_object(object);
+            return json.skip_object();
         }
         if !self.is_nested {
             self.flat.path.clear();
             self.flat.path.push_str(&self.flat.key);
         }
-        self.flat.fields(object, self.depth + 1, self.list)
+        self.flat.fields(json, self.depth + 1, self.list)
     }
 
-    fn list<A: SeqAccess<'a>>(self, mut list: A) -> Result<(), A::Error> {
+    fn list(self, json: &mut Json<'a>) -> Result<(), NotJson> {
         let Self { flat, depth, is_nested, list: outer } = self;
         if depth == MAX_DEPTH {
             flat.leave_out();
-            return skip_list(list).map(|_| ());
+            return json.skip_list().map(|_| ());
         }
         let before = flat.values.len();
         let inner = Some(outer.unwrap_or(before));
         flat.column = 0;
-        loop {
-            let spot = Spot { flat: &mut *flat, depth: depth + 1, is_nested, list: inner };
-            if list.next_element_seed(Any(spot))?.is_none() {
-                break;
-            }
+        while json.item()? {
+            Spot { flat: &mut *flat, depth: depth + 1, is_nested, list: inner }.read(json)?;
         }
         if outer.is_none() && flat.values.len() == before {
             // It was said that there is none.
             Spot { flat, depth, is_nested, list: None }.put(Value::List(Vec::new()));
         }
         Ok(())
-    }
-}
-
-/// Reads a whole object, in place of what was read before.
-impl<'a> Read<'a> for &mut Flat<'a> {
-    type Out = ();
-
-    fn plain(self, value: Plain<'a>) {
-        self.clear();
-        self.wrong = !matches!(value, Plain::Null);
-    }
-
-    fn list<A: SeqAccess<'a>>(self, list: A) -> Result<(), A::Error> {
-        self.clear();
-        // An empty object is written as an empty list by PHP.
-        self.wrong = skip_list(list)? > 0;
-        Ok(())
-    }
-
-    fn object<A: MapAccess<'a>>(self, object: A) -> Result<(), A::Error> {
-        self.clear();
-        self.fields(object, 0, None)
     }
 }

@@ -1,7 +1,6 @@
 //! How far the clocks of a time zone are ahead of UTC at a moment.
 
-use std::collections::HashMap;
-
+use hashbrown::HashMap;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use crate::Timestamp;
@@ -10,28 +9,107 @@ use crate::Timestamp;
 const MAX_KNOWN: usize = 1024;
 /// Bytes of a name that is remembered at most; no zone's name is longer.
 const MAX_NAME: usize = 64;
+/// Stretches of time remembered of a zone at most: some thirty years' summers and winters.
+const MAX_STRETCHES: usize = 64;
 
 /// The zones that were asked for, by the names they were asked by.
 #[derive(Debug, Default)]
 pub(super) struct Zones {
-    known: HashMap<String, Option<TimeZone>>,
+    known: HashMap<String, Option<Zone>>,
+}
+
+/// A zone, and the stretches of time between two changes of its clocks that were asked for.
+#[derive(Debug)]
+struct Zone {
+    zone: TimeZone,
+    stretches: Vec<Stretch>,
+}
+
+/// From a moment to before another, in milliseconds, clocks are ahead of UTC by so many minutes.
+#[derive(Debug, Clone, Copy)]
+struct Stretch {
+    from: i64,
+    to: i64,
+    minutes: Option<i16>,
 }
 
 impl Zones {
     /// Minutes that local clocks are ahead of UTC; `None` for a name that is no zone's. Seconds, which
     /// some zones had before 1972, are cut.
     pub(super) fn offset(&mut self, name: &str, at: Timestamp) -> Option<i16> {
-        let at = jiff::Timestamp::from_millisecond(at.millis()).ok()?;
-        let minutes = |zone: &TimeZone| i16::try_from(zone.to_offset(at).seconds() / 60).ok();
-        if let Some(zone) = self.known.get(name) {
-            return minutes(zone.as_ref()?);
+        if let Some(zone) = self.known.get_mut(name) {
+            return zone.as_mut()?.offset(at);
         }
         // The data are part of the program; the system's are never read.
         let zone = TimeZoneDatabase::bundled().get(name).ok().filter(|zone| !zone.is_unknown());
-        let offset = zone.as_ref().and_then(minutes);
+        let zone = zone.map(|zone| Zone { zone, stretches: Vec::new() });
+        // Changes are worth looking up once a zone is asked for again.
+        let offset = zone
+            .as_ref()
+            .and_then(|zone| zone.minutes(jiff::Timestamp::from_millisecond(at.millis()).ok()?));
         if self.known.len() < MAX_KNOWN && name.len() <= MAX_NAME {
             self.known.insert(name.to_owned(), zone);
         }
         offset
+    }
+}
+
+impl Zone {
+    fn minutes(&self, at: jiff::Timestamp) -> Option<i16> {
+        i16::try_from(self.zone.to_offset(at).seconds() / 60).ok()
+    }
+
+    fn offset(&mut self, at: Timestamp) -> Option<i16> {
+        let millis = at.millis();
+        let at = jiff::Timestamp::from_millisecond(millis).ok()?;
+        let is_here = |stretch: &&Stretch| (stretch.from..stretch.to).contains(&millis);
+        if let Some(known) = self.stretches.iter().find(is_here) {
+            return known.minutes;
+        }
+        let minutes = self.minutes(at);
+        if self.stretches.len() < MAX_STRETCHES {
+            // A moment later, so that a change at this very moment is before it.
+            let later = jiff::Timestamp::from_millisecond(millis + 1).unwrap_or(at);
+            let from = self.zone.preceding(later).next().map_or(i64::MIN, millis_of);
+            let to = self.zone.following(at).next().map_or(i64::MAX, millis_of);
+            self.stretches.push(Stretch { from, to, minutes });
+        }
+        minutes
+    }
+}
+
+/// Clocks change at full seconds.
+fn millis_of(change: jiff::tz::TimeZoneTransition<'_>) -> i64 {
+    change.timestamp().as_millisecond()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_is_what_the_zone_says() {
+        let mut zones = Zones::default();
+        for name in ["Europe/Rome", "America/New_York", "Asia/Kolkata", "Africa/Casablanca", "UTC"]
+        {
+            let zone = TimeZoneDatabase::bundled().get(name).unwrap();
+            let check = |zones: &mut Zones, millis: i64| {
+                let at = jiff::Timestamp::from_millisecond(millis).unwrap();
+                let expected = zone.to_offset(at).seconds() / 60;
+                let got = zones.offset(name, Timestamp::from_millis(millis)).map(i32::from);
+                assert_eq!(got, Some(expected), "{name} {at}");
+            };
+            // Around every change, from both sides, more of them than are remembered.
+            let start = jiff::Timestamp::from_second(-3_000_000_000).unwrap();
+            for change in zone.following(start).take(150) {
+                let at = change.timestamp().as_millisecond();
+                for millis in [at - 1, at, at + 1, at - 86_400_000, at, at - 1] {
+                    check(&mut zones, millis);
+                }
+            }
+            for year in 0..9000 {
+                check(&mut zones, (year - 1900) * 31_556_952_000);
+            }
+        }
     }
 }
