@@ -161,7 +161,8 @@ proptest! {
         prop_assert!((weighted.inertia() - inertia).abs() <= 1e-12 * inertia);
         prop_assert_eq!(weighted.n_iter(), plain.n_iter());
         for (a, b) in weighted.inertia_per_iter().iter().zip(plain.inertia_per_iter()) {
-            prop_assert!((a - b).abs() <= 1e-9 * b);
+            // What is left of large sums that cancel is not exactly nothing.
+            prop_assert!((a - b).abs() <= 1e-9 * b + 1e-12 * plain.inertia_per_iter()[0]);
         }
         prop_assert_eq!(weighted.converged(), plain.converged());
     }
