@@ -22,7 +22,6 @@ use field::{Field, bad_field, is_blank};
 use flat::Flat;
 use hashbrown::HashSet;
 use json::{Json, NotJson, Token};
-use serde::de::IgnoredAny;
 use zones::Zones;
 
 use super::{Event, Identifier, Refusal, Timestamp, Value};
@@ -168,19 +167,10 @@ impl<'a> Reader<'a> {
         let mut input = Json::new(text);
         let read = self.fields.read(&mut input, wanted).and_then(|()| input.end());
         if let Err(NotJson) = read {
-            return Err(Refusal::NotJson { at: json.len() - text.len() + place(text) });
+            return Err(Refusal::NotJson { at: json.len() - text.len() + input.last_byte() });
         }
         self.fields.call(&mut self.zones, event, wanted)
     }
-}
-
-/// Bytes before the place from which on a text is no JSON. Few lines are none, and serde_json knows.
-#[cold]
-fn place(text: &str) -> usize {
-    let Err(error) = serde_json::from_str::<IgnoredAny>(text) else { return 0 };
-    let before = text.split_inclusive('\n').take(error.line().saturating_sub(1));
-    let at = before.map(str::len).sum::<usize>() + error.column().saturating_sub(1);
-    at.min(text.len())
 }
 
 /// The spec's names of the fields that hold a time, best first.

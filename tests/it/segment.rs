@@ -429,6 +429,8 @@ fn what_is_no_json_says_where_reading_stopped() {
     assert_eq!(at("\u{feff}"), 3);
     assert_eq!(at(r#"{"type" "#), 7);
     assert_eq!(at("{\n\"type\": tru }"), 13);
+    assert_eq!(at("{\"a\":\"b\nc\"}"), 7);
+    assert_eq!(at("{\"a\":1,}"), 7);
     for other in ["[]", "5", "null", "\"text\"", "[{}]", "{}{}", "{} x", "{\"a\":\"\0\"}"] {
         assert!(at(other) <= other.len(), "{other}");
     }

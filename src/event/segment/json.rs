@@ -5,8 +5,9 @@
 //! checked for its form and no more; a number beyond any `f64` and a text that is half a character
 //! are JSON, and nothing that could be read.
 //!
-//! What counts as JSON is what serde_json takes for it, and so are the values: that is tested. By its
-//! deserializer, a call of 540 bytes took half as long again.
+//! Own code, since a deserializer gives up the whole text for such a number or half a character, and
+//! the events around it should not be lost. serde_json is the oracle: what counts as JSON is what it
+//! takes for it, and so are the values. By it, a call of 540 bytes took half as long again.
 //!
 //! Between functions go only values that fit registers: what goes through memory in pieces and comes
 //! back whole makes the CPU wait.
@@ -89,11 +90,16 @@ impl<'a> Json<'a> {
     }
 
     /// Checks that nothing follows.
-    pub(super) fn end(mut self) -> Result<()> {
+    pub(super) fn end(&mut self) -> Result<()> {
         match self.step() {
             Ok(_) => Err(NotJson),
             Err(NotJson) => Ok(()),
         }
+    }
+
+    /// The place of the last byte that was read: where it breaks, if it does.
+    pub(super) fn last_byte(&self) -> usize {
+        self.at.min(self.text.len()).saturating_sub(1)
     }
 
     /// Reads the next value; of a list or an object, that it begins.
@@ -292,9 +298,13 @@ impl<'a> Json<'a> {
                 Some(b'"') => break,
                 Some(b'\\') => {
                     self.has_escapes = true;
+                    self.at = at + 1;
                     at += escape_len(&bytes[at + 1..]).ok_or(NotJson)? + 1;
                 }
-                _ => return Err(NotJson),
+                _ => {
+                    self.at = at + 1;
+                    return Err(NotJson);
+                }
             }
         }
         self.last = (start, at);
