@@ -21,7 +21,7 @@ use context::Context;
 use field::{Field, bad_field, is_blank};
 use flat::Flat;
 use hashbrown::HashSet;
-use json::{Json, NotJson, Token};
+use json::{Json, NotJson};
 use zones::Zones;
 
 use super::{Event, Identifier, Refusal, Timestamp, Value};
@@ -199,16 +199,10 @@ struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     fn read(&mut self, json: &mut Json<'a>, wanted: &Wanted) -> std::result::Result<(), NotJson> {
-        match json.value()? {
-            Token::Object => {}
-            Token::List => {
-                self.wrong = true;
-                return json.skip_list().map(|_| ());
-            }
-            _ => {
-                self.wrong = true;
-                return Ok(());
-            }
+        let token = json.value()?;
+        self.wrong = !json.enters(&token)?;
+        if self.wrong {
+            return Ok(());
         }
         while let Some(key) = json.key()? {
             match key.as_bytes() {

@@ -328,17 +328,10 @@ impl<'a> ExternalIds<'a> {
     }
 
     fn one(&mut self, json: &mut Json<'a>) -> Result<(), NotJson> {
-        match json.value()? {
-            Token::Null => return Ok(()),
-            Token::Object => {}
-            Token::List => {
-                self.wrong = true;
-                return json.skip_list().map(|_| ());
-            }
-            _ => {
-                self.wrong = true;
-                return Ok(());
-            }
+        let token = json.value()?;
+        if !json.enters(&token)? {
+            self.wrong |= token != Token::Null;
+            return Ok(());
         }
         let (mut kind, mut id) = (Field::Absent, Field::Absent);
         while let Some(key) = json.key()? {

@@ -156,6 +156,14 @@ impl<'a> Json<'a> {
         }
     }
 
+    /// Whether what was just read is the beginning of an object; a list is read over to its end.
+    pub(super) fn enters(&mut self, token: &Token<'a>) -> Result<bool> {
+        if *token == Token::List {
+            self.skip_list()?;
+        }
+        Ok(*token == Token::Object)
+    }
+
     /// Reads over the rest of the list that is being read; how many values there were.
     pub(super) fn skip_list(&mut self) -> Result<usize> {
         let mut n = 0;
