@@ -15,7 +15,7 @@
 
 pub mod cluster;
 mod error;
-mod event;
+pub mod event;
 pub mod features;
 pub mod identity;
 mod labels;
@@ -27,7 +27,7 @@ pub mod validate;
 
 pub use cluster::{Agglomerative, Dbscan, Dendrogram, KMeans, Linkage, OnlineKMeans};
 pub use error::{Error, Result};
-pub use event::{Event, Identifier, Refusal, Timestamp, Value};
+pub use event::{Event, Identifier, IngestReport, Refusal, Timestamp, Value};
 pub use features::{FeatureSet, Features, Matrix, Preprocessor};
 pub use identity::{IdentityGraph, ProfileId, Rules};
 pub use labels::Labels;

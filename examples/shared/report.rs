@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use personas::IngestReport;
 use personas::features::{PreprocessorFit, Values};
 use personas::ndarray::Array2;
 use personas::persona::{Contrast, Matches, Trait};
-use personas::profiles::Ingest;
 use personas::validate::{KChoice, Stability, Structure, Verdict};
 use personas::{Features, Identifier, Matrix, PersonaModel, ProfileId, Profiles, Timestamp};
 
@@ -59,11 +59,11 @@ pub(crate) fn declared_columns(table: &Features, known: &Rows<'_>) -> Vec<String
 pub(crate) fn reading(
     source: &str,
     events: &Rows<'_>,
-    ingest: &Ingest,
+    ingest: &IngestReport,
     known: &Rows<'_>,
-    ingest_known: &Ingest,
+    ingest_known: &IngestReport,
 ) -> String {
-    let one = |what: &str, rows: &Rows<'_>, ingest: &Ingest| {
+    let one = |what: &str, rows: &Rows<'_>, ingest: &IngestReport| {
         let mut text = paragraph(2, &format!("{} {what}.", count(ingest.accepted)));
         if rows.problems.count() > 0 {
             text += &paragraph(2, &format!("Skipped {}.", rows.problems));

@@ -5,7 +5,10 @@
 //! it in, and then a bad one is refused whole, with a [`Refusal`] that says why. The calls of the
 //! Segment spec become events by [`Event::from_segment`].
 
+#[cfg_attr(not(test), expect(dead_code))]
+mod observations;
 mod refusal;
+mod report;
 mod rfc3339;
 mod segment;
 mod time;
@@ -13,7 +16,10 @@ mod value;
 
 use std::borrow::Cow;
 
+#[expect(unused_imports)]
+pub(crate) use observations::{IdentifierRef, Observations};
 pub use refusal::Refusal;
+pub use report::{IngestReport, Refused, Unread};
 pub(crate) use segment::{Reader, Wanted};
 use serde::{Deserialize, Serialize};
 pub use time::Timestamp;

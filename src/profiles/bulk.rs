@@ -7,10 +7,10 @@
 //! another: sums are exact in any order, and logs are sorted.
 
 use super::{AHEAD, Profiles, Taken};
+use crate::event::IngestReport;
 use crate::features::{Draft, Drafting, Entry, NONE};
 use crate::identity::{self, Observation};
 use crate::num::{parallel, prefetch};
-use crate::profiles::Ingest;
 use crate::{Event, Refusal};
 
 /// Events that are taken in at once.
@@ -89,8 +89,8 @@ fn drafts(mut words: &[u64]) -> impl Iterator<Item = (u32, &[u64])> + Clone {
 impl Profiles {
     /// Takes in many events, in any order, and says what became of them. Of lines of JSON,
     /// [`Profiles::extend_json`] does.
-    pub fn extend<'a>(&mut self, events: impl IntoIterator<Item = &'a Event<'a>>) -> Ingest {
-        let mut ingest = Ingest::default();
+    pub fn extend<'a>(&mut self, events: impl IntoIterator<Item = &'a Event<'a>>) -> IngestReport {
+        let mut ingest = IngestReport::default();
         let mut events = events.into_iter();
         let (mut chunk, mut position) = (Vec::new(), 0);
         loop {
@@ -108,7 +108,7 @@ impl Profiles {
     }
 
     /// Puts events one by one where they belong: few, or such that may be duplicates.
-    fn take_chunk(&mut self, events: &[&Event<'_>], position: usize, ingest: &mut Ingest) {
+    fn take_chunk(&mut self, events: &[&Event<'_>], position: usize, ingest: &mut IngestReport) {
         let mut kept: Vec<(u32, usize)> = Vec::with_capacity(events.len());
         for (i, outcome) in self.outcomes(events).into_iter().enumerate() {
             match outcome {
@@ -155,7 +155,7 @@ impl Profiles {
         &mut self,
         events: &'e [&'e Event<'e>],
         position: usize,
-        ingest: &mut Ingest,
+        ingest: &mut IngestReport,
     ) -> bool {
         let Self { graph, keep, texts, limit, .. } = self;
         let (clock, needs_offset) = (graph.rules().clock_range(), keep.needs_offset());

@@ -4,7 +4,8 @@
 //! alone. A block is read while the one before it is taken in, so that memory holds the events of two
 //! blocks, however long the text. Of what the features do not read, nothing becomes part of an event.
 
-use super::{Ingest, Profiles};
+use super::Profiles;
+use crate::event::IngestReport;
 use crate::event::{Reader, Wanted};
 use crate::num::parallel;
 use crate::{Event, Refusal, Timestamp};
@@ -42,12 +43,12 @@ impl Profiles {
     /// assert!(events.is_err());
     /// # Ok::<(), personas::Error>(())
     /// ```
-    pub fn extend_json(&mut self, lines: impl AsRef<[u8]>) -> Ingest {
+    pub fn extend_json(&mut self, lines: impl AsRef<[u8]>) -> IngestReport {
         self.extend_by_blocks(lines.as_ref(), BLOCK)
     }
 
-    fn extend_by_blocks(&mut self, lines: &[u8], block_len: usize) -> Ingest {
-        let (mut ingest, mut first_line) = (Ingest::default(), 0);
+    fn extend_by_blocks(&mut self, lines: &[u8], block_len: usize) -> IngestReport {
+        let (mut ingest, mut first_line) = (IngestReport::default(), 0);
         let wanted = self.keep.wanted();
         let (block, mut rest) = cut(lines, block_len);
         let (mut ready, mut next) = (Vec::new(), Vec::new());
@@ -64,7 +65,12 @@ impl Profiles {
     }
 
     /// Takes in what was read of a block.
-    fn take_read(&mut self, pieces: &mut [Piece<'_>], first_line: &mut usize, ingest: &mut Ingest) {
+    fn take_read(
+        &mut self,
+        pieces: &mut [Piece<'_>],
+        first_line: &mut usize,
+        ingest: &mut IngestReport,
+    ) {
         let mut lines = Vec::new();
         for piece in &mut *pieces {
             lines.extend(piece.lines.iter().map(|line| *first_line + line));
@@ -105,7 +111,7 @@ struct Piece<'a> {
     lines: Vec<usize>,
     n_lines: usize,
     /// What was refused and left out.
-    report: Ingest,
+    report: IngestReport,
 }
 
 impl<'a> Piece<'a> {

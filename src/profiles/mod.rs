@@ -5,7 +5,6 @@
 
 mod bulk;
 mod change;
-mod ingest;
 mod journey;
 mod lines;
 mod messages;
@@ -13,7 +12,6 @@ mod profile;
 
 use std::fmt;
 
-pub use ingest::{Ingest, Refused, Unread};
 use messages::{Messages, Offered, Order};
 pub use profile::Profile;
 

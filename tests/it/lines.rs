@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use personas::IngestReport;
 use personas::features::{Feature, Measure, Values};
-use personas::profiles::Ingest;
 use personas::{Error, Event, FeatureSet, Profiles, Refusal, Rules, Timestamp};
 use proptest::prelude::*;
 
@@ -46,7 +46,7 @@ fn a_feature_that_adds_says_what_it_could_not_read() {
 }
 
 /// The result of the slow way: line by line, then all at once.
-fn one_by_one(people: &mut Profiles, text: &[u8]) -> (Ingest, Vec<(usize, Refusal)>) {
+fn one_by_one(people: &mut Profiles, text: &[u8]) -> (IngestReport, Vec<(usize, Refusal)>) {
     let (mut events, mut lines, mut refused) = (Vec::new(), Vec::new(), Vec::new());
     for (line, text) in text.split(|&byte| byte == b'\n').enumerate() {
         let Ok(text) = std::str::from_utf8(text) else {

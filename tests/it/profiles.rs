@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use personas::IngestReport;
 use personas::features::{Feature, Measure, Values};
 use personas::identity::Observation;
-use personas::profiles::Ingest;
 use personas::{
     Event, FeatureSet, Features, Identifier, IdentityGraph, ProfileId, Profiles, Refusal, Rules,
     Timestamp,
@@ -68,7 +68,7 @@ fn empty(rules: &naive::Rules, dedupe: bool) -> Profiles {
     if dedupe { people.dedupe().unwrap() } else { people }
 }
 
-fn extend<'a>(people: &mut Profiles, acts: impl IntoIterator<Item = &'a Act>) -> Ingest {
+fn extend<'a>(people: &mut Profiles, acts: impl IntoIterator<Item = &'a Act>) -> IngestReport {
     let events: Vec<Event<'_>> = acts.into_iter().map(Act::event).collect();
     people.extend(&events)
 }

@@ -5,7 +5,7 @@ use std::mem::discriminant;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Refusal;
+use super::Refusal;
 
 /// How many positions are kept of what was refused or not read.
 const N_EXAMPLES: usize = 3;
@@ -16,7 +16,7 @@ const N_NAMES: usize = 100;
 /// What became of the events offered: `accepted + duplicates + suppressed + n_refused()` of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Ingest {
+pub struct IngestReport {
     /// Events that count.
     pub accepted: usize,
     /// Events whose message id had been seen; 0 unless duplicates are looked for.
@@ -65,24 +65,24 @@ pub struct Refused {
     pub examples: Vec<usize>,
 }
 
-impl Ingest {
+impl IngestReport {
     /// Number of events refused.
     pub fn n_refused(&self) -> usize {
         self.refused.iter().map(|refused| refused.n).sum()
     }
 
     /// Notes a refusal; positions must ascend.
-    pub(super) fn refuse(&mut self, position: usize, reason: Refusal) {
+    pub(crate) fn refuse(&mut self, position: usize, reason: Refusal) {
         self.add_refused(Refused { reason, n: 1, examples: vec![position] });
     }
 
     /// Notes values that were not read; positions must ascend.
-    pub(super) fn unread(&mut self, property: &str, position: usize, n: usize) {
+    pub(crate) fn unread(&mut self, property: &str, position: usize, n: usize) {
         self.add_unread(Unread { property: property.to_owned(), n, examples: vec![position] });
     }
 
     /// Adds what became of other events, whose positions are to be translated in ascending order.
-    pub(super) fn absorb(&mut self, other: Self, position: impl Fn(usize) -> usize) {
+    pub(crate) fn absorb(&mut self, other: Self, position: impl Fn(usize) -> usize) {
         self.accepted += other.accepted;
         self.duplicates += other.duplicates;
         self.suppressed += other.suppressed;
@@ -136,7 +136,7 @@ fn add_examples(known: &mut Vec<usize>, new: Vec<usize>) {
     known.truncate(N_EXAMPLES);
 }
 
-impl fmt::Display for Ingest {
+impl fmt::Display for IngestReport {
     /// One line, such as `9 accepted, 1 duplicate, 2 refused (2: it carries no identifier, at 3,
     /// 7); not read: 1 of "amount", at 5`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn refusals_are_counted_by_reason_with_the_first_positions() {
-        let mut ingest = Ingest { accepted: 9, duplicates: 1, ..Ingest::default() };
+        let mut ingest = IngestReport { accepted: 9, duplicates: 1, ..IngestReport::default() };
         assert_eq!(ingest.to_string(), "9 accepted, 1 duplicate, 0 refused");
         for position in [1, 4, 5, 8] {
             ingest.refuse(position, Refusal::NoIdentifier);
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn reports_add_up_to_that_of_all_events_in_any_order() {
         let bad = |field: &str| Refusal::BadField { field: field.into() };
-        let (mut first, mut second) = (Ingest::default(), Ingest::default());
+        let (mut first, mut second) = (IngestReport::default(), IngestReport::default());
         for (position, reason) in [(0, bad("userId")), (2, bad("event")), (3, bad("userId"))] {
             first.refuse(position, reason);
         }
@@ -203,7 +203,7 @@ mod tests {
         }
         second.unread("price", 0, 1);
         second.unread("amount", 4, 1);
-        let mut expected = Ingest::default();
+        let mut expected = IngestReport::default();
         expected.absorb(first.clone(), |position| position);
         expected.absorb(second.clone(), |position| position + 10);
         let refused = expected.refused.iter().map(|r| (&r.reason, r.n, &r.examples[..]));
@@ -211,7 +211,7 @@ mod tests {
         assert!(refused.eq([(&user, 5, &[0, 3, 11][..]), (&event, 2, &[2, 10])]));
         let unread = expected.unread.iter().map(|u| (&*u.property, u.n, &u.examples[..]));
         assert!(unread.eq([("amount", 3, &[1, 14][..]), ("price", 1, &[10])]));
-        let mut backwards = Ingest::default();
+        let mut backwards = IngestReport::default();
         backwards.absorb(second, |position| position + 10);
         backwards.absorb(first, |position| position);
         assert_eq!(backwards, expected);
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn no_end_of_names_is_counted_together_from_a_hundred_on() {
-        let mut ingest = Ingest::default();
+        let mut ingest = IngestReport::default();
         for i in 0..150 {
             ingest.unread(&i.to_string(), i, 1);
         }
