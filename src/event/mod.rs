@@ -9,7 +9,7 @@
 mod observations;
 mod refusal;
 mod report;
-mod rfc3339;
+mod rows;
 mod segment;
 mod time;
 mod value;
@@ -22,6 +22,7 @@ pub use refusal::Refusal;
 pub use report::{IngestReport, Refused, Unread};
 pub(crate) use segment::{Reader, Wanted};
 use serde::{Deserialize, Serialize};
+pub(crate) use time::LocalOffset;
 pub use time::Timestamp;
 pub use value::Value;
 
@@ -146,6 +147,36 @@ impl<'a> Event<'a> {
     pub fn attribute(mut self, name: impl Into<Cow<'a, str>>, value: impl Into<Value<'a>>) -> Self {
         push(&mut self.attributes, (name.into(), value.into()));
         self
+    }
+
+    /// Copies the texts that it borrows, so that it outlives their source.
+    ///
+    /// ```
+    /// use personas::Event;
+    ///
+    /// fn read(line: String) -> personas::Result<Event<'static>> {
+    ///     Ok(Event::from_segment(&line)?.into_owned())
+    /// }
+    /// let line = r#"{"type": "page", "userId": "97", "timestamp": "2017-03-01"}"#;
+    /// assert_eq!(read(line.to_owned())?.identifiers[0].value, "97");
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    pub fn into_owned(self) -> Event<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        let identifier = |id: Identifier<'_>| Identifier {
+            kind: owned(id.kind),
+            value: owned(id.value),
+            claimed: id.claimed,
+        };
+        Event {
+            name: owned(self.name),
+            at: self.at,
+            utc_offset_minutes: self.utc_offset_minutes,
+            identifiers: self.identifiers.into_iter().map(identifier).collect(),
+            properties: self.properties.into_iter().map(value::owned_field).collect(),
+            attributes: self.attributes.into_iter().map(value::owned_field).collect(),
+            message_id: self.message_id.map(owned),
+        }
     }
 
     /// Sets the sender's message id.

@@ -24,7 +24,7 @@ use hashbrown::HashSet;
 use json::{Json, NotJson};
 use zones::Zones;
 
-use super::{Event, Identifier, Refusal, Timestamp, Value};
+use super::{Event, Identifier, LocalOffset, Refusal, Timestamp, Value};
 use crate::Result;
 
 impl<'a> Event<'a> {
@@ -35,8 +35,8 @@ impl<'a> Event<'a> {
     /// |---|---|
     /// | `type` | the name of the event: `identify`, `page`, `screen`, `group`, `alias`; of a `track` call the name is its `event` |
     /// | `timestamp`, else `originalTimestamp`, else `sentAt`, else `receivedAt` | the time |
-    /// | the offset of that time, as in `-05:00` | the offset from UTC. `Z` and `+00:00` are how servers write any time; `context.timezone` goes before them |
-    /// | `context.timezone`, else `context.geo.location.timezone`: `Europe/Rome` | the offset from UTC there and then, by the zone data in this crate |
+    /// | the offset or zone of that time, as in `-05:00`; `context.timezone`: `Europe/Rome` | the offset from UTC there and then, by the rule of [`Timestamp::parse_with_offset`]: unknown if they contradict each other |
+    /// | `context.geo.location.timezone` | the offset from UTC, if nothing else says it |
     /// | `messageId` | the message id |
     /// | `userId` | an identifier `user_id` |
     /// | `anonymousId`; of `alias` also `previousId` | identifiers `anonymous_id` |
@@ -264,15 +264,9 @@ impl<'a> Fields<'a> {
             Field::Text(kind) => Kind::named(&kind).ok_or(Refusal::UnknownType)?,
             _ => return Err(Refusal::UnknownType),
         };
-        let (at, own_offset) = self.time()?;
+        let (at, offset) = self.time(zones)?;
         event.at = at;
-        event.utc_offset_minutes = match own_offset {
-            None | Some(0) => {
-                let zone = self.context.timezone();
-                zone.and_then(|zone| zones.offset(zone, at)).or(own_offset)
-            }
-            offset => offset,
-        };
+        event.utc_offset_minutes = offset.known();
         event.name = match kind {
             Kind::Track => {
                 take(&mut self.event).text("event")?.ok_or_else(|| bad_field("event"))?
@@ -301,11 +295,22 @@ impl<'a> Fields<'a> {
         Ok(left_out.into_iter().flatten().reduce(|(first, a), (_, b)| (first, a + b)))
     }
 
-    /// When it happened, and how far from UTC the clock was.
-    fn time(&mut self) -> std::result::Result<(Timestamp, Option<i16>), Refusal> {
+    /// When it happened, and how far from UTC the clocks were there.
+    fn time(
+        &mut self,
+        zones: &mut Zones,
+    ) -> std::result::Result<(Timestamp, LocalOffset), Refusal> {
         for (time, name) in self.times.iter_mut().zip(TIMES) {
             if let Some(text) = take(time).text(name)? {
-                return Timestamp::parse_with_offset(&text).map_err(|_| bad_field(name));
+                let mut offset_at = |zone: Option<&str>, at| zones.offset(zone?, at);
+                let own = |at| offset_at(self.context.own_timezone(), at);
+                let read = Timestamp::parse_local(&text, own);
+                let (at, offset) = read.map_err(|_| bad_field(name))?;
+                if offset != LocalOffset::Unknown {
+                    return Ok((at, offset));
+                }
+                let geo = offset_at(self.context.geo_timezone(), at);
+                return Ok((at, geo.map_or(offset, LocalOffset::Known)));
             }
         }
         Err(Refusal::NoTime)

@@ -143,7 +143,7 @@ pub(crate) fn seen<'v>(value: &'v Value<'_>) -> (Option<f64>, Cow<'v, str>) {
         Value::Number(number) => (Some(*number), Cow::Owned((number + 0.0).to_string())),
         Value::Text(text) => (None, Cow::Borrowed(text)),
         Value::Time(at) => (Some(at.days()), Cow::Owned(at.to_string())),
-        Value::List(_) => unreachable!("a list is seen value by value"),
+        Value::List(_) | Value::Object(_) => unreachable!("a list is seen value by value"),
     }
 }
 

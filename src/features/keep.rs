@@ -229,7 +229,7 @@ fn property<T: Words>(value: &Value<'_>, need: Need, texts: &mut T) -> Option<Ce
         Value::Time(at) => Some(both(at.days(), &|| at.to_string(), texts)),
         Value::Flag(flag) => need.label.then(|| Cell::Label(texts.intern(word(*flag)))),
         Value::Text(text) => need.label.then(|| Cell::Label(texts.intern(text))),
-        Value::List(_) => unreachable!("a list is taken value by value"),
+        Value::List(_) | Value::Object(_) => unreachable!("a list is taken value by value"),
     }
 }
 
@@ -240,7 +240,7 @@ fn attribute(value: &Value<'_>, texts: &mut impl Words) -> Option<Cell> {
         Value::Time(at) => Cell::Both(at.days(), texts.intern(&at.to_string())),
         Value::Flag(flag) => Cell::Label(texts.intern(word(*flag))),
         Value::Text(text) => Cell::Label(texts.intern(text)),
-        Value::List(_) => {
+        Value::List(_) | Value::Object(_) => {
             let mut words: Vec<_> = value.each().map(|value| filter::seen(value).1).collect();
             words.sort_unstable();
             words.dedup();

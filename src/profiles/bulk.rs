@@ -92,12 +92,16 @@ impl Profiles {
     pub fn extend<'a>(&mut self, events: impl IntoIterator<Item = &'a Event<'a>>) -> IngestReport {
         let mut ingest = IngestReport::default();
         let mut events = events.into_iter();
-        let (mut chunk, mut position) = (Vec::new(), 0);
+        let mut position = 0;
         loop {
-            chunk.clear();
-            chunk.extend(events.by_ref().take(CHUNK));
+            let mut chunk: Vec<&Event<'_>> = events.by_ref().take(CHUNK).collect();
             if chunk.is_empty() {
                 break;
+            }
+            let dotted =
+                parallel::map(chunk.len(), 5, |i| chunk[i].with_dotted_names().map(Box::new));
+            for (event, dotted) in chunk.iter_mut().zip(&dotted) {
+                *event = dotted.as_deref().unwrap_or(event);
             }
             if self.messages.is_some() || !self.take_together(&chunk, position, &mut ingest) {
                 self.take_chunk(&chunk, position, &mut ingest);

@@ -191,6 +191,8 @@ impl Profiles {
     }
 
     fn take(&mut self, event: &Event<'_>) -> std::result::Result<Taken, Refusal> {
+        let dotted = event.with_dotted_names();
+        let event = dotted.as_ref().unwrap_or(event);
         self.check(event)?;
         match self.graph.observe_signature(&Observation::from(event))? {
             Some(signature) => Ok(self.put(signature, event)),

@@ -317,14 +317,21 @@ fn the_time_is_the_best_that_is_there_and_the_offset_is_its_own_or_the_zones() {
     };
     assert_eq!(zoned(r#""Europe/Rome""#, "2024-01-15T12:00:00Z"), Some(60));
     assert_eq!(zoned(r#""europe/rome""#, "2024-07-15T12:00:00Z"), Some(120));
-    assert_eq!(zoned(r#""Europe/Rome""#, "2024-07-15T12:00:00-05:00"), Some(-300));
+    assert_eq!(zoned(r#""Europe/Rome""#, "2024-07-15T12:00:00+02:00"), Some(120));
+    assert_eq!(zoned(r#""Europe/Rome""#, "2024-07-15T12:00:00[Europe/Rome]"), Some(120));
+    // A contradiction.
+    assert_eq!(zoned(r#""Europe/Rome""#, "2024-07-15T12:00:00-05:00"), None);
     assert_eq!(zoned(r#""Europe/Rome""#, "2024-07-15T12:00:00+00:00"), Some(120));
     assert_eq!(zoned(r#""UTC""#, "2024-07-15T12:00:00Z"), Some(0));
     let geo = r#""Europe/Rome","geo":{"location":{"timezone":"Asia/Tokyo"}}"#;
     assert_eq!(zoned(geo, "2024-07-15T12:00:00Z"), Some(120));
+    let geo = r#"null,"geo":{"location":{"timezone":"Asia/Tokyo"}}"#;
+    assert_eq!(zoned(geo, "2024-07-15T12:00:00Z"), Some(540));
+    assert_eq!(zoned(geo, "2024-07-15T12:00:00-05:00"), Some(-300));
     for none in [r#""Mars/Olympus""#, r#""""#, "null", "5", "{}", r#""Etc/Unknown""#] {
         assert_eq!(zoned(none, "2024-07-15T12:00:00Z"), None, "{none}");
-        assert_eq!(zoned(none, "2024-07-15T12:00:00+00:00"), Some(0), "{none}");
+        assert_eq!(zoned(none, "2024-07-15T12:00:00+00:00"), None, "{none}");
+        assert_eq!(zoned(none, "2024-07-15T12:00:00-05:00"), Some(-300), "{none}");
     }
 }
 

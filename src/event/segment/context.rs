@@ -145,12 +145,14 @@ impl<'a> Context<'a> {
         Ok(())
     }
 
-    /// The name of a time zone; one that is no text is not worth refusing an event for.
-    pub(super) fn timezone(&self) -> Option<&str> {
-        [&self.own_timezone, &self.geo_timezone].into_iter().find_map(|zone| match zone {
-            Field::Text(zone) => Some(&**zone),
-            _ => None,
-        })
+    /// The name of the time zone that the client says; one that is not a text is ignored.
+    pub(super) fn own_timezone(&self) -> Option<&str> {
+        self.own_timezone.as_text()
+    }
+
+    /// The name of the time zone in which the sender's address is thought to be.
+    pub(super) fn geo_timezone(&self) -> Option<&str> {
+        self.geo_timezone.as_text()
     }
 }
 

@@ -26,6 +26,13 @@ impl<'a> Field<'a> {
         }
     }
 
+    pub(super) fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Absent | Self::Wrong => None,
+        }
+    }
+
     /// Reads the next value; of several in one field the last counts.
     pub(super) fn read(&mut self, json: &mut Json<'a>) -> Result<(), NotJson> {
         *self = match json.value()? {

@@ -220,7 +220,7 @@ fn write_value(hasher: &mut SipHasher24, value: &Value<'_>) {
             hasher.write_u8(4);
             hasher.write_i64(at.millis());
         }
-        Value::List(_) => unreachable!("a list is written value by value"),
+        Value::List(_) | Value::Object(_) => unreachable!("a list is written value by value"),
     }
 }
 

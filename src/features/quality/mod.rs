@@ -99,7 +99,11 @@ impl Quality {
         events: impl IntoIterator<Item = &'e Event<'a>>,
         as_of: Timestamp,
     ) -> Result<QualityReport> {
-        let events: Vec<&Event<'_>> = events.into_iter().collect();
+        let mut events: Vec<&Event<'_>> = events.into_iter().collect();
+        let dotted: Vec<_> = events.iter().map(|event| event.with_dotted_names()).collect();
+        for (event, dotted) in events.iter_mut().zip(&dotted) {
+            *event = dotted.as_ref().unwrap_or(event);
+        }
         let judge = events::Judge::new(&self.rules, &events, as_of)?;
         let mut report = judge.report(events.len());
         for (position, event) in events.into_iter().enumerate() {
@@ -121,7 +125,8 @@ impl Quality {
         events: impl IntoIterator<Item = Event<'a>>,
         as_of: Timestamp,
     ) -> Result<(Vec<Event<'a>>, QualityReport)> {
-        let mut events: Vec<Event<'a>> = events.into_iter().collect();
+        let dotted = |event: Event<'a>| event.with_dotted_names().unwrap_or(event);
+        let mut events: Vec<Event<'a>> = events.into_iter().map(dotted).collect();
         let all: Vec<&Event<'_>> = events.iter().collect();
         let judge = events::Judge::new(&self.rules, &all, as_of)?;
         let mut report = judge.report(all.len());
