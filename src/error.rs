@@ -85,8 +85,8 @@ pub enum Error {
     /// Two things that must have the same length or width do not.
     #[error("{what}: expected {expected}, got {got}")]
     DimensionMismatch {
-        /// What was compared.
-        what: &'static str,
+        /// What was compared, such as a column by its name.
+        what: Cow<'static, str>,
         /// The length or width needed.
         expected: usize,
         /// The length or width given.
@@ -118,6 +118,14 @@ pub enum Error {
         /// The measure.
         metric: &'static str,
         /// Why.
+        reason: Cow<'static, str>,
+    },
+    /// A column of events cannot be read.
+    #[error("column {column:?}: {reason}")]
+    InvalidColumn {
+        /// The kind of its identifiers, or the name of its property or attribute.
+        column: String,
+        /// What is wrong, and in which row.
         reason: Cow<'static, str>,
     },
     /// A table lacks a column that the model was fitted with, or has it with another type.

@@ -5,7 +5,11 @@
 //! it in, and then a bad one is refused whole, with a [`Refusal`] that says why. The calls of the
 //! Segment spec become events by [`Event::from_segment`].
 
-#[cfg_attr(not(test), expect(dead_code))]
+#[allow(dead_code)] // until identity and features read columns
+mod column;
+#[allow(dead_code)]
+mod columns;
+#[allow(dead_code)]
 mod observations;
 mod refusal;
 mod report;
@@ -16,8 +20,12 @@ mod value;
 
 use std::borrow::Cow;
 
-#[expect(unused_imports)]
-pub(crate) use observations::{IdentifierRef, Observations};
+pub use column::ColumnData;
+#[allow(unused_imports)]
+pub(crate) use column::EventColumn;
+pub use columns::EventColumns;
+#[allow(unused_imports)]
+pub(crate) use observations::{Digits, IdentifierRef, Observations};
 pub use refusal::Refusal;
 pub use report::{IngestReport, Refused, Unread};
 pub(crate) use segment::{Reader, Wanted};

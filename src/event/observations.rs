@@ -3,7 +3,10 @@
 //! The identifiers of all events stand end to end; event `i` has those from where event `i - 1`
 //! ends. A batch of one is the live case.
 
-use super::{Event, Timestamp};
+use std::ops::Range;
+
+use super::column::EventColumn;
+use super::{Event, EventColumns, Timestamp};
 
 /// One identifier of an event, borrowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +74,30 @@ impl<'a> Observations<'a> {
         self.push(event.at, event.message_id.as_deref(), identifiers);
     }
 
+    /// Adds rows of columns that [`EventColumns::check`] has passed. Identifiers that are numbers are
+    /// written to `digits`, in place of what was there.
+    pub(crate) fn push_columns(
+        &mut self,
+        columns: &'a EventColumns<'_>,
+        rows: Range<usize>,
+        digits: &'a mut Digits,
+    ) {
+        digits.write(columns, rows.clone());
+        let digits: &'a Digits = digits;
+        for row in rows.clone() {
+            let place = row - rows.start;
+            let label = |column: &'a EventColumn<'_>, label_column: usize| {
+                column.text(row).or_else(|| digits.label(label_column, place))
+            };
+            let message_id = columns.message_id_column().and_then(|column| label(column, 0));
+            let identifiers = columns.identifiers().enumerate().filter_map(|(i, identifier)| {
+                let (kind, claimed, column) = identifier;
+                Some(IdentifierRef { kind, value: label(column, i + 1)?, claimed })
+            });
+            self.push(columns.at(row), message_id, identifiers);
+        }
+    }
+
     /// Number of events.
     pub(crate) fn len(&self) -> usize {
         self.at.len()
@@ -98,9 +125,45 @@ impl<'a> Observations<'a> {
     }
 }
 
+/// Whole numbers of some rows as texts, for columns of identifiers that are numbers.
+#[derive(Debug, Default)]
+pub(crate) struct Digits {
+    text: String,
+    /// Where the digits of each number end; a missing one has none.
+    ends: Vec<usize>,
+    /// For the message ids and each column of identifiers, the place of its first number in `ends`;
+    /// `None` for a column of texts.
+    first: Vec<Option<usize>>,
+}
+
+impl Digits {
+    fn write(&mut self, columns: &EventColumns<'_>, rows: Range<usize>) {
+        self.text.clear();
+        self.ends.clear();
+        self.first.clear();
+        let identifiers = columns.identifiers().map(|(_, _, column)| Some(column));
+        for column in std::iter::once(columns.message_id_column()).chain(identifiers) {
+            let column = column.filter(|column| column.has_digits());
+            self.first.push(column.map(|_| self.ends.len()));
+            for row in column.into_iter().flat_map(|_| rows.clone()) {
+                column.inspect(|column| column.write_digits(row, &mut self.text));
+                self.ends.push(self.text.len());
+            }
+        }
+    }
+
+    /// The digits of a row, counted from the first of those written.
+    fn label(&self, column: usize, place: usize) -> Option<&str> {
+        let at = self.first[column]? + place;
+        let start = if at == 0 { 0 } else { self.ends[at - 1] };
+        Some(&self.text[start..self.ends[at]]).filter(|digits| !digits.is_empty())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::ColumnData;
 
     #[test]
     fn each_event_keeps_its_own_identifiers_and_message_id() {
@@ -117,5 +180,40 @@ mod tests {
         assert_eq!([0, 1, 2].map(|i| batch.identifiers(i).len()), [1, 0, 2]);
         assert!(batch.identifiers(2)[0].claimed);
         assert_eq!(batch.at(2), at(3));
+    }
+    #[test]
+    fn columns_are_observed_as_the_events_of_their_rows() {
+        let at = [1, 2, 3].map(Timestamp::from_millis);
+        let emails = [Some("ann"), None, Some(" ")];
+        let texts = ColumnData::Utf8 { bytes: b"m1m2", offsets: &[0, 2, 2, 4], validity: None };
+        let columns = EventColumns::new(&at)
+            .name("purchase")
+            .id("card", &[4711_i64, -1, i64::MAX])
+            .claimed_id("email", &emails)
+            .id("row", &[7.0, f64::NAN, -0.0])
+            .message_ids(texts);
+        columns.check().unwrap();
+        let event = |row: usize| Event::new("purchase", at[row]);
+        let events = [
+            event(0).id("card", "4711").claimed_id("email", "ann").id("row", "7").message_id("m1"),
+            event(1).id("card", "-1").message_id(""),
+            event(2).id("card", i64::MAX.to_string()).claimed_id("email", " ").id("row", "0"),
+        ];
+        let events = events.map(|event| match event.at.millis() {
+            3 => event.message_id("m2"),
+            _ => event,
+        });
+        for rows in [0..3, 1..3, 2..2] {
+            let (mut expected, mut got) = (Observations::default(), Observations::default());
+            events[rows.clone()].iter().for_each(|event| expected.push_event(event));
+            let mut digits = Digits::default();
+            got.push_columns(&columns, rows, &mut digits);
+            assert_eq!(got.len(), expected.len());
+            for i in 0..got.len() {
+                assert_eq!(got.at(i), expected.at(i));
+                assert_eq!(got.message_id(i), expected.message_id(i));
+                assert_eq!(got.identifiers(i), expected.identifiers(i));
+            }
+        }
     }
 }

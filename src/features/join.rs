@@ -131,7 +131,7 @@ fn join(
     for (name, values) in columns {
         if values.len() != ids.len() {
             return Err(Error::DimensionMismatch {
-                what: "values of a column from outside",
+                what: "values of a column from outside".into(),
                 expected: ids.len(),
                 got: values.len(),
             });

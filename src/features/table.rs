@@ -112,7 +112,7 @@ impl Features {
     pub(crate) fn with(mut self, name: String, values: Values, cut: Vec<usize>) -> Result<Self> {
         if values.len() != self.ids.len() {
             return Err(Error::DimensionMismatch {
-                what: "values of a column",
+                what: "values of a column".into(),
                 expected: self.ids.len(),
                 got: values.len(),
             });

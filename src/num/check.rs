@@ -125,7 +125,7 @@ pub(super) fn first_unusable(rows: &Rows<'_>) -> Option<Error> {
 pub(crate) fn rows_of_width(x: ArrayView2<'_, f64>, n_columns: usize) -> Result<Rows<'_>> {
     if x.ncols() != n_columns {
         return Err(Error::DimensionMismatch {
-            what: "columns",
+            what: "columns".into(),
             expected: n_columns,
             got: x.ncols(),
         });

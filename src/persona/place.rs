@@ -60,7 +60,11 @@ impl From<&Labels> for Grouping {
 impl Grouping {
     /// The rule, for the rows that were grouped.
     pub(super) fn rule(&self, rows: &Rows<'_>) -> Result<Rule> {
-        let mismatch = |what, expected, got| Error::DimensionMismatch { what, expected, got };
+        let mismatch = |what: &'static str, expected, got| Error::DimensionMismatch {
+            what: what.into(),
+            expected,
+            got,
+        };
         if self.labels.len() != rows.n_rows() {
             return Err(mismatch("rows of the table", self.labels.len(), rows.n_rows()));
         }

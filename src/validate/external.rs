@@ -34,7 +34,7 @@ pub fn adjusted_rand(a: &Labels, b: &Labels) -> Result<f64> {
 /// Labels must have one entry per row.
 pub(crate) fn check_length(what: &'static str, expected: usize, labels: &Labels) -> Result<()> {
     if labels.len() != expected {
-        return Err(Error::DimensionMismatch { what, expected, got: labels.len() });
+        return Err(Error::DimensionMismatch { what: what.into(), expected, got: labels.len() });
     }
     Ok(())
 }
@@ -167,7 +167,7 @@ mod tests {
     fn other_lengths_are_refused() {
         assert_eq!(
             adjusted_rand(&labels(&[0, 1]), &labels(&[0])),
-            Err(Error::DimensionMismatch { what: "labels", expected: 2, got: 1 })
+            Err(Error::DimensionMismatch { what: "labels".into(), expected: 2, got: 1 })
         );
     }
 

@@ -29,10 +29,10 @@ fn events() -> Vec<Event<'static>> {
         // Bob, once, from a server that says nothing of the place.
         page("bob", "2017-04-01T12:00:00Z"),
         // Cid, every ten days at the same time.
-        on(page("cid", "2017-02-28T14:00:00+00:00"), "tv").property("os", "Tizen"),
-        on(page("cid", "2017-03-10T14:00:00+00:00"), "tv"),
-        on(page("cid", "2017-03-20T14:00:00+00:00"), "tv"),
-        on(page("cid", "2017-03-30T14:00:00+00:00"), "tv"),
+        on(page("cid", "2017-02-28T14:00:00[UTC]"), "tv").property("os", "Tizen"),
+        on(page("cid", "2017-03-10T14:00:00[UTC]"), "tv"),
+        on(page("cid", "2017-03-20T14:00:00[UTC]"), "tv"),
+        on(page("cid", "2017-03-30T14:00:00[UTC]"), "tv"),
         // Dan, in New York on a Sunday: half an hour apart is a new session, a second less is none.
         page("dan", "2017-03-05T02:00:00-05:00"),
         page("dan", "2017-03-05T02:30:00-05:00"),

@@ -181,7 +181,11 @@ fn check_condensed(distances: &[f64]) -> Result<usize> {
     let n_pairs = n * (n - 1) / 2;
     if n_pairs != distances.len() {
         let what = "condensed distances, n * (n - 1) / 2 of n rows";
-        return Err(Error::DimensionMismatch { what, expected: n_pairs, got: distances.len() });
+        return Err(Error::DimensionMismatch {
+            what: what.into(),
+            expected: n_pairs,
+            got: distances.len(),
+        });
     }
     let Some(at) = distances.iter().position(|d| !(0.0..=MAX_MAGNITUDE).contains(d)) else {
         return Ok(n);

@@ -304,7 +304,7 @@ impl KMeans {
         if centroids.nrows() != self.k {
             let what = "given centroids";
             return Err(Error::DimensionMismatch {
-                what,
+                what: what.into(),
                 expected: self.k,
                 got: centroids.nrows(),
             });

@@ -41,7 +41,11 @@ impl Weighting {
     pub(super) fn new(weights: &[f64], n_rows: usize) -> Result<Self> {
         if weights.len() != n_rows {
             let what = "weights";
-            return Err(Error::DimensionMismatch { what, expected: n_rows, got: weights.len() });
+            return Err(Error::DimensionMismatch {
+                what: what.into(),
+                expected: n_rows,
+                got: weights.len(),
+            });
         }
         let wrong = |w: &f64| !(*w >= 0.0 && w.is_finite());
         if let Some(row) = weights.iter().position(wrong) {

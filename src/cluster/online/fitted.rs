@@ -146,7 +146,7 @@ impl OnlineKMeansFit {
     pub fn merge(&mut self, other: &Self) -> Result<()> {
         let (expected, got) = (self.moments.width(), other.moments.width());
         if expected != got {
-            return Err(Error::DimensionMismatch { what: "columns", expected, got });
+            return Err(Error::DimensionMismatch { what: "columns".into(), expected, got });
         }
         if self.decay != other.decay {
             let expected = format!("the same in both models ({:?})", self.decay);

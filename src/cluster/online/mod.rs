@@ -128,7 +128,7 @@ impl OnlineKMeans {
         self.check()?;
         if centroids.nrows() != self.k {
             return Err(Error::DimensionMismatch {
-                what: "given centroids",
+                what: "given centroids".into(),
                 expected: self.k,
                 got: centroids.nrows(),
             });

@@ -268,7 +268,7 @@ impl PreprocessorFit {
     pub fn inverse(&self, row: &[f64]) -> Result<Vec<(String, Original)>> {
         if row.len() != self.columns.len() {
             return Err(Error::DimensionMismatch {
-                what: "values of a row",
+                what: "values of a row".into(),
                 expected: self.columns.len(),
                 got: row.len(),
             });

@@ -1,0 +1,230 @@
+//! Events as the columns of a table: for who has them in CSV, Arrow or Polars already.
+//!
+//! Nothing is copied and no [`Event`](super::Event) is built; the columns are read row by row where
+//! they lie.
+
+use std::borrow::Cow;
+
+use super::Timestamp;
+use super::column::{ColumnData, EventColumn, Role};
+use crate::{Error, Result};
+
+/// Events as borrowed columns, one row for each event.
+///
+/// The builder mirrors [`Event`](crate::Event). All columns have as many rows as there are times.
+/// Where a row has no value in a column, its event lacks that identifier, property or attribute.
+///
+/// Identifiers and message ids are texts or whole numbers, which count as their digits.
+///
+/// ```
+/// use personas::Timestamp;
+/// use personas::event::EventColumns;
+///
+/// let at = vec![Timestamp::parse("2024-05-01")?, Timestamp::parse("2024-05-02")?];
+/// let customers = vec![4711_i64, 4712];
+/// let emails = vec![Some("ann@example.org"), None];
+/// let amounts = vec![12.5, 99.0];
+/// let purchases = EventColumns::new(&at)
+///     .name("purchase")
+///     .id("customer", &customers)
+///     .id("email", &emails)
+///     .property("amount", &amounts);
+/// purchases.check()?;
+/// # Ok::<(), personas::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct EventColumns<'a> {
+    at: &'a [Timestamp],
+    name: Name<'a>,
+    identifiers: Vec<IdentifierColumn<'a>>,
+    properties: Vec<(Cow<'a, str>, EventColumn<'a>)>,
+    attributes: Vec<(Cow<'a, str>, EventColumn<'a>)>,
+    message_ids: Option<EventColumn<'a>>,
+    utc_offsets: Option<&'a [Option<i16>]>,
+}
+
+#[derive(Debug, Clone)]
+enum Name<'a> {
+    Missing,
+    /// Of all events.
+    One(Cow<'a, str>),
+    Each(EventColumn<'a>),
+}
+
+#[derive(Debug, Clone)]
+struct IdentifierColumn<'a> {
+    kind: Cow<'a, str>,
+    claimed: bool,
+    values: EventColumn<'a>,
+}
+
+impl<'a> EventColumns<'a> {
+    /// Creates a table with the time of each event and nothing else yet.
+    pub fn new(at: &'a [Timestamp]) -> Self {
+        Self {
+            at,
+            name: Name::Missing,
+            identifiers: Vec::new(),
+            properties: Vec::new(),
+            attributes: Vec::new(),
+            message_ids: None,
+            utc_offsets: None,
+        }
+    }
+
+    /// Sets the name of all events.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<Cow<'a, str>>) -> Self {
+        self.name = Name::One(name.into());
+        self
+    }
+
+    /// Sets the name of each event: a column of texts. A missing name is an empty one.
+    #[must_use]
+    pub fn names(mut self, names: impl Into<ColumnData<'a>>) -> Self {
+        self.name = Name::Each(EventColumn::new(names.into()));
+        self
+    }
+
+    /// Adds a column of identifiers.
+    #[must_use]
+    pub fn id(mut self, kind: impl Into<Cow<'a, str>>, values: impl Into<ColumnData<'a>>) -> Self {
+        let (kind, values) = (kind.into(), EventColumn::new(values.into()));
+        self.identifiers.push(IdentifierColumn { kind, claimed: false, values });
+        self
+    }
+
+    /// Adds a column of identifiers that a client claims and nobody verified.
+    #[must_use]
+    pub fn claimed_id(
+        mut self,
+        kind: impl Into<Cow<'a, str>>,
+        values: impl Into<ColumnData<'a>>,
+    ) -> Self {
+        let (kind, values) = (kind.into(), EventColumn::new(values.into()));
+        self.identifiers.push(IdentifierColumn { kind, claimed: true, values });
+        self
+    }
+
+    /// Adds a property of the events.
+    #[must_use]
+    pub fn property(
+        mut self,
+        name: impl Into<Cow<'a, str>>,
+        values: impl Into<ColumnData<'a>>,
+    ) -> Self {
+        self.properties.push((name.into(), EventColumn::new(values.into())));
+        self
+    }
+
+    /// Adds an attribute of the people.
+    #[must_use]
+    pub fn attribute(
+        mut self,
+        name: impl Into<Cow<'a, str>>,
+        values: impl Into<ColumnData<'a>>,
+    ) -> Self {
+        self.attributes.push((name.into(), EventColumn::new(values.into())));
+        self
+    }
+
+    /// Sets the sender's id of each message.
+    #[must_use]
+    pub fn message_ids(mut self, ids: impl Into<ColumnData<'a>>) -> Self {
+        self.message_ids = Some(EventColumn::new(ids.into()));
+        self
+    }
+
+    /// Sets how far local clocks were ahead of UTC, in minutes, where that is known.
+    #[must_use]
+    pub fn utc_offsets(mut self, minutes: &'a [Option<i16>]) -> Self {
+        self.utc_offsets = Some(minutes);
+        self
+    }
+
+    /// Checks that all columns fit together and can be read; whoever takes the columns does so
+    /// first.
+    ///
+    /// # Errors
+    /// [`Error::DimensionMismatch`] for a column that has not one row for each time, naming it;
+    /// [`Error::InvalidColumn`] for names that are not texts, identifiers that are neither texts nor
+    /// whole numbers (of `f64`, within ±2⁵³), texts that are not UTF-8, or offsets or a bitmap that
+    /// do not fit them; [`Error::InvalidParameter`] if there is no name.
+    pub fn check(&self) -> Result<()> {
+        let n_rows = self.at.len();
+        match &self.name {
+            Name::Missing => {
+                return Err(Error::parameter("name", "set for all events or for each", "missing"));
+            }
+            Name::One(_) => {}
+            Name::Each(names) => names.check("names", Role::Text, n_rows)?,
+        }
+        for identifier in &self.identifiers {
+            identifier.values.check(&identifier.kind, Role::Label, n_rows)?;
+        }
+        for (name, values) in self.properties.iter().chain(&self.attributes) {
+            values.check(name, Role::Value, n_rows)?;
+        }
+        if let Some(ids) = &self.message_ids {
+            ids.check("message_ids", Role::Label, n_rows)?;
+        }
+        match self.utc_offsets.map(<[_]>::len) {
+            Some(got) if got != n_rows => {
+                let what = "rows of column \"utc_offsets\"".into();
+                Err(Error::DimensionMismatch { what, expected: n_rows, got })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Number of events.
+    pub(crate) fn len(&self) -> usize {
+        self.at.len()
+    }
+
+    /// Time of an event.
+    pub(crate) fn at(&self, row: usize) -> Timestamp {
+        self.at[row]
+    }
+
+    /// Name of an event; a missing one is empty.
+    pub(crate) fn name_of(&self, row: usize) -> &str {
+        match &self.name {
+            Name::Missing => "",
+            Name::One(name) => name,
+            Name::Each(names) => names.text(row).unwrap_or_default(),
+        }
+    }
+
+    /// The name that all events have, if it was given once.
+    pub(crate) fn common_name(&self) -> Option<&str> {
+        match &self.name {
+            Name::One(name) => Some(name),
+            Name::Missing | Name::Each(_) => None,
+        }
+    }
+
+    /// Offset from UTC of an event, in minutes east.
+    pub(crate) fn utc_offset(&self, row: usize) -> Option<i16> {
+        self.utc_offsets?[row]
+    }
+
+    /// Properties of the events; of two with one name, the last counts where it has a value.
+    pub(crate) fn properties(&self) -> &[(Cow<'a, str>, EventColumn<'a>)] {
+        &self.properties
+    }
+
+    /// Attributes of the people; of two with one name, the last counts where it has a value.
+    pub(crate) fn attributes(&self) -> &[(Cow<'a, str>, EventColumn<'a>)] {
+        &self.attributes
+    }
+
+    /// Kinds of the columns of identifiers, whether they are merely claimed, and their values.
+    pub(super) fn identifiers(&self) -> impl Iterator<Item = (&str, bool, &EventColumn<'a>)> {
+        self.identifiers.iter().map(|column| (&*column.kind, column.claimed, &column.values))
+    }
+
+    pub(super) fn message_id_column(&self) -> Option<&EventColumn<'a>> {
+        self.message_ids.as_ref()
+    }
+}
