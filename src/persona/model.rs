@@ -63,7 +63,8 @@ impl PersonaModel {
     /// # Errors
     /// [`Error::DimensionMismatch`] if the grouping has another number of rows than the table, or
     /// was made from a matrix of another width than `prep` makes; [`Error::Empty`] for a table
-    /// without rows; and those of `prep.transform`.
+    /// without rows; [`Error::InvalidParameter`] for labels with a cluster without rows, as predicted
+    /// ones may have; and those of `prep.transform`.
     pub fn describe(
         table: &Features,
         prep: &PreprocessorFit,

@@ -73,7 +73,7 @@ pub enum KMeansInit {
 /// assert_eq!(fit.labels().to_vec(), [0, 0, 0, 0, 1, 1].map(Some));
 /// assert_eq!(fit.centroids(), array![[1.5, 1.0], [10.0, 0.5]]);
 /// assert_eq!(fit.inertia(), 13.5);
-/// assert_eq!(fit.predict(&array![[9.0, 9.0]])?, [1]);
+/// assert_eq!(fit.predict(&array![[9.0, 9.0]])?.to_vec(), [Some(1)]);
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -335,7 +335,6 @@ pub(super) fn first_duplicate(rows: &Rows<'_>) -> Option<(usize, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Labels;
     use crate::num::parallel;
     use crate::num::rng::Stream;
     use ndarray::{Axis, array, concatenate};
@@ -353,13 +352,13 @@ mod tests {
     /// Labels, centroids, sizes and inertia recomputed from the centroids alone.
     fn check(fit: &KMeansFit, x: &Array2<f64>) {
         let predicted = fit.predict(x).unwrap();
-        assert!(fit.labels().iter().eq(predicted.iter().map(|&cluster| Some(cluster))));
-        assert_eq!(Labels::new(predicted.iter().map(|&c| Some(c))).unwrap(), *fit.labels());
+        assert_eq!(predicted, *fit.labels());
+        assert!(predicted.is_canonical());
         assert_eq!(fit.labels().n_clusters(), fit.centroids().nrows());
         assert_eq!(fit.score(x).unwrap(), -fit.inertia());
         let distances = fit.transform(x).unwrap();
-        for (row, &cluster) in predicted.iter().enumerate() {
-            let row = distances.row(row);
+        for (row, cluster) in predicted.iter().enumerate() {
+            let (row, cluster) = (distances.row(row), cluster.unwrap());
             assert!(row.iter().all(|&d| row[cluster] <= d));
         }
         let total = -KMeans::new(1).fit(x).unwrap().score(x).unwrap();

@@ -50,11 +50,11 @@ use moments::Moments;
 /// assert_eq!(model.weights(), [3.0, 2.0]);
 /// // Four rows are one half-life: the old ones now count half.
 /// let learned = model.learn(&array![[3.5], [3.5], [3.5], [3.5]])?;
-/// assert_eq!(learned.labels, [1, 1, 1, 1]);
+/// assert_eq!(learned.labels.to_vec(), [Some(1); 4]);
 /// assert_eq!(model.weights(), [1.5, 5.0]);
 /// assert_eq!(model.centroids(), array![[11.0], [3.0]]);
 /// // A single row is a batch of one.
-/// assert_eq!(model.learn(&[[9.0]])?.labels, [0]);
+/// assert_eq!(model.learn(&[[9.0]])?.labels.get(0), Some(0));
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
