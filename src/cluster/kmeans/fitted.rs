@@ -5,7 +5,6 @@ use std::cmp::Reverse;
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
-use super::first_duplicate;
 use super::lloyd::Run;
 use super::weights::{self, Weighting, Weights};
 use crate::num::check::{self, Rows};
@@ -335,7 +334,7 @@ impl TryFrom<Stored> for KMeansFit {
         let Stored { labels, centroids, inertia, .. } = stored;
         let rows = check::rows(centroids.view())
             .map_err(|_| invalid("a centroid is missing or not finite"))?;
-        if first_duplicate(&rows).is_some() {
+        if rows.first_duplicate().is_some() {
             return Err(invalid("two centroids are equal"));
         }
         let factor = stored.scale.factor();

@@ -40,7 +40,7 @@ use crate::num::scale::Scale;
 use crate::num::scan;
 use crate::{Error, Result};
 use progress::Observer;
-use restarts::Restarts;
+use restarts::{Restarts, Start};
 use tiled::Tiled;
 use weights::{Weighting, Weights};
 
@@ -61,7 +61,7 @@ pub enum KMeansInit {
 /// Splits rows into `k` groups so that the squared distances to the group's mean add up to little.
 ///
 /// Finds round groups of similar spread; scale the columns first
-/// ([`Preprocessor`](crate::features)), as the one with the greatest spread counts most. Every row
+/// ([`Preprocessor`](crate::Preprocessor)), as the one with the greatest spread counts most. Every row
 /// belongs to a group; where far-off ones should be left out, or groups are not round, see
 /// [`Dbscan`](crate::Dbscan).
 ///
@@ -269,7 +269,20 @@ impl KMeans {
         }
 
         let tiled = Tiled::new(&rows, &columns, weights, Some(scan::fastest()));
-        let restarts = Restarts { means: self, given: given.as_ref(), scale };
+        let start = match (&given, &self.init) {
+            (Some(given), _) => Start::Given(given),
+            (None, KMeansInit::Random) => Start::Random,
+            (None, _) => Start::PlusPlus,
+        };
+        let restarts = Restarts {
+            start,
+            k: self.k,
+            n_init: self.n_init,
+            max_iter: self.max_iter,
+            tol: self.tol,
+            seed: self.seed,
+            scale,
+        };
         let best = restarts.best(tiled, observer).map_err(|distinct| self.too_few(distinct))?;
         KMeansFit::from_run(best, rows.n_columns(), scale, self.seed)
     }
@@ -310,7 +323,7 @@ impl KMeans {
             });
         }
         let given = check::rows_of_width(centroids.view(), rows.n_columns())?;
-        if let Some((a, b)) = first_duplicate(&given) {
+        if let Some((a, b)) = given.first_duplicate() {
             let got = format!("rows {a} and {b} equal");
             return Err(Error::parameter("init", "distinct centroids", got));
         }
@@ -321,15 +334,6 @@ impl KMeans {
         let what = "k-means with this k, counting only distinct rows,";
         Error::TooFewSamples { what, needed: self.k, got: distinct }
     }
-}
-
-/// Two rows of equal values, the lower number first.
-pub(super) fn first_duplicate(rows: &Rows<'_>) -> Option<(usize, usize)> {
-    let mut order: Vec<usize> = (0..rows.n_rows()).collect();
-    let compare = |a: usize, b: usize| rows.row(a).partial_cmp(rows.row(b));
-    order.sort_by(|&a, &b| compare(a, b).expect("the rows are finite"));
-    let pairs = order.windows(2).filter(|pair| rows.row(pair[0]) == rows.row(pair[1]));
-    pairs.map(|pair| (pair[0].min(pair[1]), pair[0].max(pair[1]))).min()
 }
 
 #[cfg(test)]

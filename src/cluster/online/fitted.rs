@@ -66,15 +66,15 @@ pub struct Reseeded {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored")]
 pub struct OnlineKMeansFit {
-    pub(super) decay: Decay,
-    pub(super) reassignment_ratio: f64,
-    pub(super) moments: Moments,
-    pub(super) age: Age,
-    pub(super) clock_ms: Option<i64>,
+    decay: Decay,
+    reassignment_ratio: f64,
+    moments: Moments,
+    age: Age,
+    clock_ms: Option<i64>,
     /// Rows learned since each cluster last got one.
-    pub(super) passed_by: Vec<u64>,
-    pub(super) n_rows: u64,
-    pub(super) n_reseeded: u64,
+    passed_by: Vec<u64>,
+    n_rows: u64,
+    n_reseeded: u64,
 }
 
 impl OnlineKMeansFit {
@@ -289,6 +289,26 @@ impl OnlineKMeansFit {
             }
         }
         reseeded
+    }
+}
+
+impl TryFrom<Stored> for OnlineKMeansFit {
+    type Error = Error;
+
+    fn try_from(stored: Stored) -> Result<Self> {
+        stored.check()?;
+        let Stored { decay, reassignment_ratio, moments, age, clock_ms, passed_by, .. } = stored;
+        let Stored { n_rows, n_reseeded, .. } = stored;
+        Ok(Self {
+            decay,
+            reassignment_ratio,
+            moments,
+            age,
+            clock_ms,
+            passed_by,
+            n_rows,
+            n_reseeded,
+        })
     }
 }
 
