@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use personas::features::{PreprocessorFit, Values};
+use personas::features::Values;
 use personas::ndarray::Array2;
 use personas::persona::{Contrast, Matches, Trait};
+use personas::prepare::PreprocessorFit;
 use personas::profiles::Ingest;
 use personas::validate::{KChoice, Stability, Structure, Verdict};
 use personas::{Features, Identifier, Matrix, PersonaModel, ProfileId, Profiles, Timestamp};

@@ -12,9 +12,9 @@ use super::describe;
 use super::describer::Describer;
 use super::importance::{self, Importance};
 use super::place::{Grouping, Rule, means};
-use crate::features::PreprocessorFit;
 use crate::num::check::{self, Rows};
 use crate::num::distance::squared;
+use crate::prepare::PreprocessorFit;
 use crate::{Error, Features, Labels, Result};
 
 /// Groups of people in words and numbers, with the rule that places new people.
