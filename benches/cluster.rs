@@ -1,4 +1,4 @@
-//! Clustering on seeded groups of points: `cargo bench --bench cluster`.
+//! Clustering on seeded groups of points: `cargo bench -p personas-benches --bench cluster`.
 //!
 //! The large k-means cases take minutes; `-- kmeans/` runs the small ones, `-- kmeans_large` the
 //! large.

@@ -1,7 +1,7 @@
 //! Identity at size: bulk, one by one, look-up, and the cost of a change in a small component.
 //!
-//! `cargo bench --bench identity` runs the small sizes. `PERSONAS_PAIRS=10000000 cargo bench
-//! --bench identity` instead stitches that many pairs once and prints seconds and bytes.
+//! `cargo bench -p personas-benches --bench identity` runs the small sizes; with
+//! `PERSONAS_PAIRS=10000000` it instead stitches that many pairs once and prints seconds and bytes.
 
 #![allow(clippy::print_stdout)]
 

@@ -1,4 +1,4 @@
-//! Judging a grouping of seeded points: `cargo bench --bench validate`.
+//! Judging a grouping of seeded points: `cargo bench -p personas-benches --bench validate`.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use personas::ndarray::Array2;

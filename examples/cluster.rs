@@ -103,7 +103,7 @@ impl From<LinkageName> for Linkage {
 /// What is printed; fields that a method does not have are left out.
 #[derive(Debug, Serialize)]
 struct Report {
-    labels: Labels,
+    labels: Vec<Option<usize>>,
     n_clusters: usize,
     #[serde(flatten)]
     kmeans: Option<KMeansFigures>,
@@ -131,6 +131,7 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
     let ((labels, kmeans), seconds) = method::timed(options.repeat, || plan.fit(&x))?;
     let (silhouette, silhouette_se) = silhouette(&x, &labels, options.seed)?;
     let n_clusters = labels.n_clusters();
+    let labels = labels.to_vec();
     let report = Report { labels, n_clusters, kmeans, silhouette, silhouette_se, seconds };
     Ok(serde_json::to_string(&report)? + "\n")
 }

@@ -18,7 +18,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::builder::NonEmptyStringValueParser;
-use personas::features::{Funnel, Values};
+use personas::features::Values;
+use personas::journey::Funnel;
 use personas::{FeatureSet, Features, Profiles, Rules, Timestamp};
 
 /// Makes a table of features, one row per person, of the calls that a site's clients send.

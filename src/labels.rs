@@ -1,31 +1,46 @@
-//! Row -> cluster or noise, numbered so that `==` means "the same grouping".
+//! Row -> cluster or noise.
 //!
-//! Clusters are numbered by size, the largest first; of equal sizes, the one with the smallest row
-//! comes first. Two labelings are equal exactly when they group the rows alike.
+//! The labels of a fit, and those of [`Labels::new`], are numbered canonically: by size, the largest
+//! cluster first; of equal sizes, the one with the smallest row first. Labels that a model predicts
+//! keep the model's numbers, so that number 2 means the same in every prediction; there, sizes are in
+//! no order, and a cluster may have no row.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-const NOISE: u32 = u32::MAX;
+/// The cluster number that stands for noise.
+pub(crate) const NOISE: u32 = u32::MAX;
 
-/// The cluster of every row, or none for noise.
+/// The cluster of every row, or `None` for noise.
+///
+/// `==` compares the numbers, row by row, and the number of clusters. Two canonical labelings are
+/// therefore equal exactly when they group the rows alike. To ask this of predicted labels, renumber
+/// them first: `Labels::new(predicted.iter())`.
+///
+/// The stored form (serde) has two fields: `clusters`, one number or null per row, and `sizes`.
 ///
 /// ```
-/// use personas::Labels;
+/// use personas::{KMeans, Labels, ndarray::array};
 ///
 /// let labels = Labels::new([Some(9), Some(4), None, Some(4)])?;
 /// assert_eq!(labels.to_vec(), [Some(1), Some(0), None, Some(0)]);
 /// assert_eq!(labels.sizes(), [2, 1]);
 /// assert_eq!(labels, Labels::new([Some(0), Some(7), None, Some(7)])?);
+///
+/// // A model's labels of new rows: its cluster 0 gets none of them.
+/// let fit = KMeans::new(2).fit(&array![[0.0], [1.0], [9.0]])?;
+/// let predicted = fit.predict(&array![[8.0], [7.0]])?;
+/// assert_eq!((predicted.get(0), predicted.n_clusters()), (Some(1), 2));
+/// assert_eq!(predicted.sizes(), [0, 2]);
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Vec<Option<u32>>", into = "Vec<Option<u32>>")]
+#[serde(try_from = "Stored", into = "Stored")]
 pub struct Labels {
-    /// Cluster per row, `NOISE` for none.
+    /// Cluster per row, below `sizes.len()`, or `NOISE`.
     clusters: Vec<u32>,
-    /// Rows per cluster; never increasing, never 0.
+    /// Rows per cluster.
     sizes: Vec<usize>,
 }
 
@@ -36,13 +51,7 @@ impl Labels {
     /// [`Error::TooManySamples`] from 2³² − 1 rows on.
     pub fn new(raw: impl IntoIterator<Item = Option<usize>>) -> Result<Self> {
         let raw: Vec<Option<usize>> = raw.into_iter().collect();
-        if raw.len() >= NOISE as usize {
-            return Err(Error::TooManySamples {
-                what: "Labels",
-                limit: NOISE as usize - 1,
-                got: raw.len(),
-            });
-        }
+        check_fits(raw.len())?;
         // (label, row) sorted: clusters become runs, each with its smallest row first.
         let mut order: Vec<(usize, usize)> =
             raw.iter().enumerate().filter_map(|(row, label)| label.map(|l| (l, row))).collect();
@@ -58,13 +67,34 @@ impl Labels {
         Ok(Self { clusters, sizes: runs.iter().map(|run| run.len()).collect() })
     }
 
-    /// Takes over labels that are numbered canonically already, without noise.
-    pub(crate) fn from_canonical(clusters: Vec<u32>, n_clusters: usize) -> Self {
+    /// Takes over the numbers of a model with `n_clusters`, [`NOISE`] for none.
+    ///
+    /// # Errors
+    /// [`Error::TooManySamples`] from 2³² − 1 rows or clusters on.
+    pub(crate) fn numbered(clusters: Vec<u32>, n_clusters: usize) -> Result<Self> {
+        check_fits(clusters.len().max(n_clusters))?;
         let mut sizes = vec![0; n_clusters];
-        clusters.iter().for_each(|&cluster| sizes[cluster as usize] += 1);
-        let labels = Self { clusters, sizes };
-        debug_assert_eq!(Self::new(labels.iter()).as_ref(), Ok(&labels));
-        labels
+        for &cluster in clusters.iter().filter(|&&cluster| cluster != NOISE) {
+            sizes[cluster as usize] += 1;
+        }
+        Ok(Self { clusters, sizes })
+    }
+
+    /// Whether clusters are numbered by size, then smallest row, and none is empty.
+    pub(crate) fn is_canonical(&self) -> bool {
+        let mut first = vec![usize::MAX; self.n_clusters()];
+        for (row, cluster) in self.iter().enumerate() {
+            if let Some(cluster) = cluster {
+                first[cluster] = first[cluster].min(row);
+            }
+        }
+        let order = |c: usize| (std::cmp::Reverse(self.sizes[c]), first[c]);
+        self.n_occupied() == self.n_clusters() && (0..self.n_clusters()).is_sorted_by_key(order)
+    }
+
+    /// Number of clusters with at least one row.
+    pub(crate) fn n_occupied(&self) -> usize {
+        self.sizes.iter().filter(|&&size| size > 0).count()
     }
 
     /// Number of rows.
@@ -77,12 +107,12 @@ impl Labels {
         self.clusters.is_empty()
     }
 
-    /// Number of clusters; noise is not one.
+    /// Number of clusters, those without a row included; noise is not one.
     pub fn n_clusters(&self) -> usize {
         self.sizes.len()
     }
 
-    /// Rows per cluster, largest first.
+    /// Rows per cluster, by number. Canonical: largest first, none 0.
     pub fn sizes(&self) -> &[usize] {
         &self.sizes
     }
@@ -113,25 +143,45 @@ impl Labels {
     }
 }
 
-impl TryFrom<Vec<Option<u32>>> for Labels {
+fn check_fits(n: usize) -> Result<()> {
+    let limit = NOISE as usize - 1;
+    if n > limit {
+        return Err(Error::TooManySamples { what: "Labels", limit, got: n });
+    }
+    Ok(())
+}
+
+/// [`Labels`] as they are stored, not yet checked.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    clusters: Vec<Option<u32>>,
+    sizes: Vec<usize>,
+}
+
+impl TryFrom<Stored> for Labels {
     type Error = Error;
 
-    /// Accepts canonical numbering only: a model's centroids go by it.
-    fn try_from(stored: Vec<Option<u32>>) -> Result<Self> {
-        let labels = Self::new(stored.iter().map(|c| c.map(|c| c as usize)))?;
-        if Vec::from(labels.clone()) != stored {
-            return Err(Error::InvalidSnapshot {
-                what: "Labels",
-                reason: "clusters are not numbered by size, then smallest row".into(),
-            });
+    fn try_from(stored: Stored) -> Result<Self> {
+        let invalid =
+            |reason: &'static str| Error::InvalidSnapshot { what: "Labels", reason: reason.into() };
+        let n_clusters = stored.sizes.len();
+        if stored.clusters.iter().flatten().any(|&cluster| cluster as usize >= n_clusters) {
+            return Err(invalid("a row's cluster has no size"));
+        }
+        let clusters = stored.clusters.into_iter().map(|cluster| cluster.unwrap_or(NOISE));
+        let labels = Self::numbered(clusters.collect(), n_clusters)?;
+        if labels.sizes != stored.sizes {
+            return Err(invalid("the sizes are not those of the clusters"));
         }
         Ok(labels)
     }
 }
 
-impl From<Labels> for Vec<Option<u32>> {
+impl From<Labels> for Stored {
     fn from(labels: Labels) -> Self {
-        labels.clusters.iter().map(|&c| (c != NOISE).then_some(c)).collect()
+        let number = |cluster: u32| (cluster != NOISE).then_some(cluster);
+        let clusters = labels.clusters.into_iter().map(number).collect();
+        Self { clusters, sizes: labels.sizes }
     }
 }
 
@@ -155,12 +205,39 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_labeling_comes_back_equal_and_a_tampered_one_is_refused() {
-        let labels = Labels::new([Some(1), Some(0), None, Some(0)]).unwrap();
-        let json = serde_json::to_string(&labels).unwrap();
-        assert_eq!(json, "[1,0,null,0]");
-        assert_eq!(serde_json::from_str::<Labels>(&json).unwrap(), labels);
-        let tampered = serde_json::from_str::<Labels>("[0,1,null,1]").unwrap_err();
-        assert!(tampered.to_string().contains("numbered by size"), "{tampered}");
+    fn predicted_labels_keep_the_models_numbers_and_its_empty_clusters() {
+        let predicted = Labels::numbered(vec![2, NOISE, 2, 0], 4).unwrap();
+        assert_eq!(predicted.to_vec(), [Some(2), None, Some(2), Some(0)]);
+        assert_eq!((predicted.sizes(), predicted.n_noise()), ([1, 0, 2, 0].as_slice(), 1));
+        assert_eq!((predicted.n_clusters(), predicted.n_occupied()), (4, 2));
+        assert_ne!(predicted, Labels::numbered(vec![2, NOISE, 2, 0], 3).unwrap());
+        let canonical = Labels::new(predicted.iter()).unwrap();
+        assert_eq!(canonical.to_vec(), [Some(0), None, Some(0), Some(1)]);
+        assert!(canonical.is_canonical() && !predicted.is_canonical());
+        for swapped in [vec![1, 0, 0], vec![1, 0]] {
+            assert_eq!(
+                Labels::numbered(swapped.clone(), 2).unwrap().is_canonical(),
+                swapped.len() == 3
+            );
+        }
+    }
+
+    #[test]
+    fn stored_labels_come_back_equal_and_tampered_ones_are_refused() {
+        let fitted = Labels::new([Some(1), Some(0), None, Some(0)]).unwrap();
+        let json = serde_json::to_string(&fitted).unwrap();
+        assert_eq!(json, r#"{"clusters":[1,0,null,0],"sizes":[2,1]}"#);
+        for labels in [fitted, Labels::numbered(vec![1, 1, NOISE], 3).unwrap()] {
+            let json = serde_json::to_string(&labels).unwrap();
+            assert_eq!(serde_json::from_str::<Labels>(&json).unwrap(), labels);
+        }
+        for (json, message) in [
+            (r#"{"clusters":[1,0],"sizes":[1,1,1]}"#, "the sizes are not those"),
+            (r#"{"clusters":[2,0],"sizes":[1,1]}"#, "has no size"),
+            (r#"{"clusters":[4294967295],"sizes":[]}"#, "has no size"),
+        ] {
+            let error = serde_json::from_str::<Labels>(json).unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
+        }
     }
 }

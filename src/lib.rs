@@ -5,7 +5,10 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`profiles`], [`identity`] | events in, people out: who is who |
-//! | [`features`] | what people do, as a table, and the table as a matrix |
+//! | [`features`] | what people do, as a table |
+//! | [`journey`] | what follows what: timelines, funnels, paths |
+//! | [`quality`] | checks of events and tables before they go in |
+//! | [`prepare`] | the table as a matrix |
 //! | [`cluster`] | k-means, hierarchies, DBSCAN |
 //! | [`outlier`] | isolation forest, local outlier factor |
 //! | [`validate`] | whether to believe a grouping |
@@ -18,22 +21,26 @@ mod error;
 pub mod event;
 pub mod features;
 pub mod identity;
+pub mod journey;
 mod labels;
 mod num;
 pub mod outlier;
 pub mod persona;
+pub mod prepare;
 pub mod profiles;
+pub mod quality;
 pub mod validate;
 
 pub use cluster::{Agglomerative, Dbscan, Dendrogram, KMeans, Linkage, OnlineKMeans};
 pub use error::{Error, Result};
 pub use event::{Event, Identifier, IngestReport, Refusal, Timestamp, Value};
-pub use features::{FeatureSet, Features, Matrix, Preprocessor};
+pub use features::{FeatureSet, Features};
 pub use identity::{IdentityGraph, ProfileId, Rules};
 pub use labels::Labels;
 pub use ndarray;
 pub use outlier::{IsolationForest, LocalOutlierFactor};
 pub use persona::PersonaModel;
+pub use prepare::{Matrix, Preprocessor};
 pub use profiles::Profiles;
 
 #[doc = include_str!("design.md")]

@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use personas::IngestReport;
-use personas::features::{PreprocessorFit, Values};
+use personas::features::Values;
 use personas::ndarray::Array2;
 use personas::persona::{Contrast, Matches, Trait};
+use personas::prepare::PreprocessorFit;
 use personas::validate::{KChoice, Stability, Structure, Verdict};
 use personas::{Features, Identifier, Matrix, PersonaModel, ProfileId, Profiles, Timestamp};
 

@@ -13,6 +13,7 @@
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
+use crate::labels::NOISE;
 use crate::num::check::{self, Rows};
 use crate::num::neighbors::{self, Radius};
 use crate::num::parallel;
@@ -32,7 +33,7 @@ use crate::{Error, Labels, Result};
 /// assert_eq!(fit.labels().to_vec()[..6], [0, 0, 0, 1, 1, 1].map(Some));
 /// assert_eq!(fit.labels().get(6), None);
 /// assert_eq!(fit.core_rows(), [1, 4]);
-/// assert_eq!(fit.predict(&array![[7.25], [50.0]])?, [Some(1), None]);
+/// assert_eq!(fit.predict(&array![[7.25], [50.0]])?.to_vec(), [Some(1), None]);
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -180,7 +181,7 @@ impl DbscanFit {
     }
 
     /// For each row of `x`, `(n_samples, n_features)`, the cluster of the nearest core row if that
-    /// lies within `eps`, ties going to the lower row; else none.
+    /// lies within `eps`, ties going to the lower row; else none. The numbers are those of the fit.
     ///
     /// Core rows and noise keep their labels. A fitted border row may be nearer to a core row of
     /// another cluster than the one it joined.
@@ -188,18 +189,20 @@ impl DbscanFit {
     /// # Errors
     /// [`Error::DimensionMismatch`] for another number of columns, [`Error::Empty`],
     /// [`Error::NonFinite`], [`Error::MagnitudeTooLarge`].
-    pub fn predict<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<Vec<Option<usize>>> {
+    pub fn predict<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<Labels> {
         let rows = check::rows_of_width(x.into(), self.cores.ncols())?.times(self.scale.factor());
         if self.core_rows.is_empty() {
-            return Ok(vec![None; rows.n_rows()]);
+            return Labels::numbered(vec![NOISE; rows.n_rows()], 0);
         }
         let cores = check::rows(self.cores.view())?.times(self.scale.factor());
         let radius = Radius::new(self.eps * self.scale.factor());
-        Ok(parallel::map(rows.n_rows(), cores.data().len(), |row| {
+        let clusters = parallel::map(rows.n_rows(), cores.data().len(), |row| {
             let (nearest, _) = crate::num::distance::nearest(rows.row(row), cores.data());
             let near = radius.covers(rows.row(row), cores.row(nearest));
-            if near { self.labels.get(self.core_rows[nearest]) } else { None }
-        }))
+            let cluster = if near { self.labels.get(self.core_rows[nearest]) } else { None };
+            cluster.map_or(NOISE, |cluster| cluster as u32)
+        });
+        Labels::numbered(clusters, self.labels.n_clusters())
     }
 }
 
@@ -226,6 +229,9 @@ impl TryFrom<Stored> for DbscanFit {
         }
         if !core_rows.is_sorted_by(|a, b| a < b) || core_rows.len() != cores.nrows() {
             return invalid("the core rows are not in order, one for each row of values");
+        }
+        if !labels.is_canonical() {
+            return invalid("the clusters are not numbered by size, then smallest row");
         }
         let mut has_core = vec![false; labels.n_clusters()];
         for &row in &core_rows {
@@ -315,7 +321,7 @@ mod tests {
         assert_eq!(letters(&fit(1.0, 3, &x)), "..AAA");
         assert_eq!(letters(&fit(1e300, 5, &x)), "AAAAA");
         assert_eq!(letters(&fit(1.0, 1, &x)), "BCAAA");
-        assert_eq!(fit(1.0, 4, &x).predict(&x).unwrap(), [None; 5]);
+        assert_eq!(fit(1.0, 4, &x).predict(&x).unwrap().to_vec(), [None; 5]);
         assert_eq!(letters(&fit(1.0, usize::MAX, &x)), ".....");
     }
 
@@ -336,7 +342,7 @@ mod tests {
         let x = array![[0.0], [0.0], [2.0], [2.0]];
         let fit = fit(1.0, 2, &x);
         let predicted = fit.predict(&array![[1.0], [1.5], [3.0], [3.5], [1e145]]).unwrap();
-        assert_eq!(predicted, [Some(0), Some(1), Some(1), None, None]);
+        assert_eq!(predicted.to_vec(), [Some(0), Some(1), Some(1), None, None]);
     }
 
     #[test]
@@ -345,7 +351,7 @@ mod tests {
         let fit = fit(1e-200, 1, &x);
         assert_eq!(letters(&fit), "AABC");
         let far = array![[-1e-200, 5.0], [1e145, 5.0]];
-        assert_eq!(fit.predict(&far).unwrap(), [Some(0), None]);
+        assert_eq!(fit.predict(&far).unwrap().to_vec(), [Some(0), None]);
     }
 
     #[test]
@@ -365,18 +371,20 @@ mod tests {
             assert_eq!(serde_json::from_str::<DbscanFit>(&json).unwrap(), fit);
         }
         let stored = serde_json::to_value(fit(1.0, 2, &x)).unwrap();
-        let check = |change: fn(&mut Value), message: &str| {
+        let check = |change: &dyn Fn(&mut Value), message: &str| {
             let mut broken = stored.clone();
             change(&mut broken);
             let error = serde_json::from_value::<DbscanFit>(broken).unwrap_err().to_string();
             assert!(error.contains(message), "{error}");
         };
-        check(|v| v["eps"] = 0.into(), "eps");
-        check(|v| v["core_rows"] = vec![0, 1, 2].into(), "in order");
-        check(|v| v["core_rows"] = vec![1, 0, 2, 3].into(), "in order");
-        check(|v| v["core_rows"] = vec![0, 1, 2, 4].into(), "in no cluster");
-        check(|v| v["core_rows"] = vec![0, 1, 2, 99].into(), "in no cluster");
-        check(|v| v["labels"] = vec![0, 0, 0, 0, 1].into(), "no core row");
-        check(|v| v["cores"]["data"][0] = 1e300.into(), "not finite");
+        check(&|v| v["eps"] = 0.into(), "eps");
+        check(&|v| v["core_rows"] = vec![0, 1, 2].into(), "in order");
+        check(&|v| v["core_rows"] = vec![1, 0, 2, 3].into(), "in order");
+        check(&|v| v["core_rows"] = vec![0, 1, 2, 4].into(), "in no cluster");
+        check(&|v| v["core_rows"] = vec![0, 1, 2, 99].into(), "in no cluster");
+        let numbered = |clusters: [usize; 5], sizes: [usize; 2]| serde_json::json!({ "clusters": clusters, "sizes": sizes });
+        check(&|v| v["labels"] = numbered([0, 0, 0, 0, 1], [4, 1]), "no core row");
+        check(&|v| v["labels"] = numbered([1, 1, 1, 1, 0], [1, 4]), "not numbered by size");
+        check(&|v| v["cores"]["data"][0] = 1e300.into(), "not finite");
     }
 }

@@ -13,7 +13,7 @@
 //!
 //! # Mixed tables
 //!
-//! Tables of numbers and categories go through [`Preprocessor`](crate::features), whose columns per
+//! Tables of numbers and categories go through [`Preprocessor`](crate::Preprocessor), whose columns per
 //! level weigh as one number together, and then to any method here. k-prototypes (Huang 1998, its
 //! matching weighted by half the mean standard deviation) was tried beside that with k-means: on
 //! the 801 households of the examples, with three sets of features, and on 12,330 visits to a shop,

@@ -6,11 +6,11 @@
 use super::definition::Feature;
 use super::entry::{Cell, Entry};
 use super::filter::BoundFilter;
-use super::journey::BoundFunnel;
 use super::measure::Measure;
 use super::texts::Texts;
-use super::{journey, rhythm, share};
+use super::{rhythm, share};
 use crate::Timestamp;
+use crate::journey::{self, BoundFunnel};
 use crate::num::fixed::Fixed;
 use crate::num::moments::Squares;
 use crate::num::stats;

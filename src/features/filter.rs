@@ -109,7 +109,7 @@ impl Test {
     }
 
     /// What keeps the test from making sense.
-    pub(super) fn fault(&self) -> Option<&'static str> {
+    pub(crate) fn fault(&self) -> Option<&'static str> {
         match self {
             Self::Less(limit)
             | Self::AtMost(limit)

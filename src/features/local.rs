@@ -39,7 +39,7 @@ const DAYTIMES: [&str; 4] = ["night", "morning", "afternoon", "evening"];
 
 /// A property that an event has of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Derived {
+pub(crate) enum Derived {
     Hour,
     Daytime,
     Weekday,
@@ -51,18 +51,18 @@ pub(super) enum Derived {
 }
 
 /// What is wrong with a name that only a derived property could have, if it is none of theirs.
-pub(super) fn fault(property: &str) -> Option<&'static str> {
+pub(crate) fn fault(property: &str) -> Option<&'static str> {
     (property.starts_with('@') && Derived::named(property).is_none())
         .then_some("of the properties that begin with @ there is none of this name")
 }
 
 /// All values that a property can have, in order, where that is known.
-pub(super) fn values(property: &str) -> Vec<String> {
+pub(crate) fn values(property: &str) -> Vec<String> {
     Derived::named(property).map(Derived::values).unwrap_or_default()
 }
 
 impl Derived {
-    pub(super) fn named(property: &str) -> Option<Self> {
+    pub(crate) fn named(property: &str) -> Option<Self> {
         Some(match property {
             "@hour" => Self::Hour,
             "@daytime" => Self::Daytime,
@@ -91,12 +91,12 @@ impl Derived {
     }
 
     /// Whether an event without an offset has none.
-    pub(super) fn needs_offset(self) -> bool {
+    pub(crate) fn needs_offset(self) -> bool {
         self != Self::Event
     }
 
     /// Its value for an event; `None` without an offset, and beyond the years −9999 to 9999.
-    pub(super) fn cell(self, event: &Event<'_>, texts: &mut impl Words) -> Option<Cell> {
+    pub(crate) fn cell(self, event: &Event<'_>, texts: &mut impl Words) -> Option<Cell> {
         if self == Self::Event {
             return Some(Cell::Label(texts.intern(&event.name)));
         }

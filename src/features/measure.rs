@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::filter::EventFilter;
-use super::journey::Funnel;
+use crate::journey::Funnel;
 
 /// What is measured over the events of a person.
 ///

@@ -1,13 +1,8 @@
-//! From events to one row per person, and from there to numbers a method can compute with.
+//! From events to one row per person.
 //!
 //! A [`FeatureSet`] says what is to be known of every person: [`Feature`]s, each with a name, a
 //! [`Measure`], and an [`EventFilter`] where only some events count. [`Profiles`](crate::Profiles)
-//! makes a table of them, [`Features`], and a [`Preprocessor`] a [`Matrix`] of that.
-//!
-//! How people go on from one event to the next is told of everybody or by group: how far they get
-//! ([`Funnel`]), which ways they take ([`Paths`]), when they come
-//! ([`Profiles::peaks`](crate::Profiles::peaks)); and of one person by a
-//! [timeline](crate::profiles::Profile::timeline).
+//! makes a table of them, [`Features`], and a [`Preprocessor`](crate::Preprocessor) a matrix of that.
 //!
 //! # Local time
 //!
@@ -48,21 +43,17 @@
 
 mod compute;
 mod definition;
-mod entry;
+pub(crate) mod entry;
 mod evaluate;
-mod filter;
+pub(crate) mod filter;
 mod fragment;
 mod join;
-mod journey;
 mod keep;
-mod local;
-mod matrix;
-mod measure;
-mod ordered;
-mod preprocess;
-mod quality;
+pub(crate) mod local;
+pub(crate) mod measure;
+pub(crate) mod ordered;
 mod retail;
-mod rhythm;
+pub(crate) mod rhythm;
 mod score;
 mod set;
 mod settle;
@@ -70,19 +61,12 @@ mod share;
 mod sorted;
 mod summary;
 mod table;
-mod texts;
+pub(crate) mod texts;
 
 pub use definition::Feature;
 pub use filter::{EventFilter, Test};
 pub use join::Joined;
-pub use journey::{Funnel, FunnelReport, FunnelStep, PathReport, Paths, PeakReport, Tally};
-pub use matrix::{Matrix, MatrixColumn};
 pub use measure::{Best, Measure};
-pub use preprocess::{
-    Dropped, Encoding, FeatureStep, Original, Preprocessor, PreprocessorFit, Scale, Scaling,
-    TailTransform, Tails,
-};
-pub use quality::{Breach, Breaches, Check, Quality, QualityReport, QualityRule};
 pub use retail::Retail;
 pub use set::FeatureSet;
 pub use table::{Column, Features, Values};
@@ -90,7 +74,6 @@ pub use table::{Column, Features, Values};
 pub(crate) use compute::columns;
 pub(crate) use entry::Entry;
 pub(crate) use fragment::{Events, Fragment, Limit, merge};
-pub(crate) use journey::event;
 pub(crate) use keep::Keep;
 pub(crate) use measure::Need;
 pub(crate) use sorted::Sorted;

@@ -40,7 +40,7 @@ const MAX_DIGITS: usize = 15;
 const MAX_BYTES: usize = 64;
 
 /// The levels' indices in ascending order, or `None` if they are not ordered by their form.
-pub(super) fn order(levels: &[&str]) -> Option<Vec<usize>> {
+pub(crate) fn order(levels: &[&str]) -> Option<Vec<usize>> {
     let intervals: Vec<Interval> =
         levels.iter().map(|level| interval(level)).collect::<Option<_>>()?;
     let mut signs = intervals.iter().filter_map(|i| i.sign);
@@ -62,7 +62,7 @@ pub(super) fn order(levels: &[&str]) -> Option<Vec<usize>> {
 
 /// The rank of a level that was not there when the order was made: between its neighbours, or at
 /// the end it lies beyond. `None` if it does not read as an interval.
-pub(super) fn rank_of_new(level: &str, ordered: &[String]) -> Option<f64> {
+pub(crate) fn rank_of_new(level: &str, ordered: &[String]) -> Option<f64> {
     let new = interval(level)?;
     let known: Vec<Interval> = ordered.iter().filter_map(|level| interval(level)).collect();
     let below = known.iter().filter(|i| i.high <= new.low).count() as f64;

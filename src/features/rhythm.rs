@@ -12,7 +12,7 @@ const MINUTES_PER_DAY: f64 = 1440.0;
 const MINUTE_MS: f64 = 60_000.0;
 
 /// The sessions of events in order of time.
-pub(super) fn sessions<'s, 'e>(
+pub(crate) fn sessions<'s, 'e>(
     events: &'s [&'e Entry],
     gap_minutes: f64,
 ) -> impl Iterator<Item = &'s [&'e Entry]> {

@@ -65,6 +65,15 @@ impl Rows<'_> {
         Rows { data: Cow::Owned(data), n_rows: chosen.len(), n_columns: self.n_columns }
     }
 
+    /// Two rows of equal values, the lower number first.
+    pub(crate) fn first_duplicate(&self) -> Option<(usize, usize)> {
+        let mut order: Vec<usize> = (0..self.n_rows()).collect();
+        let compare = |a: usize, b: usize| self.row(a).partial_cmp(self.row(b));
+        order.sort_by(|&a, &b| compare(a, b).expect("the rows are finite"));
+        let pairs = order.windows(2).filter(|pair| self.row(pair[0]) == self.row(pair[1]));
+        pairs.map(|pair| (pair[0].min(pair[1]), pair[0].max(pair[1]))).min()
+    }
+
     /// The same rows with every value times `factor`; a copy unless that is 1.
     pub(crate) fn times(self, factor: f64) -> Self {
         if factor == 1.0 {

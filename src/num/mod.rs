@@ -11,6 +11,7 @@ pub(crate) mod neighbors;
 pub(crate) mod pack;
 pub(crate) mod parallel;
 pub(crate) mod potential;
+pub(crate) mod powers;
 pub(crate) mod prefetch;
 pub(crate) mod rng;
 pub(crate) mod scale;

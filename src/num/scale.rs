@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::check::Rows;
 use super::columns::Columns;
+use super::powers::{exponent, two_to};
 use crate::{Error, Result};
 
 /// Spreads of 2⁻²⁵⁰ and more are left alone: parts of 2⁻²⁶⁰ of them still have exact squares.
@@ -57,12 +58,12 @@ impl Scale {
 
     /// 2ᵉ.
     pub(crate) fn factor(self) -> f64 {
-        f64::from_bits((u64::from(self.0) + 1023) << 52)
+        two_to(i32::from(self.0))
     }
 
     /// 2⁻ᵉ.
     pub(crate) fn inverse(self) -> f64 {
-        f64::from_bits((1023 - u64::from(self.0)) << 52)
+        two_to(-i32::from(self.0))
     }
 }
 
@@ -84,11 +85,6 @@ impl From<Scale> for u16 {
     fn from(scale: Scale) -> Self {
         scale.0
     }
-}
-
-/// ⌊log₂|v|⌋; −1023 for 0 and denormals.
-fn exponent(v: f64) -> i32 {
-    (v.to_bits() >> 52 & 0x7ff) as i32 - 1023
 }
 
 #[cfg(test)]

@@ -19,9 +19,14 @@ pub(crate) fn quantile(sorted: &[f64], q: f64) -> f64 {
     low + (high - low) * (at - at.floor())
 }
 
-/// The median of sorted values; NaN for none.
+/// The median of sorted finite values, without overflow at the ends of f64; NaN for none.
 pub(crate) fn median(sorted: &[f64]) -> f64 {
-    quantile(sorted, 0.5)
+    let median = quantile(sorted, 0.5);
+    if median.is_finite() || sorted.is_empty() {
+        return median;
+    }
+    let half = sorted.len() / 2;
+    f64::midpoint(sorted[half - 1], sorted[half])
 }
 
 /// The mean, in order; NaN for none.
@@ -50,6 +55,7 @@ mod tests {
         assert_eq!(median(&column), 2.5);
         assert_eq!((quantile(&column, 0.25), quantile(&column, 0.75)), (1.75, 4.75));
         assert!(median(&[]).is_nan());
+        assert_eq!(median(&[-f64::MAX, f64::MAX]), 0.0);
     }
 
     #[test]

@@ -16,9 +16,10 @@ use super::model::PersonaModel;
 use super::phrase;
 use super::place::{Near, Place, means};
 use super::words::{label, measure, number};
-use crate::features::{MatrixColumn, Values};
+use crate::features::Values;
 use crate::num::distance::squared;
 use crate::num::{check, parallel};
+use crate::prepare::MatrixColumn;
 use crate::{Error, Features, ProfileId, Result};
 
 /// Where one person belongs.

@@ -159,20 +159,20 @@ fn numeric(
         }
     }
     let all: Vec<f64> = sorted.iter().map(|&(value, _)| value).collect();
-    let median_all = median(&all);
+    let median_all = stats::median(&all);
     let found = members.iter().zip(effects).enumerate();
     found
         .map(|(group, (members, effect))| {
             let n = members.len();
             let n_others = sorted.len() - n;
-            let center = (n >= rules.min_size).then(|| Center::Median(median(members)));
+            let center = (n >= rules.min_size).then(|| Center::Median(stats::median(members)));
             let summary = Summary { feature: column.name.clone(), n, center };
             let enough = n.min(n_others) >= rules.min_size && effect.holds(rules.min_effect);
             let candidate = enough.then(|| {
                 let others = sorted.iter().filter(|(_, g)| *g != Some(group)).map(|&(v, _)| v);
-                let median_others = median(&others.collect::<Vec<_>>());
+                let median_others = stats::median(&others.collect::<Vec<_>>());
                 let contrast =
-                    Contrast::Numeric { median: median(members), median_others, median_all };
+                    Contrast::Numeric { median: stats::median(members), median_others, median_all };
                 let told = Telling { column, groups, group, size: sizes[group] };
                 told.candidate(contrast, effect, (n, n_others))
             });
@@ -224,16 +224,6 @@ fn categorical(
             Found { summary, candidate }
         })
         .collect()
-}
-
-/// The median of sorted values, without overflow at the ends of f64; NaN for none.
-fn median(sorted: &[f64]) -> f64 {
-    let median = stats::median(sorted);
-    if median.is_finite() || sorted.is_empty() {
-        return median;
-    }
-    let half = sorted.len() / 2;
-    f64::midpoint(sorted[half - 1], sorted[half])
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Grouping, PersonaModel};
-use crate::features::PreprocessorFit;
+use crate::prepare::PreprocessorFit;
 use crate::{Error, Features, Result};
 
 /// Fewest people a description may be about, short of [`Describer::any_size`].

@@ -12,9 +12,9 @@ use super::describe;
 use super::describer::Describer;
 use super::importance::{self, Importance};
 use super::place::{Grouping, Rule, means};
-use crate::features::PreprocessorFit;
 use crate::num::check::{self, Rows};
 use crate::num::distance::squared;
+use crate::prepare::PreprocessorFit;
 use crate::{Error, Features, Labels, Result};
 
 /// Groups of people in words and numbers, with the rule that places new people.
@@ -63,7 +63,8 @@ impl PersonaModel {
     /// # Errors
     /// [`Error::DimensionMismatch`] if the grouping has another number of rows than the table, or
     /// was made from a matrix of another width than `prep` makes; [`Error::Empty`] for a table
-    /// without rows; and those of `prep.transform`.
+    /// without rows; [`Error::InvalidParameter`] for labels with a cluster without rows, as predicted
+    /// ones may have; and those of `prep.transform`.
     pub fn describe(
         table: &Features,
         prep: &PreprocessorFit,

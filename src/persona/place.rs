@@ -69,6 +69,10 @@ impl Grouping {
             return Err(mismatch("rows of the table", self.labels.len(), rows.n_rows()));
         }
         let n_personas = self.labels.n_clusters();
+        if let Some(empty) = self.labels.sizes().iter().position(|&size| size == 0) {
+            let got = format!("without one in cluster {empty}");
+            return Err(Error::parameter("groups", "with a row in every cluster", got));
+        }
         let (points, personas, reach) = match &self.kind {
             Kind::Centroids(_, width) if *width != rows.n_columns() => {
                 return Err(mismatch("columns of the matrix", *width, rows.n_columns()));

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::{Profile, Profiles};
-use crate::features::{self, Entry, EventFilter, Funnel, FunnelReport, Need, PathReport, Paths};
-use crate::features::{Events, PeakReport, Test};
+use crate::features::{Entry, EventFilter, Events, Need, Test};
+use crate::journey::{self, Funnel, FunnelReport, PathReport, Paths, PeakReport};
 use crate::{Error, Event, ProfileId, Result, Timestamp};
 
 /// Everybody's events, by the group that somebody is in.
@@ -57,7 +57,7 @@ impl Profiles {
     /// in none. Everybody is in one report, so that the people of all add up to those of the whole.
     ///
     /// ```
-    /// use personas::features::Funnel;
+    /// use personas::journey::Funnel;
     /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
     ///
     /// let at = Timestamp::parse("2017-03-01")?;
@@ -230,6 +230,6 @@ impl<'p> Profile<'p> {
     /// ```
     pub fn timeline(&self, as_of: Timestamp) -> impl Iterator<Item = Event<'p>> + use<'p> {
         let texts = self.texts();
-        self.log(as_of).into_iter().map(move |entry| features::event(entry, texts))
+        self.log(as_of).into_iter().map(move |entry| journey::event(entry, texts))
     }
 }

@@ -44,7 +44,7 @@ impl Silhouette {
         &self.values
     }
 
-    /// The mean over the rows of each cluster.
+    /// The mean over the rows of each cluster; 0 for a cluster without rows.
     pub fn per_cluster(&self) -> &[f64] {
         &self.per_cluster
     }
@@ -101,7 +101,7 @@ pub fn silhouette<'a>(x: impl Into<ArrayView2<'a, f64>>, labels: &Labels) -> Res
         }
     }
     let mean = scores.iter().map(|score| score[0]).sum::<f64>() / scored.len() as f64;
-    per_cluster.iter_mut().zip(labels.sizes()).for_each(|(sum, &size)| *sum /= size as f64);
+    per_cluster.iter_mut().zip(labels.sizes()).for_each(|(sum, &n)| *sum /= n.max(1) as f64);
     Ok(Silhouette { values, per_cluster, mean })
 }
 
@@ -166,7 +166,7 @@ fn ready<'a>(rows: Rows<'a>, labels: &Labels) -> Result<Rows<'a>> {
 
 /// Why no index compares within and between clusters for these labels, if so.
 pub(super) fn undefined(labels: &Labels) -> Option<String> {
-    let (clusters, n) = (labels.n_clusters(), labels.len() - labels.n_noise());
+    let (clusters, n) = (labels.n_occupied(), labels.len() - labels.n_noise());
     if clusters < 2 {
         Some(format!("it compares at least 2 clusters, and there are {clusters}"))
     } else if clusters >= n {
@@ -252,7 +252,8 @@ fn score(own: usize, lane: usize, sums: &[[f64; LANES]], sizes: &[usize]) -> f64
     }
     // The distance of the row to itself is 0 and adds nothing.
     let a = sums[own][lane] / (sizes[own] - 1) as f64;
-    let others = sizes.iter().zip(sums).enumerate().filter(|&(cluster, _)| cluster != own);
+    let others = sizes.iter().zip(sums).enumerate();
+    let others = others.filter(|&(cluster, (&size, _))| cluster != own && size > 0);
     let b = others.map(|(_, (&size, sum))| sum[lane] / size as f64).fold(f64::INFINITY, f64::min);
     // With clusters < rows at least one distance counts, yet all may be 0.
     let scale = a.max(b);

@@ -84,7 +84,7 @@ pub fn k_fold<'a>(
     if needed > rows.n_rows() {
         return Err(Error::TooFewSamples { what: "k_fold", needed, got: rows.n_rows() });
     }
-    if labels.n_clusters() == 0 {
+    if labels.n_occupied() == 0 {
         return Err(Error::UndefinedMetric {
             metric: "k-fold agreement",
             reason: "every row is noise, so there is no cluster to find again".into(),

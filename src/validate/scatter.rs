@@ -89,6 +89,8 @@ fn index(
 #[derive(Debug)]
 pub(super) struct Scatter {
     n_columns: usize,
+    /// The clusters that have rows; everything below is by place in this list.
+    numbers: Vec<usize>,
     sizes: Vec<usize>,
     /// Power of two that lifts differences; the fields below are lifted, where not said otherwise.
     factor: f64,
@@ -105,12 +107,22 @@ pub(super) struct Scatter {
 impl Scatter {
     /// The labels must have at least one cluster.
     pub(super) fn new(rows: &Rows<'_>, labels: &Labels) -> Self {
-        debug_assert!(labels.len() == rows.n_rows() && labels.n_clusters() > 0);
-        let (d, k) = (rows.n_columns(), labels.n_clusters());
+        debug_assert!(labels.len() == rows.n_rows() && labels.n_occupied() > 0);
+        let occupied = |&cluster: &usize| labels.sizes()[cluster] > 0;
+        let numbers: Vec<usize> = (0..labels.n_clusters()).filter(occupied).collect();
+        let sizes: Vec<usize> = numbers.iter().map(|&cluster| labels.sizes()[cluster]).collect();
+        let mut place = vec![0; labels.n_clusters()];
+        numbers.iter().enumerate().for_each(|(at, &cluster)| place[cluster] = at);
+        // (row, place of its cluster) of all rows that are not noise.
+        let clustered = || {
+            let rows = labels.iter().enumerate();
+            rows.filter_map(|(row, cluster)| Some((row, place[cluster?])))
+        };
+        let (d, k) = (rows.n_columns(), numbers.len());
         let mut first = vec![None; k];
         let mut offsets = vec![0.0; k * d];
         let mut spread = 0.0_f64;
-        for (row, cluster) in clustered(labels) {
+        for (row, cluster) in clustered() {
             let from = rows.row(*first[cluster].get_or_insert(row));
             let sums = &mut offsets[cluster * d..(cluster + 1) * d];
             for ((sum, v), from) in sums.iter_mut().zip(rows.row(row)).zip(from) {
@@ -126,12 +138,12 @@ impl Scatter {
         }
         // Differences are lifted, not rows: no offset and no noise row can hold the factor back.
         let factor = Scale::lifting(spread, spread).factor();
-        for (sums, &size) in offsets.chunks_exact_mut(d).zip(labels.sizes()) {
+        for (sums, &size) in offsets.chunks_exact_mut(d).zip(&sizes) {
             sums.iter_mut().for_each(|sum| *sum = *sum * factor / size as f64);
         }
         let mut radii = vec![0.0; k];
         let mut within = vec![0.0; k];
-        for (row, cluster) in clustered(labels) {
+        for (row, cluster) in clustered() {
             let offset = &offsets[cluster * d..(cluster + 1) * d];
             let mut squares = 0.0;
             let from = &firsts[cluster * d..(cluster + 1) * d];
@@ -142,9 +154,9 @@ impl Scatter {
             within[cluster] += squares;
             radii[cluster] += squares.sqrt();
         }
-        radii.iter_mut().zip(labels.sizes()).for_each(|(sum, &size)| *sum /= size as f64);
-        let sizes = labels.sizes().to_vec();
-        Self { n_columns: d, sizes, factor, firsts, offsets, radii, within: within.iter().sum() }
+        radii.iter_mut().zip(&sizes).for_each(|(sum, &size)| *sum /= size as f64);
+        let within = within.iter().sum();
+        Self { n_columns: d, numbers, sizes, factor, firsts, offsets, radii, within }
     }
 
     /// The index, or why there is none.
@@ -163,6 +175,7 @@ impl Scatter {
             for a in 0..b {
                 let (apart, reach) = (self.apart(a, b), self.radii[a] + self.radii[b]);
                 if apart <= ONE_PLACE * reach {
+                    let [a, b] = [self.numbers[a], self.numbers[b]];
                     return Err(format!("the centroids of clusters {a} and {b} are at one place"));
                 }
                 worst[a] = worst[a].max(reach / apart);
@@ -181,7 +194,7 @@ impl Scatter {
     /// Sum of the centroids' squared distances to the mean of all rows, each times its rows.
     fn between(&self) -> f64 {
         let d = self.n_columns;
-        // As seen from the first row of cluster 0.
+        // As seen from the first row of the first cluster.
         let origin = self.firsts[..d].iter().cycle();
         let seen = self.firsts.iter().zip(origin).map(|(v, from)| (v - from) * self.factor);
         let centroids: Vec<f64> = seen.zip(&self.offsets).map(|(v, offset)| v + offset).collect();
@@ -208,11 +221,6 @@ impl Scatter {
         }
         squares.sqrt()
     }
-}
-
-/// (row, cluster) of all rows that are not noise.
-fn clustered(labels: &Labels) -> impl Iterator<Item = (usize, usize)> + '_ {
-    labels.iter().enumerate().filter_map(|(row, cluster)| Some((row, cluster?)))
 }
 
 #[cfg(test)]

@@ -85,7 +85,7 @@ impl Stability {
         &self.per_cluster
     }
 
-    /// The mean Jaccard coefficient over the clusters, each counting alike.
+    /// The mean Jaccard coefficient over the clusters that have rows, each counting alike.
     pub fn mean(&self) -> f64 {
         self.mean
     }
@@ -136,7 +136,7 @@ pub fn stability<'a>(
     if n_resamples == 0 {
         return Err(Error::parameter("n_resamples", "at least 1", n_resamples));
     }
-    if labels.n_clusters() == 0 {
+    if labels.n_occupied() == 0 {
         return Err(Error::UndefinedMetric {
             metric: "stability",
             reason: "every row is noise, so there is no cluster to find again".into(),
@@ -149,7 +149,7 @@ pub fn stability<'a>(
         Ok(Contingency::new(present.iter().map(|&row| labels.get(row)).zip(found.iter())))
     });
     let tables: Vec<Contingency> = resamples.into_iter().collect::<Result<_>>()?;
-    Ok(summarise(&tables, labels.n_clusters()))
+    Ok(summarise(&tables, labels.sizes()))
 }
 
 /// The distinct rows of one bootstrap, ascending.
@@ -167,10 +167,12 @@ pub(super) fn cluster_rows(
 ) -> Result<Labels> {
     let labels = cluster(rows.select(chosen).view())?;
     check_length("labels of a sample", chosen.len(), &labels)?;
-    Ok(labels)
+    // The numbers are not compared; clusters without rows would have no centroid.
+    if labels.n_occupied() == labels.n_clusters() { Ok(labels) } else { Labels::new(labels.iter()) }
 }
 
-fn summarise(tables: &[Contingency], n_clusters: usize) -> Stability {
+fn summarise(tables: &[Contingency], sizes: &[usize]) -> Stability {
+    let n_clusters = sizes.len();
     let best: Vec<Vec<Option<f64>>> =
         tables.iter().map(|table| table.best_jaccards(n_clusters)).collect();
     let of_cluster = |cluster: usize| {
@@ -189,7 +191,8 @@ fn summarise(tables: &[Contingency], n_clusters: usize) -> Stability {
     };
     let per_cluster: Vec<ClusterStability> = (0..n_clusters).map(of_cluster).collect();
     let indices: Vec<f64> = tables.iter().map(Contingency::adjusted_rand).collect();
-    let means: Vec<f64> = per_cluster.iter().map(|c| c.mean_jaccard).collect();
+    let occupied = per_cluster.iter().zip(sizes).filter(|&(_, &size)| size > 0);
+    let means: Vec<f64> = occupied.map(|(cluster, _)| cluster.mean_jaccard).collect();
     Stability { mean: stats::mean(&means), adjusted_rand: stats::mean(&indices), per_cluster }
 }
 

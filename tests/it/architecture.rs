@@ -1,22 +1,43 @@
-//! The rooms of the house and who may know whom: read from the `use crate::` lines.
+//! The rooms of the house and who may know whom, read from the paths in the source.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What each room may name. A room may always name itself, and everyone may name the floor.
+/// Rooms that everyone may name.
 const FLOOR: [&str; 2] = ["error", "num"];
-const ALLOWED: [(&str, &[&str]); 10] = [
+
+/// The rooms directly below each room; it may name these, all below them, and itself.
+const BELOW: [(&str, &[&str]); 18] = [
     ("num", &[]),
-    ("event", &[]),
     ("labels", &[]),
     ("cluster", &["labels"]),
     ("outlier", &["labels"]),
-    ("validate", &["labels", "cluster"]),
+    ("reduce", &["labels"]),
+    ("scale", &["labels"]),
+    ("validate", &["cluster"]),
+    ("event", &[]),
+    ("segment", &["event"]),
     ("identity", &["event"]),
-    ("features", &["event", "identity", "labels"]),
-    ("profiles", &["event", "identity", "features"]),
-    ("persona", &["event", "labels", "identity", "features", "profiles", "cluster", "validate"]),
+    ("features", &["identity"]),
+    ("journey", &["features"]),
+    ("quality", &["features"]),
+    ("profiles", &["segment", "journey", "quality"]),
+    ("prepare", &["scale", "features"]),
+    ("persona", &["prepare", "validate"]),
+    ("report", &["persona"]),
+    ("error", &[]),
 ];
+
+/// Imports that go against the direction, from file to room. The list only shrinks.
+const AGAINST: &[(&str, &str)] = &[
+    // Measures of funnels and transitions.
+    ("features/evaluate.rs", "journey"),
+    ("features/measure.rs", "journey"),
+];
+
+/// Rooms without circles between their files; the others follow.
+const WITHOUT_CIRCLES: [&str; 5] = ["num", "labels", "cluster", "outlier", "validate"];
 
 /// Root names that stand for a room, as in `use crate::Labels`.
 const ROOT_NAMES: &[(&str, &str)] = &[
@@ -41,8 +62,8 @@ const ROOT_NAMES: &[(&str, &str)] = &[
     ("Rules", "identity"),
     ("Features", "features"),
     ("FeatureSet", "features"),
-    ("Matrix", "features"),
-    ("Preprocessor", "features"),
+    ("Matrix", "prepare"),
+    ("Preprocessor", "prepare"),
     ("Profiles", "profiles"),
     ("PersonaModel", "persona"),
 ];
@@ -60,82 +81,224 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The first segments after `crate::`, also within braces: `use crate::{Error, num::check};`
-/// and paths in the code such as `crate::event::Refusal`.
-fn named_rooms(source: &str) -> Vec<String> {
-    let code: String = source
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .collect::<Vec<_>>()
-        .join("\n");
-    let word = |text: &str| -> String {
-        text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+/// The files under `src`, by their module's path; the root's is empty.
+fn modules() -> BTreeMap<Vec<String>, (String, String)> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&src, &mut files);
+    let module = |file: PathBuf| {
+        let inside = file.strip_prefix(&src).unwrap().with_extension("");
+        let mut path: Vec<String> =
+            inside.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
+        if path == ["lib"] || path.last().unwrap() == "mod" {
+            path.pop();
+        }
+        let name = file.strip_prefix(&src).unwrap().display().to_string();
+        (path, (name, fs::read_to_string(&file).unwrap()))
     };
-    let mut names = Vec::new();
-    for (at, _) in code.match_indices("crate::") {
-        let rest = &code[at + "crate::".len()..];
-        let Some(list) = rest.strip_prefix('{') else {
-            names.push(word(rest));
-            continue;
-        };
-        let mut depth = 0;
-        let mut item_starts = true;
-        for (i, c) in list.char_indices() {
-            match c {
-                '{' => depth += 1,
-                '}' if depth == 0 => break,
-                '}' => depth -= 1,
-                ',' if depth == 0 => item_starts = true,
-                c if item_starts && c.is_alphanumeric() => {
-                    names.push(word(&list[i..]));
-                    item_starts = false;
-                }
-                _ => {}
+    files.into_iter().map(module).collect()
+}
+
+/// The source without comments.
+fn code(source: &str) -> String {
+    let lines = source.lines().map(|line| match line.find("//") {
+        Some(at) if !line[..at].contains('"') => &line[..at],
+        _ => line,
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The source up to its unit tests: what a test needs is not what the file needs.
+fn before_tests(source: &str) -> &str {
+    &source[..source.find("#[cfg(test)]\nmod tests").unwrap_or(source.len())]
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// Adds the paths of a tree such as `a::{b, c::{self, d}}` to `found`, each after `prefix`; returns
+/// what follows the tree.
+fn tree<'s>(mut rest: &'s str, mut prefix: Vec<String>, found: &mut Vec<Vec<String>>) -> &'s str {
+    loop {
+        rest = rest.trim_start();
+        if let Some(list) = rest.strip_prefix('{') {
+            rest = list.trim_start();
+            while !rest.is_empty() && !rest.starts_with('}') {
+                rest = tree(rest, prefix.clone(), found).trim_start();
+                // ` as name`, if any.
+                rest = rest[rest.find([',', '}']).unwrap_or(rest.len())..].trim_start_matches(',');
+                rest = rest.trim_start();
+            }
+            return rest.strip_prefix('}').unwrap_or(rest);
+        }
+        let word = &rest[..rest.find(|c| !is_word(c)).unwrap_or(rest.len())];
+        if word != "self" && !word.is_empty() {
+            prefix.push(word.to_owned());
+        }
+        rest = &rest[word.len()..];
+        match rest.strip_prefix("::") {
+            Some(more) if more.trim_start().starts_with(|c| is_word(c) || c == '{') => rest = more,
+            _ => {
+                found.push(prefix);
+                return rest;
             }
         }
     }
-    names
-        .into_iter()
-        .map(|name| {
-            let root = ROOT_NAMES.iter().find(|(root, _)| *root == name);
-            root.map_or(name, |(_, room)| (*room).to_owned())
-        })
-        .collect()
+}
+
+/// The paths that code in `module` names by `crate::`, `super::`, `self::` or the name of one of its
+/// `children`, from the crate's root.
+fn named(module: &[String], code: &str, children: &[&str]) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    // Modules within the file, as (depth of braces, name): `super` in them is the file.
+    let mut inline: Vec<(usize, String)> = Vec::new();
+    let (mut depth, mut at) = (0usize, 0);
+    while let Some(c) = code[at..].chars().next() {
+        if !is_word(c) {
+            match c {
+                '{' => depth += 1,
+                '}' => {
+                    depth -= 1;
+                    inline.retain(|(opened, _)| *opened <= depth);
+                }
+                _ => {}
+            }
+            at += c.len_utf8();
+            continue;
+        }
+        let word = &code[at..][..code[at..].find(|c| !is_word(c)).unwrap_or(code.len() - at)];
+        let (before, after) = (code[..at].trim_end(), &code[at + word.len()..]);
+        let starts = !before.ends_with("::");
+        if before.ends_with("mod") && after.trim_start().starts_with('{') {
+            inline.push((depth + 1, word.to_owned()));
+        }
+        let here = || module.iter().cloned().chain(inline.iter().map(|(_, name)| name.clone()));
+        let base: Option<Vec<String>> = match word {
+            "crate" => Some(Vec::new()),
+            "self" => Some(here().collect()),
+            "super" => {
+                let mut base: Vec<String> = here().collect();
+                base.pop();
+                Some(base)
+            }
+            child if children.contains(&child) && inline.is_empty() => {
+                Some(here().chain([child.to_owned()]).collect())
+            }
+            _ => None,
+        };
+        at += word.len();
+        if let (Some(mut base), true, Some(mut rest)) = (base, starts, after.strip_prefix("::")) {
+            while let Some(more) = rest.strip_prefix("super::") {
+                base.pop();
+                rest = more;
+            }
+            tree(rest, base, &mut found);
+        }
+    }
+    found
+}
+
+/// Root names stand for what they are re-exported from.
+fn at_home(path: &[String]) -> Vec<String> {
+    let root = path.first().and_then(|name| ROOT_NAMES.iter().find(|(root, _)| root == name));
+    root.map_or_else(|| path.to_vec(), |(_, room)| vec![(*room).to_owned()])
+}
+
+/// All rooms below a room.
+fn below(room: &str) -> BTreeSet<&'static str> {
+    let direct = BELOW.iter().find(|(name, _)| *name == room);
+    let (_, direct) = direct.unwrap_or_else(|| panic!("{room} is new: say here what it may know"));
+    direct.iter().flat_map(|&room| below(room).into_iter().chain([room])).chain(FLOOR).collect()
 }
 
 #[test]
 fn rooms_know_only_the_rooms_below_them() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    sources(&src, &mut files);
-    let mut broken = Vec::new();
-    for file in &files {
-        let inside = file.strip_prefix(&src).unwrap();
-        let first = inside.iter().next().unwrap().to_str().unwrap();
-        let room = first.trim_end_matches(".rs");
-        if room == "lib" || room == "error" {
-            continue;
-        }
-        let (_, allowed) = ALLOWED
-            .iter()
-            .find(|(name, _)| *name == room)
-            .unwrap_or_else(|| panic!("{room} is a new room: say in this test what it may know"));
-        for named in named_rooms(&fs::read_to_string(file).unwrap()) {
-            let fine = named == room
-                || FLOOR.contains(&named.as_str())
-                || allowed.contains(&named.as_str());
-            if !fine {
-                broken.push(format!("{} names {named}", inside.display()));
+    let mut broken = BTreeSet::new();
+    let modules = modules();
+    for (module, (file, source)) in &modules {
+        let Some(room) = module.first().filter(|room| *room != "error") else { continue };
+        let allowed = below(room);
+        for path in named(module, &code(source), &[]) {
+            let path = at_home(&path);
+            let named = path.first().filter(|named| *named != room);
+            if let Some(named) = named.filter(|named| !allowed.contains(named.as_str())) {
+                broken.insert((file.as_str(), named.clone()));
             }
         }
     }
-    assert!(files.len() > 10 && broken.is_empty(), "{broken:#?}");
+    let listed = AGAINST.iter().map(|&(file, room)| (file, room.to_owned())).collect();
+    assert!(modules.len() > 100);
+    assert_eq!(broken, listed, "left: found; right: listed");
 }
 
 #[test]
-fn the_reader_of_use_lines_sees_every_form() {
-    let source = "use crate::{Error, num::{check, rng::Stream}, Labels};\nlet x = crate::event::Refusal;\n// crate::persona";
-    assert_eq!(named_rooms(source), ["error", "num", "labels", "event"]);
+fn no_file_imports_back_into_one_that_imports_it() {
+    let modules = modules();
+    let file_of = |path: &[String]| {
+        let known = |n| modules.get_key_value(&path[..n]).map(|(module, _)| &module[..]);
+        (1..=path.len()).rev().find_map(known)
+    };
+    let mut imports: BTreeMap<&[String], BTreeSet<&[String]>> = BTreeMap::new();
+    for (module, (_, source)) in &modules {
+        if module.first().is_none_or(|room| !WITHOUT_CIRCLES.contains(&room.as_str())) {
+            continue;
+        }
+        let children: Vec<&str> = modules
+            .keys()
+            .filter(|other| other.len() == module.len() + 1 && other.starts_with(module))
+            .map(|child| child.last().unwrap().as_str())
+            .collect();
+        let paths = named(module, &code(before_tests(source)), &children);
+        let paths: Vec<Vec<String>> = paths.iter().map(|path| at_home(path)).collect();
+        let files = paths.iter().filter_map(|path| file_of(path));
+        imports.insert(module, files.filter(|file| *file != &module[..]).collect());
+    }
+    // Files that import nothing of the rest are taken away until nothing is left but circles.
+    loop {
+        let known: BTreeSet<&[String]> = imports.keys().copied().collect();
+        let before = imports.len();
+        imports.retain(|_, files| {
+            files.retain(|file| known.contains(file));
+            !files.is_empty()
+        });
+        if imports.len() == before {
+            break;
+        }
+    }
+    let named = |path: &[String]| modules[path].0.clone();
+    let circles: Vec<(String, Vec<String>)> = imports
+        .iter()
+        .map(|(file, files)| (named(file), files.iter().map(|file| named(file)).collect()))
+        .collect();
+    assert!(circles.is_empty(), "files on circles, or above one: {circles:#?}");
+}
+
+#[test]
+fn the_reader_of_paths_sees_every_form() {
+    let source = "use crate::{Error, num::{check, rng::Stream as S}};\n\
+        let x = crate::event::Refusal; // crate::persona\n\
+        use super::{fit::{self, Tree}, sizes};\n\
+        fn a() { child::b::<f64>(); other::child::c() }\n\
+        mod inner { use super::super::lanes::Avx2; use super::Tiles; }\n\
+        let x = super::last(1);";
+    let module = ["room", "file"].map(str::to_owned);
+    let found: Vec<String> =
+        named(&module, &code(source), &["child"]).iter().map(|path| path.join("::")).collect();
+    let expected = [
+        "Error",
+        "num::check",
+        "num::rng::Stream",
+        "event::Refusal",
+        "room::fit",
+        "room::fit::Tree",
+        "room::sizes",
+        "room::file::child::b",
+        "room::lanes::Avx2",
+        "room::file::Tiles",
+        "room::last",
+    ];
+    assert_eq!(found, expected);
 }
 
 #[test]

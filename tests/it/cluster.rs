@@ -1,8 +1,8 @@
 //! Every clustering against its definition, word for word, and against the laws it promises.
 
 use personas::cluster::{KMeansFit, KMeansInit};
-use personas::ndarray::{Array2, Axis};
-use personas::{Agglomerative, Dbscan, Error, KMeans, Labels, Linkage};
+use personas::ndarray::{Array2, ArrayView2, Axis, array};
+use personas::{Agglomerative, Dbscan, Error, KMeans, Labels, Linkage, validate};
 use proptest::prelude::*;
 
 const LINKAGES: [Linkage; 4] =
@@ -28,18 +28,54 @@ fn distinct_rows(x: &Array2<f64>) -> usize {
 /// Labels, sizes and inertia are those of the centroids.
 fn assert_parts_agree(fit: &KMeansFit, x: &Array2<f64>) {
     let predicted = fit.predict(x).unwrap();
-    assert!(fit.labels().iter().eq(predicted.iter().map(|&cluster| Some(cluster))));
-    assert_eq!(Labels::new(predicted.iter().map(|&c| Some(c))).unwrap(), *fit.labels());
+    assert_eq!(predicted, *fit.labels());
+    assert_eq!(Labels::new(predicted.iter()).unwrap(), predicted);
     assert_eq!(fit.labels().n_clusters(), fit.centroids().nrows());
     assert_eq!(fit.sizes().iter().sum::<usize>(), x.nrows());
     assert_eq!(fit.score(x).unwrap(), -fit.inertia());
-    for (distances, &cluster) in fit.transform(x).unwrap().outer_iter().zip(&predicted) {
+    for (distances, cluster) in fit.transform(x).unwrap().outer_iter().zip(predicted.iter()) {
+        let cluster = cluster.unwrap();
         assert!(distances.iter().all(|&d| distances[cluster] <= d));
     }
     let path = fit.inertia_per_iter();
     assert!(path.windows(2).all(|w| w[1] <= w[0] * (1.0 + 1e-9)));
     assert!(path.last().is_some_and(|&last| fit.inertia() <= last * (1.0 + 1e-9)));
     assert_eq!(distinct_rows(&fit.centroids().to_owned()), fit.centroids().nrows());
+}
+
+#[test]
+fn measures_pass_over_the_clusters_that_got_no_row_of_a_prediction() {
+    let x = array![[0.0], [1.0], [2.0], [10.0], [11.0], [30.0]];
+    let fit = KMeans::new(3).fit(&x).unwrap();
+    let new = array![[10.5], [9.0], [31.0], [28.0], [29.5]];
+    let predicted = fit.predict(&new).unwrap();
+    assert_eq!(predicted.sizes(), [0, 2, 3]);
+    let alone = Labels::new(predicted.iter()).unwrap();
+    assert_eq!(alone.to_vec(), [1, 1, 0, 0, 0].map(Some));
+
+    let [by_number, canonical] =
+        [&predicted, &alone].map(|labels| validate::silhouette(&new, labels).unwrap());
+    assert_eq!(by_number.values(), canonical.values());
+    let [large, small] = [canonical.per_cluster()[0], canonical.per_cluster()[1]];
+    assert_eq!(by_number.per_cluster(), [0.0, small, large]);
+    // The clusters come in another order, so that sums are rounded otherwise.
+    for index in [validate::calinski_harabasz, validate::davies_bouldin] {
+        let [by_number, canonical] = [&predicted, &alone].map(|l| index(new.view(), l).unwrap());
+        assert!((by_number - canonical).abs() <= 1e-12 * canonical, "{by_number} {canonical}");
+    }
+    assert_eq!(validate::adjusted_rand(&predicted, &alone).unwrap(), 1.0);
+    let again = |sample: ArrayView2<'_, f64>| fit.predict(sample);
+    let [by_number, canonical] =
+        [&predicted, &alone].map(|labels| validate::stability(&new, labels, 20, 0, again).unwrap());
+    assert!((by_number.mean() - canonical.mean()).abs() < 1e-12);
+    assert_eq!(by_number.per_cluster()[0].mean_jaccard, 0.0);
+    let folds = [&predicted, &alone].map(|l| validate::k_fold(&new, l, 2, 0, again).unwrap());
+    assert_eq!(folds[0], folds[1]);
+
+    // One cluster is left of three.
+    let one = fit.predict(&array![[30.0], [29.0], [31.0]]).unwrap();
+    let undefined = validate::silhouette(&array![[30.0], [29.0], [31.0]], &one);
+    assert!(matches!(undefined, Err(Error::UndefinedMetric { .. })));
 }
 
 #[test]
@@ -264,7 +300,7 @@ proptest! {
         let (core, labels) = naive_dbscan(eps, min_samples, &x);
         prop_assert_eq!(fit.core_rows(), &core);
         prop_assert_eq!(fit.labels(), &labels);
-        for (row, predicted) in fit.predict(&x).unwrap().into_iter().enumerate() {
+        for (row, predicted) in fit.predict(&x).unwrap().iter().enumerate() {
             let label = labels.get(row);
             prop_assert_eq!(predicted.is_some(), label.is_some());
             prop_assert!(predicted == label || !core.contains(&row));

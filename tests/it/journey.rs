@@ -2,10 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use personas::features::{
-    EventFilter, Feature, Funnel, FunnelReport, Measure, PathReport, Paths, PeakReport, Tally,
-    Test, Values,
-};
+use personas::features::{EventFilter, Feature, Measure, Test, Values};
+use personas::journey::{Funnel, FunnelReport, PathReport, Paths, PeakReport, Tally};
 use personas::{
     Error, Event, FeatureSet, Identifier, ProfileId, Profiles, Rules, Timestamp, Value,
 };

@@ -25,7 +25,7 @@ fn repeated(x: &Array2<f64>, weights: &[f64]) -> (Array2<f64>, Vec<usize>) {
 /// Labels, sizes and inertia are those of the centroids, each nearest to a row that counts.
 fn assert_parts_agree(fit: &KMeansFit, x: &Array2<f64>, weights: &[f64]) {
     let predicted = fit.predict(x).unwrap();
-    assert!(fit.labels().iter().eq(predicted.iter().map(|&cluster| Some(cluster))));
+    assert_eq!(predicted, *fit.labels());
     assert_eq!(fit.score_weighted(x, weights).unwrap(), -fit.inertia());
     assert_eq!(fit.labels().n_clusters(), fit.centroids().nrows());
     assert!(fit.sizes().is_sorted_by(|a, b| a >= b));
@@ -151,7 +151,8 @@ proptest! {
         prop_assume!(plain.refilled() == 0 && weighted.refilled() == 0);
 
         // The numbers go by rows, so only they may differ.
-        let number: Vec<usize> = weighted.predict(plain.centroids()).unwrap();
+        let number: Vec<usize> =
+            weighted.predict(plain.centroids()).unwrap().iter().flatten().collect();
         prop_assert_eq!(weighted.centroids().select(Axis(0), &number), plain.centroids());
         for (row, cluster) in plain.labels().iter().enumerate() {
             let cluster = cluster.map(|cluster| number[cluster]);

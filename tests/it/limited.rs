@@ -1,6 +1,7 @@
 //! Stores whose logs are limited, against the store that keeps everything.
 
-use personas::features::{Feature, Funnel, Measure, Test, Values};
+use personas::features::{Feature, Measure, Test, Values};
+use personas::journey::Funnel;
 use personas::{Error, Event, FeatureSet, Features, Profiles, Rules, Timestamp, Value};
 use proptest::prelude::*;
 

@@ -137,7 +137,7 @@ fn dbscan_places_people_as_it_predicts_and_leaves_far_ones_out() {
     assert!(personas.contains_training_rows());
     assert_eq!((personas.agreement(), personas.coverage()), (1.0, 60.0 / 61.0));
     let matches = personas.assign(&table).unwrap();
-    assert_eq!(matches.personas(), fit.predict(&x).unwrap());
+    assert_eq!(matches.personas(), fit.predict(&x).unwrap().to_vec());
     let far = matches.get(60).unwrap();
     assert_eq!((far.persona, far.runner_up, far.margin), (None, Some(1), 0.0));
     assert!(matches.reasons(60).is_empty());
@@ -317,7 +317,7 @@ proptest! {
         let fit = Dbscan::new(0.5 * k as f64, 3).fit(&x).unwrap();
         let personas = Describer::new().any_size().describe(&table, &prep, &fit).unwrap();
         let matches = personas.assign(&table).unwrap();
-        prop_assert_eq!(matches.personas(), fit.predict(&x).unwrap());
+        prop_assert_eq!(matches.personas(), fit.predict(&x).unwrap().to_vec());
         for &row in fit.core_rows() {
             prop_assert_eq!(matches.get(row).unwrap().persona, fit.labels().get(row));
         }

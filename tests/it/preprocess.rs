@@ -1,6 +1,6 @@
 //! Tables to matrices and back.
 
-use personas::features::{Dropped, Encoding, Original, PreprocessorFit, Scaling, Tails};
+use personas::prepare::{Dropped, Encoding, Original, PreprocessorFit, Scaling, Tails};
 use personas::{Error, Features, Preprocessor, ProfileId};
 use proptest::prelude::*;
 

@@ -3,7 +3,8 @@
 //! The numbers of the cut were counted apart, with a few lines of Python; `data/SOURCE.md` says
 //! where it comes from.
 
-use personas::features::{Breach, Check, Quality, QualityRule, Retail, Test, Values};
+use personas::features::{Retail, Test, Values};
+use personas::quality::{Breach, Check, Quality, QualityRule};
 use personas::{Event, Profiles, Rules, Timestamp, Value};
 use proptest::prelude::*;
 
@@ -188,6 +189,6 @@ proptest! {
         prop_assert_eq!(&serde_json::from_str::<Quality>(&json).unwrap(), &quality);
         let report = quality.check(&events, now()).unwrap();
         let json = serde_json::to_string(&report).unwrap();
-        prop_assert_eq!(serde_json::from_str::<personas::features::QualityReport>(&json).unwrap(), report);
+        prop_assert_eq!(serde_json::from_str::<personas::quality::QualityReport>(&json).unwrap(), report);
     }
 }

@@ -8,34 +8,20 @@
 //! Cost: O(n²·d) time for the distances and O(n²) for the tree; memory 4·n² bytes, 1.6 GB for
 //! 20,000 rows.
 
+mod linkage;
 mod nn_chain;
 
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-use super::Dendrogram;
-use super::dendrogram::condensed_index;
+pub use linkage::Linkage;
+
+use super::dendrogram::{Dendrogram, condensed_index};
 use crate::num::check::{self, MAX_MAGNITUDE, Rows};
 use crate::num::distance::squared;
 use crate::num::parallel;
 use crate::num::scale::Scale;
 use crate::{Error, Result};
-
-/// How far apart two clusters are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Linkage {
-    /// The least distance between a row of one and a row of the other. Follows any shape, but a
-    /// few rows in between can chain two groups together.
-    Single,
-    /// The greatest such distance. Compact groups of similar diameter.
-    Complete,
-    /// The mean of all such distances. A compromise of the two.
-    Average,
-    /// √(2·|A|·|B| / (|A| + |B|)) times the distance between the means: the merge that adds least
-    /// to the sum of squared distances comes first. Round groups, as k-means.
-    Ward,
-}
 
 /// Builds a hierarchy of groups by merging the two nearest, over and over.
 ///

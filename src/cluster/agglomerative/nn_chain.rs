@@ -12,7 +12,7 @@
 //! Source: Benzécri 1982; Murtagh 1983; Müllner 2011; formulas of Lance, Williams 1967.
 //! Cost: O(n²) time; the distances are updated in place.
 
-use super::Linkage;
+use super::linkage::Linkage;
 use crate::cluster::dendrogram::condensed_index;
 
 /// Merges (smallest row of the one, smallest row of the other, distance), children before parents.

@@ -5,7 +5,6 @@ use std::cmp::Reverse;
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
-use super::first_duplicate;
 use super::lloyd::Run;
 use super::weights::{self, Weighting, Weights};
 use crate::num::check::{self, Rows};
@@ -48,7 +47,7 @@ impl KMeansFit {
         let centroids = Array2::from_shape_vec((unscaled.len() / width, width), unscaled)
             .expect("the centroids fill their matrix");
         Ok(Self {
-            labels: Labels::from_canonical(run.labels, centroids.nrows()),
+            labels: Labels::numbered(run.labels, centroids.nrows())?,
             centroids,
             inertia: run.inertia * inverse * inverse,
             inertia_per_iter: run.inertia_per_iter.iter().map(|v| v * inverse * inverse).collect(),
@@ -112,7 +111,7 @@ impl KMeansFit {
             let mut order: Vec<usize> = (0..k).collect();
             order.sort_by_key(|&cluster| (Reverse(sizes[cluster]), first[cluster]));
             if order.is_sorted() {
-                self.labels = Labels::from_canonical(labels, k);
+                self.labels = Labels::numbered(labels, k)?;
                 return Ok(());
             }
             let centroids: Vec<f64> =
@@ -178,14 +177,14 @@ impl KMeansFit {
         self.seed
     }
 
-    /// The nearest centroid of each row of `x`, `(n_samples, n_features)`; ties go to the lower
-    /// number. Of the rows that were fitted it gives [`labels`](Self::labels), always.
+    /// The nearest centroid of each row of `x`, `(n_samples, n_features)`, in the numbering of the
+    /// fit; ties go to the lower number. For the fitted rows these are the [`labels`](Self::labels).
     ///
     /// # Errors
     /// [`Error::DimensionMismatch`] for another number of columns, [`Error::Empty`],
     /// [`Error::NonFinite`], [`Error::MagnitudeTooLarge`].
-    pub fn predict<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<Vec<usize>> {
-        Ok(self.assign(x.into())?.labels.into_iter().map(|cluster| cluster as usize).collect())
+    pub fn predict<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<Labels> {
+        Labels::numbered(self.assign(x.into())?.labels, self.centroids.nrows())
     }
 
     /// The distance of each row of `x` to each centroid, `(n_samples, k)`, not squared.
@@ -335,7 +334,7 @@ impl TryFrom<Stored> for KMeansFit {
         let Stored { labels, centroids, inertia, .. } = stored;
         let rows = check::rows(centroids.view())
             .map_err(|_| invalid("a centroid is missing or not finite"))?;
-        if first_duplicate(&rows).is_some() {
+        if rows.first_duplicate().is_some() {
             return Err(invalid("two centroids are equal"));
         }
         let factor = stored.scale.factor();
@@ -344,6 +343,9 @@ impl TryFrom<Stored> for KMeansFit {
         }
         if labels.n_noise() > 0 || labels.n_clusters() != rows.n_rows() {
             return Err(invalid("labels and centroids do not belong together"));
+        }
+        if !labels.is_canonical() {
+            return Err(invalid("the clusters are not numbered by size, then smallest row"));
         }
         let sums = [inertia].into_iter().chain(stored.inertia_per_iter.iter().copied());
         if stored.inertia_per_iter.is_empty()
@@ -381,24 +383,26 @@ mod tests {
             assert_eq!(serde_json::from_str::<KMeansFit>(&json).unwrap(), fit);
         }
         let stored = serde_json::to_value(KMeans::new(2).fit(&x).unwrap()).unwrap();
-        let check = |change: fn(&mut Value), message: &str| {
+        let check = |change: &dyn Fn(&mut Value), message: &str| {
             let mut broken = stored.clone();
             change(&mut broken);
             let error = serde_json::from_value::<KMeansFit>(broken).unwrap_err().to_string();
             assert!(error.contains(message), "{error}");
         };
-        check(|v| v["labels"] = vec![0, 0].into(), "do not belong together");
-        check(|v| v["labels"][5] = Value::Null, "do not belong together");
-        check(|v| v["centroids"]["data"] = vec![1.0, 2.0, 1.0, 2.0].into(), "centroids are equal");
-        check(|v| v["centroids"]["data"][0] = 1e300.into(), "not finite");
-        check(|v| v["centroids"]["dim"] = vec![1u64 << 40, 0].into(), "");
-        check(|v| v["scale"] = 1001.into(), "exponent");
-        let too_large: fn(&mut Value) = |v| {
+        let numbered = |clusters: &[Option<usize>], sizes: &[usize]| serde_json::json!({ "clusters": clusters, "sizes": sizes });
+        check(&|v| v["labels"] = numbered(&[Some(0), Some(0)], &[2]), "do not belong together");
+        check(&|v| v["labels"] = numbered(&[Some(0), None, Some(1)], &[1, 1]), "belong together");
+        check(&|v| v["labels"] = numbered(&[Some(1), Some(0)], &[1, 1]), "not numbered by size");
+        check(&|v| v["centroids"]["data"] = vec![1.0, 2.0, 1.0, 2.0].into(), "centroids are equal");
+        check(&|v| v["centroids"]["data"][0] = 1e300.into(), "not finite");
+        check(&|v| v["centroids"]["dim"] = vec![1u64 << 40, 0].into(), "");
+        check(&|v| v["scale"] = 1001.into(), "exponent");
+        let too_large = |v: &mut Value| {
             v["scale"] = 1000.into();
             v["centroids"]["data"][0] = 1e140.into();
         };
-        check(too_large, "too large");
-        check(|v| v["inertia"] = (-1.0).into(), "inertia");
-        check(|v| v["inertia_per_iter"] = Vec::<f64>::new().into(), "inertia");
+        check(&too_large, "too large");
+        check(&|v| v["inertia"] = (-1.0).into(), "inertia");
+        check(&|v| v["inertia_per_iter"] = Vec::<f64>::new().into(), "inertia");
     }
 }

@@ -40,7 +40,7 @@ use crate::num::scale::Scale;
 use crate::num::scan;
 use crate::{Error, Result};
 use progress::Observer;
-use restarts::Restarts;
+use restarts::{Restarts, Start};
 use tiled::Tiled;
 use weights::{Weighting, Weights};
 
@@ -61,7 +61,7 @@ pub enum KMeansInit {
 /// Splits rows into `k` groups so that the squared distances to the group's mean add up to little.
 ///
 /// Finds round groups of similar spread; scale the columns first
-/// ([`Preprocessor`](crate::features)), as the one with the greatest spread counts most. Every row
+/// ([`Preprocessor`](crate::Preprocessor)), as the one with the greatest spread counts most. Every row
 /// belongs to a group; where far-off ones should be left out, or groups are not round, see
 /// [`Dbscan`](crate::Dbscan).
 ///
@@ -73,7 +73,7 @@ pub enum KMeansInit {
 /// assert_eq!(fit.labels().to_vec(), [0, 0, 0, 0, 1, 1].map(Some));
 /// assert_eq!(fit.centroids(), array![[1.5, 1.0], [10.0, 0.5]]);
 /// assert_eq!(fit.inertia(), 13.5);
-/// assert_eq!(fit.predict(&array![[9.0, 9.0]])?, [1]);
+/// assert_eq!(fit.predict(&array![[9.0, 9.0]])?.to_vec(), [Some(1)]);
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -269,7 +269,20 @@ impl KMeans {
         }
 
         let tiled = Tiled::new(&rows, &columns, weights, Some(scan::fastest()));
-        let restarts = Restarts { means: self, given: given.as_ref(), scale };
+        let start = match (&given, &self.init) {
+            (Some(given), _) => Start::Given(given),
+            (None, KMeansInit::Random) => Start::Random,
+            (None, _) => Start::PlusPlus,
+        };
+        let restarts = Restarts {
+            start,
+            k: self.k,
+            n_init: self.n_init,
+            max_iter: self.max_iter,
+            tol: self.tol,
+            seed: self.seed,
+            scale,
+        };
         let best = restarts.best(tiled, observer).map_err(|distinct| self.too_few(distinct))?;
         KMeansFit::from_run(best, rows.n_columns(), scale, self.seed)
     }
@@ -310,7 +323,7 @@ impl KMeans {
             });
         }
         let given = check::rows_of_width(centroids.view(), rows.n_columns())?;
-        if let Some((a, b)) = first_duplicate(&given) {
+        if let Some((a, b)) = given.first_duplicate() {
             let got = format!("rows {a} and {b} equal");
             return Err(Error::parameter("init", "distinct centroids", got));
         }
@@ -323,19 +336,9 @@ impl KMeans {
     }
 }
 
-/// Two rows of equal values, the lower number first.
-pub(super) fn first_duplicate(rows: &Rows<'_>) -> Option<(usize, usize)> {
-    let mut order: Vec<usize> = (0..rows.n_rows()).collect();
-    let compare = |a: usize, b: usize| rows.row(a).partial_cmp(rows.row(b));
-    order.sort_by(|&a, &b| compare(a, b).expect("the rows are finite"));
-    let pairs = order.windows(2).filter(|pair| rows.row(pair[0]) == rows.row(pair[1]));
-    pairs.map(|pair| (pair[0].min(pair[1]), pair[0].max(pair[1]))).min()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Labels;
     use crate::num::parallel;
     use crate::num::rng::Stream;
     use ndarray::{Axis, array, concatenate};
@@ -353,13 +356,13 @@ mod tests {
     /// Labels, centroids, sizes and inertia recomputed from the centroids alone.
     fn check(fit: &KMeansFit, x: &Array2<f64>) {
         let predicted = fit.predict(x).unwrap();
-        assert!(fit.labels().iter().eq(predicted.iter().map(|&cluster| Some(cluster))));
-        assert_eq!(Labels::new(predicted.iter().map(|&c| Some(c))).unwrap(), *fit.labels());
+        assert_eq!(predicted, *fit.labels());
+        assert!(predicted.is_canonical());
         assert_eq!(fit.labels().n_clusters(), fit.centroids().nrows());
         assert_eq!(fit.score(x).unwrap(), -fit.inertia());
         let distances = fit.transform(x).unwrap();
-        for (row, &cluster) in predicted.iter().enumerate() {
-            let row = distances.row(row);
+        for (row, cluster) in predicted.iter().enumerate() {
+            let (row, cluster) = (distances.row(row), cluster.unwrap());
             assert!(row.iter().all(|&d| row[cluster] <= d));
         }
         let total = -KMeans::new(1).fit(x).unwrap().score(x).unwrap();

@@ -10,7 +10,6 @@ use super::init;
 use super::lloyd::{self, Run, Stop};
 use super::progress::{KMeansProgress, Observer};
 use super::tiled::Tiled;
-use super::{KMeans, KMeansInit};
 use crate::num::check::Rows;
 use crate::num::parallel;
 use crate::num::rng::Stream;
@@ -19,11 +18,23 @@ use crate::num::scale::Scale;
 /// Runs whose results are held at once; any number gives the same result.
 const BATCH: usize = 64;
 
+/// Where the first centroids of every run come from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Start<'a> {
+    PlusPlus,
+    Random,
+    Given(&'a Rows<'a>),
+}
+
 /// What all runs share.
 #[derive(Debug)]
 pub(super) struct Restarts<'a> {
-    pub(super) means: &'a KMeans,
-    pub(super) given: Option<&'a Rows<'a>>,
+    pub(super) start: Start<'a>,
+    pub(super) k: usize,
+    pub(super) n_init: usize,
+    pub(super) max_iter: usize,
+    pub(super) tol: f64,
+    pub(super) seed: u64,
     pub(super) scale: Scale,
 }
 
@@ -38,7 +49,7 @@ impl Restarts<'_> {
         observer: Option<Observer<'_>>,
     ) -> Result<Run, usize> {
         // All runs from given centroids would be equal.
-        let n_init = if self.given.is_some() { 1 } else { self.means.n_init };
+        let n_init = if matches!(self.start, Start::Given(_)) { 1 } else { self.n_init };
         let mut best: Option<Run> = None;
         let mut keep = |run: Run| {
             if best.as_ref().is_none_or(|best| run.inertia < best.inertia) {
@@ -58,7 +69,7 @@ impl Restarts<'_> {
         } else if tiled.rows.n_rows() <= parallel::CHUNK {
             // Small data: runs side by side. Large data: each run has work for all threads, and
             // memory for its labels, so one after the other.
-            let work = tiled.rows.data().len().saturating_mul(self.means.k);
+            let work = tiled.rows.data().len().saturating_mul(self.k);
             for first in (0..n_init).step_by(BATCH) {
                 let runs = parallel::map((n_init - first).min(BATCH), work, |i| {
                     self.run(first + i, &mut tiled.clone(), &mut |_| ControlFlow::Continue(()))
@@ -83,15 +94,13 @@ impl Restarts<'_> {
         tiled: &mut Tiled<'_>,
         observer: Observer<'_>,
     ) -> Result<Run, usize> {
-        let (k, scale) = (self.means.k, self.scale);
+        let (k, scale) = (self.k, self.scale);
         let Tiled { rows, weights, .. } = *tiled;
-        let mut stream = Stream::new(self.means.seed, restart as u64);
-        let start = match self.given {
-            Some(given) => given.data().to_vec(),
-            None if self.means.init == KMeansInit::Random => {
-                init::random(rows, weights, k, &mut stream)
-            }
-            None => {
+        let mut stream = Stream::new(self.seed, restart as u64);
+        let start = match self.start {
+            Start::Given(given) => given.data().to_vec(),
+            Start::Random => init::random(rows, weights, k, &mut stream),
+            Start::PlusPlus => {
                 // An earlier run may have sorted the rows.
                 tiled.packed.restore();
                 init::plus_plus(tiled, k, &mut stream)
@@ -100,8 +109,8 @@ impl Restarts<'_> {
         if start.len() < k * rows.n_columns() {
             return Err(start.len() / rows.n_columns());
         }
-        let shift = self.means.tol * tiled.mean_variance();
-        let stop = Stop { max_iter: self.means.max_iter, shift };
+        let shift = self.tol * tiled.mean_variance();
+        let stop = Stop { max_iter: self.max_iter, shift };
         let snap = |v: f64| v * scale.inverse() * scale.factor();
         lloyd::run(tiled, start, stop, snap, |step| {
             let plain = |square: f64| square * scale.inverse() * scale.inverse();

@@ -12,6 +12,7 @@
 
 use ndarray::{ArrayView2, Axis, CowArray, Ix2};
 
+use crate::num::powers::times_two_to;
 use crate::{Error, Result};
 
 /// The rows that count and how much.
@@ -161,14 +162,6 @@ pub(super) fn sum(
         None => values.sum(),
         Some(weights) => weights.relative[first..].iter().zip(values).map(|(w, v)| w * v).sum(),
     }
-}
-
-/// value·2ᵉ, |e| ≤ 2000: exact but where the result is subnormal.
-fn times_two_to(value: f64, exponent: i32) -> f64 {
-    debug_assert!(exponent.abs() <= 2000);
-    let power = |e: i32| f64::from_bits(((1023 + e) as u64) << 52);
-    let half = exponent / 2;
-    value * power(half) * power(exponent - half)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::stored::Stored;
 use crate::num::check::{self, Rows};
 use crate::num::distance::nearest;
 use crate::num::parallel;
-use crate::{Error, Result};
+use crate::{Error, Labels, Result};
 
 /// Rows per cluster that must have come since a cluster got one, before it counts as dying: a
 /// group that holds a 200th of its fair share is passed by that long once in e⁵ times.
@@ -19,8 +19,9 @@ const PATIENCE: u64 = 1000;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Learned {
-    /// The cluster each row went to: the nearest centroid before the batch, of ties the lower.
-    pub labels: Vec<usize>,
+    /// The cluster each row went to, in the numbering of the model: the nearest centroid before the
+    /// batch, of ties the lower.
+    pub labels: Labels,
     /// Sum of squared distances to those centroids. Its mean per row, watched over time, tells
     /// whether the groups still fit.
     pub inertia: f64,
@@ -59,21 +60,21 @@ pub struct Reseeded {
 /// assert_eq!(model.centroids(), array![[1.0, 1.0], [8.0, 8.0]]);
 /// model.advance(monday + 7 * DAY_MS);
 /// assert_eq!(model.weights(), [0.5, 1.0]);
-/// assert_eq!(model.predict(&[[2.0, 2.0]])?, [0]);
+/// assert_eq!(model.predict(&[[2.0, 2.0]])?.to_vec(), [Some(0)]);
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored")]
 pub struct OnlineKMeansFit {
-    pub(super) decay: Decay,
-    pub(super) reassignment_ratio: f64,
-    pub(super) moments: Moments,
-    pub(super) age: Age,
-    pub(super) clock_ms: Option<i64>,
+    decay: Decay,
+    reassignment_ratio: f64,
+    moments: Moments,
+    age: Age,
+    clock_ms: Option<i64>,
     /// Rows learned since each cluster last got one.
-    pub(super) passed_by: Vec<u64>,
-    pub(super) n_rows: u64,
-    pub(super) n_reseeded: u64,
+    passed_by: Vec<u64>,
+    n_rows: u64,
+    n_reseeded: u64,
 }
 
 impl OnlineKMeansFit {
@@ -170,20 +171,20 @@ impl OnlineKMeansFit {
         Ok(())
     }
 
-    /// The nearest centroid of each row of `x`, `(n_samples, n_features)`; ties go to the lower
-    /// number. Learns nothing.
+    /// The nearest centroid of each row of `x`, `(n_samples, n_features)`, in the numbering
+    /// of the model; ties go to the lower number. Learns nothing.
     ///
     /// # Errors
     /// [`Error::DimensionMismatch`] for another number of columns, [`Error::Empty`],
     /// [`Error::NonFinite`], [`Error::MagnitudeTooLarge`].
-    pub fn predict<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<Vec<usize>> {
+    pub fn predict<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<Labels> {
         let rows = check::rows_of_width(x.into(), self.moments.width())?;
         let work = self.moments.means.len();
         let chunks = parallel::map_chunks(rows.n_rows(), work, |range| {
-            let labels = range.map(|row| nearest(rows.row(row), &self.moments.means).0);
+            let labels = range.map(|row| nearest(rows.row(row), &self.moments.means).0 as u32);
             labels.collect::<Vec<_>>()
         });
-        Ok(chunks.concat())
+        Labels::numbered(chunks.concat(), self.moments.weights.len())
     }
 
     /// The centroids, `(k, n_features)`.
@@ -229,24 +230,22 @@ impl OnlineKMeansFit {
             if let Some(at_ms) = at_ms {
                 self.advance(at_ms);
             }
-            return Ok(Learned { labels: Vec::new(), inertia: 0.0, reseeded: Vec::new() });
+            let labels = Labels::numbered(Vec::new(), self.moments.weights.len())?;
+            return Ok(Learned { labels, inertia: 0.0, reseeded: Vec::new() });
         }
         let rows = check::rows_of_width(x, width)?;
-        // Nothing below can fail.
         let chunks = parallel::map_chunks(rows.n_rows(), self.moments.means.len(), |range| {
             Chunk::of(&rows, range, &self.moments.means)
         });
+        let labels = chunks.iter().flat_map(|chunk| &chunk.labels).copied().collect();
+        let labels = Labels::numbered(labels, self.moments.weights.len())?;
+        // Nothing below can fail.
         if let Some(at_ms) = at_ms {
             self.advance(at_ms);
         }
         self.fade(self.decay.step_of_rows(rows.n_rows()));
         self.passed_by.iter_mut().for_each(|n| *n = n.saturating_add(rows.n_rows() as u64));
         let unit = self.age.unit(self.decay);
-        let mut learned = Learned {
-            labels: Vec::with_capacity(rows.n_rows()),
-            inertia: 0.0,
-            reseeded: Vec::new(),
-        };
         // The batch first by itself, so that its weight enters each cluster at once.
         let mut chunks = chunks.into_iter();
         let mut batch = chunks.next().expect("there are rows");
@@ -255,7 +254,6 @@ impl OnlineKMeansFit {
                 batch.moments.absorb(cluster, &chunk.moments, cluster, 1.0);
             }
             batch.inertia += chunk.inertia;
-            batch.labels.extend(chunk.labels);
         }
         for (cluster, &weight) in batch.moments.weights.iter().enumerate() {
             if weight > 0.0 {
@@ -263,10 +261,9 @@ impl OnlineKMeansFit {
                 self.passed_by[cluster] = 0;
             }
         }
-        (learned.labels, learned.inertia) = (batch.labels, batch.inertia);
-        learned.reseeded = self.reseed();
+        let reseeded = self.reseed();
         self.n_rows = self.n_rows.saturating_add(rows.n_rows() as u64);
-        Ok(learned)
+        Ok(Learned { labels, inertia: batch.inertia, reseeded })
     }
 
     fn fade(&mut self, step: f64) {
@@ -295,9 +292,29 @@ impl OnlineKMeansFit {
     }
 }
 
+impl TryFrom<Stored> for OnlineKMeansFit {
+    type Error = Error;
+
+    fn try_from(stored: Stored) -> Result<Self> {
+        stored.check()?;
+        let Stored { decay, reassignment_ratio, moments, age, clock_ms, passed_by, .. } = stored;
+        let Stored { n_rows, n_reseeded, .. } = stored;
+        Ok(Self {
+            decay,
+            reassignment_ratio,
+            moments,
+            age,
+            clock_ms,
+            passed_by,
+            n_rows,
+            n_reseeded,
+        })
+    }
+}
+
 /// Some rows of a batch, grouped.
 struct Chunk {
-    labels: Vec<usize>,
+    labels: Vec<u32>,
     inertia: f64,
     moments: Moments,
 }
@@ -310,7 +327,7 @@ impl Chunk {
         for row in range {
             let row = rows.row(row);
             let (cluster, distance) = nearest(row, centroids);
-            chunk.labels.push(cluster);
+            chunk.labels.push(cluster as u32);
             chunk.inertia += distance;
             chunk.moments.push(cluster, row);
         }

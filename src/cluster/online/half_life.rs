@@ -9,6 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::num::powers::two_to;
 use crate::{Error, Result};
 
 const DAY_MS: f64 = 86_400_000.0;
@@ -76,7 +77,7 @@ impl Age {
         self.0 = total % length;
         let halvings = ((total - self.0) / length).round();
         // Beyond a thousand halvings nothing is left that any row would notice.
-        if halvings < 1000.0 { f64::from_bits((1023 - halvings as u64) << 52) } else { 0.0 }
+        if halvings < 1000.0 { two_to(-(halvings as i32)) } else { 0.0 }
     }
 
     /// What a row of this moment counts beside the stored weights, in [1, 2].

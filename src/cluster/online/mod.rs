@@ -26,10 +26,11 @@ use serde::{Deserialize, Serialize};
 pub use fitted::{Learned, OnlineKMeansFit, Reseeded};
 pub use half_life::Decay;
 
-use super::kmeans::{KMeans, first_duplicate};
+use super::kmeans::KMeans;
 use crate::num::check;
 use crate::{Error, Result};
 use moments::Moments;
+use stored::check_ratio;
 
 /// Splits a stream of rows into `k` groups, and follows them as they drift.
 ///
@@ -50,11 +51,11 @@ use moments::Moments;
 /// assert_eq!(model.weights(), [3.0, 2.0]);
 /// // Four rows are one half-life: the old ones now count half.
 /// let learned = model.learn(&array![[3.5], [3.5], [3.5], [3.5]])?;
-/// assert_eq!(learned.labels, [1, 1, 1, 1]);
+/// assert_eq!(learned.labels.to_vec(), [Some(1); 4]);
 /// assert_eq!(model.weights(), [1.5, 5.0]);
 /// assert_eq!(model.centroids(), array![[11.0], [3.0]]);
 /// // A single row is a batch of one.
-/// assert_eq!(model.learn(&[[9.0]])?.labels, [0]);
+/// assert_eq!(model.learn(&[[9.0]])?.labels.get(0), Some(0));
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -134,7 +135,7 @@ impl OnlineKMeans {
             });
         }
         let rows = check::rows(centroids)?;
-        if let Some((a, b)) = first_duplicate(&rows) {
+        if let Some((a, b)) = rows.first_duplicate() {
             let got = format!("rows {a} and {b} equal");
             return Err(Error::parameter("centroids", "distinct", got));
         }
@@ -149,11 +150,4 @@ impl OnlineKMeans {
         self.decay.check()?;
         check_ratio(self.reassignment_ratio)
     }
-}
-
-fn check_ratio(ratio: f64) -> Result<()> {
-    if (0.0..1.0).contains(&ratio) {
-        return Ok(());
-    }
-    Err(Error::parameter("reassignment_ratio", "0 or more and below 1", ratio))
 }

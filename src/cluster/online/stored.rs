@@ -2,61 +2,59 @@
 
 use serde::Deserialize;
 
-use super::check_ratio;
-use super::fitted::OnlineKMeansFit;
 use super::half_life::{Age, Decay};
 use super::moments::Moments;
 use crate::{Error, Result};
 
-/// An [`OnlineKMeansFit`] as it is stored, not yet checked.
+/// An [`OnlineKMeansFit`](super::OnlineKMeansFit) as it is stored, not yet checked.
 #[derive(Debug, Deserialize)]
 pub(super) struct Stored {
-    decay: Decay,
-    reassignment_ratio: f64,
-    moments: Moments,
-    age: Age,
-    clock_ms: Option<i64>,
-    passed_by: Vec<u64>,
-    n_rows: u64,
-    n_reseeded: u64,
+    pub(super) decay: Decay,
+    pub(super) reassignment_ratio: f64,
+    pub(super) moments: Moments,
+    pub(super) age: Age,
+    pub(super) clock_ms: Option<i64>,
+    pub(super) passed_by: Vec<u64>,
+    pub(super) n_rows: u64,
+    pub(super) n_reseeded: u64,
 }
 
-impl TryFrom<Stored> for OnlineKMeansFit {
-    type Error = Error;
-
-    fn try_from(stored: Stored) -> Result<Self> {
-        let invalid = |reason: &'static str| Error::InvalidSnapshot {
-            what: "OnlineKMeansFit",
-            reason: reason.into(),
+impl Stored {
+    /// Whether a model can go on from this.
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`] or [`Error::InvalidSnapshot`], saying what is wrong.
+    pub(super) fn check(&self) -> Result<()> {
+        let invalid = |reason: &'static str| {
+            Err(Error::InvalidSnapshot { what: "OnlineKMeansFit", reason: reason.into() })
         };
-        stored.decay.check()?;
-        check_ratio(stored.reassignment_ratio)?;
-        if let Some(reason) = stored.moments.broken_rule() {
-            return Err(invalid(reason));
+        self.decay.check()?;
+        check_ratio(self.reassignment_ratio)?;
+        if let Some(reason) = self.moments.broken_rule() {
+            return invalid(reason);
         }
-        if !stored.age.fits(stored.decay) {
-            return Err(invalid("the age is not within one half-life"));
+        if !self.age.fits(self.decay) {
+            return invalid("the age is not within one half-life");
         }
-        if stored.passed_by.len() != stored.moments.weights.len() {
-            return Err(invalid("not every cluster says how many rows passed it by"));
+        if self.passed_by.len() != self.moments.weights.len() {
+            return invalid("not every cluster says how many rows passed it by");
         }
-        Ok(Self {
-            decay: stored.decay,
-            reassignment_ratio: stored.reassignment_ratio,
-            moments: stored.moments,
-            age: stored.age,
-            clock_ms: stored.clock_ms,
-            passed_by: stored.passed_by,
-            n_rows: stored.n_rows,
-            n_reseeded: stored.n_reseeded,
-        })
+        Ok(())
     }
+}
+
+pub(super) fn check_ratio(ratio: f64) -> Result<()> {
+    if (0.0..1.0).contains(&ratio) {
+        return Ok(());
+    }
+    Err(Error::parameter("reassignment_ratio", "0 or more and below 1", ratio))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::OnlineKMeans;
+    use crate::cluster::OnlineKMeansFit;
     use serde_json::Value;
 
     #[test]

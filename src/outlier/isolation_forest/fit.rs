@@ -7,10 +7,10 @@
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
-use super::tree::{Tree, average_path, depth_limit};
-use super::{MAX_SAMPLES, MAX_TREES};
+use super::tree::{MAX_SAMPLES, MAX_TREES, Tree, average_path, depth_limit};
 use crate::num::check::{self, Rows};
 use crate::num::parallel;
+use crate::outlier::rank::oddest_first;
 use crate::{Error, Result};
 
 /// A grown forest, with the scores of the rows it was grown on.
@@ -35,7 +35,7 @@ impl IsolationForestFit {
 
     /// The training rows above the threshold, the oddest first; equal scores in row order.
     pub fn outliers(&self) -> Vec<usize> {
-        crate::outlier::oddest_first(&self.scores, self.threshold)
+        oddest_first(&self.scores, self.threshold)
     }
 
     /// Scores any rows, `(n_samples, n_features)`; a training row scores as it did in the fit. Beyond

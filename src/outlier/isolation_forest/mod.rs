@@ -23,13 +23,7 @@ use crate::{Error, Result};
 
 use fit::Forest;
 pub use fit::IsolationForestFit;
-use tree::{Tree, depth_limit};
-
-/// Trees allowed: 65,536 trees of 256 rows take about a gigabyte.
-const MAX_TREES: usize = 1 << 16;
-
-/// Rows per tree allowed: node numbers are 32 bits wide, and a tree has up to two nodes per row.
-const MAX_SAMPLES: usize = 1 << 31;
+use tree::{MAX_SAMPLES, MAX_TREES, Tree, depth_limit};
 
 /// How many rows to call outliers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]

@@ -12,6 +12,12 @@ use serde::{Deserialize, Serialize};
 use crate::num::check::Rows;
 use crate::num::rng::Stream;
 
+/// Trees allowed: 65,536 trees of 256 rows take about a gigabyte.
+pub(super) const MAX_TREES: usize = 1 << 16;
+
+/// Rows per tree allowed: node numbers are 32 bits wide, and a tree has up to two nodes per row.
+pub(super) const MAX_SAMPLES: usize = 1 << 31;
+
 /// Euler's constant γ.
 const EULER_GAMMA: f64 = 0.577_215_664_901_532_9;
 

@@ -7,11 +7,15 @@
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-use super::{THRESHOLD, density, factor};
+use super::density::{density, factor};
 use crate::num::check::{self, Rows};
 use crate::num::neighbors::nearest;
 use crate::num::parallel;
+use crate::outlier::rank::oddest_first;
 use crate::{Error, Result};
+
+/// Rows above this are outliers: their neighbours are half as dense again as they are.
+const THRESHOLD: f64 = 1.5;
 
 /// The scores of the rows, and the rows themselves to score others against.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,7 +47,7 @@ impl LofFit {
 
     /// The training rows above the threshold, the oddest first; equal scores in row order.
     pub fn outliers(&self) -> Vec<usize> {
-        crate::outlier::oddest_first(&self.scores, THRESHOLD)
+        oddest_first(&self.scores, THRESHOLD)
     }
 
     /// The number of neighbours used: as asked for, or one less than there are rows.

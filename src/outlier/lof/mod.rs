@@ -14,6 +14,7 @@
 //! the row's own place not counted.
 //! Cost: n² distances, all compared; memory O(n · k).
 
+mod density;
 mod distinct;
 mod fit;
 
@@ -21,19 +22,13 @@ use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use crate::num::check::{self, Rows};
-use crate::num::neighbors::{Neighbor, nearest};
+use crate::num::neighbors::nearest;
 use crate::num::parallel;
 use crate::{Error, Result};
 
+use density::{density, factor};
 use distinct::nearest_different;
 pub use fit::LofFit;
-
-/// Keeps the density finite where all distances are 0. In units of the data: distances below it
-/// are as good as 0.
-const TINY: f64 = 1e-10;
-
-/// Rows above this are outliers: their neighbours are half as dense again as they are.
-const THRESHOLD: f64 = 1.5;
 
 /// Local outlier factor; see [the module](crate::outlier) for when to use it.
 ///
@@ -113,18 +108,6 @@ impl LocalOutlierFactor {
             duplicated,
         })
     }
-}
-
-/// lrd: one by the mean reach to the neighbours.
-fn density(near: &[Neighbor], k_distances: &[f64]) -> f64 {
-    let reach: f64 = near.iter().map(|b| k_distances[b.row].max(b.distance)).sum();
-    1.0 / (reach / near.len() as f64 + TINY)
-}
-
-/// LOF, as a mean of ratios rather than a ratio of means: exactly 1 where all densities are equal.
-fn factor(near: &[Neighbor], density: f64, densities: &[f64]) -> f64 {
-    let ratios: f64 = near.iter().map(|b| densities[b.row] / density).sum();
-    ratios / near.len() as f64
 }
 
 #[cfg(test)]

@@ -9,26 +9,20 @@
 //!
 //! Cost: a sort per feature to fit, one pass to transform.
 
-mod categorical;
-mod fitted;
-mod numeric;
-mod step;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
-pub use fitted::{Original, PreprocessorFit};
-pub use numeric::{Scale, TailTransform};
-pub use step::{Dropped, Encoding, FeatureStep};
-
-use super::table::{Column, Features, Values};
+use super::fitted::PreprocessorFit;
+use super::step::{Dropped, Encoding, FeatureStep};
+use super::{categorical, numeric};
+use crate::features::{Column, Features, Values};
 use crate::num::parallel;
 use crate::{Error, Result};
 
 /// Weights other than 0. Wider ones would cost digits on the way there and back.
-const WEIGHTS: RangeInclusive<f64> = 1e-6..=1e6;
+pub(super) const WEIGHTS: RangeInclusive<f64> = 1e-6..=1e6;
 
 /// How numbers are centred and scaled. Deviations are of the population (divisor n).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -89,7 +89,7 @@ impl FeatureStep {
 
     /// What a restored step must hold so that no later call can panic or lie; else the rule broken.
     pub(super) fn check(&self) -> Result<(), &'static str> {
-        let weight_is_sound = super::WEIGHTS.contains(&self.weight);
+        let weight_is_sound = super::preprocessor::WEIGHTS.contains(&self.weight);
         let fill_exists = |fill: usize, levels: &[String]| fill < levels.len();
         match &self.encoding {
             Encoding::Dropped(_) if self.missing_indicator => {

@@ -227,7 +227,8 @@ fn write_value(hasher: &mut SipHasher24, value: &Value<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::features::{Check, Quality, Test};
+    use crate::features::Test;
+    use crate::quality::{Check, Quality};
 
     fn at(millis: i64) -> Timestamp {
         Timestamp::from_millis(millis)

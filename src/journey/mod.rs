@@ -1,5 +1,9 @@
 //! What follows what: how far people get, which ways they take, when they come.
 //!
+//! How far people get is told by a [`Funnel`], which ways they take by [`Paths`], when they come by
+//! [`Profiles::peaks`](crate::Profiles::peaks), of everybody or by group; and what one person did by
+//! a [timeline](crate::profiles::Profile::timeline).
+//!
 //! Everything here reads a person's log, which is sorted by time; of events at the same time no
 //! order is known, and every file says what it makes of that. Reports are sums over people, so that
 //! the reports of the groups of a population add up to that of the whole.
@@ -13,10 +17,10 @@ mod peaks;
 mod tally;
 mod timeline;
 
-pub(super) use attempt::BoundFunnel;
+pub(crate) use attempt::BoundFunnel;
 pub use funnel::Funnel;
 pub use funnel_report::{FunnelReport, FunnelStep};
-pub(super) use paths::most_frequent_transition;
+pub(crate) use paths::most_frequent_transition;
 pub use paths::{PathReport, Paths};
 pub use peaks::PeakReport;
 pub use tally::Tally;

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::categorical::Lookup;
 use super::step::{Encoding, FeatureStep, Short};
 use crate::features::ordered;
-use crate::features::{Features, Matrix, MatrixColumn, Values};
+use crate::features::{Features, Values};
 use crate::num::check::MAX_MAGNITUDE;
+use crate::prepare::{Matrix, MatrixColumn};
 use crate::{Error, Result};
 
 /// What [`Preprocessor::fit`](crate::Preprocessor::fit) decided; turns tables into matrices, and

@@ -11,8 +11,9 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use super::numeric;
+use super::preprocessor::Scaling;
 use super::step::{Dropped, Encoding};
-use super::{Scaling, numeric};
 use crate::features::ordered;
 
 /// Most one-hot columns of a feature, `other` included.

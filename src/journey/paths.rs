@@ -25,7 +25,7 @@ const SHOWN: usize = 10;
 /// Which ways through a visit to look at; see [`Profiles::paths`](crate::Profiles::paths).
 ///
 /// ```
-/// use personas::features::Paths;
+/// use personas::journey::Paths;
 /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
 ///
 /// let at = Timestamp::parse;
@@ -253,7 +253,7 @@ fn name(entry: &Entry, by: Option<u32>, texts: &Texts) -> Option<u32> {
 
 /// The most frequent transition `a → b` within sessions, repeats joined, of at least two; ties to
 /// the smaller `a`, then to the smaller `b`.
-pub(in crate::features) fn most_frequent_transition(
+pub(crate) fn most_frequent_transition(
     events: &[&Entry],
     gap_minutes: f64,
     texts: &Texts,

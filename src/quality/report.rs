@@ -61,7 +61,7 @@ impl QualityReport {
     /// with positions in both (but that repetitions were only looked for within each).
     ///
     /// ```
-    /// use personas::features::{Check, Quality, QualityRule};
+    /// use personas::quality::{Check, Quality, QualityRule};
     /// use personas::{Event, Timestamp};
     ///
     /// let quality = Quality::default().with(QualityRule::property("amount", Check::Required));

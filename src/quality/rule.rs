@@ -10,7 +10,7 @@ use crate::{Error, Result};
 /// What must hold of something, and what is done where it does not.
 ///
 /// ```
-/// use personas::features::{Breach, Check, QualityRule};
+/// use personas::quality::{Breach, Check, QualityRule};
 ///
 /// let rule = QualityRule::identifier("email", Check::Email).otherwise(Breach::Unset);
 /// assert_eq!(rule.to_string(), "identifier \"email\" must look like an e-mail address");
@@ -204,7 +204,8 @@ impl fmt::Display for QualityRule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::features::{Quality, Test};
+    use crate::features::Test;
+    use crate::quality::Quality;
     use crate::{Features, ProfileId, Timestamp};
 
     #[test]

@@ -3,8 +3,8 @@
 use super::check::Bound;
 use super::report::{Breaches, QualityReport};
 use super::rule::{Breach, Of, QualityRule};
-use crate::features::Check;
-use crate::features::table::{Column, Features, Values};
+use crate::features::{Column, Features, Values};
+use crate::quality::Check;
 use crate::{Result, Timestamp, Value};
 
 /// A table on its way to being clean.
@@ -170,7 +170,8 @@ fn is_too_little(n: usize, of: usize, share: f64) -> bool {
 mod tests {
     use super::*;
     use crate::ProfileId;
-    use crate::features::{Quality, Test};
+    use crate::features::Test;
+    use crate::quality::Quality;
 
     fn table() -> Features {
         let ids = ["a", "b", "c", "d"].map(|name| ProfileId::of("n", name));

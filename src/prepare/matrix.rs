@@ -19,7 +19,7 @@ pub struct MatrixColumn {
 
 /// Numbers to compute with, `(n_samples, n_features)`; behaves as an ndarray matrix.
 ///
-/// Made by [`PreprocessorFit::transform`](crate::features::PreprocessorFit::transform); every
+/// Made by [`PreprocessorFit::transform`](crate::prepare::PreprocessorFit::transform); every
 /// method's `fit` takes `&Matrix` as well as plain arrays and views.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Matrix {

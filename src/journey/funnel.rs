@@ -32,7 +32,8 @@ const MAX_STEPS: usize = 32;
 /// and so on.
 ///
 /// ```
-/// use personas::features::{EventFilter, Funnel, Test};
+/// use personas::features::{EventFilter, Test};
+/// use personas::journey::Funnel;
 /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
 ///
 /// let at = Timestamp::parse;

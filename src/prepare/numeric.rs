@@ -12,9 +12,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::preprocessor::{Scaling, Tails};
 use super::step::{Dropped, Encoding};
-use super::{Scaling, Tails};
 use crate::num::check::MAX_MAGNITUDE;
+use crate::num::powers::two_to;
 use crate::num::stats;
 
 /// What was done to a column's tail before scaling.
@@ -226,7 +227,7 @@ fn likeliest_lambda(sorted: &[f64]) -> f64 {
 }
 
 /// 2⁶⁰⁰: far enough to bring any magnitude to where squares neither overflow nor vanish.
-const FAR: f64 = f64::from_bits((1023 + 600) << 52);
+const FAR: f64 = two_to(600);
 
 /// Mean, deviation and skewness of a column that is not constant.
 #[derive(Debug, Clone, Copy)]
@@ -251,13 +252,10 @@ impl Shape {
             _ => 1.0,
         };
         let n = values.len() as f64;
-        let scaled = || values.iter().map(|v| v / unit);
-        let rough = scaled().sum::<f64>() / n;
-        // The error of the first sum grows with the distance from zero; the rest's does not.
-        let mean = rough + scaled().map(|v| v - rough).sum::<f64>() / n;
-        let sd = (scaled().map(|v| (v - mean) * (v - mean)).sum::<f64>() / n).sqrt();
+        let scaled: Vec<f64> = values.iter().map(|v| v / unit).collect();
+        let (mean, sd) = stats::mean_and_deviation(&scaled);
         let cube = |v: f64| ((v - mean) / sd) * ((v - mean) / sd) * ((v - mean) / sd);
-        let skewness = scaled().map(cube).sum::<f64>() / n;
+        let skewness = scaled.iter().copied().map(cube).sum::<f64>() / n;
         let shape = Self { mean: mean * unit, sd: sd * unit, skewness, greatest, unit };
         (first != last && !is_noise(shape.sd, greatest)).then_some(shape)
     }

@@ -20,13 +20,13 @@ pub use report::{Breaches, QualityReport};
 pub use rule::{Breach, QualityRule};
 use serde::{Deserialize, Serialize};
 
-use super::table::Features;
+use crate::Features;
 use crate::{Event, Result, Timestamp};
 
 /// What must hold of events and tables, and what is done where it does not.
 ///
 /// ```
-/// use personas::features::{Breach, Check, Quality, QualityRule};
+/// use personas::quality::{Breach, Check, Quality, QualityRule};
 /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
 ///
 /// let quality = Quality::default()
@@ -57,7 +57,7 @@ use crate::{Event, Result, Timestamp};
 /// matter. The rules are plain data that a configuration file can hold:
 ///
 /// ```
-/// use personas::features::{Check, Quality, QualityRule};
+/// use personas::quality::{Check, Quality, QualityRule};
 ///
 /// let json = r#"[
 ///     {"of": {"attribute": "email"}, "check": "email", "otherwise": "unset"},
@@ -156,7 +156,7 @@ impl Quality {
     /// of them; then the rows, by the columns that stay.
     ///
     /// ```
-    /// use personas::features::{Breach, Check, Quality, QualityRule};
+    /// use personas::quality::{Breach, Check, Quality, QualityRule};
     /// use personas::{Features, ProfileId};
     ///
     /// let ids = ["ann", "bob", "cid"].map(|name| ProfileId::of("name", name));

@@ -1,0 +1,17 @@
+//! Where people and matrices meet: a table of features becomes numbers a method can compute with.
+//!
+//! A [`Preprocessor`] makes a [`Matrix`] of a table ([`Features`](crate::Features)) and remembers
+//! what it did, so that it can be done to rows met later, undone for a value and told in words.
+
+mod categorical;
+mod fitted;
+mod matrix;
+mod numeric;
+mod preprocessor;
+mod step;
+
+pub use fitted::{Original, PreprocessorFit};
+pub use matrix::{Matrix, MatrixColumn};
+pub use numeric::{Scale, TailTransform};
+pub use preprocessor::{Preprocessor, Scaling, Tails};
+pub use step::{Dropped, Encoding, FeatureStep};
