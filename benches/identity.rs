@@ -9,8 +9,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use criterion::{BatchSize, Criterion};
-use personas::identity::Observation;
-use personas::{Identifier, IdentityGraph, Rules, Timestamp};
+use personas::{Event, Identifier, IdentityGraph, Rules, Timestamp};
 
 /// SplitMix64: the same pairs in every run.
 struct Random(u64);
@@ -83,11 +82,15 @@ impl Texts {
         &self.bytes[self.ends[i]..self.ends[i + 1]]
     }
 
-    fn observations(&self) -> impl Iterator<Item = Observation<'_>> {
-        (0..self.ends.len() / 2).map(|i| {
+    fn events(&self) -> Vec<Event<'_>> {
+        let event = |i: usize| {
             let at = Timestamp::from_millis(1_700_000_000_000 + i as i64);
-            Observation::new(at).id("id", self.get(2 * i)).id("id", self.get(2 * i + 1))
-        })
+            let mut event = Event::new("", at);
+            event.identifiers =
+                [2 * i, 2 * i + 1].map(|i| Identifier::new("id", self.get(i))).into();
+            event
+        };
+        (0..self.ends.len() / 2).map(event).collect()
     }
 }
 
@@ -131,19 +134,21 @@ fn once(n: usize) {
     let (ids, profiles) = black_box(by_hand(&texts));
     let seconds = start.elapsed().as_secs_f64();
     println!("by hand: {ids} identifiers, {profiles} profiles, {seconds:.2} s");
+    let events = texts.events();
     let mut graph = plain();
     let start = Instant::now();
-    let intake = graph.extend(texts.observations());
+    let report = graph.extend(&events);
     let seconds = start.elapsed().as_secs_f64();
-    let (own, evidence) = graph.memory();
+    let memory = graph.memory();
+    let (own, evidence) = (memory.identifiers + memory.profiles, memory.evidence);
     let ids = graph.n_identifiers();
     println!(
         "{} pairs, {ids} identifiers, {seconds:.2} s, {:.1} + {:.1} bytes per identifier",
-        intake.kept,
+        report.accepted,
         own as f64 / ids as f64,
         evidence as f64 / ids as f64
     );
-    println!("{} profiles", graph.profiles().len());
+    println!("{} profiles", graph.n_profiles());
     let mut nanos: Vec<u128> = (0..200_000)
         .map(|i| {
             let text = texts.get(i * 7919 % (2 * n));
@@ -157,30 +162,31 @@ fn once(n: usize) {
     nanos.sort_unstable();
     println!("get: median {} ns, 99th percentile {} ns", nanos[100_000], nanos[198_000]);
     let start = Instant::now();
-    for observation in texts.observations().take(1_000_000) {
-        let _ = black_box(graph.observe(&observation));
+    for event in &events[..1_000_000] {
+        let _ = black_box(graph.observe(event));
     }
     println!("observe again: {:.0} ns each", start.elapsed().as_nanos() as f64 / 1e6);
 }
 
 fn small(c: &mut Criterion) {
     let texts = Texts::of(&pairs(200_000));
+    let events = texts.events();
     c.bench_function("extend 200k pairs", |b| {
-        b.iter_batched(plain, |mut g| drop(g.extend(texts.observations())), BatchSize::LargeInput)
+        b.iter_batched(plain, |mut graph| drop(graph.extend(&events)), BatchSize::LargeInput)
     });
     c.bench_function("observe 200k pairs one by one", |b| {
         b.iter_batched(
             plain,
             |mut graph| {
-                for observation in texts.observations() {
-                    let _ = black_box(graph.observe(&observation));
+                for event in &events {
+                    let _ = black_box(graph.observe(event));
                 }
             },
             BatchSize::LargeInput,
         )
     });
     let mut graph = plain();
-    graph.extend(texts.observations());
+    graph.extend(&events);
     let mut i = 0;
     c.bench_function("get", |b| {
         b.iter(|| {
@@ -195,13 +201,14 @@ fn small(c: &mut Criterion) {
 fn changes(c: &mut Criterion) {
     let mut graph = IdentityGraph::new(Rules::default()).expect("the rules make sense");
     let at = Timestamp::from_millis(1_700_000_000_000);
-    let pair = |user: String, cookie: String| {
-        Observation::new(at).id("user_id", user).id("cookie", cookie)
-    };
-    graph.extend((0..1_000_000).map(|i| pair(format!("u{i}"), format!("c{i}"))));
-    graph.extend((0..100_000).map(|i| pair("big".into(), format!("b{i}"))));
+    let pair =
+        |user: String, cookie: String| Event::new("", at).id("user_id", user).id("cookie", cookie);
+    let many = (0..1_000_000).map(|i| pair(format!("u{i}"), format!("c{i}")));
+    graph.extend(&many.collect::<Vec<_>>());
+    let one = (0..100_000).map(|i| pair("big".into(), format!("b{i}")));
+    graph.extend(&one.collect::<Vec<_>>());
     for (name, user, cookie) in [("small", "u7", "c7"), ("100,000", "big", "b7")] {
-        let early = Observation::new(Timestamp::from_millis(1_600_000_000_000));
+        let early = Event::new("", Timestamp::from_millis(1_600_000_000_000));
         let late = early.id("user_id", user).id("cookie", cookie);
         c.bench_function(&format!("late event and read, component: {name}"), |b| {
             b.iter(|| {

@@ -2,6 +2,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use personas::features::{Feature, Measure, Retail};
+use personas::profiles::StoreOptions;
 use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
 use serde_json::json;
 
@@ -84,14 +85,14 @@ fn json_lines() -> String {
 fn people(c: &mut Criterion) {
     let events = events();
     let empty = || {
-        Profiles::new(Rules::default(), Retail::default().features())
+        Profiles::new(Rules::default(), Retail::default().feature_set())
             .expect("the defaults are valid")
     };
     let mut full = empty();
     full.extend(&events);
     let as_of = full.newest().expect("there are events");
     let mut settled = full.clone();
-    settled.settle(as_of).expect("logs are whole");
+    settled.freeze(as_of).expect("logs are whole");
 
     let mut group = c.benchmark_group("people");
     group.sample_size(10);
@@ -110,8 +111,9 @@ fn people(c: &mut Criterion) {
     group.throughput(Throughput::Elements(N_EVENTS));
     group.bench_function("recency, frequency, monetary without logs", |b| {
         b.iter(|| {
-            let people = Profiles::new(Rules::default(), rfm.clone());
-            let mut people = people.and_then(|people| people.max_log(0)).expect("nothing is open");
+            let options = StoreOptions::default().max_log(0);
+            let people = Profiles::with_options(Rules::default(), rfm.clone(), options);
+            let mut people = people.expect("the features are fixed");
             people.extend(&events);
             people.features(as_of)
         });

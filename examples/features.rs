@@ -18,9 +18,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::builder::NonEmptyStringValueParser;
+use personas::features::Funnel;
 use personas::features::Values;
-use personas::journey::Funnel;
-use personas::{FeatureSet, Features, Profiles, Rules, Timestamp};
+use personas::profiles::StoreOptions;
+use personas::{FeatureSet, FeatureTable, Profiles, Rules, Timestamp};
 
 /// Makes a table of features, one row per person, of the calls that a site's clients send.
 #[derive(Debug, Parser)]
@@ -58,7 +59,8 @@ pub(crate) fn run(options: &Options) -> Result<(String, String), Box<dyn std::er
             .map_err(|error| format!("{}: {error}", path.display()))?,
         None => FeatureSet::engagement(),
     };
-    let mut people = Profiles::new(Rules::default(), features)?.dedupe()?;
+    let mut people =
+        Profiles::with_options(Rules::default(), features, StoreOptions::default().dedupe())?;
     let ingest = people.extend_json(&lines);
     let as_of = options.as_of.or(people.newest()).ok_or(format!("no event: {ingest}"))?;
     let mut notes = format!("{ingest}\n");
@@ -81,7 +83,7 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 /// A table as CSV; what is missing is empty.
-fn csv(table: &Features) -> Result<String, Box<dyn std::error::Error>> {
+fn csv(table: &FeatureTable) -> Result<String, Box<dyn std::error::Error>> {
     let mut rows = csv::Writer::from_writer(Vec::new());
     let names = table.columns().iter().map(|column| column.name.as_str());
     rows.write_record(["profile"].into_iter().chain(names))?;

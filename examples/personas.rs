@@ -32,8 +32,8 @@ use personas::cluster::KMeansFit;
 use personas::features::Retail;
 use personas::ndarray::ArrayView2;
 use personas::{
-    Error, IsolationForest, KMeans, PersonaModel, Preprocessor, Profiles, Rules, Timestamp,
-    validate,
+    Error, IsolationForest, KMeans, PersonaModel, Preprocessor, ProfileId, Profiles, Rules,
+    Timestamp, validate,
 };
 
 use events::{EventColumns, IdColumn, Rows, Table};
@@ -119,7 +119,7 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
     // Who is who, and what they do: one row per person, one column per feature.
     progress.step("building profiles");
     let kinds = source.columns.ids.iter().map(|id| id.kind.as_str());
-    let features = source.retail(&events).features();
+    let features = source.retail(&events).feature_set();
     let mut people = Profiles::new(Rules::default().priority(kinds), features)?;
     let ingest = people.extend(&events.events);
     let ingest_known = people.extend(&known.events);
@@ -154,7 +154,11 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
     progress.step("describing personas");
     let personas = PersonaModel::describe(&table, &prep, &fit)?;
     let matches = personas.assign(&table)?;
-    let typical = personas.typical(&table, 3)?;
+    let typical = personas
+        .typical(&table, 3)?
+        .into_iter()
+        .map(|rows| rows.into_iter().map(|row| table.ids()[row]).collect());
+    let typical: Vec<Vec<ProfileId>> = typical.collect();
     let forest = IsolationForest::new().seed(options.seed).fit(&x)?;
     let reasons = forest.reasons(&x)?;
     drop(progress);

@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use personas::identity::{Health, Observation};
-use personas::{IdentityGraph, ProfileId, Rules, Timestamp};
+use personas::identity::Health;
+use personas::{Event, IdentityGraph, ProfileId, Rules, Timestamp};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -207,13 +207,13 @@ impl Table {
     }
 
     /// What a row observes; none if it identifies nobody.
-    fn observation<'r>(&'r self, row: &'r csv::StringRecord) -> Option<Observation<'r>> {
+    fn observation<'r>(&'r self, row: &'r csv::StringRecord) -> Option<Event<'r>> {
         // A time outside any clock counts last.
         let at = self.at(row).unwrap_or(Timestamp::from_millis(i64::MAX));
         let values = self.ids.iter().map(|(kind, column)| (kind.as_str(), &row[*column]));
         let mut values = values.filter(|(_, value)| !value.trim().is_empty()).peekable();
         values.peek()?;
-        Some(values.fold(Observation::new(at), |seen, (kind, value)| seen.id(kind, value)))
+        Some(values.fold(Event::new("", at), |seen, (kind, value)| seen.id(kind, value)))
     }
 }
 

@@ -34,7 +34,7 @@ pub mod validate;
 pub use cluster::{Agglomerative, Dbscan, Dendrogram, KMeans, Linkage, OnlineKMeans};
 pub use error::{Error, Result};
 pub use event::{Event, Identifier, IngestReport, Refusal, Timestamp, Value};
-pub use features::{FeatureSet, Features};
+pub use features::{FeatureSet, FeatureTable};
 pub use identity::{IdentityGraph, ProfileId, Rules};
 pub use labels::Labels;
 pub use ndarray;

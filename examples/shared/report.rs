@@ -8,7 +8,7 @@ use personas::ndarray::Array2;
 use personas::persona::{Contrast, Matches, Trait};
 use personas::prepare::PreprocessorFit;
 use personas::validate::{KChoice, Stability, Structure, Verdict};
-use personas::{Features, Identifier, Matrix, PersonaModel, ProfileId, Profiles, Timestamp};
+use personas::{FeatureTable, Identifier, Matrix, PersonaModel, ProfileId, Profiles, Timestamp};
 
 use super::events::Rows;
 use super::words::{columns, count, hanging, list, number, paragraph, percent, section, several};
@@ -25,7 +25,8 @@ impl Names {
                 continue;
             }
             if let Some(profile) = people.get(&identifier.kind, &identifier.value) {
-                let strongest = profile.identifiers().first();
+                let identifiers = profile.identifiers();
+                let strongest = identifiers.first();
                 let name =
                     |strongest: &Identifier<'_>| format!("{} {}", strongest.kind, strongest.value);
                 names.insert(profile.id(), strongest.map_or(String::new(), name));
@@ -50,7 +51,7 @@ pub(crate) fn enough_people(n: usize, as_of: Timestamp) -> Result<(), String> {
 }
 
 /// The columns of a table that were declared of people, not computed from what they did.
-pub(crate) fn declared_columns(table: &Features, known: &Rows<'_>) -> Vec<String> {
+pub(crate) fn declared_columns(table: &FeatureTable, known: &Rows<'_>) -> Vec<String> {
     let attributes = known.events.iter().flat_map(|event| &event.attributes);
     let declared: HashSet<&str> = attributes.map(|(name, _)| name.as_ref()).collect();
     let names = table.columns().iter().map(|column| column.name.clone());
@@ -94,7 +95,7 @@ pub(crate) fn reading(
     section("Events", &body)
 }
 
-pub(crate) fn profiles(people: &Profiles, table: &Features, as_of: Timestamp) -> String {
+pub(crate) fn profiles(people: &Profiles, table: &FeatureTable, as_of: Timestamp) -> String {
     let all = several(people.len(), "person", "people");
     let with_events = count(table.n_rows());
     let mut body = paragraph(2, &format!("{all}; {with_events} have events up to {as_of}."));
@@ -106,7 +107,7 @@ pub(crate) fn profiles(people: &Profiles, table: &Features, as_of: Timestamp) ->
     section("Profiles", &body)
 }
 
-pub(crate) fn features(table: &Features) -> String {
+pub(crate) fn features(table: &FeatureTable) -> String {
     let row = |cells: [&str; 5]| cells.map(str::to_owned).to_vec();
     let mut numbers = vec![row(["number", "min", "median", "max", "missing"])];
     let mut categories = vec![row(["category", "levels", "most often", "share", "missing"])];
@@ -139,7 +140,7 @@ pub(crate) fn features(table: &Features) -> String {
         body += &columns(&categories);
     }
     let (rows, width) = (count(table.n_rows()), table.n_columns());
-    section(&format!("Features of {rows} people, {width} each"), &body)
+    section(&format!("FeatureTable of {rows} people, {width} each"), &body)
 }
 
 pub(crate) fn preparation(prep: &PreprocessorFit, declared: &[String]) -> String {
@@ -238,7 +239,7 @@ fn verdict(verdict: Verdict) -> &'static str {
 }
 
 pub(crate) fn odd_ones(
-    table: &Features,
+    table: &FeatureTable,
     x: &Matrix,
     scores: &[f64],
     reasons: &Array2<f64>,
@@ -272,7 +273,7 @@ pub(crate) fn odd_ones(
 }
 
 /// A person's value beside everybody's.
-fn in_own_units(table: &Features, feature: &str, row: usize) -> String {
+fn in_own_units(table: &FeatureTable, feature: &str, row: usize) -> String {
     let Some(column) = table.column(feature) else { return feature.to_owned() };
     let n_missing = column.values.n_missing();
     let missing = || format!("{feature} is missing, as for {} people", count(n_missing));

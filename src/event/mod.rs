@@ -7,9 +7,7 @@
 
 #[allow(dead_code)] // until identity and features read columns
 mod column;
-#[allow(dead_code)]
 mod columns;
-#[allow(dead_code)]
 mod observations;
 mod refusal;
 mod report;
@@ -21,10 +19,8 @@ mod value;
 use std::borrow::Cow;
 
 pub use column::ColumnData;
-#[allow(unused_imports)]
 pub(crate) use column::EventColumn;
 pub use columns::EventColumns;
-#[allow(unused_imports)]
 pub(crate) use observations::{Digits, IdentifierRef, Observations};
 pub use refusal::Refusal;
 pub use report::{IngestReport, Refused, Unread};

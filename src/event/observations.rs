@@ -39,6 +39,7 @@ impl<'a> Observations<'a> {
     }
 
     /// Removes all events and keeps the memory.
+    #[expect(dead_code, reason = "for callers that reuse a batch")]
     pub(crate) fn clear(&mut self) {
         self.at.clear();
         self.message_ids.clear();
@@ -114,6 +115,7 @@ impl<'a> Observations<'a> {
     }
 
     /// Whether some event has a message id.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for callers that look for duplicates"))]
     pub(crate) fn has_message_ids(&self) -> bool {
         !self.message_ids.is_empty()
     }

@@ -1,228 +1,170 @@
-//! A named measure, the events it counts, and how much they count.
+//! How a measure is described: what it reads, the column it makes, and how it is evaluated.
 
-use std::borrow::Cow;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
-use super::filter::{Condition, EventFilter, Test};
-use super::local;
-use super::measure::Measure;
+use super::dictionary::{Dictionary, NONE};
+use super::evaluate::{Answer, Selection};
+use super::filter::{BoundFilter, EventFilter};
+use super::funnel::Funnel;
+use super::funnel::attempt::BoundFunnel;
+use super::schema::{Field, Need, Schema};
+use super::totals::{Anchor, Keep, Totals};
 use crate::Timestamp;
 
-/// A named measure over all events or some.
-///
-/// ```
-/// use personas::features::{Feature, Measure, Test};
-///
-/// let visits = Feature::new("visits of the last month", Measure::Count)
-///     .on("visit")
-///     .when("channel", Test::NotEquals("mail".into()))
-///     .within_days(30.0);
-/// assert_eq!(visits.name(), "visits of the last month");
-/// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Stored", into = "Stored")]
-pub struct Feature {
-    name: String,
-    measure: Measure,
-    filter: EventFilter,
-    within_days: Option<f64>,
-    half_life_days: Option<f64>,
-    optional: bool,
+/// Something that a measure reads of events.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Read {
+    Nothing,
+    Property(String, Need),
+    Attribute(String),
+    AllAttributes,
 }
 
-impl Feature {
-    /// A feature over all events.
-    pub fn new(name: impl Into<String>, measure: Measure) -> Self {
-        Self {
-            name: name.into(),
-            measure,
-            filter: EventFilter::all(),
-            within_days: None,
-            half_life_days: None,
-            optional: false,
-        }
+impl Read {
+    pub(super) fn number(property: &str) -> Self {
+        Self::Property(property.to_owned(), Need::NUMBER)
     }
 
-    /// Only events of this name count.
-    #[must_use]
-    pub fn on(mut self, event: impl Into<String>) -> Self {
-        self.filter = self.filter.named(event.into());
-        self
+    pub(super) fn label(property: &str) -> Self {
+        Self::Property(property.to_owned(), Need::LABEL)
     }
 
-    /// Only events of which a property passes a test count; every such test must be passed.
-    #[must_use]
-    pub fn when(mut self, property: impl Into<String>, is: Test) -> Self {
-        self.filter = self.filter.when(property, is);
-        self
+    pub(super) fn both(property: &str) -> Self {
+        Self::Property(property.to_owned(), Need::BOTH)
     }
 
-    /// Only the events of a filter count, in place of what was said before.
-    #[must_use]
-    pub fn of(mut self, filter: impl Into<EventFilter>) -> Self {
-        self.filter = filter.into();
-        self
+    pub(super) fn of_filter(filter: &EventFilter) -> Vec<Self> {
+        filter.needs().map(|(property, need)| Self::Property(property.to_owned(), need)).collect()
     }
 
-    /// Only events of the last so many days of 24 hours count: those after `as_of` − `days`, up to
-    /// and including `as_of`, to the millisecond.
-    #[must_use]
-    pub fn within_days(mut self, days: f64) -> Self {
-        self.within_days = Some(days);
-        self
+    pub(super) fn of_funnel(funnel: &Funnel) -> Vec<Self> {
+        funnel.needs().map(|(property, need)| Self::Property(property.to_owned(), need)).collect()
     }
 
-    /// Events count less the older they are: half after so many days, a quarter after twice as
-    /// many. For counts and sums, which fade away, and for means and shares, which do not: in them
-    /// old events count less than new ones. Which values are the top ones is decided without.
-    #[must_use]
-    pub fn half_life_days(mut self, days: f64) -> Self {
-        self.half_life_days = Some(days);
-        self
-    }
-
-    /// No column where it is missing for everybody.
-    #[must_use]
-    pub fn optional(mut self) -> Self {
-        self.optional = true;
-        self
-    }
-
-    /// Its name; that of its column, or the beginning of those of its columns.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// What it measures.
-    pub fn measure(&self) -> &Measure {
-        &self.measure
-    }
-
-    /// The events that count.
-    pub fn filter(&self) -> &EventFilter {
-        &self.filter
-    }
-
-    pub(crate) fn is_optional(&self) -> bool {
-        self.optional
-    }
-
-    /// Events count from after this moment on.
-    pub(crate) fn after(&self, as_of: Timestamp) -> Option<Timestamp> {
-        self.within_days.map(|days| as_of.days_before(days))
-    }
-
-    /// The half-life, if events count less the older they are.
-    pub(crate) fn half_life(&self) -> Option<f64> {
-        self.half_life_days
-    }
-
-    /// The attribute it asks for by name.
-    pub(crate) fn attribute(&self) -> Option<&str> {
-        match &self.measure {
-            Measure::Attribute(name)
-            | Measure::AttributeNumber(name)
-            | Measure::AttributeCategory(name) => Some(name),
-            _ => None,
-        }
-    }
-
-    /// Whether neither its column nor the type of it depends on the data.
-    pub(crate) fn is_settled(&self) -> bool {
-        !self.optional && self.measure.is_settled()
-    }
-
-    /// Whether its column or the type of it is known only when everybody's events are. A score's
-    /// column is known; its borders are of finished columns.
-    pub(crate) fn is_open(&self) -> bool {
-        !matches!(self.measure, Measure::Score { .. }) && !self.is_settled()
-    }
-
-    /// The same feature, always with its column.
-    pub(crate) fn required(mut self) -> Self {
-        self.optional = false;
-        self
-    }
-
-    /// The same feature with another measure.
-    pub(crate) fn measuring(self, measure: Measure) -> Self {
-        Self { measure, ..self }
-    }
-
-    /// A feature of the same events.
-    pub(crate) fn as_single(&self, name: String, measure: Measure) -> Self {
-        Self { name, measure, optional: false, ..self.clone() }
-    }
-
-    /// What keeps it from making sense by itself.
-    pub(super) fn fault(&self) -> Option<Cow<'static, str>> {
-        self.own_fault().map(Cow::Borrowed).or_else(|| self.measure.fault())
-    }
-
-    fn own_fault(&self) -> Option<&'static str> {
-        if self.name.trim().is_empty() {
-            return Some("it has no name");
-        }
-        let is_length = |days: Option<f64>| days.is_none_or(|d| d > 0.0 && d.is_finite());
-        if !is_length(self.within_days) || !is_length(self.half_life_days) {
-            return Some("a number of days must be above 0 and finite");
-        }
-        if self.half_life_days.is_some() && !self.measure.can_decay() {
-            return Some("a half-life is for counts, sums, means and shares");
-        }
-        let mut fault = self.filter.fault();
-        let mut look = |property: &str, _| fault = fault.or_else(|| local::fault(property));
-        self.measure.needs(&mut look, &mut |_| {});
-        fault
-    }
-}
-
-/// A feature as it is written.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Stored {
-    name: String,
-    measure: Measure,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    event: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    when: Vec<Condition>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    within_days: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    half_life_days: Option<f64>,
-    #[serde(default, skip_serializing_if = "is_false")]
-    optional: bool,
-}
-
-fn is_false(flag: &bool) -> bool {
-    !flag
-}
-
-impl From<Stored> for Feature {
-    fn from(stored: Stored) -> Self {
-        Self {
-            name: stored.name,
-            measure: stored.measure,
-            filter: EventFilter { event: stored.event, when: stored.when },
-            within_days: stored.within_days,
-            half_life_days: stored.half_life_days,
-            optional: stored.optional,
+    fn field(&self, names: Names<'_>) -> Field {
+        match self {
+            Self::Property(name, _) => names.property(name),
+            Self::Attribute(name) => names.attribute(name),
+            Self::Nothing | Self::AllAttributes => Field::NONE,
         }
     }
 }
 
-impl From<Feature> for Stored {
-    fn from(feature: Feature) -> Self {
-        Self {
-            name: feature.name,
-            measure: feature.measure,
-            event: feature.filter.event,
-            when: feature.filter.when,
-            within_days: feature.within_days,
-            half_life_days: feature.half_life_days,
-            optional: feature.optional,
-        }
+/// Looks up the names that a measure mentions; before there is a store, none is known.
+#[derive(Clone, Copy)]
+pub(super) struct Names<'n>(Option<(&'n Schema, &'n Dictionary)>);
+
+impl<'n> Names<'n> {
+    pub(super) const NONE: Self = Self(None);
+
+    pub(super) fn new(schema: &'n Schema, dictionary: &'n Dictionary) -> Self {
+        Self(Some((schema, dictionary)))
+    }
+
+    pub(super) fn property(self, name: &str) -> Field {
+        self.0.map_or(Field::NONE, |(schema, _)| schema.property(name))
+    }
+
+    pub(super) fn attribute(self, name: &str) -> Field {
+        self.0.map_or(Field::NONE, |(schema, _)| schema.attribute(name))
+    }
+
+    pub(super) fn code(self, text: &str) -> u32 {
+        self.0.map_or(NONE, |(_, dictionary)| dictionary.code(text))
+    }
+
+    pub(super) fn filter(self, filter: &EventFilter) -> BoundFilter {
+        self.0.map_or_else(BoundFilter::default, |(schema, dictionary)| {
+            filter.bind(schema, dictionary)
+        })
+    }
+
+    pub(super) fn funnel(self, funnel: &Funnel) -> BoundFunnel {
+        BoundFunnel::new(funnel, |filter| self.filter(filter))
+    }
+}
+
+/// The type of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Output {
+    Number,
+    Category,
+    /// Known when everybody's values are.
+    Auto,
+}
+
+type FromTotals = fn(&Totals, bool, Timestamp) -> Option<f64>;
+type FromLog = Box<dyn Fn(Selection<'_>) -> Option<Answer> + Send + Sync>;
+
+/// How a measure is evaluated.
+pub(super) enum How {
+    /// From totals of one field. The function is told whether events fade, and the moment.
+    Totals { keep: Keep, field: Field, read: FromTotals },
+    /// The value that totals hold.
+    Value { keep: Keep, field: Field },
+    /// From the events of the log.
+    Log(FromLog),
+    /// From other columns of the table.
+    Columns,
+    /// Not at all: other features take its place when columns are fixed.
+    Open,
+}
+
+/// The description of a measure.
+pub(super) struct Definition {
+    pub(super) reads: Vec<Read>,
+    pub(super) output: Output,
+    /// From when on events fade; `None` if they cannot.
+    pub(super) anchor: Option<Anchor>,
+    pub(super) how: How,
+}
+
+impl Definition {
+    fn new(reads: Vec<Read>, output: Output, how: How) -> Self {
+        Self { reads, output, anchor: None, how }
+    }
+
+    pub(super) fn totals(keep: Keep, read: Read, names: Names<'_>, from: FromTotals) -> Self {
+        let field = read.field(names);
+        Self::new(vec![read], Output::Number, How::Totals { keep, field, read: from })
+    }
+
+    pub(super) fn value(keep: Keep, read: Read, names: Names<'_>, output: Output) -> Self {
+        let field = read.field(names);
+        Self::new(vec![read], output, How::Value { keep, field })
+    }
+
+    pub(super) fn log(
+        reads: impl IntoIterator<Item = Read>,
+        from: impl Fn(Selection<'_>) -> Option<f64> + Send + Sync + 'static,
+    ) -> Self {
+        let from = move |selection: Selection<'_>| from(selection).map(Answer::Number);
+        Self::new(reads.into_iter().collect(), Output::Number, How::Log(Box::new(from)))
+    }
+
+    pub(super) fn text(
+        reads: impl IntoIterator<Item = Read>,
+        from: impl Fn(Selection<'_>) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        let from = move |selection: Selection<'_>| from(selection).map(Answer::Text);
+        Self::new(reads.into_iter().collect(), Output::Category, How::Log(Box::new(from)))
+    }
+
+    pub(super) fn open(reads: impl IntoIterator<Item = Read>) -> Self {
+        Self::new(reads.into_iter().collect(), Output::Number, How::Open)
+    }
+
+    pub(super) fn columns() -> Self {
+        Self::new(Vec::new(), Output::Number, How::Columns)
+    }
+
+    pub(super) fn decaying(self, anchor: Anchor) -> Self {
+        Self { anchor: Some(anchor), ..self }
+    }
+}
+
+impl fmt::Debug for Definition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Definition").field("reads", &self.reads).finish_non_exhaustive()
     }
 }

@@ -10,7 +10,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::table::{Features, Values};
+use super::table::{FeatureTable, Values};
 use crate::{Error, IdentityGraph, ProfileId, Result};
 
 /// How many positions of unmatched rows are kept.
@@ -55,8 +55,8 @@ impl fmt::Display for Joined {
     }
 }
 
-impl Features {
-    /// Adds columns from outside, whose rows are told by an identifier of one kind.
+impl FeatureTable {
+    /// Adds columns from outside, whose rows are found by an identifier of one kind.
     ///
     /// People whom no outside row belongs to have missing values. Where several outside rows belong
     /// to one person, missing values aside, they must agree; what they contradict each other in is
@@ -84,7 +84,7 @@ impl Features {
     /// ```
     ///
     /// # Errors
-    /// As [`Features::numeric`]: a column that has not one value per identifier, a number that is
+    /// As [`FeatureTable::numeric`]: a column that has not one value per identifier, a number that is
     /// not finite, a name that the table has. The row of an error is that of the outside row.
     pub fn join<'c>(
         self,
@@ -103,10 +103,10 @@ impl Features {
 }
 
 fn join(
-    mut table: Features,
+    mut table: FeatureTable,
     ids: Vec<Option<ProfileId>>,
     columns: Vec<(String, Values)>,
-) -> Result<(Features, Joined)> {
+) -> Result<(FeatureTable, Joined)> {
     // The outside rows of every profile that has a row.
     let mut outside: HashMap<ProfileId, Vec<usize>> =
         table.ids().iter().map(|&id| (id, Vec::new())).collect();
@@ -179,19 +179,18 @@ fn agreed<T: Clone + PartialEq>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Rules;
-    use crate::identity::Observation;
+    use crate::{Event, Rules};
 
     /// Three people, the first of two cards; `d` is known but has no row.
-    fn world() -> (IdentityGraph, Features) {
+    fn world() -> (IdentityGraph, FeatureTable) {
         let mut graph = IdentityGraph::new(Rules::default()).unwrap();
         let at = crate::Timestamp::from_millis(1_500_000_000_000);
         for cards in [&["a", "a2"][..], &["b"], &["c"], &["d"]] {
-            let seen = cards.iter().fold(Observation::new(at), |seen, card| seen.id("card", *card));
+            let seen = cards.iter().fold(Event::new("", at), |seen, card| seen.id("card", *card));
             graph.observe(&seen).unwrap();
         }
         let ids = ["a", "b", "c"].map(|card| graph.get("card", card).unwrap());
-        (graph, Features::new(ids.to_vec()))
+        (graph, FeatureTable::of_people(ids.to_vec(), crate::Timestamp::from_millis(0), 0))
     }
 
     fn numbers(values: &[Option<f64>]) -> [(&'static str, Values); 1] {

@@ -1,14 +1,21 @@
-//! What can be measured over the events of a person.
+//! What can be measured over the events of a person, each measure described in one place.
 //!
-//! Every measure is a function of the *set* of a person's events up to a moment. About things
-//! nobody did the rule is: numbers of things are 0, everything else is missing.
+//! A measure is a function of the *set* of a person's events up to a moment. Where nothing happened,
+//! counts are 0 and everything else is missing. [`Measure::define`] says of each measure what it reads, of which
+//! type its column is, whether events can fade in it, and how it is evaluated: from totals, which
+//! a summary holds as well as a log, from the log alone, or from other columns.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use super::definition::{Definition, Names, Output, Read};
 use super::filter::EventFilter;
-use crate::journey::Funnel;
+use super::funnel::Funnel;
+use super::rhythm::{self, SessionMeasure};
+use super::share;
+use super::totals::{Anchor, Keep};
+use crate::num::stats;
 
 /// What is measured over the events of a person.
 ///
@@ -29,7 +36,7 @@ pub enum Measure {
     /// Its largest value; missing if there are none.
     Max(String),
     /// Its standard deviation (divisor n); missing below two values.
-    Deviation(String),
+    Std(String),
     /// Its quantile, between 0 and 1 (0.5 is the median), by linear interpolation between the
     /// values (type 7 of Hyndman and Fan); missing if there are none.
     Quantile {
@@ -41,18 +48,22 @@ pub enum Measure {
     /// 1 if there is an event, 0 if not.
     Exists,
     /// The value of a property at the first event that has one; of several then, the smallest,
-    /// numbers before texts. A column of numbers if all values that occur are, else of categories.
-    First(String),
-    /// [`Measure::First`] as a number; missing where it is not one.
-    FirstNumber(String),
-    /// [`Measure::First`] as a category.
-    FirstCategory(String),
+    /// numbers before texts.
+    First {
+        /// The property.
+        property: String,
+        /// The type of the column.
+        #[serde(default)]
+        column: ColumnType,
+    },
     /// As [`Measure::First`], at the last event that has one.
-    Last(String),
-    /// [`Measure::Last`] as a number; missing where it is not one.
-    LastNumber(String),
-    /// [`Measure::Last`] as a category.
-    LastCategory(String),
+    Last {
+        /// The property.
+        property: String,
+        /// The type of the column.
+        #[serde(default)]
+        column: ColumnType,
+    },
     /// The time of the first event, in days since 1970-01-01T00:00:00Z; missing without events.
     FirstTime,
     /// The time of the last event, in days since 1970-01-01T00:00:00Z; missing without events.
@@ -79,20 +90,14 @@ pub enum Measure {
     /// Mean over the days with events but for the first of a property's sum on that day: the
     /// value of a repeated purchase, as BG/NBD and Gamma-Gamma take it. Missing below two such days.
     RepeatMean(String),
-    /// Number of sessions: runs of events less than this many minutes apart, each from the one
-    /// before; 30 is usual. 0 without events.
-    Sessions(f64),
-    /// Mean number of events in a session; missing without events.
-    EventsPerSession(f64),
-    /// Mean length of a session, from its first event to its last, in minutes; missing without
-    /// events.
-    SessionMinutes(f64),
-    /// Mean time from the end of a session to the start of the next, in days; missing below two.
-    SessionGapDays(f64),
-    /// How irregular those times are: their standard deviation (divisor n) divided by their mean.
-    /// 0 for the regular, about 1 for what comes by chance, above for bursts. Missing below three
-    /// sessions.
-    SessionGapVariation(f64),
+    /// Something about the person's sessions: runs of events less than so many minutes apart, each
+    /// from the one before.
+    Session {
+        /// What about them.
+        of: SessionMeasure,
+        /// Minutes without an event that end a session; 30 is usual.
+        minutes: f64,
+    },
     /// How many steps of a funnel were reached, from 0 to all of them.
     FurthestStep(Funnel),
     /// Days from the first step of a funnel to the last, of the [attempt that counts](Funnel);
@@ -103,24 +108,12 @@ pub enum Measure {
     /// order of their names. Ties to the smaller first name, then to the smaller second; missing
     /// below two transitions. A category.
     MostFrequentTransition(f64),
-    /// Share of the events that pass a further filter; missing without events.
-    Fraction(EventFilter),
     /// How evenly the events spread over the values of a property: Shannon's entropy in bits, 0 if
     /// it is always the same one. Missing if no event has the property.
     Entropy(String),
-    /// Share of one value among the events that have the property: by their number, or by the sum
-    /// of a second property. Weights below zero (refunds) are left out, so that shares lie in
-    /// 0..=1. Missing if nothing is to be shared.
-    Share {
-        /// The property, such as `department`.
-        property: String,
-        /// Its value, such as `PRODUCE`.
-        value: String,
-        /// The property that weighs the events, such as `amount`; none to count them.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        by: Option<String>,
-    },
-    /// [`Measure::Share`] of each of the values that weigh most in the whole population up to the
+    /// A part of a whole, between 0 and 1; missing if the whole is 0.
+    Share(Share),
+    /// [`Share::Value`] of each of the values that weigh most in the whole population up to the
     /// moment, heaviest first, ties by text. A column is called by the feature's name and the
     /// value.
     TopShares {
@@ -142,30 +135,21 @@ pub enum Measure {
         /// Number of names at most.
         n: usize,
     },
-    /// Sum of one property as a part of the sum of both, over the events where both are numbers
-    /// and not below zero; missing if the sum is 0. `discount` and `amount` give the part of the
-    /// list price that was discounted.
-    Portion {
-        /// The part.
-        part: String,
-        /// What is added to it to make the whole.
-        rest: String,
-    },
     /// The most frequent value of a property, ties to the smaller text; missing below two events
     /// that have it. A category.
     MostFrequent(String),
-    /// What was declared of a person: the newest by the event's time, ties to the smaller value.
-    /// A column of numbers if everything declared of
-    /// it up to the moment is a number, else of categories.
-    Attribute(String),
-    /// [`Measure::Attribute`] as a number; missing where it is not one.
-    AttributeNumber(String),
-    /// [`Measure::Attribute`] as a category; a number by its shortest decimal form.
-    AttributeCategory(String),
+    /// What was declared of a person: the newest value by the event's time, ties to the smaller value.
+    Attribute {
+        /// The attribute.
+        name: String,
+        /// The type of the column.
+        #[serde(default)]
+        column: ColumnType,
+    },
     /// [`Measure::Attribute`] for every attribute that occurs and is not asked for by name, in
     /// alphabetical order. Columns are called as the attributes. Of more than
     /// [`Measure::MAX_ATTRIBUTES`], those that most people declare, ties by name;
-    /// [`Features::attributes_left_out`](crate::Features::attributes_left_out) counts the others.
+    /// [`FeatureTable::attributes_left_out`](crate::FeatureTable::attributes_left_out) counts the others.
     Attributes,
     /// A feature as a score of 1 to `n` by rank in the whole population: `n` is best. Of `N` people
     /// with a value, one who does better than `b` others gets 1 + ⌊`n` · `b` / `N`⌋, so that equal
@@ -180,7 +164,7 @@ pub enum Measure {
         best: Best,
     },
     /// [`Measure::Score`] with its borders: 1 and one more for every border that is reached.
-    /// [`Profiles::settle`](crate::Profiles::settle) makes one.
+    /// [`Profiles::freeze`](crate::Profiles::freeze) makes one.
     ScoreFrom {
         /// Name of the feature.
         of: String,
@@ -199,6 +183,56 @@ pub enum Measure {
     },
 }
 
+/// The type of a column that holds a property's or an attribute's values.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnType {
+    /// Numbers if all values that occur are numbers, else categories.
+    #[default]
+    Auto,
+    /// Numbers; missing where the value is not one.
+    Number,
+    /// Categories; a number by its shortest decimal form.
+    Category,
+}
+
+impl ColumnType {
+    fn output(self) -> Output {
+        match self {
+            Self::Auto => Output::Auto,
+            Self::Number => Output::Number,
+            Self::Category => Output::Category,
+        }
+    }
+}
+
+/// A part of a whole. Weights below zero (refunds) are left out, so that shares lie in 0..=1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Share {
+    /// The events that pass a further filter, among all that count.
+    Events(EventFilter),
+    /// One value among the events that have the property: by their number, or by the sum of a second
+    /// property. A list counts as each of its values.
+    Value {
+        /// The property, such as `department`.
+        property: String,
+        /// Its value, such as `PRODUCE`.
+        value: String,
+        /// The property that weighs the events, such as `amount`; none to count them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
+    /// The sum of one property in the sum of two, over the events where both are numbers and not
+    /// below zero. `discount` and `amount` give the part of the list price that was discounted.
+    Part {
+        /// The part.
+        part: String,
+        /// What is added to it to make the whole.
+        rest: String,
+    },
+}
+
 /// Which end of a feature is good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -210,53 +244,180 @@ pub enum Best {
 }
 
 impl Measure {
-    /// Columns of one [`Measure::Attributes`] at most: what clients declare, they name, and a table
-    /// must not grow by a column for every name that somebody thinks of. Others are there when
+    /// Columns of one [`Measure::Attributes`] at most: clients choose the names of attributes, and a table
+    /// must not grow by a column for every name. Further attributes have columns when they are
     /// [asked for by name](Measure::Attribute).
     pub const MAX_ATTRIBUTES: usize = 256;
 
-    /// Whether it is one column, whatever the data; the feature's name is the column's.
+    /// What it reads, which column it makes, and how it is evaluated.
+    // One arm per measure, so that a measure is described in one place.
+    pub(super) fn define(&self, names: Names<'_>) -> Definition {
+        use Keep::{First, Last, Max, Min, Squares, Sum, Times};
+        match self {
+            Self::Count => Definition::totals(Times, Read::Nothing, names, |t, half_life, _| {
+                Some(if half_life { t.weight.value() } else { t.n as f64 })
+            })
+            .decaying(Anchor::AsOf),
+            Self::Exists => Definition::totals(Times, Read::Nothing, names, |t, _, _| {
+                Some(if t.n > 0 { 1.0 } else { 0.0 })
+            }),
+            Self::Sum(p) => {
+                Definition::totals(Sum, Read::number(p), names, |t, _, _| Some(t.sum.value()))
+                    .decaying(Anchor::AsOf)
+            }
+            // The newest value has the full weight, so that a mean does not fade.
+            Self::Mean(p) => Definition::totals(Sum, Read::number(p), names, |t, half_life, _| {
+                let n = if half_life { t.value_weight.value() } else { t.n_values as f64 };
+                (t.n_values > 0).then(|| t.sum.value() / n)
+            })
+            .decaying(Anchor::Newest),
+            Self::Min(p) => {
+                Definition::totals(Min, Read::number(p), names, |t, _, _| Some(t.extreme))
+            }
+            Self::Max(p) => {
+                Definition::totals(Max, Read::number(p), names, |t, _, _| Some(t.extreme))
+            }
+            Self::Std(p) => Definition::totals(Squares, Read::number(p), names, |t, _, _| {
+                (t.n_values > 1).then(|| t.squares.deviation(t.sum, t.n_values))
+            }),
+            Self::RecencyDays => Definition::totals(Times, Read::Nothing, names, |t, _, as_of| {
+                (t.n > 0).then(|| as_of.days_since(t.last))
+            }),
+            Self::TenureDays => Definition::totals(Times, Read::Nothing, names, |t, _, as_of| {
+                (t.n > 0).then(|| as_of.days_since(t.first))
+            }),
+            Self::SpanDays => Definition::totals(Times, Read::Nothing, names, |t, _, _| {
+                (t.n > 0).then(|| t.last.days_since(t.first))
+            }),
+            Self::FirstTime => Definition::totals(Times, Read::Nothing, names, |t, _, _| {
+                (t.n > 0).then(|| t.first.days())
+            }),
+            Self::LastTime => Definition::totals(Times, Read::Nothing, names, |t, _, _| {
+                (t.n > 0).then(|| t.last.days())
+            }),
+            Self::First { property, column } => {
+                Definition::value(First, Read::both(property), names, column.output())
+            }
+            Self::Last { property, column } => {
+                Definition::value(Last, Read::both(property), names, column.output())
+            }
+            Self::Attribute { name, column } => {
+                Definition::value(Last, Read::Attribute(name.clone()), names, column.output())
+            }
+            Self::Quantile { property, q } => {
+                let (field, q) = (names.property(property), *q);
+                Definition::log([Read::number(property)], move |s| {
+                    let values = stats::sorted(&s.numbers(field).collect::<Vec<_>>());
+                    (!values.is_empty()).then(|| stats::quantile(&values, q))
+                })
+            }
+            Self::Distinct(p) => {
+                let field = names.property(p);
+                Definition::log([Read::label(p)], move |s| {
+                    Some(s.n_distinct(field, |_| true) as f64)
+                })
+            }
+            Self::Orders(p) => {
+                let (field, empty) = (names.property(p), names.code(""));
+                Definition::log([Read::label(p)], move |s| Some(rhythm::orders(s, field, empty)))
+            }
+            Self::ActiveDays => Definition::log([], |s| Some(s.n_days() as f64)),
+            Self::GapDays => Definition::log([], rhythm::gap_days),
+            Self::RepeatMean(p) => {
+                let field = names.property(p);
+                Definition::log([Read::number(p)], move |s| rhythm::repeat_mean(s, field))
+            }
+            Self::Session { of, minutes } => {
+                let (of, minutes) = (*of, *minutes);
+                Definition::log([], move |s| rhythm::session_measure(of, s.events, minutes))
+            }
+            Self::FurthestStep(funnel) => {
+                let bound = names.funnel(funnel);
+                Definition::log(Read::of_funnel(funnel), move |s| {
+                    Some(bound.times(s.events, s.dictionary).len() as f64)
+                })
+            }
+            Self::FunnelDays(funnel) => {
+                let bound = names.funnel(funnel);
+                Definition::log(Read::of_funnel(funnel), move |s| {
+                    let times = bound.times(s.events, s.dictionary);
+                    let (first, last) = times.first().zip(times.last())?;
+                    (times.len() == bound.n_steps()).then(|| last.days_since(*first))
+                })
+            }
+            Self::Entropy(p) => {
+                let field = names.property(p);
+                Definition::log([Read::label(p)], move |s| share::entropy(s.labels(field)))
+            }
+            Self::Share(Share::Events(further)) => {
+                let bound = names.filter(further);
+                Definition::log(Read::of_filter(further), move |s| share::of_events(s, &bound))
+                    .decaying(Anchor::Newest)
+            }
+            Self::Share(Share::Value { property, value, by }) => {
+                let (field, value) = (names.property(property), names.code(value));
+                let by = by.as_deref();
+                let (by_field, reads) = (by.map(|by| names.property(by)), by.map(Read::number));
+                let reads = [Read::label(property)].into_iter().chain(reads);
+                Definition::log(reads, move |s| share::of_value(s, field, value, by_field))
+                    .decaying(Anchor::Newest)
+            }
+            Self::Share(Share::Part { part, rest }) => {
+                let (part_field, rest_field) = (names.property(part), names.property(rest));
+                Definition::log([Read::number(part), Read::number(rest)], move |s| {
+                    share::of_part(s, part_field, rest_field)
+                })
+            }
+            Self::MostFrequent(p) => {
+                let field = names.property(p);
+                Definition::text([Read::label(p)], move |s| {
+                    let label = share::most_frequent(s, field)?;
+                    Some(s.dictionary.text(label).to_owned())
+                })
+            }
+            Self::UniqueList(p) => {
+                let field = names.property(p);
+                Definition::text([Read::label(p)], move |s| s.unique_list(field))
+            }
+            Self::MostFrequentTransition(minutes) => {
+                let minutes = *minutes;
+                Definition::text([], move |s| rhythm::most_frequent_transition(s, minutes))
+            }
+            Self::TopShares { property, by, .. } => {
+                let reads =
+                    [Read::label(property)].into_iter().chain(by.as_deref().map(Read::number));
+                Definition::open(reads).decaying(Anchor::Newest)
+            }
+            Self::EventCounts { .. } => Definition::open([]).decaying(Anchor::AsOf),
+            Self::Attributes => Definition::open([Read::AllAttributes]),
+            Self::Ratio { .. } | Self::Score { .. } | Self::ScoreFrom { .. } => {
+                Definition::columns()
+            }
+        }
+    }
+
+    /// Whether it makes one column whatever the data; the feature's name is the column's.
     pub(crate) fn is_one_column(&self) -> bool {
         !matches!(self, Self::TopShares { .. } | Self::EventCounts { .. } | Self::Attributes)
     }
 
-    /// Whether its column is of categories, whatever the data.
+    /// Whether its column is of categories whatever the data.
     pub(crate) fn is_category(&self) -> bool {
-        matches!(
-            self,
-            Self::MostFrequent(_)
-                | Self::AttributeCategory(_)
-                | Self::FirstCategory(_)
-                | Self::LastCategory(_)
-                | Self::UniqueList(_)
-                | Self::MostFrequentTransition(_)
-        )
+        self.define(Names::NONE).output == Output::Category
     }
 
     /// Whether neither its column nor the type of it depends on the data.
-    pub(crate) fn is_settled(&self) -> bool {
-        let is_open = matches!(
-            self,
-            Self::Attribute(_) | Self::First(_) | Self::Last(_) | Self::Score { .. }
-        );
-        self.is_one_column() && !is_open
+    pub(crate) fn is_fixed(&self) -> bool {
+        let is_auto = self.define(Names::NONE).output == Output::Auto;
+        self.is_one_column() && !is_auto && !matches!(self, Self::Score { .. })
     }
 
     /// Whether events can count less the older they are.
     pub(crate) fn can_decay(&self) -> bool {
-        matches!(
-            self,
-            Self::Count
-                | Self::Sum(_)
-                | Self::Mean(_)
-                | Self::Share { .. }
-                | Self::TopShares { .. }
-                | Self::EventCounts { .. }
-                | Self::Fraction(_)
-        )
+        self.define(Names::NONE).anchor.is_some()
     }
 
-    /// What keeps it from making sense.
+    /// What is wrong with it, if anything.
     pub(crate) fn fault(&self) -> Option<Cow<'static, str>> {
         if let Self::FurthestStep(funnel) | Self::FunnelDays(funnel) = self {
             return funnel.check().err().map(|error| error.to_string().into());
@@ -282,17 +443,12 @@ impl Measure {
             Self::Quantile { q, .. } if !(0.0..=1.0).contains(q) => {
                 Some("q must lie between 0 and 1")
             }
-            Self::Sessions(minutes)
-            | Self::EventsPerSession(minutes)
-            | Self::SessionMinutes(minutes)
-            | Self::SessionGapDays(minutes)
-            | Self::SessionGapVariation(minutes)
-            | Self::MostFrequentTransition(minutes)
+            Self::Session { minutes, .. } | Self::MostFrequentTransition(minutes)
                 if !(*minutes > 0.0 && minutes.is_finite()) =>
             {
-                Some("a number of minutes must be above 0 and finite")
+                Some("minutes must be above 0 and finite")
             }
-            Self::Fraction(further) => further.fault(),
+            Self::Share(Share::Events(further)) => further.fault(),
             _ => None,
         }
     }
@@ -307,118 +463,14 @@ impl Measure {
         a.into_iter().chain(b).map(String::as_str)
     }
 
-    /// The words by which one profile's events are looked at: properties, and a value.
-    pub(crate) fn words(&self) -> [&str; 3] {
+    /// The texts whose codes it compares.
+    pub(crate) fn texts(&self) -> Vec<&str> {
         match self {
-            Self::Share { property, value, by } => {
-                [property, value, by.as_deref().unwrap_or_default()]
-            }
-            Self::Portion { part, rest } => [part, rest, ""],
-            Self::Sum(word)
-            | Self::Mean(word)
-            | Self::Min(word)
-            | Self::Max(word)
-            | Self::Deviation(word)
-            | Self::Quantile { property: word, .. }
-            | Self::RepeatMean(word)
-            | Self::FirstNumber(word)
-            | Self::FirstCategory(word)
-            | Self::LastNumber(word)
-            | Self::LastCategory(word)
-            | Self::UniqueList(word)
-            | Self::Distinct(word)
-            | Self::Orders(word)
-            | Self::Entropy(word)
-            | Self::MostFrequent(word)
-            | Self::AttributeNumber(word)
-            | Self::AttributeCategory(word) => [word, "", ""],
-            _ => [""; 3],
+            Self::Share(Share::Value { value, .. }) => vec![value],
+            Self::Share(Share::Events(filter)) => filter.texts().collect(),
+            Self::Orders(_) => vec![""],
+            Self::FurthestStep(funnel) | Self::FunnelDays(funnel) => funnel.texts().collect(),
+            _ => Vec::new(),
         }
-    }
-
-    /// Tells which properties are read and how, and which attributes (`None`: all).
-    pub(crate) fn needs(
-        &self,
-        property: &mut impl FnMut(&str, Need),
-        attribute: &mut impl FnMut(Option<&str>),
-    ) {
-        match self {
-            Self::Sum(p)
-            | Self::Mean(p)
-            | Self::Min(p)
-            | Self::Max(p)
-            | Self::Deviation(p)
-            | Self::RepeatMean(p)
-            | Self::Quantile { property: p, .. } => property(p, Need::NUMBER),
-            Self::Distinct(p)
-            | Self::Orders(p)
-            | Self::MostFrequent(p)
-            | Self::UniqueList(p)
-            | Self::Entropy(p) => property(p, Need::LABEL),
-            Self::First(p)
-            | Self::FirstNumber(p)
-            | Self::FirstCategory(p)
-            | Self::Last(p)
-            | Self::LastNumber(p)
-            | Self::LastCategory(p) => property(p, Need::BOTH),
-            Self::Share { property: p, by, .. } | Self::TopShares { property: p, by, .. } => {
-                property(p, Need::LABEL);
-                by.iter().for_each(|by| property(by, Need::NUMBER));
-            }
-            Self::Portion { part, rest } => {
-                property(part, Need::NUMBER);
-                property(rest, Need::NUMBER);
-            }
-            Self::Fraction(further) => further.needs().for_each(|(p, need)| property(p, need)),
-            Self::FurthestStep(funnel) | Self::FunnelDays(funnel) => {
-                funnel.needs().for_each(|(p, need)| property(p, need));
-            }
-            Self::Attribute(name) | Self::AttributeNumber(name) | Self::AttributeCategory(name) => {
-                attribute(Some(name))
-            }
-            Self::Attributes => attribute(None),
-            Self::Count
-            | Self::Exists
-            | Self::RecencyDays
-            | Self::TenureDays
-            | Self::SpanDays
-            | Self::ActiveDays
-            | Self::GapDays
-            | Self::FirstTime
-            | Self::LastTime
-            | Self::Sessions(_)
-            | Self::EventsPerSession(_)
-            | Self::SessionMinutes(_)
-            | Self::SessionGapDays(_)
-            | Self::SessionGapVariation(_)
-            | Self::MostFrequentTransition(_)
-            | Self::EventCounts { .. }
-            | Self::Score { .. }
-            | Self::ScoreFrom { .. }
-            | Self::Ratio { .. } => {}
-        }
-    }
-}
-
-/// How a property is read: as a number, as a text, or both.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Need {
-    pub(crate) number: bool,
-    pub(crate) label: bool,
-}
-
-impl Need {
-    pub(crate) const NUMBER: Self = Self { number: true, label: false };
-    pub(crate) const LABEL: Self = Self { number: false, label: true };
-    pub(crate) const BOTH: Self = Self { number: true, label: true };
-
-    /// Whether what is kept for this serves another need too.
-    pub(crate) fn covers(self, other: Self) -> bool {
-        (self.number || !other.number) && (self.label || !other.label)
-    }
-
-    pub(crate) fn join(&mut self, other: Self) {
-        self.number |= other.number;
-        self.label |= other.label;
     }
 }

@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::definition::Feature;
-use super::filter::Test;
-use super::measure::{Best, Measure};
+use super::condition::Condition;
+use super::feature::Feature;
+use super::measure::{Best, Measure, Share};
 use super::set::FeatureSet;
 
 /// The words of a shop's events, and the features made of them.
 ///
-/// Of the purchases:
+/// From the purchases:
 ///
 /// | column | is |
 /// |---|---|
@@ -43,7 +43,7 @@ use super::set::FeatureSet;
 /// use personas::features::Retail;
 /// use personas::{Event, Profiles, Rules, Timestamp};
 ///
-/// let features = Retail::default().order("basket_id").category("department").features();
+/// let features = Retail::default().order("basket_id").category("department").feature_set();
 /// let mut people = Profiles::new(Rules::default(), features)?;
 /// let noon = Timestamp::parse("2017-03-01T12:00:00Z")?;
 /// for (amount, department) in [(3.0, "PRODUCE"), (9.0, "GROCERY")] {
@@ -66,6 +66,13 @@ pub struct Retail {
     category: String,
     n_categories: usize,
     scores: bool,
+}
+
+impl FeatureSet {
+    /// A good start for a shop: [`Retail`] with its default words.
+    pub fn retail() -> Self {
+        Retail::default().feature_set()
+    }
 }
 
 impl Default for Retail {
@@ -134,7 +141,7 @@ impl Retail {
     /// use personas::features::{Retail, Values};
     /// use personas::{Event, Profiles, Rules, Timestamp};
     ///
-    /// let mut people = Profiles::new(Rules::default(), Retail::default().scores().features())?;
+    /// let mut people = Profiles::new(Rules::default(), Retail::default().scores().feature_set())?;
     /// let day = |day: i64| Timestamp::from_millis(1_500_000_000_000 + day * 86_400_000);
     /// for (card, last) in [("1", 40), ("2", 31), ("3", 27), ("4", 27), ("5", 2)] {
     ///     people.observe(&Event::new("purchase", day(last)).id("card", card))?;
@@ -151,12 +158,14 @@ impl Retail {
         self
     }
 
-    /// The features.
-    pub fn features(&self) -> FeatureSet {
+    /// The set of features.
+    pub fn feature_set(&self) -> FeatureSet {
         let on = |name: &str, measure| Feature::new(name, measure).on(&self.purchase);
-        let bought = |name: &str, measure| on(name, measure).when(&self.amount, Test::NotLess(0.0));
+        let bought =
+            |name: &str, measure| on(name, measure).when(&self.amount, Condition::NotLess(0.0));
         let per_order = Measure::Ratio { of: "monetary".into(), per: "frequency".into() };
-        let discounts = Measure::Portion { part: self.discount.clone(), rest: self.amount.clone() };
+        let discounts = Share::Part { part: self.discount.clone(), rest: self.amount.clone() };
+        let discounts = Measure::Share(discounts);
         let others =
             Measure::EventCounts { except: vec![self.purchase.clone(), "identify".into()], n: 8 };
         let shares = Measure::TopShares {

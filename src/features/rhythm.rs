@@ -2,20 +2,47 @@
 //!
 //! A session is a run of events of which each comes less than `gap` minutes after the one before.
 
-use super::entry::{Cell, Entry};
-use super::evaluate::fixed_sum;
-use super::measure::Measure;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::evaluate::{Selection, distinct};
+use super::schema::Field;
+use super::stored::StoredEvent;
+use super::totals::fixed;
 use crate::Timestamp;
+use crate::num::fixed::Fixed;
 use crate::num::stats;
+
+/// What is measured of sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionMeasure {
+    /// Number of sessions; 0 without events.
+    Count,
+    /// Mean number of events in a session; missing without events.
+    Events,
+    /// Mean length of a session, from its first event to its last, in minutes; missing without
+    /// events.
+    Minutes,
+    /// Mean time from the end of a session to the start of the next, in days; missing below two
+    /// sessions.
+    GapDays,
+    /// How irregular those times are: their standard deviation (divisor n) divided by their mean.
+    /// 0 for the regular, about 1 for what comes by chance, above for bursts. Missing below three
+    /// sessions.
+    GapVariation,
+}
 
 const MINUTES_PER_DAY: f64 = 1440.0;
 const MINUTE_MS: f64 = 60_000.0;
 
 /// The sessions of events in order of time.
 pub(crate) fn sessions<'s, 'e>(
-    events: &'s [&'e Entry],
+    events: &'s [StoredEvent<'e>],
     gap_minutes: f64,
-) -> impl Iterator<Item = &'s [&'e Entry]> {
+) -> impl Iterator<Item = &'s [StoredEvent<'e>]> {
     // From whole milliseconds, so that half an hour is 30 minutes to the bit.
     let minutes = |a: Timestamp, b: Timestamp| {
         (i128::from(b.millis()) - i128::from(a.millis())) as f64 / MINUTE_MS
@@ -25,8 +52,8 @@ pub(crate) fn sessions<'s, 'e>(
 
 /// A measure of sessions.
 pub(super) fn session_measure(
-    measure: &Measure,
-    events: &[&Entry],
+    of: SessionMeasure,
+    events: &[StoredEvent<'_>],
     gap_minutes: f64,
 ) -> Option<f64> {
     let mut ends = Vec::new();
@@ -40,30 +67,64 @@ pub(super) fn session_measure(
     let n = ends.len() as f64;
     // In order of time, which is the set's own.
     let gaps = || ends.windows(2).map(|pair| pair[1].0.days_since(pair[0].1)).collect::<Vec<_>>();
-    match measure {
-        Measure::Sessions(_) => Some(n),
-        Measure::EventsPerSession(_) => (n > 0.0).then(|| events.len() as f64 / n),
-        Measure::SessionMinutes(_) => {
+    match of {
+        SessionMeasure::Count => Some(n),
+        SessionMeasure::Events => (n > 0.0).then(|| events.len() as f64 / n),
+        SessionMeasure::Minutes => {
             let minutes = ends.iter().map(|(first, last)| last.days_since(*first));
             (n > 0.0).then(|| minutes.sum::<f64>() * MINUTES_PER_DAY / n)
         }
-        Measure::SessionGapDays(_) => (n > 1.0).then(|| stats::mean(&gaps())),
-        Measure::SessionGapVariation(_) if n > 2.0 => {
-            let (mean, deviation) = stats::mean_and_deviation(&gaps());
-            Some(deviation / mean)
+        SessionMeasure::GapDays => (n > 1.0).then(|| stats::mean(&gaps())),
+        SessionMeasure::GapVariation => {
+            let (mean, std) = stats::mean_and_deviation(&gaps());
+            (n > 2.0).then_some(std / mean)
         }
-        _ => None,
     }
 }
 
-/// The mean of a property's sums by day, without the first day.
-pub(super) fn repeat_mean(events: &[&Entry], property: u32) -> Option<f64> {
-    let has_it = |entry: &&&Entry| entry.property(property).any(|cell| cell.number().is_some());
-    let counted: Vec<&Entry> = events.iter().filter(has_it).copied().collect();
+/// The mean of a field's sums by day, without the first day.
+pub(super) fn repeat_mean(selection: Selection<'_>, field: Field) -> Option<f64> {
+    let has_it = |event: &&StoredEvent<'_>| event.numbers(field).next().is_some();
+    let counted: Vec<StoredEvent<'_>> = selection.events.iter().filter(has_it).copied().collect();
     let mut days = counted.chunk_by(|a, b| a.at.day() == b.at.day());
     let first = days.next()?;
     let n_further = days.count();
-    let further = counted[first.len()..].iter().flat_map(|entry| entry.property(property));
-    let sum = fixed_sum(further.filter_map(Cell::number));
+    let further = counted[first.len()..].iter().flat_map(|event| event.numbers(field));
+    let sum: Fixed = further.map(fixed).sum();
     (n_further > 0).then(|| sum.value() / n_further as f64)
+}
+
+/// Mean number of days from one day with events to the next; missing below two such days.
+pub(super) fn gap_days(selection: Selection<'_>) -> Option<f64> {
+    let n_days = selection.n_days();
+    let (first, last) = selection.events.first().zip(selection.events.last())?;
+    // The gaps add up to the time from the first day to the last.
+    let span = last.at.day() - first.at.day();
+    (n_days > 1).then(|| span as f64 / (n_days - 1) as f64)
+}
+
+/// Number of orders: different ids, and for events without one the days on which they happened.
+pub(super) fn orders(selection: Selection<'_>, field: Field, empty: u32) -> f64 {
+    let is_id = |label: u32| label != empty;
+    let has_id = |event: &StoredEvent<'_>| event.labels(field).any(is_id);
+    let without = selection.events.iter().filter(|event| !has_id(event));
+    let n_days = distinct(without.map(|event| event.at.day()));
+    (selection.n_distinct(field, is_id) + n_days) as f64
+}
+
+/// What most often follows what within sessions, as `a → b`: repetitions of an event are one step; ties
+/// go to the smaller `a`, then to the smaller `b`. `None` below two transitions.
+pub(super) fn most_frequent_transition(selection: Selection<'_>, minutes: f64) -> Option<String> {
+    let mut counts: BTreeMap<[u32; 2], usize> = BTreeMap::new();
+    for session in sessions(selection.events, minutes) {
+        let mut steps: Vec<u32> = session.iter().map(|event| event.name).collect();
+        steps.dedup();
+        for pair in steps.windows(2) {
+            *counts.entry([pair[0], pair[1]]).or_default() += 1;
+        }
+    }
+    let n: usize = counts.values().sum();
+    let texts = |pair: [u32; 2]| pair.map(|code| selection.dictionary.text(code));
+    let best = counts.into_iter().min_by_key(|&(pair, n)| (Reverse(n), texts(pair)));
+    best.filter(|_| n >= 2).map(|(pair, _)| texts(pair).join(" → "))
 }

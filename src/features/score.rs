@@ -5,6 +5,7 @@
 //! comes later is scored by the same measure.
 
 use super::measure::Best;
+use super::table::Values;
 
 /// The values at which a score is reached, from the second on, from bad to good; fewer than
 /// n − 1 where many share the best value.
@@ -29,8 +30,13 @@ pub(super) fn borders(column: &[Option<f64>], n: usize, best: Best) -> Vec<f64> 
     borders
 }
 
+/// The scores of a column.
+pub(super) fn scores(column: &[Option<f64>], borders: &[f64], best: Best) -> Values {
+    Values::Numeric(column.iter().map(|value| Some(score((*value)?, borders, best))).collect())
+}
+
 /// The score of a value.
-pub(super) fn score(value: f64, borders: &[f64], best: Best) -> f64 {
+fn score(value: f64, borders: &[f64], best: Best) -> f64 {
     let is_reached = |border: &f64| match best {
         Best::High => value >= *border,
         Best::Low => value <= *border,
@@ -44,7 +50,7 @@ mod tests {
 
     use super::*;
 
-    fn scores(values: &[f64], n: usize, best: Best) -> Vec<f64> {
+    fn scores_of(values: &[f64], n: usize, best: Best) -> Vec<f64> {
         let column: Vec<Option<f64>> = values.iter().copied().map(Some).collect();
         let borders = borders(&column, n, best);
         values.iter().map(|&value| score(value, &borders, best)).collect()
@@ -53,16 +59,16 @@ mod tests {
     #[test]
     fn five_is_best_for_recency_and_for_spend() {
         let values = [10.0, 20.0, 30.0, 40.0, 50.0];
-        assert_eq!(scores(&values, 5, Best::High), [1.0, 2.0, 3.0, 4.0, 5.0]);
-        assert_eq!(scores(&values, 5, Best::Low), [5.0, 4.0, 3.0, 2.0, 1.0]);
+        assert_eq!(scores_of(&values, 5, Best::High), [1.0, 2.0, 3.0, 4.0, 5.0]);
+        assert_eq!(scores_of(&values, 5, Best::Low), [5.0, 4.0, 3.0, 2.0, 1.0]);
     }
 
     #[test]
     fn equal_values_score_equally_however_many() {
-        assert_eq!(scores(&[1.0; 7], 5, Best::High), [1.0; 7]);
+        assert_eq!(scores_of(&[1.0; 7], 5, Best::High), [1.0; 7]);
         let half = [1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 3.0];
-        assert_eq!(scores(&half, 4, Best::High), [1.0, 1.0, 1.0, 1.0, 3.0, 3.0, 3.0, 4.0]);
-        assert!(scores(&[], 5, Best::High).is_empty());
+        assert_eq!(scores_of(&half, 4, Best::High), [1.0, 1.0, 1.0, 1.0, 3.0, 3.0, 3.0, 4.0]);
+        assert!(scores_of(&[], 5, Best::High).is_empty());
         assert!(borders(&[None, Some(1.0), None], 5, Best::Low).is_empty());
     }
 
@@ -79,7 +85,7 @@ mod tests {
                 let worse = |&&w: &&f64| if is_low { w > v } else { w < v };
                 (1 + n * values.iter().filter(worse).count() / values.len()) as f64
             });
-            prop_assert_eq!(scores(&values, n, best), by_definition.collect::<Vec<_>>());
+            prop_assert_eq!(scores_of(&values, n, best), by_definition.collect::<Vec<_>>());
         }
     }
 }

@@ -5,9 +5,11 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::definition::Feature;
-use super::measure::{Measure, Need};
-use super::retail::Retail;
+use super::definition::Read;
+use super::feature::Feature;
+use super::measure::{Measure, Share};
+use super::rhythm::SessionMeasure;
+use super::schema::Schema;
 use crate::{Error, Result};
 
 /// The features of a table, in the order of its columns.
@@ -20,7 +22,7 @@ use crate::{Error, Result};
 ///     .with(Feature::new("n_visits", Measure::Count).on("visit"))
 ///     .with(Feature::new("spend", Measure::Sum("amount".into())).on("purchase"))
 ///     .with(Feature::new("spend per visit", Measure::Ratio { of: "spend".into(), per: "n_visits".into() }));
-/// assert_eq!(features.features().len(), 3);
+/// assert_eq!(features.iter().count(), 3);
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -29,11 +31,6 @@ pub struct FeatureSet {
 }
 
 impl FeatureSet {
-    /// A good start for a shop: [`Retail`] with its default words.
-    pub fn retail() -> Self {
-        Retail::default().features()
-    }
-
     /// A good start for a site or an app: how much, how often, how regularly, when and on what.
     ///
     /// | column | is |
@@ -70,7 +67,9 @@ impl FeatureSet {
         let feature = |name: &str, measure| Feature::new(name, measure);
         let top = |property: &str, n| Measure::TopShares { property: property.into(), by: None, n };
         let weekend =
-            Measure::Share { property: "@week_part".into(), value: "weekend".into(), by: None };
+            Share::Value { property: "@week_part".into(), value: "weekend".into(), by: None };
+        let weekend = Measure::Share(weekend);
+        let session = |of| Measure::Session { of, minutes: SESSION };
         let entropy = |name: &str, property: &str| {
             feature(name, Measure::Entropy(property.into())).optional()
         };
@@ -78,11 +77,11 @@ impl FeatureSet {
         Self::from_iter([
             feature("recency_days", Measure::RecencyDays),
             feature("tenure_days", Measure::TenureDays),
-            feature("sessions", Measure::Sessions(SESSION)),
-            feature("events_per_session", Measure::EventsPerSession(SESSION)),
-            feature("session_minutes", Measure::SessionMinutes(SESSION)),
-            feature("session_gap_days", Measure::SessionGapDays(SESSION)),
-            feature("session_gap_variation", Measure::SessionGapVariation(SESSION)),
+            feature("sessions", session(SessionMeasure::Count)),
+            feature("events_per_session", session(SessionMeasure::Events)),
+            feature("session_minutes", session(SessionMeasure::Minutes)),
+            feature("session_gap_days", session(SessionMeasure::GapDays)),
+            feature("session_gap_variation", session(SessionMeasure::GapVariation)),
             feature("active_days", Measure::ActiveDays),
             feature("active_days_30", Measure::ActiveDays).within_days(30.0),
             feature("events_30", Measure::Count).within_days(30.0),
@@ -114,13 +113,23 @@ impl FeatureSet {
     }
 
     /// The features in order.
-    pub fn features(&self) -> &[Feature] {
-        &self.features
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Feature> {
+        self.features.iter()
     }
 
     /// Whether columns and types are the same for any data, so that every row stands alone.
-    pub(crate) fn is_settled(&self) -> bool {
-        self.features.iter().all(Feature::is_settled)
+    pub(crate) fn is_fixed(&self) -> bool {
+        self.features.iter().all(Feature::is_fixed)
+    }
+
+    /// The texts whose codes the features compare.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.features.iter().flat_map(Feature::texts)
+    }
+
+    /// Whether some filter reads more of a text than whether it is a certain one.
+    pub(crate) fn reads_texts(&self) -> bool {
+        self.features.iter().any(|feature| feature.filter().reads_texts())
     }
 
     /// Whether the set makes sense as a whole.
@@ -153,16 +162,18 @@ impl FeatureSet {
         Ok(())
     }
 
-    /// Tells which properties are read and how, and which attributes (`None`: all).
-    pub(crate) fn needs(
-        &self,
-        property: &mut impl FnMut(&str, Need),
-        attribute: &mut impl FnMut(Option<&str>),
-    ) {
-        for feature in &self.features {
-            feature.filter().needs().for_each(|(name, need)| property(name, need));
-            feature.measure().needs(property, attribute);
+    /// What the features need of events.
+    pub(crate) fn schema(&self) -> Schema {
+        let mut schema = Schema::default();
+        for read in self.features.iter().flat_map(Feature::reads) {
+            match read {
+                Read::Nothing => {}
+                Read::Property(name, need) => schema.keep(&name, need),
+                Read::Attribute(name) => schema.keep_attribute(&name),
+                Read::AllAttributes => schema.keep_all_attributes(),
+            }
         }
+        schema
     }
 }
 
@@ -210,7 +221,7 @@ mod tests {
         let json = r#"[
             {"name": "visits", "measure": "count", "event": "visit"},
             {"name": "spend", "measure": {"sum": "amount"}},
-            {"name": "fresh", "measure": {"share": {"property": "department", "value": "PRODUCE"}}}
+            {"name": "fresh", "measure": {"share": {"value": {"property": "department", "value": "PRODUCE"}}}}
         ]"#;
         let set: FeatureSet = serde_json::from_str(json).unwrap();
         let same = FeatureSet::default()
@@ -218,7 +229,11 @@ mod tests {
             .with(Feature::new("spend", Measure::Sum("amount".into())))
             .with(Feature::new(
                 "fresh",
-                Measure::Share { property: "department".into(), value: "PRODUCE".into(), by: None },
+                Measure::Share(Share::Value {
+                    property: "department".into(),
+                    value: "PRODUCE".into(),
+                    by: None,
+                }),
             ));
         assert_eq!(set, same);
         let retail = FeatureSet::retail();

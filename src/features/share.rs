@@ -7,27 +7,31 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::entry::{Cell, Entry};
-use super::evaluate::{Single, fixed, fixed_sum, labels};
-use super::texts::Texts;
+use super::dictionary::Dictionary;
+use super::evaluate::Selection;
+use super::filter::BoundFilter;
+use super::schema::Field;
+use super::stored::StoredEvent;
+use super::totals::fixed;
 use crate::num::fixed::Fixed;
 
-/// The part that one value has.
-pub(super) fn share(
-    single: &Single<'_>,
-    events: &[&Entry],
-    property: u32,
+/// The part that one value has among the events that have the field.
+pub(super) fn of_value(
+    selection: Selection<'_>,
+    field: Field,
     value: u32,
-    by: Option<u32>,
+    by: Option<Field>,
 ) -> Option<f64> {
-    let has_label = |entry: &Entry| entry.property(property).any(|cell| cell.label().is_some());
-    let is_counted =
-        |entry: &&&Entry| has_label(entry) && weight(entry, by, 1.0) > Some(Fixed::default());
-    let newest = events.iter().rfind(is_counted)?.at;
+    let has_label = |event: StoredEvent<'_>| event.labels(field).next().is_some();
+    let is_counted = |event: &&StoredEvent<'_>| {
+        has_label(**event) && weight(**event, by, 1.0) > Some(Fixed::default())
+    };
+    let newest = selection.events.iter().rfind(is_counted)?.at;
+    let fading = selection.fading(newest);
     let (mut part, mut whole) = (Fixed::default(), Fixed::default());
-    for entry in events {
-        let Some(weight) = weight(entry, by, single.fading(entry, newest)) else { continue };
-        for label in entry.property(property).filter_map(Cell::label) {
+    for event in selection.events {
+        let Some(weight) = weight(*event, by, fading.weight(event.at)) else { continue };
+        for label in event.labels(field) {
             whole = whole.add(weight);
             part = if label == value { part.add(weight) } else { part };
         }
@@ -35,23 +39,26 @@ pub(super) fn share(
     quotient(part, whole)
 }
 
-/// The part of the events that pass the further filter.
-pub(super) fn fraction(single: &Single<'_>, events: &[&Entry]) -> Option<f64> {
-    let further = single.further.as_ref()?;
-    let newest = events.last()?.at;
-    let weights = |counts: &dyn Fn(&Entry) -> bool| {
-        let counted = events.iter().filter(|entry| counts(entry));
-        fixed_sum(counted.map(|entry| single.fading(entry, newest)))
-    };
-    quotient(weights(&|entry| further.passes(entry)), weights(&|_| true))
+/// The part of the events that pass a further filter.
+pub(super) fn of_events(selection: Selection<'_>, further: &BoundFilter) -> Option<f64> {
+    let fading = selection.fading(selection.events.last()?.at);
+    let (mut part, mut whole) = (Fixed::default(), Fixed::default());
+    for event in selection.events {
+        let weight = fixed(fading.weight(event.at));
+        whole = whole.add(weight);
+        if further.passes(*event, selection.dictionary) {
+            part = part.add(weight);
+        }
+    }
+    quotient(part, whole)
 }
 
-/// The sum of one property as a part of the sum of both, where both are amounts.
-pub(super) fn portion(events: &[&Entry], part: u32, rest: u32) -> Option<f64> {
-    let amount = |entry, property| amount(entry, property, 1.0);
-    let both = events.iter().filter_map(|entry| Some((amount(entry, part)?, amount(entry, rest)?)));
+/// The sum of one field as a part of the sum of two, where both are amounts.
+pub(super) fn of_part(selection: Selection<'_>, part: Field, rest: Field) -> Option<f64> {
+    let both =
+        |event: &StoredEvent<'_>| Some((amount(*event, part, 1.0)?, amount(*event, rest, 1.0)?));
     let (mut part, mut whole) = (Fixed::default(), Fixed::default());
-    for (a, b) in both {
+    for (a, b) in selection.events.iter().filter_map(both) {
         part = part.add(a);
         whole = whole.add(a).add(b);
     }
@@ -71,46 +78,47 @@ pub(super) fn entropy(labels: impl Iterator<Item = u32>) -> Option<f64> {
     (whole > 0).then(|| numbers.iter().map(bits).sum::<f64>() + 0.0)
 }
 
-/// The label seen most, ties to the smaller text; `None` below two.
-pub(super) fn most_frequent(events: &[&Entry], property: u32, texts: &Texts) -> Option<u32> {
-    let has_one = |entry: &&&Entry| entry.property(property).any(|cell| cell.label().is_some());
-    if events.iter().filter(has_one).take(2).count() < 2 {
+/// The label seen most, ties to the smaller text; `None` below two events that have one.
+pub(super) fn most_frequent(selection: Selection<'_>, field: Field) -> Option<u32> {
+    let has_one = |event: &&StoredEvent<'_>| event.labels(field).next().is_some();
+    if selection.events.iter().filter(has_one).take(2).count() < 2 {
         return None;
     }
-    heaviest(counts(labels(events, property)), 1, texts).pop()
+    heaviest(counts(selection.labels(field)), 1, selection.dictionary).pop()
 }
 
-/// The labels of a property that weigh most, heaviest first.
+/// The labels of a field that weigh most, heaviest first.
 pub(super) fn top_labels<'e>(
-    entries: impl Iterator<Item = &'e Entry>,
-    property: u32,
-    by: Option<u32>,
+    events: impl Iterator<Item = StoredEvent<'e>>,
+    field: Field,
+    by: Option<Field>,
     n: usize,
-    texts: &Texts,
+    dictionary: &Dictionary,
 ) -> Vec<u32> {
     let mut weights: BTreeMap<u32, Fixed> = BTreeMap::new();
-    for entry in entries {
-        let Some(weight) = weight(entry, by, 1.0) else { continue };
-        for label in entry.property(property).filter_map(Cell::label) {
+    for event in events {
+        let Some(weight) = weight(event, by, 1.0) else { continue };
+        for label in event.labels(field) {
             let sum = weights.entry(label).or_default();
             *sum = sum.add(weight);
         }
     }
     weights.retain(|_, weight| *weight > Fixed::default());
-    heaviest(weights, n, texts)
+    heaviest(weights, n, dictionary)
 }
 
 /// The labels of the `n` greatest, greatest first, ties to the smaller text.
 pub(super) fn heaviest<W: Ord + Copy>(
     weights: BTreeMap<u32, W>,
     n: usize,
-    texts: &Texts,
+    dictionary: &Dictionary,
 ) -> Vec<u32> {
     let mut ranked: Vec<(u32, W)> = weights.into_iter().collect();
-    ranked.sort_by_key(|&(label, weight)| (Reverse(weight), texts.text(label)));
+    ranked.sort_by_key(|&(label, weight)| (Reverse(weight), dictionary.text(label)));
     ranked.into_iter().take(n).map(|(label, _)| label).collect()
 }
 
+/// How often each label occurs.
 pub(super) fn counts(labels: impl Iterator<Item = u32>) -> BTreeMap<u32, u64> {
     let mut counts = BTreeMap::new();
     for label in labels {
@@ -119,21 +127,20 @@ pub(super) fn counts(labels: impl Iterator<Item = u32>) -> BTreeMap<u32, u64> {
     counts
 }
 
-/// What an event weighs: its amount, or 1, and less if it is old.
-fn weight(entry: &Entry, by: Option<u32>, fading: f64) -> Option<Fixed> {
+/// What an event weighs: its amount, or 1, and less if it has faded.
+fn weight(event: StoredEvent<'_>, by: Option<Field>, left: f64) -> Option<Fixed> {
     match by {
-        None => Some(fixed(fading)),
-        Some(by) => amount(entry, by, fading),
+        None => Some(fixed(left)),
+        Some(by) => amount(event, by, left),
     }
 }
 
-/// A property that is a number not below zero, or as much of it as is left; of a list, the sum.
-fn amount(entry: &Entry, property: u32, fading: f64) -> Option<Fixed> {
-    let numbers = || entry.property(property).filter_map(Cell::number);
-    numbers().next()?;
-    let is_amount = fixed_sum(numbers()) >= Fixed::default();
+/// A field that is a number not below zero, or as much of it as is left; of a list, the sum.
+fn amount(event: StoredEvent<'_>, field: Field, left: f64) -> Option<Fixed> {
+    event.numbers(field).next()?;
+    let is_amount = event.numbers(field).map(fixed).sum::<Fixed>() >= Fixed::default();
     // Every value fades by itself, since a list's sum can be beyond what one value may be.
-    is_amount.then(|| fixed_sum(numbers().map(|number| number * fading)))
+    is_amount.then(|| event.numbers(field).map(|number| fixed(number * left)).sum())
 }
 
 fn quotient(part: Fixed, whole: Fixed) -> Option<f64> {

@@ -1,23 +1,19 @@
-//! A list in order, with room anywhere: putting in and taking out move a few items, wherever it is.
+//! A sorted list in which inserting and removing move a few items only, wherever they are.
 //!
-//! Items lie one after the other, as in a `Vec`, while they come in order or are few. What comes late
-//! into a long list cuts it into blocks, so that only a block's items move. How a list is cut depends
-//! on how it came to be; what is in it, and in which order, does not.
+//! Items stand one after the other, as in a `Vec`, while they come in order or are few. An item that is
+//! inserted into the middle of a long list cuts it into blocks, so that only the items of one block move.
+//! How a list is cut depends on how it came to be; its items and their order do not.
 //!
-//! Cost: O(log n) to find a place; to put in or to take out, a move of up to 2 · 512 items, and once in
-//! 512 times one of what tells where the n / 512 blocks are.
+//! Cost: O(log n) to find a place; to insert or remove, a move of up to 2 · 512 items, and once in 512 times
+//! a move of the n / 512 blocks' headers.
 
-use std::cmp::Ordering;
 use std::{iter, mem, slice};
 
-/// Items of a block when it is cut off: few enough to be moved in well below a microsecond, enough for
-/// the blocks to be few. Tests cut early, so that all of them see blocks.
-const BLOCK: usize = if cfg!(test) { 4 } else { 512 };
-
-/// Items in order; the caller keeps it.
+/// Items in order; the caller keeps the order. A long list is cut into blocks of about `BLOCK` items: few
+/// enough to be moved in well below a microsecond, enough for the blocks to be few.
 #[derive(Debug, Clone)]
 #[cfg_attr(test, derive(PartialEq))]
-pub(crate) enum Sorted<T> {
+pub(crate) enum Sorted<T, const BLOCK: usize = 512> {
     One(Vec<T>),
     /// Two or more, none of them empty.
     Many(Box<[Vec<T>]>),
@@ -27,13 +23,13 @@ pub(crate) enum Sorted<T> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place(usize, usize);
 
-impl<T> Default for Sorted<T> {
+impl<T, const BLOCK: usize> Default for Sorted<T, BLOCK> {
     fn default() -> Self {
         Self::One(Vec::new())
     }
 }
 
-impl<T> Sorted<T> {
+impl<T, const BLOCK: usize> Sorted<T, BLOCK> {
     /// The items, block by block. Only the one block of an empty list is empty.
     pub(crate) fn blocks(&self) -> &[Vec<T>] {
         match self {
@@ -66,9 +62,15 @@ impl<T> Sorted<T> {
         self.blocks()[self.blocks().len() - 1].last()
     }
 
-    /// The place before all items.
-    pub(crate) fn start(&self) -> Place {
-        Place(0, 0)
+    /// The place after all items.
+    pub(crate) fn end(&self) -> Place {
+        let last = self.blocks().len() - 1;
+        Place(last, self.blocks()[last].len())
+    }
+
+    /// The items in order, to be changed without changing their order.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.blocks_mut().iter_mut().flatten()
     }
 
     /// The place before the first item of which something that holds of those before does not.
@@ -85,7 +87,7 @@ impl<T> Sorted<T> {
         blocks[0][n..].iter().chain(blocks[1..].iter().flatten())
     }
 
-    /// Puts in an item where it belongs.
+    /// Inserts an item at a place.
     pub(crate) fn insert(&mut self, place: Place, item: T) {
         let last = self.blocks().len() - 1;
         let Place(block, n) = match place {
@@ -95,7 +97,7 @@ impl<T> Sorted<T> {
         self.blocks_mut()[block].insert(n, item);
     }
 
-    /// Takes out the item after a place, which is there.
+    /// Removes the item after a place, which there must be.
     pub(crate) fn remove(&mut self, place: Place) -> T {
         let Place(block, n) = self.cut(place);
         let item = self.blocks_mut()[block].remove(n);
@@ -105,31 +107,7 @@ impl<T> Sorted<T> {
         item
     }
 
-    /// Adds items that are in order among themselves.
-    pub(crate) fn append(
-        &mut self,
-        items: impl Iterator<Item = T>,
-        compare: impl Fn(&T, &T) -> Ordering,
-    ) {
-        let last = self.blocks_mut().last_mut().expect("there is always a block");
-        let old = last.len();
-        last.extend(items);
-        let ends = last[..old].last().zip(last.get(old));
-        if ends.is_some_and(|(before, after)| compare(before, after).is_gt()) {
-            self.add(Vec::new(), compare);
-        }
-    }
-
-    /// Adds items in any order.
-    pub(crate) fn add(&mut self, items: Vec<T>, compare: impl Fn(&T, &T) -> Ordering) {
-        let mut all = mem::take(self).into_vec();
-        all.extend(items);
-        // The stable sort recognises the sorted runs it is given.
-        all.sort_by(compare);
-        *self = Self::One(all);
-    }
-
-    /// Takes out the first `n` items.
+    /// Removes the first `n` items.
     pub(crate) fn drop_first(&mut self, mut n: usize, mut each: impl FnMut(T)) {
         while n > 0 && self.first().is_some() {
             if n < self.blocks()[0].len() {
@@ -143,14 +121,6 @@ impl<T> Sorted<T> {
             if first.is_empty() {
                 self.change_blocks(|blocks| drop(blocks.remove(0)));
             }
-        }
-    }
-
-    /// The items in order, one after the other.
-    pub(crate) fn into_vec(self) -> Vec<T> {
-        match self {
-            Self::One(items) => items,
-            Self::Many(blocks) => blocks.into_iter().flatten().collect(),
         }
     }
 
@@ -197,7 +167,10 @@ mod tests {
 
     use super::*;
 
-    fn check(sorted: &Sorted<u32>, expected: &[u32]) {
+    const BLOCK: usize = 4;
+    type Short = Sorted<u32, BLOCK>;
+
+    fn check(sorted: &Short, expected: &[u32]) {
         assert!(sorted.iter().eq(expected), "{sorted:?}");
         assert_eq!((sorted.len(), sorted.first()), (expected.len(), expected.first()));
         assert_eq!(sorted.last(), expected.last());
@@ -212,18 +185,18 @@ mod tests {
 
     #[test]
     fn what_comes_backwards_moves_no_more_than_a_block() {
-        let mut sorted = Sorted::default();
+        let mut sorted = Short::default();
         for item in (0..1000).rev() {
             sorted.insert(sorted.partition_point(|known| *known <= item), item);
         }
         check(&sorted, &(0..1000).collect::<Vec<u32>>());
         assert!(sorted.blocks().iter().all(|block| block.len() <= 2 * BLOCK + 1));
         // What comes in order is one block, whatever its length.
-        let mut sorted = Sorted::default();
+        let mut sorted = Short::default();
         for item in 0..1000 {
             sorted.insert(sorted.partition_point(|known| *known <= item), item);
         }
-        assert!(matches!(sorted, Sorted::One(_)));
+        assert!(matches!(sorted, Short::One(_)));
     }
 
     #[test]
@@ -241,8 +214,10 @@ mod tests {
         ) {
             let mut expected = given.clone();
             expected.sort_unstable();
-            let mut sorted = Sorted::default();
-            sorted.add(given, Ord::cmp);
+            let mut sorted = Short::default();
+            for item in given {
+                sorted.insert(sorted.partition_point(|known| *known <= item), item);
+            }
             for (item, deed) in deeds {
                 let place = sorted.partition_point(|known| *known < item);
                 let at = expected.partition_point(|known| *known < item);
@@ -263,17 +238,17 @@ mod tests {
                         prop_assert_eq!(gone, expected.drain(..n).collect::<Vec<_>>());
                     }
                     7 => {
-                        // Mostly at the end, as what comes in order.
+                        // Mostly at the end, as for events in order of time.
                         let late = if item < 8 { item } else { item + 40 };
-                        sorted.append([late, late, late + 1].into_iter(), Ord::cmp);
-                        expected.extend([late, late, late + 1]);
+                        sorted.insert(sorted.partition_point(|known| *known <= late), late);
+                        expected.push(late);
                         expected.sort_unstable();
                     }
                     _ => {}
                 }
                 check(&sorted, &expected);
             }
-            prop_assert_eq!(sorted.into_vec(), expected);
+            prop_assert!(sorted.iter().eq(&expected));
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, ProfileId, Result};
+use crate::{Error, ProfileId, Result, Timestamp};
 
 /// The values of a column, one per row.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,19 +48,21 @@ pub struct Column {
     pub name: String,
     /// Its values.
     pub values: Values,
-    /// Rows, ascending, whose value is missing because [a limit](crate::Profiles::max_log) cut the
+    /// Rows, ascending, whose value is missing because [a limit](crate::profiles::StoreOptions::max_log) cut the
     /// log that it needs; nobody knows it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cut: Vec<usize>,
 }
 
-/// A table of features: rows are profiles, columns are features.
+/// A table of features: rows are people, columns are features.
+///
+/// [`Profiles::features`](crate::Profiles::features) makes one whose rows know their profile, and which
+/// remembers its moment. A table from elsewhere has row numbers only:
 ///
 /// ```
-/// use personas::{Features, ProfileId};
+/// use personas::FeatureTable;
 ///
-/// let ids = ["ann", "bob"].map(|name| ProfileId::of("name", name));
-/// let table = Features::new(ids.to_vec())
+/// let table = FeatureTable::new(2)
 ///     .numeric("spend", vec![Some(12.5), None])?
 ///     .categorical("age", vec![Some("25-34".into()), Some("65+".into())])?;
 /// assert_eq!((table.n_rows(), table.n_columns()), (2, 2));
@@ -68,8 +70,12 @@ pub struct Column {
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Features {
+pub struct FeatureTable {
+    n_rows: usize,
+    /// One per row, or none.
     ids: Vec<ProfileId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    as_of: Option<Timestamp>,
     columns: Vec<Column>,
     #[serde(skip_serializing_if = "is_none")]
     attributes_left_out: usize,
@@ -79,16 +85,32 @@ fn is_none(n: &usize) -> bool {
     *n == 0
 }
 
-impl Features {
-    /// A table without columns yet, one row per id.
-    pub fn new(ids: Vec<ProfileId>) -> Self {
-        Self { ids, columns: Vec::new(), attributes_left_out: 0 }
+impl FeatureTable {
+    /// A table without columns yet, whose rows are known by their numbers.
+    pub fn new(n_rows: usize) -> Self {
+        Self { n_rows, ids: Vec::new(), as_of: None, columns: Vec::new(), attributes_left_out: 0 }
     }
 
-    /// The table, of which so many attributes were left out.
-    pub(crate) fn leaving_out(mut self, n_attributes: usize) -> Self {
-        self.attributes_left_out = n_attributes;
-        self
+    /// A table of people as of a moment, without columns yet.
+    pub(crate) fn of_people(ids: Vec<ProfileId>, as_of: Timestamp, n_left_out: usize) -> Self {
+        let (n_rows, as_of) = (ids.len(), Some(as_of));
+        Self { n_rows, ids, as_of, columns: Vec::new(), attributes_left_out: n_left_out }
+    }
+
+    /// A table of columns that have one value per row and names of their own.
+    pub(crate) fn of_columns(
+        ids: Vec<ProfileId>,
+        as_of: Timestamp,
+        columns: Vec<Column>,
+        n_left_out: usize,
+    ) -> Self {
+        debug_assert!(columns.iter().all(|column| column.values.len() == ids.len()));
+        Self { columns, ..Self::of_people(ids, as_of, n_left_out) }
+    }
+
+    /// The same rows without columns.
+    pub(crate) fn without_columns(&self) -> Self {
+        Self { ids: self.ids.clone(), as_of: self.as_of, ..Self::new(self.n_rows) }
     }
 
     /// Adds a column of numbers.
@@ -103,17 +125,17 @@ impl Features {
     /// Adds a column of categories.
     ///
     /// # Errors
-    /// As [`Features::numeric`].
+    /// As [`FeatureTable::numeric`].
     pub fn categorical(self, name: impl Into<String>, values: Vec<Option<String>>) -> Result<Self> {
         self.with(name.into(), Values::Categorical(values), Vec::new())
     }
 
     /// Adds a column some of whose rows are cut.
     pub(crate) fn with(mut self, name: String, values: Values, cut: Vec<usize>) -> Result<Self> {
-        if values.len() != self.ids.len() {
+        if values.len() != self.n_rows {
             return Err(Error::DimensionMismatch {
                 what: "values of a column".into(),
-                expected: self.ids.len(),
+                expected: self.n_rows,
                 got: values.len(),
             });
         }
@@ -136,7 +158,7 @@ impl Features {
 
     /// Number of rows.
     pub fn n_rows(&self) -> usize {
-        self.ids.len()
+        self.n_rows
     }
 
     /// Number of columns.
@@ -144,9 +166,19 @@ impl Features {
         self.columns.len()
     }
 
-    /// The profile of every row.
+    /// The profile of every row; empty for a table whose rows have numbers only.
     pub fn ids(&self) -> &[ProfileId] {
         &self.ids
+    }
+
+    /// The row of a profile, if it has one. Reads the ids from the first on.
+    pub fn row_of(&self, id: ProfileId) -> Option<usize> {
+        self.ids.iter().position(|known| *known == id)
+    }
+
+    /// The moment that the table is of; `None` for a table from elsewhere.
+    pub fn as_of(&self) -> Option<Timestamp> {
+        self.as_of
     }
 
     /// The columns in order.
@@ -156,7 +188,7 @@ impl Features {
 
     /// Number of declared attributes that have no column, because there are more than
     /// [`Measure::MAX_ATTRIBUTES`](crate::features::Measure::MAX_ATTRIBUTES); nearly always 0. Where
-    /// columns [are settled](crate::Profiles::settle) nobody looks for more, and it is 0 too.
+    /// columns [are frozen](crate::Profiles::freeze), nothing looks for more, and it is 0 too.
     pub fn attributes_left_out(&self) -> usize {
         self.attributes_left_out
     }
@@ -195,33 +227,43 @@ impl Features {
             },
         });
         Ok(Self {
-            ids: rows.iter().map(|&row| self.ids[row]).collect(),
+            n_rows: rows.len(),
+            ids: rows.iter().filter_map(|&row| self.ids.get(row).copied()).collect(),
+            as_of: self.as_of,
             columns: columns.collect(),
             attributes_left_out: self.attributes_left_out,
         })
     }
 }
 
-impl<'de> Deserialize<'de> for Features {
+impl<'de> Deserialize<'de> for FeatureTable {
     fn deserialize<D: serde::Deserializer<'de>>(
         deserializer: D,
     ) -> std::result::Result<Self, D::Error> {
         #[derive(Deserialize)]
         struct Stored {
+            n_rows: usize,
             ids: Vec<ProfileId>,
+            #[serde(default)]
+            as_of: Option<Timestamp>,
             columns: Vec<Column>,
             #[serde(default)]
             attributes_left_out: usize,
         }
-        let stored = Stored::deserialize(deserializer)?;
-        let table = Self::new(stored.ids).leaving_out(stored.attributes_left_out);
+        let Stored { n_rows, ids, as_of, columns, attributes_left_out } =
+            Stored::deserialize(deserializer)?;
+        if !ids.is_empty() && ids.len() != n_rows {
+            let reason = format!("{n_rows} rows, but {} ids", ids.len());
+            return Err(serde::de::Error::custom(reason));
+        }
+        let table = Self { n_rows, ids, as_of, columns: Vec::new(), attributes_left_out };
         let add = |table: Self, column: Column| {
             let Column { name, values, mut cut } = column;
             cut.retain(|&row| row < values.len());
             cut.sort_unstable();
             table.with(name, values, cut)
         };
-        stored.columns.into_iter().try_fold(table, add).map_err(serde::de::Error::custom)
+        columns.into_iter().try_fold(table, add).map_err(serde::de::Error::custom)
     }
 }
 
@@ -229,8 +271,9 @@ impl<'de> Deserialize<'de> for Features {
 mod tests {
     use super::*;
 
-    fn two_rows() -> Features {
-        Features::new(vec![ProfileId::of("n", "a"), ProfileId::of("n", "b")])
+    fn two_rows() -> FeatureTable {
+        let ids = ["a", "b"].map(|name| ProfileId::keyed(None, "n", name));
+        FeatureTable::of_people(ids.to_vec(), Timestamp::from_millis(0), 0)
     }
 
     #[test]
@@ -250,13 +293,13 @@ mod tests {
     #[test]
     fn a_table_survives_json_and_a_ragged_one_is_refused() {
         let table = two_rows().numeric("x", vec![Some(0.1), None]).unwrap();
-        for table in [table.clone().leaving_out(7), table.clone()] {
+        for table in [FeatureTable { attributes_left_out: 7, ..table.clone() }, table.clone()] {
             let json = serde_json::to_string(&table).unwrap();
-            assert_eq!(serde_json::from_str::<Features>(&json).unwrap(), table);
+            assert_eq!(serde_json::from_str::<FeatureTable>(&json).unwrap(), table);
         }
         let json = serde_json::to_string(&table).unwrap();
         let ragged = json.replace("[0.1,null]", "[0.1]");
-        assert!(serde_json::from_str::<Features>(&ragged).is_err());
+        assert!(serde_json::from_str::<FeatureTable>(&ragged).is_err());
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::hash::Hasher;
 use serde::{Deserialize, Serialize};
 use siphasher::sip128::{Hasher128, SipHasher24};
 
+use super::policy::value::normalise;
+
 /// A profile's id: 128 bits that look random, the same on every machine and in every run.
 ///
 /// Shown and stored as 32 hexadecimal digits. Without a key, anyone can compute the id of an
@@ -24,13 +26,13 @@ use siphasher::sip128::{Hasher128, SipHasher24};
 pub struct ProfileId(u128);
 
 impl ProfileId {
-    /// The unkeyed id of a profile that is named by this identifier; also a handy row id for
-    /// tables from outside.
+    /// The id of a profile that is named by this identifier, under rules without a key;
+    /// [`Rules::profile_id`](crate::Rules::profile_id) gives that under a key.
     pub fn of(kind: &str, value: &str) -> Self {
-        Self::keyed(None, kind, value)
+        Self::keyed(None, kind, &normalise(kind, value))
     }
 
-    /// The id of a profile that is named by this identifier, made with a secret if there is one.
+    /// The id that a kind and a normalised value give, under a key if there is one.
     pub(crate) fn keyed(key: Option<&[u8; 16]>, kind: &str, value: &str) -> Self {
         let mut hasher = key.map_or_else(SipHasher24::new, SipHasher24::new_with_key);
         // The length first: ("ab", "c") and ("a", "bc") are different identifiers.

@@ -1,29 +1,31 @@
 //! A graph as plain data: the same bytes for the same state, whatever order it came in.
 //!
-//! Identifiers and signatures are sorted; numbers inside the graph do not show. What comes in is
-//! checked as if it were observed, so that a forged snapshot cannot say what observations could
+//! Identifiers and signatures are sorted; numbers inside the graph do not show. Restoring checks
+//! everything as if it were observed, so that a forged snapshot cannot say what observations could
 //! not.
 
 use serde::{Deserialize, Serialize};
 
-use super::evidence::{CLAIM, Times, flag};
-use super::intake::Part;
-use super::{IdentityGraph, Rules};
-use crate::{Error, Identifier, ProfileId, Result};
+use super::evidence::{Times, flag, is_claim, node_of};
+use super::policy::value::normalise;
+use super::policy::{MAX_BYTES, Relation, Rules};
+use super::profile_id::ProfileId;
+use super::state::State;
+use crate::event::IdentifierRef;
+use crate::{Error, Result, Timestamp};
 
 /// Counts up when the form changes.
 const VERSION: u32 = 1;
 
-/// An [`IdentityGraph`] to be kept or sent, without the key.
+/// An [`IdentityGraph`](super::IdentityGraph) to be kept or sent, without the key.
 ///
 /// Graphs without a key can be serialised as they are. Those with a key are opened again with it:
 ///
 /// ```
-/// use personas::identity::Observation;
-/// use personas::{IdentityGraph, Rules, Timestamp};
+/// use personas::{Event, IdentityGraph, Rules, Timestamp};
 ///
 /// let mut graph = IdentityGraph::new(Rules::default().key([7; 16]))?;
-/// graph.observe(&Observation::new(Timestamp::parse("2024-05-01")?).id("user_id", "7"))?;
+/// graph.observe(&Event::new("login", Timestamp::parse("2024-05-01")?).id("user_id", "7"))?;
 /// let snapshot = graph.snapshot();
 /// assert!(snapshot.clone().open(None).is_err());
 /// assert!(snapshot.open(Some([7; 16]))? == graph);
@@ -69,7 +71,7 @@ impl TryFrom<u32> for Version {
 struct Stored {
     /// Identifiers by number, ascending.
     ids: Vec<u32>,
-    /// Those of them that are merely claimed.
+    /// Those of them that are only claimed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     claimed: Vec<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -89,67 +91,61 @@ fn key_check(rules: &Rules) -> Option<ProfileId> {
     rules.secret().map(|key| ProfileId::keyed(Some(key), "", ""))
 }
 
-impl IdentityGraph {
-    /// The whole state but the key.
-    pub fn snapshot(&self) -> Snapshot {
-        let mut order: Vec<u32> =
-            (0..self.nodes.len() as u32).filter(|&node| self.nodes.has(node, flag::SEEN)).collect();
-        let text =
-            |node: u32| (&*self.kinds.get(self.nodes.kind(node)).name, self.nodes.value(node));
-        order.sort_unstable_by(|&a, &b| text(a).cmp(&text(b)));
-        let mut number = vec![0; self.nodes.len()];
-        let mut kinds: Vec<String> = Vec::new();
-        let mut identifiers = Vec::with_capacity(order.len());
-        for (i, &node) in order.iter().enumerate() {
-            number[node as usize] = i as u32;
-            let (kind, value) = text(node);
-            if kinds.last().is_none_or(|last| last != kind) {
-                kinds.push(kind.to_owned());
-            }
-            identifiers.push((kinds.len() as u32 - 1, value.to_owned()));
+/// The whole state but the key.
+pub(super) fn snapshot(state: &State) -> Snapshot {
+    let (nodes, signatures) = (state.evidence.nodes(), state.evidence.signatures());
+    let seen = (0..nodes.len() as u32).filter(|&node| nodes.has(node, flag::SEEN));
+    let mut order: Vec<u32> = seen.collect();
+    let text = |node: u32| (&*state.policy.kinds().get(nodes.kind(node)).name, nodes.value(node));
+    order.sort_unstable_by(|&a, &b| text(a).cmp(&text(b)));
+    let mut number = vec![0; nodes.len()];
+    let mut kinds: Vec<String> = Vec::new();
+    let mut identifiers = Vec::with_capacity(order.len());
+    for (i, &node) in order.iter().enumerate() {
+        number[node as usize] = i as u32;
+        let (kind, value) = text(node);
+        if kinds.last().is_none_or(|last| last != kind) {
+            kinds.push(kind.to_owned());
         }
-        let mut signatures: Vec<Stored> =
-            self.signatures.live().map(|sig| self.store(sig, &number)).collect();
-        signatures.sort_unstable();
-        Snapshot {
-            version: Version(VERSION),
-            rules: self.rules.without_key(),
-            key_check: key_check(&self.rules),
-            kinds,
-            identifiers,
-            signatures,
-            forgotten: self.forgotten.iter().copied().collect(),
-        }
+        identifiers.push((kinds.len() as u32 - 1, value.to_owned()));
     }
+    let mut signatures: Vec<Stored> =
+        signatures.live().map(|sig| store(state, sig, &number)).collect();
+    signatures.sort_unstable();
+    Snapshot {
+        version: Version(VERSION),
+        rules: state.policy.rules().without_key(),
+        key_check: key_check(state.policy.rules()),
+        kinds,
+        identifiers,
+        signatures,
+        forgotten: state.policy.forgotten.iter().copied().collect(),
+    }
+}
 
-    fn store(&self, sig: u32, number: &[u32]) -> Stored {
-        let slots = self.signatures.slots(sig);
-        let mut ids: Vec<u32> = slots.iter().map(|s| number[(s & !CLAIM) as usize]).collect();
-        let claimed = slots.iter().filter(|slot| *slot & CLAIM != 0);
-        let mut claimed: Vec<u32> = claimed.map(|s| number[(s & !CLAIM) as usize]).collect();
-        ids.sort_unstable();
-        claimed.sort_unstable();
-        let times = self.signatures.times(sig);
-        Stored {
-            ids,
-            claimed,
-            first: (times.first != i64::MAX).then_some(times.first),
-            last: (times.last != i64::MIN).then_some(times.last),
-            count: times.count,
-            message: self.signatures.message(sig).map(str::to_owned),
-        }
+fn store(state: &State, sig: u32, number: &[u32]) -> Stored {
+    let signatures = state.evidence.signatures();
+    let slots = signatures.slots(sig);
+    let id = |&slot: &u32| number[node_of(slot) as usize];
+    let mut ids: Vec<u32> = slots.iter().map(id).collect();
+    let claimed = slots.iter().filter(|&&slot| is_claim(slot));
+    let mut claimed: Vec<u32> = claimed.map(id).collect();
+    ids.sort_unstable();
+    claimed.sort_unstable();
+    let times = signatures.times(sig);
+    Stored {
+        ids,
+        claimed,
+        first: (times.first != i64::MAX).then_some(times.first),
+        last: (times.last != i64::MIN).then_some(times.last),
+        count: times.count,
+        message: signatures.message(sig).map(str::to_owned),
     }
 }
 
 impl Snapshot {
-    /// The graph again.
-    ///
-    /// # Errors
-    /// [`Error::InvalidSnapshot`] if the key is not the one it was made with, or if the content
-    /// could not have come from observations: unsorted, repeated or unused identifiers, values
-    /// that are not normalised, signatures that would have been refused, times outside the clock,
-    /// traces of the forgotten. [`Error::InvalidRule`] for rules that make no sense.
-    pub fn open(self, key: Option<[u8; 16]>) -> Result<IdentityGraph> {
+    /// Restores the state: see [`Snapshot::open`].
+    pub(super) fn into_state(self, key: Option<[u8; 16]>) -> Result<State> {
         let rules = match key {
             Some(key) => self.rules.clone().key(key),
             None => self.rules.clone(),
@@ -160,14 +156,16 @@ impl Snapshot {
         if !self.forgotten.is_sorted_by(|a, b| a < b) {
             return Err(invalid("the forgotten are not sorted"));
         }
-        let mut graph = IdentityGraph::new(rules)?;
-        for pair in graph.rules.must().iter().chain(graph.rules.cannot()) {
-            let ids = [&pair.0, &pair.1].map(|end| graph.id_of(&end.kind, &end.value));
+        let mut state = State::new(rules)?;
+        let rules = state.policy.rules();
+        let links = rules.links(Relation::Must).iter().chain(rules.links(Relation::Cannot));
+        for pair in links {
+            let ids = [&pair.0, &pair.1].map(|end| state.policy.id_of(&end.kind, &end.value));
             if ids.iter().any(|id| self.forgotten.binary_search(id).is_ok()) {
                 return Err(invalid("a manual link names a forgotten identifier"));
             }
         }
-        self.check_identifiers(&graph)?;
+        self.check_identifiers(&state)?;
         let mut used = vec![false; self.identifiers.len()];
         let mut previous: Option<&Stored> = None;
         for stored in &self.signatures {
@@ -177,18 +175,18 @@ impl Snapshot {
                 return Err(invalid("signatures are not sorted"));
             }
             previous = Some(stored);
-            self.add(stored, &mut graph)?;
+            self.add(stored, &mut state)?;
             stored.ids.iter().for_each(|&id| used[id as usize] = true);
         }
         if used.contains(&false) {
             return Err(invalid("an identifier is in no signature"));
         }
-        graph.settle();
-        graph.forgotten = self.forgotten.into_iter().collect();
-        Ok(graph)
+        state.follow();
+        state.policy.forgotten = self.forgotten.into_iter().collect();
+        Ok(state)
     }
 
-    fn check_identifiers(&self, graph: &IdentityGraph) -> Result<()> {
+    fn check_identifiers(&self, state: &State) -> Result<()> {
         if !self.kinds.is_sorted_by(|a, b| a < b) {
             return Err(invalid("kinds are not sorted"));
         }
@@ -198,10 +196,10 @@ impl Snapshot {
                 return Err(invalid("an identifier has a kind that is not there"));
             };
             kinds_used[*kind as usize] = true;
-            if super::normal::value(name, value) != value.as_str() {
+            if normalise(name, value) != value.as_str() {
                 return Err(invalid("a value is not normalised"));
             }
-            if self.forgotten.binary_search(&graph.id_of(name, value)).is_ok() {
+            if self.forgotten.binary_search(&state.policy.id_of(name, value)).is_ok() {
                 return Err(invalid("an identifier is forgotten and there"));
             }
         }
@@ -214,7 +212,7 @@ impl Snapshot {
         Ok(())
     }
 
-    fn add(&self, stored: &Stored, graph: &mut IdentityGraph) -> Result<()> {
+    fn add(&self, stored: &Stored, state: &mut State) -> Result<()> {
         let ascending = |ids: &[u32]| ids.is_sorted_by(|a, b| a < b);
         if !ascending(&stored.ids) || !ascending(&stored.claimed) {
             return Err(invalid("a signature is not sorted"));
@@ -229,9 +227,10 @@ impl Snapshot {
             };
             let claimed = stored.claimed.binary_search(&id).is_ok();
             let kind = self.kinds[*kind as usize].as_str();
-            identifiers.push(Identifier { claimed, ..Identifier::new(kind, value.as_str()) });
+            identifiers.push(IdentifierRef { kind, value, claimed });
         }
-        let trusted = |at: i64| graph.rules.trusted(crate::Timestamp::from_millis(at)).is_some();
+        let rules = state.policy.rules();
+        let trusted = |at: i64| rules.trusted(Timestamp::from_millis(at)).is_some();
         let times = Times {
             first: stored.first.unwrap_or(i64::MAX),
             last: stored.last.unwrap_or(i64::MIN),
@@ -244,32 +243,13 @@ impl Snapshot {
             return Err(invalid("a signature's count or times make no sense"));
         }
         let message = stored.message.as_deref();
-        if message.is_some_and(|id| id.is_empty() || id.len() > super::rules::MAX_BYTES) {
+        if message.is_some_and(|id| id.is_empty() || id.len() > MAX_BYTES) {
             return Err(invalid("a message id is empty or too long"));
         }
         let refused = |_| invalid("a signature would have been refused");
-        let parts: Vec<Part<'_>> =
-            graph.parts(identifiers.iter(), identifiers.len()).map_err(refused)?;
-        graph.check_room(&parts).map_err(refused)?;
-        graph.record_parts(&parts, times, message);
+        let mut parts = Vec::new();
+        state.policy.check(&identifiers, &mut parts).map_err(refused)?;
+        state.record_parts(&parts, times, message).map_err(refused)?;
         Ok(())
-    }
-}
-
-impl Serialize for IdentityGraph {
-    fn serialize<S: serde::Serializer>(
-        &self,
-        serializer: S,
-    ) -> std::result::Result<S::Ok, S::Error> {
-        self.snapshot().serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for IdentityGraph {
-    /// Reads graphs without a key; for others, read a [`Snapshot`] and open it.
-    fn deserialize<D: serde::Deserializer<'de>>(
-        deserializer: D,
-    ) -> std::result::Result<Self, D::Error> {
-        Snapshot::deserialize(deserializer)?.open(None).map_err(serde::de::Error::custom)
     }
 }

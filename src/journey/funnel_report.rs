@@ -7,12 +7,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::attempt::BoundFunnel;
-use super::funnel::{Funnel, Order};
-use super::{percent, write_table};
+use super::text::{percent, write_table};
 use crate::Timestamp;
-use crate::features::entry::Entry;
-use crate::features::texts::Texts;
+use crate::features::{BoundFunnel, Funnel, FunnelOrder as Order, Lexicon, StoredEvent};
 use crate::num::{parallel, stats};
 
 /// How far people get in a [`Funnel`]: what [`Profiles::funnel`](crate::Profiles::funnel) says.
@@ -52,11 +49,17 @@ pub struct FunnelStep {
 
 impl FunnelReport {
     /// The report of these people's events.
-    pub(crate) fn new(funnel: &Funnel, people: &[&[&Entry]], texts: &Texts) -> Self {
-        let bound = BoundFunnel::new(funnel, texts);
+    pub(crate) fn new(
+        funnel: &Funnel,
+        people: &[&[StoredEvent<'_>]],
+        lexicon: Lexicon<'_>,
+    ) -> Self {
+        let Lexicon { schema, dictionary } = lexicon;
+        let bound = BoundFunnel::new(funnel, |filter| filter.bind(schema, dictionary));
         let unit = funnel.steps().len().saturating_mul(256);
-        let attempts = parallel::map(people.len(), unit, |person| bound.times(people[person]));
-        let label = |i: usize| match (funnel.order, i) {
+        let attempts =
+            parallel::map(people.len(), unit, |person| bound.times(people[person], dictionary));
+        let label = |i: usize| match (funnel.order(), i) {
             (Order::Any, 0) => "any step".to_owned(),
             (Order::Any, _) => format!("any {} steps", i + 1),
             _ => funnel.steps()[i].to_string(),

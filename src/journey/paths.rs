@@ -11,11 +11,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::tally::{Counted, Tally};
-use super::{percent, write_table};
-use crate::features::entry::{Cell, Entry};
-use crate::features::filter::{EventFilter, Test};
-use crate::features::rhythm::sessions;
-use crate::features::texts::Texts;
+use super::text::{percent, write_table};
+use crate::features::{Condition, Dictionary, EventFilter, Field, Lexicon, StoredEvent, sessions};
 use crate::num::parallel;
 use crate::{Error, Result};
 
@@ -145,7 +142,7 @@ impl Paths {
             }
         }
         self.events.check()?;
-        self.by.iter().try_for_each(|by| EventFilter::all().when(by, Test::Exists).check())
+        self.by.iter().try_for_each(|by| EventFilter::all().when(by, Condition::Exists).check())
     }
 }
 
@@ -183,20 +180,23 @@ struct Ways {
 
 impl PathReport {
     /// The report of these people's events.
-    pub(crate) fn new(paths: &Paths, people: &[&[&Entry]], texts: &Texts) -> Self {
-        let filter = paths.events.bind(texts);
-        let by = paths.by.as_ref().map(|by| texts.code(by));
+    pub(crate) fn new(paths: &Paths, people: &[&[StoredEvent<'_>]], lexicon: Lexicon<'_>) -> Self {
+        let Lexicon { schema, dictionary } = lexicon;
+        let filter = paths.events.bind(schema, dictionary);
+        let by = paths.by.as_ref().map(|by| schema.property(by));
         let chunks = parallel::map_chunks(people.len(), 1024, |range| {
             let mut ways = Ways::default();
             let mut steps = Vec::new();
             for person in range {
-                let named = people[person].iter().filter(|entry| filter.passes(entry));
-                let counted: Vec<&Entry> =
-                    named.filter(|entry| name(entry, by, texts).is_some()).copied().collect();
+                let counts = |event: &&StoredEvent<'_>| {
+                    filter.passes(**event, dictionary) && name(**event, by, dictionary).is_some()
+                };
+                let counted: Vec<StoredEvent<'_>> =
+                    people[person].iter().filter(counts).copied().collect();
                 ways.n_people += usize::from(!counted.is_empty());
                 for session in sessions(&counted, paths.gap_minutes) {
                     steps.clear();
-                    steps.extend(session.iter().filter_map(|entry| name(entry, by, texts)));
+                    steps.extend(session.iter().filter_map(|event| name(*event, by, dictionary)));
                     if paths.repeats == Repeats::Joined {
                         steps.dedup();
                     }
@@ -209,10 +209,10 @@ impl PathReport {
         Self {
             n_people: all.n_people,
             n_sessions: all.n_sessions,
-            starts: all.starts.top(usize::MAX, texts),
-            ends: all.ends.top(usize::MAX, texts),
-            transitions: all.transitions.top(usize::MAX, texts),
-            paths: all.paths.top(paths.top, texts),
+            starts: all.starts.top(usize::MAX, dictionary),
+            ends: all.ends.top(usize::MAX, dictionary),
+            transitions: all.transitions.top(usize::MAX, dictionary),
+            paths: all.paths.top(paths.top, dictionary),
         }
     }
 }
@@ -221,12 +221,12 @@ impl Ways {
     fn session(&mut self, steps: &[u32], depth: usize, person: usize) {
         let ([first, ..], [.., last]) = (steps, steps) else { return };
         self.n_sessions += 1;
-        self.starts.note([*first], person);
-        self.ends.note([*last], person);
+        self.starts.record([*first], person);
+        self.ends.record([*last], person);
         for pair in steps.windows(2) {
-            self.transitions.note([pair[0], pair[1]], person);
+            self.transitions.record([pair[0], pair[1]], person);
         }
-        self.paths.note(steps[..depth.min(steps.len())].to_vec(), person);
+        self.paths.record(steps[..depth.min(steps.len())].to_vec(), person);
     }
 
     fn plus(mut self, other: Self) -> Self {
@@ -241,31 +241,11 @@ impl Ways {
 }
 
 /// What a step is called.
-fn name(entry: &Entry, by: Option<u32>, texts: &Texts) -> Option<u32> {
+fn name(event: StoredEvent<'_>, by: Option<Field>, dictionary: &Dictionary) -> Option<u32> {
     match by {
-        None => Some(entry.name),
-        Some(by) => {
-            let labels = entry.property(by).filter_map(Cell::label);
-            labels.min_by_key(|&label| texts.text(label))
-        }
+        None => Some(event.name),
+        Some(by) => event.labels(by).min_by_key(|&label| dictionary.text(label)),
     }
-}
-
-/// The most frequent transition `a → b` within sessions, repeats joined, of at least two; ties to
-/// the smaller `a`, then to the smaller `b`.
-pub(crate) fn most_frequent_transition(
-    events: &[&Entry],
-    gap_minutes: f64,
-    texts: &Texts,
-) -> Option<String> {
-    let mut ways = Ways::default();
-    for session in sessions(events, gap_minutes) {
-        let mut steps: Vec<u32> = session.iter().map(|entry| entry.name).collect();
-        steps.dedup();
-        steps.windows(2).for_each(|pair| ways.transitions.note([pair[0], pair[1]], 0));
-    }
-    let most = ways.transitions.top(1, texts).pop().filter(|_| ways.transitions.n() >= 2);
-    most.map(|tally| tally.of.join(" → "))
 }
 
 impl fmt::Display for PathReport {

@@ -7,11 +7,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::tally::{Counted, Tally};
-use super::{percent, write_table};
-use crate::features::entry::{Cell, Entry};
-use crate::features::filter::EventFilter;
-use crate::features::local;
-use crate::features::texts::Texts;
+use super::text::{percent, write_table};
+use crate::features::{EventFilter, Lexicon, StoredEvent, local_time};
 use crate::num::parallel;
 
 /// Events and people by the values of a property: what [`Profiles::peaks`](crate::Profiles::peaks)
@@ -46,32 +43,34 @@ impl PeakReport {
     pub(crate) fn new(
         property: &str,
         filter: &EventFilter,
-        people: &[&[&Entry]],
-        texts: &Texts,
+        people: &[&[StoredEvent<'_>]],
+        lexicon: Lexicon<'_>,
     ) -> Self {
-        let (bound, code) = (filter.bind(texts), texts.code(property));
+        let Lexicon { schema, dictionary } = lexicon;
+        let (bound, field) = (filter.bind(schema, dictionary), schema.property(property));
         let chunks = parallel::map_chunks(people.len(), 256, |range| {
             let mut sums = Sums::default();
             for person in range {
                 let before = sums.n_events;
-                for entry in people[person].iter().filter(|entry| bound.passes(entry)) {
+                for event in people[person].iter().filter(|event| bound.passes(**event, dictionary))
+                {
                     sums.n_events += 1;
-                    let mut labels = entry.property(code).filter_map(Cell::label).peekable();
+                    let mut labels = event.labels(field).peekable();
                     sums.n_without += usize::from(labels.peek().is_none());
-                    labels.for_each(|label| sums.values.note([label], person));
+                    labels.for_each(|label| sums.values.record([label], person));
                 }
                 sums.n_people += usize::from(sums.n_events > before);
             }
             sums
         });
         let all = chunks.into_iter().reduce(Sums::plus).unwrap_or_default();
-        let mut values = all.values.tallies(texts);
-        let open: Vec<String> = local::values(property)
+        let mut values = all.values.tallies(dictionary);
+        let open: Vec<String> = local_time::values(property)
             .into_iter()
             .filter(|value| values.iter().all(|tally| tally.of[0] != *value))
             .collect();
         values.extend(open.into_iter().map(|value| Tally { of: vec![value], n: 0, n_people: 0 }));
-        let order = local::values(property);
+        let order = local_time::values(property);
         let place = |value: &str| order.iter().position(|known| known == value);
         let number = |value: &str| value.parse().ok().filter(|number: &f64| number.is_finite());
         values.sort_by(|a, b| {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::features::texts::Texts;
+use crate::features::Dictionary;
 
 /// How often something happened, and to how many people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +37,7 @@ impl<K> Default for Counted<K> {
 
 impl<K: Ord + AsRef<[u32]>> Counted<K> {
     /// It happened to a person, by number; people come one after the other.
-    pub(super) fn note(&mut self, key: K, person: usize) {
+    pub(super) fn record(&mut self, key: K, person: usize) {
         let count = self.0.entry(key).or_default();
         count.n += 1;
         count.n_people += usize::from(count.person != person + 1);
@@ -54,9 +54,9 @@ impl<K: Ord + AsRef<[u32]>> Counted<K> {
     }
 
     /// The `n` most frequent, most frequent first, then by text.
-    pub(super) fn top(&self, n: usize, texts: &Texts) -> Vec<Tally> {
+    pub(super) fn top(&self, n: usize, dictionary: &Dictionary) -> Vec<Tally> {
         let compare = |(a, a_count): &(&K, &Count), (b, b_count): &(&K, &Count)| {
-            let by_text = || said(*a, texts).cmp(said(*b, texts));
+            let by_text = || said(*a, dictionary).cmp(said(*b, dictionary));
             b_count.n.cmp(&a_count.n).then_with(by_text)
         };
         let mut counts: Vec<(&K, &Count)> = self.0.iter().collect();
@@ -65,26 +65,21 @@ impl<K: Ord + AsRef<[u32]>> Counted<K> {
             counts.truncate(n);
         }
         counts.sort_unstable_by(compare);
-        counts.into_iter().map(|(key, count)| tally(key, count, texts)).collect()
+        counts.into_iter().map(|(key, count)| tally(key, count, dictionary)).collect()
     }
 
     /// All counts, in no order that means anything.
-    pub(super) fn tallies(&self, texts: &Texts) -> Vec<Tally> {
-        self.0.iter().map(|(key, count)| tally(key, count, texts)).collect()
-    }
-
-    /// How often anything happened.
-    pub(super) fn n(&self) -> usize {
-        self.0.values().map(|count| count.n).sum()
+    pub(super) fn tallies(&self, dictionary: &Dictionary) -> Vec<Tally> {
+        self.0.iter().map(|(key, count)| tally(key, count, dictionary)).collect()
     }
 }
 
-fn said<'t>(key: &impl AsRef<[u32]>, texts: &'t Texts) -> impl Iterator<Item = &'t str> {
-    key.as_ref().iter().map(|&code| texts.text(code))
+fn said<'t>(key: &impl AsRef<[u32]>, dictionary: &'t Dictionary) -> impl Iterator<Item = &'t str> {
+    key.as_ref().iter().map(|&code| dictionary.text(code))
 }
 
-fn tally(key: &impl AsRef<[u32]>, count: &Count, texts: &Texts) -> Tally {
-    let of = said(key, texts).map(String::from).collect();
+fn tally(key: &impl AsRef<[u32]>, count: &Count, dictionary: &Dictionary) -> Tally {
+    let of = said(key, dictionary).map(String::from).collect();
     Tally { of, n: count.n, n_people: count.n_people }
 }
 
@@ -95,13 +90,13 @@ mod tests {
     #[test]
     fn the_top_is_the_beginning_of_the_whole_in_order() {
         // Numbers of texts are not in the order of the texts.
-        let mut texts = Texts::default();
+        let mut texts = Dictionary::default();
         let [c, b, a] = ["c", "b", "a"].map(|text| texts.intern(text));
         let mut counted: Counted<Vec<u32>> = Counted::default();
         let ways =
             [vec![c], vec![c], vec![a, b], vec![b], vec![a, c], vec![a], vec![b], vec![b, a]];
         for (person, way) in ways.into_iter().enumerate() {
-            counted.note(way, person / 2);
+            counted.record(way, person / 2);
         }
         let of = |n: usize| {
             let top = counted.top(n, &texts).into_iter();
@@ -114,6 +109,6 @@ mod tests {
         for n in 0..8 {
             assert_eq!(of(n), all[..n.min(6)], "{n}");
         }
-        assert_eq!((counted.n(), of(usize::MAX)), (8, all));
+        assert_eq!(of(usize::MAX), all);
     }
 }

@@ -2,37 +2,42 @@
 
 use std::borrow::Cow;
 
-use crate::features::entry::{Cell, Entry, Field};
-use crate::features::texts::Texts;
+use crate::features::{Dictionary, Field, FieldValue, Lexicon, Scope, StoredEvent};
 use crate::{Event, Timestamp, Value};
 
-/// The event of an entry, of which no identifiers, no offset and no message id are told.
-pub(crate) fn event<'t>(entry: &Entry, texts: &'t Texts) -> Event<'t> {
-    let mut event = Event::new(texts.text(entry.name), entry.at);
-    for cells in entry.cells.chunk_by(|(a, _), (b, _)| a == b) {
-        let value = match cells {
-            [(_, one)] => value(*one, texts),
-            several => Value::List(several.iter().map(|&(_, cell)| value(cell, texts)).collect()),
+/// The event that is stored, without identifiers, offset and message id. Fields are in order of their
+/// names.
+pub(crate) fn event<'t>(stored: StoredEvent<'_>, lexicon: Lexicon<'t>) -> Event<'t> {
+    let Lexicon { schema, dictionary } = lexicon;
+    let mut event = Event::new(dictionary.text(stored.name), stored.at);
+    let fields = stored.values.chunk_by(|a, b| a.field == b.field);
+    let is_stored = |values: &&[FieldValue]| values[0].field != Field::NONE;
+    let mut fields: Vec<&[FieldValue]> = fields.filter(is_stored).collect();
+    fields.sort_by_key(|values| schema.order_of(values[0].field));
+    for values in fields {
+        let value = match values {
+            [one] => value(*one, dictionary),
+            several => Value::List(several.iter().map(|one| value(*one, dictionary)).collect()),
         };
-        match cells[0].0 {
-            Field::Property(name) => event.properties.push((texts.text(name).into(), value)),
-            Field::Attribute(name) => event.attributes.push((texts.text(name).into(), value)),
+        let field = values[0].field;
+        let named = (schema.name(field).into(), value);
+        match schema.scope(field) {
+            Scope::Property => event.properties.push(named),
+            Scope::Attribute => event.attributes.push(named),
         }
     }
     event
 }
 
-fn value(cell: Cell, texts: &Texts) -> Value<'_> {
-    match cell {
-        Cell::Number(number) => Value::Number(number),
-        Cell::Label(label) => Value::Text(Cow::Borrowed(texts.text(label))),
-        Cell::Both(number, label) => {
-            let text = texts.text(label);
-            // What is a number and not called by it is a moment.
-            match Timestamp::parse(text) {
-                Ok(at) if number.to_string() != text => Value::Time(at),
-                _ => Value::Number(number),
-            }
-        }
+fn value<'t>(value: FieldValue, dictionary: &'t Dictionary) -> Value<'t> {
+    let text = value.label().map(|label| dictionary.text(label));
+    match (value.number(), text) {
+        (Some(number), None) => Value::Number(number),
+        (None, text) => Value::Text(Cow::Borrowed(text.unwrap_or_default())),
+        // A number that is told apart by another text is a time.
+        (Some(number), Some(text)) => match Timestamp::parse(text) {
+            Ok(at) if number.to_string() != text => Value::Time(at),
+            _ => Value::Number(number),
+        },
     }
 }

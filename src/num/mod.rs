@@ -17,5 +17,6 @@ pub(crate) mod rng;
 pub(crate) mod scale;
 pub(crate) mod scan;
 pub(crate) mod stats;
+pub(crate) mod table;
 pub(crate) mod tally;
 pub(crate) mod union_find;

@@ -20,14 +20,14 @@ use crate::features::Values;
 use crate::num::distance::squared;
 use crate::num::{check, parallel};
 use crate::prepare::MatrixColumn;
-use crate::{Error, Features, ProfileId, Result};
+use crate::{Error, FeatureTable, ProfileId, Result};
 
 /// Where one person belongs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Match {
-    /// The person.
-    pub id: ProfileId,
+    /// The person; none if rows have numbers only.
+    pub id: Option<ProfileId>,
     /// The persona, as an index into [`PersonaModel::personas`]; none for a person far from all.
     pub persona: Option<usize>,
     /// The persona that comes next; for a person in none, the nearest. None if there is no other.
@@ -166,22 +166,21 @@ impl PersonaModel {
     /// another type; [`Error::MagnitudeTooLarge`] for a number too far out to be compared.
     ///
     /// ```
-    /// # use personas::{Features, KMeans, PersonaModel, Preprocessor, ProfileId};
+    /// # use personas::{FeatureTable, KMeans, PersonaModel, Preprocessor};
     /// # let spend: Vec<Option<f64>> = (0..60).map(|i| Some(f64::from(i / 30 * 100 + i % 30))).collect();
-    /// # let ids = (0..60).map(|i| ProfileId::of("row", &i.to_string())).collect();
-    /// # let table = Features::new(ids).numeric("spend", spend)?;
+    /// # let table = FeatureTable::new(60).numeric("spend", spend)?;
     /// # let prep = Preprocessor::default().fit(&table)?;
     /// # let fit = KMeans::new(2).fit(&prep.transform(&table)?)?;
     /// let personas = PersonaModel::describe(&table, &prep, &fit)?;
     ///
-    /// let ann = Features::new(vec![ProfileId::of("name", "ann")]).numeric("spend", vec![Some(99.0)])?;
+    /// let ann = FeatureTable::new(1).numeric("spend", vec![Some(99.0)])?;
     /// let matches = personas.assign(&ann)?;
     /// assert_eq!(matches.personas(), [Some(1)]);
     /// assert_eq!(personas.personas()[1].name, "Big spenders");
     /// assert_eq!(matches.reasons(0)[0].value, "spend 99");
     /// # Ok::<(), personas::Error>(())
     /// ```
-    pub fn assign(&self, table: &Features) -> Result<Matches> {
+    pub fn assign(&self, table: &FeatureTable) -> Result<Matches> {
         let matrix = self.prep.transform(table)?;
         let (features, part) = features_of(matrix.columns());
         let values = features.iter().map(|f| table.column(f).map(|c| c.values.clone())).collect();
@@ -201,15 +200,15 @@ impl PersonaModel {
         });
         let mut matches = Vec::with_capacity(placed.len());
         let mut contributions = Vec::with_capacity(placed.len() * features.len());
-        for (&id, (place, parts)) in table.ids().iter().zip(placed) {
-            matches.push(found(id, place));
+        for (row, (place, parts)) in placed.into_iter().enumerate() {
+            matches.push(found(table.ids().get(row).copied(), place));
             contributions.extend(parts);
         }
         Ok(Matches { matches, features, values, contributions })
     }
 
     /// The persona of every row, without margins and reasons.
-    pub(super) fn placed(&self, table: &Features) -> Result<Vec<Option<usize>>> {
+    pub(super) fn placed(&self, table: &FeatureTable) -> Result<Vec<Option<usize>>> {
         let matrix = self.prep.transform(table)?;
         if table.n_rows() == 0 {
             return Ok(Vec::new());
@@ -233,8 +232,8 @@ impl PersonaModel {
         parts
     }
 
-    /// For each persona, up to `n` of its members in the table that lie nearest to its centre, the
-    /// nearest first; ties go to the earlier row.
+    /// For each persona, the rows of up to `n` of its members in the table that lie nearest to its
+    /// centre, the nearest first; ties go to the earlier row.
     ///
     /// These are *people*, not descriptions: keep them where personal data may be, to look into
     /// single histories, and never print them on a persona's card. Personas themselves hold none.
@@ -242,7 +241,7 @@ impl PersonaModel {
     ///
     /// # Errors
     /// As [`PersonaModel::assign`].
-    pub fn typical(&self, table: &Features, n: usize) -> Result<Vec<Vec<ProfileId>>> {
+    pub fn typical(&self, table: &FeatureTable, n: usize) -> Result<Vec<Vec<usize>>> {
         let placed = self.placed(table)?;
         if placed.is_empty() {
             return Ok(vec![Vec::new(); self.personas.len()]);
@@ -256,12 +255,11 @@ impl PersonaModel {
             let mean = &means[persona * rows.n_columns()..(persona + 1) * rows.n_columns()];
             near[persona].push((squared(rows.row(row), mean), row));
         }
-        let ids = table.ids();
         Ok(near
             .into_iter()
             .map(|mut members| {
                 members.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-                members.iter().take(n).map(|&(_, row)| ids[row]).collect()
+                members.iter().take(n).map(|&(_, row)| row).collect()
             })
             .collect())
     }
@@ -326,7 +324,7 @@ fn features_of(columns: &[MatrixColumn]) -> (Vec<String>, Vec<usize>) {
     (features, part)
 }
 
-fn found(id: ProfileId, place: Place) -> Match {
+fn found(id: Option<ProfileId>, place: Place) -> Match {
     let persona = place.nearest.filter(|_| place.within);
     let margin = match (persona, place.second) {
         (None, _) => 0.0,

@@ -15,7 +15,7 @@ use super::declared::{BoundRule, DeclaredPersona};
 use super::model::PersonaModel;
 use super::phrase;
 use super::words::percent;
-use crate::{Features, Result};
+use crate::{FeatureTable, Result};
 
 /// A rule is contradicted, and a data persona is not covered, if fewer than this share fit.
 const MOST: f64 = 0.5;
@@ -154,12 +154,11 @@ impl PersonaModel {
     /// weight that is not above 0, or no rules; and those of [`PersonaModel::assign`].
     ///
     /// ```
-    /// # use personas::{Features, KMeans, PersonaModel, Preprocessor, ProfileId};
+    /// # use personas::{FeatureTable, KMeans, PersonaModel, Preprocessor};
     /// use personas::persona::DeclaredPersona;
     ///
     /// # let spend: Vec<Option<f64>> = (0..60).map(|i| Some(f64::from(i / 30 * 100 + i % 30))).collect();
-    /// # let ids = (0..60).map(|i| ProfileId::of("row", &i.to_string())).collect();
-    /// # let table = Features::new(ids).numeric("spend", spend)?;
+    /// # let table = FeatureTable::new(60).numeric("spend", spend)?;
     /// # let prep = Preprocessor::default().fit(&table)?;
     /// # let fit = KMeans::new(2).fit(&prep.transform(&table)?)?;
     /// let personas = PersonaModel::describe(&table, &prep, &fit)?;
@@ -175,7 +174,11 @@ impl PersonaModel {
     /// assert_eq!(comparison.uncovered(), [0, 1]);
     /// # Ok::<(), personas::Error>(())
     /// ```
-    pub fn compare(&self, declared: &[DeclaredPersona], table: &Features) -> Result<Comparison> {
+    pub fn compare(
+        &self,
+        declared: &[DeclaredPersona],
+        table: &FeatureTable,
+    ) -> Result<Comparison> {
         let bound: Vec<Vec<BoundRule<'_>>> =
             declared.iter().map(|persona| persona.bind(table)).collect::<Result<_>>()?;
         let placed = self.placed(table)?;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::words::{label, measure};
 use crate::features::Values;
-use crate::{Error, Features, Result};
+use crate::{Error, FeatureTable, Result};
 
 /// A persona made by hand.
 ///
@@ -113,7 +113,7 @@ impl DeclaredPersona {
     /// # Errors
     /// `InvalidRule` naming the persona: no rules, a feature that the table lacks or has with
     /// another type, a bound that is no finite number, rules that nobody can fit, a bad weight.
-    pub(super) fn bind<'a>(&'a self, table: &'a Features) -> Result<Vec<BoundRule<'a>>> {
+    pub(super) fn bind<'a>(&'a self, table: &'a FeatureTable) -> Result<Vec<BoundRule<'a>>> {
         if self.rules.is_empty() {
             return Err(self.invalid("it has no rules".into()));
         }
@@ -150,7 +150,7 @@ impl DeclaredPersona {
     fn bind_one<'a>(
         &'a self,
         rule: &'a DeclaredRule,
-        table: &'a Features,
+        table: &'a FeatureTable,
     ) -> Result<BoundRule<'a>> {
         let feature = &rule.feature;
         let Some(column) = table.column(feature) else {
@@ -230,10 +230,9 @@ impl BoundRule<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ProfileId;
 
-    fn table() -> Features {
-        Features::new(vec![ProfileId::of("n", "a"), ProfileId::of("n", "b")])
+    fn table() -> FeatureTable {
+        FeatureTable::new(2)
             .numeric("spend", vec![Some(5.0), None])
             .and_then(|t| t.categorical("age", vec![Some("25-34".into()), None]))
             .unwrap()
@@ -288,7 +287,7 @@ mod tests {
 
     #[test]
     fn rules_read_as_one_would_say_them() {
-        let days = Features::new(Vec::new()).numeric("recency_days", Vec::new()).unwrap();
+        let days = FeatureTable::new(0).numeric("recency_days", Vec::new()).unwrap();
         let persona = DeclaredPersona::new("p").range("recency_days", 1.0..=30.0);
         let rules = persona.bind(&days).unwrap();
         assert_eq!(rules[0].in_words(), "recency from 1 day to 30 days");

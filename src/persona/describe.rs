@@ -20,10 +20,10 @@ use super::phrase::names;
 use super::words::{people, percent};
 use crate::features::{Column, Values};
 use crate::num::{parallel, stats};
-use crate::{Features, Labels};
+use crate::{FeatureTable, Labels};
 
 /// Describes every cluster of the labels; one label per row of the table.
-pub(super) fn personas(table: &Features, labels: &Labels, rules: &Describer) -> Vec<Persona> {
+pub(super) fn personas(table: &FeatureTable, labels: &Labels, rules: &Describer) -> Vec<Persona> {
     debug_assert_eq!(table.n_rows(), labels.len());
     let groups = labels.to_vec();
     let columns = table.columns();
@@ -58,7 +58,7 @@ struct Found {
 fn persona(
     group: usize,
     found: Vec<Found>,
-    table: &Features,
+    table: &FeatureTable,
     groups: &[Option<usize>],
     rules: &Describer,
 ) -> Persona {
@@ -229,10 +229,9 @@ fn categorical(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ProfileId;
 
-    fn rows(n: usize) -> Features {
-        Features::new((0..n).map(|i| ProfileId::of("row", &i.to_string())).collect())
+    fn rows(n: usize) -> FeatureTable {
+        FeatureTable::new(n)
     }
 
     fn numbers(values: impl IntoIterator<Item = i32>) -> Vec<Option<f64>> {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Grouping, PersonaModel};
 use crate::prepare::PreprocessorFit;
-use crate::{Error, Features, Result};
+use crate::{Error, FeatureTable, Result};
 
 /// Fewest people a description may be about, short of [`Describer::any_size`].
 const FLOOR: usize = 5;
@@ -86,7 +86,7 @@ impl Describer {
     /// [`PersonaModel::describe`].
     pub fn describe(
         &self,
-        table: &Features,
+        table: &FeatureTable,
         prep: &PreprocessorFit,
         groups: impl Into<Grouping>,
     ) -> Result<PersonaModel> {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::counts::Counts;
 use crate::features::{Column, Values};
 use crate::num::parallel;
-use crate::{Features, Labels};
+use crate::{FeatureTable, Labels};
 
 /// How strongly a feature separates the personas.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,7 +29,11 @@ pub struct Importance {
 }
 
 /// All columns, the strongest first; of equals, the earlier column first.
-pub(super) fn importances(table: &Features, labels: &Labels, min_size: usize) -> Vec<Importance> {
+pub(super) fn importances(
+    table: &FeatureTable,
+    labels: &Labels,
+    min_size: usize,
+) -> Vec<Importance> {
     debug_assert_eq!(table.n_rows(), labels.len());
     let groups = labels.to_vec();
     let columns = table.columns();
@@ -130,10 +134,9 @@ fn cramers_v_squared(counts: &Counts<'_>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ProfileId;
 
-    fn rows(n: usize) -> Features {
-        Features::new((0..n).map(|i| ProfileId::of("row", &i.to_string())).collect())
+    fn rows(n: usize) -> FeatureTable {
+        FeatureTable::new(n)
     }
 
     fn categories(values: &[&str]) -> Vec<Option<String>> {

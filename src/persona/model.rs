@@ -15,17 +15,16 @@ use super::place::{Grouping, Rule, means};
 use crate::num::check::{self, Rows};
 use crate::num::distance::squared;
 use crate::prepare::PreprocessorFit;
-use crate::{Error, Features, Labels, Result};
+use crate::{Error, FeatureTable, Labels, Result};
 
 /// Groups of people in words and numbers, with the rule that places new people.
 ///
 /// ```
-/// use personas::{Features, KMeans, PersonaModel, Preprocessor, ProfileId};
+/// use personas::{FeatureTable, KMeans, PersonaModel, Preprocessor};
 ///
 /// // Sixty people: half spend 0 to 29, half spend 100 to 129.
 /// let spend: Vec<Option<f64>> = (0..60).map(|i| Some(f64::from(i / 30 * 100 + i % 30))).collect();
-/// let ids = (0..60).map(|i| ProfileId::of("row", &i.to_string())).collect();
-/// let table = Features::new(ids).numeric("spend", spend)?;
+/// let table = FeatureTable::new(60).numeric("spend", spend)?;
 /// let prep = Preprocessor::default().fit(&table)?;
 /// let fit = KMeans::new(2).fit(&prep.transform(&table)?)?;
 ///
@@ -66,7 +65,7 @@ impl PersonaModel {
     /// without rows; [`Error::InvalidParameter`] for labels with a cluster without rows, as predicted
     /// ones may have; and those of `prep.transform`.
     pub fn describe(
-        table: &Features,
+        table: &FeatureTable,
         prep: &PreprocessorFit,
         groups: impl Into<Grouping>,
     ) -> Result<Self> {
@@ -74,7 +73,7 @@ impl PersonaModel {
     }
 
     pub(super) fn build(
-        table: &Features,
+        table: &FeatureTable,
         prep: &PreprocessorFit,
         groups: Grouping,
         rules: &Describer,

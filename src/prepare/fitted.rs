@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::categorical::Lookup;
 use super::step::{Encoding, FeatureStep, Short};
 use crate::features::ordered;
-use crate::features::{Features, Values};
+use crate::features::{FeatureTable, Values};
 use crate::num::check::MAX_MAGNITUDE;
 use crate::prepare::{Matrix, MatrixColumn};
 use crate::{Error, Result};
@@ -19,11 +19,10 @@ use crate::{Error, Result};
 /// It is stored as its [`steps`](Self::steps).
 ///
 /// ```
-/// use personas::{Features, Preprocessor, ProfileId};
+/// use personas::{FeatureTable, Preprocessor};
 ///
-/// let ids: Vec<ProfileId> = (0..4).map(|i| ProfileId::of("row", &i.to_string())).collect();
 /// let channel = ["web", "store", "web", "web"].map(|level| Some(level.to_owned()));
-/// let table = Features::new(ids)
+/// let table = FeatureTable::new(4)
 ///     .numeric("spend", vec![Some(10.0), Some(30.0), Some(20.0), None])?
 ///     .categorical("channel", channel.to_vec())?;
 /// let prep = Preprocessor::default().missing_indicator_from(0.5).fit(&table)?;
@@ -139,7 +138,7 @@ impl PreprocessorFit {
     /// # Errors
     /// [`Error::SchemaMismatch`] for a column that is missing or of another type;
     /// [`Error::MagnitudeTooLarge`] for a number so far out that it is beyond 1e145 widths.
-    pub fn transform(&self, table: &Features) -> Result<Matrix> {
+    pub fn transform(&self, table: &FeatureTable) -> Result<Matrix> {
         let width = self.columns.len();
         let mut data = vec![0.0; table.n_rows() * width];
         let mut at = 0;
@@ -197,13 +196,13 @@ impl PreprocessorFit {
         Ok(Matrix::new(values, table.ids().to_vec(), self.columns.clone()))
     }
 
-    /// Features with values that no column stands for, and how many rows have one: levels of
+    /// FeatureTable with values that no column stands for, and how many rows have one: levels of
     /// unordered categories not met when fitted (unless `other` takes them), and levels of
     /// ordered ones that cannot be read.
     ///
     /// # Errors
     /// As [`transform`](Self::transform), for the table's columns.
-    pub fn unseen(&self, table: &Features) -> Result<Vec<(String, usize)>> {
+    pub fn unseen(&self, table: &FeatureTable) -> Result<Vec<(String, usize)>> {
         let mut unseen = Vec::new();
         for step in &self.steps {
             let Some(Values::Categorical(values)) = values(step, table)? else { continue };
@@ -305,7 +304,7 @@ impl FeatureStep {
 }
 
 /// The values a step needs; none for a dropped feature.
-fn values<'a>(step: &FeatureStep, table: &'a Features) -> Result<Option<&'a Values>> {
+fn values<'a>(step: &FeatureStep, table: &'a FeatureTable) -> Result<Option<&'a Values>> {
     let problem = match (&step.encoding, table.column(&step.feature).map(|c| &c.values)) {
         (Encoding::Dropped(_), _) => return Ok(None),
         (_, None) => "missing",

@@ -34,12 +34,12 @@ impl Matrix {
         ids: Vec<ProfileId>,
         columns: Vec<MatrixColumn>,
     ) -> Self {
-        debug_assert_eq!(values.nrows(), ids.len());
+        debug_assert!(ids.is_empty() || values.nrows() == ids.len());
         debug_assert_eq!(values.ncols(), columns.len());
         Self { values, ids, columns }
     }
 
-    /// The profile of every row.
+    /// The profile of every row; empty if rows have numbers only.
     pub fn ids(&self) -> &[ProfileId] {
         &self.ids
     }

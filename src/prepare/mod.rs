@@ -1,6 +1,6 @@
 //! Where people and matrices meet: a table of features becomes numbers a method can compute with.
 //!
-//! A [`Preprocessor`] makes a [`Matrix`] of a table ([`Features`](crate::Features)) and remembers
+//! A [`Preprocessor`] makes a [`Matrix`] of a table ([`FeatureTable`](crate::FeatureTable)) and remembers
 //! what it did, so that it can be done to rows met later, undone for a value and told in words.
 
 mod categorical;

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::fitted::PreprocessorFit;
 use super::step::{Dropped, Encoding, FeatureStep};
 use super::{categorical, numeric};
-use crate::features::{Column, Features, Values};
+use crate::features::{Column, FeatureTable, Values};
 use crate::num::parallel;
 use crate::{Error, Result};
 
@@ -69,11 +69,10 @@ pub enum Tails {
 /// Parameters do not depend on the order of rows, to the bit.
 ///
 /// ```
-/// use personas::{Features, Preprocessor, ProfileId};
+/// use personas::{FeatureTable, Preprocessor};
 ///
-/// let ids = (0..4).map(|i| ProfileId::of("row", &i.to_string())).collect();
 /// let text = |levels: [&str; 4]| levels.map(|level| Some(level.to_owned())).to_vec();
-/// let table = Features::new(ids)
+/// let table = FeatureTable::new(4)
 ///     .numeric("visits", vec![Some(1.0), Some(2.0), None, Some(3.0)])?
 ///     .categorical("age", text(["19-24", "65+", "25-34", "19-24"]))?
 ///     .categorical("channel", text(["web", "store", "web", "web"]))?;
@@ -154,7 +153,7 @@ impl Preprocessor {
     /// [`Error::InvalidParameter`] for a weight or share outside its range, and for a feature
     /// named in a setting that the table does not have as such; [`Error::Empty`] for a table
     /// without rows; [`Error::NoColumns`] if every feature is dropped.
-    pub fn fit(&self, table: &Features) -> Result<PreprocessorFit> {
+    pub fn fit(&self, table: &FeatureTable) -> Result<PreprocessorFit> {
         self.check(table)?;
         if table.n_rows() == 0 {
             return Err(Error::Empty { what: "the table" });
@@ -169,7 +168,7 @@ impl Preprocessor {
         Ok(fit)
     }
 
-    fn check(&self, table: &Features) -> Result<()> {
+    fn check(&self, table: &FeatureTable) -> Result<()> {
         let share = self.missing_indicator_from;
         if share.is_nan() || share < 0.0 {
             return Err(Error::parameter("missing_indicator_from", "0 or more", share));

@@ -4,15 +4,23 @@
 //! when read. Forgetting and merging say which signatures went where, and the fragments follow.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::OnceLock;
 
-use super::Profiles;
-use super::messages::{Offered, Order, Placed};
-use crate::features::{Entry, NONE, Summary};
+use super::messages::{Copy, compare};
+use super::store::Profiles;
+use crate::features::{self, NONE, StoredEvent};
 use crate::identity::{Forgotten, Moves};
 use crate::{Error, Identifier, ProfileId, Result};
 
+/// Events and summaries that are to be put into histories.
+#[derive(Default)]
+struct Loose {
+    events: Vec<Copy>,
+    summaries: Vec<(u32, Box<[u64]>)>,
+}
+
 impl Profiles {
-    /// Two identifiers are one person's, whatever else is known;
+    /// Links two identifiers by hand: they belong to one person, whatever else is known;
     /// see [`IdentityGraph::must_link`](crate::IdentityGraph::must_link).
     ///
     /// # Errors
@@ -22,8 +30,8 @@ impl Profiles {
         self.graph.must_link(a, b)
     }
 
-    /// Two identifiers are never one person's: takes apart who was joined wrongly, with their
-    /// events; see [`IdentityGraph::cannot_link`](crate::IdentityGraph::cannot_link). An event that
+    /// Keeps two identifiers apart by hand: they never belong to one person. Splits a person who was
+    /// joined wrongly, events included; see [`IdentityGraph::cannot_link`](crate::IdentityGraph::cannot_link). An event that
     /// carries both stays with the stronger.
     ///
     /// ```
@@ -46,7 +54,7 @@ impl Profiles {
         self.graph.cannot_link(a, b)
     }
 
-    /// Takes back what was said of two identifiers by hand.
+    /// Removes the manual link between two identifiers.
     ///
     /// # Errors
     /// As [`Profiles::must_link`].
@@ -54,12 +62,12 @@ impl Profiles {
         self.graph.unlink(a, b)
     }
 
-    /// Forgets an identifier: as if the events that belong to it had never come, and all others
-    /// had come without it. A keyed hash stays behind, so that sending old events again does not
-    /// bring it back; [`Profiles::allow`] lifts that.
+    /// Forgets an identifier: the state is then as if the events that belong to it had never come, and
+    /// all others had come without it. A keyed hash stays behind, so that sending old events again
+    /// does not bring it back; [`Profiles::allow`] lifts that.
     ///
-    /// No text of the events that go is kept, unless an event that stays says the same. Columns
-    /// that were [settled](Profiles::settle) remain as they are.
+    /// No text of the removed events is kept, unless a stored event has the same text. Columns
+    /// that were [frozen](Profiles::freeze) remain as they are.
     /// [`would_forget`](crate::IdentityGraph::would_forget) of [`Profiles::identity`] is the dry run.
     ///
     /// Cost: the events of the profiles concerned, and the messages of which copies differ.
@@ -106,8 +114,8 @@ impl Profiles {
     /// that arrive after the forgetting.
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`] if rules, key, features, limits or [kept](Profiles::keep)
-    /// properties differ, or only one of the two looks for duplicates;
+    /// [`Error::InvalidParameter`] if rules, key, features, limits or
+    /// stored properties differ, or only one of the two looks for duplicates;
     /// manual links may differ and are united. [`Error::Refused`] if there is no
     /// room. Nothing changes then.
     ///
@@ -129,131 +137,125 @@ impl Profiles {
         if self.features != other.features {
             return Err(differs("features"));
         }
-        // The plans are of the same features; their numbers of texts need not be the same.
-        let max_log = |store: &Self| store.limit.as_ref().map(|limit| limit.max_log);
-        if max_log(self) != max_log(other) {
+        if self.options.max_log != other.options.max_log {
             return Err(differs("limit of logs"));
         }
-        if self.keep != other.keep {
-            return Err(differs("kept properties"));
+        if self.options.dedupe != other.options.dedupe {
+            return Err(differs("option dedupe"));
         }
-        if self.messages.is_some() != other.messages.is_some() {
-            return Err(differs("way with duplicates"));
+        if !self.histories.schema.is_like(&other.histories.schema) {
+            return Err(differs("stored properties"));
         }
         let (ours, theirs) = self.graph.merge_moving(&other.graph)?;
+        self.version += 1;
+        self.newest = OnceLock::new();
         self.follow(&ours);
-        let to: HashMap<u32, u32> =
-            theirs.into_iter().filter_map(|(from, to)| Some((from, to?))).collect();
-        let mut loose = Vec::new();
-        let mut bring = |signature: u32, entry: &Entry| {
-            if let Some(&to) = to.get(&signature) {
-                loose.push((to, entry.translated(&other.texts, &mut self.texts)));
+        let mut loose = Loose::default();
+        for (from, to) in theirs.into_iter().filter_map(|(from, to)| Some((from, to?))) {
+            for event in other.histories.log(from).into_iter().flat_map(features::Log::iter) {
+                loose.events.push(self.translated(to, event, other));
             }
-        };
-        for (signature, fragment) in (0..).zip(&other.fragments) {
-            fragment.log().for_each(|entry| bring(signature, entry));
-        }
-        for (signature, entry) in other.messages.iter().flat_map(|messages| messages.aside()) {
-            bring(*signature, entry);
-        }
-        let mut summaries = Vec::new();
-        for (signature, fragment) in (0..).zip(&other.fragments) {
-            if let (Some(limit), Some(summary), Some(&to)) =
-                (&self.limit, fragment.summary(), to.get(&signature))
-            {
-                summaries.push((to, limit.plan.translated(summary, &other.texts, &mut self.texts)));
+            if let Some(summary) = other.histories.summary(from) {
+                let summary = self.histories.translated_summary(summary, &other.histories);
+                loose.summaries.push((to, summary));
+            }
+            for copy in other.messages.iter().flat_map(|messages| messages.aside()) {
+                if copy.signature == from {
+                    loose.events.push(self.translated(to, copy.event(), other));
+                }
             }
         }
-        self.put_all(loose, summaries);
+        self.put(loose);
+        self.bind();
         Ok(())
+    }
+
+    /// An event of another store with the codes of this one.
+    fn translated(&mut self, to: u32, event: StoredEvent<'_>, other: &Self) -> Copy {
+        let message = match (&mut self.messages, &other.messages) {
+            (Some(ours), Some(theirs)) if event.message != NONE => {
+                ours.number_of(theirs.id(event.message))
+            }
+            _ => NONE,
+        };
+        let name = other.histories.dictionary.text(event.name);
+        let name = self.histories.dictionary.intern(name);
+        let values: Vec<_> = (event.values.iter())
+            .map(|value| features::translated(*value, &other.histories, &mut self.histories))
+            .collect();
+        Copy::new(to, StoredEvent { at: event.at, name, message, values: &values })
     }
 
     /// Lets the events follow their signatures.
     fn follow(&mut self, moves: &Moves) {
-        self.make_room();
-        let to: HashMap<u32, Option<u32>> = moves.iter().copied().collect();
-        let mut loose: Vec<Placed> = Vec::new();
-        let mut summaries: Vec<(u32, Summary)> = Vec::new();
-        for &(from, _) in moves {
-            let (log, summary) = std::mem::take(&mut self.fragments[from as usize]).into_parts();
-            loose.extend(log.into_iter().map(|entry| (from, entry)));
-            summaries.extend(summary.map(|summary| (from, summary)));
+        self.version += 1;
+        if !moves.is_empty() {
+            self.newest = OnceLock::new();
         }
+        self.resize();
+        let to: HashMap<u32, Option<u32>> = moves.iter().copied().collect();
+        let mut taken = Loose::default();
+        for &(from, _) in moves {
+            let (log, summary) = self.histories.take(from);
+            taken.events.extend(log.iter().map(|event| Copy::new(from, event)));
+            taken.summaries.extend(summary.map(|summary| (from, summary)));
+        }
+        let mut touched = Vec::new();
         if let Some(messages) = &mut self.messages {
-            loose.iter().for_each(|(_, entry)| messages.lift(entry.message));
+            for copy in taken.events.iter().filter(|copy| copy.message != NONE) {
+                messages.lift(copy.message);
+            }
             let is_concerned = |signature| to.contains_key(&signature);
-            loose.extend(messages.unsettled(is_concerned, &mut self.fragments, &self.texts));
+            taken.events.extend(messages.unsettled(is_concerned, &mut self.histories));
+            touched = taken.events.iter().map(|copy| copy.message).collect();
+            touched.retain(|&message| message != NONE);
         }
         let goes = |from: u32| to.get(&from).copied().unwrap_or(Some(from));
-        let mut kept = Vec::new();
-        for (from, entry) in loose {
-            match goes(from) {
-                Some(to) => kept.push((to, entry)),
-                None => entry.release(&mut self.texts),
-            }
-        }
-        let mut kept_summaries = Vec::new();
-        for (from, summary) in summaries {
-            match (goes(from), &self.limit) {
-                (Some(to), _) => kept_summaries.push((to, summary)),
-                (None, Some(limit)) => {
-                    limit.plan.labels(&summary).for_each(|label| self.texts.release(label));
+        let mut kept = Loose::default();
+        for mut copy in taken.events {
+            match goes(copy.signature) {
+                Some(to) => {
+                    copy.signature = to;
+                    kept.events.push(copy);
                 }
-                (None, None) => {}
+                None => self.histories.release(copy.event()),
             }
         }
-        self.put_all(kept, kept_summaries);
+        for (from, summary) in taken.summaries {
+            match goes(from) {
+                Some(to) => kept.summaries.push((to, summary)),
+                None => self.histories.release_summary(&summary),
+            }
+        }
+        self.put(kept);
+        if let Some(messages) = &mut self.messages {
+            touched.sort_unstable();
+            touched.dedup();
+            messages.forget_if_gone(touched);
+        }
+        self.bind();
     }
 
-    /// Puts many events, and summaries of them and of others, into the fragments of their signatures.
-    fn put_all(&mut self, events: Vec<Placed>, summaries: Vec<(u32, Summary)>) {
-        self.make_room();
-        let mut logs: BTreeMap<u32, Vec<Entry>> = BTreeMap::new();
-        let mut copies: BTreeMap<u32, Vec<Placed>> = BTreeMap::new();
-        for (signature, entry) in events {
-            if self.messages.is_some() && entry.message != NONE {
-                copies.entry(entry.message).or_default().push((signature, entry));
+    /// Puts events and summaries into the histories of their signatures.
+    fn put(&mut self, loose: Loose) {
+        self.resize();
+        for (signature, summary) in &loose.summaries {
+            self.histories.add_summary(*signature, summary);
+        }
+        let mut by_message: BTreeMap<u32, Vec<Copy>> = BTreeMap::new();
+        for copy in loose.events {
+            if copy.message == NONE {
+                self.histories.add_logged(copy.signature, copy.event());
             } else {
-                logs.entry(signature).or_default().push(entry);
+                by_message.entry(copy.message).or_default().push(copy);
             }
         }
-        let mut repeated = Vec::new();
-        if let Some(messages) = &mut self.messages {
-            let order = Order { graph: &self.graph, texts: &self.texts };
-            for mut copies in copies.into_values() {
-                copies.sort_by(|a, b| order.compare(a, b));
-                let mut distinct: Vec<Placed> = Vec::new();
-                for copy in copies {
-                    match distinct.last() {
-                        Some(last) if order.compare(last, &copy).is_eq() => repeated.push(copy.1),
-                        _ => distinct.push(copy),
-                    }
-                }
-                // Only the first of them can come to count.
-                for (i, copy) in distinct.into_iter().enumerate() {
-                    let signature = copy.0;
-                    let offered = if i == 0 {
-                        messages.offer(copy, &mut self.fragments, order)
-                    } else {
-                        messages.set_aside(copy, order)
-                    };
-                    match offered {
-                        Offered::Counts(entry) => logs.entry(signature).or_default().push(entry),
-                        Offered::Repeats(entry) => repeated.push(entry),
-                        Offered::Aside => {}
-                    }
-                }
+        let Some(messages) = &mut self.messages else { return };
+        for mut copies in by_message.into_values() {
+            copies.sort_by(|a, b| compare(a, b, &self.histories, &self.graph));
+            for copy in copies {
+                messages.offer(copy, &mut self.histories, &self.graph);
             }
-        }
-        repeated.into_iter().for_each(|entry| entry.release(&mut self.texts));
-        let limit = self.limit.as_ref();
-        for (signature, summary) in summaries {
-            let fragment = &mut self.fragments[signature as usize];
-            fragment.absorb(Vec::new(), Some(summary), limit, &mut self.texts);
-        }
-        for (signature, entries) in logs {
-            let fragment = &mut self.fragments[signature as usize];
-            fragment.absorb(entries, None, limit, &mut self.texts);
         }
     }
 }
@@ -263,6 +265,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::profiles::StoreOptions;
     use crate::{Event, FeatureSet, Rules, Timestamp};
 
     fn at(day: i64) -> Timestamp {
@@ -270,7 +273,12 @@ mod tests {
     }
 
     fn people() -> Profiles {
-        Profiles::new(Rules::default(), FeatureSet::retail()).unwrap().dedupe().unwrap()
+        Profiles::with_options(
+            Rules::default(),
+            FeatureSet::retail(),
+            StoreOptions::default().dedupe(),
+        )
+        .unwrap()
     }
 
     /// What a person does, in words that are the person's own or everybody's.
@@ -298,7 +306,7 @@ mod tests {
 
     /// Everything but the numbering.
     fn same(a: &Profiles, b: &Profiles) -> bool {
-        let texts = a.texts.held() == b.texts.held();
+        let texts = a.histories.dictionary.held() == b.histories.dictionary.held();
         let aside = |people: &Profiles| people.messages.iter().flat_map(|m| m.aside()).count();
         texts
             && aside(a) == aside(b)
@@ -322,7 +330,7 @@ mod tests {
             never.extend(events.iter().filter(|(person, _)| *person != 1).map(|(_, event)| event));
             never.forget("user_id", "of-1").unwrap();
             prop_assert!(same(&all, &never));
-            let held = serde_json::to_string(&all.graph).unwrap() + &format!("{:?}", all.texts.held());
+            let held = serde_json::to_string(&all.graph).unwrap() + &format!("{:?}", all.histories.dictionary.held());
             prop_assert!(!held.contains("of-1"), "{}", held);
 
             // Allowed again and sent again, everything is as it was.
@@ -343,7 +351,7 @@ mod tests {
                 again.forget("user_id", &format!("of-{person}")).unwrap();
             }
             let fresh = people();
-            prop_assert_eq!(again.texts.held(), fresh.texts.held());
+            prop_assert_eq!(again.histories.dictionary.held(), fresh.histories.dictionary.held());
         }
     }
 
@@ -353,10 +361,16 @@ mod tests {
         people.observe(&event(1, 1, 1, None, true)).unwrap();
         let before = people.clone();
         let plain = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
-        let other =
-            Profiles::new(Rules::default(), FeatureSet::default()).unwrap().dedupe().unwrap();
+        let other = Profiles::with_options(
+            Rules::default(),
+            FeatureSet::default(),
+            StoreOptions::default().dedupe(),
+        )
+        .unwrap();
         let keyed = Rules::default().key([1; 16]);
-        let keyed = Profiles::new(keyed, FeatureSet::retail()).unwrap().dedupe().unwrap();
+        let keyed =
+            Profiles::with_options(keyed, FeatureSet::retail(), StoreOptions::default().dedupe())
+                .unwrap();
         for other in [plain, other, keyed] {
             assert!(matches!(people.merge(&other), Err(Error::InvalidParameter { .. })));
             assert!(people == before);

@@ -1,30 +1,30 @@
-//! Events from lines of JSON, read on all threads while earlier ones are taken in.
+//! Events from lines of JSON, read on all threads while earlier ones are stored.
 //!
 //! The text is cut at line ends into blocks, and these into pieces, at places that depend on the text
-//! alone. A block is read while the one before it is taken in, so that memory holds the events of two
-//! blocks, however long the text. Of what the features do not read, nothing becomes part of an event.
+//! alone. A block is read while the one before it is stored, so that memory holds the events of two
+//! blocks, however long the text. Properties that no feature reads are skipped.
 
-use super::Profiles;
+use super::store::Profiles;
 use crate::event::IngestReport;
 use crate::event::{Reader, Wanted};
 use crate::num::parallel;
 use crate::{Event, Refusal, Timestamp};
 
-/// Bytes that are read before they are taken in; a longer line is a block of its own. Each block costs
-/// some work on every thread: of 1 MiB, lines took half as long again.
+/// Bytes that are read before they are stored; a longer line is a block of its own. Each block costs
+/// some work on every thread: with blocks of 1 MiB, lines took half as long again.
 const BLOCK: usize = 1 << 23;
 
 /// Bytes that a thread reads at a time.
 const PIECE: usize = 1 << 15;
 
 impl Profiles {
-    /// Takes in events from lines of JSON, each a call of the Segment spec as
+    /// Adds events from lines of JSON, each a call of the Segment spec as
     /// [`Event::from_segment`] reads it; empty lines are skipped. In the report, positions are line
-    /// numbers, from 0. A line that cannot be read is refused and counted as any other event; the
-    /// lines around it are taken in.
+    /// numbers, from 0. A line that cannot be read is refused and counted like any other event; the
+    /// other lines are stored.
     ///
-    /// The result is that of [`Event::from_segment`] on every line and [`Profiles::extend`]. Who wants
-    /// the first bad line to be an error does just that.
+    /// The result is that of [`Event::from_segment`] on every line and [`Profiles::extend`]; use these
+    /// two where the first bad line is to be an error.
     ///
     /// Cost: reads on all threads; holds the events of 16 MiB of lines at a time.
     ///
@@ -49,7 +49,12 @@ impl Profiles {
 
     fn extend_by_blocks(&mut self, lines: &[u8], block_len: usize) -> IngestReport {
         let (mut ingest, mut first_line) = (IngestReport::default(), 0);
-        let wanted = self.keep.wanted();
+        let schema = &self.histories.schema;
+        let names = |names: &mut dyn Iterator<Item = &str>| names.map(str::to_owned).collect();
+        let wanted = Wanted {
+            properties: Some(names(&mut schema.property_names())),
+            attributes: schema.attribute_names().map(|mut all| names(&mut all)),
+        };
         let (block, mut rest) = cut(lines, block_len);
         let (mut ready, mut next) = (Vec::new(), Vec::new());
         read(block, &wanted, &mut ready);

@@ -1,206 +1,338 @@
 //! Which copy of a message counts.
 //!
-//! Of the events with one message id the first in time counts, then the smaller in content, then
-//! the one with the smaller identifiers. The others are kept aside, each once: when the copy that
-//! counts is forgotten, the next one takes its place, as if the first had never come.
+//! Of the events with one message id the first by time counts, then the smaller by content, then the one with
+//! the smaller identifiers. The others are kept aside, each once: when the copy that counts is forgotten,
+//! the next one takes its place, as if the first had never come.
 //!
-//! Cost: a look-up per event; of a copy that differs, a few more. Memory for every id, and for copies
-//! that differ; where such a copy comes of one of very many messages of one signature and time, also
-//! for a second look at each of those.
+//! Ids are stored as keyed hashes of 128 bits, in shards, so that threads can number ids at the same
+//! time.
+//!
+//! Cost: one look-up per event, and a few more for a copy that differs. Memory: some 40 bytes for every id,
+//! and what is stored of every copy that differs.
 
 use std::cmp::Ordering;
-use std::collections::hash_map::Entry as MapEntry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::hash::Hasher;
+
+use hashbrown::HashTable;
+use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::Timestamp;
-use crate::features::{Entry, Fragment, NONE, Sorted, Texts};
+use crate::features::{FieldValue, Histories, NONE, StoredEvent};
 use crate::identity::IdentityGraph;
+use crate::num::parallel;
 
-/// An event under its signature.
-pub(super) type Placed = (u32, Entry);
+/// Shards of the ids; part of a message's number.
+const N_SHARDS: usize = 64;
 
-/// Events of one signature and time among which a message is looked for one by one.
-/// Tests have crowds of two.
-const CROWD: usize = if cfg!(test) { 1 } else { 32 };
+/// A stored event of its own, and its signature.
+#[derive(Debug, Clone)]
+pub(super) struct Copy {
+    pub(super) signature: u32,
+    at: Timestamp,
+    name: u32,
+    pub(super) message: u32,
+    values: Box<[FieldValue]>,
+}
 
-/// The messages seen, by the number of their id.
-#[derive(Clone, Default)]
-#[cfg_attr(test, derive(PartialEq))]
+impl Copy {
+    pub(super) fn new(signature: u32, event: StoredEvent<'_>) -> Self {
+        let StoredEvent { at, name, message, values } = event;
+        Self { signature, at, name, message, values: values.into() }
+    }
+
+    pub(super) fn event(&self) -> StoredEvent<'_> {
+        let Self { at, name, message, values, .. } = self;
+        StoredEvent { at: *at, name: *name, message: *message, values }
+    }
+}
+
+/// Where the copy of a message that counts is: its signature and time.
+type Place = Option<(u32, Timestamp)>;
+
+#[derive(Debug, Clone, Default)]
+struct Shard {
+    /// Places in `ids`.
+    index: HashTable<u32>,
+    ids: Vec<u128>,
+    places: Vec<Place>,
+    free: Vec<u32>,
+}
+
+impl Shard {
+    /// The place of an id in this shard, and whether it is new.
+    fn number(&mut self, id: u128) -> (u32, bool) {
+        let hash = (id >> 64) as u64;
+        let known = self.index.find(hash, |&place| self.ids[place as usize] == id);
+        if let Some(&place) = known {
+            return (place, false);
+        }
+        let place = match self.free.pop() {
+            Some(place) => {
+                self.ids[place as usize] = id;
+                place
+            }
+            None => {
+                self.ids.push(id);
+                self.places.push(None);
+                self.ids.len() as u32 - 1
+            }
+        };
+        let ids = &self.ids;
+        self.index.insert_unique(hash, place, |&place| (ids[place as usize] >> 64) as u64);
+        (place, true)
+    }
+
+    fn remove(&mut self, place: u32) {
+        let id = std::mem::take(&mut self.ids[place as usize]);
+        if let Ok(entry) = self.index.find_entry((id >> 64) as u64, |&known| known == place) {
+            entry.remove();
+            self.free.push(place);
+        }
+    }
+}
+
+/// A keyed hash that stands for a message id; never 0.
+pub(super) fn message_hash(key: Option<&[u8; 16]>, id: &str) -> u128 {
+    let mut hasher = key.map_or_else(SipHasher13::new, SipHasher13::new_with_key);
+    hasher.write(id.as_bytes());
+    hasher.finish128().as_u128().max(1)
+}
+
+/// The messages seen, by number.
+#[derive(Debug, Clone)]
 pub(super) struct Messages {
-    /// Where the copy that counts is: its signature and time.
-    first: HashMap<u32, (u32, Timestamp)>,
-    /// Copies that differ from it, in order.
-    others: BTreeMap<u32, Sorted<Placed>>,
-    /// The copies that count at a place where there are many, by message, so that none is looked for
-    /// among all of them: only at places where one was, and then all but those about to be put there.
-    crowds: HashMap<(u32, Timestamp), HashMap<u32, Entry>>,
+    shards: Vec<Shard>,
+    /// Copies that differ from the one that counts, in order.
+    others: BTreeMap<u32, Vec<Copy>>,
 }
 
-/// What became of a copy.
+impl Default for Messages {
+    fn default() -> Self {
+        Self { shards: vec![Shard::default(); N_SHARDS], others: BTreeMap::new() }
+    }
+}
+
+/// What became of a copy of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Offered {
-    /// It counts: put it into its log.
-    Counts(Entry),
-    /// It was set aside.
+    /// It counts.
+    Counts,
+    /// It counts in place of the copy that did.
+    Replaces,
+    /// It does not count, or is like another copy.
     Aside,
-    /// There is one that is no different.
-    Repeats(Entry),
 }
 
-/// What copies are compared with.
-#[derive(Clone, Copy)]
-pub(super) struct Order<'s> {
-    pub(super) graph: &'s IdentityGraph,
-    pub(super) texts: &'s Texts,
+/// The messages of a batch: the hash of each id, 0 for none, and the signature and time of the event.
+pub(super) struct BatchMessages {
+    pub(super) ids: Vec<u128>,
+    pub(super) signatures: Vec<u32>,
+    pub(super) at: Vec<Timestamp>,
 }
 
-impl Order<'_> {
-    pub(super) fn compare(self, a: &Placed, b: &Placed) -> Ordering {
-        self.compare_in_log(a, b.0, &b.1)
-    }
-
-    fn compare_in_log(self, a: &Placed, signature: u32, entry: &Entry) -> Ordering {
-        let by_content = a.1.compare(entry, self.texts);
-        by_content.then_with(|| self.graph.compare_signatures(a.0, signature))
-    }
+fn split(number: u32) -> (usize, usize) {
+    (number as usize % N_SHARDS, number as usize / N_SHARDS)
 }
 
 impl Messages {
-    pub(super) fn is_known(&self, message: u32) -> bool {
-        self.first.contains_key(&message)
+    /// Numbers the messages of batches. The first event of a new message counts for now: `true`.
+    pub(super) fn number(&mut self, batches: &[BatchMessages]) -> Vec<Vec<(u32, bool)>> {
+        let shard_of = |id: u128| id as usize % N_SHARDS;
+        let n: usize = batches.iter().map(|batch| batch.ids.len()).sum();
+        let mut numbers: Vec<Vec<(u32, bool)>> =
+            batches.iter().map(|batch| vec![(NONE, true); batch.ids.len()]).collect();
+        if n == 1 {
+            let batch = &batches[0];
+            if batch.ids[0] != 0 && batch.signatures[0] != NONE {
+                let shard = shard_of(batch.ids[0]);
+                numbers[0][0] = self.shards[shard].record(shard, batch, 0);
+            }
+            return numbers;
+        }
+        let rows = parallel::map(batches.len(), 1 << 16, |b| {
+            let mut rows: Vec<(u8, u32)> = (0..)
+                .zip(&batches[b].ids)
+                .filter(|&(row, &id)| id != 0 && batches[b].signatures[row as usize] != NONE)
+                .map(|(row, &id)| (shard_of(id) as u8, row))
+                .collect();
+            rows.sort_unstable();
+            rows
+        });
+        let found = parallel::map_mut(&mut self.shards, 100 * n / N_SHARDS, |number, shard| {
+            let mut found = Vec::with_capacity(n / N_SHARDS);
+            for (b, rows) in rows.iter().enumerate() {
+                let start = rows.partition_point(|&(shard, _)| usize::from(shard) < number);
+                let own =
+                    rows[start..].iter().take_while(|(shard, _)| usize::from(*shard) == number);
+                found.extend(own.map(|&(_, row)| {
+                    (b as u32, row, shard.record(number, &batches[b], row as usize))
+                }));
+            }
+            found
+        });
+        for (batch, row, number) in found.into_iter().flatten() {
+            numbers[batch as usize][row as usize] = number;
+        }
+        numbers
     }
 
-    /// Offers a copy; one that it replaces leaves its log.
+    fn place(&self, message: u32) -> Place {
+        let (shard, place) = split(message);
+        self.shards[shard].places[place]
+    }
+
+    fn set_place(&mut self, message: u32, to: Place) {
+        let (shard, place) = split(message);
+        self.shards[shard].places[place] = to;
+    }
+
+    /// Adds a copy of a message that is known.
     pub(super) fn offer(
         &mut self,
-        copy: Placed,
-        fragments: &mut [Fragment],
-        order: Order<'_>,
+        copy: Copy,
+        histories: &mut Histories,
+        graph: &IdentityGraph,
     ) -> Offered {
-        let (message, place) = (copy.1.message, (copy.0, copy.1.at));
-        let Some(&known_place) = self.first.get(&message) else {
-            return self.count(copy);
+        let message = copy.message;
+        let known = self.place(message).and_then(|(signature, at)| {
+            let known = histories.log(signature)?.of_message(at, message)?;
+            Some(Copy::new(signature, known))
+        });
+        let Some(known) = known else {
+            self.count(copy, histories);
+            return Offered::Counts;
         };
-        let fragment = &mut fragments[known_place.0 as usize];
-        // Nearly all copies are no different, and those are found without a look at the others.
-        if place == known_place && fragment.holds(&copy.1, order.texts) {
-            return Offered::Repeats(copy.1);
-        }
-        let known = self.known(message, known_place, fragment);
-        let known = known.expect("the copy that counts is in its log");
-        match order.compare_in_log(&copy, known_place.0, known) {
-            Ordering::Equal => Offered::Repeats(copy.1),
-            Ordering::Greater => self.set_aside(copy, order),
+        match compare(&copy, &known, histories, graph) {
+            Ordering::Equal => histories.release(copy.event()),
+            Ordering::Greater => self.set_aside(copy, histories, graph),
             Ordering::Less => {
-                if let Some(known) = self.take(message, known_place, fragment, order.texts) {
-                    let others = self.others.entry(message).or_default();
-                    // It came before all others until now.
-                    others.insert(others.start(), (known_place.0, known));
-                }
-                self.count(copy)
+                histories.remove(known.signature, known.event());
+                // It came before all others until now.
+                self.others.entry(message).or_default().insert(0, known);
+                self.count(copy, histories);
+                return Offered::Replaces;
             }
         }
-    }
-
-    /// Has a copy count.
-    fn count(&mut self, (signature, entry): Placed) -> Offered {
-        let place = (signature, entry.at);
-        self.first.insert(entry.message, place);
-        if let Some(crowd) = self.crowds.get_mut(&place) {
-            crowd.insert(entry.message, entry.clone());
-        }
-        Offered::Counts(entry)
-    }
-
-    /// The copy of a message that counts, of a place's.
-    fn known<'s>(
-        &'s mut self,
-        message: u32,
-        place: (u32, Timestamp),
-        fragment: &'s Fragment,
-    ) -> Option<&'s Entry> {
-        let there = || fragment.at(place.1).filter(|entry| entry.message != NONE);
-        if let Some(known) = there().take(CROWD).find(|entry| entry.message == message) {
-            return Some(known);
-        }
-        let by_message = || there().map(|entry| (entry.message, entry.clone())).collect();
-        match self.crowds.entry(place).or_insert_with(by_message).entry(message) {
-            MapEntry::Occupied(known) => Some(known.into_mut()),
-            MapEntry::Vacant(free) => {
-                // It was about to be put there when the others were looked at.
-                let known = there().find(|entry| entry.message == message)?;
-                Some(free.insert(known.clone()))
-            }
-        }
-    }
-
-    /// Takes the copy of a message that counts out of its log.
-    fn take(
-        &mut self,
-        message: u32,
-        place: (u32, Timestamp),
-        fragment: &mut Fragment,
-        texts: &Texts,
-    ) -> Option<Entry> {
-        let known = self.known(message, place, fragment)?.clone();
-        if let Some(crowd) = self.crowds.get_mut(&place) {
-            crowd.remove(&message);
-        }
-        fragment.remove(&known, texts)
-    }
-
-    /// Keeps a copy that does not count.
-    pub(super) fn set_aside(&mut self, copy: Placed, order: Order<'_>) -> Offered {
-        let others = self.others.entry(copy.1.message).or_default();
-        let place = others.partition_point(|known| order.compare(known, &copy).is_lt());
-        if others.after(place).next().is_some_and(|known| order.compare(known, &copy).is_eq()) {
-            return Offered::Repeats(copy.1);
-        }
-        others.insert(place, copy);
         Offered::Aside
     }
 
-    /// The copies that do not count.
-    pub(super) fn aside(&self) -> impl Iterator<Item = &Placed> {
-        self.others.values().flat_map(Sorted::iter)
+    /// Has a copy count.
+    pub(super) fn count(&mut self, copy: Copy, histories: &mut Histories) {
+        self.set_place(copy.message, Some((copy.signature, copy.at)));
+        histories.add_one(copy.signature, copy.event());
     }
 
-    /// The copy of a message that counted has left its log.
-    pub(super) fn lift(&mut self, message: u32) {
-        if let Some(place) = self.first.remove(&message) {
-            self.crowds.remove(&place);
+    /// Keeps a copy that does not count, unless there is one like it.
+    fn set_aside(&mut self, copy: Copy, histories: &mut Histories, graph: &IdentityGraph) {
+        let others = self.others.entry(copy.message).or_default();
+        let order = |known: &Copy| compare(known, &copy, histories, graph);
+        let place = others.partition_point(|known| order(known).is_lt());
+        if others.get(place).is_some_and(|known| order(known).is_eq()) {
+            histories.release(copy.event());
+        } else {
+            others.insert(place, copy);
         }
     }
 
-    /// Takes out all copies of the messages of which the one that counts was lifted, or another is
-    /// concerned.
+    /// The copies that do not count.
+    pub(super) fn aside(&self) -> impl Iterator<Item = &Copy> {
+        self.others.values().flatten()
+    }
+
+    /// Records that the copy of a message that counted has left its log.
+    pub(super) fn lift(&mut self, message: u32) {
+        self.set_place(message, None);
+    }
+
+    /// Removes all copies of the messages whose counting copy was lifted, or of which another copy is
+    /// concerned; also the counting ones from their logs.
     pub(super) fn unsettled(
         &mut self,
         is_concerned: impl Fn(u32) -> bool,
-        fragments: &mut [Fragment],
-        texts: &Texts,
-    ) -> Vec<Placed> {
-        let first = &self.first;
-        let is_unsettled = |(message, others): &(&u32, &Sorted<Placed>)| {
-            !first.contains_key(message) || others.iter().any(|copy| is_concerned(copy.0))
+        histories: &mut Histories,
+    ) -> Vec<Copy> {
+        let is_unsettled = |(message, others): &(&u32, &Vec<Copy>)| {
+            self.place(**message).is_none()
+                || others.iter().any(|copy| is_concerned(copy.signature))
         };
-        let unsettled = self.others.iter().filter(is_unsettled);
-        let unsettled: Vec<u32> = unsettled.map(|(&message, _)| message).collect();
+        let messages: Vec<u32> =
+            self.others.iter().filter(is_unsettled).map(|(message, _)| *message).collect();
         let mut loose = Vec::new();
-        for message in unsettled {
-            loose.extend(self.others.remove(&message).map(Sorted::into_vec).into_iter().flatten());
-            if let Some(place) = self.first.remove(&message) {
-                let fragment = &mut fragments[place.0 as usize];
-                let known = self.take(message, place, fragment, texts);
-                loose.extend(known.map(|entry| (place.0, entry)));
+        for message in messages {
+            loose.extend(self.others.remove(&message).into_iter().flatten());
+            let known = self.place(message).and_then(|(signature, at)| {
+                let known = histories.log(signature)?.of_message(at, message)?;
+                Some(Copy::new(signature, known))
+            });
+            if let Some(known) = known {
+                histories.remove(known.signature, known.event());
+                self.lift(message);
+                loose.push(known);
             }
         }
         loose
     }
+
+    /// Removes the ids of those messages of which no copy is left.
+    pub(super) fn forget_if_gone(&mut self, messages: impl IntoIterator<Item = u32>) {
+        for message in messages {
+            if self.place(message).is_none() && !self.others.contains_key(&message) {
+                let (shard, place) = split(message);
+                self.shards[shard].remove(place as u32);
+            }
+        }
+    }
+
+    /// The id of a message, as its hash.
+    pub(super) fn id(&self, message: u32) -> u128 {
+        let (shard, place) = split(message);
+        self.shards[shard].ids[place]
+    }
+
+    /// The number of a message by its id, new or known.
+    pub(super) fn number_of(&mut self, id: u128) -> u32 {
+        let shard = id as usize % N_SHARDS;
+        let (place, _) = self.shards[shard].number(id);
+        place * N_SHARDS as u32 + shard as u32
+    }
+
+    /// Bytes held.
+    pub(super) fn bytes(&self) -> usize {
+        let of = |shard: &Shard| {
+            shard.ids.capacity() * (16 + size_of::<Place>()) + shard.index.capacity() * 5
+        };
+        let copies = |copy: &Copy| size_of::<Copy>() + size_of_val(&*copy.values);
+        self.shards.iter().map(of).sum::<usize>() + self.aside().map(copies).sum::<usize>()
+    }
+}
+
+impl Shard {
+    fn record(&mut self, shard: usize, batch: &BatchMessages, row: usize) -> (u32, bool) {
+        let (place, is_new) = self.number(batch.ids[row]);
+        if is_new {
+            self.places[place as usize] = Some((batch.signatures[row], batch.at[row]));
+        }
+        (place * N_SHARDS as u32 + shard as u32, is_new)
+    }
+}
+
+/// The order in which copies of a message count.
+pub(super) fn compare(
+    a: &Copy,
+    b: &Copy,
+    histories: &Histories,
+    graph: &IdentityGraph,
+) -> Ordering {
+    let (schema, dictionary) = (&histories.schema, &histories.dictionary);
+    let by_content = a.event().compare(b.event(), schema, dictionary);
+    by_content.then_with(|| graph.compare_signatures(a.signature, b.signature))
 }
 
 #[cfg(test)]
 mod tests {
     use crate::features::Values;
+    use crate::profiles::StoreOptions;
     use crate::{Event, FeatureSet, Profiles, Rules, Timestamp};
 
     fn at(day: i64) -> Timestamp {
@@ -208,7 +340,12 @@ mod tests {
     }
 
     fn people() -> Profiles {
-        Profiles::new(Rules::default(), FeatureSet::retail()).unwrap().dedupe().unwrap()
+        Profiles::with_options(
+            Rules::default(),
+            FeatureSet::retail(),
+            StoreOptions::default().dedupe(),
+        )
+        .unwrap()
     }
 
     fn copy(id: &str, amount: usize) -> Event<'_> {
@@ -223,9 +360,9 @@ mod tests {
             Some(Values::Numeric(sums)) => sums.first().copied().flatten(),
             other => panic!("{other:?}"),
         };
-        let amount = people.texts.code("amount");
+        let amount = people.histories.schema.property("amount");
         let aside = people.messages.iter().flat_map(|messages| messages.aside());
-        let number = |(_, entry): &super::Placed| entry.property(amount).next()?.number();
+        let number = |copy: &super::Copy| copy.event().numbers(amount).next();
         (spend, aside.filter_map(number).collect())
     }
 

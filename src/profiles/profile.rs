@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::Profiles;
-use crate::features::{self, Entry, Events, Fragment, Texts};
-use crate::{Features, Identifier, ProfileId, Result, Timestamp};
+use super::store::Profiles;
+use crate::features::{self, Lexicon, PersonEvents, StoredEvent};
+use crate::{FeatureTable, Identifier, ProfileId, Result, Timestamp};
 
 /// A person among [`Profiles`]: who it is, and what is known of it.
 ///
@@ -25,8 +25,16 @@ use crate::{Features, Identifier, ProfileId, Result, Timestamp};
 pub struct Profile<'p> {
     people: &'p Profiles,
     id: ProfileId,
-    identifiers: Vec<Identifier<'p>>,
+    node: u32,
     signatures: Vec<u32>,
+}
+
+impl Profiles {
+    /// The profile that an identifier belongs to; `None` if it was never seen, is a placeholder or
+    /// was forgotten.
+    pub fn get(&self, kind: &str, value: &str) -> Option<Profile<'_>> {
+        Some(Profile::new(self, self.graph.node(kind, value)?))
+    }
 }
 
 impl<'p> Profile<'p> {
@@ -36,7 +44,7 @@ impl<'p> Profile<'p> {
         Self {
             people,
             id: graph.id_of_node(graph.name_of(node)),
-            identifiers: graph.sorted(graph.members_of(node)),
+            node,
             signatures: graph.signatures_of(node),
         }
     }
@@ -48,65 +56,62 @@ impl<'p> Profile<'p> {
     }
 
     /// Everything it was seen under, strongest kind first, then by value.
-    pub fn identifiers(&self) -> &[Identifier<'p>] {
-        &self.identifiers
+    pub fn identifiers(&self) -> Vec<Identifier<'p>> {
+        let graph = &self.people.graph;
+        graph.sorted(graph.members_of(self.node))
     }
 
     /// Number of events that count.
     pub fn n_events(&self) -> usize {
-        self.fragments().map(Fragment::n_events).sum()
+        self.signatures.iter().map(|&signature| self.people.histories.n_events(signature)).sum()
     }
 
     /// Time of the first event; `None` if it has none that count: they are duplicates of
     /// another profile's, or carry a stronger identifier.
     pub fn first_seen(&self) -> Option<Timestamp> {
-        self.fragments().filter_map(Fragment::first).min()
+        self.spans().map(|span| span.0).min()
     }
 
     /// Time of the last event.
     pub fn last_seen(&self) -> Option<Timestamp> {
-        self.fragments().filter_map(Fragment::last).max()
+        self.spans().map(|span| span.1).max()
+    }
+
+    fn spans(&self) -> impl Iterator<Item = (Timestamp, Timestamp)> + '_ {
+        self.signatures.iter().filter_map(|&signature| self.people.histories.span(signature))
     }
 
     /// The person's row of [`Profiles::features`]: a table of one row, or of none if there are no
     /// events by then.
     ///
-    /// Cost: this person's events only, if the columns are [settled](Profiles::settle); else the
-    /// whole table is computed.
+    /// Cost: this person's events. If columns depend on everybody's events, they are fixed at the
+    /// first question after a change or for another moment, at the cost of a table;
+    /// [`Profiles::freeze`] a store that is read while it changes.
     ///
     /// # Errors
     /// As [`Profiles::features`].
-    pub fn features(&self, as_of: Timestamp) -> Result<Features> {
+    pub fn features(&self, as_of: Timestamp) -> Result<FeatureTable> {
         let people = self.people;
-        if !people.features.is_settled() {
-            let table = people.features(as_of)?;
-            let row = table.ids().iter().position(|id| *id == self.id());
-            return table.select(row.as_slice());
-        }
-        let events = self.events(as_of)?;
-        if events.first().is_none() {
-            return people.table(Vec::new(), &[], as_of);
-        }
-        people.table(vec![self.id()], &[events], as_of)
+        let (plan, n_left_out) = people.plan_for(as_of)?;
+        let mut person = PersonEvents { log: Vec::new(), summary: None };
+        people.events(self.signatures.iter().copied(), as_of, &mut person)?;
+        let is_there = person.first().is_some_and(|first| first <= as_of);
+        let row = is_there.then_some(&person);
+        let columns = features::row(&plan, row, as_of, &people.histories.dictionary);
+        let columns = columns.into_iter().map(|column| column.into_column(&plan)).collect();
+        let ids = if is_there { vec![self.id] } else { Vec::new() };
+        Ok(FeatureTable::of_columns(ids, as_of, columns, n_left_out))
     }
 
-    /// Its events up to a moment, in order.
-    pub(super) fn events(&self, as_of: Timestamp) -> Result<Events<'p>> {
-        self.people.events(self.fragments(), as_of)
-    }
-
-    pub(super) fn texts(&self) -> &'p Texts {
-        &self.people.texts
+    pub(super) fn lexicon(&self) -> Lexicon<'p> {
+        self.people.histories.lexicon()
     }
 
     /// The log as far as it is kept, up to a moment.
-    pub(super) fn log(&self, as_of: Timestamp) -> Vec<&'p Entry> {
-        features::merge(self.fragments(), as_of, None, self.texts()).log
-    }
-
-    fn fragments(&self) -> impl Iterator<Item = &'p Fragment> + Clone {
-        let people = self.people;
-        self.signatures.iter().map(move |&s| &people.fragments[s as usize])
+    pub(super) fn log(&self, as_of: Timestamp) -> Vec<StoredEvent<'p>> {
+        let mut log = Vec::new();
+        let _ = self.people.histories.events(self.signatures.iter().copied(), as_of, &mut log);
+        log
     }
 }
 

@@ -6,7 +6,7 @@ use regex_lite::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::email;
-use crate::features::filter::{Test, seen};
+use crate::features::{Condition, number, text};
 use crate::{Timestamp, Value};
 
 /// What must hold. But for [`Check::Required`] and [`Check::Complete`], what is missing is not
@@ -31,8 +31,8 @@ pub enum Check {
         max: f64,
     },
     /// It passes a test, as the values of a filter do. A set of allowed values is
-    /// [`Test::OneOf`]; a range that is open to one side, [`Test::AtLeast`] or [`Test::AtMost`].
-    Passes(Test),
+    /// [`Condition::OneOf`]; a range that is open to one side, [`Condition::AtLeast`] or [`Condition::AtMost`].
+    Passes(Condition),
     /// The whole of its text matches a regular expression, in the syntax of the crate `regex`
     /// without Unicode classes; in time linear in the text.
     Pattern(String),
@@ -137,11 +137,11 @@ impl<'q> Bound<'q> {
             Check::Text => matches!(value, Value::Text(_)),
             Check::Time => moment(value).is_some(),
             Check::Range { min, max } => {
-                seen(value).0.is_some_and(|number| (*min..=*max).contains(&number))
+                number(value).is_some_and(|number| (*min..=*max).contains(&number))
             }
-            Check::Passes(test) => test.holds(std::iter::once(seen(value))),
+            Check::Passes(condition) => condition.meets(value),
             Check::Pattern(_) => {
-                self.pattern.as_ref().is_some_and(|pattern| pattern.is_match(&seen(value).1))
+                self.pattern.as_ref().is_some_and(|pattern| pattern.is_match(&text(value)))
             }
             Check::Email => matches!(value, Value::Text(text) if email::is_form_of(text)),
             Check::NotInFuture => moment(value).is_some_and(|at| at <= self.now),
@@ -205,7 +205,7 @@ mod tests {
             &[number(0.0), number(-0.0), number(10.0), time(10 * DAY)],
             &[number(-1e-9), number(10.1), number(f64::NAN), text("5"), time(10 * DAY + 1)],
         );
-        let set = Test::OneOf(vec!["a".into(), "5".into()]);
+        let set = Condition::OneOf(vec!["a".into(), "5".into()]);
         check(&Check::Passes(set), &[text("a"), number(5.0)], &[text("A"), number(5.5)]);
         check(
             &Check::Pattern("[0-9]{5}|none".into()),

@@ -227,7 +227,7 @@ fn write_value(hasher: &mut SipHasher24, value: &Value<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::features::Test;
+    use crate::features::Condition;
     use crate::quality::{Check, Quality};
 
     fn at(millis: i64) -> Timestamp {
@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn only_bad_values_are_unset_and_nothing_overruled_comes_back() {
-        let mails = Check::Passes(Test::Contains("@".into()));
+        let mails = Check::Passes(Condition::Contains("@".into()));
         let quality = Quality::default()
             .with(QualityRule::property("amount", Check::Number).otherwise(Breach::Unset))
             .with(QualityRule::attribute("mails", mails).otherwise(Breach::Unset))

@@ -20,7 +20,7 @@ pub use report::{Breaches, QualityReport};
 pub use rule::{Breach, QualityRule};
 use serde::{Deserialize, Serialize};
 
-use crate::Features;
+use crate::FeatureTable;
 use crate::{Event, Result, Timestamp};
 
 /// What must hold of events and tables, and what is done where it does not.
@@ -145,7 +145,7 @@ impl Quality {
     ///
     /// # Errors
     /// As [`Quality::clean_table`].
-    pub fn check_table(&self, table: &Features) -> Result<QualityReport> {
+    pub fn check_table(&self, table: &FeatureTable) -> Result<QualityReport> {
         table::clean(&self.rules, table).map(|(_, report)| report)
     }
 
@@ -157,10 +157,9 @@ impl Quality {
     ///
     /// ```
     /// use personas::quality::{Breach, Check, Quality, QualityRule};
-    /// use personas::{Features, ProfileId};
+    /// use personas::FeatureTable;
     ///
-    /// let ids = ["ann", "bob", "cid"].map(|name| ProfileId::of("name", name));
-    /// let table = Features::new(ids.to_vec())
+    /// let table = FeatureTable::new(3)
     ///     .numeric("age", vec![Some(31.0), Some(999.0), Some(64.0)])?
     ///     .categorical("pet", vec![None, None, Some("cat".into())])?;
     /// let quality = Quality::default()
@@ -176,7 +175,7 @@ impl Quality {
     /// # Errors
     /// [`Error::InvalidRule`](crate::Error::InvalidRule) for a rule that makes no sense, or is of
     /// a column that is not there.
-    pub fn clean_table(&self, table: &Features) -> Result<(Features, QualityReport)> {
+    pub fn clean_table(&self, table: &FeatureTable) -> Result<(FeatureTable, QualityReport)> {
         table::clean(&self.rules, table)
     }
 }

@@ -204,9 +204,9 @@ impl fmt::Display for QualityRule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::features::Test;
+    use crate::features::Condition;
     use crate::quality::Quality;
-    use crate::{Features, ProfileId, Timestamp};
+    use crate::{FeatureTable, Timestamp};
 
     #[test]
     fn a_rule_that_makes_no_sense_says_why() {
@@ -218,8 +218,8 @@ mod tests {
             QualityRule::property("@hour", Check::Required),
             QualityRule::property("zip", Check::Pattern("(".into())),
             QualityRule::property("zip", Check::Pattern("(a{1000}){1000}".into())),
-            QualityRule::property("amount", Check::Passes(Test::Less(f64::NAN))),
-            QualityRule::property("kind", Check::Passes(Test::OneOf(vec![]))),
+            QualityRule::property("amount", Check::Passes(Condition::Less(f64::NAN))),
+            QualityRule::property("kind", Check::Passes(Condition::OneOf(vec![]))),
             QualityRule::property("due", Check::FreshDays(f64::INFINITY)),
             QualityRule::property("due", Check::Unique),
             QualityRule::property("due", Check::Complete(0.5)),
@@ -242,7 +242,7 @@ mod tests {
             QualityRule::column("age", Check::Number).on("purchase"),
             QualityRule::column("aeg", Check::Number),
         ];
-        let table = Features::new(vec![ProfileId::of("n", "a")]).numeric("age", vec![None]);
+        let table = FeatureTable::new(1).numeric("age", vec![None]);
         let table = table.unwrap();
         for rule in bad {
             let result = Quality::default().with(rule.clone()).check_table(&table);

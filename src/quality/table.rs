@@ -3,7 +3,7 @@
 use super::check::Bound;
 use super::report::{Breaches, QualityReport};
 use super::rule::{Breach, Of, QualityRule};
-use crate::features::{Column, Features, Values};
+use crate::features::{Column, FeatureTable, Values};
 use crate::quality::Check;
 use crate::{Result, Timestamp, Value};
 
@@ -16,7 +16,10 @@ struct Cleaner {
 }
 
 /// The table that is left, and what was wrong.
-pub(super) fn clean(rules: &[QualityRule], table: &Features) -> Result<(Features, QualityReport)> {
+pub(super) fn clean(
+    rules: &[QualityRule],
+    table: &FeatureTable,
+) -> Result<(FeatureTable, QualityReport)> {
     let rules: Vec<&QualityRule> = rules
         .iter()
         .map(|rule| rule.make_sense().map(|()| rule))
@@ -133,10 +136,10 @@ impl Cleaner {
         }
     }
 
-    fn finish(mut self, table: &Features) -> Result<(Features, QualityReport)> {
+    fn finish(mut self, table: &FeatureTable) -> Result<(FeatureTable, QualityReport)> {
         let rows: Vec<usize> = (0..self.stays.len()).filter(|&row| self.stays[row]).collect();
         self.report.n_dropped = self.stays.len() - rows.len();
-        let whole = Features::new(table.ids().to_vec());
+        let whole = table.without_columns();
         let whole =
             self.columns.into_iter().try_fold(whole, |table, column| match column.values {
                 Values::Numeric(values) => table.numeric(column.name, values),
@@ -169,14 +172,12 @@ fn is_too_little(n: usize, of: usize, share: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ProfileId;
-    use crate::features::Test;
+    use crate::features::Condition;
     use crate::quality::Quality;
 
-    fn table() -> Features {
-        let ids = ["a", "b", "c", "d"].map(|name| ProfileId::of("n", name));
+    fn table() -> FeatureTable {
         let text = |texts: [&str; 4]| texts.map(|t| (!t.is_empty()).then(|| t.to_owned())).to_vec();
-        Features::new(ids.to_vec())
+        FeatureTable::new(4)
             .numeric("age", vec![Some(20.0), Some(-1.0), None, Some(40.0)])
             .and_then(|t| t.categorical("city", text(["Rome", "", "Bern", "?"])))
             .and_then(|t| t.categorical("pet", text(["", "", "", "cat"])))
@@ -184,7 +185,7 @@ mod tests {
     }
 
     fn positive() -> Check {
-        Check::Passes(Test::AtLeast(0.0))
+        Check::Passes(Condition::AtLeast(0.0))
     }
 
     #[test]
@@ -227,7 +228,7 @@ mod tests {
         let quality = Quality::default()
             .with(complete(QualityRule::columns).otherwise(Breach::Drop))
             .with(complete(QualityRule::rows).otherwise(Breach::Drop));
-        for empty in [Features::new(table().ids().to_vec()), table().select(&[]).unwrap()] {
+        for empty in [FeatureTable::new(table().n_rows()), table().select(&[]).unwrap()] {
             let (same, report) = quality.clean_table(&empty).unwrap();
             assert_eq!(same, empty);
             assert!(report.is_clean());

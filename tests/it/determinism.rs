@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::process::Command;
 
 use personas::features::EventFilter;
-use personas::journey::{Funnel, Paths};
+use personas::features::Funnel;
+use personas::journey::Paths;
 use personas::{
     Agglomerative, Dbscan, Event, FeatureSet, IsolationForest, KMeans, Linkage, LocalOutlierFactor,
     PersonaModel, Preprocessor, Profiles, Rules, Timestamp, validate,

@@ -1,7 +1,7 @@
 //! The features a site or an app starts with, on people whose numbers were worked out by hand.
 
 use personas::features::Values;
-use personas::{Event, FeatureSet, Features, Profiles, Rules, Timestamp};
+use personas::{Event, FeatureSet, FeatureTable, Profiles, Rules, Timestamp};
 
 /// An event at a local time; without an offset, nobody knows what the clock said there.
 fn event(who: &'static str, name: &'static str, time: &str) -> Event<'static> {
@@ -47,7 +47,7 @@ fn people(events: &[Event<'static>]) -> Profiles {
 }
 
 #[track_caller]
-fn check(table: &Features, row: usize, expected: &[(&str, Option<f64>)]) {
+fn check(table: &FeatureTable, row: usize, expected: &[(&str, Option<f64>)]) {
     for (name, expected) in expected {
         let column = table.column(name).unwrap_or_else(|| panic!("no column {name}"));
         let Values::Numeric(values) = &column.values else { panic!("{name} holds categories") };

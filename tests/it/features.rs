@@ -1,9 +1,13 @@
-//! Features against a brute force over the raw events, written apart.
+//! FeatureTable against a brute force over the raw events, written apart.
 
 use std::collections::BTreeSet;
 
-use personas::features::{Best, EventFilter, Feature, Measure, Test, Values};
-use personas::{Event, FeatureSet, Features, Profiles, Rules, Timestamp, Value};
+use personas::profiles::StoreOptions;
+
+use personas::features::{
+    Best, ColumnType, Condition, EventFilter, Feature, Measure, SessionMeasure, Share, Values,
+};
+use personas::{Event, FeatureSet, FeatureTable, Profiles, Rules, Timestamp, Value};
 use proptest::prelude::*;
 
 use crate::brute_force::{self, Cell, Columns};
@@ -33,11 +37,11 @@ fn words(words: &[&str]) -> Vec<String> {
 pub(crate) fn every_measure() -> FeatureSet {
     let share = |value: &str, by| {
         let value = value.to_owned();
-        Measure::Share { property: department(), value, by }
+        Measure::Share(Share::Value { property: department(), value, by })
     };
     let top = |by, n| Measure::TopShares { property: department(), by, n };
     let ratio = |of: &str, per: &str| Measure::Ratio { of: of.into(), per: per.into() };
-    let portion = Measure::Portion { part: "discount".into(), rest: amount() };
+    let portion = Measure::Share(Share::Part { part: "discount".into(), rest: amount() });
     let score = |of: &str, n, best| Measure::Score { of: of.into(), n, best };
     [
         Feature::new("count", Measure::Count),
@@ -47,7 +51,7 @@ pub(crate) fn every_measure() -> FeatureSet {
         Feature::new("mean", Measure::Mean(amount())),
         Feature::new("min", Measure::Min(amount())),
         Feature::new("max", Measure::Max(amount())),
-        Feature::new("deviation", Measure::Deviation(amount())),
+        Feature::new("deviation", Measure::Std(amount())),
         Feature::new("lower quartile", Measure::Quantile { property: amount(), q: 0.25 }),
         Feature::new("exists", Measure::Exists).on("call"),
         Feature::new("distinct", Measure::Distinct(department())),
@@ -60,12 +64,28 @@ pub(crate) fn every_measure() -> FeatureSet {
         Feature::new("active", Measure::ActiveDays),
         Feature::new("gap", Measure::GapDays),
         Feature::new("repeat", Measure::RepeatMean(amount())).on("purchase"),
-        Feature::new("sessions", Measure::Sessions(30.0)),
-        Feature::new("events per session", Measure::EventsPerSession(30.0)),
-        Feature::new("session minutes", Measure::SessionMinutes(30.0)),
-        Feature::new("session gap", Measure::SessionGapDays(30.0)),
-        Feature::new("session variation", Measure::SessionGapVariation(30.0)),
-        Feature::new("long sessions", Measure::Sessions(360.0)).on("visit"),
+        Feature::new("sessions", Measure::Session { of: SessionMeasure::Count, minutes: 30.0 }),
+        Feature::new(
+            "events per session",
+            Measure::Session { of: SessionMeasure::Events, minutes: 30.0 },
+        ),
+        Feature::new(
+            "session minutes",
+            Measure::Session { of: SessionMeasure::Minutes, minutes: 30.0 },
+        ),
+        Feature::new(
+            "session gap",
+            Measure::Session { of: SessionMeasure::GapDays, minutes: 30.0 },
+        ),
+        Feature::new(
+            "session variation",
+            Measure::Session { of: SessionMeasure::GapVariation, minutes: 30.0 },
+        ),
+        Feature::new(
+            "long sessions",
+            Measure::Session { of: SessionMeasure::Count, minutes: 360.0 },
+        )
+        .on("visit"),
         Feature::new("share of A", share("A", None)),
         Feature::new("spend in 5", share("5", Some(amount()))).on("purchase"),
         Feature::new("top", top(None, 2)),
@@ -75,9 +95,15 @@ pub(crate) fn every_measure() -> FeatureSet {
         Feature::new("no portion", portion).on("never").optional(),
         Feature::new("favourite", Measure::MostFrequent(department())),
         Feature::new("entropy", Measure::Entropy(department())),
-        Feature::new("age", Measure::Attribute("age".into())),
-        Feature::new("age as number", Measure::AttributeNumber("age".into())),
-        Feature::new("age as text", Measure::AttributeCategory("age".into())),
+        Feature::new("age", Measure::Attribute { name: "age".into(), column: ColumnType::Auto }),
+        Feature::new(
+            "age as number",
+            Measure::Attribute { name: "age".into(), column: ColumnType::Number },
+        ),
+        Feature::new(
+            "age as text",
+            Measure::Attribute { name: "age".into(), column: ColumnType::Category },
+        ),
         Feature::new("all others", Measure::Attributes),
         Feature::new("mean order", ratio("sum", "orders")),
         Feature::new("orders per gap", ratio("orders", "gap")),
@@ -99,24 +125,32 @@ fn every_reader() -> impl Iterator<Item = Feature> {
         let property = name.split_whitespace().last().expect("its last word is the property");
         Feature::new(name, measure(property.to_owned()))
     };
-    let weekend = EventFilter::all().when("@week_part", Test::Equals("weekend".into()));
+    let weekend = EventFilter::all().when("@week_part", Condition::Equals("weekend".into()));
     let borders = |of: &str, borders: &[f64], best| Measure::ScoreFrom {
         of: of.into(),
         borders: borders.to_vec(),
         best,
     };
+    let first = |property, column| Measure::First { property, column };
+    let last = |property, column| Measure::Last { property, column };
+    let first_number = |property| first(property, ColumnType::Number);
+    let first_category = |property| first(property, ColumnType::Category);
+    let last_number = |property| last(property, ColumnType::Number);
+    let last_category = |property| last(property, ColumnType::Category);
+    let first = |property| first(property, ColumnType::Auto);
+    let last = |property| last(property, ColumnType::Auto);
     [
-        of("first department", &Measure::First),
-        of("last department", &Measure::Last),
-        of("first amount", &Measure::First),
-        of("last amount", &Measure::Last),
-        of("first discount", &Measure::First),
-        of("last number tags", &Measure::LastNumber),
-        of("first number tags", &Measure::FirstNumber),
-        of("first category tags", &Measure::FirstCategory),
-        of("last category due", &Measure::LastCategory),
-        of("first due", &Measure::First),
-        of("last number due", &Measure::LastNumber),
+        of("first department", &first),
+        of("last department", &last),
+        of("first amount", &first),
+        of("last amount", &last),
+        of("first discount", &first),
+        of("last number tags", &last_number),
+        of("first number tags", &first_number),
+        of("first category tags", &first_category),
+        of("last category due", &last_category),
+        of("first due", &first),
+        of("last number due", &last_number),
         of("all tags", &Measure::UniqueList),
         of("all due", &Measure::UniqueList),
         of("all amount", &Measure::UniqueList),
@@ -129,15 +163,15 @@ fn every_reader() -> impl Iterator<Item = Feature> {
         of("worth of tags", &|property| Measure::TopShares { property, by: Some(amount()), n: 9 }),
         of("mean @hour", &Measure::Mean),
         of("distinct @hour", &Measure::Distinct),
-        of("first @hour", &Measure::First),
+        of("first @hour", &first),
         of("top @daytime", &|property| Measure::TopShares { property, by: None, n: 4 }),
         of("entropy of @weekday", &Measure::Entropy),
         of("favourite @month", &Measure::MostFrequent),
         of("all @season", &Measure::UniqueList),
         of("all @date", &Measure::UniqueList),
         of("favourite @event", &Measure::MostFrequent),
-        Feature::new("weekends", Measure::Fraction(weekend)).on("visit"),
-        Feature::new("visits of all", Measure::Fraction("visit".into())),
+        Feature::new("weekends", Measure::Share(Share::Events(weekend))).on("visit"),
+        Feature::new("visits of all", Measure::Share(Share::Events("visit".into()))),
         Feature::new("grade", borders("count", &[1.0, 3.0, 3.0, 8.0], Best::High)),
         Feature::new("freshness", borders("recency", &[30.0, 1.0], Best::Low)),
     ]
@@ -148,19 +182,19 @@ fn every_reader() -> impl Iterator<Item = Feature> {
 fn every_window() -> impl Iterator<Item = Feature> {
     let share = |value: &str, by| {
         let value = value.to_owned();
-        Measure::Share { property: department(), value, by }
+        Measure::Share(Share::Value { property: department(), value, by })
     };
-    let visit = || Measure::Fraction("visit".into());
+    let visit = || Measure::Share(Share::Events("visit".into()));
     let windows = [
         ("count", Measure::Count),
         ("sum", Measure::Sum(amount())),
         ("recency", Measure::RecencyDays),
         ("tenure", Measure::TenureDays),
         ("median", Measure::Quantile { property: amount(), q: 0.5 }),
-        ("last department", Measure::Last(department())),
-        ("first department", Measure::First(department())),
-        ("city", Measure::Attribute("city".into())),
-        ("sessions", Measure::Sessions(30.0)),
+        ("last department", Measure::Last { property: department(), column: ColumnType::Auto }),
+        ("first department", Measure::First { property: department(), column: ColumnType::Auto }),
+        ("city", Measure::Attribute { name: "city".into(), column: ColumnType::Auto }),
+        ("sessions", Measure::Session { of: SessionMeasure::Count, minutes: 30.0 }),
         ("departments", Measure::TopShares { property: department(), by: None, n: 2 }),
         ("names", Measure::EventCounts { except: vec![], n: 2 }),
         ("repeat", Measure::RepeatMean(amount())),
@@ -195,40 +229,40 @@ fn every_window() -> impl Iterator<Item = Feature> {
 /// Counts of the events that pass a test, for each of the seventeen, and for some together.
 fn every_test() -> impl Iterator<Item = Feature> {
     let tests = [
-        ("department", Test::Equals("5".into())),
-        ("department", Test::NotEquals("A".into())),
-        ("department", Test::OneOf(words(&["A", "true", "x"]))),
-        ("amount", Test::Less(2.0)),
-        ("amount", Test::AtMost(2.0)),
-        ("amount", Test::Greater(2.0)),
-        ("amount", Test::AtLeast(2.0)),
-        ("amount", Test::NotLess(2.0)),
-        ("tags", Test::NotLess(2.0)),
-        ("tags", Test::Contains("e".into())),
-        ("tags", Test::NotContains("e".into())),
-        ("tags", Test::ContainsOneOf(words(&["ches", "7"]))),
-        ("tags", Test::StartsWith("te".into())),
-        ("tags", Test::EndsWith("a".into())),
-        ("tags", Test::Exists),
-        ("tags", Test::NotExists),
-        ("due", Test::Before(at(4))),
-        ("due", Test::After(at(4))),
-        ("tags", Test::Equals("7".into())),
-        ("tags", Test::NotEquals("tea".into())),
-        ("due", Test::Exists),
-        ("@date", Test::OneOf(words(&["2017-07-15", "2017-07-16", "2017-06-05"]))),
-        ("@date", Test::After(at(8))),
-        ("@date", Test::Before(at(8))),
-        ("@hour", Test::AtLeast(18.0)),
-        ("@weekday", Test::NotEquals("sunday".into())),
-        ("@event", Test::StartsWith("vi".into())),
-        ("unheard of", Test::NotExists),
+        ("department", Condition::Equals("5".into())),
+        ("department", Condition::NotEquals("A".into())),
+        ("department", Condition::OneOf(words(&["A", "true", "x"]))),
+        ("amount", Condition::Less(2.0)),
+        ("amount", Condition::AtMost(2.0)),
+        ("amount", Condition::Greater(2.0)),
+        ("amount", Condition::AtLeast(2.0)),
+        ("amount", Condition::NotLess(2.0)),
+        ("tags", Condition::NotLess(2.0)),
+        ("tags", Condition::Contains("e".into())),
+        ("tags", Condition::NotContains("e".into())),
+        ("tags", Condition::ContainsOneOf(words(&["ches", "7"]))),
+        ("tags", Condition::StartsWith("te".into())),
+        ("tags", Condition::EndsWith("a".into())),
+        ("tags", Condition::Exists),
+        ("tags", Condition::NotExists),
+        ("due", Condition::Before(at(4))),
+        ("due", Condition::After(at(4))),
+        ("tags", Condition::Equals("7".into())),
+        ("tags", Condition::NotEquals("tea".into())),
+        ("due", Condition::Exists),
+        ("@date", Condition::OneOf(words(&["2017-07-15", "2017-07-16", "2017-06-05"]))),
+        ("@date", Condition::After(at(8))),
+        ("@date", Condition::Before(at(8))),
+        ("@hour", Condition::AtLeast(18.0)),
+        ("@weekday", Condition::NotEquals("sunday".into())),
+        ("@event", Condition::StartsWith("vi".into())),
+        ("unheard of", Condition::NotExists),
     ];
     let several = Feature::new("several tests", Measure::Sum(amount()))
         .on("purchase")
-        .when("department", Test::Exists)
-        .when("amount", Test::AtLeast(1.0))
-        .when("@week_part", Test::Equals("workday".into()))
+        .when("department", Condition::Exists)
+        .when("amount", Condition::AtLeast(1.0))
+        .when("@week_part", Condition::Equals("workday".into()))
         .within_days(50.0);
     tests
         .into_iter()
@@ -240,7 +274,7 @@ fn every_test() -> impl Iterator<Item = Feature> {
 }
 
 /// The table as the brute force writes it.
-fn cells(table: &Features) -> Columns {
+fn cells(table: &FeatureTable) -> Columns {
     let column = |values: &Values| match values {
         Values::Numeric(values) => values.iter().map(|v| v.map(Cell::Number)).collect(),
         Values::Categorical(values) => values.iter().map(|v| v.clone().map(Cell::Text)).collect(),
@@ -267,7 +301,7 @@ fn assert_close(got: &Columns, expected: &Columns) {
     }
 }
 
-fn play(events: &[Event<'_>], as_of: Timestamp) -> Features {
+fn play(events: &[Event<'_>], as_of: Timestamp) -> FeatureTable {
     known(events).features(as_of).unwrap()
 }
 
@@ -425,13 +459,14 @@ fn what_is_a_mean_or_a_share_does_not_fade_when_somebody_stays_away() {
         event.property("amount", amount).property("department", department)
     };
     let events = [bought(0, 8.0, "A"), bought(4, 2.0, "B")];
-    let share = Measure::Share { property: department(), value: "A".into(), by: None };
+    let share =
+        Measure::Share(Share::Value { property: department(), value: "A".into(), by: None });
     let fading = |name, measure| (name, Feature::new(name, measure).half_life_days(1.0));
-    let late = EventFilter::all().when("amount", Test::Less(5.0));
+    let late = EventFilter::all().when("amount", Condition::Less(5.0));
     let features = [
         fading("mean", Measure::Mean(amount())),
         fading("share", share),
-        fading("fraction", Measure::Fraction(late)),
+        fading("fraction", Measure::Share(Share::Events(late))),
         fading("count", Measure::Count),
     ];
     // The older one counts half as much as the newer, however long ago both are.
@@ -451,8 +486,12 @@ fn sums_may_be_larger_than_any_one_value() {
     };
     let two = || Value::from(vec![Value::from(huge), Value::from(huge)]);
     let events = [bought(0, huge.into(), "A"), bought(4, two(), "B"), bought(8, huge.into(), "B")];
-    let share = Measure::Share { property: department(), value: "B".into(), by: Some(amount()) };
-    let portion = Measure::Portion { part: amount(), rest: amount() };
+    let share = Measure::Share(Share::Value {
+        property: department(),
+        value: "B".into(),
+        by: Some(amount()),
+    });
+    let portion = Measure::Share(Share::Part { part: amount(), rest: amount() });
     let features = [
         ("share", Feature::new("share", share)),
         ("portion", Feature::new("portion", portion)),
@@ -468,7 +507,10 @@ fn sessions_part_at_the_gap_to_the_millisecond() {
         |millis| Event::new("visit", Timestamp::from_millis(START + millis)).id("card", "1");
     for minutes in 1..200 {
         let gap = minutes * MINUTE;
-        let feature = Feature::new("n", Measure::Sessions(minutes as f64));
+        let feature = Feature::new(
+            "n",
+            Measure::Session { of: SessionMeasure::Count, minutes: minutes as f64 },
+        );
         let n = |events: &[Event<'_>]| numbers(&[("n", feature.clone())], events, at(9999));
         assert_eq!(n(&[visit(0), visit(gap)]), [Some(2.0)], "{minutes} minutes apart");
         assert_eq!(n(&[visit(0), visit(gap - 1)]), [Some(1.0)], "almost {minutes} minutes apart");
@@ -542,7 +584,7 @@ proptest! {
         let open = people.features(as_of).unwrap();
         for settled in [false, true] {
             if settled {
-                people.settle(as_of).unwrap();
+                people.freeze(as_of).unwrap();
             }
             let table = people.features(as_of).unwrap();
             prop_assert_eq!(&table, &open);
@@ -571,7 +613,7 @@ proptest! {
         let without = events.iter().filter(|event| event.message_id.is_none()).count();
         let ids: BTreeSet<_> = events.iter().filter_map(|event| event.message_id.clone()).collect();
         let play = |events: &[Event<'_>]| {
-            let mut people = Profiles::new(Rules::default(), every_measure()).unwrap().dedupe().unwrap();
+            let mut people = Profiles::with_options(Rules::default(), every_measure(), StoreOptions::default().dedupe()).unwrap();
             let ingest = people.extend(&events[..events.len() / 2]);
             let live = &events[events.len() / 2..];
             let mut accepted = ingest.accepted;
@@ -606,7 +648,10 @@ fn of_too_many_attributes_those_that_most_people_declare_have_columns() {
     let mut events = vec![declare("ann", &all), declare("cid", &all[limit..limit + 2])];
     events.extend((0..3).map(|_| declare("bob", &all[limit + 2..])));
     let features = FeatureSet::default()
-        .with(Feature::new("asked for", Measure::AttributeNumber(name(limit))))
+        .with(Feature::new(
+            "asked for",
+            Measure::Attribute { name: name(limit), column: ColumnType::Number },
+        ))
         .with(Feature::new("attributes", Measure::Attributes));
     let mut people = Profiles::new(Rules::default(), features).unwrap();
     assert_eq!(people.extend(&events).accepted, 5);
@@ -619,14 +664,14 @@ fn of_too_many_attributes_those_that_most_people_declare_have_columns() {
     let ann = people.get("card", "ann").unwrap();
     assert_eq!(ann.features(at(1)).unwrap().attributes_left_out(), 2);
     // Once columns are settled nobody looks for more.
-    people.settle(at(1)).unwrap();
+    people.freeze(at(1)).unwrap();
     assert_eq!(people.features(at(1)).unwrap().attributes_left_out(), 0);
     assert_eq!(people.features(at(1)).unwrap().columns(), table.columns());
 }
 
 #[test]
 fn what_a_test_of_numbers_cannot_read_is_told() {
-    let large = Feature::new("large", Measure::Count).when("amount", Test::AtLeast(10.0));
+    let large = Feature::new("large", Measure::Count).when("amount", Condition::AtLeast(10.0));
     let mut people = Profiles::new(Rules::default(), FeatureSet::default().with(large)).unwrap();
     let event = || Event::new("purchase", at(0)).id("card", "1");
     let ingest = people.extend(&[event().property("amount", "12,50"), event()]);

@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use personas::features::{EventFilter, Feature, Measure, Test, Values};
-use personas::journey::{Funnel, FunnelReport, PathReport, Paths, PeakReport, Tally};
+use personas::profiles::StoreOptions;
+
+use personas::features::Funnel;
+use personas::features::{Condition, EventFilter, Feature, Measure, Values};
+use personas::journey::{FunnelReport, PathReport, Paths, PeakReport, Tally};
 use personas::{
     Error, Event, FeatureSet, Identifier, ProfileId, Profiles, Rules, Timestamp, Value,
 };
@@ -21,9 +24,12 @@ fn event(person: u32, name: &'static str, minute: i64) -> Event<'static> {
     Event::new(name, at(minute)).id("card", format!("c{person}"))
 }
 
+fn keeping(options: StoreOptions) -> Profiles {
+    Profiles::with_options(Rules::default(), FeatureSet::default(), options).unwrap()
+}
+
 fn empty() -> Profiles {
-    let people = Profiles::new(Rules::default(), FeatureSet::default()).unwrap();
-    people.keep("page").unwrap().keep("@hour").unwrap()
+    keeping(StoreOptions::default().keep("page").keep("@hour"))
 }
 
 fn people(events: &[Event<'_>]) -> Profiles {
@@ -65,7 +71,7 @@ fn copies_of_an_event_do_not_break_a_funnel_and_a_repeated_step_needs_two_events
     let visit = || event(1, "visit", 0).message_id("m");
     let events = [visit(), visit(), event(1, "pay", 0)];
     assert_eq!(reached(&people(&events).funnel(&funnel, at(0)).unwrap()), [1, 1, 1]);
-    let mut deduped = empty().dedupe().unwrap();
+    let mut deduped = keeping(StoreOptions::default().dedupe());
     deduped.extend(&events);
     assert_eq!(reached(&deduped.funnel(&funnel, at(0)).unwrap()), [1, 0, 0]);
 }
@@ -109,7 +115,7 @@ fn a_report_tells_conversion_drop_off_and_times() {
 fn steps_may_test_properties_that_are_kept_and_only_those() {
     let spend = Feature::new("spend", Measure::Sum("amount".into()));
     let set = || FeatureSet::default().with(spend.clone());
-    let large = EventFilter::from("pay").when("amount", Test::AtLeast(10.0));
+    let large = EventFilter::from("pay").when("amount", Condition::AtLeast(10.0));
     let funnel = Funnel::new(["visit".into(), large.clone()]);
     let events = [
         event(1, "visit", 0),
@@ -121,12 +127,12 @@ fn steps_may_test_properties_that_are_kept_and_only_those() {
     let mut lacking = Profiles::new(Rules::default(), set()).unwrap();
     lacking.extend(&events);
     assert_eq!(reached(&lacking.funnel(&funnel, at(9)).unwrap()), [2, 1]);
-    let twenty = EventFilter::from("pay").when("amount", Test::Equals("20".into()));
+    let twenty = EventFilter::from("pay").when("amount", Condition::Equals("20".into()));
     let of_text = Funnel::new(["visit".into(), twenty.clone()]);
     let error = lacking.funnel(&of_text, at(9)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "funnel must be of properties that are kept (Profiles::keep does), but is of \"amount\""
+        "funnel must be of stored properties (StoreOptions::keep adds one), but is of \"amount\""
     );
     for result in [
         lacking.paths(&Paths::new().by("page"), at(9)).map(drop),
@@ -134,14 +140,18 @@ fn steps_may_test_properties_that_are_kept_and_only_those() {
         lacking.peaks("@hour", &EventFilter::all(), at(9)).map(drop),
         lacking.peaks("amount", &EventFilter::all(), at(9)).map(drop),
         lacking.funnel(&Funnel::new(["visit"]).exclude(twenty), at(9)).map(drop),
-        lacking.funnel(&Funnel::new([large.when("gift", Test::Less(1.0))]), at(9)).map(drop),
+        lacking.funnel(&Funnel::new([large.when("gift", Condition::Less(1.0))]), at(9)).map(drop),
     ] {
         assert!(matches!(result, Err(Error::InvalidParameter { .. })), "{result:?}");
     }
-    let mut keeping = Profiles::new(Rules::default(), set()).unwrap().keep("amount").unwrap();
+    let mut keeping =
+        Profiles::with_options(Rules::default(), set(), StoreOptions::default().keep("amount"))
+            .unwrap();
     keeping.extend(&events);
     assert_eq!(reached(&keeping.funnel(&of_text, at(9)).unwrap()), [2, 1]);
-    assert!(matches!(empty().keep("@moon"), Err(Error::InvalidRule { .. })));
+    let moon = StoreOptions::default().keep("@moon");
+    let refused = Profiles::with_options(Rules::default(), FeatureSet::default(), moon);
+    assert!(matches!(refused, Err(Error::InvalidRule { .. })));
 }
 
 #[test]
@@ -165,12 +175,12 @@ fn settings_that_make_no_sense_are_named() {
 
 #[test]
 fn two_stores_merge_if_they_keep_the_same_in_whatever_order_it_was_asked_for() {
-    let new = || Profiles::new(Rules::default(), FeatureSet::default()).unwrap();
-    let mut a = new().keep("page").unwrap().keep("@hour").unwrap().keep("colour").unwrap();
-    let mut b = new().keep("colour").unwrap().keep("page").unwrap();
+    let mut a = keeping(StoreOptions::default().keep("page").keep("@hour").keep("colour"));
+    let mut b = keeping(StoreOptions::default().keep("colour").keep("page"));
     b.observe(&event(1, "visit", 0)).unwrap();
     assert!(matches!(a.clone().merge(&b), Err(Error::InvalidParameter { .. })));
-    let mut b = b.keep("@hour").unwrap();
+    let mut b = keeping(StoreOptions::default().keep("colour").keep("@hour").keep("page"));
+    b.observe(&event(1, "visit", 0)).unwrap();
     b.observe(&event(1, "visit", 1).property("page", "/a").property("colour", "red")).unwrap();
     a.merge(&b).unwrap();
     let pages = a.peaks("page", &EventFilter::all(), at(9)).unwrap();
@@ -261,7 +271,8 @@ fn peaks_are_those_of_local_clocks_and_complete() {
         local("2", "2017-03-01T23:30:00-05:00"),
         local("2", "2017-03-01T23:30:00Z"),
     ];
-    let mut people = empty().keep("@weekday").unwrap().keep("@date").unwrap();
+    let mut people =
+        keeping(StoreOptions::default().keep("page").keep("@hour").keep("@weekday").keep("@date"));
     people.extend(&events);
     let peaks = |property| people.peaks(property, &"visit".into(), at(LATER)).unwrap();
     let hours = peaks("@hour");
@@ -303,7 +314,7 @@ fn values_that_are_numbers_are_in_their_order_before_texts() {
 #[test]
 fn a_timeline_tells_what_is_kept_in_order_of_time_up_to_a_moment() {
     let due = at(7);
-    let mut people = empty().keep("due").unwrap();
+    let mut people = keeping(StoreOptions::default().keep("page").keep("@hour").keep("due"));
     let list = Value::List(vec!["b".into(), 2.0.into(), "a".into()]);
     people.observe(&event(1, "pay", 5).property("page", list).property("due", due)).unwrap();
     people.observe(&event(1, "late", 3).property("page", 7.5).property("secret", 1.0)).unwrap();
@@ -373,7 +384,7 @@ fn funnels_and_transitions_are_features_over_the_events_of_a_window() {
 type Said = (FunnelReport, FunnelReport, FunnelReport, PathReport, PeakReport);
 
 fn funnels() -> [Funnel; 3] {
-    let on_a = EventFilter::all().when("page", Test::Equals("/a".into()));
+    let on_a = EventFilter::all().when("page", Condition::Equals("/a".into()));
     let steps = || [EventFilter::from("a"), "b".into(), on_a.clone()];
     let day = |funnel: Funnel| funnel.within_days(60.0 / 1440.0);
     [

@@ -1,8 +1,10 @@
 //! Stores whose logs are limited, against the store that keeps everything.
 
-use personas::features::{Feature, Measure, Test, Values};
-use personas::journey::Funnel;
-use personas::{Error, Event, FeatureSet, Features, Profiles, Rules, Timestamp, Value};
+use personas::profiles::StoreOptions;
+
+use personas::features::Funnel;
+use personas::features::{ColumnType, Condition, Feature, Measure, SessionMeasure, Values};
+use personas::{Error, Event, FeatureSet, FeatureTable, Profiles, Rules, Timestamp, Value};
 use proptest::prelude::*;
 
 const HOUR: i64 = 3_600_000;
@@ -25,25 +27,25 @@ fn told() -> Vec<Feature> {
             ("mean", Measure::Mean(amount())),
             ("min", Measure::Min(amount())),
             ("max", Measure::Max(amount())),
-            ("deviation", Measure::Deviation(amount())),
+            ("deviation", Measure::Std(amount())),
             ("recency", Measure::RecencyDays),
             ("tenure", Measure::TenureDays),
             ("span", Measure::SpanDays),
             ("first time", Measure::FirstTime),
             ("last time", Measure::LastTime),
-            ("first kind", Measure::FirstCategory(kind())),
-            ("last kind", Measure::LastCategory(kind())),
-            ("first amount", Measure::FirstNumber(amount())),
-            ("last amount", Measure::LastNumber(amount())),
-            ("age", Measure::AttributeNumber(age())),
-            ("age as text", Measure::AttributeCategory(age())),
+            ("first kind", Measure::First { property: kind(), column: ColumnType::Category }),
+            ("last kind", Measure::Last { property: kind(), column: ColumnType::Category }),
+            ("first amount", Measure::First { property: amount(), column: ColumnType::Number }),
+            ("last amount", Measure::Last { property: amount(), column: ColumnType::Number }),
+            ("age", Measure::Attribute { name: age(), column: ColumnType::Number }),
+            ("age as text", Measure::Attribute { name: age(), column: ColumnType::Category }),
         ]
         .map(|(name, measure)| Feature::new(format!("{name}{tail}"), measure))
     };
     let mut features: Vec<Feature> = measures("").into();
     features.extend(measures(" of purchases").map(|feature| feature.on("purchase")));
-    let red = Test::Equals("red".into());
-    let cheap = Test::AtMost(2.0);
+    let red = Condition::Equals("red".into());
+    let cheap = Condition::AtMost(2.0);
     features.extend(measures(" of the red").map(|feature| feature.when("kind", red.clone())));
     features.extend(measures(" of the cheap").map(|feature| feature.when("amount", cheap.clone())));
     let ratio = Measure::Ratio { of: "sum".into(), per: "count of purchases".into() };
@@ -55,7 +57,7 @@ fn told() -> Vec<Feature> {
 fn logged() -> Vec<Feature> {
     vec![
         Feature::new("median", Measure::Quantile { property: "amount".into(), q: 0.5 }),
-        Feature::new("sessions", Measure::Sessions(90.0)),
+        Feature::new("sessions", Measure::Session { of: SessionMeasure::Count, minutes: 90.0 }),
         Feature::new("kinds", Measure::Distinct("kind".into())),
         Feature::new("kinds of late", Measure::UniqueList("kind".into())).within_days(0.25),
         Feature::new("late", Measure::Count).within_days(0.25),
@@ -97,7 +99,10 @@ fn an_event() -> impl Strategy<Value = Event<'static>> {
 }
 
 /// Row by row, column by column: equal, or missing and said to be cut.
-fn equal_but_for_cuts(limited: &Features, whole: &Features) -> Result<usize, TestCaseError> {
+fn equal_but_for_cuts(
+    limited: &FeatureTable,
+    whole: &FeatureTable,
+) -> Result<usize, TestCaseError> {
     prop_assert_eq!(limited.ids(), whole.ids());
     let mut n_cut = 0;
     for (ours, theirs) in limited.columns().iter().zip(whole.columns()) {
@@ -125,6 +130,11 @@ fn store(features: FeatureSet) -> Profiles {
     Profiles::new(Rules::default(), features).unwrap()
 }
 
+fn limited_to(max_log: usize, features: FeatureSet) -> Profiles {
+    let options = StoreOptions::default().max_log(max_log);
+    Profiles::with_options(Rules::default(), features, options).unwrap()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
@@ -137,19 +147,19 @@ proptest! {
     ) {
         let mut whole = store(features());
         whole.extend(&events);
-        let mut limited = store(features()).max_log(max_log).unwrap();
+        let mut limited = limited_to(max_log, features());
         limited.extend(&events);
         let as_of = at(40 + later);
         let answers = limited.features(as_of).unwrap();
         equal_but_for_cuts(&answers, &whole.features(as_of).unwrap())?;
 
         // One at a time, backwards, and in shards put together: the same to the bit.
-        let mut backwards = store(features()).max_log(max_log).unwrap();
+        let mut backwards = limited_to(max_log, features());
         events.iter().rev().for_each(|event| backwards.observe(event).unwrap());
         prop_assert_eq!(&backwards.features(as_of).unwrap(), &answers);
-        let mut merged = store(features()).max_log(max_log).unwrap();
+        let mut merged = limited_to(max_log, features());
         for side in [false, true] {
-            let mut shard = store(features()).max_log(max_log).unwrap();
+            let mut shard = limited_to(max_log, features());
             let mine = events.iter().zip(&shards).filter(|(_, shard)| **shard == side);
             shard.extend(mine.map(|(event, _)| event));
             merged.merge(&shard).unwrap();
@@ -173,7 +183,7 @@ proptest! {
         let told: FeatureSet = told().into_iter().collect();
         let mut whole = store(told.clone());
         whole.extend(&events);
-        let mut limited = store(told).max_log(max_log).unwrap();
+        let mut limited = limited_to(max_log, told);
         limited.extend(&events);
         let (ours, theirs) = (limited.features(at(40)).unwrap(), whole.features(at(40)).unwrap());
         prop_assert_eq!(equal_but_for_cuts(&ours, &theirs)?, 0);
@@ -190,7 +200,7 @@ fn the_log_answers_as_far_back_as_it_reaches() {
     let late =
         |hours: f64| Feature::new(format!("{hours}"), Measure::Count).within_days(hours / 24.0);
     let set: FeatureSet = [1.0, 2.0, 3.0, 4.0].map(late).into_iter().collect();
-    let mut people = store(set).max_log(2).unwrap();
+    let mut people = limited_to(2, set);
     for hour in [7, 9, 8] {
         people.observe(&Event::new("visit", at(hour)).id("card", "1")).unwrap();
     }
@@ -205,7 +215,7 @@ fn the_log_answers_as_far_back_as_it_reaches() {
 
 #[test]
 fn a_moment_before_what_was_cut_cannot_be_asked_about() {
-    let mut people = store(features()).max_log(1).unwrap();
+    let mut people = limited_to(1, features());
     let visit = |card: &'static str, hour| Event::new("visit", at(hour)).id("card", card);
     people.extend(&[visit("1", 5), visit("1", 6), visit("2", 9)]);
     let error = Error::AsOfTooEarly { as_of: at(5), newest: at(6) };
@@ -219,20 +229,24 @@ fn a_moment_before_what_was_cut_cannot_be_asked_about() {
 
 #[test]
 fn a_limit_that_could_not_be_kept_is_refused() {
-    let open = |feature: Feature| store(FeatureSet::default().with(feature)).max_log(3);
+    let options = StoreOptions::default().max_log(3);
+    let open = |feature: Feature| {
+        let features = FeatureSet::default().with(feature);
+        Profiles::with_options(Rules::default(), features, options.clone())
+    };
     let top = Measure::TopShares { property: "kind".into(), by: None, n: 2 };
-    for measure in [top, Measure::Attributes, Measure::Attribute("age".into())] {
+    for measure in [
+        top,
+        Measure::Attributes,
+        Measure::Attribute { name: "age".into(), column: ColumnType::Auto },
+    ] {
         let refused = open(Feature::new("open", measure));
         assert!(matches!(refused, Err(Error::InvalidFeature { .. })));
     }
     assert!(open(Feature::new("n", Measure::Count).optional()).is_err());
-    let mut late = store(features());
-    late.observe(&Event::new("visit", at(1)).id("card", "1")).unwrap();
-    assert!(matches!(late.max_log(3), Err(Error::InvalidParameter { .. })));
-    let looking = store(features()).dedupe().unwrap();
-    assert!(matches!(looking.max_log(3), Err(Error::InvalidParameter { .. })));
-    let limited = store(features()).max_log(3).unwrap();
-    assert!(matches!(limited.clone().dedupe(), Err(Error::InvalidParameter { .. })));
+    let both = Profiles::with_options(Rules::default(), features(), options.clone().dedupe());
+    assert!(matches!(both, Err(Error::InvalidParameter { .. })));
+    let limited = limited_to(3, features());
     let mut whole = store(features());
     assert!(matches!(whole.merge(&limited), Err(Error::InvalidParameter { .. })));
 }
@@ -251,12 +265,12 @@ proptest! {
                 .any(|said| name.starts_with(said))
         };
         let set: FeatureSet = told().into_iter().filter(is_number).collect();
-        prop_assert!(set.features().len() > 40);
+        prop_assert!(set.iter().len() > 40);
         let mut whole = store(set.clone());
         whole.extend(&events);
-        let mut bulk = store(set.clone()).max_log(0).unwrap();
+        let mut bulk = limited_to(0, set.clone());
         bulk.extend(&events);
-        let mut live = store(set).max_log(0).unwrap();
+        let mut live = limited_to(0, set);
         events.iter().for_each(|event| live.observe(event).unwrap());
         let expected = whole.features(at(40)).unwrap();
         prop_assert_eq!(&bulk.features(at(40)).unwrap(), &expected);
@@ -267,7 +281,7 @@ proptest! {
 #[test]
 fn a_report_of_cut_logs_is_an_error_and_a_timeline_is_what_is_left() {
     let visit = |hour| Event::new("visit", at(hour)).id("card", "1");
-    let mut people = store(FeatureSet::default()).max_log(2).unwrap();
+    let mut people = limited_to(2, FeatureSet::default());
     people.extend(&[visit(1), visit(2)]);
     let funnel = Funnel::new(["visit"]);
     assert_eq!(people.funnel(&funnel, at(9)).unwrap().steps[0].n_people, 1);
@@ -285,7 +299,8 @@ fn what_left_the_log_at_the_beginning_of_time_is_known_to_be_gone() {
         .with(Feature::new("kinds", Measure::Distinct("kind".into())))
         .with(Feature::new("all", Measure::Count));
     let rules = Rules::default().clock(start, Timestamp::from_millis(0));
-    let mut people = Profiles::new(rules, features).unwrap().max_log(1).unwrap();
+    let mut people =
+        Profiles::with_options(rules, features, StoreOptions::default().max_log(1)).unwrap();
     for kind in ["a", "b", "c"] {
         people.observe(&Event::new("e", start).id("card", "1").property("kind", kind)).unwrap();
     }
@@ -297,16 +312,19 @@ fn what_left_the_log_at_the_beginning_of_time_is_known_to_be_gone() {
 #[test]
 fn stores_merge_whether_a_property_was_kept_before_the_limit_was_set_or_after() {
     let spend = Feature::new("spend", Measure::Sum("amount".into())).on("purchase");
-    let empty = || Profiles::new(Rules::default(), FeatureSet::default().with(spend.clone()));
+    let empty = |options: StoreOptions| {
+        let features = FeatureSet::default().with(spend.clone());
+        Profiles::with_options(Rules::default(), features, options).unwrap()
+    };
     let event = Event::new("purchase", at(0)).id("card", "1").property("amount", 2.0);
-    let mut before = empty().unwrap().keep("page").unwrap().max_log(1).unwrap();
-    let mut after = empty().unwrap().max_log(1).unwrap().keep("page").unwrap();
+    let mut before = empty(StoreOptions::default().keep("page").max_log(1));
+    let mut after = empty(StoreOptions::default().max_log(1).keep("page"));
     before.extend([&event, &event]);
     after.extend([&event]);
     before.merge(&after).unwrap();
     let table = before.features(at(0)).unwrap();
     assert_eq!(table.columns()[0].values, Values::Numeric(vec![Some(6.0)]));
-    assert!(before.merge(&empty().unwrap().max_log(2).unwrap().keep("page").unwrap()).is_err());
+    assert!(before.merge(&empty(StoreOptions::default().max_log(2).keep("page"))).is_err());
 }
 
 #[test]
@@ -326,9 +344,12 @@ fn everybody_has_the_row_of_what_they_did_wherever_it_stands() {
         .with(Feature::new("n", Measure::Count))
         .with(Feature::new("spent", Measure::Sum("amount".into())))
         .with(Feature::new("each", Measure::Ratio { of: "spent".into(), per: "n".into() }))
-        .with(Feature::new("sessions", Measure::Sessions(90.0)));
+        .with(Feature::new(
+            "sessions",
+            Measure::Session { of: SessionMeasure::Count, minutes: 90.0 },
+        ));
     for max_log in [0, 1] {
-        let mut people = store(features.clone()).max_log(max_log).unwrap();
+        let mut people = limited_to(max_log, features.clone());
         assert_eq!(people.extend(&events).accepted, events.len());
         let table = people.features(at(24 * N as i64)).unwrap();
         let expect = |name: &str, value: &dyn Fn(usize) -> Option<f64>| {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use personas::profiles::StoreOptions;
+
 use personas::IngestReport;
 use personas::features::{Feature, Measure, Values};
 use personas::{Error, Event, FeatureSet, Profiles, Refusal, Rules, Timestamp};
@@ -72,7 +74,14 @@ fn one_by_one(people: &mut Profiles, text: &[u8]) -> (IngestReport, Vec<(usize, 
 }
 
 fn same_as_one_by_one(text: &[u8]) -> Result<(), TestCaseError> {
-    let empty = || Profiles::new(Rules::default(), FeatureSet::retail()).unwrap().dedupe().unwrap();
+    let empty = || {
+        Profiles::with_options(
+            Rules::default(),
+            FeatureSet::retail(),
+            StoreOptions::default().dedupe(),
+        )
+        .unwrap()
+    };
     let (mut slow, mut fast) = (empty(), empty());
     let (mut ingest, refused) = one_by_one(&mut slow, text);
     let mut got = fast.extend_json(text);

@@ -7,6 +7,7 @@ mod architecture;
 mod brute_force;
 mod choose_k;
 mod cluster;
+mod columns;
 mod determinism;
 mod engagement;
 mod features;

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use personas::profiles::StoreOptions;
+
 use personas::IngestReport;
 use personas::features::{Feature, Measure, Values};
-use personas::identity::Observation;
 use personas::{
-    Event, FeatureSet, Features, Identifier, IdentityGraph, ProfileId, Profiles, Refusal, Rules,
-    Timestamp,
+    Event, FeatureSet, FeatureTable, Identifier, IdentityGraph, ProfileId, Profiles, Refusal,
+    Rules, Timestamp,
 };
 use proptest::prelude::*;
 
@@ -64,8 +65,9 @@ fn world() -> impl Strategy<Value = (naive::Rules, Vec<Act>, bool)> {
 
 /// Nobody yet, under these rules; with a look-out for duplicates or not.
 fn empty(rules: &naive::Rules, dedupe: bool) -> Profiles {
-    let people = Profiles::new(worlds::rules(rules), every_measure()).unwrap();
-    if dedupe { people.dedupe().unwrap() } else { people }
+    let options = StoreOptions::default();
+    let options = if dedupe { options.dedupe() } else { options };
+    Profiles::with_options(worlds::rules(rules), every_measure(), options).unwrap()
 }
 
 fn extend<'a>(people: &mut Profiles, acts: impl IntoIterator<Item = &'a Act>) -> IngestReport {
@@ -84,12 +86,12 @@ fn play<'a>(
 }
 
 /// Who everybody is and what they did, as of two moments.
-fn state(people: &Profiles) -> (Vec<ProfileId>, usize, usize, [Features; 2]) {
+fn state(people: &Profiles) -> (Vec<ProfileId>, usize, usize, [FeatureTable; 2]) {
     let tables = [2, 1000].map(|at| people.features(Timestamp::from_millis(time(at))).unwrap());
     (people.identity().profiles(), people.len(), people.n_unattributed(), tables)
 }
 
-fn numbers<'t>(table: &'t Features, column: &str) -> &'t [Option<f64>] {
+fn numbers<'t>(table: &'t FeatureTable, column: &str) -> &'t [Option<f64>] {
     match &table.column(column).unwrap().values {
         Values::Numeric(values) => values,
         other => panic!("{column} is {other:?}"),
@@ -154,7 +156,7 @@ proptest! {
         let people = play(&rules, false, &acts);
         let (mut theirs, mut nobodys) = (BTreeMap::<ProfileId, f64>::new(), 0);
         for event in acts.iter().filter(|act| !rules.refuses(&act.seen)).map(Act::event) {
-            match people.identity().profile_of(&Observation::from(&event)).unwrap() {
+            match people.identity().profile_of(&event).unwrap() {
                 Some(id) => *theirs.entry(id).or_default() += 1.0,
                 None => nobodys += 1,
             }
@@ -292,12 +294,11 @@ fn a_long_log_is_the_same_whichever_end_it_comes_from_and_wherever_it_is_added_t
         )
     };
     let store = || {
-        Profiles::new(
+        Profiles::with_options(
             Rules::default(),
             FeatureSet::engagement().with(Feature::new("spend", Measure::Sum("amount".into()))),
+            StoreOptions::default().dedupe(),
         )
-        .unwrap()
-        .dedupe()
         .unwrap()
     };
     let mut batch = store();
@@ -402,7 +403,7 @@ fn a_broken_clock_is_refused_with_its_event_though_the_graph_alone_would_take_it
     assert!(matches!(ingest.refused[0].reason, Refusal::OutsideClock { .. }));
     assert!(all.is_empty());
     let mut graph = IdentityGraph::new(Rules::default()).unwrap();
-    graph.observe(&Observation::from(&event)).unwrap();
+    graph.observe(&event).unwrap();
     assert!(graph.get("cookie", "c").is_some());
 }
 
@@ -413,7 +414,9 @@ fn the_copy_that_counts_next_takes_the_place_of_a_forgotten_one() {
         event.message_id("m")
     };
     let events = [copy("1", 2, 1.0), copy("2", 1, 2.0), copy("3", 3, 4.0), copy("2", 1, 2.0)];
-    let mut all = Profiles::new(Rules::default(), count_and_sum()).unwrap().dedupe().unwrap();
+    let mut all =
+        Profiles::with_options(Rules::default(), count_and_sum(), StoreOptions::default().dedupe())
+            .unwrap();
     let ingest = all.extend(&events);
     assert_eq!((ingest.accepted, ingest.duplicates), (1, 3));
     for (expected, next) in [(2.0, "2"), (1.0, "1"), (4.0, "3")] {

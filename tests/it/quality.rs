@@ -3,7 +3,7 @@
 //! The numbers of the cut were counted apart, with a few lines of Python; `data/SOURCE.md` says
 //! where it comes from.
 
-use personas::features::{Retail, Test, Values};
+use personas::features::{Condition, Retail, Values};
 use personas::quality::{Breach, Check, Quality, QualityRule};
 use personas::{Event, Profiles, Rules, Timestamp, Value};
 use proptest::prelude::*;
@@ -36,7 +36,7 @@ fn lines() -> Vec<Event<'static>> {
 }
 
 fn of_the_shop(breach: Breach) -> Quality {
-    let positive = || Check::Passes(Test::Greater(0.0));
+    let positive = || Check::Passes(Condition::Greater(0.0));
     Quality::default()
         .with(QualityRule::identifier("customer_id", Check::Required).otherwise(breach))
         .with(QualityRule::property("order_id", Check::Pattern("[0-9]{6}".into())))
@@ -69,7 +69,7 @@ fn missing_customers_cancellations_and_repetitions_are_found() {
 fn the_features_of_a_shop_cope_with_dirty_lines() {
     let (clean, report) = of_the_shop(Breach::Drop).clean(lines(), now()).unwrap();
     assert_eq!(clean.len(), report.n_rows - report.n_dropped);
-    let features = || Retail::default().scores().features();
+    let features = || Retail::default().scores().feature_set();
     let mut people = Profiles::new(Rules::default(), features()).unwrap();
     assert_eq!(people.extend(&clean).n_refused(), 0);
     let mut raw = Profiles::new(Rules::default(), features()).unwrap();

@@ -3,21 +3,21 @@
 use std::fs::File;
 
 use flate2::read::GzDecoder;
-use personas::features::{Feature, Measure, Retail, Values};
-use personas::{Event, FeatureSet, Features, Profiles, Rules, Timestamp};
+use personas::features::{ColumnType, Feature, Measure, Retail, Values};
+use personas::{Event, FeatureSet, FeatureTable, Profiles, Rules, Timestamp};
 
 fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
 
-fn number(table: &Features, row: usize, column: &str) -> Option<f64> {
+fn number(table: &FeatureTable, row: usize, column: &str) -> Option<f64> {
     match &table.column(column).unwrap_or_else(|| panic!("no column {column}")).values {
         Values::Numeric(values) => values[row],
         other => panic!("{column} is {other:?}"),
     }
 }
 
-fn names(table: &Features) -> Vec<&str> {
+fn names(table: &FeatureTable) -> Vec<&str> {
     table.columns().iter().map(|column| column.name.as_str()).collect()
 }
 
@@ -148,7 +148,7 @@ fn an_attribute_without_a_name_leaves_a_set_that_can_be_used_again() {
     let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
     let event = Event::new("identify", at("2017-03-01")).id("card", "1");
     people.observe(&event.attribute("", 1.0).attribute(" ", 2.0).attribute("age", 3.0)).unwrap();
-    people.settle(at("2017-03-01")).unwrap();
+    people.freeze(at("2017-03-01")).unwrap();
     let table = people.features(at("2017-03-01")).unwrap();
     assert_eq!(names(&table)[6..], ["attributes", "attributes (2)", "age"]);
     assert_eq!([6, 7].map(|c| number(&table, 0, names(&table)[c])), [Some(1.0), Some(2.0)]);
@@ -158,7 +158,7 @@ fn an_attribute_without_a_name_leaves_a_set_that_can_be_used_again() {
 #[test]
 fn five_is_the_best_score_of_all_three_and_equal_people_score_equally() {
     let mut people =
-        Profiles::new(Rules::default(), Retail::default().scores().features()).unwrap();
+        Profiles::new(Rules::default(), Retail::default().scores().feature_set()).unwrap();
     // Of the ten, five are as good as each other and one has only looked.
     for person in 0i64..10 {
         let card = format!("c{person}"); // "0" alone would be a placeholder
@@ -190,7 +190,8 @@ fn five_is_the_best_score_of_all_three_and_equal_people_score_equally() {
 
 #[test]
 fn a_late_and_an_equal_time_attribute_do_not_overwrite_a_newer_one() {
-    let feature = Feature::new("city", Measure::Attribute("city".into()));
+    let feature =
+        Feature::new("city", Measure::Attribute { name: "city".into(), column: ColumnType::Auto });
     let mut people = Profiles::new(Rules::default(), FeatureSet::default().with(feature)).unwrap();
     let city = |day: &str, city: &'static str| {
         Event::new("identify", at(day)).id("card", "1").attribute("city", city)
@@ -295,7 +296,7 @@ fn households() -> Vec<Event<'static>> {
 #[test]
 fn the_embedded_households_give_the_numbers_worked_out_apart() {
     let mut events = households();
-    let features = || Retail::default().order("basket_id").category("department").features();
+    let features = || Retail::default().order("basket_id").category("department").feature_set();
     let mut people = Profiles::new(Rules::default(), features()).unwrap();
     let ingest = people.extend(&events);
     assert_eq!(ingest.to_string(), "48504 accepted, 0 duplicates, 0 refused");

@@ -5,7 +5,9 @@
 
 use std::collections::HashMap;
 
-use personas::features::{Feature, Measure, Values};
+use personas::profiles::StoreOptions;
+
+use personas::features::{Feature, Measure, SessionMeasure, Values};
 use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
 
 /// The rows of a file, each a map by column.
@@ -16,7 +18,7 @@ fn rows(file: &str) -> Vec<HashMap<String, String>> {
 
 fn people() -> Profiles {
     let features: FeatureSet = [
-        Feature::new("sessions", Measure::Sessions(30.0)),
+        Feature::new("sessions", Measure::Session { of: SessionMeasure::Count, minutes: 30.0 }),
         Feature::new("page views", Measure::Distinct("page".into())),
         Feature::new("events", Measure::Count),
     ]
@@ -24,7 +26,8 @@ fn people() -> Profiles {
     .collect();
     // A session that goes on while the cookie changes is still one person's.
     let rules = Rules::default().priority(["cookie", "session"]);
-    let mut people = Profiles::new(rules, features).unwrap().dedupe().unwrap();
+    let mut people =
+        Profiles::with_options(rules, features, StoreOptions::default().dedupe()).unwrap();
     for row in rows(include_str!("data/snowplow_events.csv")) {
         let at = Timestamp::parse(&row["derived_tstamp"]).unwrap();
         let mut event = Event::new(&row["event_name"], at).message_id(&row["event_id"]);

@@ -1,29 +1,59 @@
 //! Identifiers by number: text, facts, and the look-up of one by the other.
 //!
-//! What a look-up reads can be asked for ahead of time, step by step: the place in the table, then the
-//! facts, then the text.
+//! An identifier is a *node*, a 32-bit number; its text is stored once. What a look-up reads can be
+//! prefetched step by step: the place in the table, then the facts, then the text.
 
-use std::hash::{BuildHasher, Hasher};
-
-use hashbrown::DefaultHashBuilder;
-
-use super::super::kinds::Kind;
-use super::super::table::{Keys, Known, Numbers, Table};
-use super::super::texts::Texts;
-use super::{NONE, flag};
+use super::super::policy::Kind;
+use super::slot::NONE;
+use super::texts::Texts;
+use crate::num::table::{Keys, Known, Numbers, Table};
 use crate::num::{parallel, prefetch};
+
+/// Facts of a node, one bit each.
+pub(crate) mod flag {
+    /// A placeholder: it joins nobody.
+    pub(crate) const BLOCKED: u8 = 1;
+    /// Too many people have it: it joins nobody.
+    pub(crate) const SHARED: u8 = 2;
+    /// Some observation carries it unclaimed.
+    pub(crate) const VERIFIED: u8 = 4;
+    /// Some observation carries it.
+    pub(crate) const SEEN: u8 = 8;
+    /// Removed; its number is not used again.
+    pub(crate) const DEAD: u8 = 16;
+    /// An end of a must-link that has an effect.
+    pub(crate) const MUST: u8 = 32;
+    /// An end of a cannot-link.
+    pub(crate) const CANNOT: u8 = 64;
+}
+
+/// In the rough count: the values are counted exactly elsewhere.
+pub(super) const EXACT: u8 = u8::MAX;
 
 /// What is known of an identifier beside its text, in sixteen bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
-    pub(crate) kind: Kind,
-    pub(crate) flags: u8,
-    /// Values of other kinds seen with it, counted roughly; see `status.rs`.
-    pub(crate) degree: u8,
+    kind: Kind,
+    flags: u8,
+    /// At most so many values of other kinds were seen with it; see `status.rs`.
+    degree: u8,
     /// Its latest signature.
-    pub(crate) head: u32,
-    /// Earliest trusted time, of verified copies if there are any.
-    pub(crate) first: i64,
+    head: u32,
+    /// Earliest trusted time, of unclaimed copies if there are any.
+    first: i64,
+}
+
+/// What recording a new signature changed at one of its nodes.
+pub(super) struct Step {
+    /// The signature that was the latest before.
+    pub(super) previous: u32,
+    /// It was neither seen nor held by a must-link before.
+    pub(super) is_new: bool,
+    /// Its links changed.
+    pub(super) is_flipped: bool,
+    pub(super) is_earlier: bool,
+    /// The values seen with it must be counted exactly.
+    pub(super) must_count: bool,
 }
 
 impl Node {
@@ -31,38 +61,93 @@ impl Node {
         Self { kind, flags, degree: 0, head: NONE, first: i64::MAX }
     }
 
-    /// Notes that it was seen; whether its component must be joined anew.
-    pub(crate) fn see(&mut self, claimed: bool) -> bool {
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(crate) fn first(&self) -> i64 {
+        self.first
+    }
+
+    pub(crate) fn has(&self, flags: u8) -> bool {
+        self.flags & flags != 0
+    }
+
+    /// Whether every observation that carries it claims it.
+    pub(crate) fn is_only_claimed(&self) -> bool {
+        self.flags & (flag::VERIFIED | flag::SEEN) == flag::SEEN
+    }
+
+    /// Records a new signature: the rule of what an observation says of its identifiers.
+    ///
+    /// `weight` is how many values seen with it count towards a hub rule, at most; above `least`
+    /// they must be counted.
+    pub(super) fn record(
+        &mut self,
+        signature: u32,
+        claimed: bool,
+        at: i64,
+        weight: usize,
+        least: usize,
+    ) -> Step {
         let before = self.flags;
         self.flags |= flag::SEEN;
-        if !claimed && before & flag::VERIFIED == 0 {
+        let is_flipped = if !claimed && before & flag::VERIFIED == 0 {
             self.flags |= flag::VERIFIED;
-            // Until now only claimed copies were there to tell the time by.
+            // The times of claims do not count any more.
             self.first = i64::MAX;
             before & flag::SEEN != 0
         } else {
-            // A must-link named it before it was seen; now it is merely claimed.
+            // A must-link named it before it was seen; now it is only claimed.
             before & (flag::SEEN | flag::MUST) == flag::MUST
+        };
+        Step {
+            previous: std::mem::replace(&mut self.head, signature),
+            is_new: before & (flag::SEEN | flag::MUST) == 0,
+            is_flipped,
+            is_earlier: self.lower(claimed, at),
+            must_count: self.count_roughly(weight, least),
         }
     }
 
-    /// Notes a time; whether it is the earliest. A claim to a verified identifier does not count.
-    pub(crate) fn lower(&mut self, claimed: bool, at: i64) -> bool {
-        let counts = !(claimed && self.flags & flag::VERIFIED != 0) && at < self.first;
+    /// Records a time; returns whether it is the earliest. A claim to a verified identifier does not
+    /// count.
+    pub(super) fn lower(&mut self, claimed: bool, at: i64) -> bool {
+        let counts = !(claimed && self.has(flag::VERIFIED)) && at < self.first;
         if counts {
             self.first = at;
         }
         counts
     }
+
+    /// Adds to the rough count; returns whether an exact count is needed.
+    fn count_roughly(&mut self, weight: usize, least: usize) -> bool {
+        if weight == 0 || self.has(flag::BLOCKED | flag::SHARED) {
+            return false;
+        }
+        let rough = usize::from(self.degree) + weight;
+        if self.degree == EXACT || rough > least.min(usize::from(EXACT) - 1) {
+            return true;
+        }
+        self.degree = rough as u8;
+        false
+    }
+
+    fn is_present(&self) -> bool {
+        self.has(flag::SEEN | flag::MUST)
+    }
 }
 
+/// Identifiers by number.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Nodes {
     texts: Texts,
-    pub(crate) facts: Vec<Node>,
+    facts: Vec<Node>,
     table: Table,
-    hasher: DefaultHashBuilder,
-    n_dead: usize,
+    /// Nodes that were observed or are held by a must-link.
+    n_present: usize,
+    /// Those of them that are blocked.
+    n_blocked: usize,
 }
 
 impl Nodes {
@@ -70,21 +155,30 @@ impl Nodes {
         self.facts.len()
     }
 
-    /// Nodes that are not dead.
-    pub(crate) fn n_live(&self) -> usize {
-        self.len() - self.n_dead
+    /// Number of nodes that were observed or are held by a must-link.
+    pub(crate) fn n_present(&self) -> usize {
+        self.n_present
+    }
+
+    /// Number of nodes that are in a profile.
+    pub(crate) fn n_in_profiles(&self) -> usize {
+        self.n_present - self.n_blocked
+    }
+
+    pub(crate) fn get(&self, node: u32) -> &Node {
+        &self.facts[node as usize]
     }
 
     pub(crate) fn kind(&self, node: u32) -> Kind {
-        self.facts[node as usize].kind
+        self.get(node).kind
     }
 
     pub(crate) fn value(&self, node: u32) -> &str {
         self.texts.get(node as usize)
     }
 
-    /// The first bytes of an identifier, filled up with zeros; they sort as the identifiers do, as
-    /// far as they differ.
+    /// The first bytes of a value, filled up with zeros. They sort as the values do, where they
+    /// differ.
     pub(crate) fn start(&self, node: u32) -> [u8; 8] {
         let (mut start, value) = ([0; 8], self.value(node).as_bytes());
         let n = value.len().min(8);
@@ -93,85 +187,140 @@ impl Nodes {
     }
 
     pub(crate) fn has(&self, node: u32, flags: u8) -> bool {
-        self.facts[node as usize].flags & flags != 0
+        self.get(node).has(flags)
     }
 
-    /// Whether it was observed or is held by a must-link.
+    /// Whether a node was observed or is held by a must-link.
     pub(crate) fn is_present(&self, node: u32) -> bool {
-        self.has(node, flag::SEEN | flag::MUST) && !self.has(node, flag::DEAD)
+        self.get(node).is_present()
     }
 
-    pub(crate) fn hash(&self, kind: Kind, value: &str) -> u32 {
-        let mut hasher = self.hasher.build_hasher();
-        hasher.write_u16(kind);
-        hasher.write(value.as_bytes());
-        (hasher.finish() >> 32) as u32
+    /// Whether a node is in a profile.
+    pub(crate) fn is_in_profile(&self, node: u32) -> bool {
+        self.is_present(node) && !self.has(node, flag::BLOCKED)
     }
 
-    pub(crate) fn find(&self, kind: Kind, value: &str) -> Option<u32> {
-        self.find_hashed(self.hash(kind, value), kind, value)
+    pub(super) fn head(&self, node: u32) -> u32 {
+        self.get(node).head
     }
 
-    pub(crate) fn find_hashed(&self, hash: u32, kind: Kind, value: &str) -> Option<u32> {
+    pub(super) fn set_head(&mut self, node: u32, signature: u32) {
+        self.facts[node as usize].head = signature;
+    }
+
+    pub(super) fn get_mut(&mut self, node: u32) -> &mut Node {
+        &mut self.facts[node as usize]
+    }
+
+    /// The facts of all nodes, for an engine that records in them; `count_new` must follow.
+    pub(super) fn facts_mut(&mut self) -> &mut [Node] {
+        &mut self.facts
+    }
+
+    /// Counts nodes that were recorded for the first time, and those of them that are blocked.
+    pub(super) fn count_new(&mut self, n: usize, n_blocked: usize) {
+        self.n_present += n;
+        self.n_blocked += n_blocked;
+    }
+
+    pub(super) fn degree(&self, node: u32) -> u8 {
+        self.get(node).degree
+    }
+
+    /// From now on the values seen with a node are counted exactly.
+    pub(super) fn set_exact(&mut self, node: u32) {
+        self.facts[node as usize].degree = EXACT;
+    }
+
+    pub(super) fn set_first(&mut self, node: u32, at: i64) {
+        self.facts[node as usize].first = at;
+    }
+
+    pub(super) fn flags(&self, node: u32) -> u8 {
+        self.get(node).flags
+    }
+
+    /// Replaces the flags of a node.
+    pub(crate) fn set_flags(&mut self, node: u32, flags: u8) {
+        let facts = &mut self.facts[node as usize];
+        let before = facts.is_present();
+        facts.flags = flags;
+        let (after, blocked) = (facts.is_present(), usize::from(facts.has(flag::BLOCKED)));
+        match (before, after) {
+            (false, true) => self.count_new(1, blocked),
+            (true, false) => {
+                self.n_present -= 1;
+                self.n_blocked -= blocked;
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn add_flags(&mut self, node: u32, flags: u8) {
+        self.set_flags(node, self.flags(node) | flags);
+    }
+
+    pub(crate) fn find(&self, hash: u32, kind: Kind, value: &str) -> Option<u32> {
         self.table.find(hash, |node| self.kind(node) == kind && self.value(node) == value)
     }
 
-    /// Asks for the place of a hash ahead of a look-up.
-    pub(crate) fn soon(&self, hash: u32) {
-        self.table.soon(hash);
+    /// Prefetches the place of a hash.
+    pub(crate) fn prefetch(&self, hash: u32) {
+        self.table.prefetch(hash);
     }
 
-    /// Asks for what a look-up of the hash will compare; none if there is nothing.
-    pub(crate) fn soon_facts(&self, hash: u32) -> Option<u32> {
+    /// Prefetches what a look-up of the hash will compare; returns a node with this hash, if any.
+    pub(crate) fn prefetch_facts(&self, hash: u32) -> Option<u32> {
         let node = self.table.guess(hash)?;
-        prefetch::soon_at(&self.facts, node as usize);
-        self.texts.soon_end(node as usize);
+        self.prefetch_node(node);
+        self.prefetch_end(node);
         Some(node)
     }
 
-    /// Asks for the facts of a node.
-    pub(crate) fn soon_node(&self, node: u32) {
+    /// Prefetches the facts of a node.
+    pub(crate) fn prefetch_node(&self, node: u32) {
         prefetch::soon_at(&self.facts, node as usize);
     }
 
-    /// Asks for the place of a node's text.
-    pub(crate) fn soon_end(&self, node: u32) {
-        self.texts.soon_end(node as usize);
+    /// Prefetches the place of a node's text.
+    pub(crate) fn prefetch_end(&self, node: u32) {
+        self.texts.prefetch_end(node as usize);
     }
 
-    /// Asks for the text of a node whose facts were asked for.
-    pub(crate) fn soon_text(&self, node: u32) {
-        self.texts.soon(node as usize);
+    /// Prefetches the text of a node whose place was prefetched.
+    pub(crate) fn prefetch_text(&self, node: u32) {
+        self.texts.prefetch(node as usize);
     }
 
-    /// The node of an identifier, and whether it is new; the caller has checked that there is room.
-    pub(crate) fn intern(&mut self, hash: u32, kind: Kind, value: &str) -> (u32, bool) {
-        if let Some(node) = self.find_hashed(hash, kind, value) {
-            return (node, false);
+    /// Returns the node of an identifier, added with `flags` if it is new; the caller has checked
+    /// that there is room.
+    pub(super) fn intern(
+        &mut self,
+        hash: u32,
+        kind: Kind,
+        value: &str,
+        flags: impl FnOnce() -> u8,
+    ) -> u32 {
+        if let Some(node) = self.find(hash, kind, value) {
+            return node;
         }
         let node = self.facts.len() as u32;
         self.table.insert(hash, node);
         self.texts.push(value);
-        self.facts.push(Node::new(kind, 0));
-        (node, true)
+        self.facts.push(Node::new(kind, flags()));
+        node
     }
 
-    /// Sees to it that the table has enough shards for some more; how many there are.
-    pub(crate) fn expect(&mut self, more: usize) -> usize {
-        self.table.expect(more)
-    }
-
-    /// Numbers many identifiers; `flags` says what a new one begins with. The caller has checked
-    /// that there is room.
-    pub(crate) fn number<'k>(
+    /// Numbers identifiers that are grouped by shard, new ones with `flags` of kind and value; the
+    /// caller has checked that there is room.
+    pub(super) fn number<'k>(
         &mut self,
         keys: Vec<&'k Keys<String, Kind>>,
         flags: impl Fn(Kind, &str) -> u8 + Sync,
     ) -> Numbers<'k, String, Kind> {
-        let mut table = std::mem::take(&mut self.table);
         let start = self.len();
-        let numbers = table.number(keys, start as u32, self);
-        self.table = table;
+        let known = KnownNodes { texts: &self.texts, facts: &self.facts };
+        let numbers = self.table.number(keys, start as u32, &known);
         let n = numbers.n_new();
         self.texts.extend(n, |i| numbers.new_from(i).map(|new| new.0));
         parallel::extend(&mut self.facts, n, |_| Node::new(0, 0));
@@ -184,45 +333,50 @@ impl Nodes {
         numbers
     }
 
-    /// Removes a node and every byte of its text.
-    pub(crate) fn erase(&mut self, node: u32) {
-        let hash = self.hash(self.kind(node), self.value(node));
+    /// Removes a node, which must not be present, and every byte of its text.
+    pub(super) fn erase(&mut self, hash: u32, node: u32) {
+        debug_assert!(!self.is_present(node));
         self.table.remove(hash, node);
         self.texts.erase(node as usize);
-        self.facts[node as usize].flags = flag::DEAD;
-        self.facts[node as usize].head = NONE;
-        self.n_dead += 1;
+        let facts = &mut self.facts[node as usize];
+        (facts.flags, facts.head) = (flag::DEAD, NONE);
     }
 
-    pub(crate) fn shrink(&mut self) {
+    pub(super) fn shrink(&mut self) {
         self.table.shrink();
         self.texts.shrink();
         self.facts.shrink_to_fit();
     }
 
     /// Bytes of the identifiers themselves, and of what is known of their evidence.
-    pub(crate) fn bytes(&self) -> (usize, usize) {
+    pub(super) fn bytes(&self) -> (usize, usize) {
         // Of the sixteen bytes per node, kind and flags belong to the identifier.
         let n = self.facts.capacity();
         (self.texts.bytes() + self.table.bytes() + n * 3, n * 13)
     }
 }
 
-impl Known<str, Kind> for Nodes {
+/// What numbering compares keys with.
+struct KnownNodes<'n> {
+    texts: &'n Texts,
+    facts: &'n [Node],
+}
+
+impl Known<str, Kind> for KnownNodes<'_> {
     fn is(&self, node: u32, value: &str, kind: Kind) -> bool {
-        self.kind(node) == kind && self.value(node) == value
+        self.facts[node as usize].kind == kind && self.texts.get(node as usize) == value
     }
 
     fn alike(a: Kind, b: Kind) -> bool {
         a == b
     }
 
-    fn soon_way(&self, node: u32) {
-        self.soon_node(node);
-        self.soon_end(node);
+    fn prefetch_facts(&self, node: u32) {
+        prefetch::soon_at(self.facts, node as usize);
+        self.texts.prefetch_end(node as usize);
     }
 
-    fn soon_key(&self, node: u32) {
-        self.soon_text(node);
+    fn prefetch_key(&self, node: u32) {
+        self.texts.prefetch(node as usize);
     }
 }

@@ -1,19 +1,58 @@
-//! Sets of identifiers that came together: which, when, how often, and in which message first.
+//! Sets of identifiers that were observed together: which, when, how often, and in which message first.
 //!
-//! The slots of all signatures stand end to end. The same places of `next` continue the list of every
-//! node, so a list costs four bytes a slot and no allocation.
+//! Observations that carry the same identifiers are one *signature*. The slots of all signatures
+//! stand end to end. The same places of `next` continue the list of every node's signatures, so a
+//! list costs four bytes a slot and no allocation. The signature of a single unclaimed identifier is
+//! found by its node, all others by a hash table.
 
+use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
+use std::ops::Range;
 
 use hashbrown::DefaultHashBuilder;
 
-use super::super::table::{Keys, Known, Numbers, Table};
-use super::super::texts::Texts;
-use super::{CLAIM, NONE, Nodes, Times};
+use super::slot::{NONE, is_claim, node_of};
+use super::texts::Texts;
+use crate::num::table::{Keys, Known, Numbers, Table};
 use crate::num::{parallel, prefetch};
 
-/// Signatures by which what lies far off is asked for ahead.
+/// Prefetch distance, in signatures.
 const AHEAD: usize = 16;
+
+/// When a signature was seen, and how often. Times outside the clock are not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Times {
+    /// `i64::MAX` if no time can be trusted.
+    pub(crate) first: i64,
+    /// `i64::MIN` if no time can be trusted.
+    pub(crate) last: i64,
+    /// Observations; stays at the greatest number.
+    pub(crate) count: u32,
+}
+
+impl Times {
+    /// Of one observation; its time is `i64::MAX` if it cannot be trusted.
+    pub(crate) fn once(at: i64) -> Self {
+        Self { first: at, last: if at == i64::MAX { i64::MIN } else { at }, count: 1 }
+    }
+
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+        self.count = self.count.saturating_add(other.count);
+    }
+}
+
+/// Whether a message replaces the one whose id is kept: the first by time, then by id. Each is
+/// given by its signature's first time and its id.
+fn is_first_message(new: (i64, Option<&str>), kept: (i64, Option<&str>)) -> bool {
+    match (new.0.cmp(&kept.0), new.1, kept.1) {
+        (Ordering::Less, ..) | (Ordering::Equal, Some(_), None) => true,
+        (Ordering::Equal, Some(new), Some(kept)) => new < kept,
+        _ => false,
+    }
+}
 
 /// What is known of a signature, in 24 bytes.
 #[derive(Debug, Clone)]
@@ -26,6 +65,34 @@ struct Signature {
     end: u32,
 }
 
+impl Signature {
+    fn new(Times { first, last, count }: Times, end: u32) -> Self {
+        Self { first, last, count, end }
+    }
+
+    fn times(&self) -> Times {
+        Times { first: self.first, last: self.last, count: self.count }
+    }
+
+    /// Adds observations.
+    fn add(&mut self, times: Times) {
+        let mut all = self.times();
+        all.merge(times);
+        *self = Self::new(all, self.end);
+    }
+}
+
+/// An observation of a signature that is known.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Repeat {
+    pub(super) signature: u32,
+    pub(super) at: i64,
+    /// The block of the observation, and its row there.
+    pub(super) block: u32,
+    pub(super) row: u32,
+}
+
+/// Sets of identifiers by number.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Signatures {
     /// The nodes of all signatures, each sorted from the strongest, with their claim bits.
@@ -33,12 +100,29 @@ pub(crate) struct Signatures {
     /// For every slot: the previous signature of its node.
     next: Vec<u32>,
     facts: Vec<Signature>,
+    /// The signature of a single unclaimed identifier, by node; shorter than the nodes are many.
+    single: Vec<u32>,
     /// The text of the first message's id; empty while no message had one.
     message: Vec<u32>,
     messages: Texts,
     table: Table,
     hasher: DefaultHashBuilder,
     n_dead: usize,
+}
+
+/// The node of a signature that is found by it.
+fn single_node(slots: &[u32]) -> Option<usize> {
+    match slots {
+        &[slot] if !is_claim(slot) => Some(slot as usize),
+        _ => None,
+    }
+}
+
+/// Where the slots of a signature stand among all.
+fn range_of(facts: &[Signature], sig: u32) -> Range<usize> {
+    let sig = sig as usize;
+    let start = if sig == 0 { 0 } else { facts[sig - 1].end as usize };
+    start..facts[sig].end as usize
 }
 
 impl Signatures {
@@ -55,22 +139,29 @@ impl Signatures {
     }
 
     /// Where the slots of a signature stand among all.
-    pub(crate) fn range(&self, sig: u32) -> std::ops::Range<usize> {
-        let sig = sig as usize;
-        let start = if sig == 0 { 0 } else { self.facts[sig - 1].end as usize };
-        start..self.facts[sig].end as usize
+    pub(super) fn range(&self, sig: u32) -> Range<usize> {
+        range_of(&self.facts, sig)
     }
 
     pub(crate) fn slots(&self, sig: u32) -> &[u32] {
         &self.slots[self.range(sig)]
     }
 
-    pub(crate) fn all_slots(&self) -> &[u32] {
-        &self.slots
+    /// The slot at a place among all.
+    pub(super) fn slot_at(&self, place: usize) -> u32 {
+        self.slots[place]
+    }
+
+    /// The slots of consecutive signatures, end to end.
+    pub(crate) fn slots_of_range(&self, sigs: Range<u32>) -> &[u32] {
+        if sigs.is_empty() {
+            return &[];
+        }
+        &self.slots[self.range(sigs.start).start..self.range(sigs.end - 1).end]
     }
 
     /// The earliest time of a signature.
-    pub(crate) fn first(&self, sig: u32) -> i64 {
+    pub(super) fn first(&self, sig: u32) -> i64 {
         self.facts[sig as usize].first
     }
 
@@ -79,8 +170,7 @@ impl Signatures {
     }
 
     pub(crate) fn times(&self, sig: u32) -> Times {
-        let Signature { first, last, count, .. } = self.facts[sig as usize];
-        Times { first, last, count }
+        self.facts[sig as usize].times()
     }
 
     pub(crate) fn message(&self, sig: u32) -> Option<&str> {
@@ -92,7 +182,7 @@ impl Signatures {
         (0..self.len() as u32).filter(|&sig| self.is_live(sig))
     }
 
-    pub(crate) fn hash(&self, slots: &[u32]) -> u32 {
+    pub(super) fn hash(&self, slots: &[u32]) -> u32 {
         let mut hasher = self.hasher.build_hasher();
         for pair in slots.chunks(2) {
             let high = pair.get(1).map_or(0, |&slot| u64::from(slot) + 1);
@@ -102,116 +192,120 @@ impl Signatures {
     }
 
     pub(crate) fn find(&self, slots: &[u32]) -> Option<u32> {
-        self.find_hashed(self.hash(slots), slots)
+        match single_node(slots) {
+            Some(node) => self.single.get(node).copied().filter(|&sig| sig != NONE),
+            None => self.table.find(self.hash(slots), |sig| self.slots(sig) == slots),
+        }
     }
 
-    pub(crate) fn find_hashed(&self, hash: u32, slots: &[u32]) -> Option<u32> {
-        self.table.find(hash, |sig| self.slots(sig) == slots)
+    /// Prefetches what leads to a signature that is looked up next.
+    pub(super) fn prefetch(&self, slots: &[u32]) {
+        match single_node(slots) {
+            Some(node) => prefetch::soon_at(&self.single, node),
+            None => self.table.prefetch(self.hash(slots)),
+        }
     }
 
-    /// Asks for the place of a hash ahead of a look-up.
-    pub(crate) fn soon(&self, hash: u32) {
-        self.table.soon(hash);
-    }
-
-    /// Asks for what is known of the signature with this hash, if there is one.
-    pub(crate) fn soon_facts(&self, hash: u32) -> Option<u32> {
-        let sig = self.table.guess(hash)?;
+    /// Prefetches the facts of a signature that was prefetched; returns one that it may be.
+    pub(super) fn prefetch_facts(&self, slots: &[u32]) -> Option<u32> {
+        let sig = match single_node(slots) {
+            Some(_) => self.find(slots)?,
+            None => self.table.guess(self.hash(slots))?,
+        };
         prefetch::soon_at(&self.facts, sig as usize);
         Some(sig)
     }
 
-    /// Asks for the slots of a signature whose facts were asked for.
-    pub(crate) fn soon_slots(&self, sig: u32) {
+    /// Prefetches the slots of a signature whose facts were prefetched.
+    pub(super) fn prefetch_slots(&self, sig: u32) {
         prefetch::soon_at(&self.slots, self.range(sig).start);
     }
 
-    /// Adds to a signature that is there.
-    pub(crate) fn repeat(&mut self, sig: u32, times: Times, message: Option<&str>) {
-        let mut all = self.times(sig);
-        // The first message, by time and then by id, is the one whose id is kept.
-        let earlier = match (times.first.cmp(&all.first), message, self.message(sig)) {
-            (std::cmp::Ordering::Less, ..) => true,
-            (std::cmp::Ordering::Equal, Some(new), Some(old)) => new < old,
-            (std::cmp::Ordering::Equal, Some(_), None) => true,
-            _ => false,
-        };
-        all.merge(times);
-        let facts = &mut self.facts[sig as usize];
-        (facts.first, facts.last, facts.count) = (all.first, all.last, all.count);
-        if earlier {
+    /// Adds observations to a signature; returns its times before.
+    pub(super) fn repeat(&mut self, sig: u32, times: Times, message: Option<&str>) -> Times {
+        let before = self.times(sig);
+        let has_messages = message.is_some() || self.has_messages();
+        let kept = (before.first, if has_messages { self.message(sig) } else { None });
+        let replaces = has_messages && is_first_message((times.first, message), kept);
+        self.facts[sig as usize].add(times);
+        if replaces {
             self.set_message(sig, message);
         }
+        before
     }
 
-    pub(crate) fn has_messages(&self) -> bool {
+    pub(super) fn has_messages(&self) -> bool {
         !self.message.is_empty()
     }
 
-    /// Adds many observations without messages, each by its time's mark, to signatures that are
-    /// there, on all threads. Those before `known` that were seen outside the times they had been,
-    /// and whether earlier.
-    pub(crate) fn repeat_many<P: Sync>(
+    /// Adds observations to known signatures, on all threads; `message` gives the message id of
+    /// block and row, if some row has one. Returns the signatures before `n_known` that were seen
+    /// outside their times, and whether earlier.
+    pub(super) fn repeat_batch<'m>(
         &mut self,
-        repeats: &[Vec<(u32, i64, P, P)>],
-        known: u32,
+        repeats: &[Vec<Repeat>],
+        n_known: u32,
+        message: Option<impl Fn(u32, u32) -> Option<&'m str> + Sync>,
     ) -> Vec<(u32, bool)> {
         let n: usize = repeats.iter().map(Vec::len).sum();
+        if n == 0 {
+            return Vec::new();
+        }
         let len = self.facts.len().div_ceil(parallel::n_threads()).max(1);
-        let unit = 20 * n / len;
-        let changed = parallel::map_chunks_mut(&mut self.facts, len, unit, |range, facts| {
+        let unit = 20 * n / len + 1;
+        let (texts, kept) = (&self.messages, &self.message);
+        let with_messages = message.is_some() || !kept.is_empty();
+        let id_of = |block, row| message.as_ref().and_then(|message| message(block, row));
+        let done = parallel::map_chunks_mut(&mut self.facts, len, unit, |range, facts| {
             let base = (range * len) as u32;
             let own = repeats.iter().flatten();
-            let own = own.map(|&(sig, at, ..)| (sig.wrapping_sub(base) as usize, at));
-            let own: Vec<_> = own.filter(|&(place, _)| place < facts.len()).collect();
-            let mut changed = Vec::new();
-            for (i, &(place, at)) in own.iter().enumerate() {
-                if let Some(&(later, _)) = own.get(i + AHEAD) {
-                    prefetch::soon_at(facts, later);
+            let own =
+                own.filter(|repeat| (repeat.signature.wrapping_sub(base) as usize) < facts.len());
+            let own: Vec<&Repeat> = own.collect();
+            let (mut changed, mut first) = (Vec::new(), FirstMessages::default());
+            for (i, repeat) in own.iter().enumerate() {
+                if let Some(later) = own.get(i + AHEAD) {
+                    prefetch::soon_at(facts, (later.signature - base) as usize);
                 }
-                let (sig, facts) = (base + place as u32, &mut facts[place]);
-                let (first, last) = (facts.first, facts.last);
-                let mut all = Times { first, last, count: facts.count };
-                all.merge(Times::from_mark(at));
-                (facts.first, facts.last, facts.count) = (all.first, all.last, all.count);
-                if sig < known && (all.first, all.last) != (first, last) {
-                    changed.push((sig, all.first < first));
+                let sig = repeat.signature;
+                let facts = &mut facts[(sig - base) as usize];
+                if with_messages {
+                    let stored = || {
+                        let text = kept.get(sig as usize).copied().unwrap_or(NONE);
+                        (text != NONE).then(|| texts.get(text as usize))
+                    };
+                    first.offer(**repeat, facts.first, stored, id_of);
+                }
+                let before = (facts.first, facts.last);
+                facts.add(Times::once(repeat.at));
+                if sig < n_known && (facts.first, facts.last) != before {
+                    changed.push((sig, facts.first < before.0));
                 }
             }
-            changed
+            (changed, first)
         });
-        changed.concat()
-    }
-
-    /// Adds a signature that is not there; the caller has checked that there is room.
-    pub(crate) fn push(
-        &mut self,
-        slots: &[u32],
-        times: Times,
-        message: Option<&str>,
-        nodes: &mut Nodes,
-    ) -> u32 {
-        self.push_hashed(self.hash(slots), slots, times, message, nodes)
-    }
-
-    /// As `push`, with the hash at hand.
-    pub(crate) fn push_hashed(
-        &mut self,
-        hash: u32,
-        slots: &[u32],
-        times: Times,
-        message: Option<&str>,
-        nodes: &mut Nodes,
-    ) -> u32 {
-        let sig = self.len() as u32;
-        self.table.insert(hash, sig);
-        for &slot in slots {
-            self.slots.push(slot);
-            let head = &mut nodes.facts[(slot & !CLAIM) as usize].head;
-            self.next.push(std::mem::replace(head, sig));
+        let mut changed = Vec::new();
+        for (own, first) in done {
+            changed.extend(own);
+            for Repeat { signature, block, row, .. } in first.into_repeats() {
+                let message = message.as_ref().and_then(|message| message(block, row));
+                self.set_message(signature, message);
+            }
         }
-        let Times { first, last, count } = times;
-        self.facts.push(Signature { first, last, count, end: self.slots.len() as u32 });
+        changed
+    }
+
+    /// Adds a signature that is not there; the caller has checked that there is room, and sets its
+    /// links to the lists of its nodes.
+    pub(super) fn push(&mut self, slots: &[u32], times: Times, message: Option<&str>) -> u32 {
+        let sig = self.len() as u32;
+        match single_node(slots) {
+            Some(node) => self.set_single(node, sig),
+            None => self.table.insert(self.hash(slots), sig),
+        }
+        self.slots.extend_from_slice(slots);
+        self.next.resize(self.slots.len(), NONE);
+        self.facts.push(Signature::new(times, self.slots.len() as u32));
         if !self.message.is_empty() {
             self.message.push(NONE);
         }
@@ -219,24 +313,31 @@ impl Signatures {
         sig
     }
 
-    /// Sees to it that the table has enough shards for some more; how many there are.
-    pub(crate) fn expect(&mut self, more: usize) -> usize {
-        self.table.expect(more)
+    fn set_single(&mut self, node: usize, sig: u32) {
+        if node >= self.single.len() {
+            self.single.resize(node + 1, NONE);
+        }
+        self.single[node] = sig;
     }
 
-    /// Numbers many signatures, each with a time; the new ones are to be appended.
-    pub(crate) fn number<'k>(
+    /// Continues the list of a node after a signature's slot.
+    pub(super) fn set_next(&mut self, sig: u32, at: usize, previous: u32) {
+        let place = self.range(sig).start + at;
+        self.next[place] = previous;
+    }
+
+    /// Numbers signatures of a batch, each with a time. The new ones must be appended.
+    pub(super) fn number<'k>(
         &mut self,
         keys: Vec<&'k Keys<Vec<u32>, i64>>,
     ) -> Numbers<'k, Vec<u32>, i64> {
-        let mut table = std::mem::take(&mut self.table);
-        let numbers = table.number(keys, self.len() as u32, self);
-        self.table = table;
-        numbers
+        let first = self.len() as u32;
+        let known = KnownSignatures { facts: &self.facts, slots: &self.slots };
+        self.table.number(keys, first, &known)
     }
 
-    /// Appends the signatures that are new, without messages; they are to be linked.
-    pub(crate) fn append(&mut self, numbers: &Numbers<'_, Vec<u32>, i64>) {
+    /// Appends the new signatures of a batch, without messages; they must be linked.
+    pub(super) fn append(&mut self, numbers: &Numbers<'_, Vec<u32>, i64>) {
         let (old, n) = (self.len(), numbers.n_new());
         let lengths = parallel::map_chunks(n, 4, |sigs| {
             let new = numbers.new_from(sigs.start).take(sigs.len());
@@ -244,8 +345,7 @@ impl Signatures {
         });
         let mut end = self.slots.len();
         parallel::extend(&mut self.slots, lengths.iter().sum(), |_| 0);
-        let none = |_| Signature { first: 0, last: 0, count: 0, end: 0 };
-        parallel::extend(&mut self.facts, n, none);
+        parallel::extend(&mut self.facts, n, |_| Signature::new(Times::once(0), 0));
         let (mut facts, mut slots) = (&mut self.facts[old..], &mut self.slots[end..]);
         let mut chunks = Vec::with_capacity(lengths.len());
         for length in lengths {
@@ -264,8 +364,7 @@ impl Signatures {
                 own.copy_from_slice(key);
                 slots = rest;
                 end += key.len();
-                let Times { first, last, count } = Times::from_mark(at);
-                *facts = Signature { first, last, count, end: end as u32 };
+                *facts = Signature::new(Times::once(at), end as u32);
             }
         });
         if !self.message.is_empty() {
@@ -273,13 +372,36 @@ impl Signatures {
         }
     }
 
-    /// Continues the lists of nodes through the slots that were appended.
-    pub(crate) fn link(&mut self, n: usize, next: impl Fn(usize) -> u32 + Sync) {
+    /// Returns the signature of a single node, appended if it is new, and whether it is; it must be
+    /// linked.
+    pub(super) fn intern_single(&mut self, node: u32, at: i64) -> (u32, bool) {
+        if let Some(&sig) = self.single.get(node as usize)
+            && sig != NONE
+        {
+            return (sig, false);
+        }
+        let sig = self.len() as u32;
+        self.set_single(node as usize, sig);
+        self.slots.push(node);
+        self.facts.push(Signature::new(Times::once(at), self.slots.len() as u32));
+        if !self.message.is_empty() {
+            self.message.push(NONE);
+        }
+        (sig, true)
+    }
+
+    /// Prefetches what `intern_single` reads.
+    pub(super) fn prefetch_single(&self, node: u32) {
+        prefetch::soon_at(&self.single, node as usize);
+    }
+
+    /// Continues the lists of nodes through slots that were appended.
+    pub(super) fn link(&mut self, n: usize, next: impl Fn(usize) -> u32 + Sync) {
         parallel::extend(&mut self.next, n, next);
         debug_assert_eq!(self.next.len(), self.slots.len());
     }
 
-    pub(crate) fn set_message(&mut self, sig: u32, message: Option<&str>) {
+    pub(super) fn set_message(&mut self, sig: u32, message: Option<&str>) {
         if message.is_none() && self.message.is_empty() {
             return;
         }
@@ -309,9 +431,11 @@ impl Signatures {
     }
 
     /// Removes a signature; the lists that run through it skip it from now on.
-    pub(crate) fn erase(&mut self, sig: u32) {
-        let hash = self.hash(self.slots(sig));
-        self.table.remove(hash, sig);
+    pub(super) fn erase(&mut self, sig: u32) {
+        match single_node(self.slots(sig)) {
+            Some(node) => self.single[node] = NONE,
+            None => self.table.remove(self.hash(self.slots(sig)), sig),
+        }
         self.set_message(sig, None);
         self.facts[sig as usize].count = 0;
         self.n_dead += 1;
@@ -320,134 +444,204 @@ impl Signatures {
     /// Where a node stands in one of its signatures.
     fn place(&self, sig: u32, node: u32) -> usize {
         let range = self.range(sig);
-        let at = self.slots[range.clone()].iter().position(|slot| slot & !CLAIM == node);
+        let at = self.slots[range.clone()].iter().position(|&slot| node_of(slot) == node);
         range.start + at.expect("the list of a node runs through its own slots")
     }
 
-    /// Takes the signatures that are gone out of a node's list.
-    pub(crate) fn prune(&mut self, nodes: &mut Nodes, node: u32) {
-        let (mut sig, mut kept) = (nodes.facts[node as usize].head, None);
+    /// Removes dead signatures from the list of a node that starts at `head`; returns its new start.
+    pub(super) fn prune(&mut self, head: u32, node: u32) -> u32 {
+        let (mut head, mut sig, mut kept) = (head, head, None);
         while sig != NONE {
             let at = self.place(sig, node);
             let next = self.next[at];
             match kept {
                 _ if self.is_live(sig) => kept = Some(at),
                 Some(before) => self.next[before] = next,
-                None => nodes.facts[node as usize].head = next,
+                None => head = next,
             }
             sig = next;
         }
+        head
     }
 
-    /// The signatures that carry a node, the latest first, each with its claim bit there.
-    pub(crate) fn of<'a>(
-        &'a self,
-        nodes: &Nodes,
-        node: u32,
-    ) -> impl Iterator<Item = (u32, bool)> + 'a {
-        let mut sig = nodes.facts[node as usize].head;
+    /// The signatures that carry a node, the latest first, each with whether it claims it there;
+    /// the list starts at `head`.
+    pub(super) fn list(&self, head: u32, node: u32) -> impl Iterator<Item = (u32, bool)> + '_ {
+        let mut sig = head;
         std::iter::from_fn(move || {
             while sig != NONE {
                 let here = sig;
                 let at = self.place(here, node);
                 sig = self.next[at];
                 if self.is_live(here) {
-                    return Some((here, self.slots[at] & CLAIM != 0));
+                    return Some((here, is_claim(self.slots[at])));
                 }
             }
             None
         })
     }
 
-    pub(crate) fn shrink(&mut self) {
+    pub(super) fn shrink(&mut self) {
         self.table.shrink();
         self.slots.shrink_to_fit();
         self.next.shrink_to_fit();
         self.facts.shrink_to_fit();
+        self.single.shrink_to_fit();
     }
 
-    pub(crate) fn bytes(&self) -> usize {
-        let numbers = self.slots.capacity() + self.next.capacity() + self.message.capacity();
-        numbers * 4
+    pub(super) fn bytes(&self) -> usize {
+        let numbers = [&self.slots, &self.next, &self.message, &self.single];
+        numbers.into_iter().map(Vec::capacity).sum::<usize>() * 4
             + self.facts.capacity() * size_of::<Signature>()
             + self.messages.bytes()
             + self.table.bytes()
     }
 }
 
-impl Known<[u32], i64> for Signatures {
+/// The first messages among repeats, as far as they replace those that are kept.
+#[derive(Default)]
+struct FirstMessages {
+    repeats: Vec<Repeat>,
+    /// Of every signature, which of them.
+    of: HashMap<u32, usize>,
+}
+
+impl FirstMessages {
+    /// Considers a repeat of a signature whose first time is `first` so far.
+    fn offer<'m>(
+        &mut self,
+        repeat: Repeat,
+        first: i64,
+        stored: impl Fn() -> Option<&'m str>,
+        message: impl Fn(u32, u32) -> Option<&'m str>,
+    ) {
+        if repeat.at > first {
+            return;
+        }
+        let kept = match self.of.get(&repeat.signature) {
+            Some(&i) => message(self.repeats[i].block, self.repeats[i].row),
+            None => stored(),
+        };
+        if is_first_message((repeat.at, message(repeat.block, repeat.row)), (first, kept)) {
+            self.of.insert(repeat.signature, self.repeats.len());
+            self.repeats.push(repeat);
+        }
+    }
+
+    /// One repeat of each signature.
+    fn into_repeats(self) -> impl Iterator<Item = Repeat> {
+        let Self { repeats, of } = self;
+        let last = move |(i, repeat): (usize, Repeat)| {
+            (of.get(&repeat.signature) == Some(&i)).then_some(repeat)
+        };
+        repeats.into_iter().enumerate().filter_map(last)
+    }
+}
+
+/// What numbering compares keys with.
+struct KnownSignatures<'s> {
+    facts: &'s [Signature],
+    slots: &'s [u32],
+}
+
+impl Known<[u32], i64> for KnownSignatures<'_> {
     fn is(&self, sig: u32, slots: &[u32], _: i64) -> bool {
-        self.slots(sig) == slots
+        self.slots[range_of(self.facts, sig)] == *slots
     }
 
     fn alike(_: i64, _: i64) -> bool {
         true
     }
 
-    fn soon_way(&self, sig: u32) {
-        prefetch::soon_at(&self.facts, sig as usize);
+    fn prefetch_facts(&self, sig: u32) {
+        prefetch::soon_at(self.facts, sig as usize);
     }
 
-    fn soon_key(&self, sig: u32) {
-        self.soon_slots(sig);
+    fn prefetch_key(&self, sig: u32) {
+        prefetch::soon_at(self.slots, range_of(self.facts, sig).start);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::slot::CLAIM;
     use super::*;
+
+    /// The latest signature of each of three nodes.
+    type Heads = [u32; 3];
+
+    fn push(sigs: &mut Signatures, heads: &mut Heads, slots: &[u32], message: Option<&str>) -> u32 {
+        let sig = sigs.push(slots, Times::once(1), message);
+        for (at, &slot) in slots.iter().enumerate() {
+            let head = &mut heads[node_of(slot) as usize];
+            sigs.set_next(sig, at, std::mem::replace(head, sig));
+        }
+        sig
+    }
 
     #[test]
     fn the_list_of_a_node_runs_through_its_live_signatures() {
-        let (mut nodes, mut sigs) = (Nodes::default(), Signatures::default());
-        let [a, b, c] = ["a", "b", "c"].map(|v| nodes.intern(nodes.hash(0, v), 0, v).0);
-        let once = Times::once(Some(1));
-        let first = sigs.push(&[a, b], once, Some("m"), &mut nodes);
-        let second = sigs.push(&[a, c | CLAIM], once, None, &mut nodes);
+        let (mut sigs, mut heads) = (Signatures::default(), [NONE; 3]);
+        let [a, b, c] = [0, 1, 2];
+        let first = push(&mut sigs, &mut heads, &[a, b], Some("m"));
+        let second = push(&mut sigs, &mut heads, &[a, c | CLAIM], None);
         assert_eq!(sigs.find(&[a, b]), Some(first));
         assert_eq!(sigs.find(&[a, b | CLAIM]), None);
-        let list =
-            |nodes: &Nodes, sigs: &Signatures, node| sigs.of(nodes, node).collect::<Vec<_>>();
-        assert_eq!(list(&nodes, &sigs, a), [(second, false), (first, false)]);
-        assert_eq!(list(&nodes, &sigs, c), [(second, true)]);
+        let list = |sigs: &Signatures, node: u32| {
+            sigs.list(heads[node as usize], node).collect::<Vec<_>>()
+        };
+        assert_eq!(list(&sigs, a), [(second, false), (first, false)]);
+        assert_eq!(list(&sigs, c), [(second, true)]);
         sigs.erase(second);
-        assert_eq!(
-            (list(&nodes, &sigs, a), list(&nodes, &sigs, c)),
-            (vec![(first, false)], vec![])
-        );
+        assert_eq!((list(&sigs, a), list(&sigs, c)), (vec![(first, false)], vec![]));
         assert_eq!((sigs.find(&[a, c | CLAIM]), sigs.message(first)), (None, Some("m")));
-        for node in [a, b, c] {
-            sigs.prune(&mut nodes, node);
-        }
-        let heads = [a, b, c].map(|node| nodes.facts[node as usize].head);
-        assert_eq!(heads, [first, first, NONE]);
+        let pruned = [a, b, c].map(|node| sigs.prune(heads[node as usize], node));
+        assert_eq!(pruned, [first, first, NONE]);
+    }
+
+    #[test]
+    fn a_signature_of_one_identifier_is_found_with_its_claim_or_without() {
+        let (mut sigs, mut heads) = (Signatures::default(), [NONE; 3]);
+        assert_eq!(sigs.find(&[1]), None);
+        let plain = push(&mut sigs, &mut heads, &[1], None);
+        let claimed = push(&mut sigs, &mut heads, &[1 | CLAIM], None);
+        assert_eq!((sigs.find(&[1]), sigs.find(&[1 | CLAIM])), (Some(plain), Some(claimed)));
+        sigs.erase(plain);
+        assert_eq!((sigs.find(&[1]), sigs.find(&[1 | CLAIM])), (None, Some(claimed)));
+        let again = push(&mut sigs, &mut heads, &[1], None);
+        assert_eq!((sigs.find(&[1]), sigs.find(&[2])), (Some(again), None));
     }
 
     #[test]
     fn the_first_message_is_kept_whatever_order_they_come_in() {
         let messages = [(5, Some("b")), (3, None), (3, Some("z")), (3, Some("c")), (9, Some("a"))];
         for shift in 0..messages.len() {
-            let (mut nodes, mut sigs) = (Nodes::default(), Signatures::default());
-            let (node, _) = nodes.intern(nodes.hash(0, "x"), 0, "x");
-            for i in 0..messages.len() {
-                let (at, id) = messages[(i + shift) % messages.len()];
-                match sigs.find(&[node]) {
-                    Some(sig) => sigs.repeat(sig, Times::once(Some(at)), id),
-                    None => drop(sigs.push(&[node], Times::once(Some(at)), id, &mut nodes)),
-                }
+            let mut sigs = Signatures::default();
+            let mut order = messages;
+            order.rotate_left(shift);
+            let sig = sigs.push(&[0], Times::once(order[0].0), order[0].1);
+            let mut batch = sigs.clone();
+            for (at, id) in &order[1..] {
+                sigs.repeat(sig, Times::once(*at), *id);
             }
-            assert_eq!(sigs.message(0), Some("c"), "{shift}");
-            assert_eq!(sigs.times(0), Times { first: 3, last: 9, count: 5 });
+            let repeat =
+                |row: usize| Repeat { signature: sig, at: order[row].0, block: 0, row: row as u32 };
+            let repeats: Vec<Repeat> = (1..order.len()).map(repeat).collect();
+            let message = |_: u32, row: u32| order[row as usize].1;
+            batch.repeat_batch(&[repeats], 0, Some(message));
+            for sigs in [sigs, batch] {
+                assert_eq!(sigs.message(sig), Some("c"), "{shift}");
+                assert_eq!(sigs.times(sig), Times { first: 3, last: 9, count: 5 });
+            }
         }
     }
 
     #[test]
     fn messages_that_are_replaced_again_and_again_do_not_pile_up() {
-        let (mut nodes, mut sigs) = (Nodes::default(), Signatures::default());
-        let (node, _) = nodes.intern(nodes.hash(0, "x"), 0, "x");
-        sigs.push(&[node], Times::once(None), None, &mut nodes);
+        let mut sigs = Signatures::default();
+        sigs.push(&[0], Times::once(i64::MAX), None);
         for i in 0..50_000 {
-            sigs.repeat(0, Times::once(Some(-i)), Some("a message id of some length"));
+            sigs.repeat(0, Times::once(-i), Some("a message id of some length"));
         }
         assert!(sigs.messages.bytes() < 1 << 19, "{}", sigs.messages.bytes());
     }

@@ -5,9 +5,9 @@ mod said;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use personas::features::{Best, Measure};
+use personas::features::{Best, ColumnType, Measure, SessionMeasure, Share};
 use personas::{Event, FeatureSet, ProfileId, Timestamp};
-use said::{Condition, Said, amount, declared, passes, values};
+use said::{Said, When, amount, declared, passes, values};
 use serde::Deserialize;
 
 const DAY: i64 = 86_400_000;
@@ -72,7 +72,7 @@ struct Written {
     measure: Measure,
     event: Option<String>,
     #[serde(default)]
-    when: Vec<Condition>,
+    when: Vec<When>,
     within_days: Option<f64>,
     half_life_days: Option<f64>,
     #[serde(default)]
@@ -107,7 +107,7 @@ impl Written {
 /// The table of all people's features as of a moment.
 pub(crate) fn columns(events: &[Event<'_>], set: &FeatureSet, as_of: Timestamp) -> Columns {
     let people = people(events, as_of);
-    let features: Vec<Written> = set.features().iter().map(read).collect();
+    let features: Vec<Written> = set.iter().map(read).collect();
     let is_one = |measure: &Measure| {
         !matches!(
             measure,
@@ -188,9 +188,9 @@ fn columns_of(
         Measure::Attributes => {
             let asked_for = |name: &str| {
                 features.iter().any(|feature| match &feature.measure {
-                    Measure::Attribute(of)
-                    | Measure::AttributeNumber(of)
-                    | Measure::AttributeCategory(of) => of == name,
+                    Measure::Attribute { name: of, column: ColumnType::Auto }
+                    | Measure::Attribute { name: of, column: ColumnType::Number }
+                    | Measure::Attribute { name: of, column: ColumnType::Category } => of == name,
                     _ => false,
                 })
             };
@@ -205,21 +205,33 @@ fn columns_of(
             };
             return all.into_iter().map(|of| (free(of.to_owned()), column(of))).collect();
         }
-        Measure::Attribute(of) => {
+        Measure::Attribute { name: of, column: ColumnType::Auto } => {
             typed(everything().filter_map(|e| declared(e, of)).collect(), &|row| row.newest(of))
         }
-        Measure::AttributeNumber(of) => each_row(&|row| row.newest(of)?.into_number()),
-        Measure::AttributeCategory(of) => each_row(&|row| row.newest(of).map(Said::into_text)),
-        Measure::First(p) => {
+        Measure::Attribute { name: of, column: ColumnType::Number } => {
+            each_row(&|row| row.newest(of)?.into_number())
+        }
+        Measure::Attribute { name: of, column: ColumnType::Category } => {
+            each_row(&|row| row.newest(of).map(Said::into_text))
+        }
+        Measure::First { property: p, column: ColumnType::Auto } => {
             typed(everything().flat_map(|e| values(e, p)).collect(), &|row| row.first(p))
         }
-        Measure::Last(p) => {
+        Measure::Last { property: p, column: ColumnType::Auto } => {
             typed(everything().flat_map(|e| values(e, p)).collect(), &|row| row.last(p))
         }
-        Measure::FirstNumber(p) => each_row(&|row| row.first(p)?.into_number()),
-        Measure::LastNumber(p) => each_row(&|row| row.last(p)?.into_number()),
-        Measure::FirstCategory(p) => each_row(&|row| row.first(p).map(Said::into_text)),
-        Measure::LastCategory(p) => each_row(&|row| row.last(p).map(Said::into_text)),
+        Measure::First { property: p, column: ColumnType::Number } => {
+            each_row(&|row| row.first(p)?.into_number())
+        }
+        Measure::Last { property: p, column: ColumnType::Number } => {
+            each_row(&|row| row.last(p)?.into_number())
+        }
+        Measure::First { property: p, column: ColumnType::Category } => {
+            each_row(&|row| row.first(p).map(Said::into_text))
+        }
+        Measure::Last { property: p, column: ColumnType::Category } => {
+            each_row(&|row| row.last(p).map(Said::into_text))
+        }
         Measure::UniqueList(p) => each_row(&|row| {
             let all: BTreeSet<String> = row.texts(p).into_iter().collect();
             let list = all.into_iter().collect::<Vec<_>>().join(", ");
@@ -391,7 +403,7 @@ impl<'e> Seen<'e> {
             }
             Measure::Min(p) => self.numbers(p).into_iter().min_by(f64::total_cmp),
             Measure::Max(p) => self.numbers(p).into_iter().max_by(f64::total_cmp),
-            Measure::Deviation(p) => {
+            Measure::Std(p) => {
                 let values = self.numbers(p);
                 deviation(&values).filter(|_| values.len() > 1)
             }
@@ -430,22 +442,24 @@ impl<'e> Seen<'e> {
                 }
                 mean(&sums.into_values().skip(1).collect::<Vec<_>>())
             }
-            Measure::Sessions(minutes) => Some(self.sessions(*minutes).len() as f64),
-            Measure::EventsPerSession(minutes) => {
+            Measure::Session { of: SessionMeasure::Count, minutes } => {
+                Some(self.sessions(*minutes).len() as f64)
+            }
+            Measure::Session { of: SessionMeasure::Events, minutes } => {
                 let n = self.sessions(*minutes).len();
                 (n > 0).then(|| self.events.len() as f64 / n as f64)
             }
-            Measure::SessionMinutes(minutes) => {
+            Measure::Session { of: SessionMeasure::Minutes, minutes } => {
                 let length = |(start, end): (i64, i64)| (end - start) as f64 / 60_000.0;
                 mean(&self.sessions(*minutes).into_iter().map(length).collect::<Vec<_>>())
             }
-            Measure::SessionGapDays(minutes) => mean(&gaps(*minutes)),
-            Measure::SessionGapVariation(minutes) => {
+            Measure::Session { of: SessionMeasure::GapDays, minutes } => mean(&gaps(*minutes)),
+            Measure::Session { of: SessionMeasure::GapVariation, minutes } => {
                 let gaps = gaps(*minutes);
                 let variation = deviation(&gaps).zip(mean(&gaps)).map(|(d, mean)| d / mean);
                 variation.filter(|_| gaps.len() > 1)
             }
-            Measure::Fraction(further) => {
+            Measure::Share(Share::Events(further)) => {
                 let further: Filter = read(further);
                 let weights = |passing: bool| -> f64 {
                     let counts = |e: &&&Event<'_>| {
@@ -464,8 +478,8 @@ impl<'e> Seen<'e> {
                 let values: BTreeSet<&String> = texts.iter().collect();
                 (!texts.is_empty()).then(|| values.into_iter().map(bits).sum())
             }
-            Measure::Share { property, value, by } => self.share(property, value, by),
-            Measure::Portion { part, rest } => {
+            Measure::Share(Share::Value { property, value, by }) => self.share(property, value, by),
+            Measure::Share(Share::Part { part, rest }) => {
                 let both = |e: &&Event<'_>| Some((amount(e, part)?, amount(e, rest)?));
                 let usable: Vec<(f64, f64)> = self
                     .events
@@ -485,5 +499,5 @@ impl<'e> Seen<'e> {
 struct Filter {
     event: Option<String>,
     #[serde(default)]
-    when: Vec<Condition>,
+    when: Vec<When>,
 }

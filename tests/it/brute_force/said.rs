@@ -3,16 +3,16 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use personas::features::Test;
+use personas::features::Condition;
 use personas::{Event, Timestamp, Value};
 use serde::Deserialize;
 
 use super::{Cell, DAY};
 
 #[derive(Deserialize)]
-pub(super) struct Condition {
+pub(super) struct When {
     pub(super) property: String,
-    pub(super) is: Test,
+    pub(super) is: Condition,
 }
 
 /// One value: as a number, if it is one, and as a text.
@@ -127,7 +127,7 @@ pub(super) fn local(event: &Event<'_>, name: &str) -> Option<Said> {
 }
 
 /// Whether a test holds for the values of a property.
-pub(super) fn holds(test: &Test, values: &[Said]) -> bool {
+pub(super) fn holds(test: &Condition, values: &[Said]) -> bool {
     let text = |test: &dyn Fn(&str) -> bool| values.iter().any(|said| test(&said.text));
     let number =
         |test: &dyn Fn(f64) -> bool| values.iter().any(|said| said.number.is_some_and(test));
@@ -137,28 +137,30 @@ pub(super) fn holds(test: &Test, values: &[Said]) -> bool {
         others.into_iter().any(|said| Timestamp::parse(&said.text).is_ok_and(test))
     };
     match test {
-        Test::Equals(wanted) => text(&|text| text == wanted),
-        Test::NotEquals(wanted) => !text(&|text| text == wanted),
-        Test::OneOf(wanted) => text(&|text| wanted.iter().any(|wanted| wanted == text)),
-        Test::Less(limit) => number(&|number| number < *limit),
-        Test::AtMost(limit) => number(&|number| number <= *limit),
-        Test::Greater(limit) => number(&|number| number > *limit),
-        Test::AtLeast(limit) => number(&|number| number >= *limit),
-        Test::NotLess(limit) => !number(&|number| number < *limit),
-        Test::Contains(part) => text(&|text| text.contains(part)),
-        Test::NotContains(part) => !text(&|text| text.contains(part)),
-        Test::ContainsOneOf(parts) => text(&|text| parts.iter().any(|part| text.contains(part))),
-        Test::StartsWith(start) => text(&|text| text.starts_with(start)),
-        Test::EndsWith(end) => text(&|text| text.ends_with(end)),
-        Test::Exists => !values.is_empty(),
-        Test::NotExists => values.is_empty(),
-        Test::Before(limit) => moment(&|time| time < *limit),
-        Test::After(limit) => moment(&|time| time > *limit),
+        Condition::Equals(wanted) => text(&|text| text == wanted),
+        Condition::NotEquals(wanted) => !text(&|text| text == wanted),
+        Condition::OneOf(wanted) => text(&|text| wanted.iter().any(|wanted| wanted == text)),
+        Condition::Less(limit) => number(&|number| number < *limit),
+        Condition::AtMost(limit) => number(&|number| number <= *limit),
+        Condition::Greater(limit) => number(&|number| number > *limit),
+        Condition::AtLeast(limit) => number(&|number| number >= *limit),
+        Condition::NotLess(limit) => !number(&|number| number < *limit),
+        Condition::Contains(part) => text(&|text| text.contains(part)),
+        Condition::NotContains(part) => !text(&|text| text.contains(part)),
+        Condition::ContainsOneOf(parts) => {
+            text(&|text| parts.iter().any(|part| text.contains(part)))
+        }
+        Condition::StartsWith(start) => text(&|text| text.starts_with(start)),
+        Condition::EndsWith(end) => text(&|text| text.ends_with(end)),
+        Condition::Exists => !values.is_empty(),
+        Condition::NotExists => values.is_empty(),
+        Condition::Before(limit) => moment(&|time| time < *limit),
+        Condition::After(limit) => moment(&|time| time > *limit),
         other => panic!("{other:?} is new"),
     }
 }
 
-pub(super) fn passes(event: &Event<'_>, name: Option<&str>, when: &[Condition]) -> bool {
+pub(super) fn passes(event: &Event<'_>, name: Option<&str>, when: &[When]) -> bool {
     name.is_none_or(|name| event.name == name)
         && when.iter().all(|test| holds(&test.is, &values(event, &test.property)))
 }

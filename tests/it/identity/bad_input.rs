@@ -1,16 +1,16 @@
 //! Bad input: typed errors, state unchanged; never a panic, a hang or an allocation out of
 //! proportion.
 
-use personas::identity::{Observation, Observed, Resolution, Snapshot};
-use personas::{Error, Identifier, IdentityGraph, ProfileId, Refusal, Rules, Timestamp};
+use personas::identity::{Resolution, Snapshot};
+use personas::{Error, Event, Identifier, IdentityGraph, ProfileId, Refusal, Rules, Timestamp};
 use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{Deserialize, Deserializer, IntoDeserializer, Visitor};
 use serde_json::{Value, json};
 
 use super::worlds::*;
 
-fn at(time: i64) -> Observation<'static> {
-    Observation::new(Timestamp::from_millis(time))
+fn at(time: i64) -> Event<'static> {
+    Event::new("", Timestamp::from_millis(time))
 }
 
 fn some_graph() -> IdentityGraph {
@@ -24,14 +24,12 @@ fn some_graph() -> IdentityGraph {
     )
 }
 
-fn refusal(graph: &mut IdentityGraph, observation: &Observation<'_>) -> Refusal {
+fn refusal(graph: &mut IdentityGraph, event: &Event<'_>) -> Refusal {
     let before = bytes(graph);
-    let Err(Error::Refused(refusal)) = graph.observe(observation) else {
-        panic!("{observation:?} was taken")
-    };
+    let Err(Error::Refused(refusal)) = graph.observe(event) else { panic!("{event:?} was taken") };
     assert_eq!(bytes(graph), before);
-    let intake = graph.extend([observation.clone()]);
-    assert_eq!((intake.refused, intake.examples), (1, vec![(0, refusal.clone())]));
+    let report = graph.extend([event]);
+    assert_eq!((report.n_refused(), &report.refused[0].reason), (1, &refusal));
     assert_eq!(bytes(graph), before);
     refusal
 }
@@ -70,7 +68,7 @@ fn two_values_are_no_contradiction_when_one_is_claimed_blocked_or_the_same() {
         at(0).id("user_id", "1").id("user_id", "null"),
         at(0).id("user_id", "1").id("user_id", " 1 ").claimed_id("user_id", "1"),
     ] {
-        assert_eq!(graph.observe(&fine), Ok(Observed::Kept));
+        assert_eq!(graph.extend([&fine]).accepted, 1);
     }
     assert_eq!(graph.get("user_id", "1"), Some(ProfileId::of("user_id", "1")));
     assert_eq!(graph.get("user_id", "2"), Some(ProfileId::of("user_id", "2")));
@@ -120,7 +118,7 @@ fn an_attacker_who_invents_kinds_fills_the_graph_and_breaks_nothing() {
     }
     let full = full.expect("kinds are limited");
     assert!(matches!(full, Error::Refused(Refusal::Full { .. })), "{full}");
-    assert_eq!(graph.observe(&at(time(9)).id("cookie", "c")), Ok(Observed::Kept));
+    assert_eq!(graph.extend([&at(time(9)).id("cookie", "c")]).accepted, 1);
 }
 
 #[test]
@@ -128,7 +126,7 @@ fn forgetting_the_unknown_is_fine_and_lasts() {
     let mut graph = some_graph();
     let report = graph.forget("email", " Nobody@X.org").expect("it can be an identifier");
     assert_eq!((report.identifiers.len(), report.dropped, report.changed), (0, 0, 0));
-    assert_eq!(graph.observe(&at(0).id("email", "nobody@x.org")), Ok(Observed::Suppressed));
+    assert_eq!(graph.extend([&at(0).id("email", "nobody@x.org")]).suppressed, 1);
     assert!(graph.forget("email", "\0").is_err());
     let stranger = ProfileId::of("x", "y");
     assert_eq!(graph.forget_profile(stranger).dropped, 0);

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use personas::identity::{Observation, Observed, Reason, Resolution, WhyNot};
-use personas::{Identifier, IdentityGraph, ProfileId, Rules, Timestamp};
+use personas::identity::{Reason, Resolution, WhyNot};
+use personas::{Event, Identifier, IdentityGraph, ProfileId, Rules, Timestamp};
 
 use super::naive::{self, Owner, Seen};
 use super::worlds::*;
@@ -306,7 +306,7 @@ fn diff_says_what_other_rules_would_split_and_merge() {
 fn the_key_changes_ids_and_marks_and_nothing_else() {
     let keyed = || IdentityGraph::new(Rules::default().key([9; 16])).expect("it makes sense");
     let login =
-        Observation::new(Timestamp::from_millis(time(0))).id("user_id", "7").id("cookie", "c");
+        Event::new("", Timestamp::from_millis(time(0))).id("user_id", "7").id("cookie", "c");
     let mut graph = keyed();
     graph.observe(&login).expect("it is fine");
     let id = graph.get("user_id", "7").expect("it was seen");
@@ -316,13 +316,13 @@ fn the_key_changes_ids_and_marks_and_nothing_else() {
     assert_eq!(graph.identifiers(id).len(), 2);
     graph.forget_profile(id);
     assert_eq!(graph.resolve(id), Resolution::Forgotten);
-    assert_eq!(graph.observe(&login), Ok(Observed::Suppressed));
+    assert_eq!(graph.extend([&login]).suppressed, 1);
     let text = serde_json::to_string(&graph.snapshot()).expect("it can be written");
     let unkeyed = ProfileId::of("user_id", "7").to_string();
     assert!(!text.contains(&unkeyed) && text.contains(&id.to_string()));
     assert!(graph.allow("user_id", "7") && !graph.allow("user_id", "7"));
     graph.allow("cookie", "c");
-    assert_eq!(graph.observe(&login), Ok(Observed::Kept));
+    assert_eq!(graph.extend([&login]).accepted, 1);
     let mut other = IdentityGraph::new(Rules::default()).expect("it makes sense");
     assert!(other.merge(&graph).is_err());
 }

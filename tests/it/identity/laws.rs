@@ -97,7 +97,7 @@ proptest! {
         let cut = cut.min(all.len());
         // A batch, reads in between, a restart, then one by one.
         let mut again = empty(&rules);
-        again.extend(shuffled[..cut].iter().map(observation));
+        again.extend(&shuffled[..cut].iter().map(observation).collect::<Vec<_>>());
         let kept: Vec<Seen> = shuffled[..cut].to_vec();
         check(&again, &rules, &kept);
         let mut again: IdentityGraph = serde_json::from_str(&bytes(&again)).expect("it is whole");

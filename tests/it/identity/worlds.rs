@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use personas::identity::{Observation, Owner};
-use personas::{Identifier, IdentityGraph, ProfileId, Rules, Timestamp};
+use personas::identity::Owner;
+use personas::{Event, Identifier, IdentityGraph, ProfileId, Rules, Timestamp};
 
 use super::naive::{self, Id, Seen};
 
@@ -30,11 +30,12 @@ pub(crate) fn identifier(id: &Id) -> Identifier<'_> {
     Identifier::new(id.0.as_str(), id.1.as_str())
 }
 
-pub(crate) fn observation(seen: &Seen) -> Observation<'_> {
-    let start = Observation::new(Timestamp::from_millis(seen.at));
-    seen.ids
-        .iter()
-        .fold(start, |o, (id, claimed)| o.with(Identifier { claimed: *claimed, ..identifier(id) }))
+pub(crate) fn observation(seen: &Seen) -> Event<'_> {
+    let mut event = Event::new("", Timestamp::from_millis(seen.at));
+    for (id, claimed) in &seen.ids {
+        event.identifiers.push(Identifier { claimed: *claimed, ..identifier(id) });
+    }
+    event
 }
 
 /// The naive side of the library's defaults.
@@ -106,6 +107,7 @@ pub(crate) fn check(graph: &IdentityGraph, naive: &naive::Rules, all: &[Seen]) {
         assert_eq!(graph.get(&id.0, &id.1), expected, "{id:?} in {all:#?} under {naive:?}");
         names.extend(expected);
     }
+    assert_eq!(graph.n_profiles(), names.len(), "{all:#?} under {naive:?}");
     assert_eq!(graph.profiles(), names.into_iter().collect::<Vec<_>>());
     for seen in all.iter().filter(|seen| !naive.refuses(seen)) {
         let expected = answer.attribution[&seen.ids].as_ref().map(name);

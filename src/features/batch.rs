@@ -1,0 +1,671 @@
+//! A batch of events as columns: what the store keeps of them, with texts interned locally.
+//!
+//! Every way in makes one: lines of JSON and events in memory by [`EventBatch::push_event`]; a batch
+//! of one event is the live case. Making a batch reads the schema and the dictionary and changes
+//! neither, so that many threads can make theirs at once.
+//!
+//! For duplicate names the last property or attribute wins.
+//!
+//! Cost: one look-up per property of an event, one more per text that is stored.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::dictionary::{Dictionary, LocalDictionary, NONE, Remap};
+use super::schema::{Field, MAX_FIELDS, Need, Schema};
+use super::stored::{FieldValue, StoredEvent};
+use crate::event::{Digits, EventColumn, EventColumns, Observations};
+use crate::num::fixed::Fixed;
+use crate::{Event, Refusal, Timestamp, Value};
+
+/// Values in one list at most; an honest event has fewer.
+const MAX_LIST: usize = 1000;
+
+/// Bytes of a dotted name below which objects within it are read, so that their depth is bounded.
+const MAX_PATH: usize = 256;
+
+/// What of every event a store keeps.
+#[derive(Clone, Copy)]
+pub(crate) struct Projection<'s> {
+    pub(crate) schema: &'s Schema,
+    pub(crate) dictionary: &'s Dictionary,
+    /// First and last time at which an event can have happened.
+    pub(crate) clock: (Timestamp, Timestamp),
+    /// Whether texts that are not known yet are stored.
+    pub(crate) stores_texts: bool,
+}
+
+/// Some events, in order.
+#[derive(Default)]
+pub(crate) struct EventBatch<'a> {
+    pub(crate) observations: Observations<'a>,
+    names: Vec<u32>,
+    values: Vec<FieldValue>,
+    /// Where the values of each event end.
+    ends: Vec<u32>,
+    texts: LocalDictionary,
+    attributes: LocalAttributes,
+    /// Events that are refused, ascending, each with the reason.
+    pub(crate) refused: Vec<(usize, Refusal)>,
+    /// Values that a feature wanted as numbers: event, property, how many.
+    pub(crate) unread: Vec<(usize, Cow<'a, str>, usize)>,
+    /// Events without the local time that a feature wants, ascending.
+    pub(crate) without_local_time: Vec<usize>,
+}
+
+/// Uses of the fields of attributes, and names that have no field yet.
+#[derive(Default)]
+struct LocalAttributes {
+    uses: Vec<Field>,
+    new: Vec<(Box<str>, u64)>,
+}
+
+/// A batch whose codes are those of the store.
+pub(crate) struct StoredBatch {
+    names: Vec<u32>,
+    values: Vec<FieldValue>,
+    ends: Vec<u32>,
+    at: Vec<Timestamp>,
+}
+
+impl StoredBatch {
+    pub(crate) fn len(&self) -> usize {
+        self.at.len()
+    }
+
+    /// Leaves an event without values and uses of texts.
+    pub(crate) fn forget(&mut self, row: usize) {
+        let start = if row == 0 { 0 } else { self.ends[row - 1] as usize };
+        self.names[row] = NONE;
+        self.values[start..self.ends[row] as usize].fill(FieldValue::new(
+            Field::NONE,
+            0,
+            None,
+            None,
+        ));
+    }
+
+    /// What is stored of an event.
+    pub(crate) fn event(&self, row: usize, message: u32) -> StoredEvent<'_> {
+        let start = if row == 0 { 0 } else { self.ends[row - 1] as usize };
+        let values = &self.values[start..self.ends[row] as usize];
+        StoredEvent { at: self.at[row], name: self.names[row], message, values }
+    }
+}
+
+impl<'a> EventBatch<'a> {
+    pub(crate) fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Adds an event. One that is refused keeps its place and stores nothing.
+    pub(crate) fn push_event(&mut self, event: &'a Event<'_>, onto: Projection<'_>) {
+        self.observations.push_event(event);
+        let row = self.names.len();
+        let start = self.values.len();
+        self.values.reserve(event.properties.len() + event.attributes.len());
+        match self.project(event, row, onto) {
+            Ok(()) => {
+                let name = self.intern(&event.name, onto);
+                self.names.push(name);
+                self.sort_from(start, onto.dictionary);
+            }
+            Err(refusal) => {
+                self.refused.push((row, refusal));
+                self.names.push(NONE);
+            }
+        }
+        self.ends.push(self.values.len() as u32);
+    }
+
+    /// Whether an event was refused.
+    pub(crate) fn is_refused(&self, row: usize) -> bool {
+        self.refused.binary_search_by_key(&row, |(row, _)| *row).is_ok()
+    }
+
+    /// The code of a text. A store that keeps numbers only looks it up and keeps no use of it.
+    fn intern(&mut self, text: &str, onto: Projection<'_>) -> u32 {
+        match onto.stores_texts {
+            true => self.texts.intern(onto.dictionary, text),
+            false => onto.dictionary.code(text),
+        }
+    }
+
+    /// Stores the fields of an event that passes all checks.
+    fn project(
+        &mut self,
+        event: &'a Event<'_>,
+        row: usize,
+        onto: Projection<'_>,
+    ) -> Result<(), Refusal> {
+        check(event, onto)?;
+        for (place, (name, value)) in event.properties.iter().enumerate() {
+            let is_last = event.properties[place + 1..].iter().all(|(later, _)| later != name);
+            if is_last {
+                self.property(row, name, value, onto);
+            }
+        }
+        self.derived(row, event.at, event.utc_offset_minutes, &event.name, onto);
+        for (place, (name, value)) in event.attributes.iter().enumerate() {
+            let is_last = event.attributes[place + 1..].iter().all(|(later, _)| later != name);
+            if is_last {
+                self.attribute(name, value, onto);
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores a property, and the fields of its objects.
+    fn property(&mut self, row: usize, name: &'a str, value: &Value<'_>, onto: Projection<'_>) {
+        let field = onto.schema.sent_property(name);
+        let mut n_unread = 0;
+        if field != Field::NONE {
+            for value in value.each() {
+                n_unread += self.value(field, 0, value, onto);
+            }
+        }
+        if onto.schema.is_parent(name) {
+            let mut path = name.to_owned();
+            match value {
+                Value::List(items) => {
+                    for (item, value) in (1..).zip(items).take(MAX_LIST) {
+                        n_unread += self.object(&mut path, item, value, onto);
+                    }
+                }
+                value => n_unread += self.object(&mut path, 0, value, onto),
+            }
+        }
+        if n_unread > 0 {
+            self.unread.push((row, Cow::Borrowed(name), n_unread));
+        }
+    }
+
+    /// Stores the fields of an object within a property, as one item; how many values were not read.
+    fn object(
+        &mut self,
+        path: &mut String,
+        item: u16,
+        value: &Value<'_>,
+        onto: Projection<'_>,
+    ) -> usize {
+        let Value::Object(fields) = value else { return 0 };
+        let (len, mut n_unread) = (path.len(), 0);
+        if len > MAX_PATH {
+            return 0;
+        }
+        for (name, value) in fields {
+            path.push('.');
+            path.push_str(name);
+            let field = onto.schema.sent_property(path);
+            if field != Field::NONE {
+                for value in value.each() {
+                    n_unread += self.value(field, item, value, onto);
+                }
+            }
+            n_unread += self.object(path, item, value, onto);
+            path.truncate(len);
+        }
+        n_unread
+    }
+
+    /// Stores a value of a field as far as it is read: its number, the code of its text, or both.
+    /// 1 if something wants it as a number and it is not one.
+    fn value(&mut self, field: Field, item: u16, value: &Value<'_>, onto: Projection<'_>) -> usize {
+        let need: Need = onto.schema.need(field);
+        let number = if need.number { number(value) } else { None };
+        let label = need.label.then(|| self.intern(&text(value), onto));
+        if number.is_some() || label.is_some() {
+            self.values.push(FieldValue::new(field, item, number, label));
+        }
+        usize::from(onto.schema.wants_numbers(field) && !is_number(value))
+    }
+
+    /// Stores what an event has of itself, such as its hour.
+    fn derived(
+        &mut self,
+        row: usize,
+        at: Timestamp,
+        utc_offset_minutes: Option<i16>,
+        name: &str,
+        onto: Projection<'_>,
+    ) {
+        for &(derived, field) in onto.schema.derived() {
+            if let Some((number, text)) = derived.value(at, utc_offset_minutes, name) {
+                let label = self.intern(&text, onto);
+                self.values.push(FieldValue::new(field, 0, number, Some(label)));
+            }
+        }
+        if utc_offset_minutes.is_none() && onto.schema.needs_offset() {
+            self.without_local_time.push(row);
+        }
+    }
+
+    /// Stores an attribute; of an object, one attribute for each of its fields.
+    fn attribute(&mut self, name: &str, value: &Value<'_>, onto: Projection<'_>) {
+        if let Value::Object(fields) = value {
+            // As deep as anything is read.
+            if name.len() <= MAX_PATH {
+                for (field, value) in fields {
+                    self.attribute(&format!("{name}.{field}"), value, onto);
+                }
+            }
+        } else if let Some((number, label)) = declared(value)
+            && let Some(field) = self.attributes.field(name, onto.schema)
+        {
+            let label = label.map(|text| self.intern(&text, onto));
+            self.values.push(FieldValue::new(field, 0, number, label));
+        }
+    }
+
+    /// Adds rows of columns. Rows that are refused keep their place and store nothing.
+    pub(crate) fn push_columns(
+        &mut self,
+        columns: &'a EventColumns<'_>,
+        rows: Range<usize>,
+        digits: &'a mut Digits,
+        onto: Projection<'_>,
+    ) {
+        self.observations.push_columns(columns, rows.clone(), digits);
+        let is_stored = |column: &&ColumnGroup<'a, '_>| column.is_stored(onto.schema);
+        let properties = ColumnGroup::of(columns.properties());
+        let properties: Vec<_> = properties.iter().filter(is_stored).collect();
+        let attributes = ColumnGroup::of(columns.attributes());
+        let is_declared = |column: &&ColumnGroup<'a, '_>| {
+            onto.schema.has_all_attributes() || onto.schema.attribute(column.name) != Field::NONE
+        };
+        let attributes: Vec<_> = attributes.iter().filter(is_declared).collect();
+        let common_name = columns.common_name().map(|name| self.intern(name, onto));
+        let mut uses: i64 = 0;
+        for row in rows {
+            let (place, start) = (self.names.len(), self.values.len());
+            let (at, offset) = (columns.at(row), columns.utc_offset(row));
+            let check = |column: &&ColumnGroup<'a, '_>| column.check(row);
+            let fault = properties
+                .iter()
+                .try_for_each(check)
+                .and_then(|()| attributes.iter().try_for_each(check))
+                .and_then(|()| check_place(at, offset, onto.clock));
+            if let Err(refusal) = fault {
+                self.refused.push((place, refusal));
+                self.names.push(NONE);
+                self.ends.push(start as u32);
+                continue;
+            }
+            for column in &properties {
+                if let Some(value) = column.value(row) {
+                    self.property(place, column.name, &value, onto);
+                }
+            }
+            self.derived(place, at, offset, columns.name_of(row), onto);
+            for column in &attributes {
+                if let Some(value) = column.value(row) {
+                    self.attribute(column.name, &value, onto);
+                }
+            }
+            uses += 1;
+            let name = common_name.unwrap_or_else(|| self.intern(columns.name_of(row), onto));
+            self.names.push(name);
+            self.sort_from(start, onto.dictionary);
+            self.ends.push(self.values.len() as u32);
+        }
+        if let Some(code) = common_name.filter(|_| onto.stores_texts) {
+            self.texts.change_uses(code, uses - 1);
+        }
+    }
+
+    fn sort_from(&mut self, start: usize, dictionary: &Dictionary) {
+        sort(&mut self.values[start..], |label| self.texts.text(dictionary, label));
+    }
+
+    /// Gives the batch the codes of the store, to which new texts and attributes are added;
+    /// `dropped` is told the attributes for which there is no field left, and how many values they have.
+    pub(crate) fn into_stored(
+        self,
+        schema: &mut Schema,
+        dictionary: &mut Dictionary,
+        dropped: impl FnMut(&str, usize),
+    ) -> (StoredBatch, Option<Codes>) {
+        let fields = self.attributes.absorb(schema, dropped);
+        let codes = Codes { texts: dictionary.absorb(self.texts), fields };
+        let at = (0..self.observations.len()).map(|row| self.observations.at(row)).collect();
+        let Self { names, values, ends, .. } = self;
+        let changes = !codes.texts.is_identity() || !codes.fields.is_empty();
+        (StoredBatch { names, values, ends, at }, changes.then_some(codes))
+    }
+}
+
+/// The codes and fields of the store for those of one batch.
+pub(crate) struct Codes {
+    texts: Remap,
+    fields: Vec<Field>,
+}
+
+impl StoredBatch {
+    /// Replaces the codes of the batch by those of the store.
+    pub(crate) fn remap(&mut self, codes: &Codes) {
+        for name in &mut self.names {
+            *name = codes.texts.code(*name);
+        }
+        for value in &mut self.values {
+            *value = value.relabelled(|label| codes.texts.code(label));
+            if let Some(local) = value.field.as_local() {
+                value.field = codes.fields[local];
+            }
+        }
+    }
+}
+
+impl LocalAttributes {
+    /// The field of a declared attribute, known or new; `None` if it is not stored.
+    fn field(&mut self, name: &str, schema: &Schema) -> Option<Field> {
+        let known = schema.attribute(name);
+        if known != Field::NONE {
+            self.uses.push(known);
+            return Some(known);
+        }
+        if !schema.has_all_attributes() {
+            return None;
+        }
+        let place = self.new.iter().position(|(known, _)| **known == *name);
+        let place = match place {
+            Some(place) => place,
+            None if self.new.len() < MAX_FIELDS - 1 => {
+                self.new.push((name.into(), 0));
+                self.new.len() - 1
+            }
+            None => return None,
+        };
+        self.new[place].1 += 1;
+        Some(Field::local(place))
+    }
+
+    /// Adds uses and names to the schema; the fields of the new names.
+    fn absorb(self, schema: &mut Schema, mut dropped: impl FnMut(&str, usize)) -> Vec<Field> {
+        self.uses.into_iter().for_each(|field| schema.retain(field, 1));
+        let fields = self.new.into_iter().map(|(name, n)| {
+            let Some(field) = schema.declare(&name) else {
+                dropped(&name, usize::try_from(n).unwrap_or(usize::MAX));
+                return Field::NONE;
+            };
+            schema.retain(field, n);
+            field
+        });
+        fields.collect()
+    }
+}
+
+/// Why an event cannot be stored: a number that is stored and cannot be summed exactly, a list that is too
+/// long, an offset that no place on Earth has, a time outside the clock.
+fn check(event: &Event<'_>, onto: Projection<'_>) -> Result<(), Refusal> {
+    for (name, value) in &event.properties {
+        // Whether the property is stored takes longer to find out, and hardly ever matters.
+        check_value(name, value).or_else(|fault| match onto.schema.sent_property(name) {
+            Field::NONE => Ok(()),
+            _ => Err(fault),
+        })?;
+    }
+    for (name, value) in &event.attributes {
+        check_value(name, value).or_else(|fault| {
+            let is_stored =
+                onto.schema.has_all_attributes() || onto.schema.attribute(name) != Field::NONE;
+            if is_stored { Err(fault) } else { Ok(()) }
+        })?;
+    }
+    check_place(event.at, event.utc_offset_minutes, onto.clock)
+}
+
+/// Why the time of an event or its offset from UTC cannot be right.
+fn check_place(
+    at: Timestamp,
+    utc_offset_minutes: Option<i16>,
+    (min, max): (Timestamp, Timestamp),
+) -> Result<(), Refusal> {
+    if let Some(minutes) = utc_offset_minutes.filter(|minutes| minutes.unsigned_abs() > 24 * 60) {
+        return Err(Refusal::BadOffset { minutes });
+    }
+    if at < min || at > max {
+        return Err(Refusal::OutsideClock { at, min, max });
+    }
+    Ok(())
+}
+
+/// The columns of one name, the last first: it wins where it has a value.
+struct ColumnGroup<'a, 'c> {
+    name: &'a str,
+    columns: Vec<&'c EventColumn<'c>>,
+}
+
+impl<'a, 'c> ColumnGroup<'a, 'c> {
+    fn of(columns: &'a [(Cow<'c, str>, EventColumn<'c>)]) -> Vec<Self>
+    where
+        'a: 'c,
+    {
+        let mut groups: Vec<Self> = Vec::new();
+        for (name, column) in columns.iter().rev() {
+            match groups.iter_mut().find(|group| group.name == name) {
+                Some(group) => group.columns.push(column),
+                None => groups.push(Self { name, columns: vec![column] }),
+            }
+        }
+        groups
+    }
+
+    fn is_stored(&self, schema: &Schema) -> bool {
+        schema.sent_property(self.name) != Field::NONE || schema.is_parent(self.name)
+    }
+
+    fn value(&self, row: usize) -> Option<Value<'c>> {
+        self.columns.iter().find_map(|column| column.value(row))
+    }
+
+    fn check(&self, row: usize) -> Result<(), Refusal> {
+        self.value(row).map_or(Ok(()), |value| check_value(self.name, &value))
+    }
+}
+
+fn check_value(name: &str, value: &Value<'_>) -> Result<(), Refusal> {
+    let mut n_values = 0;
+    for value in value.each() {
+        n_values += 1;
+        if let Value::Number(number) = value
+            && !Fixed::holds(*number)
+        {
+            return Err(Refusal::NotSummable { property: name.to_owned() });
+        }
+    }
+    if n_values > MAX_LIST {
+        let (property, limit) = (name.to_owned(), MAX_LIST);
+        return Err(Refusal::ListTooLong { property, got: n_values, limit });
+    }
+    Ok(())
+}
+
+/// Sorts the values of an event by field, then by item, then by value.
+fn sort<'t>(values: &mut [FieldValue], text: impl Fn(u32) -> &'t str) {
+    if values.len() < 2 {
+        return;
+    }
+    values.sort_by(|a, b| {
+        let by_place = (a.field, a.item).cmp(&(b.field, b.item));
+        by_place.then_with(|| {
+            let key = |value: &FieldValue| value.label().map(&text);
+            match (a.number(), b.number()) {
+                (Some(x), Some(y)) => x.total_cmp(&y).then_with(|| key(a).cmp(&key(b))),
+                (x, y) => y.is_some().cmp(&x.is_some()).then_with(|| key(a).cmp(&key(b))),
+            }
+        })
+    });
+}
+
+fn is_number(value: &Value<'_>) -> bool {
+    matches!(value, Value::Number(_) | Value::Time(_))
+}
+
+/// The number that a value is, if it is one.
+pub(crate) fn number(value: &Value<'_>) -> Option<f64> {
+    match value {
+        // Minus zero is zero.
+        Value::Number(number) => Some(number + 0.0),
+        Value::Time(at) => Some(at.days()),
+        _ => None,
+    }
+}
+
+/// The text by which a value is told apart.
+pub(crate) fn text<'v>(value: &'v Value<'_>) -> Cow<'v, str> {
+    match value {
+        Value::Flag(flag) => Cow::Borrowed(if *flag { "true" } else { "false" }),
+        Value::Number(number) => Cow::Owned((number + 0.0).to_string()),
+        Value::Text(text) => Cow::Borrowed(text),
+        Value::Time(at) => Cow::Owned(at.to_string()),
+        _ => Cow::Borrowed(""),
+    }
+}
+
+/// How the value of an attribute is read: its number and its text. A list is one category, of its
+/// values in order; an empty list declares nothing.
+fn declared<'v>(value: &'v Value<'_>) -> Option<(Option<f64>, Option<Cow<'v, str>>)> {
+    Some(match value {
+        Value::Number(_) => (number(value), None),
+        Value::Time(_) => (number(value), Some(text(value))),
+        Value::List(_) => {
+            let mut words: Vec<Cow<'_, str>> = value.each().map(text).collect();
+            words.sort_unstable();
+            words.dedup();
+            if words.is_empty() {
+                return None;
+            }
+            (None, Some(Cow::Owned(words.join(", "))))
+        }
+        _ => (None, Some(text(value))),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::{Feature, FeatureSet, Histories, Measure};
+
+    /// The values of the one event: name of the field, number, text.
+    fn values(histories: &Histories) -> Vec<(String, Option<f64>, Option<String>)> {
+        let event = histories.log(0).and_then(|log| log.iter().next()).unwrap();
+        let text = |label| histories.dictionary.text(label).to_owned();
+        let of = |value: &FieldValue| {
+            let name = histories.schema.name(value.field).to_owned();
+            (name, value.number(), value.label().map(text))
+        };
+        let mut values: Vec<_> = event.values.iter().map(of).collect();
+        values.sort_by(|a, b| a.0.cmp(&b.0));
+        values
+    }
+
+    fn set() -> FeatureSet {
+        let age = Measure::Attribute { name: "age".into(), column: Default::default() };
+        FeatureSet::default()
+            .with(Feature::new("sum", Measure::Sum("amount".into())))
+            .with(Feature::new("kinds", Measure::Distinct("kind".into())))
+            .with(Feature::new("age", age))
+    }
+
+    fn event() -> Event<'static> {
+        Event::new("e", Timestamp::from_millis(0))
+    }
+
+    fn check(event: &Event<'_>, expected: &[(&str, Option<f64>, Option<&str>)]) {
+        let stored = values(&Histories::of_event(&set(), event));
+        let stored: Vec<_> =
+            stored.iter().map(|(name, number, text)| (&**name, *number, text.as_deref())).collect();
+        assert_eq!(stored, expected);
+    }
+
+    #[test]
+    fn only_what_the_features_read_is_stored() {
+        let event = event()
+            .property("amount", 1.0)
+            .property("kind", 5.0)
+            .property("secret", "s")
+            .attribute("age", 7.0)
+            .attribute("name", "Ann");
+        check(
+            &event,
+            &[("age", Some(7.0), None), ("amount", Some(1.0), None), ("kind", None, Some("5"))],
+        );
+        let histories = Histories::of_event(&set(), &event);
+        for dropped in ["secret", "s", "name", "Ann"] {
+            assert_eq!(histories.dictionary.code(dropped), NONE);
+        }
+    }
+
+    #[test]
+    fn for_duplicate_names_the_last_value_wins() {
+        let twice = event().property("amount", 1.0).property("amount", 2.0).property("kind", "a");
+        check(
+            &twice.attribute("age", 1.0).attribute("age", 2.0),
+            &[("age", Some(2.0), None), ("amount", Some(2.0), None), ("kind", None, Some("a"))],
+        );
+        // Also where the last one cannot be read: a sum must not depend on other features.
+        let twice = event().property("amount", 1.0).property("amount", "two");
+        let twice = twice.property("kind", "a").property("kind", vec![]);
+        check(&twice.attribute("age", 1.0).attribute("age", vec![]), &[]);
+    }
+
+    #[test]
+    fn minus_zero_is_zero() {
+        let zero = event().property("amount", -0.0).property("kind", -0.0).attribute("age", -0.0);
+        let values = values(&Histories::of_event(&set(), &zero));
+        assert!(values.iter().all(|value| !value.1.is_some_and(f64::is_sign_negative)));
+        assert_eq!(values[2].2.as_deref(), Some("0"));
+    }
+
+    #[test]
+    fn a_list_is_stored_as_its_values_and_declared_as_one_category() {
+        let list = || {
+            let nested = Value::List(vec![Value::from("b"), Value::from(2.0)]);
+            Value::List(vec![nested, Value::from("a")])
+        };
+        let event = event().property("kind", list()).property("amount", list());
+        check(
+            &event.attribute("age", list()),
+            &[
+                ("age", None, Some("2, a, b")),
+                ("amount", Some(2.0), None),
+                ("kind", None, Some("2")),
+                ("kind", None, Some("a")),
+                ("kind", None, Some("b")),
+            ],
+        );
+    }
+
+    #[test]
+    fn the_fields_of_an_item_share_its_number() {
+        let features = FeatureSet::default()
+            .with(Feature::new("kinds", Measure::Distinct("products.kind".into())))
+            .with(Feature::new("sum", Measure::Sum("products.price".into())));
+        let item = |kind: &'static str, price: f64| {
+            Value::Object(vec![("kind".into(), kind.into()), ("price".into(), price.into())])
+        };
+        let lone = Value::Object(vec![("price".into(), 7.0.into())]);
+        let order = event().property("products", vec![item("tea", 1.0), lone, item("cups", 99.0)]);
+        let histories = Histories::of_event(&features, &order);
+        let event = histories.log(0).and_then(|log| log.iter().next()).unwrap();
+        let [kind, price] =
+            ["products.kind", "products.price"].map(|name| histories.schema.property(name));
+        let kinds: Vec<_> = event
+            .values(kind)
+            .map(|value| (value.item, histories.dictionary.text(value.label().unwrap())))
+            .collect();
+        assert_eq!(kinds, [(1, "tea"), (3, "cups")]);
+        let prices: Vec<_> =
+            event.values(price).map(|value| (value.item, value.number())).collect();
+        assert_eq!(prices, [(1, Some(1.0)), (2, Some(7.0)), (3, Some(99.0))]);
+    }
+
+    #[test]
+    fn an_event_that_is_removed_leaves_no_text_behind() {
+        let event = event().property("kind", "a").attribute("age", "old");
+        let mut histories = Histories::of_event(&set(), &event);
+        let (log, _) = histories.take(0);
+        log.iter().for_each(|event| histories.release(event));
+        assert!(histories.dictionary.held().is_empty());
+    }
+}

@@ -1,0 +1,330 @@
+//! What must hold of the values of a property: the one condition type of features, reports, quality
+//! rules and declared personas.
+//!
+//! A condition looks at the values of one property of one stored event; of a list, at each. The positive
+//! conditions hold if any value passes; `Not…` is the exact opposite, so that it holds where there is
+//! no value. Values are told apart by their text: a number by its shortest decimal form, a flag as
+//! `true` or `false`, a time as RFC 3339 in UTC. A value that is not a number is neither less nor
+//! greater than one.
+//!
+//! Cost: one comparison per value. Equality with a text compares codes.
+
+use serde::{Deserialize, Serialize};
+
+use super::batch::{number, text};
+use super::dictionary::Dictionary;
+use super::schema::{Field, Need};
+use super::stored::{FieldValue, StoredEvent};
+use crate::{Timestamp, Value};
+
+/// What must hold of the values of a property or a column.
+///
+/// ```
+/// use personas::features::{Condition, Feature, Measure};
+///
+/// let large = Feature::new("large orders", Measure::Count)
+///     .on("purchase")
+///     .when("amount", Condition::AtLeast(100.0));
+/// assert_eq!(large.name(), "large orders");
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Condition {
+    /// Some value is this text.
+    Equals(String),
+    /// No value is this text.
+    NotEquals(String),
+    /// Some value is one of these texts.
+    OneOf(Vec<String>),
+    /// Some value is a number below this.
+    Less(f64),
+    /// Some value is a number not above this.
+    AtMost(f64),
+    /// Some value is a number above this.
+    Greater(f64),
+    /// Some value is a number not below this.
+    AtLeast(f64),
+    /// No value is a number below this; holds also where there is no number.
+    NotLess(f64),
+    /// Some value contains this text.
+    Contains(String),
+    /// No value contains this text.
+    NotContains(String),
+    /// Some value contains one of these texts.
+    ContainsOneOf(Vec<String>),
+    /// Some value starts with this text.
+    StartsWith(String),
+    /// Some value ends with this text.
+    EndsWith(String),
+    /// There is a value.
+    Exists,
+    /// There is none.
+    NotExists,
+    /// Some value is a time, or a text that reads as one, before this. Numbers never pass, since
+    /// they could count days, seconds or milliseconds: send a
+    /// [`Value::Time`](crate::Value::Time), or compare the number.
+    Before(Timestamp),
+    /// Some value is a time, or a text that reads as one, after this. Numbers never pass, as for
+    /// [`Condition::Before`].
+    After(Timestamp),
+}
+
+impl Condition {
+    /// Whether the condition holds for some values, each given as a number, if it is one, and as a
+    /// text.
+    pub(super) fn holds<'v>(
+        &self,
+        mut values: impl Iterator<Item = (Option<f64>, &'v str)>,
+    ) -> bool {
+        let mut text = |is: &dyn Fn(&str) -> bool| values.any(|(_, text)| is(text));
+        match self {
+            Self::Equals(wanted) => text(&|text| text == wanted),
+            Self::NotEquals(wanted) => !text(&|text| text == wanted),
+            Self::OneOf(wanted) => text(&|text| wanted.iter().any(|wanted| text == wanted)),
+            Self::Contains(part) => text(&|text| text.contains(part.as_str())),
+            Self::NotContains(part) => !text(&|text| text.contains(part.as_str())),
+            Self::ContainsOneOf(parts) => {
+                text(&|text| parts.iter().any(|part| text.contains(part.as_str())))
+            }
+            Self::StartsWith(start) => text(&|text| text.starts_with(start.as_str())),
+            Self::EndsWith(end) => text(&|text| text.ends_with(end.as_str())),
+            Self::Exists => text(&|_| true),
+            Self::NotExists => !text(&|_| true),
+            Self::Before(limit) => {
+                values.any(|(number, text)| time(number, text).is_some_and(|at| at < *limit))
+            }
+            Self::After(limit) => {
+                values.any(|(number, text)| time(number, text).is_some_and(|at| at > *limit))
+            }
+            Self::Less(limit) => values.any(|(number, _)| number.is_some_and(|n| n < *limit)),
+            Self::AtMost(limit) => values.any(|(number, _)| number.is_some_and(|n| n <= *limit)),
+            Self::Greater(limit) => values.any(|(number, _)| number.is_some_and(|n| n > *limit)),
+            Self::AtLeast(limit) => values.any(|(number, _)| number.is_some_and(|n| n >= *limit)),
+            Self::NotLess(limit) => !values.any(|(number, _)| number.is_some_and(|n| n < *limit)),
+        }
+    }
+
+    /// How it reads a property.
+    pub(crate) fn need(&self) -> Need {
+        match self {
+            Self::Less(_)
+            | Self::AtMost(_)
+            | Self::Greater(_)
+            | Self::AtLeast(_)
+            | Self::NotLess(_) => Need::NUMBER,
+            _ => Need::BOTH,
+        }
+    }
+
+    /// What is wrong with the condition, if anything.
+    pub(crate) fn fault(&self) -> Option<&'static str> {
+        match self {
+            Self::Less(limit)
+            | Self::AtMost(limit)
+            | Self::Greater(limit)
+            | Self::AtLeast(limit)
+            | Self::NotLess(limit)
+                if !limit.is_finite() =>
+            {
+                Some("the number of a condition must be finite")
+            }
+            Self::OneOf(wanted) | Self::ContainsOneOf(wanted) if wanted.is_empty() => {
+                Some("a condition on one of several values needs at least one value")
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a value that is not stored meets it; a list does if any of its values does.
+    pub(crate) fn meets(&self, value: &Value<'_>) -> bool {
+        let seen: Vec<_> = value.each().map(|value| (number(value), text(value))).collect();
+        self.holds(seen.iter().map(|(number, text)| (*number, &**text)))
+    }
+
+    /// The texts that it compares codes with.
+    pub(super) fn texts(&self) -> &[String] {
+        match self {
+            Self::Equals(text) | Self::NotEquals(text) => std::slice::from_ref(text),
+            Self::OneOf(texts) => texts,
+            _ => &[],
+        }
+    }
+
+    /// Whether it reads more of a text than whether it is a certain one.
+    pub(super) fn reads_texts(&self) -> bool {
+        let is_exact = matches!(self, Self::Equals(_) | Self::NotEquals(_) | Self::OneOf(_));
+        self.need().label && !is_exact
+    }
+
+    /// The condition on a field, with the codes of its texts; valid as long as they keep their codes.
+    pub(super) fn bind(&self, field: Field, dictionary: &Dictionary) -> BoundCondition {
+        let is = match self {
+            Self::Equals(_) | Self::NotEquals(_) | Self::OneOf(_) => {
+                let mut codes: Vec<u32> =
+                    self.texts().iter().map(|text| dictionary.code(text)).collect();
+                codes.sort_unstable();
+                match self {
+                    Self::NotEquals(_) => Is::NoneOf(codes),
+                    _ => Is::OneOf(codes),
+                }
+            }
+            other => Is::Other(other.clone()),
+        };
+        BoundCondition { field, is }
+    }
+}
+
+/// A condition on a field of stored events.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct BoundCondition {
+    field: Field,
+    is: Is,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Is {
+    /// Some value is one of these texts; codes, ascending.
+    OneOf(Vec<u32>),
+    /// No value is.
+    NoneOf(Vec<u32>),
+    Other(Condition),
+}
+
+impl BoundCondition {
+    /// Whether a stored event passes.
+    pub(super) fn passes(&self, event: StoredEvent<'_>, dictionary: &Dictionary) -> bool {
+        let any_of = |codes: &[u32]| {
+            event.labels(self.field).any(|label| codes.binary_search(&label).is_ok())
+        };
+        match &self.is {
+            Is::OneOf(codes) => any_of(codes),
+            Is::NoneOf(codes) => !any_of(codes),
+            Is::Other(condition) => {
+                // Where a condition reads texts, they are stored.
+                let seen = |value: FieldValue| {
+                    let text = value.label().map_or("", |label| dictionary.text(label));
+                    (value.number(), text)
+                };
+                condition.holds(event.values(self.field).map(seen))
+            }
+        }
+    }
+}
+
+/// The time that a value is. The number of a time is that of its days; any other number is a number's,
+/// whose digits may read as a date.
+fn time(number: Option<f64>, text: &str) -> Option<Timestamp> {
+    let at = Timestamp::parse(text).ok()?;
+    number.is_none_or(|days| days == at.days()).then_some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Event;
+    use crate::features::{EventFilter, Feature, FeatureSet, Histories, Measure};
+
+    fn passes(filter: &EventFilter, event: &Event<'_>) -> bool {
+        let feature = Feature::new("n", Measure::Count).of(filter.clone());
+        let histories = Histories::of_event(&FeatureSet::default().with(feature), event);
+        let (schema, dictionary) = (&histories.schema, &histories.dictionary);
+        let event = histories.log(0).and_then(|log| log.iter().next()).unwrap();
+        filter.bind(schema, dictionary).passes(event, dictionary)
+    }
+
+    fn check(event: &Event<'_>, property: &str, condition: &Condition, expected: bool) {
+        let filter = EventFilter::all().when(property, condition.clone());
+        assert_eq!(passes(&filter, event), expected, "{property} {condition:?}");
+    }
+
+    fn event() -> Event<'static> {
+        let colours = vec![Value::from("red"), Value::from("dark blue")];
+        Event::new("purchase", Timestamp::from_millis(0))
+            .property("amount", 12.5)
+            .property("gift", true)
+            .property("colours", colours)
+            .property("none", Value::List(vec![]))
+            .property("due", Value::from(Timestamp::from_millis(86_400_000)))
+            .property("said", "1970-01-02")
+            .property("digits", 20_170_301.0)
+            .property("said digits", "20170301")
+            .property("at noon", Value::from(Timestamp::from_millis(1_488_369_600_001)))
+    }
+
+    #[test]
+    fn every_operator_means_what_it_says() {
+        let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+        let day = |n: i64| Timestamp::from_millis(n * 86_400_000);
+        let table = [
+            ("amount", Condition::Equals("12.5".into()), true),
+            ("amount", Condition::Equals("12.50".into()), false),
+            ("gift", Condition::Equals("true".into()), true),
+            ("colours", Condition::Equals("red".into()), true),
+            ("colours", Condition::NotEquals("red".into()), false),
+            ("colours", Condition::NotEquals("green".into()), true),
+            ("absent", Condition::NotEquals("green".into()), true),
+            ("colours", Condition::OneOf(words(&["green", "dark blue"])), true),
+            ("colours", Condition::OneOf(words(&["green", "blue"])), false),
+            ("amount", Condition::Less(12.5), false),
+            ("amount", Condition::AtMost(12.5), true),
+            ("amount", Condition::Greater(12.5), false),
+            ("amount", Condition::AtLeast(12.5), true),
+            ("colours", Condition::AtLeast(-1e9), false),
+            ("absent", Condition::Less(1e9), false),
+            ("amount", Condition::NotLess(12.5), true),
+            ("amount", Condition::NotLess(12.6), false),
+            ("colours", Condition::NotLess(1e9), true),
+            ("absent", Condition::NotLess(1e9), true),
+            ("colours", Condition::Contains("blue".into()), true),
+            ("colours", Condition::NotContains("blue".into()), false),
+            ("absent", Condition::NotContains("blue".into()), true),
+            ("colours", Condition::ContainsOneOf(words(&["x", "ark"])), true),
+            ("colours", Condition::ContainsOneOf(words(&["x"])), false),
+            ("colours", Condition::StartsWith("dark".into()), true),
+            ("colours", Condition::StartsWith("blue".into()), false),
+            ("colours", Condition::EndsWith("blue".into()), true),
+            ("colours", Condition::EndsWith("dark".into()), false),
+            ("colours", Condition::Exists, true),
+            ("none", Condition::Exists, false),
+            ("none", Condition::NotExists, true),
+            ("absent", Condition::NotExists, true),
+            ("due", Condition::After(day(0)), true),
+            ("due", Condition::After(day(1)), false),
+            ("due", Condition::Before(day(2)), true),
+            ("said", Condition::Before(day(2)), true),
+            ("said", Condition::Before(day(1)), false),
+            ("amount", Condition::After(day(0)), false),
+            // Read as a date it would be in 2017, as days in the year 57195.
+            ("digits", Condition::After(day(0)), false),
+            ("digits", Condition::Before(day(1_000_000_000)), false),
+            ("said digits", Condition::After(day(17_225)), true),
+            ("said digits", Condition::Before(day(17_226)), false),
+            ("at noon", Condition::After(Timestamp::from_millis(1_488_369_600_000)), true),
+            ("at noon", Condition::Before(Timestamp::from_millis(1_488_369_600_001)), false),
+        ];
+        for (property, condition, expected) in &table {
+            check(&event(), property, condition, *expected);
+        }
+    }
+
+    #[test]
+    fn all_conditions_must_hold_and_the_name_must_be_right() {
+        let large = EventFilter::from("purchase").when("amount", Condition::Greater(10.0));
+        assert!(passes(&large, &event()));
+        assert!(!passes(&large.clone().when("gift", Condition::NotExists), &event()));
+        assert!(!passes(&large.named("visit".into()), &event()));
+        assert!(passes(&EventFilter::all(), &event()));
+    }
+
+    #[test]
+    fn a_filter_is_plain_data() {
+        let filter = EventFilter::from("purchase").when("amount", Condition::AtLeast(5.0));
+        let json = serde_json::to_string(&filter).unwrap();
+        assert_eq!(
+            json,
+            r#"{"event":"purchase","when":[{"property":"amount","is":{"at_least":5.0}}]}"#
+        );
+        assert_eq!(serde_json::from_str::<EventFilter>(&json).unwrap(), filter);
+    }
+}

@@ -1,0 +1,267 @@
+//! A named measure, the events it counts, and how much they count.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::condition::Condition;
+use super::definition::{How, Names, Read};
+use super::dictionary::Dictionary;
+use super::filter::{EventFilter, When};
+use super::local_time;
+use super::measure::Measure;
+use super::schema::Schema;
+use super::summary::{Layout, Reading};
+use crate::Timestamp;
+
+/// A named measure over all events or some.
+///
+/// ```
+/// use personas::features::{Condition, Feature, Measure};
+///
+/// let visits = Feature::new("visits of the last month", Measure::Count)
+///     .on("visit")
+///     .when("channel", Condition::NotEquals("mail".into()))
+///     .within_days(30.0);
+/// assert_eq!(visits.name(), "visits of the last month");
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Stored", into = "Stored")]
+pub struct Feature {
+    name: String,
+    measure: Measure,
+    filter: EventFilter,
+    within_days: Option<f64>,
+    half_life_days: Option<f64>,
+    optional: bool,
+}
+
+impl Feature {
+    /// A feature over all events.
+    pub fn new(name: impl Into<String>, measure: Measure) -> Self {
+        Self {
+            name: name.into(),
+            measure,
+            filter: EventFilter::all(),
+            within_days: None,
+            half_life_days: None,
+            optional: false,
+        }
+    }
+
+    /// Only events of this name count.
+    #[must_use]
+    pub fn on(mut self, event: impl Into<String>) -> Self {
+        self.filter = self.filter.named(event.into());
+        self
+    }
+
+    /// Only events of which a property meets a condition count; every such condition must be met.
+    #[must_use]
+    pub fn when(mut self, property: impl Into<String>, is: Condition) -> Self {
+        self.filter = self.filter.when(property, is);
+        self
+    }
+
+    /// Only the events of a filter count; replaces earlier conditions.
+    #[must_use]
+    pub fn of(mut self, filter: impl Into<EventFilter>) -> Self {
+        self.filter = filter.into();
+        self
+    }
+
+    /// Only events of the last so many days of 24 hours count: those after `as_of` − `days`, up to
+    /// and including `as_of`, to the millisecond.
+    #[must_use]
+    pub fn within_days(mut self, days: f64) -> Self {
+        self.within_days = Some(days);
+        self
+    }
+
+    /// Events count less the older they are: half after so many days, a quarter after twice as
+    /// many. For counts and sums, which fade away, and for means and shares, which do not: in them
+    /// old events count less than new ones. Which values are the top ones is decided without.
+    #[must_use]
+    pub fn half_life_days(mut self, days: f64) -> Self {
+        self.half_life_days = Some(days);
+        self
+    }
+
+    /// No column where it is missing for everybody.
+    #[must_use]
+    pub fn optional(mut self) -> Self {
+        self.optional = true;
+        self
+    }
+
+    /// Its name; that of its column, or the beginning of those of its columns.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it measures.
+    pub fn measure(&self) -> &Measure {
+        &self.measure
+    }
+
+    /// The events that count.
+    pub fn filter(&self) -> &EventFilter {
+        &self.filter
+    }
+
+    pub(crate) fn is_optional(&self) -> bool {
+        self.optional
+    }
+
+    /// Events count from after this moment on.
+    pub(crate) fn after(&self, as_of: Timestamp) -> Option<Timestamp> {
+        self.within_days.map(|days| as_of.days_before(days))
+    }
+
+    /// The half-life, if events count less the older they are.
+    pub(crate) fn half_life(&self) -> Option<f64> {
+        self.half_life_days
+    }
+
+    /// Days that events count for.
+    pub(crate) fn window(&self) -> Option<f64> {
+        self.within_days
+    }
+
+    /// The attribute it asks for by name.
+    pub(crate) fn attribute(&self) -> Option<&str> {
+        match &self.measure {
+            Measure::Attribute { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
+    /// What it reads of events.
+    pub(super) fn reads(&self) -> Vec<Read> {
+        let mut reads = Read::of_filter(&self.filter);
+        reads.extend(self.measure.define(Names::NONE).reads);
+        reads
+    }
+
+    /// The texts whose codes it compares.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.filter.texts().chain(self.measure.texts())
+    }
+
+    /// Makes room for it in the summaries; where it is, or `None` if a summary cannot tell it.
+    pub(super) fn reserve(
+        &self,
+        layout: &mut Layout,
+        (schema, dictionary): (&Schema, &Dictionary),
+    ) -> Option<Reading> {
+        if self.within_days.is_some() || self.half_life_days.is_some() {
+            return None;
+        }
+        match self.measure.define(Names::new(schema, dictionary)).how {
+            How::Totals { keep, field, .. } | How::Value { keep, field } => {
+                Some(layout.add(&self.filter, keep, field, (schema, dictionary)))
+            }
+            How::Log(_) | How::Columns | How::Open => None,
+        }
+    }
+
+    /// Whether neither its column nor the type of it depends on the data.
+    pub(crate) fn is_fixed(&self) -> bool {
+        !self.optional && self.measure.is_fixed()
+    }
+
+    /// Whether its column or the type of it is known only when everybody's events are. A score's
+    /// column is known; its borders depend on finished columns.
+    pub(crate) fn is_open(&self) -> bool {
+        !matches!(self.measure, Measure::Score { .. }) && !self.is_fixed()
+    }
+
+    /// The same feature, always with its column.
+    pub(crate) fn required(mut self) -> Self {
+        self.optional = false;
+        self
+    }
+
+    /// The same feature with another measure.
+    pub(crate) fn measuring(self, measure: Measure) -> Self {
+        Self { measure, ..self }
+    }
+
+    /// A feature of the same events.
+    pub(crate) fn as_single(&self, name: String, measure: Measure) -> Self {
+        Self { name, measure, optional: false, ..self.clone() }
+    }
+
+    /// What keeps it from making sense by itself.
+    pub(super) fn fault(&self) -> Option<Cow<'static, str>> {
+        self.own_fault().map(Cow::Borrowed).or_else(|| self.measure.fault())
+    }
+
+    fn own_fault(&self) -> Option<&'static str> {
+        if self.name.trim().is_empty() {
+            return Some("it has no name");
+        }
+        let is_length = |days: Option<f64>| days.is_none_or(|d| d > 0.0 && d.is_finite());
+        if !is_length(self.within_days) || !is_length(self.half_life_days) {
+            return Some("a number of days must be above 0 and finite");
+        }
+        if self.half_life_days.is_some() && !self.measure.can_decay() {
+            return Some("a half-life is for counts, sums, means and shares");
+        }
+        self.filter.fault().or_else(|| {
+            self.reads().iter().find_map(|read| match read {
+                Read::Property(name, _) => local_time::fault(name),
+                _ => None,
+            })
+        })
+    }
+}
+
+/// A feature as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    name: String,
+    measure: Measure,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    event: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    when: Vec<When>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    within_days: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    half_life_days: Option<f64>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    optional: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+impl From<Stored> for Feature {
+    fn from(stored: Stored) -> Self {
+        Self {
+            name: stored.name,
+            measure: stored.measure,
+            filter: EventFilter { event: stored.event, when: stored.when },
+            within_days: stored.within_days,
+            half_life_days: stored.half_life_days,
+            optional: stored.optional,
+        }
+    }
+}
+
+impl From<Feature> for Stored {
+    fn from(feature: Feature) -> Self {
+        Self {
+            name: feature.name,
+            measure: feature.measure,
+            event: feature.filter.event,
+            when: feature.filter.when,
+            within_days: feature.within_days,
+            half_life_days: feature.half_life_days,
+            optional: feature.optional,
+        }
+    }
+}

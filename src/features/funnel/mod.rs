@@ -1,0 +1,227 @@
+//! Which steps people are to take, and what counts as taking them.
+
+pub(super) mod attempt;
+mod matching;
+
+use serde::{Deserialize, Serialize};
+
+use super::filter::EventFilter;
+use super::schema::Need;
+use crate::{Error, Result};
+
+/// Steps at most: an event's steps fit the bits of a word.
+const MAX_STEPS: usize = 32;
+
+/// Steps that people are to take: how far does each get?
+///
+/// An **attempt** is made of different events of one person, one for each of the first so many
+/// steps, each passing the filter of its step, so that a step that comes twice needs two events.
+///
+/// - They come in the order of the steps, and other events may lie between. If the funnel is
+///   [`strict`](Funnel::strict), none may: every event after the time of the first and before that
+///   of the last is one of them. If it has [no order](Funnel::any_order), an attempt takes any so
+///   many of the steps.
+/// - From the first to the last of them it is at most [`within_days`](Funnel::within_days).
+/// - No event that is [excluded](Funnel::exclude) lies after the time of the first and before that
+///   of the last, be it a step or not.
+/// - **Ties**: events of the same time follow each other in whichever order serves the attempt. So
+///   steps of the same second are taken, and an excluded event at the time of the first step or
+///   of the last does no harm.
+///
+/// A person has reached as many steps as the longest attempt has; any event of the first step may
+/// start one, or only [the last](Funnel::last_start). What was reached before an excluded event, or
+/// before the time was up, is reached. Of several longest attempts the one that starts earliest
+/// gives the times, then the one that ends earliest, then the one whose second step is earliest,
+/// and so on.
+///
+/// ```
+/// use personas::features::{Condition, EventFilter, Funnel};
+/// use personas::profiles::StoreOptions;
+/// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
+///
+/// let at = Timestamp::parse;
+/// let options = StoreOptions::default().keep("amount");
+/// let mut people = Profiles::with_options(Rules::default(), FeatureSet::default(), options)?;
+/// people.extend(&[
+///     Event::new("visit", at("2017-03-01T10:00:00")?).id("card", "1"),
+///     Event::new("purchase", at("2017-03-01T16:00:00")?).id("card", "1").property("amount", 120.0),
+///     Event::new("visit", at("2017-03-02T10:00:00")?).id("card", "2"),
+/// ]);
+/// let large = EventFilter::from("purchase").when("amount", Condition::AtLeast(100.0));
+/// let funnel = Funnel::new(["visit".into(), large]).within_days(7.0);
+/// let report = people.funnel(&funnel, at("2017-04-01")?)?;
+/// assert_eq!((report.steps[0].n_people, report.steps[1].n_people), (2, 1));
+/// assert_eq!(report.steps[1].conversion, Some(0.5));
+/// assert_eq!(report.steps[1].days_from_start, Some([0.25; 3]));
+/// # Ok::<(), personas::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Funnel {
+    steps: Vec<EventFilter>,
+    #[serde(default)]
+    order: Order,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    exclude: Vec<EventFilter>,
+    #[serde(default = "two_weeks")]
+    within_days: f64,
+    #[serde(default)]
+    start: Start,
+}
+
+/// How the steps of an attempt follow each other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Order {
+    #[default]
+    Sequential,
+    Strict,
+    Any,
+}
+
+/// Which events of the first step start an attempt.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Start {
+    #[default]
+    Any,
+    Last,
+}
+
+fn two_weeks() -> f64 {
+    14.0
+}
+
+impl Funnel {
+    /// The steps in order, 1 to 32: other events may lie between them, and 14 days may pass.
+    ///
+    /// Names of events are filters: `Funnel::new(["visit", "purchase"])`.
+    pub fn new<S: Into<EventFilter>>(steps: impl IntoIterator<Item = S>) -> Self {
+        Self {
+            steps: steps.into_iter().map(Into::into).collect(),
+            order: Order::Sequential,
+            exclude: Vec::new(),
+            within_days: two_weeks(),
+            start: Start::Any,
+        }
+    }
+
+    /// No other event may lie between the steps. A [feature](crate::features::Feature)'s own filter
+    /// says which events there are.
+    #[must_use]
+    pub fn strict(mut self) -> Self {
+        self.order = Order::Strict;
+        self
+    }
+
+    /// The steps may be taken in any order, and any of them may come first.
+    #[must_use]
+    pub fn any_order(mut self) -> Self {
+        self.order = Order::Any;
+        self
+    }
+
+    /// Events that end an attempt; more than one filter may be given.
+    #[must_use]
+    pub fn exclude(mut self, filter: impl Into<EventFilter>) -> Self {
+        self.exclude.push(filter.into());
+        self
+    }
+
+    /// Days of 24 hours from the first step to the last at most, that moment included; default 14.
+    #[must_use]
+    pub fn within_days(mut self, days: f64) -> Self {
+        self.within_days = days;
+        self
+    }
+
+    /// Only the last event of the first step starts an attempt: who put something into the cart,
+    /// ordered, and put something in again has, as things stand, not ordered.
+    #[must_use]
+    pub fn last_start(mut self) -> Self {
+        self.start = Start::Last;
+        self
+    }
+
+    /// The steps in order.
+    pub fn steps(&self) -> &[EventFilter] {
+        &self.steps
+    }
+
+    /// How the steps follow each other.
+    pub(crate) fn order(&self) -> Order {
+        self.order
+    }
+
+    fn excluded(&self) -> &[EventFilter] {
+        &self.exclude
+    }
+
+    /// The properties it reads, and how.
+    pub(crate) fn needs(&self) -> impl Iterator<Item = (&str, Need)> {
+        self.steps.iter().chain(&self.exclude).flat_map(EventFilter::needs)
+    }
+
+    /// The texts whose codes it compares.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.steps.iter().chain(&self.exclude).flat_map(EventFilter::texts)
+    }
+
+    /// Whether it makes sense.
+    pub(crate) fn check(&self) -> Result<()> {
+        let n_steps = self.steps.len();
+        if !(1..=MAX_STEPS).contains(&n_steps) {
+            return Err(Error::parameter("steps", "1 to 32 filters", n_steps));
+        }
+        if !(self.within_days > 0.0 && self.within_days.is_finite()) {
+            return Err(Error::parameter("within_days", "above 0 and finite", self.within_days));
+        }
+        if self.order == Order::Any && self.start == Start::Last {
+            let expected = "of a funnel whose steps have an order";
+            return Err(Error::parameter("last_start", expected, "of one in any order"));
+        }
+        self.steps.iter().chain(&self.exclude).try_for_each(EventFilter::check)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::Condition;
+
+    #[test]
+    fn a_funnel_that_makes_no_sense_says_why() {
+        let two = || Funnel::new(["visit", "purchase"]);
+        let of = |n| Funnel::new(vec!["visit"; n]);
+        assert_eq!(two().check(), Ok(()));
+        assert_eq!(of(32).check(), Ok(()));
+        let bad = [
+            (of(0), "steps must be 1 to 32 filters, but is 0"),
+            (of(33), "steps must be 1 to 32 filters, but is 33"),
+            (two().within_days(0.0), "within_days must be above 0 and finite, but is 0"),
+            (two().within_days(f64::NAN), "within_days must be above 0 and finite, but is NaN"),
+            (
+                two().any_order().last_start(),
+                "last_start must be of a funnel whose steps have an order, but is of one in any order",
+            ),
+            (
+                two().exclude(EventFilter::all().when("@moon", Condition::Exists)),
+                "rule \"any event where @moon\": there is no such property of local time; see the list of @hour, @weekday, @date …",
+            ),
+        ];
+        for (funnel, message) in bad {
+            assert_eq!(funnel.check().map_err(|e| e.to_string()), Err(message.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_funnel_can_be_written_in_a_configuration_file() {
+        let json = r#"{"steps": [{"event": "visit"}, {"event": "order"}], "order": "strict"}"#;
+        let funnel: Funnel = serde_json::from_str(json).unwrap();
+        assert_eq!(funnel, Funnel::new(["visit", "order"]).strict());
+        let full = funnel.exclude("refund").within_days(2.5).last_start();
+        let json = serde_json::to_string(&full).unwrap();
+        assert_eq!(serde_json::from_str::<Funnel>(&json).unwrap(), full);
+        assert!(serde_json::from_str::<Funnel>(r#"{"steps": [], "window": 3}"#).is_err());
+    }
+}

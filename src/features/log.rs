@@ -1,0 +1,157 @@
+//! The log of one history: what is stored of each event, in order of time.
+//!
+//! Events of the same time are in order of their message, then of their content. Equal sets of events
+//! give equal logs whatever the order of arrival. Values of all events stand in one vector, in which
+//! removed events leave gaps until there are more gaps than values.
+//!
+//! Cost: O(log n) to insert or remove, and a move of a few entries where it is not at the end.
+
+use std::cmp::Ordering;
+
+use super::dictionary::Dictionary;
+use super::schema::Schema;
+use super::sorted::{Place, Sorted};
+use super::stored::{FieldValue, StoredEvent};
+use crate::Timestamp;
+
+#[derive(Debug, Clone, Copy)]
+struct Head {
+    at: Timestamp,
+    name: u32,
+    message: u32,
+    /// Where its values begin.
+    start: u32,
+    n_values: u32,
+}
+
+/// The stored events of one history.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Log {
+    heads: Sorted<Head>,
+    values: Vec<FieldValue>,
+    /// Values of removed events.
+    n_gaps: usize,
+}
+
+/// What events are compared with: their texts and fields.
+#[derive(Clone, Copy)]
+pub(crate) struct Lexicon<'s> {
+    pub(crate) schema: &'s Schema,
+    pub(crate) dictionary: &'s Dictionary,
+}
+
+fn view<'l>(head: &Head, values: &'l [FieldValue]) -> StoredEvent<'l> {
+    let values = &values[head.start as usize..][..head.n_values as usize];
+    StoredEvent { at: head.at, name: head.name, message: head.message, values }
+}
+
+impl Log {
+    fn compare(
+        head: &Head,
+        values: &[FieldValue],
+        event: StoredEvent<'_>,
+        Lexicon { schema, dictionary }: Lexicon<'_>,
+    ) -> Ordering {
+        let by_place = (head.at, head.message).cmp(&(event.at, event.message));
+        by_place.then_with(|| view(head, values).compare(event, schema, dictionary))
+    }
+
+    /// Adds an event.
+    pub(crate) fn insert(&mut self, event: StoredEvent<'_>, lexicon: Lexicon<'_>) {
+        let values = &self.values;
+        // Most events come in order of time.
+        let place = match self.heads.last() {
+            Some(last) if Self::compare(last, values, event, lexicon).is_le() => self.heads.end(),
+            _ => self
+                .heads
+                .partition_point(|head| Self::compare(head, values, event, lexicon).is_le()),
+        };
+        let head = Head {
+            at: event.at,
+            name: event.name,
+            message: event.message,
+            start: self.values.len() as u32,
+            n_values: event.values.len() as u32,
+        };
+        self.values.extend_from_slice(event.values);
+        self.heads.insert(place, head);
+    }
+
+    fn place_of(&self, event: StoredEvent<'_>, lexicon: Lexicon<'_>) -> Option<Place> {
+        let values = &self.values;
+        let compare = |head: &Head| Self::compare(head, values, event, lexicon);
+        let place = self.heads.partition_point(|head| compare(head).is_lt());
+        self.heads.after(place).next().filter(|head| compare(head).is_eq()).map(|_| place)
+    }
+
+    /// The event of a message at a time.
+    pub(crate) fn of_message(&self, at: Timestamp, message: u32) -> Option<StoredEvent<'_>> {
+        let place = self.heads.partition_point(|head| (head.at, head.message) < (at, message));
+        let head = self.heads.after(place).next()?;
+        ((head.at, head.message) == (at, message)).then(|| view(head, &self.values))
+    }
+
+    /// Removes an event that compares equal, if there is one; whether there was.
+    pub(crate) fn remove(&mut self, event: StoredEvent<'_>, lexicon: Lexicon<'_>) -> bool {
+        let Some(place) = self.place_of(event, lexicon) else { return false };
+        let head = self.heads.remove(place);
+        self.leave_gap(head.n_values as usize);
+        true
+    }
+
+    fn leave_gap(&mut self, n_values: usize) {
+        self.n_gaps += n_values;
+        if self.n_gaps > self.values.len() / 2 {
+            let old = std::mem::take(&mut self.values);
+            self.values.reserve(old.len() - self.n_gaps);
+            let values = &mut self.values;
+            self.heads.iter_mut().for_each(|head| {
+                let start = values.len() as u32;
+                values.extend_from_slice(view(head, &old).values);
+                head.start = start;
+            });
+            self.n_gaps = 0;
+        }
+    }
+
+    /// Removes the first events until `max` are left; `each` sees them before they are gone.
+    pub(crate) fn trim(&mut self, max: usize, mut each: impl FnMut(StoredEvent<'_>)) {
+        let n_gone = self.len().saturating_sub(max);
+        if n_gone == 0 {
+            return;
+        }
+        let mut gone = Vec::with_capacity(n_gone);
+        self.heads.drop_first(n_gone, |head| gone.push(head));
+        gone.iter().for_each(|head| each(view(head, &self.values)));
+        self.leave_gap(gone.iter().map(|head| head.n_values as usize).sum());
+    }
+
+    /// The events in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = StoredEvent<'_>> {
+        self.heads.iter().map(|head| view(head, &self.values))
+    }
+
+    /// The events up to and including a moment, in order.
+    pub(crate) fn until(&self, as_of: Timestamp) -> impl Iterator<Item = StoredEvent<'_>> {
+        let until = move |heads: &[Head]| heads.partition_point(|head| head.at <= as_of);
+        let blocks = self.heads.blocks().iter().map(move |block| &block[..until(block)]);
+        blocks.flatten().map(|head| view(head, &self.values))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.heads.len()
+    }
+
+    pub(crate) fn first(&self) -> Option<Timestamp> {
+        self.heads.first().map(|head| head.at)
+    }
+
+    pub(crate) fn last(&self) -> Option<Timestamp> {
+        self.heads.last().map(|head| head.at)
+    }
+
+    /// Bytes on the heap.
+    pub(crate) fn bytes(&self) -> usize {
+        self.heads.capacity() * size_of::<Head>() + self.values.capacity() * size_of::<FieldValue>()
+    }
+}

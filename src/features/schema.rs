@@ -1,0 +1,302 @@
+//! The schema: which fields of an event are stored, and how each is read.
+//!
+//! FeatureTable, reports and timelines say what they need of an event; the schema is the union of their
+//! needs, and everything else of an event is dropped on arrival. Fields have numbers. Those of
+//! properties are given when the schema is made; those of attributes also when a client declares an
+//! attribute of a new name, up to [`MAX_FIELDS`].
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use hashbrown::HashMap;
+
+use super::local_time::Derived;
+
+/// Fields at most; names are the sender's, and memory must not grow with them without end.
+pub(crate) const MAX_FIELDS: usize = 1 << 15;
+
+/// The number of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Field(u16);
+
+impl Field {
+    /// A field of which no event has a value.
+    pub(crate) const NONE: Self = Self(u16::MAX);
+
+    /// The field with a number that only one batch knows.
+    pub(super) fn local(number: usize) -> Self {
+        debug_assert!(number < MAX_FIELDS);
+        Self(number as u16 | MAX_FIELDS as u16)
+    }
+
+    /// The number among those of one batch, if it is such a field.
+    pub(super) fn as_local(self) -> Option<usize> {
+        (self != Self::NONE && self.0 & MAX_FIELDS as u16 != 0)
+            .then_some(usize::from(self.0) & (MAX_FIELDS - 1))
+    }
+
+    fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// What a field belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Scope {
+    /// The event.
+    Property,
+    /// The person.
+    Attribute,
+}
+
+/// How a field is read: as a number, as a text, or both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Need {
+    pub(crate) number: bool,
+    pub(crate) label: bool,
+}
+
+impl Need {
+    pub(crate) const NUMBER: Self = Self { number: true, label: false };
+    pub(crate) const LABEL: Self = Self { number: false, label: true };
+    pub(crate) const BOTH: Self = Self { number: true, label: true };
+
+    /// Whether what is stored for this need serves another one.
+    pub(crate) fn covers(self, other: Self) -> bool {
+        (self.number || !other.number) && (self.label || !other.label)
+    }
+
+    fn join(&mut self, other: Self) {
+        self.number |= other.number;
+        self.label |= other.label;
+    }
+}
+
+#[derive(Debug, Clone)]
+struct FieldInfo {
+    name: Box<str>,
+    scope: Scope,
+    need: Need,
+    /// Whether something reads nothing but numbers of it.
+    wants_numbers: bool,
+    /// Of an attribute's field, the values stored.
+    uses: u64,
+    /// Whether it stays when its last value is gone.
+    is_pinned: bool,
+}
+
+/// Which fields are stored.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Schema {
+    fields: Vec<FieldInfo>,
+    properties: HashMap<Box<str>, Field>,
+    attributes: HashMap<Box<str>, Field>,
+    /// Fields of attributes that nobody declares any more.
+    free: Vec<Field>,
+    /// Properties that every event has of itself.
+    derived: Vec<(Derived, Field)>,
+    /// Names that have fields within: `products` of `products.category`.
+    parents: HashSet<Box<str>>,
+    /// Whether attributes of any name are stored.
+    all_attributes: bool,
+}
+
+impl Schema {
+    /// Stores an attribute from now on.
+    pub(crate) fn keep_attribute(&mut self, name: &str) {
+        if self.attribute(name) == Field::NONE
+            && let Some(field) = self.add(name, Scope::Attribute, Need::BOTH)
+        {
+            self.fields[field.index()].is_pinned = true;
+        }
+    }
+
+    /// Stores attributes of any name from now on.
+    pub(crate) fn keep_all_attributes(&mut self) {
+        self.all_attributes = true;
+    }
+
+    /// Stores a property from now on, so that it can be read in a way.
+    pub(crate) fn keep(&mut self, property: &str, need: Need) {
+        let known = self.property(property);
+        if known != Field::NONE {
+            let info = &mut self.fields[known.index()];
+            info.need.join(need);
+            info.wants_numbers |= need == Need::NUMBER;
+        } else if let Some(field) = self.add(property, Scope::Property, need)
+            && let Some(derived) = Derived::named(property)
+        {
+            self.derived.push((derived, field));
+        }
+    }
+
+    fn add(&mut self, name: &str, scope: Scope, need: Need) -> Option<Field> {
+        let wants_numbers = scope == Scope::Property && need == Need::NUMBER;
+        let is_pinned = scope == Scope::Property;
+        let info = FieldInfo { name: name.into(), scope, need, wants_numbers, uses: 0, is_pinned };
+        let field = match self.free.pop() {
+            Some(field) => {
+                self.fields[field.index()] = info;
+                field
+            }
+            None if self.fields.len() < MAX_FIELDS => {
+                self.fields.push(info);
+                Field(self.fields.len() as u16 - 1)
+            }
+            None => return None,
+        };
+        match scope {
+            Scope::Property => {
+                for (dot, _) in name.match_indices('.') {
+                    self.parents.insert(name[..dot].into());
+                }
+                self.properties.insert(name.into(), field);
+            }
+            Scope::Attribute => _ = self.attributes.insert(name.into(), field),
+        }
+        Some(field)
+    }
+
+    /// The field of a property, or [`Field::NONE`] if it is not stored.
+    pub(crate) fn property(&self, name: &str) -> Field {
+        self.properties.get(name).copied().unwrap_or(Field::NONE)
+    }
+
+    /// The field that an event's own property is stored in. The names of local time are not read.
+    pub(super) fn sent_property(&self, name: &str) -> Field {
+        if name.starts_with('@') { Field::NONE } else { self.property(name) }
+    }
+
+    /// The field of an attribute, or [`Field::NONE`] if it is not stored or nobody declared it.
+    pub(crate) fn attribute(&self, name: &str) -> Field {
+        self.attributes.get(name).copied().unwrap_or(Field::NONE)
+    }
+
+    /// The field of an attribute that somebody declares, which may be new; `None` if no further
+    /// field can be numbered.
+    pub(super) fn declare(&mut self, name: &str) -> Option<Field> {
+        match self.attribute(name) {
+            Field::NONE => self.add(name, Scope::Attribute, Need::BOTH),
+            known => Some(known),
+        }
+    }
+
+    /// Counts further values of an attribute's field.
+    pub(super) fn retain(&mut self, field: Field, n: u64) {
+        self.fields[field.index()].uses += n;
+    }
+
+    /// Ends one value of an attribute's field; after the last one its name is not held.
+    pub(super) fn release(&mut self, field: Field) {
+        let info = &mut self.fields[field.index()];
+        info.uses -= 1;
+        if info.uses == 0 && !info.is_pinned {
+            self.attributes.remove(&*info.name);
+            info.name = Box::default();
+            self.free.push(field);
+        }
+    }
+
+    /// Whether a property's objects may hold stored fields.
+    pub(super) fn is_parent(&self, name: &str) -> bool {
+        !self.parents.is_empty() && self.parents.contains(name)
+    }
+
+    /// Whether attributes of any name are stored.
+    pub(super) fn has_all_attributes(&self) -> bool {
+        self.all_attributes
+    }
+
+    /// The properties that every event has of itself.
+    pub(super) fn derived(&self) -> &[(Derived, Field)] {
+        &self.derived
+    }
+
+    /// Whether an event without an offset from UTC leaves some field without a value.
+    pub(crate) fn needs_offset(&self) -> bool {
+        self.derived.iter().any(|(derived, _)| derived.needs_offset())
+    }
+
+    /// The name of a field; empty for [`Field::NONE`].
+    pub(crate) fn name(&self, field: Field) -> &str {
+        self.fields.get(field.index()).map_or("", |info| &info.name)
+    }
+
+    pub(crate) fn scope(&self, field: Field) -> Scope {
+        self.fields.get(field.index()).map_or(Scope::Property, |info| info.scope)
+    }
+
+    pub(super) fn need(&self, field: Field) -> Need {
+        self.fields[field.index()].need
+    }
+
+    /// Whether something reads only numbers of a property.
+    pub(super) fn wants_numbers(&self, field: Field) -> bool {
+        self.fields[field.index()].wants_numbers
+    }
+
+    /// Properties before attributes, each in order of their names.
+    pub(crate) fn order_of(&self, field: Field) -> (Scope, &str) {
+        (self.scope(field), self.name(field))
+    }
+
+    /// Whether a property is stored so that it can be read in a way.
+    pub(crate) fn holds(&self, property: &str, need: Need) -> bool {
+        let field = self.property(property);
+        field != Field::NONE
+            && (Derived::named(property).is_some() || self.need(field).covers(need))
+    }
+
+    /// The names of the stored properties; a reader of events can skip all others.
+    pub(crate) fn property_names(&self) -> impl Iterator<Item = &str> {
+        self.properties.keys().map(|name| &**name)
+    }
+
+    /// The names of the stored attributes, `None` for all.
+    pub(crate) fn attribute_names(&self) -> Option<impl Iterator<Item = &str>> {
+        (!self.all_attributes).then(|| self.attributes.keys().map(|name| &**name))
+    }
+
+    /// What is stored, without numbers and without what events brought.
+    fn content(&self) -> (BTreeMap<&str, (bool, bool)>, BTreeSet<&str>, bool) {
+        let needs = self.properties.iter().map(|(name, field)| {
+            let need = self.need(*field);
+            (&**name, (need.number, need.label))
+        });
+        let pinned = |field: &&Field| self.fields[field.index()].is_pinned;
+        let asked_for = self.attributes.values().filter(pinned).map(|&field| self.name(field));
+        (needs.collect(), asked_for.collect(), self.all_attributes)
+    }
+
+    /// Whether two stores keep the same of every event.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.content() == other.content()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_of_an_attribute_is_held_while_somebody_declares_it() {
+        let mut schema = Schema::default();
+        let city = schema.declare("city").unwrap();
+        schema.retain(city, 2);
+        schema.release(city);
+        assert_eq!(schema.attribute("city"), city);
+        schema.release(city);
+        assert_eq!(schema.attribute("city"), Field::NONE);
+        // The number names another attribute now.
+        assert_eq!(schema.declare("age"), Some(city));
+    }
+
+    #[test]
+    fn fields_beyond_the_limit_are_not_numbered() {
+        let mut schema = Schema::default();
+        for i in 0..MAX_FIELDS {
+            assert!(schema.declare(&i.to_string()).is_some());
+        }
+        assert_eq!(schema.declare("one more"), None);
+        assert!(schema.declare("7").is_some());
+    }
+}

@@ -1,0 +1,342 @@
+//! Records packed batches, each step for all of them before the next step.
+//!
+//! A large graph lies in memory far from the CPU, and a look-up that waits for one line after
+//! another spends nearly all its time waiting. So shard by shard the identifiers are numbered
+//! (`num::table`), then the signatures in the same way; what is new is appended, and then recorded
+//! in its nodes by ranges of nodes; all on all threads. The rules are those of single rows:
+//! [`Node::record`](super::nodes::Node), hub weights, times, first messages.
+//!
+//! The state is the same as after one row after another, but for the numbers, which follow the
+//! randomly seeded hashes and do not show.
+
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use super::super::policy::{Kind, MAX_KINDS, Policy};
+use super::Evidence;
+use super::changes::Changes;
+use super::hubs::add_weights;
+use super::nodes::{Node, flag};
+use super::pack::{LONG, Packed, Recorded};
+use super::signatures::Repeat;
+use super::slot::{CLAIM, is_claim, node_of};
+use crate::num::table::{Keys, Numbers};
+use crate::num::{parallel, prefetch};
+
+/// Work to do something for each row of a batch, in multiply-adds.
+const WORK: usize = 1 << 16;
+
+/// Signatures that are recorded together: what they prefetch must stay in the near cache.
+const GROUP: usize = 32;
+
+/// Prefetch distance, in rows.
+const AHEAD: usize = 16;
+
+/// The signatures of a batch, to be numbered.
+struct SignatureKeys {
+    /// Those of several identifiers, or of a claimed one, each with its time.
+    keys: Keys<Vec<u32>, i64>,
+    /// The rows of these.
+    rows: Vec<u32>,
+}
+
+impl Evidence {
+    /// Records packed batches in order; returns what became of each.
+    pub(crate) fn record(
+        &mut self,
+        policy: &mut Policy,
+        mut packed: Vec<Packed>,
+        changes: &mut Changes,
+    ) -> Vec<Recorded> {
+        let n_rows: usize = packed.iter().map(Packed::n_rows).sum();
+        if n_rows < LONG || !self.has_room_for(policy, &packed) {
+            // Near the end of the numbers, what is refused depends on what is in.
+            return packed.iter().map(|packed| self.record_rows(policy, packed, changes)).collect();
+        }
+        for name in packed.iter().flat_map(Packed::new_kinds) {
+            policy.add_kind(name);
+        }
+        let kinds = policy.kinds();
+        parallel::map_mut(&mut packed, WORK, |_, packed| packed.complete(kinds));
+        self.record_long(policy, &packed, changes)
+    }
+
+    /// Whether all numbers will do, whatever is new.
+    fn has_room_for(&self, policy: &Policy, packed: &[Packed]) -> bool {
+        let sum = |n: fn(&Packed) -> usize| packed.iter().map(n).sum::<usize>();
+        let n_kinds = policy.kinds().len() + sum(|packed| packed.new_kinds().count());
+        let (n_identifiers, n_rows) = (sum(Packed::n_identifiers), sum(Packed::n_rows));
+        n_kinds <= MAX_KINDS && self.check_room(n_identifiers, n_rows).is_ok()
+    }
+
+    fn record_long(
+        &mut self,
+        policy: &Policy,
+        packed: &[Packed],
+        changes: &mut Changes,
+    ) -> Vec<Recorded> {
+        let old = self.signatures.len();
+        let slots = self.number_names(policy, packed);
+        let keys = parallel::map(packed.len(), WORK, |b| self.keys_of(&packed[b], &slots[b]));
+        let mut recorded = parallel::map(packed.len(), WORK / 8, |b| Recorded::of(&packed[b]));
+        // By row; positions come last.
+        let mut signatures: Vec<Vec<u32>> =
+            parallel::map(packed.len(), WORK / 8, |b| vec![Recorded::NONE; packed[b].n_rows()]);
+        let mut repeats = Vec::new();
+        let mut weights = Vec::new();
+        if keys.iter().any(|keys| keys.keys.len() > 0) {
+            let numbers = self.signatures.number(keys.iter().map(|keys| &keys.keys).collect());
+            self.signatures.append(&numbers);
+            weights = self.weights(policy, packed, &keys, &numbers);
+            self.set_messages(packed, &keys, &numbers, old);
+            repeats = parallel::map(numbers.n_shards(), WORK, |s| {
+                let repeat = |(signature, at, block, at_key): (u32, i64, u32, u32)| {
+                    let row = keys[block as usize].rows[at_key as usize];
+                    Repeat { signature, at, block, row }
+                };
+                numbers.repeats(s).map(repeat).collect()
+            });
+            parallel::map_mut(&mut signatures, WORK, |b, signatures| {
+                for (row, sig) in keys[b].rows.iter().zip(numbers.of_block(b)) {
+                    signatures[*row as usize] = sig;
+                }
+            });
+        }
+        repeats.push(self.intern_singles(packed, &slots, &mut signatures));
+        drop((keys, slots));
+        self.repeat(policy, packed, &repeats, old, changes);
+        drop(repeats);
+        self.record_new(policy, old, &weights, changes);
+        parallel::map_mut(&mut recorded, WORK / 8, |b, recorded| {
+            for (position, &sig) in packed[b].positions().zip(&signatures[b]) {
+                recorded.signatures[position] = sig;
+            }
+        });
+        recorded
+    }
+
+    /// Numbers the identifiers of all batches; returns the slots of each.
+    fn number_names(&mut self, policy: &Policy, packed: &[Packed]) -> Vec<Vec<u32>> {
+        let keys = packed.iter().map(|packed| &packed.names).collect();
+        let flags = |kind: Kind, value: &str| super::new_flags(policy, kind, value);
+        let numbers = self.nodes.number(keys, flags);
+        parallel::map(packed.len(), WORK, |b| {
+            let mut slots = numbers.of_block(b);
+            packed[b].claimed.iter().for_each(|&at| slots[at as usize] |= CLAIM);
+            slots
+        })
+    }
+
+    /// The signatures of a batch that are found by their hash.
+    fn keys_of(&self, packed: &Packed, slots: &[u32]) -> SignatureKeys {
+        let is_hashed = |slots: &[u32]| slots.len() > 1 || is_claim(slots[0]);
+        let mut keys = Keys::with_capacity(0, 0);
+        let mut rows = Vec::new();
+        if slots.len() == packed.n_rows() && packed.claimed.is_empty() {
+            return SignatureKeys { keys, rows };
+        }
+        for row in 0..packed.n_rows() {
+            let own = &slots[packed.range(row)];
+            if is_hashed(own) {
+                keys.push(self.signatures.hash(own), own, packed.times[row]);
+                rows.push(row as u32);
+            }
+        }
+        SignatureKeys { keys: keys.grouped(), rows }
+    }
+
+    /// For every slot of the new signatures, how many values a hub rule counts there; nothing if
+    /// that is 0 for all.
+    fn weights(
+        &self,
+        policy: &Policy,
+        packed: &[Packed],
+        keys: &[SignatureKeys],
+        numbers: &Numbers<'_, Vec<u32>, i64>,
+    ) -> Vec<u8> {
+        if packed.iter().all(|packed| packed.kinds.is_empty()) {
+            return Vec::new();
+        }
+        let weights = parallel::map_chunks(numbers.n_new(), 20, |sigs| {
+            let mut weights = Vec::new();
+            for (slots, _, block, at) in numbers.new_from(sigs.start).take(sigs.len()) {
+                let row = keys[block].rows[at] as usize;
+                match packed[block].kinds.get(packed[block].range(row)) {
+                    Some(kinds) => add_weights(policy.kinds(), slots, |i| kinds[i], &mut weights),
+                    None => weights.resize(weights.len() + slots.len(), 0),
+                }
+            }
+            weights
+        });
+        weights.concat()
+    }
+
+    /// Keeps the message ids of new signatures.
+    fn set_messages(
+        &mut self,
+        packed: &[Packed],
+        keys: &[SignatureKeys],
+        numbers: &Numbers<'_, Vec<u32>, i64>,
+        old: usize,
+    ) {
+        if packed.iter().any(Packed::has_messages) {
+            for (sig, (_, _, block, at)) in (old..).zip(numbers.new_from(0)) {
+                let row = keys[block].rows[at] as usize;
+                self.signatures.set_message(sig as u32, packed[block].message(row));
+            }
+        }
+    }
+
+    /// Numbers the signatures of single unclaimed identifiers, and appends the new ones; returns
+    /// the rows that are not the first of a new one.
+    fn intern_singles(
+        &mut self,
+        packed: &[Packed],
+        slots: &[Vec<u32>],
+        signatures: &mut [Vec<u32>],
+    ) -> Vec<Repeat> {
+        let mut repeats = Vec::new();
+        for (block, (packed, slots)) in packed.iter().zip(slots).enumerate() {
+            for row in 0..packed.n_rows() {
+                if signatures[block][row] != Recorded::NONE {
+                    continue;
+                }
+                if let Some(&later) = slots.get(packed.range(row).start + AHEAD) {
+                    self.signatures.prefetch_single(node_of(later));
+                }
+                let (node, at) = (slots[packed.range(row).start], packed.times[row]);
+                let (signature, is_new) = self.signatures.intern_single(node, at);
+                signatures[block][row] = signature;
+                if is_new {
+                    let message = packed.message(row);
+                    if message.is_some() {
+                        self.signatures.set_message(signature, message);
+                    }
+                } else {
+                    repeats.push(Repeat { signature, at, block: block as u32, row: row as u32 });
+                }
+            }
+        }
+        repeats
+    }
+
+    /// Adds the rows that are not the first of a new signature.
+    fn repeat(
+        &mut self,
+        policy: &Policy,
+        packed: &[Packed],
+        repeats: &[Vec<Repeat>],
+        old: usize,
+        changes: &mut Changes,
+    ) {
+        let message = |block: u32, row: u32| packed[block as usize].message(row as usize);
+        let message = packed.iter().any(Packed::has_messages).then_some(message);
+        let changed = self.signatures.repeat_batch(repeats, old as u32, message);
+        for (i, &(sig, is_earlier)) in changed.iter().enumerate() {
+            if let Some(&(later, _)) = changed.get(i + 2 * AHEAD) {
+                self.signatures.prefetch_slots(later);
+            }
+            if let Some(&(later, _)) = changed.get(i + AHEAD) {
+                let slots = self.signatures.slots(later);
+                slots.iter().for_each(|&slot| self.nodes.prefetch_node(node_of(slot)));
+            }
+            self.retime(policy, sig, is_earlier, changes);
+        }
+    }
+
+    /// Records the signatures from `old` on in their nodes; `weights` as [`Evidence::weights`].
+    fn record_new(&mut self, policy: &Policy, old: usize, weights: &[u8], changes: &mut Changes) {
+        let (from, to) = (old as u32, self.signatures.len() as u32);
+        if from == to {
+            return;
+        }
+        let first_slot = self.signatures.range(from).start;
+        let n_slots = self.signatures.n_slots() - first_slot;
+        let next = parallel::map(n_slots, 1, |_| AtomicU32::new(0));
+        let len = self.nodes.len().div_ceil(parallel::n_threads()).max(1);
+        let unit = 4 * n_slots / len + 1;
+        let (signatures, n_known) = (&self.signatures, changes.n_known);
+        let least = policy.kinds().least_hub();
+        let steps = parallel::map_chunks_mut(self.nodes.facts_mut(), len, unit, |range, facts| {
+            let mut own = OwnNodes::new((range * len) as u32, facts, n_known);
+            for group in (from..to).step_by(GROUP) {
+                let end = to.min(group + GROUP as u32);
+                own.prefetch(signatures.slots_of_range(group..end));
+                for sig in group..end {
+                    let at = signatures.first(sig);
+                    for i in signatures.range(sig) {
+                        let slot = signatures.slot_at(i);
+                        let weight = weights.get(i - first_slot).copied().map_or(0, usize::from);
+                        if let Some(previous) = own.record(sig, slot, at, weight, least) {
+                            next[i - first_slot].store(previous, Relaxed);
+                        }
+                    }
+                }
+            }
+            own.done
+        });
+        self.signatures.link(n_slots, |i| next[i].load(Relaxed));
+        for done in steps {
+            self.nodes.count_new(done.n_new, done.n_blocked);
+            changes.flipped.extend(done.flipped);
+            changes.earlier.extend(done.earlier);
+            for (node, sig) in done.counted {
+                self.count_values(policy, node, sig, changes);
+            }
+        }
+    }
+}
+
+/// A range of nodes in which one thread records.
+struct OwnNodes<'n> {
+    base: u32,
+    facts: &'n mut [Node],
+    n_known: usize,
+    done: Done,
+}
+
+/// What recording in a range of nodes leaves to be done.
+#[derive(Default)]
+struct Done {
+    n_new: usize,
+    n_blocked: usize,
+    flipped: Vec<u32>,
+    earlier: Vec<u32>,
+    /// Nodes whose values must be counted, with the signatures that say so.
+    counted: Vec<(u32, u32)>,
+}
+
+impl<'n> OwnNodes<'n> {
+    fn new(base: u32, facts: &'n mut [Node], n_known: usize) -> Self {
+        Self { base, facts, n_known, done: Done::default() }
+    }
+
+    fn place(&self, slot: u32) -> usize {
+        node_of(slot).wrapping_sub(self.base) as usize
+    }
+
+    fn prefetch(&self, slots: &[u32]) {
+        slots.iter().for_each(|&slot| prefetch::soon_at(self.facts, self.place(slot)));
+    }
+
+    /// Records a slot of a new signature, if its node is in the range; returns the signature that
+    /// was the node's latest before.
+    fn record(&mut self, sig: u32, slot: u32, at: i64, weight: usize, least: usize) -> Option<u32> {
+        let (node, place) = (node_of(slot), self.place(slot));
+        let facts = self.facts.get_mut(place)?;
+        let step = facts.record(sig, is_claim(slot), at, weight, least);
+        if step.is_new {
+            self.done.n_new += 1;
+            self.done.n_blocked += usize::from(facts.has(flag::BLOCKED));
+        }
+        if step.is_flipped {
+            self.done.flipped.push(node);
+        }
+        if step.is_earlier && (node as usize) < self.n_known {
+            self.done.earlier.push(node);
+        }
+        if step.must_count {
+            self.done.counted.push((node, sig));
+        }
+        Some(step.previous)
+    }
+}

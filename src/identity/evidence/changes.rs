@@ -1,0 +1,30 @@
+//! What evidence changed that the partition has yet to follow.
+
+/// Changes since the partition was last brought up to date.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Changes {
+    /// Nodes that became or ceased to be shared or verified: their links changed.
+    pub(crate) flipped: Vec<u32>,
+    /// Nodes with an earlier first time: they may name their profile now.
+    pub(crate) earlier: Vec<u32>,
+    /// Signatures with another first or last time: the order of their links changed.
+    pub(crate) retimed: Vec<u32>,
+    /// Nodes from this number on are new; what is said of them need not be kept here.
+    pub(crate) n_known: usize,
+}
+
+impl Changes {
+    /// Records that a node has an earlier first time.
+    pub(crate) fn earlier(&mut self, node: u32) {
+        if (node as usize) < self.n_known {
+            self.earlier.push(node);
+        }
+    }
+
+    /// Removes all changes and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.flipped.clear();
+        self.earlier.clear();
+        self.retimed.clear();
+    }
+}

@@ -1,0 +1,375 @@
+//! What was observed: identifiers (`nodes`), and the sets of them that came together (`signatures`).
+//!
+//! Invariants: every slot of a live signature is on the list of its node; the flags and first time of
+//! a node, and whether it is shared, are what its signatures and the policy say. Everything that
+//! changes links or names is left in [`Changes`] for the partition.
+
+mod batch;
+mod changes;
+mod hubs;
+mod nodes;
+mod pack;
+mod signatures;
+mod slot;
+mod status;
+mod texts;
+
+pub(crate) use changes::Changes;
+use hubs::{Hubs, add_weights};
+pub(crate) use nodes::{Nodes, flag};
+pub(crate) use pack::{Packed, Recorded};
+pub(crate) use signatures::{Signatures, Times};
+pub(crate) use slot::{CAPACITY, NONE, is_claim, node_of, slot};
+
+use super::policy::{Kind, MAX_IDENTIFIERS, MAX_KINDS, Part, Policy};
+use crate::Refusal;
+
+/// Identifiers, the signatures they came in, and the values counted towards hub rules.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Evidence {
+    nodes: Nodes,
+    signatures: Signatures,
+    hubs: Hubs,
+}
+
+fn full(what: &str, limit: usize) -> Refusal {
+    Refusal::Full { what: what.to_owned(), limit }
+}
+
+impl Evidence {
+    pub(super) fn nodes(&self) -> &Nodes {
+        &self.nodes
+    }
+
+    pub(super) fn signatures(&self) -> &Signatures {
+        &self.signatures
+    }
+
+    /// The signatures that carry a node, the latest first, each with whether it claims it there.
+    pub(super) fn signatures_of(&self, node: u32) -> impl Iterator<Item = (u32, bool)> + '_ {
+        self.signatures.list(self.nodes.head(node), node)
+    }
+
+    /// Checks that some more identifiers and signatures can be numbered.
+    pub(super) fn check_room(
+        &self,
+        n_identifiers: usize,
+        n_signatures: usize,
+    ) -> Result<(), Refusal> {
+        if self.nodes.len() + n_identifiers > CAPACITY {
+            return Err(full("identifiers", CAPACITY));
+        }
+        let n_slots = self.signatures.n_slots() + n_identifiers;
+        if self.signatures.len() + n_signatures > CAPACITY || u32::try_from(n_slots).is_err() {
+            return Err(full("signatures", CAPACITY));
+        }
+        Ok(())
+    }
+
+    /// Checks that the kinds of an observation can be numbered.
+    fn check_kinds<'k>(
+        &self,
+        policy: &Policy,
+        kinds: impl Iterator<Item = &'k str> + Clone,
+    ) -> Result<(), Refusal> {
+        if policy.kinds().len() + MAX_IDENTIFIERS <= MAX_KINDS {
+            return Ok(());
+        }
+        let new = |kind: &&str| policy.kinds().find(kind).is_none();
+        let mut new: Vec<&str> = kinds.filter(new).collect();
+        new.sort_unstable();
+        new.dedup();
+        if policy.kinds().len() + new.len() > MAX_KINDS {
+            return Err(full("kinds", MAX_KINDS));
+        }
+        Ok(())
+    }
+
+    /// Returns the node of an identifier, which is numbered if it is new; the caller has checked that
+    /// there is room.
+    pub(super) fn intern(&mut self, policy: &Policy, kind: Kind, value: &str) -> u32 {
+        self.intern_hashed(policy, kind, policy.kinds().hash(kind, value), value)
+    }
+
+    fn intern_hashed(&mut self, policy: &Policy, kind: Kind, hash: u32, value: &str) -> u32 {
+        self.nodes.intern(hash, kind, value, || new_flags(policy, kind, value))
+    }
+
+    /// The node of an identifier, if it has one.
+    pub(super) fn find(&self, policy: &Policy, kind: &str, value: &str) -> Option<u32> {
+        let kind = policy.kinds().find(kind)?;
+        self.nodes.find(policy.kinds().hash(kind, value), kind, value)
+    }
+
+    /// The signature of checked identifiers, if they were observed together.
+    pub(super) fn find_signature(&self, policy: &Policy, parts: &[Part<'_>]) -> Option<u32> {
+        let slots: Option<Vec<u32>> = parts
+            .iter()
+            .map(|part| Some(slot(self.find(policy, part.kind, &part.value)?, part.claimed)))
+            .collect();
+        self.signatures.find(&slots?)
+    }
+
+    /// Records observations of one set of checked identifiers; returns their signature.
+    pub(super) fn record_parts(
+        &mut self,
+        policy: &mut Policy,
+        parts: &[Part<'_>],
+        times: Times,
+        message: Option<&str>,
+        changes: &mut Changes,
+    ) -> Result<u32, Refusal> {
+        self.check_room(parts.len(), 1)?;
+        self.check_kinds(policy, parts.iter().map(|part| part.kind))?;
+        let mut slots = [0; MAX_IDENTIFIERS];
+        for (place, part) in slots.iter_mut().zip(parts) {
+            let kind = part.known.unwrap_or_else(|| policy.add_kind(part.kind));
+            *place = slot(self.intern(policy, kind, &part.value), part.claimed);
+        }
+        Ok(self.record_slots(policy, &slots[..parts.len()], times, message, changes))
+    }
+
+    /// Records a batch of one; returns its signature, or none if it was not kept.
+    pub(super) fn record_one(
+        &mut self,
+        policy: &mut Policy,
+        packed: &Packed,
+        changes: &mut Changes,
+    ) -> Result<Option<u32>, Refusal> {
+        if packed.n_rows() == 0 {
+            return packed.refusal().map_or(Ok(None), Err);
+        }
+        let keys = packed.names.slice(packed.range(0), 0);
+        self.record_row(policy, packed, 0, keys, changes).map(Some)
+    }
+
+    /// Records the rows of a batch one by one.
+    fn record_rows(
+        &mut self,
+        policy: &mut Policy,
+        packed: &Packed,
+        changes: &mut Changes,
+    ) -> Recorded {
+        let mut recorded = Recorded::of(packed);
+        let ordered;
+        let names = if packed.names.is_grouped() {
+            ordered = packed.names.in_order();
+            &ordered
+        } else {
+            &packed.names
+        };
+        let mut data = 0;
+        for (row, position) in packed.positions().enumerate() {
+            let keys = names.slice(packed.range(row), data);
+            data += keys.clone().map(|(_, value, _)| value.len()).sum::<usize>();
+            match self.record_row(policy, packed, row, keys, changes) {
+                Ok(sig) => recorded.signatures[position] = sig,
+                Err(refusal) => recorded.refused.push((position, refusal)),
+            }
+        }
+        recorded.refused.sort_by_key(|refused| refused.0);
+        recorded
+    }
+
+    /// Records a row of a batch; returns its signature.
+    pub(super) fn record_row<'k>(
+        &mut self,
+        policy: &mut Policy,
+        packed: &Packed,
+        row: usize,
+        keys: impl Iterator<Item = (u32, &'k str, Kind)> + Clone,
+        changes: &mut Changes,
+    ) -> Result<u32, Refusal> {
+        let range = packed.range(row);
+        self.check_room(range.len(), 1)?;
+        let mut resolved = Vec::new();
+        if packed.has_new_kinds() {
+            let names = keys.clone().filter_map(|(.., kind)| packed.new_kind_name(kind));
+            self.check_kinds(policy, names.clone())?;
+            names.for_each(|name| _ = policy.add_kind(name));
+            let number = |(.., kind): (u32, &str, Kind)| packed.number_of(kind, policy.kinds());
+            resolved = keys.clone().map(number).collect();
+        }
+        let keys = keys.enumerate().map(|(i, (hash, value, kind))| {
+            (hash, value, resolved.get(i).copied().unwrap_or(kind))
+        });
+        let mut slots = [0; MAX_IDENTIFIERS];
+        let slots = &mut slots[..range.len()];
+        let sig = self.prefetch_row(keys.clone(), slots);
+        for (place, (hash, value, kind)) in slots.iter_mut().zip(keys) {
+            *place = self.intern_hashed(policy, kind, hash, value);
+        }
+        for &at in packed.claimed_in(range.clone()) {
+            let place = &mut slots[at as usize - range.start];
+            *place = slot(*place, true);
+        }
+        if let Some(sig) = sig {
+            self.signatures.prefetch_slots(sig);
+        }
+        let times = Times::once(packed.times[row]);
+        Ok(self.record_slots(policy, slots, times, packed.message(row), changes))
+    }
+
+    /// Prefetches what recording a row reads, each step for all identifiers, so that the waits
+    /// overlap; returns the signature that it may be. `slots` is scratch space.
+    fn prefetch_row<'k>(
+        &self,
+        keys: impl Iterator<Item = (u32, &'k str, Kind)> + Clone,
+        slots: &mut [u32],
+    ) -> Option<u32> {
+        keys.clone().for_each(|(hash, ..)| self.nodes.prefetch(hash));
+        let mut all = true;
+        for (place, (hash, ..)) in slots.iter_mut().zip(keys) {
+            match self.nodes.prefetch_facts(hash) {
+                Some(node) => *place = node,
+                None => {
+                    *place = NONE;
+                    all = false;
+                }
+            }
+        }
+        // If all guesses are right, this is the signature.
+        if all {
+            self.signatures.prefetch(slots);
+        }
+        for &node in slots.iter().filter(|&&node| node != NONE) {
+            self.nodes.prefetch_text(node);
+        }
+        if all { self.signatures.prefetch_facts(slots) } else { None }
+    }
+
+    /// Records observations of one set of nodes; returns their signature.
+    fn record_slots(
+        &mut self,
+        policy: &Policy,
+        slots: &[u32],
+        times: Times,
+        message: Option<&str>,
+        changes: &mut Changes,
+    ) -> u32 {
+        if let Some(sig) = self.signatures.find(slots) {
+            let before = self.signatures.repeat(sig, times, message);
+            let after = self.signatures.times(sig);
+            if (before.first, before.last) != (after.first, after.last) {
+                self.retime(policy, sig, after.first < before.first, changes);
+            }
+            return sig;
+        }
+        let sig = self.signatures.push(slots, times, message);
+        let mut weights = Vec::new();
+        if slots.len() > 1 {
+            add_weights(
+                policy.kinds(),
+                slots,
+                |i| self.nodes.kind(node_of(slots[i])),
+                &mut weights,
+            );
+        }
+        let least = policy.kinds().least_hub();
+        let mut counted = 0;
+        for (at, &slot) in slots.iter().enumerate() {
+            let (node, weight) = (node_of(slot), weights.get(at).copied().map_or(0, usize::from));
+            let facts = self.nodes.get_mut(node);
+            let step = facts.record(sig, is_claim(slot), times.first, weight, least);
+            let blocked = usize::from(facts.has(flag::BLOCKED));
+            self.signatures.set_next(sig, at, step.previous);
+            if step.is_new {
+                self.nodes.count_new(1, blocked);
+            }
+            if step.is_flipped {
+                changes.flipped.push(node);
+            }
+            if step.is_earlier {
+                changes.earlier(node);
+            }
+            counted |= u64::from(step.must_count) << at;
+        }
+        for (at, &slot) in slots.iter().enumerate() {
+            if counted >> at & 1 == 1 {
+                self.count_values(policy, node_of(slot), sig, changes);
+            }
+        }
+        sig
+    }
+
+    /// Records that a signature was seen outside its times: earlier, or later only.
+    fn retime(&mut self, policy: &Policy, sig: u32, is_earlier: bool, changes: &mut Changes) {
+        if !is_earlier && !policy.rules().latest() {
+            return;
+        }
+        let first = self.signatures.first(sig);
+        for i in 0..self.signatures.slots(sig).len() {
+            let slot = self.signatures.slots(sig)[i];
+            if is_earlier && self.nodes.get_mut(node_of(slot)).lower(is_claim(slot), first) {
+                changes.earlier(node_of(slot));
+            }
+        }
+        changes.retimed.push(sig);
+    }
+
+    /// Removes a signature; its nodes must be reconsidered.
+    pub(super) fn remove_signature(&mut self, sig: u32) -> (Vec<u32>, Times, Option<String>) {
+        let slots = self.signatures.slots(sig).to_vec();
+        let message = self.signatures.message(sig).map(str::to_owned);
+        let times = self.signatures.times(sig);
+        self.signatures.erase(sig);
+        (slots, times, message)
+    }
+
+    /// Adds observations to a set of nodes, which must be reconsidered; returns their signature.
+    pub(super) fn add_signature(
+        &mut self,
+        slots: &[u32],
+        times: Times,
+        message: Option<&str>,
+    ) -> u32 {
+        if let Some(sig) = self.signatures.find(slots) {
+            self.signatures.repeat(sig, times, message);
+            return sig;
+        }
+        let sig = self.signatures.push(slots, times, message);
+        for (at, &slot) in slots.iter().enumerate() {
+            self.signatures.set_next(sig, at, self.nodes.head(node_of(slot)));
+            self.nodes.set_head(node_of(slot), sig);
+        }
+        sig
+    }
+
+    /// Marks a node as an end of manual links, or no longer.
+    pub(super) fn set_manual(&mut self, node: u32, flags: u8) {
+        let others = self.nodes.flags(node) & !(flag::MUST | flag::CANNOT);
+        self.nodes.set_flags(node, others | flags);
+    }
+
+    /// Whether a node was observed or a manual link names it.
+    pub(super) fn is_held(&self, policy: &Policy, node: u32) -> bool {
+        self.nodes.is_present(node) || policy.manual.names(node)
+    }
+
+    /// Removes a node that was never observed, or not any more, and that no manual link names.
+    pub(super) fn bury(&mut self, policy: &Policy, node: u32) {
+        if !self.nodes.has(node, flag::SEEN | flag::DEAD) && !policy.manual.names(node) {
+            let hash = policy.kinds().hash(self.nodes.kind(node), self.nodes.value(node));
+            self.hubs.remove(node);
+            self.nodes.erase(hash, node);
+        }
+    }
+
+    /// Frees memory that was reserved for more.
+    pub(super) fn shrink(&mut self) {
+        self.nodes.shrink();
+        self.signatures.shrink();
+    }
+
+    /// Bytes of the identifiers themselves, and of what was observed of them.
+    pub(super) fn bytes(&self) -> (usize, usize) {
+        let (own, evidence) = self.nodes.bytes();
+        (own, evidence + self.signatures.bytes())
+    }
+}
+
+/// The flags that a new node begins with.
+fn new_flags(policy: &Policy, kind: Kind, value: &str) -> u8 {
+    let name = &policy.kinds().get(kind).name;
+    if policy.rules().blocks(name, value) { flag::BLOCKED } else { 0 }
+}

@@ -1,0 +1,301 @@
+//! A batch of observations, checked and packed: what recording needs, and nothing borrowed.
+//!
+//! Packing reads the policy only, so that many batches can be packed at once. It checks and
+//! normalises identifiers, hashes them, and groups a long batch by the shards of the hash table.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::super::policy::{Admitted, Kind, Kinds, Part, Policy};
+use super::slot::NONE;
+use crate::event::{IdentifierRef, Observations};
+use crate::num::prefetch;
+use crate::num::table::Keys;
+use crate::{Refusal, Timestamp};
+
+/// A batch of at least so many rows is grouped by shard: fewer are recorded one by one, because
+/// visiting all shards costs as much as some hundred look-ups (0.2 ms, measured).
+pub(super) const LONG: usize = 512;
+
+/// Prefetch distance, in rows.
+const AHEAD: usize = 8;
+
+/// Set on a kind that had no number when it was packed; the rest is its place in `new_kinds`.
+pub(super) const NEW_KIND: Kind = 1 << 15;
+
+/// A checked and packed batch of observations.
+///
+/// Rows are those of the batch that are kept, in order; `others` are the positions of the rest.
+#[derive(Debug, Default)]
+pub(crate) struct Packed {
+    /// The identifiers of all rows, each with its kind.
+    pub(super) names: Keys<String, Kind>,
+    /// The kinds of the identifiers; empty if all are of one kind.
+    pub(super) kinds: Vec<Kind>,
+    /// Positions among the identifiers of those that are only claimed.
+    pub(super) claimed: Vec<u32>,
+    /// Where the identifiers of each row end.
+    ends: Vec<u32>,
+    /// The time of each row; `i64::MAX` if it cannot be trusted.
+    pub(super) times: Vec<i64>,
+    /// The message ids of the rows end to end, and where each ends; empty if there are none.
+    messages: (String, Vec<u32>),
+    /// Positions in the batch of what is not kept, with the reason if it is refused; none where it
+    /// was skipped.
+    pub(super) others: Vec<(u32, Other)>,
+    /// Names of kinds that had no number.
+    new_kinds: Vec<Box<str>>,
+    new_kind_of: BTreeMap<Box<str>, Kind>,
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Recorded {
+    /// The signature of every row of the batch; [`Recorded::NONE`] where it was not recorded.
+    /// Signatures keep their numbers until something is forgotten.
+    pub(crate) signatures: Vec<u32>,
+    /// Rows about somebody who was forgotten.
+    pub(crate) suppressed: usize,
+    /// Rows refused, in order.
+    pub(crate) refused: Vec<(usize, Refusal)>,
+}
+
+impl Recorded {
+    /// Stands for no signature.
+    pub(crate) const NONE: u32 = NONE;
+
+    /// What is certain before the rows are recorded.
+    pub(super) fn of(packed: &Packed) -> Self {
+        let mut recorded = Self { signatures: vec![NONE; packed.n()], ..Self::default() };
+        for (position, other) in &packed.others {
+            match other {
+                Other::Skipped => {}
+                Other::Suppressed => recorded.suppressed += 1,
+                Other::Refused(refusal) => {
+                    recorded.refused.push((*position as usize, refusal.clone()));
+                }
+            }
+        }
+        recorded
+    }
+}
+
+/// Why a row of a batch is not kept.
+#[derive(Debug, Clone)]
+pub(super) enum Other {
+    /// The caller skipped it.
+    Skipped,
+    /// It is about somebody who was forgotten.
+    Suppressed,
+    Refused(Refusal),
+}
+
+impl Packed {
+    /// Packs a batch without the rows for which `skip` holds.
+    pub(crate) fn of(
+        policy: &Policy,
+        batch: &Observations<'_>,
+        skip: impl Fn(usize) -> bool,
+    ) -> Self {
+        let mut packed = Self::with_capacity(batch.len());
+        let mut parts = Vec::new();
+        for row in 0..batch.len() {
+            if row + AHEAD < batch.len() {
+                // The texts lie apart; prefetched, the waits for them overlap.
+                for identifier in batch.identifiers(row + AHEAD) {
+                    prefetch::soon_ref(identifier.value);
+                }
+            }
+            if skip(row) {
+                packed.others.push((row as u32, Other::Skipped));
+                continue;
+            }
+            let message_id = batch.message_id(row);
+            packed.push(policy, batch.at(row), message_id, batch.identifiers(row), &mut parts);
+        }
+        packed.finish();
+        packed
+    }
+
+    fn with_capacity(n: usize) -> Self {
+        // Values of twelve bytes are usual.
+        let names = Keys::with_capacity(n, 12 * n);
+        let (ends, times) = (Vec::with_capacity(n), Vec::with_capacity(n));
+        Self { names, ends, times, ..Self::default() }
+    }
+
+    /// Removes all rows and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.names.clear();
+        self.kinds.clear();
+        self.claimed.clear();
+        self.ends.clear();
+        self.times.clear();
+        self.messages.0.clear();
+        self.messages.1.clear();
+        self.others.clear();
+        self.new_kinds.clear();
+        self.new_kind_of.clear();
+    }
+
+    /// Adds the next observation of the batch; `parts` is scratch space.
+    pub(crate) fn push<'o>(
+        &mut self,
+        policy: &Policy,
+        at: Timestamp,
+        message_id: Option<&str>,
+        identifiers: &[IdentifierRef<'o>],
+        parts: &mut Vec<Part<'o>>,
+    ) {
+        let position = self.n() as u32;
+        match policy.admit(message_id, identifiers, parts) {
+            Ok(Admitted::Kept) => {}
+            Ok(Admitted::Suppressed) => {
+                return self.others.push((position, Other::Suppressed));
+            }
+            Err(refusal) => return self.others.push((position, Other::Refused(refusal))),
+        }
+        let (mut name, mut kind, mut seed) = ("", 0, 0);
+        for part in parts.drain(..) {
+            if name.is_empty() || !std::ptr::eq(part.kind, name) {
+                name = part.kind;
+                kind = part.known.unwrap_or_else(|| self.new_kind(name));
+                seed = match part.known {
+                    Some(kind) => policy.kinds().get(kind).seed(),
+                    None => policy.kinds().seed(name),
+                };
+            }
+            if part.claimed {
+                self.claimed.push(self.names.len() as u32);
+            }
+            let hash = policy.kinds().hash_seeded(seed, &part.value);
+            self.names.push(hash, &part.value, kind);
+            self.kinds.push(kind);
+        }
+        self.ends.push(self.names.len() as u32);
+        self.times.push(policy.rules().trusted(at).unwrap_or(i64::MAX));
+        if message_id.is_some() || !self.messages.1.is_empty() {
+            let (texts, ends) = &mut self.messages;
+            ends.resize(self.times.len() - 1, texts.len() as u32);
+            texts.push_str(message_id.unwrap_or_default());
+            ends.push(texts.len() as u32);
+        }
+    }
+
+    /// The passing number of a kind without one. A batch names fewer than 2¹⁵ such kinds: there is
+    /// room for a thousand.
+    fn new_kind(&mut self, name: &str) -> Kind {
+        if let Some(&kind) = self.new_kind_of.get(name) {
+            return kind;
+        }
+        let kind = NEW_KIND | self.new_kinds.len() as Kind;
+        self.new_kinds.push(name.into());
+        self.new_kind_of.insert(name.into(), kind);
+        kind
+    }
+
+    /// To be called when all rows are in.
+    fn finish(&mut self) {
+        if self.kinds.iter().all(|kind| *kind == self.kinds[0]) {
+            self.kinds.clear();
+        }
+        if self.n_rows() >= LONG {
+            self.names = self.names.grouped();
+        }
+    }
+
+    /// Whether the batch names kinds that had no number.
+    pub(super) fn has_new_kinds(&self) -> bool {
+        !self.new_kinds.is_empty()
+    }
+
+    /// The names of kinds that had no number.
+    pub(super) fn new_kinds(&self) -> impl Iterator<Item = &str> {
+        self.new_kinds.iter().map(|name| &**name)
+    }
+
+    /// The name of a kind that had no number.
+    pub(super) fn new_kind_name(&self, kind: Kind) -> Option<&str> {
+        (kind & NEW_KIND != 0).then(|| &*self.new_kinds[usize::from(kind & !NEW_KIND)])
+    }
+
+    /// The number of a kind, which `kinds` has.
+    pub(super) fn number_of(&self, kind: Kind, kinds: &Kinds) -> Kind {
+        let new = self.new_kind_name(kind);
+        new.map_or(kind, |name| kinds.find(name).expect("new kinds were added"))
+    }
+
+    /// Groups the identifiers by shard and gives all kinds their numbers, which `kinds` has.
+    pub(super) fn complete(&mut self, kinds: &Kinds) {
+        if self.has_new_kinds() {
+            let numbers: Vec<Kind> = (0..self.new_kinds.len() as Kind)
+                .map(|i| self.number_of(NEW_KIND | i, kinds))
+                .collect();
+            let replace = |kind: &mut Kind| {
+                if *kind & NEW_KIND != 0 {
+                    *kind = numbers[usize::from(*kind & !NEW_KIND)];
+                }
+            };
+            self.names.marks_mut().for_each(replace);
+            self.kinds.iter_mut().for_each(replace);
+        }
+        if !self.names.is_grouped() {
+            self.names = self.names.grouped();
+        }
+    }
+
+    /// Positions in the batch of the rows, in order.
+    pub(super) fn positions(&self) -> impl Iterator<Item = usize> + '_ {
+        let mut others = self.others.iter().map(|other| other.0 as usize).peekable();
+        (0..self.n()).filter(move |position| others.next_if_eq(position).is_none())
+    }
+
+    /// Those of some positions among the identifiers that are only claimed.
+    pub(super) fn claimed_in(&self, range: Range<usize>) -> &[u32] {
+        if self.claimed.is_empty() {
+            return &[];
+        }
+        let place = |end: usize| self.claimed.partition_point(|&at| (at as usize) < end);
+        &self.claimed[place(range.start)..place(range.end)]
+    }
+
+    /// The first refusal.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        self.others.iter().find_map(|(_, other)| match other {
+            Other::Refused(refusal) => Some(refusal.clone()),
+            _ => None,
+        })
+    }
+
+    /// Number of observations, kept or not.
+    pub(super) fn n(&self) -> usize {
+        self.times.len() + self.others.len()
+    }
+
+    /// Number of rows.
+    pub(super) fn n_rows(&self) -> usize {
+        self.times.len()
+    }
+
+    /// Number of identifiers.
+    pub(super) fn n_identifiers(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Where the identifiers of a row stand.
+    pub(super) fn range(&self, row: usize) -> Range<usize> {
+        let start = if row == 0 { 0 } else { self.ends[row - 1] };
+        start as usize..self.ends[row] as usize
+    }
+
+    pub(super) fn has_messages(&self) -> bool {
+        !self.messages.1.is_empty()
+    }
+
+    pub(super) fn message(&self, row: usize) -> Option<&str> {
+        let (texts, ends) = &self.messages;
+        let end = *ends.get(row)? as usize;
+        let start = if row == 0 { 0 } else { ends[row - 1] as usize };
+        (start < end).then(|| &texts[start..end])
+    }
+}

@@ -1,0 +1,176 @@
+//! Kinds by number, with what the rules say of each; and the hash of identifiers.
+//!
+//! The hash of an identifier is made from the name of its kind, so that it is known before the kind
+//! has a number. It is randomly seeded and never reaches a result.
+
+use std::collections::BTreeMap;
+
+use std::hash::{BuildHasher, Hasher};
+
+use hashbrown::DefaultHashBuilder;
+
+use super::rules::{DEFAULT_HUB, Rules};
+
+pub(crate) type Kind = u16;
+
+/// Most kinds of identifiers in one graph. Adding one costs as much as there are.
+pub(crate) const MAX_KINDS: usize = 1024;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Facts {
+    /// The hash of the name.
+    seed: u64,
+    pub(crate) name: Box<str>,
+    /// Place in the order of strength among all kinds so far; changes as kinds come, but never
+    /// the order of two.
+    pub(crate) rank: u32,
+    /// Which of the counters counts its values.
+    pub(crate) counter: Option<u16>,
+    pub(crate) limit: usize,
+    pub(crate) weak: bool,
+    pub(crate) strong: bool,
+    /// Hub limits that are not the default: of which kind, how many.
+    hubs: Vec<(Kind, usize)>,
+}
+
+impl Facts {
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Kinds {
+    all: Vec<Facts>,
+    by_name: BTreeMap<Box<str>, Kind>,
+    /// The limited kinds in the order of their counters.
+    limited: Vec<Kind>,
+    /// The smallest hub limit there is; below it nothing has to be counted.
+    least_hub: usize,
+    hasher: DefaultHashBuilder,
+}
+
+impl Kinds {
+    pub(crate) fn new(rules: &Rules) -> Self {
+        let mut kinds = Self { least_hub: DEFAULT_HUB, ..Self::default() };
+        for kind in rules.named_kinds() {
+            kinds.add(kind, rules);
+        }
+        let mut limited: Vec<Kind> = (0..kinds.all.len() as Kind)
+            .filter(|&k| rules.limit_of(&kinds.all[k as usize].name).is_some())
+            .collect();
+        // Counters in the order of strength: the strongest broken limit is the one reported.
+        limited.sort_unstable_by_key(|&k| kinds.all[k as usize].rank);
+        for (counter, &kind) in limited.iter().enumerate() {
+            kinds.all[kind as usize].counter = Some(counter as u16);
+        }
+        kinds.limited = limited;
+        kinds
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// The hash of a kind's name, for [`Kinds::hash`].
+    pub(crate) fn seed(&self, name: &str) -> u64 {
+        self.hasher.hash_one(name)
+    }
+
+    /// The hash of a value of a kind with this seed.
+    pub(crate) fn hash_seeded(&self, seed: u64, value: &str) -> u32 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write_u64(seed);
+        hasher.write(value.as_bytes());
+        (hasher.finish() >> 32) as u32
+    }
+
+    /// The hash of an identifier.
+    pub(crate) fn hash(&self, kind: Kind, value: &str) -> u32 {
+        self.hash_seeded(self.get(kind).seed, value)
+    }
+
+    pub(crate) fn get(&self, kind: Kind) -> &Facts {
+        &self.all[kind as usize]
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<Kind> {
+        // Few kinds are usual; comparing beats a look-up.
+        let near = self.all.iter().take(8).position(|kind| &*kind.name == name);
+        near.map(|k| k as Kind)
+            .or_else(|| (self.all.len() > 8).then(|| self.by_name.get(name).copied()).flatten())
+    }
+
+    /// The kind's number; the caller has checked that there is room.
+    pub(crate) fn add(&mut self, name: &str, rules: &Rules) -> Kind {
+        if let Some(kind) = self.find(name) {
+            return kind;
+        }
+        let new = self.all.len() as Kind;
+        let limit = rules.limit_of(name);
+        let mut facts = Facts {
+            seed: self.seed(name),
+            name: name.into(),
+            rank: 0,
+            counter: None,
+            limit: limit.unwrap_or(usize::MAX),
+            weak: rules.is_weak(name),
+            strong: rules.is_strong(name),
+            hubs: Vec::new(),
+        };
+        if rules.has_hubs() {
+            for (other, known) in self.all.iter_mut().enumerate() {
+                let said = |kind: &str, of: &str| {
+                    let default = rules.strength(of) < rules.strength(kind);
+                    let n = rules.hub_of(kind, of);
+                    n.filter(|&n| !default || n != DEFAULT_HUB)
+                };
+                if let Some(n) = said(name, &known.name) {
+                    facts.hubs.push((other as Kind, n));
+                    self.least_hub = self.least_hub.min(n);
+                }
+                if let Some(n) = said(&known.name, name) {
+                    known.hubs.push((new, n));
+                    self.least_hub = self.least_hub.min(n);
+                }
+            }
+        }
+        self.all.push(facts);
+        self.by_name.insert(name.into(), new);
+        let mut order: Vec<usize> = (0..self.all.len()).collect();
+        order.sort_unstable_by_key(|&k| rules.strength(&self.all[k].name));
+        for (rank, &kind) in order.iter().enumerate() {
+            self.all[kind].rank = rank as u32;
+        }
+        new
+    }
+
+    pub(crate) fn rank(&self, kind: Kind) -> u32 {
+        self.all[kind as usize].rank
+    }
+
+    /// More than this many values of `of` make one of `kind` shared.
+    pub(crate) fn hub(&self, kind: Kind, of: Kind) -> Option<usize> {
+        let facts = &self.all[kind as usize];
+        let said = facts.hubs.iter().find(|hub| hub.0 == of).map(|hub| hub.1);
+        said.or_else(|| (self.rank(of) < facts.rank).then_some(DEFAULT_HUB))
+    }
+
+    pub(crate) fn least_hub(&self) -> usize {
+        self.least_hub
+    }
+
+    pub(crate) fn n_counters(&self) -> usize {
+        self.limited.len()
+    }
+
+    /// The limit of a counted kind.
+    pub(crate) fn limit_of_counter(&self, counter: usize) -> usize {
+        self.get(self.limited[counter]).limit
+    }
+
+    /// The limited kinds in the order of their counters.
+    pub(crate) fn limited(&self) -> &[Kind] {
+        &self.limited
+    }
+}

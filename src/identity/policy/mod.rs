@@ -1,0 +1,192 @@
+//! What may come in and what may join: rules, kinds, manual links, and who was forgotten.
+//!
+//! The policy knows kinds by number and manual links by node number; it does not know what was
+//! observed.
+
+mod kinds;
+mod manual;
+mod rules;
+pub(super) mod value;
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
+pub(crate) use kinds::{Kind, Kinds, MAX_KINDS};
+pub(crate) use manual::{ManualLinks, Relation};
+pub(crate) use rules::{MAX_BYTES, MAX_IDENTIFIERS, Name, Pair, check_link, pair, pair_of};
+pub use rules::{Owner, Rules};
+
+use super::profile_id::ProfileId;
+use value::illegal;
+
+use crate::event::IdentifierRef;
+use crate::{Refusal, Result};
+
+/// A message id longer than this is refused.
+const MAX_MESSAGE_BYTES: usize = 1024;
+
+/// An identifier of an observation, normalised and checked.
+#[derive(Debug)]
+pub(crate) struct Part<'a> {
+    pub(super) kind: &'a str,
+    /// The number of the kind, if it has one.
+    pub(super) known: Option<Kind>,
+    pub(super) value: Cow<'a, str>,
+    pub(super) claimed: bool,
+}
+
+/// Whether an observation becomes part of the evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admitted {
+    Kept,
+    /// It is about somebody who was forgotten.
+    Suppressed,
+}
+
+/// The rules of a graph with what belongs to them.
+#[derive(Debug, Clone)]
+pub(crate) struct Policy {
+    rules: Rules,
+    kinds: Kinds,
+    /// The manual links of the rules, by the nodes of their ends.
+    pub(super) manual: ManualLinks,
+    /// Ids of the identifiers that were forgotten.
+    pub(super) forgotten: BTreeSet<ProfileId>,
+}
+
+impl Policy {
+    /// A policy of rules whose manual links are yet to be numbered.
+    pub(super) fn new(rules: Rules) -> Result<Self> {
+        rules.check()?;
+        let kinds = Kinds::new(&rules);
+        let (manual, forgotten) = (ManualLinks::default(), BTreeSet::new());
+        Ok(Self { rules, kinds, manual, forgotten })
+    }
+
+    pub(super) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    pub(super) fn kinds(&self) -> &Kinds {
+        &self.kinds
+    }
+
+    /// Numbers a kind; the caller has checked that there is room.
+    pub(super) fn add_kind(&mut self, name: &str) -> Kind {
+        self.kinds.add(name, &self.rules)
+    }
+
+    /// Adds a manual link to the rules or removes it; returns whether that changed them.
+    pub(super) fn set_link(&mut self, relation: Relation, pair: &Pair, is_linked: bool) -> bool {
+        self.rules.set_link(relation, pair, is_linked)
+    }
+
+    /// The profile id that an identifier gives.
+    pub(super) fn id_of(&self, kind: &str, value: &str) -> ProfileId {
+        ProfileId::keyed(self.rules.secret(), kind, value)
+    }
+
+    pub(super) fn is_forgotten(&self, kind: &str, value: &str) -> bool {
+        !self.forgotten.is_empty() && self.forgotten.contains(&self.id_of(kind, value))
+    }
+
+    /// Checks an observation and fills `parts` with its identifiers, from the strongest, each
+    /// once, without those that were forgotten.
+    pub(super) fn admit<'o>(
+        &self,
+        message_id: Option<&str>,
+        identifiers: &[IdentifierRef<'o>],
+        parts: &mut Vec<Part<'o>>,
+    ) -> std::result::Result<Admitted, Refusal> {
+        if let Some(id) = message_id
+            && id.len() > MAX_MESSAGE_BYTES
+        {
+            let bytes = id.len();
+            return Err(Refusal::IdentifierTooLong { bytes, limit: MAX_MESSAGE_BYTES });
+        }
+        self.check(identifiers, parts)?;
+        Ok(self.leave_out_forgotten(parts))
+    }
+
+    /// Checks the identifiers of an observation and fills `parts` with them, from the strongest,
+    /// each once.
+    pub(super) fn check<'o>(
+        &self,
+        identifiers: &[IdentifierRef<'o>],
+        parts: &mut Vec<Part<'o>>,
+    ) -> std::result::Result<(), Refusal> {
+        parts.clear();
+        let n = identifiers.len();
+        if n == 0 {
+            return Err(Refusal::NoIdentifier);
+        }
+        if n > MAX_IDENTIFIERS {
+            return Err(Refusal::TooManyIdentifiers { got: n, limit: MAX_IDENTIFIERS });
+        }
+        for &IdentifierRef { kind, value, claimed } in identifiers {
+            let bytes = kind.len().max(value.len());
+            if bytes > MAX_BYTES {
+                return Err(Refusal::IdentifierTooLong { bytes, limit: MAX_BYTES });
+            }
+            let known = match parts.last() {
+                Some(before) if std::ptr::eq(before.kind, kind) => before.known,
+                _ => self.kinds.find(kind),
+            };
+            let value = value::normalise(kind, value);
+            // A kind that has a number was checked when it got it.
+            if known.is_none() && illegal(kind) || illegal(&value) {
+                return Err(Refusal::IllegalCharacter);
+            }
+            parts.push(Part { kind, known, value, claimed });
+        }
+        if n > 1 {
+            self.sort(parts);
+            self.check_single_values(parts)?;
+        }
+        Ok(())
+    }
+
+    /// Sorts identifiers from the strongest and leaves each once, unclaimed if one copy is.
+    fn sort(&self, parts: &mut Vec<Part<'_>>) {
+        let by_kind = |a: &Part<'_>, b: &Part<'_>| match (a.known, b.known) {
+            (Some(a), Some(b)) => self.kinds.rank(a).cmp(&self.kinds.rank(b)),
+            _ if a.kind == b.kind => Ordering::Equal,
+            _ => self.rules.strength(a.kind).cmp(&self.rules.strength(b.kind)),
+        };
+        parts.sort_by(|a, b| {
+            let order = by_kind(a, b).then_with(|| a.value.cmp(&b.value));
+            order.then(a.claimed.cmp(&b.claimed))
+        });
+        parts.dedup_by(|later, kept| later.kind == kept.kind && later.value == kept.value);
+    }
+
+    fn check_single_values(&self, parts: &[Part<'_>]) -> std::result::Result<(), Refusal> {
+        for same in parts.chunk_by(|a, b| a.kind == b.kind).filter(|same| same.len() > 1) {
+            let kind = same[0].kind;
+            if self.rules.limit_of(kind) != Some(1) {
+                continue;
+            }
+            let counts = |part: &&Part<'_>| !part.claimed && !self.rules.blocks(kind, &part.value);
+            if same.iter().filter(counts).count() > 1 {
+                return Err(Refusal::TwoValues { kind: kind.to_owned() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes forgotten identifiers. An observation is suppressed if its strongest identifier that
+    /// is not blocked was forgotten, or if nothing is left.
+    pub(super) fn leave_out_forgotten(&self, parts: &mut Vec<Part<'_>>) -> Admitted {
+        if self.forgotten.is_empty() {
+            return Admitted::Kept;
+        }
+        let open = || parts.iter().filter(|part| !self.rules.blocks(part.kind, &part.value));
+        let strongest = open().find(|part| !part.claimed).or_else(|| open().next());
+        if strongest.is_some_and(|part| self.is_forgotten(part.kind, &part.value)) {
+            return Admitted::Suppressed;
+        }
+        parts.retain(|part| !self.is_forgotten(part.kind, &part.value));
+        if parts.is_empty() { Admitted::Suppressed } else { Admitted::Kept }
+    }
+}

@@ -1,0 +1,507 @@
+//! What joins people, and what must not.
+//!
+//! Rules are plain data: two graphs with equal rules and equal observations are equal. Nothing is
+//! checked by the setters; [`IdentityGraph::new`](crate::IdentityGraph::new) checks the whole.
+
+mod check;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+pub(crate) use check::check_link;
+use serde::{Deserialize, Serialize};
+
+use super::super::profile_id::ProfileId;
+use super::manual::Relation;
+use super::value;
+use crate::{Identifier, Timestamp};
+
+/// Longest kind or value in bytes. A longer one is refused, never cut: cutting could join people.
+pub(crate) const MAX_BYTES: usize = 1024;
+/// Most identifiers on one observation.
+pub(crate) const MAX_IDENTIFIERS: usize = 64;
+/// A kind below the top is shared beyond this many values of a stronger kind, unless a hub says
+/// otherwise.
+pub(crate) const DEFAULT_HUB: usize = 10;
+
+/// Who keeps an identifier that two people claim, such as the cookie of a shared device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Owner {
+    /// The person seen with it earliest.
+    #[default]
+    First,
+    /// The person seen with it latest.
+    Latest,
+    /// Nobody: an identifier seen with two values of the top kind joins no one.
+    Nobody,
+}
+
+/// A kind and a normalised value; the end of a manual link.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Name {
+    pub(crate) kind: String,
+    pub(crate) value: String,
+}
+
+impl Name {
+    pub(crate) fn new(identifier: &Identifier<'_>) -> Self {
+        Self {
+            kind: identifier.kind.to_string(),
+            value: value::normalise(&identifier.kind, &identifier.value).into_owned(),
+        }
+    }
+}
+
+/// The two ends of a manual link, the smaller first.
+pub(crate) type Pair = (Name, Name);
+
+pub(crate) fn pair(a: &Identifier<'_>, b: &Identifier<'_>) -> Pair {
+    pair_of([a, b].map(Name::new))
+}
+
+pub(crate) fn pair_of([a, b]: [Name; 2]) -> Pair {
+    if a <= b { (a, b) } else { (b, a) }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Blocked {
+    kind: String,
+    pattern: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Hub {
+    kind: String,
+    n: usize,
+    of: String,
+}
+
+/// The rules of an [`IdentityGraph`](crate::IdentityGraph).
+///
+/// The defaults: `user_id` is the strongest kind and a person has one of them; `email` comes next,
+/// at most five; every other kind follows in alphabetical order, without limit. Placeholder values
+/// ([`Rules::BLOCKED`]) join nobody. An identifier below the top kind that was seen with more than
+/// ten values of any one stronger kind is *shared* and joins nobody.
+///
+/// ```
+/// use personas::identity::Owner;
+/// use personas::{Identifier, IdentityGraph, Rules};
+///
+/// let rules = Rules::default()
+///     .priority(["user_id", "email", "card"])
+///     .limit("card", 3)
+///     .blocked("email", "*@test.example.com")
+///     .hub("cookie", 4, "user_id")
+///     .owner(Owner::Latest)
+///     .cannot_link(&Identifier::new("user_id", "7"), &Identifier::new("user_id", "8"));
+/// let graph = IdentityGraph::new(rules)?;
+/// assert!(IdentityGraph::new(Rules::default().limit("card", 0)).is_err());
+/// # assert!(graph.get("card", "1").is_none());
+/// # Ok::<(), personas::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rules {
+    priority: Vec<String>,
+    limits: BTreeMap<String, usize>,
+    default_blocked: bool,
+    blocked: Vec<Blocked>,
+    hubs: Vec<Hub>,
+    owner: Owner,
+    weak: BTreeSet<String>,
+    must: BTreeSet<Pair>,
+    cannot: BTreeSet<Pair>,
+    clock: (Timestamp, Timestamp),
+    #[serde(skip)]
+    key: Option<Key>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            priority: vec!["user_id".into(), "email".into()],
+            limits: BTreeMap::from([("user_id".into(), 1), ("email".into(), 5)]),
+            default_blocked: true,
+            blocked: Vec::new(),
+            hubs: Vec::new(),
+            owner: Owner::First,
+            weak: BTreeSet::new(),
+            must: BTreeSet::new(),
+            cannot: BTreeSet::new(),
+            // 1990-01-01 and 2200-01-01.
+            clock: (
+                Timestamp::from_millis(631_152_000_000),
+                Timestamp::from_millis(7_258_118_400_000),
+            ),
+            key: None,
+        }
+    }
+}
+
+impl Rules {
+    /// Values that stand for "nobody", as (kind, pattern); `*` is any kind. Values made of zeros
+    /// and hyphens alone, and empty ones, are blocked with them.
+    ///
+    /// Collected from the lists of Segment, PostHog and Adobe and from RFC 2606.
+    pub const BLOCKED: &'static [(&'static str, &'static str)] = &[
+        ("*", "-1"),
+        ("*", "null"),
+        ("*", "none"),
+        ("*", "nan"),
+        ("*", "undefined"),
+        ("*", "anonymous"),
+        ("*", "guest"),
+        ("*", "unknown"),
+        ("*", "not_authenticated"),
+        ("*", "true"),
+        ("*", "false"),
+        ("*", "[object Object]"),
+        ("*", "distinct_id"),
+        ("*", "email"),
+        ("*", "id"),
+        ("email", "*@localhost"),
+        ("email", "*@*.local"),
+        ("email", "*@*.localdomain"),
+        ("email", "*@*.invalid"),
+        ("email", "*@example.*"),
+    ];
+
+    /// The kinds from the strongest down; kinds not named follow in alphabetical order.
+    #[must_use]
+    pub fn priority<K: Into<String>>(mut self, kinds: impl IntoIterator<Item = K>) -> Self {
+        self.priority = kinds.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// A person has at most `n` values of a kind.
+    ///
+    /// A link is refused if it would join two people who both have values of the kind, more than
+    /// `n` together.
+    #[must_use]
+    pub fn limit(mut self, kind: impl Into<String>, n: usize) -> Self {
+        self.limits.insert(kind.into(), n);
+        self
+    }
+
+    /// A person may have any number of values of a kind.
+    #[must_use]
+    pub fn unlimited(mut self, kind: &str) -> Self {
+        self.limits.remove(kind);
+        self
+    }
+
+    /// Values of a kind (`*`: of any kind) that never join anybody. In a pattern `*` stands for
+    /// any text and `?` for one character; ASCII letters match in either case.
+    #[must_use]
+    pub fn blocked(mut self, kind: impl Into<String>, pattern: impl Into<String>) -> Self {
+        self.blocked.push(Blocked { kind: kind.into(), pattern: pattern.into() });
+        self
+    }
+
+    /// Drops the default list [`Rules::BLOCKED`]; patterns added by [`Rules::blocked`] stay.
+    #[must_use]
+    pub fn without_default_blocked(mut self) -> Self {
+        self.default_blocked = false;
+        self
+    }
+
+    /// A value of `kind` that was seen with more than `n` values of the kind `of` is shared: it
+    /// stays readable and joins nobody.
+    ///
+    /// Every kind below the top has such a rule for each stronger kind already, with `n` = 10;
+    /// this replaces or adds one.
+    #[must_use]
+    pub fn hub(mut self, kind: impl Into<String>, n: usize, of: impl Into<String>) -> Self {
+        let (kind, of) = (kind.into(), of.into());
+        self.hubs.retain(|hub| hub.kind != kind || hub.of != of);
+        self.hubs.push(Hub { kind, n, of });
+        self.hubs.sort_unstable_by(|a, b| (&a.kind, &a.of).cmp(&(&b.kind, &b.of)));
+        self
+    }
+
+    /// Who keeps an identifier that two people claim. Default: [`Owner::First`].
+    #[must_use]
+    pub fn owner(mut self, owner: Owner) -> Self {
+        self.owner = owner;
+        self
+    }
+
+    /// Values of this kind attach to one person and never join two people who each hold a strong
+    /// identifier. For kiosks and shared devices.
+    #[must_use]
+    pub fn weak(mut self, kind: impl Into<String>) -> Self {
+        self.weak.insert(kind.into());
+        self
+    }
+
+    /// Two identifiers are one person's, whatever limits and hubs say. If they are of one kind, they
+    /// count as one value. Both exist from then on, seen or not.
+    #[must_use]
+    pub fn must_link(mut self, a: &Identifier<'_>, b: &Identifier<'_>) -> Self {
+        self.must.insert(pair(a, b));
+        self
+    }
+
+    /// Two identifiers are never one person's, whatever else says so.
+    #[must_use]
+    pub fn cannot_link(mut self, a: &Identifier<'_>, b: &Identifier<'_>) -> Self {
+        self.cannot.insert(pair(a, b));
+        self
+    }
+
+    /// Removes the manual links between two identifiers.
+    #[must_use]
+    pub fn unlink(mut self, a: &Identifier<'_>, b: &Identifier<'_>) -> Self {
+        let pair = pair(a, b);
+        self.must.remove(&pair);
+        self.cannot.remove(&pair);
+        self
+    }
+
+    /// The years in which events can have happened; default 1990 to 2200. An
+    /// [`IdentityGraph`](crate::IdentityGraph) sorts other times last, so that a broken clock steals
+    /// no identifier. [`Profiles`](crate::Profiles) refuses such events: a recency of minus 8,000
+    /// years makes no sense.
+    #[must_use]
+    pub fn clock(mut self, min: Timestamp, max: Timestamp) -> Self {
+        self.clock = (min, max);
+        self
+    }
+
+    /// The secret that profile ids and the marks of the forgotten are made with. Without one,
+    /// anybody can compute the id of an e-mail address. It is never part of a snapshot.
+    #[must_use]
+    pub fn key(mut self, key: [u8; 16]) -> Self {
+        self.key = Some(Key(key));
+        self
+    }
+
+    /// Whether values like this one join nobody. The value is normalised.
+    pub(crate) fn blocks(&self, kind: &str, value: &str) -> bool {
+        let hit = |of: &str, pattern: &str| {
+            (of == "*" || of == kind) && value::matches(pattern.as_bytes(), value.as_bytes())
+        };
+        if self.default_blocked
+            && (value.bytes().all(|b| b == b'0' || b == b'-')
+                || Self::BLOCKED.iter().any(|&(kind, pattern)| hit(kind, pattern)))
+        {
+            return true;
+        }
+        self.blocked.iter().any(|b| hit(&b.kind, &b.pattern))
+    }
+
+    /// The place of a kind in the order of strength: compare these.
+    pub(crate) fn strength<'k>(&self, kind: &'k str) -> (usize, &'k str) {
+        (self.priority.iter().position(|k| k == kind).unwrap_or(usize::MAX), kind)
+    }
+
+    /// The strongest kind that is named.
+    pub(crate) fn top(&self) -> Option<&str> {
+        self.priority.first().map(String::as_str)
+    }
+
+    pub(crate) fn limit_of(&self, kind: &str) -> Option<usize> {
+        self.limits.get(kind).copied()
+    }
+
+    /// More than this many values of `of` make a value of `kind` shared.
+    pub(crate) fn hub_of(&self, kind: &str, of: &str) -> Option<usize> {
+        if kind == of {
+            return None;
+        }
+        let said = self.hubs.iter().find(|h| h.kind == kind && h.of == of).map(|h| h.n);
+        let weaker = self.strength(of) < self.strength(kind);
+        let n = said.or(weaker.then_some(DEFAULT_HUB));
+        if self.owner == Owner::Nobody && weaker && self.top() == Some(of) {
+            return Some(1);
+        }
+        n
+    }
+
+    /// Whether some hub rule differs from the default.
+    pub(crate) fn has_hubs(&self) -> bool {
+        !self.hubs.is_empty() || self.owner == Owner::Nobody
+    }
+
+    /// The kinds these rules know by name.
+    pub(crate) fn named_kinds(&self) -> impl Iterator<Item = &str> {
+        self.priority.iter().chain(self.limits.keys()).map(String::as_str)
+    }
+
+    pub(crate) fn is_weak(&self, kind: &str) -> bool {
+        self.weak.contains(kind)
+    }
+
+    /// Whether verified values of a kind tell people apart.
+    pub(crate) fn is_strong(&self, kind: &str) -> bool {
+        (kind == "email" || self.limit_of(kind) == Some(1)) && !self.is_weak(kind)
+    }
+
+    pub(crate) fn latest(&self) -> bool {
+        self.owner == Owner::Latest
+    }
+
+    /// The time as an instant that can be trusted, or none.
+    pub(crate) fn trusted(&self, at: Timestamp) -> Option<i64> {
+        // The ends of time stand for "none" where times are stored.
+        let ends = [i64::MIN, i64::MAX].contains(&at.millis());
+        (self.clock.0 <= at && at <= self.clock.1 && !ends).then_some(at.millis())
+    }
+
+    pub(crate) fn clock_range(&self) -> (Timestamp, Timestamp) {
+        self.clock
+    }
+
+    pub(crate) fn must(&self) -> &BTreeSet<Pair> {
+        &self.must
+    }
+
+    pub(crate) fn cannot(&self) -> &BTreeSet<Pair> {
+        &self.cannot
+    }
+
+    /// The manual links of a relation.
+    pub(crate) fn links(&self, relation: Relation) -> &BTreeSet<Pair> {
+        match relation {
+            Relation::Must | Relation::Idle => &self.must,
+            Relation::Cannot => &self.cannot,
+        }
+    }
+
+    /// Adds or removes a manual link; returns whether that changed the rules.
+    pub(super) fn set_link(&mut self, relation: Relation, pair: &Pair, is_linked: bool) -> bool {
+        let pairs = match relation {
+            Relation::Must | Relation::Idle => &mut self.must,
+            Relation::Cannot => &mut self.cannot,
+        };
+        if is_linked { pairs.insert(pair.clone()) } else { pairs.remove(pair) }
+    }
+
+    pub(crate) fn secret(&self) -> Option<&[u8; 16]> {
+        self.key.as_ref().map(|key| &key.0)
+    }
+
+    /// The id of a profile that is named by an identifier, under the key of these rules.
+    ///
+    /// An [`IdentityGraph`](crate::IdentityGraph) names a profile by its strongest identifier.
+    ///
+    /// ```
+    /// use personas::{Event, IdentityGraph, Rules, Timestamp};
+    ///
+    /// let rules = Rules::default().key([7; 16]);
+    /// let mut graph = IdentityGraph::new(rules.clone())?;
+    /// graph.observe(&Event::new("login", Timestamp::parse("2024-05-01")?).id("email", "Ann@mail.org"))?;
+    /// assert_eq!(graph.get("email", "ann@mail.org"), Some(rules.profile_id("email", " ann@mail.org")));
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    pub fn profile_id(&self, kind: &str, value: &str) -> ProfileId {
+        ProfileId::keyed(self.secret(), kind, &value::normalise(kind, value))
+    }
+
+    /// Without manual links.
+    pub(crate) fn automatic(&self) -> Self {
+        Self { must: BTreeSet::new(), cannot: BTreeSet::new(), ..self.clone() }
+    }
+
+    /// Without the secret, as a snapshot keeps them.
+    pub(crate) fn without_key(&self) -> Self {
+        Self { key: None, ..self.clone() }
+    }
+}
+
+/// A secret that is never printed.
+#[derive(Clone, PartialEq, Eq)]
+struct Key([u8; 16]);
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Error;
+
+    #[test]
+    fn a_rule_that_makes_no_sense_is_refused_with_its_name() {
+        let user = Identifier::new("user_id", "7");
+        let mut rules = vec![
+            (Rules::default().limit("card", 0), "limit card 0"),
+            (Rules::default().hub("card", 3, "card"), "hub card=3:card"),
+            (Rules::default().hub("card", 0, "email"), "hub card=0:email"),
+            (Rules::default().weak("user_id"), "weak user_id"),
+            (Rules::default().priority(["a", "b", "a"]), "priority a"),
+            (Rules::default().must_link(&user, &user), "must_link"),
+            (Rules::default().cannot_link(&user, &Identifier::new("a", "\0")), "cannot_link"),
+            (Rules::default().blocked("*", "x".repeat(2000)), "blocked"),
+        ];
+        let late = Timestamp::from_millis(1);
+        rules.push((Rules::default().clock(late, Timestamp::from_millis(0)), "clock"));
+        for (rules, name) in rules {
+            let error = rules.check().unwrap_err();
+            assert!(
+                matches!(&error, Error::InvalidRule { rule, .. } if rule == name),
+                "{name}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_default_list_blocks_placeholders_and_nothing_else() {
+        let rules = Rules::default();
+        for (kind, value) in [
+            ("cookie", ""),
+            ("cookie", "0"),
+            ("cookie", "00000000-0000-0000-0000-000000000000"),
+            ("user_id", "-1"),
+            ("user_id", "NULL"),
+            ("user_id", "[OBJECT object]"),
+            ("email", "root@localhost"),
+            ("email", "a@b.local"),
+            ("email", "jane@example.co.uk"),
+        ] {
+            assert!(rules.blocks(kind, value), "{kind} {value}");
+        }
+        for (kind, value) in [
+            ("cookie", "00000000-0000-0000-0000-000000000001"),
+            ("user_id", "nullx"),
+            ("cookie", "a@localhost"),
+            ("email", "jane@myexample.org"),
+        ] {
+            assert!(!rules.blocks(kind, value), "{kind} {value}");
+        }
+        let bare = Rules::default().without_default_blocked().blocked("card", "test?");
+        assert!(!bare.blocks("card", "null") && !bare.blocks("card", ""));
+        assert!(bare.blocks("card", "TEST1") && !bare.blocks("cookie", "test1"));
+    }
+
+    #[test]
+    fn a_hub_rule_replaces_the_default_of_its_pair_alone() {
+        let rules = Rules::default().hub("cookie", 3, "user_id").hub("email", 7, "name");
+        assert_eq!(rules.hub_of("cookie", "user_id"), Some(3));
+        assert_eq!(rules.hub_of("cookie", "email"), Some(10));
+        assert_eq!(rules.hub_of("email", "name"), Some(7));
+        assert_eq!(rules.hub_of("user_id", "email"), None);
+        assert_eq!(rules.owner(Owner::Nobody).hub_of("cookie", "user_id"), Some(1));
+    }
+
+    #[test]
+    fn the_key_is_neither_printed_nor_stored() {
+        let rules = Rules::default().key([0xab; 16]);
+        assert!(format!("{rules:?}").contains("Key(..)"));
+        let json = serde_json::to_string(&rules).unwrap();
+        assert!(!json.contains("key"), "{json}");
+        let back: Rules = serde_json::from_str(&json).unwrap();
+        assert_eq!(back, rules.without_key());
+    }
+
+    #[test]
+    fn rules_can_be_written_by_hand_in_part_but_not_misspelled() {
+        let rules: Rules = serde_json::from_str(r#"{"limits": {"card": 2}}"#).unwrap();
+        assert_eq!((rules.limit_of("card"), rules.limit_of("user_id")), (Some(2), None));
+        assert!(serde_json::from_str::<Rules>(r#"{"limit": {"card": 2}}"#).is_err());
+    }
+}

@@ -1,0 +1,73 @@
+//! Checks of the rules, each by itself and all together.
+
+use std::borrow::Cow;
+
+use super::super::kinds::MAX_KINDS;
+use super::super::value::{self, illegal};
+use super::{Blocked, Hub, MAX_BYTES, Name, Pair, Rules};
+use crate::{Error, Result};
+
+fn bad(rule: String, reason: &'static str) -> Result<()> {
+    Err(Error::InvalidRule { rule, reason: Cow::Borrowed(reason) })
+}
+
+/// Checks one manual link; `rule` is its name in errors.
+pub(crate) fn check_link(rule: &str, (a, b): &Pair) -> Result<()> {
+    if a == b {
+        return bad(rule.into(), "the two ends are the same identifier");
+    }
+    for Name { kind, value } in [a, b] {
+        if kind.len().max(value.len()) > MAX_BYTES || illegal(kind) || illegal(value) {
+            return bad(rule.into(), "an end is too long or holds a control character or U+FFFD");
+        }
+        if value::normalise(kind, value) != value.as_str() {
+            return bad(rule.into(), "an end is not normalised");
+        }
+    }
+    if a > b {
+        return bad(rule.into(), "the ends are not in order");
+    }
+    Ok(())
+}
+
+impl Rules {
+    /// Checks the rules together.
+    pub(crate) fn check(&self) -> Result<()> {
+        for (at, kind) in self.priority.iter().enumerate() {
+            if self.priority[..at].contains(kind) {
+                return bad(format!("priority {kind}"), "the kind is named twice");
+            }
+        }
+        if self.named_kinds().count() > MAX_KINDS / 2 {
+            return bad("priority".into(), "at most 512 kinds can be named");
+        }
+        for (kind, &n) in &self.limits {
+            if n == 0 {
+                return bad(format!("limit {kind} 0"), "a limit is at least 1");
+            }
+            if n == 1 && self.weak.contains(kind) {
+                return bad(format!("weak {kind}"), "a kind with limit 1 tells people apart");
+            }
+        }
+        for Hub { kind, n, of } in &self.hubs {
+            if *n == 0 {
+                return bad(format!("hub {kind}=0:{of}"), "a hub needs at least 1 value");
+            }
+            if kind == of {
+                return bad(format!("hub {kind}={n}:{of}"), "a kind cannot be a hub of itself");
+            }
+        }
+        for Blocked { kind, pattern } in &self.blocked {
+            if kind.len() > MAX_BYTES || pattern.len() > MAX_BYTES {
+                return bad("blocked".into(), "a pattern is at most 1024 bytes long");
+            }
+        }
+        for (rule, pairs) in [("must_link", &self.must), ("cannot_link", &self.cannot)] {
+            pairs.iter().try_for_each(|pair| check_link(rule, pair))?;
+        }
+        if self.clock.0 > self.clock.1 {
+            return bad("clock".into(), "it ends before it begins");
+        }
+        Ok(())
+    }
+}

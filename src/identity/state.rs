@@ -1,0 +1,387 @@
+//! The three parts of a graph together, and the steps that concern more than one of them.
+//!
+//! Between calls of [`IdentityGraph`](super::IdentityGraph) the partition is up to date with the
+//! evidence, and every manual link of the rules is numbered.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use super::evidence::{Evidence, Packed, Recorded, Times, flag, node_of, slot};
+use super::partition::{Basis, Merged, Partition};
+use super::policy::{Admitted, MAX_KINDS, Name, Pair, Part, Policy, Relation, Rules};
+use super::profile_id::ProfileId;
+use crate::event::{IdentifierRef, Observations};
+use crate::num::parallel;
+use crate::{Refusal, Result};
+
+/// Policy, evidence and partition.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    pub(super) policy: Policy,
+    pub(super) evidence: Evidence,
+    partition: Partition,
+}
+
+/// Profiles with the signatures whose events belong to them.
+#[derive(Debug, Default)]
+pub(crate) struct Attribution {
+    /// The node that names each profile, ascending.
+    names: Vec<u32>,
+    /// Where the signatures of each profile end.
+    ends: Vec<u32>,
+    /// The signatures of each profile, ascending.
+    signatures: Vec<u32>,
+}
+
+impl Attribution {
+    /// Number of profiles.
+    pub(crate) fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// The node that names a profile.
+    pub(crate) fn name(&self, profile: usize) -> u32 {
+        self.names[profile]
+    }
+
+    /// The signatures of a profile.
+    pub(crate) fn signatures(&self, profile: usize) -> &[u32] {
+        let start = if profile == 0 { 0 } else { self.ends[profile - 1] };
+        &self.signatures[start as usize..self.ends[profile] as usize]
+    }
+}
+
+impl State {
+    pub(super) fn new(rules: Rules) -> Result<Self> {
+        let policy = Policy::new(rules)?;
+        let partition = Partition::new(policy.kinds().n_counters());
+        let mut state = Self { policy, evidence: Evidence::default(), partition };
+        let links = |state: &Self, relation| -> Vec<Pair> {
+            let rules = state.policy.rules();
+            let links = if relation == Relation::Must { rules.must() } else { rules.cannot() };
+            links.iter().cloned().collect()
+        };
+        for relation in [Relation::Must, Relation::Cannot] {
+            for pair in links(&state, relation) {
+                state.number_link(relation, &pair)?;
+            }
+        }
+        state.follow();
+        Ok(state)
+    }
+
+    pub(super) fn basis(&self) -> Basis<'_> {
+        Basis { policy: &self.policy, evidence: &self.evidence }
+    }
+
+    // Recording.
+
+    /// Checks and packs a batch; reads only.
+    pub(super) fn pack(&self, batch: &Observations<'_>, skip: impl Fn(usize) -> bool) -> Packed {
+        Packed::of(&self.policy, batch, skip)
+    }
+
+    /// Records packed batches in order, and leaves the partition behind.
+    pub(super) fn record(&mut self, packed: Vec<Packed>) -> Vec<Recorded> {
+        self.evidence.record(&mut self.policy, packed, self.partition.changes())
+    }
+
+    /// Records a batch of one, and leaves the partition behind; the signature, or none if it is
+    /// suppressed.
+    pub(super) fn record_one(
+        &mut self,
+        packed: &Packed,
+    ) -> std::result::Result<Option<u32>, Refusal> {
+        self.evidence.record_one(&mut self.policy, packed, self.partition.changes())
+    }
+
+    /// Records observations of one set of checked identifiers, and leaves the partition behind.
+    pub(super) fn record_parts(
+        &mut self,
+        parts: &[Part<'_>],
+        times: Times,
+        message: Option<&str>,
+    ) -> std::result::Result<u32, Refusal> {
+        let changes = self.partition.changes();
+        self.evidence.record_parts(&mut self.policy, parts, times, message, changes)
+    }
+
+    /// Brings the partition up to date.
+    pub(super) fn follow(&mut self) {
+        let basis = Basis { policy: &self.policy, evidence: &self.evidence };
+        self.partition.follow(basis);
+    }
+
+    /// Computes again what the evidence says of nodes after signatures were removed, the earliest of
+    /// time `removed`, or added, or classes changed; brings the partition up to date.
+    pub(super) fn reconsider(&mut self, nodes: &[u32], removed: i64) {
+        for &node in nodes {
+            self.evidence.reconsider(&self.policy, node, removed, self.partition.changes());
+        }
+        self.follow();
+    }
+
+    /// Dissolves the components of some nodes, joins their members again, and removes those that
+    /// nothing holds any more.
+    pub(super) fn rejoin(&mut self, nodes: &[u32]) {
+        let basis = Basis { policy: &self.policy, evidence: &self.evidence };
+        self.partition.rejoin(nodes, basis);
+        nodes.iter().for_each(|&node| self.evidence.bury(&self.policy, node));
+    }
+
+    // Manual links.
+
+    /// Adds a manual link that was checked, and brings the partition up to date.
+    pub(super) fn add_link(&mut self, relation: Relation, pair: &Pair) -> Result<()> {
+        if !self.policy.rules().links(relation).contains(pair) {
+            let moved = self.number_link(relation, pair)?;
+            self.policy.set_link(relation, pair, true);
+            self.reconsider_around(&moved);
+        }
+        Ok(())
+    }
+
+    /// Numbers the ends of a manual link; returns the nodes whose class has another label now.
+    fn number_link(&mut self, relation: Relation, pair: &Pair) -> Result<Vec<u32>> {
+        let ends = [&pair.0, &pair.1];
+        let has_kind = |end: &&&Name| self.policy.kinds().find(&end.kind).is_some();
+        let n_new = ends.len() - ends.iter().filter(has_kind).count();
+        if self.policy.kinds().len() + n_new > MAX_KINDS {
+            return Err(Refusal::Full { what: "kinds".into(), limit: MAX_KINDS }.into());
+        }
+        self.evidence.check_room(2, 0)?;
+        let [a, b] = ends.map(|end| {
+            let kind = self.policy.add_kind(&end.kind);
+            self.evidence.intern(&self.policy, kind, &end.value)
+        });
+        let relation = self.effect(relation, [a, b]);
+        let moved = self.policy.manual.add(relation, a, b);
+        [a, b].into_iter().for_each(|node| self.mark(node));
+        let basis = Basis { policy: &self.policy, evidence: &self.evidence };
+        self.partition.add_link(relation, a, b, basis);
+        Ok(moved)
+    }
+
+    /// Removes a manual link, if there is one, and brings the partition up to date.
+    pub(super) fn remove_link(&mut self, relation: Relation, pair: &Pair) {
+        if !self.policy.set_link(relation, pair, false) {
+            return;
+        }
+        let find = |name: &Name| self.evidence.find(&self.policy, &name.kind, &name.value);
+        let (Some(a), Some(b)) = (find(&pair.0), find(&pair.1)) else { return };
+        let moved = self.policy.manual.remove(self.effect(relation, [a, b]), a, b);
+        [a, b].into_iter().for_each(|node| self.mark(node));
+        self.reconsider_around(&moved);
+        self.rejoin(&[a, b]);
+    }
+
+    /// A must-link with a blocked end has no effect.
+    fn effect(&self, relation: Relation, ends: [u32; 2]) -> Relation {
+        let is_blocked = |&node: &u32| self.evidence.nodes().has(node, flag::BLOCKED);
+        let is_idle = relation == Relation::Must && ends.iter().any(is_blocked);
+        if is_idle { Relation::Idle } else { relation }
+    }
+
+    /// Marks a node as an end of the manual links that name it.
+    fn mark(&mut self, node: u32) {
+        let is_end = |relation| self.policy.manual.linked(relation, node).next().is_some();
+        let of = |relation, flag| if is_end(relation) { flag } else { 0 };
+        let flags = of(Relation::Must, flag::MUST) | of(Relation::Cannot, flag::CANNOT);
+        self.evidence.set_manual(node, flags);
+    }
+
+    /// Reconsiders all that was seen with nodes whose class has another label: values that
+    /// must-links make one count once.
+    fn reconsider_around(&mut self, moved: &[u32]) {
+        let mut around = Vec::new();
+        for &node in moved {
+            for (sig, _) in self.evidence.signatures_of(node) {
+                around.extend(self.evidence.signatures().slots(sig).iter().copied().map(node_of));
+            }
+        }
+        around.sort_unstable();
+        around.dedup();
+        self.reconsider(&around, i64::MAX);
+    }
+
+    // Questions.
+
+    /// The identifiers of an observation as checked parts, without those that were forgotten; none
+    /// if it is suppressed.
+    pub(super) fn admitted<'o>(
+        &self,
+        identifiers: &[IdentifierRef<'o>],
+    ) -> std::result::Result<Option<Vec<Part<'o>>>, Refusal> {
+        let mut parts = Vec::new();
+        let admitted = self.policy.admit(None, identifiers, &mut parts)?;
+        Ok((admitted == Admitted::Kept).then_some(parts))
+    }
+
+    /// The identifiers of a signature, as they came.
+    pub(super) fn parts_of(&self, sig: u32) -> Vec<Part<'_>> {
+        let slots = self.evidence.signatures().slots(sig).iter();
+        let part = |&place: &u32| {
+            let node = node_of(place);
+            let name = self.basis().identifier(node);
+            let kind = &*self.policy.kinds().get(self.basis().kind(node)).name;
+            let claimed = place == slot(node, true);
+            Part { kind, known: None, value: name.value, claimed }
+        };
+        slots.map(part).collect()
+    }
+
+    /// The node of an identifier, as the caller spells it.
+    pub(super) fn find(&self, kind: &str, value: &str) -> Option<u32> {
+        let value = super::policy::value::normalise(kind, value);
+        self.evidence.find(&self.policy, kind, &value)
+    }
+
+    /// The node of an identifier that is in a profile.
+    pub(super) fn find_in_profile(&self, kind: &str, value: &str) -> Option<u32> {
+        let value = super::policy::value::normalise(kind, value);
+        let kind = self.policy.kinds().find(kind)?;
+        let (hash, nodes) = (self.policy.kinds().hash(kind, &value), self.evidence.nodes());
+        // The text, and what will be asked of the node, are fetched together.
+        if let Some(guess) = nodes.prefetch_facts(hash) {
+            self.partition.prefetch(guess);
+            nodes.prefetch_text(guess);
+            if let Some(name) = self.partition.prefetch_name(guess, self.basis()) {
+                nodes.prefetch_text(name);
+            }
+        }
+        let node = nodes.find(hash, kind, &value)?;
+        nodes.is_in_profile(node).then_some(node)
+    }
+
+    /// The node that names a node's profile.
+    pub(super) fn name_of(&self, node: u32) -> u32 {
+        self.partition.name_of(node, self.basis())
+    }
+
+    /// The members of a node's profile, ascending.
+    pub(super) fn members_of(&self, node: u32) -> Vec<u32> {
+        self.partition.members_of(node, self.basis())
+    }
+
+    /// The constrained merge of a node's component, if a rule may part its members.
+    pub(super) fn merged(&self, node: u32) -> Option<Arc<Merged>> {
+        self.partition.merged(node, self.basis())
+    }
+
+    /// The components, as one node of each that is in a profile.
+    pub(super) fn roots(&self) -> impl Iterator<Item = u32> + '_ {
+        self.partition.roots().filter(|&node| self.evidence.nodes().is_in_profile(node))
+    }
+
+    /// The members of a node's component, ascending.
+    pub(super) fn component_of(&self, node: u32) -> Vec<u32> {
+        self.partition.component_of(node)
+    }
+
+    pub(super) fn n_profiles(&self) -> usize {
+        self.partition.n_profiles(self.basis())
+    }
+
+    /// The nodes in profiles.
+    pub(super) fn nodes_in_profiles(&self) -> impl Iterator<Item = u32> + '_ {
+        let nodes = self.evidence.nodes();
+        (0..nodes.len() as u32).filter(|&node| nodes.is_in_profile(node))
+    }
+
+    /// The nodes that name a profile.
+    pub(super) fn names(&self) -> impl Iterator<Item = u32> + '_ {
+        self.nodes_in_profiles().filter(|&node| self.name_of(node) == node)
+    }
+
+    pub(super) fn id_of_node(&self, node: u32) -> ProfileId {
+        self.basis().id_of_node(node)
+    }
+
+    /// The id of a node's profile.
+    pub(super) fn profile_of_node(&self, node: u32) -> ProfileId {
+        self.id_of_node(self.name_of(node))
+    }
+
+    /// The node that names the profile of a signature's events.
+    pub(super) fn name_of_signature(&self, sig: u32) -> Option<u32> {
+        if !self.evidence.signatures().is_live(sig) {
+            return None;
+        }
+        self.basis().anchor_of(sig).map(|anchor| self.name_of(anchor))
+    }
+
+    /// The signatures whose events belong to a node's profile, ascending.
+    pub(super) fn signatures_of(&self, node: u32) -> Vec<u32> {
+        let members = self.members_of(node);
+        let mut all: Vec<u32> =
+            members.into_iter().flat_map(|node| self.basis().anchored(node)).collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// The signatures for which `wanted` holds, by the profile their events belong to. Reads all
+    /// signatures, on all threads; a counting sort, so the cost grows with their number.
+    pub(super) fn attribution(&self, wanted: impl Fn(u32) -> bool + Sync) -> Attribution {
+        let n = self.evidence.signatures().len();
+        let names = parallel::map(n, 100, |sig| {
+            let sig = sig as u32;
+            let name = if wanted(sig) { self.name_of_signature(sig) } else { None };
+            name.unwrap_or(Recorded::NONE)
+        });
+        let mut starts = vec![0u32; self.evidence.nodes().len()];
+        for &name in names.iter().filter(|&&name| name != Recorded::NONE) {
+            starts[name as usize] += 1;
+        }
+        let mut attribution = Attribution::default();
+        let mut start = 0;
+        for (name, count) in (0..).zip(&mut starts) {
+            let n = std::mem::replace(count, start);
+            if n > 0 {
+                start += n;
+                attribution.names.push(name);
+                attribution.ends.push(start);
+            }
+        }
+        attribution.signatures = vec![0; start as usize];
+        for (sig, &name) in (0..).zip(&names).filter(|entry| *entry.1 != Recorded::NONE) {
+            let place = &mut starts[name as usize];
+            attribution.signatures[*place as usize] = sig;
+            *place += 1;
+        }
+        attribution
+    }
+
+    /// Whether the events of a signature belong to somebody whatever else is observed: it has an
+    /// identifier that is neither claimed nor blocked.
+    pub(super) fn is_always_attributed(&self, sig: u32) -> bool {
+        let counts = |&place: &u32| {
+            place == slot(node_of(place), false)
+                && self.evidence.nodes().is_in_profile(node_of(place))
+        };
+        self.evidence.signatures().slots(sig).iter().any(counts)
+    }
+
+    /// Orders signatures by their identifiers, whatever came first.
+    pub(super) fn compare_signatures(&self, a: u32, b: u32) -> Ordering {
+        if a == b {
+            return Ordering::Equal;
+        }
+        let texts = |&place: &u32| {
+            let node = node_of(place);
+            let kind = &*self.policy.kinds().get(self.basis().kind(node)).name;
+            (kind, self.evidence.nodes().value(node), place == slot(node, true))
+        };
+        let [a, b] = [a, b].map(|sig| self.evidence.signatures().slots(sig).iter().map(texts));
+        a.cmp(b)
+    }
+
+    pub(super) fn shrink(&mut self) {
+        self.evidence.shrink();
+        self.partition.shrink();
+    }
+
+    /// Bytes of the components.
+    pub(super) fn partition_bytes(&self) -> usize {
+        self.partition.bytes()
+    }
+}

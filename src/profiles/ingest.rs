@@ -1,0 +1,254 @@
+//! Events in: one path for one event and for many.
+//!
+//! A chunk of events is cut into blocks. On all threads, each block becomes a batch: events are checked,
+//! what is stored of them is interned locally, and their identifiers are packed. Then the graph says to
+//! which signature each event belongs, duplicates are told by their message ids, and the histories add
+//! the events. A single event is a batch of one.
+
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use super::messages::{BatchMessages, Copy, Offered, message_hash};
+use super::store::Profiles;
+use crate::event::{Digits, EventColumns, IngestReport};
+use crate::features::{EventBatch, NONE, Placed, Projection};
+use crate::identity::Recorded;
+use crate::num::parallel;
+use crate::{Error, Event, Result};
+
+/// Events that are added at once.
+const CHUNK: usize = 1 << 21;
+
+/// Events of a batch at most.
+const BLOCK: usize = 1 << 12;
+
+/// Events of a batch, so that few are shared by all threads too.
+fn block_len(n_events: usize) -> usize {
+    (n_events / 8).clamp(64, BLOCK)
+}
+
+impl Profiles {
+    /// Adds one event. A duplicate is not an error, nor is an event about somebody who was
+    /// forgotten, of which nothing is stored.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]; then nothing has changed.
+    pub fn observe(&mut self, event: &Event<'_>) -> Result<()> {
+        let mut batch = EventBatch::default();
+        batch.push_event(event, self.histories.projection(self.graph.rules().clock_range()));
+        if let Some((_, refusal)) = batch.refused.pop() {
+            return Err(Error::Refused(refusal));
+        }
+        // What is interned locally is dropped with the batch of an event that is not stored.
+        let Some(signature) = self.graph.observe_signature(event)? else { return Ok(()) };
+        self.version += 1;
+        let ids = self.message_ids(&batch);
+        let (signatures, suppressed, refused) = (vec![signature], 0, Vec::new());
+        let recorded = Recorded { signatures, suppressed, refused };
+        self.store(vec![batch], vec![recorded], vec![ids], 0, &mut IngestReport::default());
+        Ok(())
+    }
+
+    /// The hashes of the message ids of a batch, if duplicates are looked for.
+    fn message_ids(&self, batch: &EventBatch<'_>) -> Vec<u128> {
+        if self.messages.is_none() {
+            return Vec::new();
+        }
+        let (key, seen) = (self.graph.rules().secret(), &batch.observations);
+        let id = |row| seen.message_id(row).map_or(0, |id| message_hash(key, id));
+        (0..seen.len()).map(id).collect()
+    }
+
+    /// Adds many events, in any order, and reports what became of them.
+    pub fn extend<'a>(&mut self, events: impl IntoIterator<Item = &'a Event<'a>>) -> IngestReport {
+        let mut report = IngestReport::default();
+        let mut events = events.into_iter();
+        let (mut chunk, mut position) = (Vec::new(), 0);
+        loop {
+            chunk.clear();
+            chunk.extend(events.by_ref().take(CHUNK));
+            if chunk.is_empty() {
+                return report;
+            }
+            let blocks: Vec<&[&Event<'_>]> = chunk.chunks(block_len(chunk.len())).collect();
+            self.add_chunk(blocks, position, &mut report, |events, batch, onto| {
+                events.iter().for_each(|event| batch.push_event(event, onto));
+            });
+            position += chunk.len();
+        }
+    }
+
+    /// Adds events that stand in columns, as in a CSV file or an Arrow or Polars table; no event is
+    /// built for them. The result is that of [`Profiles::extend`] on the same events.
+    ///
+    /// ```
+    /// use personas::event::EventColumns;
+    /// use personas::{FeatureSet, Profiles, Rules, Timestamp};
+    ///
+    /// let at = [Timestamp::parse("2017-03-01")?, Timestamp::parse("2017-03-02")?];
+    /// let columns = EventColumns::new(&at)
+    ///     .name("purchase")
+    ///     .id("card", &["4711", "4712"])
+    ///     .property("amount", &[12.5, 3.0]);
+    /// let mut people = Profiles::new(Rules::default(), FeatureSet::retail())?;
+    /// assert_eq!(people.extend_columns(&columns)?.accepted, 2);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::DimensionMismatch`] or [`Error::InvalidColumn`] for a column that cannot be read; then nothing
+    /// has changed.
+    pub fn extend_columns(&mut self, columns: &EventColumns<'_>) -> Result<IngestReport> {
+        columns.check()?;
+        let mut report = IngestReport::default();
+        let n = columns.len();
+        for start in (0..n).step_by(CHUNK) {
+            let end = n.min(start + CHUNK);
+            let len = block_len(end - start);
+            let mut digits: Vec<Digits> = Vec::new();
+            digits.resize_with((end - start).div_ceil(len), Digits::default);
+            let rows = (start..end).step_by(len).map(|row| row..end.min(row + len));
+            let blocks: Vec<(Range<usize>, &mut Digits)> = rows.zip(&mut digits).collect();
+            self.add_chunk(blocks, start, &mut report, |(rows, digits), batch, onto| {
+                batch.push_columns(columns, rows, digits, onto);
+            });
+        }
+        Ok(report)
+    }
+
+    /// Adds a chunk of events; `fill` makes a batch of each block.
+    fn add_chunk<'e, B: Send>(
+        &mut self,
+        blocks: Vec<B>,
+        position: usize,
+        report: &mut IngestReport,
+        fill: impl Fn(B, &mut EventBatch<'e>, Projection<'_>) + Sync,
+    ) {
+        self.version += 1;
+        let onto = self.histories.projection(self.graph.rules().clock_range());
+        let work = if blocks.len() == 1 { 0 } else { usize::MAX };
+        let made = parallel::map_each(blocks, work, |_, block| {
+            let mut batch = EventBatch::default();
+            fill(block, &mut batch, onto);
+            let packed = self.graph.pack(&batch.observations, |row| batch.is_refused(row));
+            let ids = self.message_ids(&batch);
+            (batch, packed, ids)
+        });
+        let (mut batches, mut packed, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+        for (batch, own, own_ids) in made {
+            batches.push(batch);
+            packed.push(own);
+            ids.push(own_ids);
+        }
+        let recorded = self.graph.record(packed);
+        self.store(batches, recorded, ids, position, report);
+    }
+
+    /// Stores the events of recorded batches.
+    fn store(
+        &mut self,
+        mut batches: Vec<EventBatch<'_>>,
+        recorded: Vec<Recorded>,
+        ids: Vec<Vec<u128>>,
+        position: usize,
+        report: &mut IngestReport,
+    ) {
+        self.resize();
+        let mut signatures: Vec<Vec<u32>> = Vec::with_capacity(recorded.len());
+        let mut start = position;
+        for (batch, recorded) in batches.iter_mut().zip(recorded) {
+            report.suppressed += recorded.suppressed;
+            for (row, refusal) in batch.refused.drain(..).chain(recorded.refused) {
+                report.refuse(start + row, refusal);
+            }
+            start += batch.len();
+            signatures.push(recorded.signatures);
+        }
+        let (messages, repeats) = self.number_messages(&batches, &mut signatures, ids, report);
+        let mut start = position;
+        for (batch, signatures) in batches.iter().zip(&signatures) {
+            let counts = |row: usize| signatures[row] != NONE;
+            for (row, &signature) in signatures.iter().enumerate().filter(|(_, sig)| **sig != NONE)
+            {
+                report.accepted += 1;
+                self.added(signature, batch.observations.at(row));
+            }
+            let local = batch.without_local_time.iter();
+            report.without_local_time += local.filter(|&&row| counts(row)).count();
+            for (row, property, n) in batch.unread.iter().filter(|unread| counts(unread.0)) {
+                report.unread(property, start + row, *n);
+            }
+            start += batch.len();
+        }
+        let mut placed: Vec<Placed> = Vec::with_capacity(batches.len());
+        let mut start = position;
+        for ((batch, signatures), messages) in batches.into_iter().zip(signatures).zip(messages) {
+            let (first, n) = (start, batch.len());
+            let dropped = |name: &str, n: usize| report.unread(name, first, n);
+            placed.push(self.histories.absorb(batch, signatures, messages, dropped));
+            start += n;
+        }
+        let copies = self.take_repeats(&mut placed, repeats);
+        self.histories.add(placed);
+        if let Some(messages) = &mut self.messages {
+            for copy in copies {
+                if messages.offer(copy, &mut self.histories, &self.graph) == Offered::Replaces {
+                    self.newest = OnceLock::new();
+                }
+            }
+        }
+    }
+
+    /// Numbers the messages of batches. Rows that repeat a message are taken out of `signatures`:
+    /// batch, row, signature.
+    #[allow(clippy::type_complexity)]
+    fn number_messages(
+        &mut self,
+        batches: &[EventBatch<'_>],
+        signatures: &mut [Vec<u32>],
+        ids: Vec<Vec<u128>>,
+        report: &mut IngestReport,
+    ) -> (Vec<Vec<u32>>, Vec<(usize, usize, u32)>) {
+        let Some(messages) = &mut self.messages else {
+            return (vec![Vec::new(); batches.len()], Vec::new());
+        };
+        let of_batches: Vec<BatchMessages> = batches
+            .iter()
+            .zip(ids)
+            .zip(signatures.iter())
+            .map(|((batch, ids), signatures)| {
+                let at = (0..batch.len()).map(|row| batch.observations.at(row)).collect();
+                BatchMessages { ids, signatures: signatures.clone(), at }
+            })
+            .collect();
+        let numbers = messages.number(&of_batches);
+        let mut repeats = Vec::new();
+        for (b, (numbers, signatures)) in numbers.iter().zip(signatures.iter_mut()).enumerate() {
+            for (row, &(_, is_new)) in numbers.iter().enumerate() {
+                if !is_new && signatures[row] != NONE {
+                    repeats.push((b, row, std::mem::replace(&mut signatures[row], NONE)));
+                    report.duplicates += 1;
+                }
+            }
+        }
+        let numbers = numbers.into_iter().map(|batch| batch.into_iter().map(|(n, _)| n).collect());
+        (numbers.collect(), repeats)
+    }
+
+    /// The events that repeat a message, with the codes of the store. Their uses of texts are theirs.
+    fn take_repeats(
+        &mut self,
+        placed: &mut [Placed],
+        repeats: Vec<(usize, usize, u32)>,
+    ) -> Vec<Copy> {
+        let mut copies = Vec::with_capacity(repeats.len());
+        for (b, row, signature) in repeats {
+            let placed = &mut placed[b];
+            placed.remap();
+            let event = placed.batch.event(row, placed.messages[row]);
+            copies.push(Copy::new(signature, event));
+            placed.batch.forget(row);
+        }
+        copies
+    }
+}

@@ -1,0 +1,97 @@
+//! Options of a store, given when it is made.
+
+use serde::{Deserialize, Serialize};
+
+/// What a store of [`Profiles`](crate::Profiles) does beside the default.
+///
+/// ```
+/// use personas::profiles::StoreOptions;
+/// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
+///
+/// let options = StoreOptions::default().dedupe().keep("page");
+/// let mut people = Profiles::with_options(Rules::default(), FeatureSet::retail(), options)?;
+/// let event = Event::new("visit", Timestamp::parse("2017-03-01")?).id("card", "1").message_id("m1");
+/// let report = people.extend([&event, &event]);
+/// assert_eq!((report.accepted, report.duplicates), (1, 1));
+/// # Ok::<(), personas::Error>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreOptions {
+    pub(super) dedupe: bool,
+    pub(super) max_log: Option<usize>,
+    pub(super) keep: Vec<String>,
+}
+
+impl StoreOptions {
+    /// Counts events of the same message id once; those without an id always count.
+    ///
+    /// Of differing events with one id the first by time counts, then the smaller by content, whatever
+    /// came first. All of them are evidence of identity. Costs memory for every id, and for every
+    /// copy that differs. Not together with [`StoreOptions::max_log`].
+    #[must_use]
+    pub fn dedupe(mut self) -> Self {
+        self.dedupe = true;
+        self
+    }
+
+    /// Keeps only the newest `n` events, by time and then by content, of each set of identifiers seen
+    /// together, so that memory does not grow with events; 0 keeps none.
+    ///
+    /// A summary of some 20 to 100 bytes has seen all events: counts, times, sums, means, standard
+    /// deviations, extremes, first and last values and attributes stay exact. FeatureTable that need the
+    /// log (windows, decay, distinct values, shares, sessions …) are answered while the log reaches
+    /// back far enough; otherwise the answer is missing and its row is listed in
+    /// [`Column::cut`](crate::features::Column::cut). Where a log is cut, only moments from the
+    /// person's last event on can be asked about. The features must be fixed, see
+    /// [`Profiles::freeze`](crate::Profiles::freeze).
+    ///
+    /// ```
+    /// use personas::features::{Feature, Measure};
+    /// use personas::profiles::StoreOptions;
+    /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
+    ///
+    /// let features = FeatureSet::default()
+    ///     .with(Feature::new("visits", Measure::Count))
+    ///     .with(Feature::new("visits this week", Measure::Count).within_days(7.0));
+    /// let options = StoreOptions::default().max_log(1);
+    /// let mut people = Profiles::with_options(Rules::default(), features, options)?;
+    /// for day in ["2017-03-01", "2017-03-20", "2017-03-25"] {
+    ///     people.observe(&Event::new("visit", Timestamp::parse(day)?).id("card", "1"))?;
+    /// }
+    /// let table = people.features(Timestamp::parse("2017-03-26")?)?;
+    /// // All visits are counted; whether the second was this week is no longer known.
+    /// assert!(table.columns()[0].cut.is_empty());
+    /// assert_eq!(table.columns()[1].cut, [0]);
+    /// assert!(people.features(Timestamp::parse("2017-03-24")?).is_err());
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    #[must_use]
+    pub fn max_log(mut self, n: usize) -> Self {
+        self.max_log = Some(n);
+        self
+    }
+
+    /// Stores a property that no feature reads, for reports and timelines. Properties that the
+    /// features read are stored anyway. Names that begin with `@` are those of
+    /// [local time](crate::features#local-time).
+    ///
+    /// ```
+    /// use personas::features::EventFilter;
+    /// use personas::profiles::StoreOptions;
+    /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
+    ///
+    /// let (at, offset) = Timestamp::parse_with_offset("2017-03-01T23:30:00-05:00")?;
+    /// let options = StoreOptions::default().keep("@hour");
+    /// let mut people = Profiles::with_options(Rules::default(), FeatureSet::default(), options)?;
+    /// people.observe(&Event::new("visit", at).id("card", "1").utc_offset(offset))?;
+    /// let hours = people.peaks("@hour", &EventFilter::all(), at)?;
+    /// assert_eq!(hours.peak().map(|peak| peak.of[0].as_str()), Some("23"));
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    #[must_use]
+    pub fn keep(mut self, property: impl Into<String>) -> Self {
+        self.keep.push(property.into());
+        self
+    }
+}
