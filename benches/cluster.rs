@@ -8,9 +8,9 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, criterion_group, criterion_main};
-use personas::cluster::KMeansInit;
+use personas::cluster::{IncrementalDbscan, KMeansInit, Window};
 use personas::ndarray::{Array2, s};
-use personas::{Agglomerative, Dbscan, KMeans, Linkage};
+use personas::{Agglomerative, Dbscan, Hdbscan, KMeans, Linkage};
 
 /// Uniform numbers in [0, 1), always the same.
 fn uniform(mut state: u64) -> impl FnMut() -> f64 {
@@ -136,19 +136,53 @@ fn agglomerative(c: &mut Criterion) {
     group.bench_function("cut_into", |b| b.iter(|| tree.cut_into(black_box(10))));
 }
 
-fn dbscan(c: &mut Criterion) {
-    let mut group = c.benchmark_group("dbscan");
-    for n in [1_000, 4_000] {
-        let x = groups(n, 4);
-        group.bench_with_input(BenchmarkId::new("fit", n), &x, |b, x| {
-            b.iter(|| Dbscan::new(0.8, 5).fit(black_box(x)));
-        });
+/// `n` rows of fifteen normal clouds in a box of ±10, one in fifty anywhere in it, as peers are
+/// measured; the deviations and `eps` of two and eight columns.
+fn clouds(n: usize, d: usize) -> Array2<f64> {
+    let deviation = if d == 2 { 0.6 } else { 1.2 };
+    let mut unit = uniform(400 + d as u64);
+    let centres = Array2::from_shape_simple_fn((15, d), || unit() * 20.0 - 10.0);
+    Array2::from_shape_fn((n, d), |(row, column)| {
+        if row % 50 == 0 {
+            return unit() * 24.0 - 12.0;
+        }
+        let (radius, angle) = ((-2.0 * (1.0 - unit()).ln()).sqrt(), unit());
+        centres[[row % 15, column]] + deviation * radius * (angle * std::f64::consts::TAU).cos()
+    })
+}
+
+/// `-- density` runs these; data are made only if asked for.
+fn density(c: &mut Criterion) {
+    let mut group = c.benchmark_group("density");
+    group.sampling_mode(SamplingMode::Flat);
+    for (d, eps) in [(2, 0.115), (8, 2.29)] {
+        for n in [10_000, 100_000] {
+            let x = LazyCell::new(|| clouds(n, d));
+            group.bench_function(BenchmarkId::new("dbscan", format!("{n}x{d}")), |b| {
+                b.iter(|| Dbscan::new(eps, 10).fit(black_box(&*x)));
+            });
+            group.bench_function(BenchmarkId::new("hdbscan", format!("{n}x{d}")), |b| {
+                b.iter(|| Hdbscan::new(100).min_samples(10).fit(black_box(&*x)));
+            });
+        }
     }
+    // A row in, the oldest out.
+    let x = LazyCell::new(|| clouds(40_000, 8));
+    group.bench_function("incremental dbscan/1000 of 20000x8", |b| {
+        let groups = IncrementalDbscan::new(2.29, 10).and_then(|g| g.window(Window::Rows(20_000)));
+        let mut groups = groups.expect("the settings are in range");
+        let mut rows = x.rows().into_iter().cycle();
+        let mut insert = |n: usize| {
+            rows.by_ref().take(n).for_each(|row| _ = groups.insert(row));
+        };
+        insert(20_000);
+        b.iter(|| insert(1000));
+    });
 }
 
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(10).measurement_time(Duration::from_secs(3));
-    targets = kmeans, kmeans_small, kmeans_large, agglomerative, dbscan
+    targets = kmeans, kmeans_small, kmeans_large, agglomerative, density
 }
 criterion_main!(benches);

@@ -22,9 +22,9 @@ fn outlier(c: &mut Criterion) {
     group.bench_function("isolation_forest/fit/256x10", |b| b.iter(|| forest.fit(&small)));
     group.bench_function("isolation_forest/score/20000x10", |b| b.iter(|| fit.score(&x)));
     group.bench_function("isolation_forest/reasons/256x10", |b| b.iter(|| fit.reasons(&small)));
-    let x = scattered(2000, 10);
+    let x = scattered(20_000, 10);
     let factor = LocalOutlierFactor::default();
-    group.bench_function("lof/fit/2000x10", |b| b.iter(|| factor.fit(&x)));
+    group.bench_function("lof/fit/20000x10", |b| b.iter(|| factor.fit(&x)));
     let fit = factor.fit(&x).expect("the rows are finite");
     group.bench_function("lof/score/256x10", |b| b.iter(|| fit.score(&small)));
     group.finish();

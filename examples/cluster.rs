@@ -4,6 +4,7 @@
 //! cargo run --release --example cluster -- customers.csv.gz --method kmeans --k 5 --seed 7
 //! cargo run --release --example cluster -- customers.csv --drop Region --method agglomerative --k 5
 //! cargo run --release --example cluster -- points.txt --method dbscan --eps 0.5 --min-samples 5
+//! cargo run --release --example cluster -- points.txt --method hdbscan --min-cluster-size 20
 //! ```
 
 #[path = "shared/input.rs"]
@@ -21,11 +22,12 @@ use std::process::ExitCode;
 use clap::{Parser, ValueEnum};
 use personas::cluster::KMeansInit;
 use personas::ndarray::Array2;
-use personas::{Agglomerative, Dbscan, Error, KMeans, Labels, Linkage, validate};
+use personas::{Agglomerative, Dbscan, Error, Hdbscan, KMeans, Labels, Linkage, validate};
 use serde::Serialize;
 
 /// Clusters the rows of a matrix and prints one JSON object: labels (null for noise), n_clusters,
-/// inertia where the method has one, silhouette (null if there are not at least two clusters) and
+/// inertia where the method has one, how firmly rows belong and how long clusters last for hdbscan,
+/// silhouette (null if there are not at least two clusters) and
 /// the seconds that fitting took.
 #[derive(Debug, Parser)]
 #[command(name = "cluster", allow_negative_numbers = true)]
@@ -69,9 +71,13 @@ pub(crate) struct Options {
     /// dbscan: radius of a neighbourhood
     #[arg(long)]
     eps: Option<f64>,
-    /// dbscan: rows, itself included, that make a neighbourhood dense
+    /// dbscan: rows, itself included, that make a neighbourhood dense; hdbscan: that a row's density
+    /// is measured by (default: as --min-cluster-size)
     #[arg(long, value_name = "N")]
     min_samples: Option<usize>,
+    /// hdbscan: rows from which on a group counts
+    #[arg(long, value_name = "N")]
+    min_cluster_size: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
@@ -79,6 +85,7 @@ enum Method {
     Kmeans,
     Agglomerative,
     Dbscan,
+    Hdbscan,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -86,7 +93,10 @@ enum LinkageName {
     Single,
     Complete,
     Average,
+    Weighted,
     Ward,
+    Centroid,
+    Median,
 }
 
 impl From<LinkageName> for Linkage {
@@ -95,7 +105,10 @@ impl From<LinkageName> for Linkage {
             LinkageName::Single => Self::Single,
             LinkageName::Complete => Self::Complete,
             LinkageName::Average => Self::Average,
+            LinkageName::Weighted => Self::Weighted,
             LinkageName::Ward => Self::Ward,
+            LinkageName::Centroid => Self::Centroid,
+            LinkageName::Median => Self::Median,
         }
     }
 }
@@ -106,18 +119,19 @@ struct Report {
     labels: Vec<Option<usize>>,
     n_clusters: usize,
     #[serde(flatten)]
-    kmeans: Option<KMeansFigures>,
+    figures: Option<Figures>,
     silhouette: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     silhouette_se: Option<f64>,
     seconds: f64,
 }
 
+/// What only one method has.
 #[derive(Debug, Serialize)]
-struct KMeansFigures {
-    inertia: f64,
-    n_iter: usize,
-    converged: bool,
+#[serde(untagged)]
+enum Figures {
+    KMeans { inertia: f64, n_iter: usize, converged: bool },
+    Hdbscan { strengths: Vec<f64>, persistence: Vec<f64> },
 }
 
 fn main() -> ExitCode {
@@ -128,11 +142,11 @@ fn main() -> ExitCode {
 pub(crate) fn run(options: &Options) -> program::Outcome {
     let plan = options.plan()?;
     let x = matrix::read(&options.file, &options.drop)?;
-    let ((labels, kmeans), seconds) = method::timed(options.repeat, || plan.fit(&x))?;
+    let ((labels, figures), seconds) = method::timed(options.repeat, || plan.fit(&x))?;
     let (silhouette, silhouette_se) = silhouette(&x, &labels, options.seed)?;
     let n_clusters = labels.n_clusters();
     let labels = labels.to_vec();
-    let report = Report { labels, n_clusters, kmeans, silhouette, silhouette_se, seconds };
+    let report = Report { labels, n_clusters, figures, silhouette, silhouette_se, seconds };
     Ok(serde_json::to_string(&report)? + "\n")
 }
 
@@ -143,19 +157,26 @@ enum Plan {
     CutInto(Agglomerative, usize),
     CutAt(Agglomerative, f64),
     Dbscan(Dbscan),
+    Hdbscan(Hdbscan),
 }
 
 impl Plan {
-    fn fit(&self, x: &Array2<f64>) -> Result<(Labels, Option<KMeansFigures>), Error> {
+    fn fit(&self, x: &Array2<f64>) -> Result<(Labels, Option<Figures>), Error> {
         match self {
             Self::KMeans(method) => {
                 let fit = method.fit(x)?;
                 let (inertia, n_iter, converged) = (fit.inertia(), fit.n_iter(), fit.converged());
-                Ok((fit.into_labels(), Some(KMeansFigures { inertia, n_iter, converged })))
+                Ok((fit.into_labels(), Some(Figures::KMeans { inertia, n_iter, converged })))
             }
             Self::CutInto(method, k) => Ok((method.fit(x)?.cut_into(*k)?, None)),
             Self::CutAt(method, height) => Ok((method.fit(x)?.cut_at(*height)?, None)),
             Self::Dbscan(method) => Ok((method.fit(x)?.into_labels(), None)),
+            Self::Hdbscan(method) => {
+                let fit = method.fit(x)?;
+                let strengths = fit.strengths().to_vec();
+                let persistence = fit.persistence().to_vec();
+                Ok((fit.into_labels(), Some(Figures::Hdbscan { strengths, persistence })))
+            }
         }
     }
 }
@@ -164,8 +185,8 @@ impl Options {
     /// The method with its options; one that another method takes would be ignored here, so it is
     /// an error.
     fn plan(&self) -> Result<Plan, String> {
-        use Method::{Agglomerative as Tree, Dbscan as Density, Kmeans};
-        let options: [(&str, bool, &[Method]); 9] = [
+        use Method::{Agglomerative as Tree, Dbscan as Density, Hdbscan as Densities, Kmeans};
+        let options: [(&str, bool, &[Method]); 10] = [
             ("--k", self.k.is_some(), &[Kmeans, Tree]),
             ("--n-init", self.n_init.is_some(), &[Kmeans]),
             ("--max-iter", self.max_iter.is_some(), &[Kmeans]),
@@ -174,7 +195,8 @@ impl Options {
             ("--linkage", self.linkage.is_some(), &[Tree]),
             ("--cut-at", self.cut_at.is_some(), &[Tree]),
             ("--eps", self.eps.is_some(), &[Density]),
-            ("--min-samples", self.min_samples.is_some(), &[Density]),
+            ("--min-samples", self.min_samples.is_some(), &[Density, Densities]),
+            ("--min-cluster-size", self.min_cluster_size.is_some(), &[Densities]),
         ];
         method::refuse_foreign(&self.method, &options)?;
         match self.method {
@@ -193,6 +215,14 @@ impl Options {
                 (Some(eps), Some(min_samples)) => Ok(Plan::Dbscan(Dbscan::new(eps, min_samples))),
                 _ => Err("--method dbscan needs --eps and --min-samples".into()),
             },
+            Densities => {
+                let Some(size) = self.min_cluster_size else {
+                    return Err("--method hdbscan needs --min-cluster-size".into());
+                };
+                let method = Hdbscan::new(size);
+                let min_samples = self.min_samples.unwrap_or(size);
+                Ok(Plan::Hdbscan(method.min_samples(min_samples)))
+            }
         }
     }
 

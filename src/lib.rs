@@ -9,7 +9,7 @@
 //! | [`journey`] | what follows what: timelines, funnels, paths |
 //! | [`quality`] | checks of events and tables before they go in |
 //! | [`prepare`] | the table as a matrix |
-//! | [`cluster`] | k-means, hierarchies, DBSCAN |
+//! | [`cluster`] | k-means, hierarchies, DBSCAN, HDBSCAN |
 //! | [`outlier`] | isolation forest, local outlier factor |
 //! | [`validate`] | whether to believe a grouping |
 //! | [`persona`] | who the groups are, and who belongs to which |
@@ -31,13 +31,14 @@ pub mod profiles;
 pub mod quality;
 pub mod validate;
 
-pub use cluster::{Agglomerative, Dbscan, Dendrogram, KMeans, Linkage, OnlineKMeans};
+pub use cluster::{Agglomerative, Dbscan, Dendrogram, Hdbscan, KMeans, Linkage, OnlineKMeans};
 pub use error::{Error, Result};
 pub use event::{Event, Identifier, IngestReport, Refusal, Timestamp, Value};
 pub use features::{FeatureSet, FeatureTable};
 pub use identity::{IdentityGraph, ProfileId, Rules};
 pub use labels::Labels;
 pub use ndarray;
+pub use num::neighbors::Metric;
 pub use outlier::{IsolationForest, LocalOutlierFactor};
 pub use persona::PersonaModel;
 pub use prepare::{Matrix, Preprocessor};

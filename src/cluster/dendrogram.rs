@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::num::condensed;
 use crate::num::union_find::UnionFind;
 use crate::{Error, Labels, Result};
 
@@ -38,15 +39,13 @@ pub struct Merge {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<Merge>", into = "Vec<Merge>")]
 pub struct Dendrogram {
-    /// One fewer than rows; heights ascend.
+    /// One fewer than rows.
     merges: Vec<Merge>,
 }
 
 impl Dendrogram {
-    /// From n − 1 merges of the clusters that hold two given rows, each at a height, children
-    /// before parents. Equal heights keep their order.
-    pub(crate) fn from_edges(mut edges: Vec<(usize, usize, f64)>) -> Self {
-        edges.sort_by(|x, y| x.2.total_cmp(&y.2));
+    /// From n − 1 merges of the clusters that hold two given rows, in the order they are made.
+    pub(crate) fn from_merges(edges: Vec<(usize, usize, f64)>) -> Self {
         let n_samples = edges.len() + 1;
         let sets = UnionFind::new(n_samples);
         // Number and size of the cluster whose smallest row this is.
@@ -63,7 +62,8 @@ impl Dendrogram {
         Self { merges: merges.collect() }
     }
 
-    /// The merges, by ascending height; n − 1 of n rows.
+    /// The merges in the order they are made, n − 1 of n rows. Heights ascend, except that with
+    /// centroid and median linkage some merges may be lower than the one before.
     pub fn merges(&self) -> &[Merge] {
         &self.merges
     }
@@ -88,10 +88,18 @@ impl Dendrogram {
     /// The groups after all merges of at most this height (≤).
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`] for a negative height or NaN.
+    /// [`Error::InvalidParameter`] for a negative height or NaN, and if a merge is lower than one
+    /// before it, as in centroid and median linkage: no height separates merges done from merges not
+    /// done then, while [`cut_into`](Self::cut_into) still undoes the last ones.
     pub fn cut_at(&self, height: f64) -> Result<Labels> {
         if height.is_nan() || height < 0.0 {
             return Err(Error::parameter("height", "0 or more", height));
+        }
+        let falls = self.merges.windows(2).position(|pair| pair[1].height < pair[0].height);
+        if let Some(merge) = falls {
+            let expected = "of a tree whose heights ascend; use cut_into for this one";
+            let got = format!("of a tree where merge {} is lower than the one before", merge + 1);
+            return Err(Error::parameter("height", expected, got));
         }
         self.after(self.merges.partition_point(|merge| merge.height <= height))
     }
@@ -130,19 +138,12 @@ impl Dendrogram {
         for merge in &self.merges {
             for &x in &leaves[start[merge.a]..][..size(merge.a)] {
                 for &y in &leaves[start[merge.b]..][..size(merge.b)] {
-                    heights[condensed_index(n_samples, x.min(y), x.max(y))] = merge.height;
+                    heights[condensed::place(n_samples, x.min(y), x.max(y))] = merge.height;
                 }
             }
         }
         heights
     }
-}
-
-/// The place of the pair `i < j` in a condensed matrix of `n` rows.
-#[inline]
-pub(super) fn condensed_index(n: usize, i: usize, j: usize) -> usize {
-    debug_assert!(i < j && j < n);
-    i * (2 * n - i - 1) / 2 + (j - i - 1)
 }
 
 impl TryFrom<Vec<Merge>> for Dendrogram {
@@ -155,7 +156,6 @@ impl TryFrom<Vec<Merge>> for Dendrogram {
         let n_samples = merges.len() + 1;
         // Size of each cluster that is not yet part of another.
         let mut free: Vec<Option<usize>> = vec![Some(1); n_samples];
-        let mut height = 0.0;
         for merge in &merges {
             if merge.a >= merge.b || merge.b >= free.len() {
                 return invalid("a merge does not join two earlier clusters in order");
@@ -166,10 +166,9 @@ impl TryFrom<Vec<Merge>> for Dendrogram {
             if merge.size != a + b {
                 return invalid("a size is not the sum of its parts");
             }
-            if !(merge.height >= height && merge.height.is_finite()) {
-                return invalid("heights are not finite, from 0 upwards and ascending");
+            if !(merge.height >= 0.0 && merge.height.is_finite()) {
+                return invalid("a height is not finite and 0 or more");
             }
-            height = merge.height;
             free.push(Some(merge.size));
         }
         Ok(Self { merges })
@@ -188,11 +187,11 @@ mod tests {
 
     /// Rows 0 and 1 meet at 1, rows 2 and 3 at 2, all at 5.
     fn tree() -> Dendrogram {
-        Dendrogram::from_edges(vec![(3, 2, 2.0), (1, 0, 1.0), (3, 1, 5.0)])
+        Dendrogram::from_merges(vec![(1, 0, 1.0), (3, 2, 2.0), (3, 1, 5.0)])
     }
 
     #[test]
-    fn merges_are_numbered_by_height() {
+    fn merges_are_numbered_in_their_order() {
         let merge = |a, b, height, size| Merge { a, b, height, size };
         let expected = [merge(0, 1, 1.0, 2), merge(2, 3, 2.0, 2), merge(4, 5, 5.0, 4)];
         assert_eq!(tree().merges(), expected);
@@ -200,7 +199,7 @@ mod tests {
 
     #[test]
     fn merges_of_equal_height_keep_their_order() {
-        let tree = Dendrogram::from_edges(vec![(2, 3, 1.0), (0, 1, 1.0), (0, 2, 1.0)]);
+        let tree = Dendrogram::from_merges(vec![(2, 3, 1.0), (0, 1, 1.0), (0, 2, 1.0)]);
         assert_eq!((tree.merges()[0].a, tree.merges()[1].a), (2, 0));
         assert_eq!(tree.cut_into(3).unwrap().to_vec(), [1, 2, 0, 0].map(Some));
     }
@@ -213,6 +212,14 @@ mod tests {
         for height in [-1.0, f64::NAN] {
             assert!(matches!(tree().cut_at(height), Err(Error::InvalidParameter { .. })));
         }
+    }
+
+    #[test]
+    fn a_tree_whose_heights_fall_is_cut_into_groups_but_not_at_a_height() {
+        let tree = Dendrogram::from_merges(vec![(0, 1, 2.0), (0, 2, 1.5), (0, 3, 9.0)]);
+        let error = tree.cut_at(2.0).unwrap_err().to_string();
+        assert!(error.contains("merge 1 is lower than the one before"), "{error}");
+        assert_eq!(tree.cut_into(2).unwrap().to_vec(), [0, 0, 0, 1].map(Some));
     }
 
     #[test]
@@ -232,7 +239,7 @@ mod tests {
 
     #[test]
     fn one_row_has_no_merges_and_one_group() {
-        let tree = Dendrogram::from_edges(Vec::new());
+        let tree = Dendrogram::from_merges(Vec::new());
         assert_eq!((tree.n_samples(), tree.merges().len()), (1, 0));
         assert_eq!(tree.cut_into(1).unwrap(), tree.cut_at(0.0).unwrap());
         assert!(tree.cophenetic().is_empty());
@@ -241,7 +248,7 @@ mod tests {
     #[test]
     fn a_chain_of_100_000_merges_needs_no_stack() {
         let tree =
-            Dendrogram::from_edges((1..100_000).map(|row| (row - 1, row, row as f64)).collect());
+            Dendrogram::from_merges((1..100_000).map(|row| (row - 1, row, row as f64)).collect());
         assert_eq!(tree.cut_into(2).unwrap().sizes(), [99_999, 1]);
         assert_eq!(tree.cut_at(50_000.0).unwrap().sizes()[0], 50_001);
         let stored = Vec::from(tree.clone());
@@ -262,8 +269,7 @@ mod tests {
         check(|m| m[0].a = 1, "earlier clusters");
         check(|m| m[1].a = 0, "twice");
         check(|m| m[2].size = 3, "size");
-        check(|m| m[1].height = 0.5, "ascending");
-        check(|m| m[2].height = f64::NAN, "ascending");
-        check(|m| m[0].height = -1.0, "ascending");
+        check(|m| m[2].height = f64::NAN, "a height is not finite");
+        check(|m| m[0].height = -1.0, "a height is not finite");
     }
 }

@@ -5,7 +5,10 @@
 //! | a given number of round groups, every row in one | [`KMeans`] | O(n·k·d) a step, O(n) |
 //! | the same for rows that keep coming | [`OnlineKMeans`] | O(n·k·d) a batch, O(k·d) |
 //! | to see how groups nest and decide their number later | [`Agglomerative`] | O(n²), 4·n² bytes |
-//! | groups of any shape, rows that belong nowhere left out | [`Dbscan`] | O(n²·d), O(n) |
+//! | groups of any shape, rows that belong nowhere left out | [`Dbscan`] | about O(n·log n) in few dimensions, at most O(n²·d); O(n) |
+//! | the same for rows that come and go, exact | [`IncrementalDbscan`] | a search a row |
+//! | the same for a stream that fades, in bounded memory | [`FadingDbscan`] | O(micro-clusters·d) a row |
+//! | the same where groups have different densities | [`Hdbscan`] | as [`Dbscan`], some times more |
 //!
 //! All take any matrix `(n_samples, n_features)` of finite numbers, compare rows by Euclidean
 //! distance, so that columns must be scaled first, and give [`Labels`](crate::Labels). Equal input,
@@ -37,13 +40,21 @@
 //! clusters.
 
 mod agglomerative;
+mod claims;
 mod dbscan;
 mod dendrogram;
+mod eps;
+mod fading;
+mod hdbscan;
+mod incremental;
 mod kmeans;
 mod online;
 
-pub use agglomerative::{Agglomerative, Linkage};
+pub use agglomerative::{Agglomerative, Distances, Linkage};
 pub use dbscan::{Dbscan, DbscanFit};
 pub use dendrogram::{Dendrogram, Merge};
+pub use fading::FadingDbscan;
+pub use hdbscan::{ClusterSelection, Hdbscan, HdbscanFit};
+pub use incremental::{IncrementalDbscan, Window};
 pub use kmeans::{KMeans, KMeansFit, KMeansInit, KMeansProgress};
 pub use online::{Decay, Learned, OnlineKMeans, OnlineKMeansFit, Reseeded};

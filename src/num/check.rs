@@ -58,6 +58,12 @@ impl Rows<'_> {
             .expect("whole rows, one after the other")
     }
 
+    /// Finite values of whole rows, at least one.
+    pub(crate) fn owned(data: Vec<f64>, n_columns: usize) -> Rows<'static> {
+        debug_assert!(!data.is_empty() && data.len().is_multiple_of(n_columns));
+        Rows { n_rows: data.len() / n_columns, data: Cow::Owned(data), n_columns }
+    }
+
     /// A copy of some rows, at least one, in the order given.
     pub(crate) fn select(&self, chosen: &[usize]) -> Rows<'static> {
         debug_assert!(!chosen.is_empty());
@@ -72,6 +78,12 @@ impl Rows<'_> {
         order.sort_by(|&a, &b| compare(a, b).expect("the rows are finite"));
         let pairs = order.windows(2).filter(|pair| self.row(pair[0]) == self.row(pair[1]));
         pairs.map(|pair| (pair[0].min(pair[1]), pair[0].max(pair[1]))).min()
+    }
+
+    /// Rows of the same shape with these values.
+    pub(crate) fn with_data(self, data: Vec<f64>) -> Self {
+        debug_assert_eq!(data.len(), self.data.len());
+        Self { data: Cow::Owned(data), ..self }
     }
 
     /// The same rows with every value times `factor`; a copy unless that is 1.

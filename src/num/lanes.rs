@@ -146,7 +146,7 @@ mod x86 {
 
     /// One 512-bit register.
     #[derive(Debug, Clone, Copy)]
-    pub(in super::super) struct Avx512(__m512);
+    pub(in crate::num) struct Avx512(__m512);
 
     impl Lanes for Avx512 {
         type Index = __m512i;
@@ -226,7 +226,7 @@ mod x86 {
 
     /// Two 256-bit registers.
     #[derive(Debug, Clone, Copy)]
-    pub(in super::super) struct Avx2(__m256, __m256);
+    pub(in crate::num) struct Avx2(__m256, __m256);
 
     impl Lanes for Avx2 {
         type Index = (__m256i, __m256i);

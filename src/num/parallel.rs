@@ -14,12 +14,26 @@ pub(crate) const CHUNK: usize = 4096;
 /// Units of work (about a multiply-add each) that are not worth waking other threads for.
 const SERIAL: usize = 1 << 16;
 
+/// Most blocks that work is cut into: enough for any pool to share evenly.
+const BLOCKS: usize = 1 << 10;
+
+/// Calls `work` on ranges that cover `0..n`, side by side; the one place where work is shared out.
+/// Not generic, so that the pool's machinery is compiled once and not for every caller.
+fn drive(n: usize, work: &(dyn Fn(Range<usize>) + Sync)) {
+    let block = n.div_ceil(BLOCKS).max(1);
+    (0..n.div_ceil(block)).into_par_iter().for_each(|i| {
+        work(i * block..n.min((i + 1) * block));
+    });
+}
+
 /// `f(0), f(1), …, f(n - 1)` in order. `unit` is the work of one call, in multiply-adds.
 pub(crate) fn map<T: Send>(n: usize, unit: usize, f: impl Fn(usize) -> T + Sync) -> Vec<T> {
     if n.saturating_mul(unit) < SERIAL {
         return (0..n).map(f).collect();
     }
-    (0..n).into_par_iter().map(&f).collect()
+    let mut items = Vec::new();
+    shared::extend(&mut items, n, f);
+    items
 }
 
 /// `f` of the ranges `0..CHUNK, CHUNK..2·CHUNK, …` that cover `0..n`, in order.
@@ -39,10 +53,8 @@ pub(crate) fn map_chunks_mut<T: Send, R: Send>(
     unit: usize,
     f: impl Fn(usize, &mut [T]) -> R + Sync,
 ) -> Vec<R> {
-    if items.len().saturating_mul(unit) < SERIAL {
-        return items.chunks_mut(chunk_len).enumerate().map(|(i, chunk)| f(i, chunk)).collect();
-    }
-    items.par_chunks_mut(chunk_len).enumerate().map(|(i, chunk)| f(i, chunk)).collect()
+    let work = items.len().saturating_mul(unit);
+    map_each(items.chunks_mut(chunk_len).collect(), work, f)
 }
 
 /// `f` of every item and its index, in order; `work` is that of all together.
@@ -54,7 +66,7 @@ pub(crate) fn map_each<T: Send, R: Send>(
     if work < SERIAL {
         return items.into_iter().enumerate().map(|(i, item)| f(i, item)).collect();
     }
-    items.into_par_iter().enumerate().map(|(i, item)| f(i, item)).collect()
+    shared::map_each(items, f)
 }
 
 /// `f` of every item and its index, in order. `unit` is the work per item.
@@ -63,10 +75,8 @@ pub(crate) fn map_mut<T: Send, R: Send>(
     unit: usize,
     f: impl Fn(usize, &mut T) -> R + Sync,
 ) -> Vec<R> {
-    if items.len().saturating_mul(unit) < SERIAL {
-        return items.iter_mut().enumerate().map(|(i, item)| f(i, item)).collect();
-    }
-    items.par_iter_mut().enumerate().map(|(i, item)| f(i, item)).collect()
+    let work = items.len().saturating_mul(unit);
+    map_each(items.iter_mut().collect(), work, f)
 }
 
 /// `f` of every item, in order. `unit` is the work per item.
@@ -75,19 +85,13 @@ pub(crate) fn map_owned<T: Send, R: Send>(
     unit: usize,
     f: impl Fn(T) -> R + Sync,
 ) -> Vec<R> {
-    if items.len().saturating_mul(unit) < SERIAL {
-        return items.into_iter().map(f).collect();
-    }
-    items.into_par_iter().map(&f).collect()
+    let work = items.len().saturating_mul(unit);
+    map_each(items, work, |_, item| f(item))
 }
 
 /// `f` of every item and its index, each on its own; `work` is that of all together.
 pub(crate) fn for_each<T: Send>(items: Vec<T>, work: usize, f: impl Fn(usize, T) + Sync) {
-    if work < SERIAL {
-        items.into_iter().enumerate().for_each(|(i, item)| f(i, item));
-    } else {
-        items.into_par_iter().enumerate().for_each(|(i, item)| f(i, item));
-    }
+    map_each(items, work, f);
 }
 
 /// Threads of the caller's pool: in how many parts to cut what gives the same however it is cut.
@@ -101,7 +105,67 @@ pub(crate) fn extend<T: Send>(items: &mut Vec<T>, n: usize, f: impl Fn(usize) ->
     if n < SERIAL {
         items.extend((0..n).map(f));
     } else {
-        items.par_extend((0..n).into_par_iter().map(&f));
+        shared::extend(items, n, f);
+    }
+}
+
+#[allow(unsafe_code)]
+mod shared {
+    //! Results written straight to their places. [`drive`] hands out every index once, so no two
+    //! calls share a place. If `f` panics, what was written is leaked, not dropped.
+
+    use std::mem::MaybeUninit;
+
+    use super::drive;
+
+    /// The first of many places; each is used by one call only.
+    struct Places<T>(*mut T);
+
+    // SAFETY: a place is read or written by one thread alone, and what it holds may be sent there.
+    unsafe impl<T: Send> Sync for Places<T> {}
+
+    impl<T> Places<T> {
+        /// Place number `i`.
+        ///
+        /// SAFETY, for the caller: `i` lies within what the pointer was made from.
+        unsafe fn at(&self, i: usize) -> *mut T {
+            // SAFETY: as the caller says.
+            unsafe { self.0.add(i) }
+        }
+    }
+
+    pub(super) fn extend<T: Send>(items: &mut Vec<T>, n: usize, f: impl Fn(usize) -> T + Sync) {
+        items.reserve(n);
+        let old = items.len();
+        let places = Places(items.spare_capacity_mut().as_mut_ptr());
+        drive(n, &|range| {
+            for i in range {
+                let place: *mut MaybeUninit<T> =
+                    // SAFETY: i < n, and so many places were reserved.
+                    unsafe { places.at(i) };
+                // SAFETY: the place is reserved, and no other call has the same i.
+                unsafe { (*place).write(f(i)) };
+            }
+        });
+        // SAFETY: `drive` has returned, so each of the n places behind the old end is written.
+        unsafe { items.set_len(old + n) };
+    }
+
+    pub(super) fn map_each<T: Send, R: Send>(
+        mut items: Vec<T>,
+        f: impl Fn(usize, T) -> R + Sync,
+    ) -> Vec<R> {
+        let n = items.len();
+        // SAFETY: 0 is within the capacity; from here on the items are the calls' to drop.
+        unsafe { items.set_len(0) };
+        let places = Places(items.as_mut_ptr());
+        let mut results = Vec::new();
+        extend(&mut results, n, |i| {
+            // SAFETY: i < n; `extend` calls each i once, so every item is moved out once.
+            let item = unsafe { places.at(i).read() };
+            f(i, item)
+        });
+        results
     }
 }
 
@@ -113,6 +177,11 @@ pub(crate) fn beside<R: Send>(task: impl FnOnce() -> R + Send, here: impl FnOnce
         here();
     });
     result.expect("a scope waits for its tasks")
+}
+
+/// Runs both, at once if a thread is free.
+pub(crate) fn join(a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
+    rayon::join(a, b);
 }
 
 /// Sorts by a total order; equal elements must be interchangeable.
@@ -142,6 +211,23 @@ mod tests {
         for n in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 5 * CHUNK] {
             let joined: Vec<usize> = map_chunks(n, 1, |r| r.collect::<Vec<_>>()).concat();
             assert!(joined.into_iter().eq(0..n), "{n}");
+        }
+    }
+
+    #[test]
+    fn work_shared_out_gives_what_plain_loops_give_and_drops_every_item_once() {
+        use std::sync::Arc;
+        for n in [0, 1, 7, BLOCKS, BLOCKS + 1, 3 * BLOCKS + 5] {
+            let items: Vec<Arc<usize>> = (0..n).map(Arc::new).collect();
+            let copies = items.clone();
+            let found = map_each(items, SERIAL, |i, item| (i, item));
+            assert!(found.iter().map(|(i, item)| (*i, **item)).eq((0..n).map(|i| (i, i))), "{n}");
+            drop(found);
+            assert!(copies.iter().all(|item| Arc::strong_count(item) == 1));
+            assert_eq!(map(n, SERIAL, |i| i * i), (0..n).map(|i| i * i).collect::<Vec<_>>());
+            let mut numbers: Vec<usize> = (0..n).collect();
+            let old = map_mut(&mut numbers, SERIAL, |i, v| std::mem::replace(v, 2 * i));
+            assert!(old.into_iter().eq(0..n) && numbers.into_iter().eq((0..n).map(|i| 2 * i)));
         }
     }
 

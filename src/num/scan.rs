@@ -172,6 +172,39 @@ impl<L: Lanes> Front<L> {
         self.index = score.select_less(self.best, L::index(centroid as u32), self.index);
         self.best = self.best.min(score);
     }
+
+    /// Says what was found for the tile `at`, and how certain that is.
+    #[inline(always)]
+    fn conclude(
+        self,
+        tiles: Tiles<'_>,
+        at: usize,
+        tile: &[[f32; LANES]],
+        k: usize,
+        out: &mut Scan,
+    ) {
+        let Self { best, second, index } = self;
+        let limit = tiles.limits[at];
+        L::store_index(index, &mut out.index);
+        out.differs = L::differs(index, &tiles.labels[at]);
+        let gap = second.minus(best);
+        // Not the lanes at most certain: NaN, of centroids out of range, is not certain either.
+        out.uncertain = !gap.above(L::splat(limit.certain));
+        (out.margin, out.far) = (f32::NEG_INFINITY, 0);
+        let Some(horizon) = tiles.horizon else { return };
+        // (f² + n²)/2, and more by what it may be off; (f² − n²)/2, and less.
+        let slack = L::splat(limit.slack);
+        let mean = square::<L>(tile).plus(best.plus(second)).plus(slack);
+        // The root is off by up to 2⁻¹¹, all other rounding far less.
+        let margins = gap.minus(slack).times(mean.about_inverse_sqrt());
+        let margins = margins.times(L::splat(0.999)).minus(L::splat(limit.reserve));
+        if out.uncertain == 0 {
+            // One centroid alone has no rival.
+            out.margin = if k == 1 { f32::INFINITY } else { margins.least() };
+        }
+        margins.store(&mut out.margins);
+        out.far = margins.above(L::splat(horizon));
+    }
 }
 
 /// The body of every build: `T` tiles against four centroids at a time, as many as the registers
@@ -192,6 +225,7 @@ fn scan<L: Lanes, const T: usize>(tiles: Tiles<'_>, centroids: &Centroids, out: 
     }
 }
 
+/// Scans `T` tiles from `first` on.
 #[inline(always)]
 fn together<L: Lanes, const T: usize>(
     tiles: Tiles<'_>,
@@ -233,28 +267,7 @@ fn together<L: Lanes, const T: usize>(
         }
     }
     for (front, at) in fronts.into_iter().zip(first..) {
-        let Front { best, second, index } = front;
-        let (limit, out) = (tiles.limits[at], &mut out[at]);
-        L::store_index(index, &mut out.index);
-        out.differs = L::differs(index, &tiles.labels[at]);
-        let gap = second.minus(best);
-        // Not the lanes at most certain: NaN, of centroids out of range, is not certain either.
-        out.uncertain = !gap.above(L::splat(limit.certain));
-        (out.margin, out.far) = (f32::NEG_INFINITY, 0);
-        let Some(horizon) = tiles.horizon else { continue };
-        // (f² + n²)/2, and more by what it may be off; (f² − n²)/2, and less.
-        let slack = L::splat(limit.slack);
-        let mean = square::<L>(&columns[at * d..][..d]).plus(best.plus(second)).plus(slack);
-        // The root is off by up to 2⁻¹¹, all other rounding far less.
-        let margins = gap.minus(slack).times(mean.about_inverse_sqrt());
-        let margins = margins.times(L::splat(0.999)).minus(L::splat(limit.reserve));
-        if out.uncertain == 0 {
-            // One centroid alone has no rival.
-            let alone = centroids.k == 1;
-            out.margin = if alone { f32::INFINITY } else { margins.least() };
-        }
-        margins.store(&mut out.margins);
-        out.far = margins.above(L::splat(horizon));
+        front.conclude(tiles, at, &columns[at * d..][..d], centroids.k, &mut out[at]);
     }
 }
 

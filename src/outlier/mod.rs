@@ -11,15 +11,15 @@
 //! | misses | gaps inside the data, local oddities | whole groups of more than `k` odd rows |
 //! | scale of columns | does not matter | decides: bring columns to one scale first |
 //! | many useless columns | dilute it slowly | drown the distances |
-//! | cost | `n_trees · n_samples · log` | `n_samples²` |
-//! | says why | [`reasons`](IsolationForestFit::reasons) | no |
+//! | cost | `n_trees · n_samples · log` | a search of neighbours: `n_samples²` at most |
+//! | says why | [`reasons`](IsolationForestFit::reasons) | [`reasons`](LofFit::reasons) |
 //!
-//! Start with the forest; take the factor where groups have different densities and there are at
-//! most some ten thousand rows.
+//! Start with the forest; take the factor where groups have different densities.
 
 mod isolation_forest;
 mod lof;
 mod rank;
 
+pub use crate::num::reasons::Reason;
 pub use isolation_forest::{Contamination, IsolationForest, IsolationForestFit};
-pub use lof::{LocalOutlierFactor, LofFit};
+pub use lof::{LocalOutlierFactor, LofFit, Novelty};

@@ -7,8 +7,37 @@ use serde::{Deserialize, Serialize};
 
 use super::stability::STABLE_FROM;
 
-/// Deviations by which a silhouette must exceed the mean of the clouds without groups.
-pub(super) const DEVIATIONS: f64 = 3.0;
+/// Standard deviations by which silhouettes must exceed those of clouds without groups.
+pub(super) const TIGHTER: f64 = 2.0;
+
+/// What a test says; unclear where the number is too near the threshold for the draws made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Answer {
+    No,
+    Unclear,
+    Yes,
+}
+
+impl Answer {
+    /// Whether `beyond` is above 0, if it is farther off than `error`.
+    pub(super) fn of(beyond: f64, error: f64) -> Self {
+        if beyond > error || beyond >= 0.0 && error == 0.0 {
+            Self::Yes
+        } else if beyond < -error || !error.is_finite() {
+            Self::No
+        } else {
+            Self::Unclear
+        }
+    }
+
+    pub(super) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::No, _) | (_, Self::No) => Self::No,
+            (Self::Yes, Self::Yes) => Self::Yes,
+            _ => Self::Unclear,
+        }
+    }
+}
 
 /// What kind of groups the data hold, after Dolnicar, Grün and Leisch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -19,6 +48,9 @@ pub enum Structure {
     Reproducible,
     /// Neither: another sample would be cut otherwise.
     Constructed,
+    /// The data do not decide: one of the three tests lies so near its threshold, or two numbers of
+    /// clusters so near each other, that other random draws would say otherwise.
+    Borderline,
 }
 
 /// What was found for one number of clusters.
@@ -29,9 +61,9 @@ pub struct Candidate {
     pub k: usize,
     /// Sum of squared distances to the centroids over the rows judged.
     pub inertia: f64,
-    /// Mean silhouette, in [−1, 1].
+    /// Mean simplified silhouette, in [−1, 1]: distances go to centroids instead of rows.
     pub silhouette: f64,
-    /// Mean silhouette of clouds without groups (of the kind that is harder to beat).
+    /// Mean simplified silhouette of clouds without groups.
     pub null_silhouette: f64,
     /// Standard deviation of those silhouettes.
     pub null_spread: f64,
@@ -44,27 +76,21 @@ pub struct Candidate {
     pub davies_bouldin: Option<f64>,
     /// Mean Jaccard coefficient of the least stable cluster, in [0, 1].
     pub stability: f64,
-    /// Depth of the shallowest valley between two clusters, in [0, 1]: at 0.8 there are at least 80 %
-    /// fewer rows half-way than around the centroids; 0 is none.
+    /// The standard error of that mean.
+    pub stability_error: f64,
+    /// Depth of the shallowest valley between two clusters, in [0, 1]: at 0.8 there are 80 % fewer rows
+    /// than the mean density on both sides would hold; 0 is none.
     pub valley: f64,
+    /// By how many standard deviations the evidence of that valley exceeds that of clouds without groups.
+    pub valley_excess: f64,
+    pub(super) natural: Answer,
+    pub(super) comes_back: Answer,
 }
 
 impl Candidate {
-    fn comes_back(&self) -> bool {
-        self.stability >= STABLE_FROM
-    }
-
     /// The silhouette that clouds without groups rarely exceed.
     fn bar(&self) -> f64 {
-        self.null_silhouette + DEVIATIONS * self.null_spread
-    }
-
-    fn is_tighter_than_noise(&self) -> bool {
-        self.silhouette > self.bar()
-    }
-
-    fn is_natural(&self) -> bool {
-        self.comes_back() && self.is_tighter_than_noise() && self.valley > 0.0
+        self.null_silhouette + TIGHTER * self.null_spread
     }
 }
 
@@ -81,26 +107,30 @@ pub struct KChoice {
 
 impl KChoice {
     /// Of the k that pass all tests, the largest: each of its clusters has shown gaps to all others,
-    /// so fewer clusters would hide one. If none passes, the one that comes back best; `first` if
-    /// there are no candidates.
+    /// so fewer clusters would hide one. If none passes, the tightest that comes back, or else the
+    /// tightest; `first` if there are no candidates. A larger k that may pass makes it borderline.
     pub(super) fn among(
         candidates: Vec<Candidate>,
         elbow: Option<usize>,
         first: usize,
         n_rows: usize,
     ) -> Self {
-        let natural = candidates.iter().rev().find(|c| c.is_natural()).copied();
-        let any = candidates.iter().copied().reduce(|best, c| {
-            let key = |c: &Candidate| (c.stability, c.silhouette);
-            // Ties go to the smaller k.
-            if key(&c) > key(&best) { c } else { best }
-        });
-        let structure = match any {
-            _ if natural.is_some() => Structure::Natural,
-            Some(best) if best.comes_back() => Structure::Reproducible,
-            _ => Structure::Constructed,
+        let last = |answer: Answer| candidates.iter().rev().find(|c| c.natural == answer);
+        let mut by_tightness: Vec<&Candidate> = candidates.iter().collect();
+        by_tightness.sort_by(|a, b| b.silhouette.total_cmp(&a.silhouette).then(a.k.cmp(&b.k)));
+        let cut = by_tightness.iter().find(|c| c.comes_back != Answer::No);
+        let (k, structure) = match (last(Answer::Yes), last(Answer::Unclear), cut) {
+            (Some(yes), Some(unclear), _) if unclear.k > yes.k => (yes.k, Structure::Borderline),
+            (Some(yes), ..) => (yes.k, Structure::Natural),
+            (None, Some(unclear), _) => (unclear.k, Structure::Borderline),
+            (None, None, Some(cut)) if cut.comes_back == Answer::Yes => {
+                (cut.k, Structure::Reproducible)
+            }
+            (None, None, Some(cut)) => (cut.k, Structure::Borderline),
+            (None, None, None) => {
+                (by_tightness.first().map_or(first, |best| best.k), Structure::Constructed)
+            }
         };
-        let k = natural.or(any).map_or(first, |best| best.k);
         Self { k, structure, candidates, elbow, n_rows }
     }
 
@@ -161,30 +191,51 @@ impl KChoice {
                  comes back; the best is {} clusters.",
                 best.k
             ),
+            Structure::Borderline => self.borderline(best),
         };
         let comes_back = format!(
             "On resampled rows the least stable cluster {} (mean Jaccard {:.2}, needed {STABLE_FROM}).",
-            if best.comes_back() { "comes back" } else { "does not come back" },
+            match best.comes_back {
+                Answer::Yes => "comes back",
+                Answer::Unclear => "may come back or not",
+                Answer::No => "does not come back",
+            },
             best.stability,
         );
         let tighter = format!(
             "Its silhouette of {:.3} is {} that of clouds without groups ({:.3} ± {:.3}, needed \
              above {:.3}).",
             best.silhouette,
-            if best.is_tighter_than_noise() { "clearly above" } else { "not clearly above" },
+            if best.silhouette > best.bar() { "clearly above" } else { "not clearly above" },
             best.null_silhouette,
             best.null_spread,
             best.bar(),
         );
-        let valley = if best.valley > 0.0 {
+        let valley = if best.valley > 0.0 && best.natural != Answer::No {
             format!(
                 "Between any two clusters there are at least {:.0} % fewer rows than in them.",
                 100.0 * best.valley
             )
         } else {
-            "Between some two clusters there are not clearly fewer rows than in them.".to_owned()
+            "Between some two clusters there are not clearly fewer rows than in clouds without groups."
+                .to_owned()
         };
         format!("{opening} {comes_back} {tighter} {valley} Judged on {} rows.", self.n_rows)
+    }
+
+    /// What the data do not decide.
+    fn borderline(&self, best: &Candidate) -> String {
+        let larger = self.candidates.iter().rev().find(|c| c.natural == Answer::Unclear);
+        match larger {
+            Some(larger) if best.natural == Answer::Yes => {
+                format!("The data hold {} groups, and do not decide whether {}.", best.k, larger.k)
+            }
+            Some(_) => format!("The data do not decide whether they hold {} groups.", best.k),
+            None => format!(
+                "The data hold no groups, and do not decide whether a cut in {} comes back.",
+                best.k
+            ),
+        }
     }
 }
 
@@ -192,7 +243,11 @@ impl KChoice {
 mod tests {
     use super::*;
 
-    fn candidate(k: usize, stability: f64, silhouette: f64, valley: f64) -> Candidate {
+    /// Tests by their point estimates alone.
+    fn candidate(k: usize, stability: f64, silhouette: f64, valley_excess: f64) -> Candidate {
+        let answer = |holds: bool| if holds { Answer::Yes } else { Answer::No };
+        let comes_back = answer(stability >= STABLE_FROM);
+        let natural = answer(silhouette > 0.43 && valley_excess > 3.0).and(comes_back);
         Candidate {
             k,
             inertia: 1.0,
@@ -202,57 +257,65 @@ mod tests {
             calinski_harabasz: Some(9.5),
             davies_bouldin: None,
             stability,
-            valley,
+            stability_error: 0.01,
+            valley: if valley_excess > 0.0 { 0.1 } else { 0.0 },
+            valley_excess,
+            natural,
+            comes_back,
         }
+    }
+
+    fn among(candidates: &[Candidate]) -> KChoice {
+        KChoice::among(candidates.to_vec(), None, 2, 100)
     }
 
     #[test]
     fn the_largest_k_that_passes_all_three_tests_is_chosen() {
-        let choice = KChoice::among(
-            vec![
-                candidate(2, 1.0, 0.9, 0.9),
-                candidate(3, 0.8, 0.6, 0.1),
-                candidate(4, 0.74, 0.9, 0.9),
-                candidate(5, 1.0, 0.42, 0.9),
-                candidate(6, 1.0, 0.9, 0.0),
-            ],
-            None,
-            2,
-            100,
-        );
+        let choice = among(&[
+            candidate(2, 1.0, 0.9, 9.0),
+            candidate(3, 0.8, 0.6, 9.0),
+            candidate(4, 0.74, 0.9, 9.0),
+            candidate(5, 1.0, 0.42, 9.0),
+            candidate(6, 1.0, 0.9, 0.0),
+        ]);
         assert!(choice.supported());
         assert_eq!((choice.k(), choice.structure()), (3, Structure::Natural));
         assert_eq!(
             choice.reason(),
             "The data hold 3 groups. On resampled rows the least stable cluster comes back (mean \
              Jaccard 0.80, needed 0.75). Its silhouette of 0.600 is clearly above that of clouds \
-             without groups (0.400 ± 0.010, needed above 0.430). Between any two clusters there \
+             without groups (0.400 ± 0.010, needed above 0.420). Between any two clusters there \
              are at least 10 % fewer rows than in them. Judged on 100 rows."
         );
     }
 
     #[test]
-    fn without_groups_the_cut_that_comes_back_best_is_chosen_and_called_what_it_is() {
-        let cut = KChoice::among(
-            vec![candidate(2, 0.9, 0.3, 0.0), candidate(3, 0.9, 0.4, 0.0)],
-            None,
-            2,
-            100,
-        );
+    fn without_groups_the_tightest_cut_that_comes_back_is_chosen_and_called_what_it_is() {
+        let cut = among(&[candidate(2, 0.9, 0.3, 0.0), candidate(3, 0.9, 0.4, 0.0)]);
         assert_eq!((cut.k(), cut.structure()), (3, Structure::Reproducible));
         assert!(cut.reason().contains("no groups that 2 to 3 clusters could show, but a cut in 3"));
-        assert!(
-            cut.reason().contains("not clearly above")
-                && cut.reason().contains("not clearly fewer")
-        );
-        let none = KChoice::among(
-            vec![candidate(2, 0.5, 0.9, 0.0), candidate(3, 0.5, 0.9, 0.0)],
-            None,
-            2,
-            100,
-        );
+        let none = among(&[candidate(2, 0.5, 0.9, 0.0), candidate(3, 0.5, 0.9, 0.0)]);
         assert_eq!((none.k(), none.structure()), (2, Structure::Constructed));
         assert!(!none.supported() && none.reason().contains("does not come back"));
+    }
+
+    #[test]
+    fn what_the_draws_do_not_decide_is_borderline() {
+        let unclear = |k| Candidate { natural: Answer::Unclear, ..candidate(k, 0.9, 0.9, 9.0) };
+        let choice = among(&[unclear(2), candidate(3, 0.9, 0.3, 0.0)]);
+        assert_eq!((choice.k(), choice.structure()), (2, Structure::Borderline));
+        assert!(choice.reason().starts_with("The data do not decide whether they hold 2 groups."));
+        let choice = among(&[candidate(2, 0.9, 0.9, 9.0), unclear(4)]);
+        assert_eq!((choice.k(), choice.structure()), (2, Structure::Borderline));
+        assert!(
+            choice.reason().starts_with("The data hold 2 groups, and do not decide whether 4.")
+        );
+        // A smaller number of clusters that may pass changes nothing.
+        assert!(among(&[unclear(2), candidate(4, 0.9, 0.9, 9.0)]).supported());
+        let cut = Candidate { comes_back: Answer::Unclear, ..candidate(2, 0.75, 0.3, 0.0) };
+        let choice = among(&[cut]);
+        assert_eq!((choice.k(), choice.structure()), (2, Structure::Borderline));
+        assert!(choice.reason().contains("do not decide whether a cut in 2 comes back"));
     }
 
     #[test]

@@ -94,9 +94,7 @@ pub fn gap<'a>(
 ) -> Result<Gap> {
     let rows = check::rows(x.into())?;
     trials::check_range(&range, 1)?;
-    if n_references < 2 {
-        return Err(Error::parameter("n_references", "at least 2", n_references));
-    }
+    trials::check_count("n_references", n_references, 2)?;
     let last = *range.end();
     if last >= rows.n_rows() {
         let needed = last.saturating_add(1);
@@ -110,7 +108,7 @@ pub fn gap<'a>(
     // At the scale of the reference sets.
     let mut logarithms = Vec::new();
     for k in range {
-        if let Some(fit) = trials::fit(rows.view(), k, seed)? {
+        if let Some(fit) = trials::fit(rows.view(), k, trials::RUNS, seed)? {
             ks.push(k);
             logarithms.push(fit.inertia().ln() - 2.0 * reference.unit().ln());
         }

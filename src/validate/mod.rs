@@ -14,11 +14,21 @@
 //! | do the clusters of one half predict those of the other? | [`prediction_strength`] | as [`stability`] |
 //! | how many groups are there, if any? | [`choose_k`] | what k-means cannot see: rings, bands, groups within groups |
 //!
+//! [`suggest_eps`] comes before a grouping: it proposes how near is near for DBSCAN.
+//!
 //! So no number is believed alone. [`choose_k`] asks for clusters that come back *and* are tighter
 //! than noise of the same shape *and* have fewer rows between them than in them, and says which of
 //! three things the data offer ([`Structure`]): natural groups, a cut that at least comes back, or
-//! neither. Customer data are mostly of the last two kinds (Dolnicar, Grün, Leisch 2018). Such a cut
-//! may still be useful; it should not be sold as a discovery.
+//! neither; or that the data do not decide. Customer data are mostly of the last kinds (Dolnicar, Grün,
+//! Leisch 2018). Such a cut may still be useful; it should not be sold as a discovery.
+//!
+//! # Error rates
+//!
+//! The verdict "natural groups" is false in at most 5 % of tables without groups, whatever their
+//! columns are like, and right, with the right number, for at least 95 % of tables of round groups
+//! four standard deviations apart (2,000 rows; also where one group is ten times as large as each
+//! other). The test `error_rates` measures both on 200 tables per generator:
+//! `cargo test --release --test it error_rates -- --ignored --nocapture`.
 //!
 //! All of them use Euclidean distance in the units of the matrix given, so scaling comes first.
 //! Noise rows belong to no cluster: they are neither scored nor used as neighbours, and
@@ -31,10 +41,14 @@ mod elbow;
 mod external;
 mod gap_statistic;
 mod internal;
+mod k_distances;
 mod k_fold;
+mod margin;
+mod null;
 mod prediction_strength;
 mod reference;
 mod scatter;
+mod simplified;
 mod stability;
 mod trials;
 mod valley;
@@ -44,6 +58,7 @@ pub use choose::choose_k;
 pub use external::adjusted_rand;
 pub use gap_statistic::{Gap, GapAt, gap};
 pub use internal::{SampledSilhouette, Silhouette, silhouette, silhouette_sampled};
+pub use k_distances::{KDistances, suggest_eps};
 pub use k_fold::{KFold, k_fold};
 pub use prediction_strength::{PredictionStrength, StrengthAt, prediction_strength};
 pub use scatter::{calinski_harabasz, davies_bouldin};

@@ -94,9 +94,7 @@ pub fn prediction_strength<'a>(
 ) -> Result<PredictionStrength> {
     let rows = check::rows(x.into())?;
     trials::check_range(&range, 1)?;
-    if n_splits == 0 {
-        return Err(Error::parameter("n_splits", "at least 1", n_splits));
-    }
+    trials::check_count("n_splits", n_splits, 1)?;
     let needed = range.end().saturating_mul(2);
     if needed > rows.n_rows() {
         return Err(Error::TooFewSamples {
@@ -130,8 +128,8 @@ fn both_ways(halves: &[Rows<'_>; 2], k: usize, seed: u64) -> Result<Option<f64>>
         return Ok(Some(1.0));
     }
     let [one, other] = halves;
-    let of_one = trials::fit(one.view(), k, seed)?;
-    let of_other = trials::fit(other.view(), k, seed)?;
+    let of_one = trials::fit(one.view(), k, trials::RUNS, seed)?;
+    let of_other = trials::fit(other.view(), k, trials::RUNS, seed)?;
     let (Some(of_one), Some(of_other)) = (of_one, of_other) else { return Ok(None) };
     let there = predicted(&of_one, other, &of_other)?;
     let back = predicted(&of_other, one, &of_one)?;

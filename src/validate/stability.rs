@@ -133,9 +133,7 @@ pub fn stability<'a>(
 ) -> Result<Stability> {
     let rows = check::rows(x.into())?;
     check_length("labels", rows.n_rows(), labels)?;
-    if n_resamples == 0 {
-        return Err(Error::parameter("n_resamples", "at least 1", n_resamples));
-    }
+    super::trials::check_count("n_resamples", n_resamples, 1)?;
     if labels.n_occupied() == 0 {
         return Err(Error::UndefinedMetric {
             metric: "stability",
@@ -153,7 +151,7 @@ pub fn stability<'a>(
 }
 
 /// The distinct rows of one bootstrap, ascending.
-fn resample(n: usize, stream: &mut Stream) -> Vec<usize> {
+pub(super) fn resample(n: usize, stream: &mut Stream) -> Vec<usize> {
     let mut drawn = vec![false; n];
     (0..n).for_each(|_| drawn[stream.below(n)] = true);
     (0..n).filter(|&row| drawn[row]).collect()

@@ -11,16 +11,22 @@ use crate::{Error, Result};
 
 /// Rows judged at most. A group of 1 % still has 20 of them.
 pub(super) const MAX_ROWS: usize = 2000;
-/// Runs of k-means per fit, the same for data, clouds and resamples so that they compare.
-const RUNS: usize = 2;
+/// Runs of k-means per fit: for the data themselves, enough that the best grouping hardly depends on
+/// the seed; ...
+pub(super) const MANY_RUNS: usize = 20;
+/// ... for clouds, resamples and halves, of which there are many.
+pub(super) const RUNS: usize = 5;
+/// Resamples, splits or references at most: each keeps a result of its own.
+const MAX_TRIALS: usize = 1_000_000;
 
 /// What random numbers are for: streams of different purposes never meet.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Purpose {
     Rows = 1,
-    Gaussian = 2,
+    Cloud = 2,
     Uniform = 3,
     Halves = 4,
+    Resample = 5,
 }
 
 pub(super) fn stream(seed: u64, purpose: Purpose, index: usize) -> Stream {
@@ -58,9 +64,27 @@ pub(super) fn judged<'a>(rows: Rows<'a>, last: usize, seed: u64) -> Rows<'a> {
     rows.select(&drawn)
 }
 
+/// Refuses a number of trials below `least`, or one whose results would fill memory.
+pub(super) fn check_count(name: &'static str, count: usize, least: usize) -> Result<()> {
+    let expected = match least {
+        1 => "from 1 to 1000000",
+        _ => "from 2 to 1000000",
+    };
+    if (least..=MAX_TRIALS).contains(&count) {
+        Ok(())
+    } else {
+        Err(Error::parameter(name, expected, count))
+    }
+}
+
 /// k-means with k clusters; `None` if there are fewer distinct rows.
-pub(super) fn fit(x: ArrayView2<'_, f64>, k: usize, seed: u64) -> Result<Option<KMeansFit>> {
-    match KMeans::new(k).n_init(RUNS).seed(seed).fit(x) {
+pub(super) fn fit(
+    x: ArrayView2<'_, f64>,
+    k: usize,
+    runs: usize,
+    seed: u64,
+) -> Result<Option<KMeansFit>> {
+    match KMeans::new(k).n_init(runs).seed(seed).fit(x) {
         Ok(fit) => Ok(Some(fit)),
         Err(Error::TooFewSamples { .. }) => Ok(None),
         Err(error) => Err(error),

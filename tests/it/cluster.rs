@@ -5,8 +5,19 @@ use personas::ndarray::{Array2, ArrayView2, Axis, array};
 use personas::{Agglomerative, Dbscan, Error, KMeans, Labels, Linkage, validate};
 use proptest::prelude::*;
 
-const LINKAGES: [Linkage; 4] =
-    [Linkage::Single, Linkage::Complete, Linkage::Average, Linkage::Ward];
+const LINKAGES: [Linkage; 7] = [
+    Linkage::Single,
+    Linkage::Complete,
+    Linkage::Average,
+    Linkage::Weighted,
+    Linkage::Ward,
+    Linkage::Centroid,
+    Linkage::Median,
+];
+
+/// Those whose distance follows from the rows of two clusters alone.
+const OF_ROWS: [Linkage; 5] =
+    [Linkage::Single, Linkage::Complete, Linkage::Average, Linkage::Ward, Linkage::Centroid];
 
 /// Rows of two columns.
 fn pairs<T: Copy + Into<f64>>(cells: &[T]) -> Array2<f64> {
@@ -177,6 +188,7 @@ fn between(linkage: Linkage, x: &Array2<f64>, a: &[usize], b: &[usize]) -> f64 {
         Linkage::Complete => distances.fold(0.0, f64::max),
         Linkage::Average => distances.sum::<f64>() / (n_a * n_b),
         Linkage::Ward => (2.0 * n_a * n_b / (n_a + n_b)).sqrt() * distance(&mean(a), &mean(b)),
+        Linkage::Centroid => distance(&mean(a), &mean(b)),
         other => panic!("{other:?}"),
     }
 }
@@ -212,7 +224,7 @@ proptest! {
         cells in prop::collection::vec(-100.0f64..100.0, 2..24),
     ) {
         let x = pairs(&cells);
-        for linkage in LINKAGES {
+        for linkage in OF_ROWS {
             let tree = Agglomerative::new(linkage).fit(&x).unwrap();
             let (heights, groups) = naive_merges(linkage, &x);
             for (merge, height) in tree.merges().iter().zip(heights) {
@@ -319,5 +331,32 @@ proptest! {
         let tree = Agglomerative::new(Linkage::Single).fit(&x).unwrap();
         let fit = Dbscan::new(eps, 1).fit(&x).unwrap();
         prop_assert_eq!(fit.labels(), &tree.cut_at(eps).unwrap());
+    }
+}
+
+#[test]
+fn weights_are_repeated_rows() {
+    let x = array![[0.0, 1.0], [2.0, 0.5], [2.5, 4.0], [7.0, 1.5], [9.0, 9.0], [-3.0, 5.0]];
+    let weights = [3.0, 1.0, 2.0, 4.0, 1.0, 2.0];
+    let repeated: Vec<usize> =
+        weights.iter().enumerate().flat_map(|(row, &w)| vec![row; w as usize]).collect();
+    for linkage in LINKAGES {
+        let method = Agglomerative::new(linkage);
+        let tree = method.fit_weighted(&x, &weights).unwrap();
+        let long = method.fit(&x.select(Axis(0), &repeated)).unwrap();
+        let n_repeats = repeated.len() - x.nrows();
+        assert!(long.merges()[..n_repeats].iter().all(|merge| merge.height == 0.0));
+        for (merge, long) in tree.merges().iter().zip(&long.merges()[n_repeats..]) {
+            assert!((merge.height - long.height).abs() <= 1e-9 * long.height, "{linkage:?}");
+        }
+        for k in 1..=x.nrows() {
+            let (labels, long) = (tree.cut_into(k).unwrap(), long.cut_into(k).unwrap());
+            let of_repeats = Labels::new(repeated.iter().map(|&row| labels.get(row))).unwrap();
+            assert_eq!(of_repeats, long, "{linkage:?}");
+        }
+        let bad = |weights: &[f64]| method.fit_weighted(&x, weights).unwrap_err().to_string();
+        assert!(bad(&[1.0; 5]).contains("expected 6, got 5"));
+        assert!(bad(&[1.0, 1.0, 0.0, 1.0, 1.0, 1.0]).contains("0 at row 2"));
+        assert!(bad(&[1.0, 1.0, 1.0, f64::NAN, 1.0, 1.0]).contains("NaN at row 3"));
     }
 }

@@ -7,8 +7,8 @@ use personas::features::EventFilter;
 use personas::features::Funnel;
 use personas::journey::Paths;
 use personas::{
-    Agglomerative, Dbscan, Event, FeatureSet, IsolationForest, KMeans, Linkage, LocalOutlierFactor,
-    PersonaModel, Preprocessor, Profiles, Rules, Timestamp, validate,
+    Agglomerative, Dbscan, Event, FeatureSet, Hdbscan, IsolationForest, KMeans, Linkage,
+    LocalOutlierFactor, PersonaModel, Preprocessor, Profiles, Rules, Timestamp, validate,
 };
 
 /// Tells this test, when it runs itself, to print its results instead of comparing them.
@@ -54,6 +54,7 @@ fn journey() -> String {
     let forest = IsolationForest::new().fit(&x).unwrap();
     let lof = LocalOutlierFactor::new(10).fit(&x).unwrap();
     let dbscan = Dbscan::new(1.5, 5).fit(&x).unwrap();
+    let hdbscan = Hdbscan::new(10).min_samples(4).fit(&x).unwrap();
     let mut out = format!(
         "{ingest} {far:?} {ways:?} {peaks:?} {silhouette:?} {stability:?} {folds:?} {choice:?}"
     );
@@ -70,6 +71,7 @@ fn journey() -> String {
         serde_json::to_string(&forest).unwrap(),
         serde_json::to_string(&lof).unwrap(),
         serde_json::to_string(&dbscan).unwrap(),
+        serde_json::to_string(&hdbscan).unwrap(),
     ] {
         write!(out, " {json}").unwrap();
     }

@@ -10,6 +10,7 @@ mod cluster;
 mod columns;
 mod determinism;
 mod engagement;
+mod error_rates;
 mod features;
 mod identity;
 mod journey;

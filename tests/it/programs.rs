@@ -252,6 +252,11 @@ fn cluster_prints_labels_with_null_for_noise_and_what_the_method_knows() {
 fn a_silhouette_that_is_not_defined_is_null() {
     let path = file("undefined.csv", PAIRS);
     let one = run_cluster(&[&path, "--method", "kmeans", "--k", "1"]).unwrap();
+    let hdbscan = ["--method", "hdbscan", "--min-cluster-size", "2", "--min-samples", "2"];
+    let hdbscan = run_cluster(&[&[&path[..]], &hdbscan[..]].concat()).unwrap();
+    assert_eq!(hdbscan["labels"], json!([0, 0, 1, 1, null]));
+    assert_eq!(hdbscan["strengths"], json!([1.0, 1.0, 1.0, 1.0, 0.0]));
+    assert_eq!(hdbscan["persistence"].as_array().unwrap().len(), 2);
     let noise = ["--method", "dbscan", "--eps", "0.5", "--min-samples", "2"];
     let noise = run_cluster(&[&[&path[..]], &noise[..]].concat()).unwrap();
     for json in [one, noise] {
@@ -285,6 +290,8 @@ fn impossible_clusterings_are_refused_with_the_reason() {
     check(&["--method", "agglomerative", "--k", "2", "--cut-at", "1"], "exclude each other");
     check(&["--method", "agglomerative", "--cut-at", "-1"], "-1");
     check(&["--method", "dbscan", "--eps", "1"], "needs --eps and --min-samples");
+    check(&["--method", "hdbscan"], "needs --min-cluster-size");
+    check(&["--method", "hdbscan", "--min-cluster-size", "1"], "min_cluster_size");
     check(&["--method", "dbscan", "--eps", "-1", "--min-samples", "2"], "eps");
 }
 

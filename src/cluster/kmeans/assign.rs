@@ -261,10 +261,10 @@ mod tests {
         x: &Array2<f64>,
         weights: Option<&Weights>,
         steps: &[Vec<f64>],
-        scan: Option<ScanFn>,
+        scan: ScanFn,
     ) -> Vec<Vec<u32>> {
         let rows = check::rows(x.view()).unwrap();
-        let mut tiled = Tiled::new(&rows, &Columns::of(&rows), weights, scan);
+        let mut tiled = Tiled { scan, ..Tiled::new(&rows, &Columns::of(&rows), weights) };
         let mut assigner = Assigner::new(&mut tiled, steps[0].len() / x.ncols());
         let labels = steps.iter().map(|centroids| {
             assigner.assign(centroids);
@@ -336,9 +336,12 @@ mod tests {
             let weights: Vec<f64> = (0..n).map(|_| stream.unit() + 0.1).collect();
             let weighting = Weighting::new(&weights, n).unwrap();
             let weights = weighting.weights().filter(|_| weighted);
-            let naive = trajectory(&x, weights, &steps, None);
+            let nearest = |c: &Vec<f64>| {
+                x.rows().into_iter().map(|row| nearest(&row.to_vec(), c).0 as u32).collect()
+            };
+            let naive: Vec<Vec<u32>> = steps.iter().map(nearest).collect();
             for build in builds() {
-                prop_assert_eq!(&trajectory(&x, weights, &steps, Some(build)), &naive);
+                prop_assert_eq!(&trajectory(&x, weights, &steps, build), &naive);
             }
         }
     }
@@ -350,7 +353,7 @@ mod tests {
         let x = Array2::from_shape_fn((n, 2), |_| stream.normal());
         let rows = check::rows(x.view()).unwrap();
         for build in builds() {
-            let mut tiled = Tiled::new(&rows, &Columns::of(&rows), None, Some(build));
+            let mut tiled = Tiled { scan: build, ..Tiled::new(&rows, &Columns::of(&rows), None) };
             let mut assigner = Assigner::new(&mut tiled, 3);
             // Moves by which a few rows change sides, and most tiles hold one that might.
             for step in 0..24 {

@@ -9,6 +9,8 @@
 //!
 //! Cost: see `assign.rs`; sorting, some ten operations per value.
 
+use std::ops::Range;
+
 use crate::num::check::Rows;
 use crate::num::distance::nearest;
 use crate::num::pack::{self, Bounds, LANES, Limit, round_up};
@@ -33,7 +35,7 @@ pub(super) struct Frame<'a> {
     pub(super) rows: &'a Rows<'a>,
     pub(super) weights: Option<&'a Weights>,
     pub(super) grid: &'a Grid,
-    pub(super) scan: Option<ScanFn>,
+    pub(super) scan: ScanFn,
     pub(super) centroids: &'a [f64],
     pub(super) fine: &'a Centroids,
     pub(super) centroid_norm: f32,
@@ -57,7 +59,7 @@ pub(super) struct Part<'a> {
 impl Frame<'_> {
     /// Labels the rows of a chunk; how many changed and what that does to the sums.
     pub(super) fn assign(&self, chunk: usize, mut part: Part<'_>) -> (usize, Option<Sums>) {
-        let (d, first_row) = (self.rows.n_columns(), chunk * parallel::CHUNK);
+        let first_row = chunk * parallel::CHUNK;
         // What margins are held against, and what is added to a new one: apart by more than the
         // rounding of that sum.
         let travelled = round_up(self.travelled);
@@ -71,7 +73,6 @@ impl Frame<'_> {
             row_margins.extend(part.margins.iter().map(|&margin| [margin; LANES]));
         }
         let mut scans = [Scan::UNKNOWN; RUN];
-        let mut limits = [Limit::default(); RUN];
         // Room for what moves in all but the first iterations.
         let mut moves = Vec::with_capacity(n_rows.min(1024));
         let n_tiles = part.margins.len();
@@ -85,41 +86,9 @@ impl Frame<'_> {
             while end < n_tiles && end - t < RUN && part.margins[end] <= travelled {
                 end += 1;
             }
-            let n = end - t;
-            for (limit, &norm) in limits.iter_mut().zip(&part.packed.norms[t..end]) {
-                *limit = self.bounds.limit(norm, self.centroid_norm);
-            }
-            let (labels, _) = part.labels.as_chunks_mut::<LANES>();
-            let tiles = Tiles {
-                values: &part.packed.tiles[t * d * LANES..end * d * LANES],
-                next: part.packed.tiles.get(end * d * LANES..(end + n) * d * LANES).unwrap_or(&[]),
-                n_columns: d,
-                labels: &labels[t..end],
-                limits: &limits[..n],
-                horizon,
-            };
-            if let Some(scan) = self.scan {
-                scan(tiles, self.fine, &mut scans[..n]);
-            }
-            for (scan, tile) in scans[..n].iter().zip(t..) {
-                let mut open = scan.uncertain | scan.differs;
-                while open != 0 {
-                    let lane = open.trailing_zeros() as usize;
-                    open &= open - 1;
-                    let row = first_row + part.packed.row_at(tile * LANES + lane);
-                    if row >= self.rows.n_rows() {
-                        break;
-                    }
-                    let to = if scan.uncertain >> lane & 1 == 0 {
-                        scan.index[lane]
-                    } else {
-                        nearest(self.rows.row(row), self.centroids).0 as u32
-                    };
-                    let from = std::mem::replace(&mut labels[tile][lane], to);
-                    if to != from {
-                        moves.push(Move { row, from, to });
-                    }
-                }
+            self.scan(&part, t..end, horizon, &mut scans);
+            for (scan, tile) in scans[..end - t].iter().zip(t..) {
+                self.relabel(scan, &mut part, tile, first_row, &mut moves);
                 part.margins[tile] = scan.margin + added;
                 *part.wasted += scan.far.count_ones() as usize;
                 if sorts {
@@ -135,6 +104,63 @@ impl Frame<'_> {
             self.sort(&mut part, row_margins.as_flattened(), first_row, step);
         }
         (moves.len(), self.sums_of(&moves))
+    }
+
+    /// Scans at most [`RUN`] tiles that lie side by side.
+    #[inline]
+    fn scan(
+        &self,
+        part: &Part<'_>,
+        run: Range<usize>,
+        horizon: Option<f32>,
+        scans: &mut [Scan; RUN],
+    ) {
+        let (d, n) = (self.rows.n_columns(), run.len());
+        let mut limits = [Limit::default(); RUN];
+        for (limit, &norm) in limits.iter_mut().zip(&part.packed.norms[run.clone()]) {
+            *limit = self.bounds.limit(norm, self.centroid_norm);
+        }
+        let size = d * LANES;
+        let next = part.packed.tiles.get(run.end * size..(run.end + n) * size).unwrap_or(&[]);
+        let tiles = Tiles {
+            values: &part.packed.tiles[run.start * size..run.end * size],
+            next,
+            n_columns: d,
+            labels: &part.labels.as_chunks::<LANES>().0[run],
+            limits: &limits[..n],
+            horizon,
+        };
+        (self.scan)(tiles, self.fine, &mut scans[..n]);
+    }
+
+    /// Gives the rows of a tile their labels, asking f64 where the scan is uncertain.
+    #[inline]
+    fn relabel(
+        &self,
+        scan: &Scan,
+        part: &mut Part<'_>,
+        tile: usize,
+        first_row: usize,
+        moves: &mut Vec<Move>,
+    ) {
+        let mut open = scan.uncertain | scan.differs;
+        while open != 0 {
+            let lane = open.trailing_zeros() as usize;
+            open &= open - 1;
+            let row = first_row + part.packed.row_at(tile * LANES + lane);
+            if row >= self.rows.n_rows() {
+                break;
+            }
+            let to = if scan.uncertain >> lane & 1 == 0 {
+                scan.index[lane]
+            } else {
+                nearest(self.rows.row(row), self.centroids).0 as u32
+            };
+            let from = std::mem::replace(&mut part.labels[tile * LANES + lane], to);
+            if to != from {
+                moves.push(Move { row, from, to });
+            }
+        }
     }
 
     /// Puts the rows of a chunk in the order of their margins.

@@ -165,7 +165,7 @@ mod tests {
         let x = array![[0.0], [5.0], [5.0], [0.0], [7.0]];
         let rows = check::rows(x.view()).unwrap();
         for index in 0..20 {
-            let tiled = Tiled::new(&rows, &Columns::of(&rows), None, None);
+            let tiled = Tiled::new(&rows, &Columns::of(&rows), None);
             let mut three = plus_plus(&tiled, 3, &mut Stream::new(0, index));
             three.sort_unstable_by(f64::total_cmp);
             assert_eq!(three, [0.0, 5.0, 7.0]);
@@ -179,7 +179,7 @@ mod tests {
         let x = Array2::from_shape_fn((40, 1), |(row, _)| (row % 4 * 100) as f64 + row as f64);
         let rows = check::rows(x.view()).unwrap();
         for index in 0..20 {
-            let tiled = Tiled::new(&rows, &Columns::of(&rows), None, None);
+            let tiled = Tiled::new(&rows, &Columns::of(&rows), None);
             let mut groups: Vec<usize> = plus_plus(&tiled, 4, &mut Stream::new(0, index))
                 .iter()
                 .map(|v| (*v / 100.0) as usize)
@@ -193,11 +193,8 @@ mod tests {
     fn rows_that_f32_cannot_tell_apart_are_still_found() {
         let x = array![[0.0], [1e-9], [1.0], [1.0 + 1e-12]];
         let rows = check::rows(x.view()).unwrap();
-        let four = plus_plus(
-            &Tiled::new(&rows, &Columns::of(&rows), None, None),
-            4,
-            &mut Stream::new(0, 0),
-        );
+        let four =
+            plus_plus(&Tiled::new(&rows, &Columns::of(&rows), None), 4, &mut Stream::new(0, 0));
         assert_eq!(four.len(), 4);
     }
 

@@ -4,7 +4,7 @@ use crate::num::check::Rows;
 use crate::num::columns::Columns;
 use crate::num::pack::Packed;
 use crate::num::parallel;
-use crate::num::scan::ScanFn;
+use crate::num::scan::{self, ScanFn};
 
 use super::sums::Grid;
 use super::weights::Weights;
@@ -21,23 +21,18 @@ pub(super) struct Tiled<'a> {
     pub(super) origin: Vec<f64>,
     /// Σ w·|x − origin|² over all rows, in packed units.
     pub(super) scatter: f64,
-    /// None asks f64 for every row: the naive algorithm, to compare with.
-    pub(super) scan: Option<ScanFn>,
+    /// The build of the kernel that scans them.
+    pub(super) scan: ScanFn,
 }
 
 impl<'a> Tiled<'a> {
-    pub(super) fn new(
-        rows: &'a Rows<'a>,
-        columns: &Columns,
-        weights: Option<&'a Weights>,
-        scan: Option<ScanFn>,
-    ) -> Self {
+    pub(super) fn new(rows: &'a Rows<'a>, columns: &Columns, weights: Option<&'a Weights>) -> Self {
         let packed = Packed::new(rows, columns);
         let (grid, (origin, scatter)) = match weights {
             None => (Grid::new(columns, rows.n_rows()), (packed.shift().to_vec(), packed.scatter)),
             Some(weights) => (Grid::weighted(columns), weighted_scatter(rows, weights, &packed)),
         };
-        Self { rows, weights, packed, grid, origin, scatter, scan }
+        Self { rows, weights, packed, grid, origin, scatter, scan: scan::fastest() }
     }
 
     /// Mean over the columns of their population variances, weighted.

@@ -28,7 +28,7 @@ pub enum Decay {
 }
 
 impl Decay {
-    pub(super) fn check(self) -> Result<()> {
+    pub(crate) fn check(self) -> Result<()> {
         match self {
             Self::HalfLifePoints(h) | Self::HalfLifeDays(h) if !(h > 0.0 && h.is_finite()) => {
                 Err(Error::parameter("decay", "a half-life above 0 and finite", h))
@@ -47,12 +47,12 @@ impl Decay {
     }
 
     /// How far the age goes on with so many rows.
-    pub(super) fn step_of_rows(self, n_rows: usize) -> f64 {
+    pub(crate) fn step_of_rows(self, n_rows: usize) -> f64 {
         if matches!(self, Self::HalfLifePoints(_)) { n_rows as f64 } else { 0.0 }
     }
 
     /// How far the age goes on from one moment to another; not at all backwards.
-    pub(super) fn step_of_time(self, from_ms: i64, to_ms: i64) -> f64 {
+    pub(crate) fn step_of_time(self, from_ms: i64, to_ms: i64) -> f64 {
         let forwards = matches!(self, Self::HalfLifeDays(_)) && to_ms > from_ms;
         if forwards { to_ms.abs_diff(from_ms) as f64 } else { 0.0 }
     }
@@ -61,16 +61,16 @@ impl Decay {
 /// Time since the moment the weights are stored at, in the half-life's own unit.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Age(f64);
+pub(crate) struct Age(f64);
 
 impl Age {
     /// Whether this is an age that [`pass`](Self::pass) leaves.
-    pub(super) fn fits(self, decay: Decay) -> bool {
+    pub(crate) fn fits(self, decay: Decay) -> bool {
         self.0 >= 0.0 && self.0 < decay.length() && (decay != Decay::None || self.0 == 0.0)
     }
 
     /// Goes on by `step`; what the stored weights must be multiplied by: 1, a power of ½, or 0.
-    pub(super) fn pass(&mut self, step: f64, decay: Decay) -> f64 {
+    pub(crate) fn pass(&mut self, step: f64, decay: Decay) -> f64 {
         debug_assert!(step >= 0.0);
         let length = decay.length();
         let total = self.0 + step;
@@ -81,7 +81,7 @@ impl Age {
     }
 
     /// What a row of this moment counts beside the stored weights, in [1, 2].
-    pub(super) fn unit(self, decay: Decay) -> f64 {
+    pub(crate) fn unit(self, decay: Decay) -> f64 {
         power_of_two(self.0 / decay.length())
     }
 }

@@ -24,6 +24,7 @@ use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 pub use fitted::{Learned, OnlineKMeansFit, Reseeded};
+pub(super) use half_life::Age;
 pub use half_life::Decay;
 
 use super::kmeans::KMeans;

@@ -160,7 +160,7 @@ impl IsolationForest {
 
 /// The score that a share of the rows exceeds: the `share` quantile of the scores, counted from the
 /// odd end.
-fn exceeded_by(share: f64, scores: &[f64]) -> f64 {
+pub(super) fn exceeded_by(share: f64, scores: &[f64]) -> f64 {
     let descending: Vec<f64> = scores.iter().map(|score| -score).collect();
     -stats::quantile(&stats::sorted(&descending), share)
 }

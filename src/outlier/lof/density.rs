@@ -1,21 +1,28 @@
 //! How dense a row lies, and how dense beside its neighbours.
 //!
+//! Densities are kept as their inverse, the mean reach, whose ratios need no constant to stay finite:
+//! so the factor has no unit.
+//!
 //! Source: Breunig, Kriegel, Ng, Sander 2000 (reachability density, local outlier factor).
 
 use crate::num::neighbors::Neighbor;
 
-/// Keeps the density finite where all distances are 0. In units of the data: distances below it
-/// are as good as 0.
-const TINY: f64 = 1e-10;
-
-/// lrd: one by the mean reach to the neighbours.
-pub(super) fn density(near: &[Neighbor], k_distances: &[f64]) -> f64 {
-    let reach: f64 = near.iter().map(|b| k_distances[b.row].max(b.distance)).sum();
-    1.0 / (reach / near.len() as f64 + TINY)
+/// The mean reach to the neighbours, 1 / lrd. `distance` is that of a neighbour.
+pub(super) fn mean_reach(
+    near: &[Neighbor],
+    k_distances: &[f64],
+    distance: impl Fn(&Neighbor) -> f64,
+) -> f64 {
+    let reach: f64 = near.iter().map(|b| k_distances[b.row as usize].max(distance(b))).sum();
+    (reach / near.len() as f64).min(f64::MAX)
 }
 
 /// LOF, as a mean of ratios rather than a ratio of means: exactly 1 where all densities are equal.
-pub(super) fn factor(near: &[Neighbor], density: f64, densities: &[f64]) -> f64 {
-    let ratios: f64 = near.iter().map(|b| densities[b.row] / density).sum();
-    ratios / near.len() as f64
+pub(super) fn factor(near: &[Neighbor], mean_reach: f64, mean_reaches: &[f64]) -> f64 {
+    let ratio = |b: &Neighbor| {
+        let other = mean_reaches[b.row as usize];
+        if mean_reach == other { 1.0 } else { (mean_reach / other).min(f64::MAX) }
+    };
+    let ratios: f64 = near.iter().map(ratio).sum();
+    (ratios / near.len() as f64).min(f64::MAX)
 }

@@ -1,34 +1,36 @@
 //! Distances to the nearest *different* points, where a row has too many copies of itself.
 //!
-//! Cost: one sort of the rows; per distinct point asked for, one distance per distinct point.
+//! Cost: one sort of the rows, and a tree of the distinct points.
 
 use std::cmp::Ordering;
 
 use crate::num::check::Rows;
-use crate::num::neighbors::nearest;
+use crate::num::neighbors::{Metric, Tree};
 use crate::num::parallel;
 
-/// The distance of each of `rows` to its `k`-th nearest different point, or the farthest if there
-/// are fewer; 0 if there is none, or its square is too small for a float. `rows` holds either all
-/// copies of a point or none.
-pub(super) fn nearest_different(x: &Rows<'_>, rows: &[usize], k: usize) -> Vec<f64> {
+/// The reduced distance of each of `rows` to its `k`-th nearest different point, or the farthest if
+/// there are fewer; 0 if there is none. `rows` holds either all copies of a point or none.
+pub(super) fn nearest_different(
+    x: &Rows<'_>,
+    metric: Metric,
+    rows: &[usize],
+    k: usize,
+) -> Vec<f64> {
     if rows.is_empty() {
         return Vec::new();
     }
     let first = first_copies(x);
     let points: Vec<usize> = (0..x.n_rows()).filter(|&row| first[row] == row).collect();
-    // Copies share the answer, so only the first of them asks.
-    let asked: Vec<usize> = rows.iter().copied().filter(|&row| first[row] == row).collect();
-    let work = points.len().saturating_mul(x.n_columns());
-    let answers = parallel::map(asked.len(), work, |i| {
-        let others = points.iter().copied().filter(|&point| point != asked[i]);
-        nearest(x.row(asked[i]), x, others, k).last().map_or(0.0, |neighbor| neighbor.distance)
-    });
-    let mut of_point = vec![0.0; x.n_rows()];
-    for (&row, answer) in asked.iter().zip(answers) {
-        of_point[row] = answer;
+    let k = k.min(points.len() - 1);
+    if k == 0 {
+        return vec![0.0; rows.len()];
     }
-    rows.iter().map(|&row| of_point[first[row]]).collect()
+    let nearest = Tree::new(&x.select(&points), metric).k_nearest(k);
+    let mut of_row = vec![0.0; x.n_rows()];
+    for (point, &row) in points.iter().enumerate() {
+        of_row[row] = nearest.of(point)[k - 1].reduced;
+    }
+    rows.iter().map(|&row| of_row[first[row]]).collect()
 }
 
 /// The first row equal to each row; itself where it is the first.
@@ -57,10 +59,11 @@ mod tests {
         let x = array![[0.0], [-0.0], [3.0], [-4.0], [3.0], [0.0]];
         let rows = check::rows(x.view()).unwrap();
         assert_eq!(first_copies(&rows), [0, 0, 2, 3, 2, 0]);
+        let nearest = |of: &[usize], k| nearest_different(&rows, Metric::Manhattan, of, k);
         for (k, distance) in [(1, 3.0), (2, 4.0), (3, 4.0)] {
-            assert_eq!(nearest_different(&rows, &[0, 1, 5], k), [distance; 3]);
+            assert_eq!(nearest(&[0, 1, 5], k), [distance; 3]);
         }
-        assert_eq!(nearest_different(&rows, &[2, 4], 2), [7.0, 7.0]);
-        assert!(nearest_different(&rows, &[], 1).is_empty());
+        assert_eq!(nearest(&[2, 4], 2), [7.0, 7.0]);
+        assert!(nearest(&[], 1).is_empty());
     }
 }

@@ -1,53 +1,53 @@
-//! A fitted factor: how odd the training rows are, and any others beside them.
+//! A fitted factor: how odd the training rows are, and what others are scored against.
 //!
-//! The fit keeps the training rows with the k-distance and density of each, which is all that a new
-//! row is compared with.
-//! Cost per new row: n distances; memory O(n · n_features).
+//! The fit keeps the training rows with the k-distance and mean reach of each, which is all that a new
+//! row is compared with (`novelty.rs`).
 
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-use super::density::{density, factor};
 use crate::num::check::{self, Rows};
-use crate::num::neighbors::nearest;
-use crate::num::parallel;
+use crate::num::neighbors::{Metric, brute};
+use crate::num::reasons::{Reason, reasons};
+use crate::num::scale::Scale;
 use crate::outlier::rank::oddest_first;
 use crate::{Error, Result};
-
-/// Rows above this are outliers: their neighbours are half as dense again as they are.
-const THRESHOLD: f64 = 1.5;
 
 /// The scores of the rows, and the rows themselves to score others against.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored")]
 pub struct LofFit {
-    /// The training rows, row-major.
+    /// The training rows, row-major; none if the distances were given.
     pub(super) rows: Vec<f64>,
     pub(super) n_features: usize,
     pub(super) n_neighbors: usize,
+    pub(super) metric: Metric,
+    /// k-distances and mean reaches are at this scale.
+    pub(super) scale: Scale,
     /// kdist per training row.
     pub(super) k_distances: Vec<f64>,
-    /// lrd per training row.
-    pub(super) densities: Vec<f64>,
+    /// 1 / lrd per training row.
+    pub(super) mean_reaches: Vec<f64>,
     pub(super) scores: Vec<f64>,
+    pub(super) threshold: f64,
     pub(super) duplicated: Vec<usize>,
 }
 
 impl LofFit {
     /// The factor of every training row; about 1 = as dense as its neighbours, higher = odder.
-    /// Finite and above 0.
+    /// Finite and above 0, and the same in every unit.
     pub fn scores(&self) -> &[f64] {
         &self.scores
     }
 
-    /// Rows that score above this are outliers; 1.5.
+    /// Rows that score above this are outliers; 1.5 unless a share was named.
     pub fn threshold(&self) -> f64 {
-        THRESHOLD
+        self.threshold
     }
 
     /// The training rows above the threshold, the oddest first; equal scores in row order.
     pub fn outliers(&self) -> Vec<usize> {
-        oddest_first(&self.scores, THRESHOLD)
+        oddest_first(&self.scores, self.threshold)
     }
 
     /// The number of neighbours used: as asked for, or one less than there are rows.
@@ -66,31 +66,45 @@ impl LofFit {
         &self.duplicated
     }
 
-    /// Scores *new* rows, `(n_samples, n_features)`, against the training rows.
+    /// What makes a training row odd beside its `n_neighbors` nearest, the strongest reason first.
     ///
-    /// A new row is no neighbour of anybody, but every training row may be its neighbour, also one
-    /// that equals it. A training row given here therefore finds itself at distance 0 and scores
-    /// otherwise than in [`scores`](Self::scores), as a rule lower.
+    /// Values are in the units of the matrix fitted. Cost: O(n_samples · n_features).
     ///
-    /// Training rows that have `n_neighbors` copies or more are as dense as the distance to the
-    /// `n_neighbors`-th nearest different point says, in the fit as well as here, so a row beside
-    /// many copies of one value gets no boundless score. Only if all training rows are equal does
-    /// a different row get a very large one.
+    /// ```
+    /// use personas::{LocalOutlierFactor, ndarray::Array2};
+    ///
+    /// let mut x = Array2::from_shape_fn((50, 2), |(i, j)| ((i * (7 + 4 * j)) % 10) as f64);
+    /// x[[17, 1]] = 40.0;
+    /// let fit = LocalOutlierFactor::new(10).fit(&x)?;
+    /// assert_eq!(fit.outliers()[0], 17);
+    /// let why = &fit.reasons(17)?[0];
+    /// assert_eq!((why.column, why.value), (1, 40.0));
+    /// assert!(why.z > 3.0 && why.share > 0.9);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Error::DimensionMismatch`] for a matrix of another width, and as for
-    /// [`fit`](super::LocalOutlierFactor::fit) where it cannot be computed with.
-    pub fn score<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<Vec<f64>> {
-        let x = check::rows_of_width(x.into(), self.n_features)?;
-        let trained = self.training_rows()?;
-        let n = trained.n_rows();
-        Ok(parallel::map(x.n_rows(), n.saturating_mul(self.n_features), |row| {
-            let near = nearest(x.row(row), &trained, 0..n, self.n_neighbors);
-            factor(&near, density(&near, &self.k_distances), &self.densities)
-        }))
+    /// [`Error::InvalidParameter`] for a row that does not exist;
+    /// [`Error::DimensionMismatch`] after a fit of distances, which has no columns.
+    pub fn reasons(&self, row: usize) -> Result<Vec<Reason>> {
+        let n = self.k_distances.len();
+        if row >= n {
+            return Err(Error::parameter("row", format!("below {n}"), row));
+        }
+        if self.n_features == 0 {
+            let what = "columns of a fit of distances".into();
+            return Err(Error::DimensionMismatch { what, expected: 1, got: 0 });
+        }
+        let lifted = self.metric.prepare(self.training_rows()?)?.times(self.scale.factor());
+        let others = (0..n).filter(|&other| other != row);
+        let reduced = |other: usize| self.metric.reduced(lifted.row(row), lifted.row(other));
+        let near = brute::nearest(others, self.n_neighbors, reduced);
+        let near: Vec<usize> = near.iter().map(|neighbor| neighbor.row as usize).collect();
+        Ok(reasons(&self.training_rows()?, row, &near))
     }
 
-    fn training_rows(&self) -> Result<Rows<'_>> {
+    /// The training rows as given.
+    pub(super) fn training_rows(&self) -> Result<Rows<'_>> {
         let shape = (self.k_distances.len(), self.n_features);
         let view = ArrayView2::from_shape(shape, &self.rows).map_err(|_| {
             Error::InvalidSnapshot { what: "LofFit", reason: "the rows are not a matrix".into() }
@@ -105,9 +119,12 @@ struct Stored {
     rows: Vec<f64>,
     n_features: usize,
     n_neighbors: usize,
+    metric: Metric,
+    scale: Scale,
     k_distances: Vec<f64>,
-    densities: Vec<f64>,
+    mean_reaches: Vec<f64>,
     scores: Vec<f64>,
+    threshold: f64,
     duplicated: Vec<usize>,
 }
 
@@ -115,21 +132,30 @@ impl TryFrom<Stored> for LofFit {
     type Error = Error;
 
     fn try_from(stored: Stored) -> Result<Self> {
-        let Stored { rows, n_features, n_neighbors, k_distances, densities, scores, duplicated } =
-            stored;
+        let Stored {
+            rows,
+            n_features,
+            n_neighbors,
+            metric,
+            scale,
+            k_distances,
+            mean_reaches,
+            scores,
+            threshold,
+            duplicated,
+        } = stored;
         let n = k_distances.len();
-        // No distance between rows that pass the door is larger, and sums of these stay finite.
-        let is_distance = |d: &f64| (0.0..=1e160).contains(d);
-        // 1 / TINY is 1e10, give or take the rounding.
-        let is_density = |d: &f64| *d > 0.0 && *d < 1.001e10;
-        let problem = if densities.len() != n || scores.len() != n {
-            Some("a row lacks its k-distance, density or score")
+        let is_distance = |d: &f64| *d >= 0.0 && d.is_finite();
+        let problem = if mean_reaches.len() != n || scores.len() != n {
+            Some("a row lacks its k-distance, mean reach or score")
         } else if !(1..n).contains(&n_neighbors) {
             Some("it has no neighbours, or not more rows than neighbours")
-        } else if !k_distances.iter().all(is_distance) || !densities.iter().all(is_density) {
-            Some("a k-distance or density is impossible")
+        } else if !k_distances.iter().chain(&mean_reaches).all(is_distance) {
+            Some("a k-distance or mean reach is impossible")
         } else if !scores.iter().all(|score| score.is_finite() && *score > 0.0) {
             Some("a score is not a finite number above 0")
+        } else if !(threshold > 0.0 && threshold.is_finite()) {
+            Some("the threshold is not a finite number above 0")
         } else if !duplicated.is_sorted_by(|a, b| a < b)
             || duplicated.last().is_some_and(|&row| row >= n)
         {
@@ -140,9 +166,26 @@ impl TryFrom<Stored> for LofFit {
         if let Some(reason) = problem {
             return Err(Error::InvalidSnapshot { what: "LofFit", reason: reason.into() });
         }
-        let fit =
-            Self { rows, n_features, n_neighbors, k_distances, densities, scores, duplicated };
-        fit.training_rows()?;
+        let fit = Self {
+            rows,
+            n_features,
+            n_neighbors,
+            metric,
+            scale,
+            k_distances,
+            mean_reaches,
+            scores,
+            threshold,
+            duplicated,
+        };
+        // A fit of distances has no rows.
+        if fit.n_features > 0 || !fit.rows.is_empty() {
+            let rows = metric.prepare(fit.training_rows()?)?;
+            if rows.data().iter().any(|v| !(v * scale.factor()).is_finite()) {
+                let reason = "the scale is too large for the values".into();
+                return Err(Error::InvalidSnapshot { what: "LofFit", reason });
+            }
+        }
         Ok(fit)
     }
 }
@@ -158,7 +201,7 @@ mod tests {
         // k = 1 on 0, 1, 3 as above. A new 3 has neighbour 3 at distance 0, reach 2, lrd 1/2.
         let fit = LocalOutlierFactor::new(1).fit(&array![[0.0], [1.0], [3.0]]).unwrap();
         // 7: neighbour 3 at distance 4, lrd 1/4.
-        let new = fit.score(&array![[3.0], [7.0]]).unwrap();
+        let new = fit.score(&array![[3.0], [7.0]]).unwrap().into_scores();
         assert!((new[0] - 1.0).abs() < 1e-9 && (new[1] - 2.0).abs() < 1e-9, "{new:?}");
         assert!((fit.scores()[2] - 2.0).abs() < 1e-9);
     }
@@ -174,16 +217,15 @@ mod tests {
             ("/rows/3", "null"),
             ("/rows/3", "1e200"),
             ("/rows", "[1.0]"),
-            ("/n_features", "0"),
             ("/n_features", "4611686018427387904"),
             ("/n_neighbors", "0"),
             ("/n_neighbors", "5"),
             ("/k_distances/0", "-1.0"),
-            ("/k_distances/0", "1e300"),
+            ("/threshold", "0.0"),
             ("/k_distances", "[]"),
-            ("/densities/1", "0.0"),
-            ("/densities/1", "1e11"),
-            ("/densities", "[1.0]"),
+            ("/mean_reaches/1", "-1.0"),
+            ("/mean_reaches/1", "null"),
+            ("/mean_reaches", "[1.0]"),
             ("/scores/2", "0.0"),
             ("/scores", "[1.0]"),
             ("/duplicated", "[5]"),

@@ -4,31 +4,37 @@
 //! farthest of N(b):
 //!
 //! - reach(a, b) = max(kdist(b), d(a, b)), so that distances inside a dense spot count alike;
-//! - lrd(a) = 1 / (mean of reach(a, b) over b in N(a) + 1e-10), the local density;
+//! - lrd(a) = 1 / mean of reach(a, b) over b in N(a), the local density;
 //! - LOF(a) = mean of lrd(b) / lrd(a) over b in N(a).
 //!
-//! Source: Breunig, Kriegel, Ng, Sander 2000. Where we differ: exactly k neighbours, nearest first
-//! and ties by row, not all that tie. A row with k copies or more has kdist 0 and would look
-//! infinitely dense to its neighbours: its kdist is the distance to the k-th nearest *different*
-//! point instead (the farthest, if there are fewer), which is the paper's k-distinct-distance with
-//! the row's own place not counted.
-//! Cost: n² distances, all compared; memory O(n · k).
+//! Source: Breunig, Kriegel, Ng, Sander 2000; scikit-learn. Where we differ from the paper: exactly k
+//! neighbours, nearest first and ties by row, not all that tie. From scikit-learn: it adds 1e-10 to
+//! the mean reach, whatever the unit; nothing is added here, so that the factor does not depend on
+//! the unit. A row with k copies or more has kdist 0 and would look infinitely dense to its
+//! neighbours: its kdist is the distance to the k-th nearest *different* point instead (the farthest,
+//! if there are fewer), which is the paper's k-distinct-distance with the row's own place not counted.
+//! Cost: the search for the k nearest (see `num/neighbors`), about O(n·k·log n) where the rows have few
+//! dimensions of their own, at most all pairs; memory O(n·k).
 
 mod density;
 mod distinct;
 mod fit;
+mod novelty;
 
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
+use super::isolation_forest::{Contamination, exceeded_by};
 use crate::num::check::{self, Rows};
-use crate::num::neighbors::nearest;
+use crate::num::neighbors::{Distances, Metric, Nearest, Neighbor, Tree, brute};
 use crate::num::parallel;
+use crate::num::scale::Scale;
 use crate::{Error, Result};
 
-use density::{density, factor};
+use density::{factor, mean_reach};
 use distinct::nearest_different;
 pub use fit::LofFit;
+pub use novelty::Novelty;
 
 /// Local outlier factor; see [the module](crate::outlier) for when to use it.
 ///
@@ -44,7 +50,13 @@ pub use fit::LofFit;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LocalOutlierFactor {
     n_neighbors: usize,
+    metric: Metric,
+    contamination: Contamination,
 }
+
+/// Rows above this are outliers unless a share is named: their neighbours are half as dense again as
+/// they are.
+const THRESHOLD: f64 = 1.5;
 
 impl Default for LocalOutlierFactor {
     /// 20 neighbours.
@@ -57,56 +69,178 @@ impl LocalOutlierFactor {
     /// Compares each row with its `n_neighbors` nearest. Groups of odd rows that are larger than
     /// this go unseen; 20 suits most data.
     pub fn new(n_neighbors: usize) -> Self {
-        Self { n_neighbors }
+        Self { n_neighbors, metric: Metric::Euclidean, contamination: Contamination::Auto }
+    }
+
+    /// How distances are measured; [`Metric::Euclidean`] unless set.
+    #[must_use]
+    pub fn metric(mut self, metric: Metric) -> Self {
+        self.metric = metric;
+        self
+    }
+
+    /// How many rows to call outliers: by [`Contamination::Auto`], unless set otherwise, those with a
+    /// factor above 1.5; by [`Contamination::Share`] that share of the training rows. Scores do not
+    /// depend on it.
+    #[must_use]
+    pub fn contamination(mut self, contamination: Contamination) -> Self {
+        self.contamination = contamination;
+        self
     }
 
     /// Scores the rows of `x` `(n_samples, n_features)`, and keeps them to score others against.
     ///
-    /// Distances are Euclidean: bring the columns to one scale first. If there are no more rows than
-    /// neighbours asked for, all other rows are the neighbours, as
-    /// [`n_neighbors`](LofFit::n_neighbors) then tells. If all rows are equal, all score exactly 1.
+    /// Bring the columns to one scale first. If there are no more rows than neighbours asked for, all
+    /// other rows are the neighbours, as [`n_neighbors`](LofFit::n_neighbors) then tells. If all rows
+    /// are equal, all score exactly 1.
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`] for no neighbours; [`Error::TooFewSamples`] for a single row;
+    /// [`Error::InvalidParameter`] for no neighbours or a share out of range;
+    /// [`Error::TooFewSamples`] for a single row; [`Error::TooManySamples`] from 2³² − 1 rows on;
     /// [`Error::Empty`], [`Error::NoColumns`], [`Error::NonFinite`] and
-    /// [`Error::MagnitudeTooLarge`] for a matrix that cannot be computed with.
+    /// [`Error::MagnitudeTooLarge`] for a matrix that cannot be computed with;
+    /// [`Error::UndefinedMetric`] for a row of zeros under [`Metric::Cosine`].
     pub fn fit<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<LofFit> {
-        self.fit_rows(&check::rows(x.into())?)
+        self.fit_rows(check::rows(x.into())?)
     }
 
-    fn fit_rows(&self, x: &Rows<'_>) -> Result<LofFit> {
+    /// Scores `n` rows by a matrix of their distances, `(n, n)`: symmetric, 0 on the diagonal, such
+    /// as Gower's for mixed tables. The metric set does not matter, and new rows cannot be scored.
+    /// Cost: O(n²) time.
+    ///
+    /// ```
+    /// use personas::{LocalOutlierFactor, ndarray::array};
+    ///
+    /// let distances = array![[0.0, 1.0, 3.0], [1.0, 0.0, 2.0], [3.0, 2.0, 0.0]];
+    /// let fit = LocalOutlierFactor::new(1).fit_distances(&distances)?;
+    /// assert_eq!(fit.scores(), [1.0, 1.0, 2.0]);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit) for the settings and too few rows; [`Error::DimensionMismatch`] for a
+    /// matrix that is not square, [`Error::InvalidParameter`] for one that is not symmetric, not 0 on
+    /// the diagonal, negative or not finite.
+    pub fn fit_distances<'a>(&self, distances: impl Into<ArrayView2<'a, f64>>) -> Result<LofFit> {
+        let distances = Distances::new(distances.into())?;
+        let n = distances.n_rows();
+        let k = self.check(n)?;
+        let lists = parallel::map(n, n, |row| {
+            brute::nearest((0..n).filter(|&other| other != row), k, |other| {
+                distances.of(row)[other]
+            })
+        });
+        let nearest = Nearest::from_lists(k, lists);
+        // Rows at distance 0 are copies; others are different.
+        let different = |row: usize| {
+            let others = (0..n).filter(|&other| distances.of(row)[other] > 0.0);
+            let near = brute::nearest(others, k, |other| distances.of(row)[other]);
+            near.last().map_or(0.0, |farthest| farthest.reduced)
+        };
+        let scored = Scored::new(
+            &nearest,
+            n,
+            k,
+            |neighbor| neighbor.reduced,
+            |duplicated| duplicated.iter().map(|&row| different(row)).collect(),
+        );
+        Ok(self.finish(k, scored, Vec::new(), 0, Scale::lifting(1.0, 1.0)))
+    }
+
+    fn fit_rows(&self, original: Rows<'_>) -> Result<LofFit> {
+        let n = original.n_rows();
+        let k = self.check(n)?;
+        let (kept, width) = (original.data().to_vec(), original.n_columns());
+        let rows = self.metric.prepare(original)?;
+        let scale = self.metric.scale(&rows, None);
+        let rows = rows.times(scale.factor());
+        let nearest = Tree::new(&rows, self.metric).k_nearest(k);
+        let distance = |neighbor: &Neighbor| self.metric.distance(neighbor.reduced);
+        let scored = Scored::new(&nearest, n, k, distance, |duplicated| {
+            let different = nearest_different(&rows, self.metric, duplicated, k);
+            different.into_iter().map(|reduced| self.metric.distance(reduced)).collect()
+        });
+        Ok(self.finish(k, scored, kept, width, scale))
+    }
+
+    fn finish(
+        &self,
+        k: usize,
+        scored: Scored,
+        rows: Vec<f64>,
+        n_features: usize,
+        scale: Scale,
+    ) -> LofFit {
+        let Scored { k_distances, mean_reaches, scores, duplicated } = scored;
+        let threshold = match self.contamination {
+            Contamination::Auto => THRESHOLD,
+            Contamination::Share(share) => exceeded_by(share, &scores),
+        };
+        LofFit {
+            rows,
+            n_features,
+            n_neighbors: k,
+            metric: self.metric,
+            scale,
+            k_distances,
+            mean_reaches,
+            scores,
+            threshold,
+            duplicated,
+        }
+    }
+
+    /// The number of neighbours for `n` rows.
+    fn check(&self, n: usize) -> Result<usize> {
         if self.n_neighbors == 0 {
             return Err(Error::parameter("n_neighbors", "at least 1", 0));
         }
-        let n = x.n_rows();
+        if let Contamination::Share(share) = self.contamination
+            && !(share > 0.0 && share <= 0.5)
+        {
+            return Err(Error::parameter("contamination", "a share above 0, at most 0.5", share));
+        }
         if n < 2 {
             return Err(Error::TooFewSamples { what: "LocalOutlierFactor", needed: 2, got: n });
         }
-        let k = self.n_neighbors.min(n - 1);
-        let neighbors = parallel::map(n, n.saturating_mul(x.n_columns()), |row| {
-            nearest(x.row(row), x, (0..n).filter(|&other| other != row), k)
-        });
-        let mut k_distances: Vec<f64> = neighbors.iter().map(|near| near[k - 1].distance).collect();
+        let limit = u32::MAX as usize - 1;
+        if n > limit {
+            return Err(Error::TooManySamples { what: "LocalOutlierFactor", limit, got: n });
+        }
+        Ok(self.n_neighbors.min(n - 1))
+    }
+}
+
+/// What the neighbours of the training rows tell.
+#[derive(Debug)]
+struct Scored {
+    k_distances: Vec<f64>,
+    mean_reaches: Vec<f64>,
+    scores: Vec<f64>,
+    duplicated: Vec<usize>,
+}
+
+impl Scored {
+    /// `different` returns the k-distances of rows with k copies or more.
+    fn new(
+        nearest: &Nearest,
+        n: usize,
+        k: usize,
+        distance: impl Fn(&Neighbor) -> f64 + Sync,
+        different: impl Fn(&[usize]) -> Vec<f64>,
+    ) -> Self {
+        let mut k_distances: Vec<f64> =
+            parallel::map(n, 4, |row| distance(&nearest.of(row)[k - 1]));
         let duplicated: Vec<usize> = (0..n).filter(|&row| k_distances[row] == 0.0).collect();
-        for (&row, distance) in duplicated.iter().zip(nearest_different(x, &duplicated, k)) {
+        for (&row, distance) in duplicated.iter().zip(different(&duplicated)) {
             k_distances[row] = distance;
         }
-        let densities: Vec<f64> =
-            neighbors.iter().map(|near| density(near, &k_distances)).collect();
-        let scores = neighbors
-            .iter()
-            .zip(&densities)
-            .map(|(near, &density)| factor(near, density, &densities))
-            .collect();
-        Ok(LofFit {
-            rows: x.data().to_vec(),
-            n_features: x.n_columns(),
-            n_neighbors: k,
-            k_distances,
-            densities,
-            scores,
-            duplicated,
-        })
+        let mean_reaches: Vec<f64> =
+            parallel::map(n, 4 * k, |row| mean_reach(nearest.of(row), &k_distances, &distance));
+        let scores = parallel::map(n, 4 * k, |row| {
+            factor(nearest.of(row), mean_reaches[row], &mean_reaches)
+        });
+        Self { k_distances, mean_reaches, scores, duplicated }
     }
 }
 
@@ -146,8 +280,8 @@ mod tests {
             let fit = LocalOutlierFactor::new(k).fit(&Array2::from_elem((n, 3), 0.1)).unwrap();
             assert!(fit.scores().iter().all(|&score| score == 1.0));
             assert_eq!(fit.duplicated().len(), n);
-            assert_eq!(fit.score(&array![[0.1, 0.1, 0.1]]).unwrap(), [1.0]);
-            assert!(fit.score(&array![[0.1, 0.1, 0.2]]).unwrap()[0].is_finite());
+            let new = fit.score(&array![[0.1, 0.1, 0.1], [0.1, 0.1, 0.2]]).unwrap();
+            assert_eq!(new.scores(), [1.0, f64::MAX]);
         }
     }
 
@@ -183,7 +317,7 @@ mod tests {
         assert_eq!(fit.outliers(), [40]);
         assert!(fit.scores()[40] > 10.0 && fit.scores()[40] < 100.0);
         // A new row on the plateau is as dense as the plateau.
-        assert_eq!(fit.score(&array![[0.0]]).unwrap(), [1.0]);
+        assert_eq!(fit.score(&array![[0.0]]).unwrap().scores(), [1.0]);
     }
 
     #[test]
@@ -204,6 +338,44 @@ mod tests {
         assert!(matches!(single, Err(Error::TooFewSamples { needed: 2, got: 1, .. })));
         let fit = LocalOutlierFactor::new(1).fit(&array![[0.0], [1.0]]).unwrap();
         assert!(matches!(fit.score(&array![[0.0, 1.0]]), Err(Error::DimensionMismatch { .. })));
+    }
+
+    #[test]
+    fn the_factor_has_no_unit_and_only_copies_are_copies() {
+        let points = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 5.0];
+        for scale in [1e140, 1.0, 1e-9, 1e-10, 1e-11, 1e-12, 1e-170, 1e-300] {
+            let x = Array2::from_shape_fn((points.len(), 1), |(row, _)| points[row] * scale);
+            let fit = LocalOutlierFactor::new(3).fit(&x).unwrap();
+            // 19 to the bit at 1; where decimal points round otherwise, ties fall otherwise.
+            assert!((18.0..=19.1).contains(&fit.scores()[10]), "{scale:e}: {:?}", fit.scores());
+            assert_eq!((fit.outliers(), fit.duplicated().len()), (vec![10], 0));
+            let new = fit.score(&array![[5.0 * scale], [1e145]]).unwrap();
+            assert!(new.scores()[1] > 1e3 && new.scores()[1].is_finite());
+            assert!(new.outliers().contains(&1));
+        }
+    }
+
+    #[test]
+    fn the_manhattan_distance_has_the_golden_factors() {
+        let x = array![[0.0, 0.0], [0.0, 1.0], [1.0, 1.0], [3.0, 0.0]];
+        let fit = LocalOutlierFactor::new(2).metric(Metric::Manhattan).fit(&x).unwrap();
+        assert!(close(fit.scores(), &[0.875, 4.0 / 3.0, 0.875, 2.0], 1e-12));
+        let distances = Array2::from_shape_fn((4, 4), |(a, b)| {
+            (&x.row(a) - &x.row(b)).iter().map(|v| v.abs()).sum::<f64>()
+        });
+        let by_distances = LocalOutlierFactor::new(2).fit_distances(&distances).unwrap();
+        assert_eq!(by_distances.scores(), fit.scores());
+        assert!(by_distances.score(&x).is_err());
+    }
+
+    #[test]
+    fn a_share_of_the_rows_is_called_outliers() {
+        let x = Array2::from_shape_fn((100, 1), |(i, _)| (i * i) as f64);
+        let share = |share| LocalOutlierFactor::new(5).contamination(Contamination::Share(share));
+        let fit = share(0.1).fit(&x).unwrap();
+        assert_eq!(fit.outliers().len(), 10);
+        assert_eq!(fit.scores(), LocalOutlierFactor::new(5).fit(&x).unwrap().scores());
+        assert!(share(0.6).fit(&x).is_err());
     }
 
     #[test]
@@ -230,11 +402,9 @@ mod tests {
             let x = Array2::from_shape_fn((n, 2), |(i, j)| f64::from(cells[2 * i + j]) * unit);
             let fit = LocalOutlierFactor::new(k).fit(&x).unwrap();
             prop_assert!(fit.scores().iter().all(|score| score.is_finite() && *score > 0.0));
-            prop_assert!(fit.score(&x).unwrap().iter().all(|score| score.is_finite()));
+            prop_assert!(fit.score(&x).unwrap().scores().iter().all(|score| score.is_finite()));
             for &row in fit.duplicated() {
-                if exponent != 2 {
-                    prop_assert!((fit.scores()[row] - 1.0).abs() < 1e-12);
-                }
+                prop_assert!((fit.scores()[row] - 1.0).abs() < 1e-12);
             }
         }
 
@@ -248,8 +418,9 @@ mod tests {
             let n = line.len();
             let of = |f: &dyn Fn(usize) -> f64| scores(k, &Array2::from_shape_fn((n, 1), |(i, _)| f(i)));
             let plain = of(&|i| line[i]);
-            let larger = of(&|i| line[i] * 1024.0);
-            prop_assert!(close(&plain, &larger, 1e-6));
+            for unit in [1024.0, 2f64.powi(460), 2f64.powi(-560)] {
+                prop_assert_eq!(&plain, &of(&|i| line[i] * unit));
+            }
             let mut reversed = of(&|i| line[n - 1 - i]);
             reversed.reverse();
             prop_assert!(close(&plain, &reversed, 1e-9), "{:?} {:?}", plain, reversed);

@@ -1,0 +1,126 @@
+//! The primitive algorithm, word for word: the oracle of the engines. Built for tests only.
+//!
+//! Of all pairs of clusters the nearest is merged, until one cluster is left. Equal distances are
+//! ordered by the smaller, then the greater of the two clusters' smallest rows; for single linkage by
+//! those of the two nearest rows.
+
+use super::linkage::Linkage;
+use crate::num::condensed;
+
+/// (smallest row of the one, smallest row of the other, distance), in the order they are made.
+type Merge = (usize, usize, f64);
+
+/// By the formula of Lance and Williams, on condensed distances.
+pub(super) fn on_matrix(linkage: Linkage, weights: &[f64], distances: &[f64]) -> Vec<Merge> {
+    let n = weights.len();
+    let at = |i: usize, j: usize| condensed::place(n, i.min(j), i.max(j));
+    let (mut distances, mut sizes) = (distances.to_vec(), weights.to_vec());
+    merge_all(n, |left, made| {
+        if let Some((a, b, between)) = made {
+            for &c in left.iter().filter(|&&c| c != a) {
+                let sizes = [sizes[a], sizes[b], sizes[c]];
+                let (to_a, to_b) = (distances[at(c, a)], distances[at(c, b)]);
+                distances[at(c, a)] = linkage.updated(to_a, to_b, between, sizes);
+            }
+            sizes[a] += sizes[b];
+        }
+        nearest(left, |a, b| distances[at(a, b)])
+    })
+}
+
+/// Single linkage: the two nearest rows of different clusters join them.
+pub(super) fn single(n: usize, distances: &[f64]) -> Vec<Merge> {
+    let all: Vec<usize> = (0..n).collect();
+    let mut cluster = all.clone();
+    let mut merges = Vec::new();
+    for _ in 1..n {
+        let (a, b, distance) = nearest(&all, |a, b| match cluster[a] == cluster[b] {
+            true => f64::INFINITY,
+            false => distances[condensed::place(n, a, b)],
+        });
+        let (kept, gone) = (cluster[a].min(cluster[b]), cluster[a].max(cluster[b]));
+        merges.push((kept, gone, distance));
+        cluster.iter_mut().filter(|c| **c == gone).for_each(|c| *c = kept);
+    }
+    merges
+}
+
+/// Merges the pair that `step` names, given the clusters left and the merge before.
+pub(super) fn merge_all(
+    n: usize,
+    mut step: impl FnMut(&[usize], Option<Merge>) -> Merge,
+) -> Vec<Merge> {
+    let mut left: Vec<usize> = (0..n).collect();
+    let mut merges: Vec<Merge> = Vec::new();
+    while left.len() > 1 {
+        let merge = step(&left, merges.last().copied());
+        left.retain(|&cluster| cluster != merge.1);
+        merges.push(merge);
+    }
+    merges
+}
+
+/// The first pair of the least distance.
+pub(super) fn nearest(left: &[usize], distance: impl Fn(usize, usize) -> f64) -> Merge {
+    let mut best = (0, 0, f64::INFINITY);
+    for (i, &a) in left.iter().enumerate() {
+        for &b in &left[i + 1..] {
+            let distance = distance(a, b);
+            if distance < best.2 {
+                best = (a, b, distance);
+            }
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ALL, distances, generic, spanning};
+    use super::*;
+    use crate::cluster::dendrogram::Dendrogram;
+    use crate::num::check;
+    use crate::num::rng::Stream;
+    use ndarray::Array2;
+
+    /// Grids of small whole numbers, where nearly every distance is tied, or normal numbers.
+    fn data(stream: &mut Stream, tied: bool) -> Array2<f64> {
+        let shape = (1 + stream.below(45), 1 + stream.below(3));
+        Array2::from_shape_simple_fn(shape, || match tied {
+            true => stream.below(5) as f64,
+            false => stream.normal(),
+        })
+    }
+
+    #[test]
+    fn every_engine_makes_the_merges_of_the_primitive_algorithm_to_the_bit() {
+        for case in 0..400 {
+            let mut stream = Stream::new(5, case);
+            let x = data(&mut stream, case % 2 == 0);
+            let n = x.nrows();
+            let weights: Vec<f64> = match case % 3 {
+                0 => (0..n).map(|_| 1.0 + stream.below(4) as f64).collect(),
+                _ => vec![1.0; n],
+            };
+            for linkage in ALL {
+                let rows = check::rows(x.view()).unwrap();
+                let mut distances = Vec::new();
+                distances::pairwise(&rows, linkage.is_on_squares(), &mut distances);
+                if linkage == Linkage::Single {
+                    let clusters = |edges| Dendrogram::from_merges(edges);
+                    let expected = clusters(single(n, &distances));
+                    assert_eq!(clusters(spanning::of_matrix(n, &distances)), expected);
+                    distances::pairwise(&rows, true, &mut distances);
+                    let expected = clusters(single(n, &distances));
+                    assert_eq!(clusters(spanning::of_rows(&rows)), expected);
+                    continue;
+                }
+                let expected = on_matrix(linkage, &weights, &distances);
+                let found = generic::merges(linkage, &weights, &mut distances);
+                assert_eq!(found, expected, "{linkage:?}, case {case}");
+                let heights = found.iter().map(|merge| merge.2);
+                assert!(!linkage.is_monotone() || heights.is_sorted());
+            }
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! A fitted DBSCAN: labels, core rows, and the rule by which new rows are labelled.
+
+use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
+
+use crate::cluster::eps::check_eps;
+use crate::labels::NOISE;
+use crate::num::check;
+use crate::num::neighbors::{Frame, Metric, Tree, brute};
+use crate::num::parallel;
+use crate::num::scale::Scale;
+use crate::{Error, Labels, Result};
+
+/// New rows from which on a tree of the core rows pays.
+const MANY: usize = 64;
+
+/// What DBSCAN found, with the core rows by which new rows are labelled.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Stored")]
+pub struct DbscanFit {
+    pub(super) labels: Labels,
+    /// Ascending.
+    pub(super) core_rows: Vec<usize>,
+    /// Their values, in the same order.
+    pub(super) cores: Array2<f64>,
+    pub(super) eps: f64,
+    pub(super) metric: Metric,
+    /// Distances are compared at this scale.
+    pub(super) scale: Scale,
+}
+
+impl DbscanFit {
+    /// The cluster of every row, none for noise.
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// The labels alone.
+    pub fn into_labels(self) -> Labels {
+        self.labels
+    }
+
+    /// The rows with enough neighbours to be core, ascending.
+    pub fn core_rows(&self) -> &[usize] {
+        &self.core_rows
+    }
+
+    /// How near neighbours are.
+    pub fn eps(&self) -> f64 {
+        self.eps
+    }
+
+    /// How distances are measured.
+    pub fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    /// For each row of `x`, `(n_samples, n_features)`, the cluster of the nearest core row if that
+    /// lies within `eps`, ties going to the lower row; else none. The numbers are those of the fit.
+    ///
+    /// Core rows and noise keep their labels. A fitted border row may be nearer to a core row of
+    /// another cluster than the one it joined.
+    ///
+    /// # Errors
+    /// [`Error::DimensionMismatch`] for another number of columns, [`Error::Empty`],
+    /// [`Error::NonFinite`], [`Error::MagnitudeTooLarge`], [`Error::UndefinedMetric`] for a row of
+    /// zeros under [`Metric::Cosine`]. After
+    /// [`fit_distances`](crate::Dbscan::fit_distances) every row has another number of columns.
+    pub fn predict<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<Labels> {
+        let rows = check::rows_of_width(x.into(), self.cores.ncols())?;
+        let rows = self.metric.prepare(rows)?.times(self.scale.factor());
+        if self.core_rows.is_empty() {
+            return Labels::numbered(vec![NOISE; rows.n_rows()], 0);
+        }
+        let cores = self.metric.prepare(check::rows(self.cores.view())?)?;
+        let cores = cores.times(self.scale.factor());
+        let radius = self.metric.radius(self.eps * self.scale.factor());
+        let nearest = if rows.n_rows() < MANY {
+            parallel::map(rows.n_rows(), cores.data().len(), |row| {
+                let reduced = |core: usize| self.metric.reduced(rows.row(row), cores.row(core));
+                let nearest = brute::nearest(0..cores.n_rows(), 1, reduced);
+                nearest.first().copied().filter(|nearest| nearest.reduced <= radius)
+            })
+        } else {
+            let frame = Frame::around(&[&cores, &rows]);
+            let queries = Tree::within(&rows, self.metric, &frame);
+            Tree::within(&cores, self.metric, &frame).nearest_within(&queries, radius)
+        };
+        let cluster = |core: u32| self.labels.get(self.core_rows[core as usize]);
+        let clusters = nearest.into_iter().map(|nearest| {
+            nearest.and_then(|core| cluster(core.row)).map_or(NOISE, |cluster| cluster as u32)
+        });
+        let clusters = clusters.collect();
+        Labels::numbered(clusters, self.labels.n_clusters())
+    }
+}
+
+/// A [`DbscanFit`] as it is stored, not yet checked.
+#[derive(Deserialize)]
+struct Stored {
+    labels: Labels,
+    core_rows: Vec<usize>,
+    cores: Array2<f64>,
+    eps: f64,
+    metric: Metric,
+    scale: Scale,
+}
+
+impl TryFrom<Stored> for DbscanFit {
+    type Error = Error;
+
+    fn try_from(stored: Stored) -> Result<Self> {
+        let invalid = |reason: &'static str| {
+            Err(Error::InvalidSnapshot { what: "DbscanFit", reason: reason.into() })
+        };
+        let Stored { labels, core_rows, cores, eps, metric, scale } = stored;
+        if check_eps(eps).is_err() || !(eps * scale.factor()).is_finite() {
+            return invalid("eps is not above 0 and finite");
+        }
+        let by_distances = cores.ncols() == 0;
+        let n_cores = if by_distances { core_rows.len() } else { cores.nrows() };
+        if !core_rows.is_sorted_by(|a, b| a < b) || core_rows.len() != n_cores {
+            return invalid("the core rows are not in order, one for each row of values");
+        }
+        if !labels.is_canonical() {
+            return invalid("the clusters are not numbered by size, then smallest row");
+        }
+        let mut has_core = vec![false; labels.n_clusters()];
+        for &row in &core_rows {
+            match labels.get(row) {
+                Some(cluster) => has_core[cluster] = true,
+                None => return invalid("a core row is in no cluster"),
+            }
+        }
+        if has_core.contains(&false) {
+            return invalid("a cluster has no core row");
+        }
+        if !by_distances && !core_rows.is_empty() && check::rows(cores.view()).is_err() {
+            return invalid("a value is missing or not finite");
+        }
+        if cores.iter().any(|v| !(v * scale.factor()).is_finite()) {
+            return invalid("the scale is too large for the values");
+        }
+        Ok(Self { labels, core_rows, cores, eps, metric, scale })
+    }
+}

@@ -1,0 +1,336 @@
+//! The k nearest rows of every row, or of other rows: exact, ties to the lower row.
+//!
+//! Cost: about O(k·log n) distances per query where rows have few dimensions of their own, all n where
+//! they have many; memory 16·k bytes per query for the answer.
+
+use std::cmp::Ordering;
+
+use super::kernel::Line;
+use super::tree::Tree;
+use super::walk::{Meeting, Visitor, Walk, bits};
+use crate::num::pack::LANES;
+use crate::num::parallel;
+
+/// A row and how far away it is, as a reduced distance.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Neighbor {
+    pub(crate) reduced: f64,
+    pub(crate) row: u32,
+}
+
+impl Neighbor {
+    /// Nearest first, ties by row.
+    pub(crate) fn order(&self, other: &Self) -> Ordering {
+        self.reduced.total_cmp(&other.reduced).then(self.row.cmp(&other.row))
+    }
+}
+
+/// The nearest rows of many, `k` of each, nearest first.
+#[derive(Debug)]
+pub(crate) struct Nearest {
+    k: usize,
+    /// By place, as they were searched: nothing is copied.
+    groups: Vec<Vec<Neighbor>>,
+    per_group: usize,
+    /// The place of each row.
+    places: Vec<u32>,
+}
+
+impl Nearest {
+    /// Those of one row.
+    #[inline]
+    pub(crate) fn of(&self, row: usize) -> &[Neighbor] {
+        let place = self.places[row] as usize;
+        let (group, start) = (place / self.per_group, place % self.per_group * self.k);
+        &self.groups[group][start..start + self.k]
+    }
+
+    /// Of rows whose lists were found one by one, each of length `k`.
+    pub(crate) fn from_lists(k: usize, lists: Vec<Vec<Neighbor>>) -> Self {
+        let places = (0..lists.len() as u32).collect();
+        Self { k, groups: lists, per_group: 1, places }
+    }
+}
+
+/// Leaves that are searched by one task, so that scratch is made once for all of them.
+const TOGETHER: usize = 8;
+
+impl Tree {
+    /// The `k` nearest other rows of every row; 0 < `k` < n.
+    pub(crate) fn k_nearest(&self, k: usize) -> Nearest {
+        debug_assert!(0 < k && k < self.n_rows());
+        self.search(self, k, f64::INFINITY, true)
+    }
+
+    /// The `k` nearest rows of every row of `queries`, which shares this tree's frame; 0 < `k` ≤ n.
+    pub(crate) fn k_nearest_of(&self, queries: &Tree, k: usize) -> Nearest {
+        debug_assert!(0 < k && k <= self.n_rows());
+        self.search(queries, k, f64::INFINITY, false)
+    }
+
+    /// Of every row of `queries`, the nearest row within a reduced radius.
+    pub(crate) fn nearest_within(&self, queries: &Tree, radius: f64) -> Vec<Option<Neighbor>> {
+        let found = self.search(queries, 1, radius, false);
+        let nearest = |row: usize| Some(found.of(row)[0]).filter(|found| found.row != u32::MAX);
+        (0..queries.n_rows()).map(nearest).collect()
+    }
+
+    /// Where fewer than `k` lie within the radius, the list is filled up with no row.
+    fn search(&self, queries: &Tree, k: usize, radius: f64, among_themselves: bool) -> Nearest {
+        let n_groups = queries.n_leaves().div_ceil(TOGETHER);
+        let work = TOGETHER * LANES * (k + 16) * self.width();
+        let groups = parallel::map(n_groups, work, |group| {
+            let mut walk = Walk::new(self, queries);
+            let mut search = Search::new(self, queries, k, radius, among_themselves);
+            let leaves = group * TOGETHER..queries.n_leaves().min((group + 1) * TOGETHER);
+            let mut found = Vec::with_capacity(leaves.len() * LANES * k);
+            for leaf in leaves {
+                search.start(leaf);
+                if among_themselves {
+                    walk.climb(leaf, &mut search);
+                } else {
+                    walk.descend(leaf, &mut search);
+                }
+                search.finish(&mut found);
+            }
+            found
+        });
+        let mut places = vec![0; queries.n_rows()];
+        for (place, row) in queries.places().enumerate() {
+            places[row] = place as u32;
+        }
+        Nearest { k, groups, per_group: TOGETHER * LANES, places }
+    }
+}
+
+/// The search of one query leaf.
+#[derive(Debug)]
+struct Search<'a> {
+    tree: &'a Tree,
+    queries: &'a Tree,
+    meeting: Meeting<'a>,
+    k: usize,
+    among_themselves: bool,
+    query: usize,
+    /// Up to 2k contenders per query; when they are that many, only the k best stay.
+    best: [Vec<Neighbor>; LANES],
+    /// Beyond what is searched.
+    farthest: Neighbor,
+    /// The worst that still counts, per query.
+    worst: [Neighbor; LANES],
+    reach: Line,
+    limit: f32,
+}
+
+impl<'a> Search<'a> {
+    fn new(
+        tree: &'a Tree,
+        queries: &'a Tree,
+        k: usize,
+        radius: f64,
+        among_themselves: bool,
+    ) -> Self {
+        let farthest = Neighbor { reduced: radius, row: u32::MAX };
+        Self {
+            farthest,
+            tree,
+            queries,
+            meeting: Meeting::new(tree, queries),
+            k,
+            among_themselves,
+            query: 0,
+            best: std::array::from_fn(|_| Vec::with_capacity(2 * k.min(tree.n_rows()))),
+            worst: [farthest; LANES],
+            reach: Line([f32::INFINITY; LANES]),
+            limit: f32::INFINITY,
+        }
+    }
+
+    fn start(&mut self, query: usize) {
+        self.query = query;
+        self.best.iter_mut().for_each(Vec::clear);
+        self.worst = [self.farthest; LANES];
+        let reach = self.tree.reaches(self.farthest.reduced).0;
+        self.reach = Line([reach; LANES]);
+        self.limit = self.tree.gap_limit(reach);
+    }
+
+    fn finish(&mut self, found: &mut Vec<Neighbor>) {
+        let n_queries = self.queries.rows_of(self.query).len();
+        for best in &mut self.best[..n_queries] {
+            best.sort_unstable_by(Neighbor::order);
+            best.resize(self.k, self.farthest);
+            found.extend_from_slice(best);
+        }
+    }
+
+    /// Keeps the k best of a query and draws its reach in.
+    fn prune(&mut self, lane: usize) {
+        let best = &mut self.best[lane];
+        self.worst[lane] = *best.select_nth_unstable_by(self.k - 1, Neighbor::order).1;
+        best.truncate(self.k);
+        self.reach.0[lane] = self.tree.reaches(self.worst[lane].reduced).0;
+    }
+}
+
+impl Visitor for Search<'_> {
+    fn limit(&self) -> f32 {
+        self.limit
+    }
+
+    fn skips(&self, level: Option<usize>, index: usize) -> bool {
+        // Of equal rows only the lowest could still be nearer; else all copies would be compared.
+        let Some((place, row)) = self.tree.copies(level, index) else { return false };
+        let n_queries = self.queries.rows_of(self.query).len();
+        (0..n_queries).all(|lane| {
+            let reduced = self.meeting.reduced(self.query * LANES + lane, place);
+            self.worst[lane].order(&Neighbor { reduced, row }).is_lt()
+        })
+    }
+
+    fn leaf(&mut self, leaf: usize) {
+        let wanted = self.queries.filled(self.query);
+        self.meeting.meet(self.query, leaf, &self.reach, &self.reach, wanted);
+        let mut changed = false;
+        for lane in bits(self.meeting.met.active) {
+            let query_place = self.query * LANES + lane;
+            for near in bits(self.meeting.met.near[lane]) {
+                let place = leaf * LANES + near;
+                if self.among_themselves && place == query_place {
+                    continue;
+                }
+                let reduced = self.meeting.reduced(query_place, place);
+                let neighbor = Neighbor { reduced, row: self.tree.row_at(place) as u32 };
+                if neighbor.order(&self.worst[lane]).is_lt() {
+                    self.best[lane].push(neighbor);
+                    if self.best[lane].len() == 2 * self.k {
+                        self.prune(lane);
+                        changed = true;
+                    }
+                }
+            }
+            // The first k at once, so that the search begins to close.
+            if self.best[lane].len() >= self.k && self.worst[lane] == self.farthest {
+                self.prune(lane);
+                changed = true;
+            }
+        }
+        if changed {
+            let n_queries = self.queries.rows_of(self.query).len();
+            let farthest = self.reach.0[..n_queries].iter().copied().fold(0.0, f32::max);
+            self.limit = self.tree.gap_limit(farthest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Frame, Metric, brute};
+    use super::*;
+    use crate::num::check;
+    use crate::num::rng::Stream;
+    use ndarray::{Array2, s};
+    use proptest::prelude::*;
+
+    const METRICS: [Metric; 4] =
+        [Metric::Euclidean, Metric::Manhattan, Metric::Chebyshev, Metric::Cosine];
+
+    /// Random, gridded, duplicated and degenerate rows, at offsets and with outliers.
+    fn cases(n: usize, d: usize, seed: u64) -> Vec<Array2<f64>> {
+        let mut stream = Stream::new(seed, 0);
+        let random = Array2::from_shape_simple_fn((n, d), || stream.normal());
+        let grid = Array2::from_shape_simple_fn((n, d), || 1.0 + stream.below(4) as f64);
+        let equal = Array2::from_elem((n, d), 0.3);
+        let mut line = equal.clone();
+        line.column_mut(0).iter_mut().enumerate().for_each(|(i, v)| *v = 1.0 + (i * i) as f64);
+        let mut outlier = random.clone();
+        outlier[[n / 2, 0]] = 1e12;
+        let far = &random + 1e9;
+        let huge = &random * 1e140;
+        let tiny = &random * 1e-140;
+        vec![random, grid, equal, line, outlier, far, huge, tiny]
+    }
+
+    fn agree(x: &Array2<f64>, k: usize, metric: Metric) {
+        let rows = metric.prepare(check::rows(x.view()).unwrap()).unwrap();
+        let n = rows.n_rows();
+        let tree = Tree::new(&rows, metric);
+        let found = tree.k_nearest(k);
+        for row in 0..n {
+            let others = (0..n).filter(|&other| other != row);
+            let truth =
+                brute::nearest(others, k, |other| metric.reduced(rows.row(row), rows.row(other)));
+            assert_eq!(found.of(row), truth, "row {row}, k {k}, {metric:?}");
+        }
+    }
+
+    #[test]
+    fn the_tree_finds_what_brute_force_finds_in_every_metric() {
+        for (n, d, k) in [(2, 1, 1), (40, 2, 39), (300, 2, 5), (200, 7, 20), (150, 33, 3)] {
+            for x in cases(n, d, 1) {
+                METRICS.into_iter().for_each(|metric| agree(&x, k, metric));
+            }
+        }
+    }
+
+    #[test]
+    fn other_rows_find_what_brute_force_finds_however_far_they_are() {
+        for x in cases(400, 3, 2) {
+            let others = &x.slice(s![..90, ..]) * 3.0 + 1e3;
+            let rows = check::rows(x.view()).unwrap();
+            let queries = check::rows(others.view()).unwrap();
+            let frame = Frame::around(&[&rows, &queries]);
+            let tree = Tree::within(&rows, Metric::Euclidean, &frame);
+            let asked = Tree::within(&queries, Metric::Euclidean, &frame);
+            let found = tree.k_nearest_of(&asked, 4);
+            let radius = found.of(7)[0].reduced;
+            let within = tree.nearest_within(&asked, radius);
+            for (query, &within) in within.iter().enumerate() {
+                let reduced =
+                    |row: usize| Metric::Euclidean.reduced(queries.row(query), rows.row(row));
+                let truth = brute::nearest(0..400, 4, reduced);
+                assert_eq!(found.of(query), truth);
+                assert_eq!(within, Some(truth[0]).filter(|n| n.reduced <= radius));
+            }
+        }
+    }
+
+    #[test]
+    fn a_multitude_of_copies_is_searched_in_a_moment() {
+        let x = Array2::from_shape_fn((60_000, 2), |(row, _)| (row % 3) as f64);
+        let found = Tree::new(&check::rows(x.view()).unwrap(), Metric::Euclidean).k_nearest(5);
+        let rows = |row: usize| found.of(row).iter().map(|n| n.row).collect::<Vec<_>>();
+        assert_eq!(rows(59_999), [2, 5, 8, 11, 14]);
+        assert_eq!(rows(6), [0, 3, 9, 12, 15]);
+    }
+
+    #[test]
+    fn threads_do_not_change_a_bit() {
+        let x = &cases(3000, 2, 3)[0];
+        let rows = check::rows(x.view()).unwrap();
+        let found = [1, 3].map(|n_threads| {
+            parallel::with_threads(n_threads, || {
+                Tree::new(&rows, Metric::Euclidean).k_nearest(9).groups
+            })
+        });
+        assert_eq!(found[0], found[1]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_cloud_has_the_neighbours_of_brute_force(
+            cells in prop::collection::vec(-20i32..20, 3..240),
+            d in 1usize..4,
+            k in 1usize..9,
+            exponent in -140i32..130,
+            offset in prop::sample::select(vec![0.0, 1.0, 1e8]),
+            metric in prop::sample::select(METRICS[..3].to_vec()),
+        ) {
+            let n = cells.len() / d;
+            prop_assume!(n > k);
+            let unit = 10f64.powi(exponent);
+            let value = |(i, j)| (f64::from(cells[i * d + j]).powi(3) + offset) * unit;
+            agree(&Array2::from_shape_fn((n, d), value), k, metric);
+        }
+    }
+}

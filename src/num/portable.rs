@@ -1,0 +1,185 @@
+//! `exp`, `log1p`, `expm1` and powers from plain additions and multiplications: the same bits on
+//! every CPU.
+//!
+//! The C library has these with and without fused multiply-add and picks one at start, so that the
+//! last bits depend on the machine. Rust never fuses by itself, so what is written here is what is
+//! computed. `ln` is safe: its library versions agree (and it is computed here too, to be sure of
+//! other systems).
+//!
+//! exp: x = n·ln 2 + r, |r| ≤ ½ ln 2, with ln 2 in two parts; a polynomial of degree 13 in r.
+//! ln: x = 2ⁿ·m, m in [√½, √2); ln m = 2 artanh(f) with f = (m − 1)/(m + 1), by its odd series to
+//! f²³. Both are good to about one unit in the last place.
+//!
+//! Source: the argument reductions are those of Cody, Waite 1980. Cost: some 20 multiplications.
+
+use std::f64::consts::{LN_2, LOG2_E, SQRT_2};
+
+/// The first bits of ln 2, exact times any exponent, and the rest.
+const LN_2_HIGH: f64 = 0.693_147_180_369_123_816_490_0;
+const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+
+/// eˣ.
+pub(crate) fn exp(x: f64) -> f64 {
+    if x.is_nan() {
+        return x;
+    }
+    if x > 710.0 {
+        return f64::INFINITY;
+    }
+    if x < -746.0 {
+        return 0.0;
+    }
+    let n = (x * LOG2_E).round();
+    let r = (x - n * LN_2_HIGH) - n * LN_2_LOW;
+    // Σ rⁱ/i!, the first two terms last, where they count most.
+    scaled(1.0 + (r + r * r * exp_tail(r)), n as i32)
+}
+
+/// eˣ − 1, without loss near 0.
+pub(crate) fn exp_m1(x: f64) -> f64 {
+    if x.abs() < 0.5 * LN_2 { x + x * x * exp_tail(x) } else { exp(x) - 1.0 }
+}
+
+/// (eʳ − 1 − r)/r² for |r| up to ½ ln 2.
+fn exp_tail(r: f64) -> f64 {
+    // 1/15!, 1/14!, …, 1/2!
+    let mut term = 1.0 / 1_307_674_368_000.0;
+    let mut sum = term;
+    for i in (3..=15).rev() {
+        term *= f64::from(i);
+        sum = sum * r + term;
+    }
+    sum
+}
+
+/// value · 2ⁿ, in two steps where one would leave the normal range.
+fn scaled(value: f64, n: i32) -> f64 {
+    let two_to = |n: i32| f64::from_bits(((n + 1023) as u64) << 52);
+    if n > 1023 {
+        value * two_to(n - 1) * 2.0
+    } else if n < -1022 {
+        value * two_to(n + 200) * two_to(-200)
+    } else {
+        value * two_to(n)
+    }
+}
+
+/// ln x; −∞ for 0, NaN below.
+pub(crate) fn ln(x: f64) -> f64 {
+    if x.is_nan() || x < 0.0 {
+        return f64::NAN;
+    }
+    if x == 0.0 {
+        return f64::NEG_INFINITY;
+    }
+    if x == f64::INFINITY {
+        return x;
+    }
+    // Subnormal numbers are lifted first.
+    let (x, lifted) = if x < f64::MIN_POSITIVE { (x * 2f64.powi(54), 54) } else { (x, 0) };
+    let bits = x.to_bits();
+    let mut n = (bits >> 52) as i32 - 1023 - lifted;
+    let mut m = f64::from_bits(bits & ((1 << 52) - 1) | 1023 << 52);
+    if m > SQRT_2 {
+        m *= 0.5;
+        n += 1;
+    }
+    let n = f64::from(n);
+    let f = m - 1.0;
+    n * LN_2_HIGH + (n * LN_2_LOW + ln_1p_small(f))
+}
+
+/// ln(1 + x), without loss near 0; −∞ for −1, NaN below.
+pub(crate) fn ln_1p(x: f64) -> f64 {
+    if x > -0.29 && x < 0.41 {
+        return ln_1p_small(x);
+    }
+    let sum = 1.0 + x;
+    if !(sum > 0.0 && sum.is_finite()) {
+        return ln(sum);
+    }
+    // What rounding the sum lost, as a part of it.
+    let lost = if x > 1.0 { 1.0 - (sum - x) } else { x - (sum - 1.0) };
+    ln(sum) + lost / sum
+}
+
+/// ln(1 + f) for 1 + f in [√½, √2]: with s = f/(2 + f), f − s·(f − 2s²·(1/3 + s²/5 + …)).
+fn ln_1p_small(f: f64) -> f64 {
+    let s = f / (2.0 + f);
+    let square = s * s;
+    let mut sum = 0.0;
+    for i in (1..=12).rev() {
+        sum = sum * square + 2.0 / f64::from(2 * i + 1);
+    }
+    f - s * (f - square * sum)
+}
+
+/// x to the power y, for x ≥ 0.
+pub(crate) fn pow(x: f64, y: f64) -> f64 {
+    debug_assert!(x >= 0.0 || x.is_nan());
+    if y == 0.0 || x == 1.0 {
+        return 1.0;
+    }
+    exp(y * ln(x))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::num::rng::Stream;
+
+    fn near(got: f64, library: f64, ulps: f64) -> bool {
+        got == library
+            || (got - library).abs() <= ulps * f64::EPSILON * library.abs() + f64::from_bits(2)
+    }
+
+    #[test]
+    fn they_agree_with_the_library_to_the_last_digits() {
+        let mut stream = Stream::new(1, 0);
+        for _ in 0..20_000 {
+            let x = 1400.0 * stream.unit() - 700.0;
+            assert!(near(exp(x), x.exp(), 2.0), "exp {x} {} {}", exp(x), x.exp());
+            let small = 2.0 * stream.unit() - 1.0;
+            for x in [small, small * 1e-9, 5.0 * small] {
+                assert!(near(exp_m1(x), x.exp_m1(), 4.0), "exp_m1 {x}");
+            }
+            let positive = x.exp2() * (1.0 + stream.unit());
+            assert!(near(ln(positive), positive.ln(), 2.0), "ln {positive}");
+            for x in [small, small * 1e-12, positive, 30.0 * stream.unit()] {
+                if x > -1.0 {
+                    assert!(near(ln_1p(x), x.ln_1p(), 3.0), "ln_1p {x} {} {}", ln_1p(x), x.ln_1p());
+                }
+            }
+            let (base, power) = (20.0 * stream.unit(), 4.0 * small);
+            assert!(near(pow(base, power), base.powf(power), 24.0), "pow {base} {power}");
+        }
+    }
+
+    #[test]
+    fn the_ends_of_the_range_are_as_the_library_has_them() {
+        for x in [0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, 709.78, 710.1, -745.1, -746.5, 1.0] {
+            assert!(near(exp(x), x.exp(), 2.0), "{x}");
+            assert!(near(exp_m1(x), x.exp_m1(), 2.0), "{x}");
+        }
+        for x in [0.0, f64::INFINITY, f64::MIN_POSITIVE, 5e-324, 1.0, f64::MAX] {
+            assert!(near(ln(x), x.ln(), 2.0), "{x}");
+            assert!(near(ln_1p(x), x.ln_1p(), 2.0), "{x}");
+        }
+        assert!(ln(-1.0).is_nan() && ln_1p(-1.5).is_nan() && exp(f64::NAN).is_nan());
+        assert_eq!((ln_1p(-1.0), pow(0.0, 2.0), pow(0.0, 0.0)), (f64::NEG_INFINITY, 0.0, 1.0));
+    }
+
+    #[test]
+    fn the_bits_are_fixed() {
+        let bits = [exp(0.1), exp(-7.25), exp_m1(0.3), ln(10.0), ln_1p(0.7), pow(1.7, 2.3)];
+        let golden = [
+            0x3ff1_aec7_b35a_00d4,
+            0x3f47_455f_e323_fafd,
+            0x3fd6_6416_3230_6a56,
+            0x4002_6bb1_bbb5_5516,
+            0x3fe0_fae8_1914_a991,
+            0x400b_1c0c_46dc_b4ea,
+        ];
+        assert_eq!(bits.map(f64::to_bits), golden);
+    }
+}

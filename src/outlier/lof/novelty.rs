@@ -1,0 +1,110 @@
+//! Scores of new rows, which are no neighbours of anybody.
+//!
+//! Cost: the search for the k nearest training rows of each new row.
+
+use ndarray::ArrayView2;
+
+use super::density::{factor, mean_reach};
+use super::fit::LofFit;
+use crate::Result;
+use crate::num::check::{self, Rows};
+use crate::num::neighbors::{Frame, Neighbor, Tree, brute};
+use crate::num::parallel;
+use crate::outlier::rank::oddest_first;
+
+/// How odd new rows are beside the training rows; returned by [`LofFit::score`].
+///
+/// A type of its own, because these are not to be compared with
+/// [`LofFit::scores`]: a training row is no neighbour of itself there, but is here.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Novelty {
+    scores: Vec<f64>,
+    threshold: f64,
+}
+
+impl Novelty {
+    /// The factor of every new row; about 1 = as dense as its neighbours, higher = odder.
+    pub fn scores(&self) -> &[f64] {
+        &self.scores
+    }
+
+    /// The factors alone.
+    pub fn into_scores(self) -> Vec<f64> {
+        self.scores
+    }
+
+    /// The new rows above the fit's threshold, the oddest first; equal scores in row order.
+    pub fn outliers(&self) -> Vec<usize> {
+        oddest_first(&self.scores, self.threshold)
+    }
+}
+
+/// New rows from which on a tree pays.
+const MANY: usize = 64;
+
+impl LofFit {
+    /// Scores *new* rows, `(n_samples, n_features)`, against the training rows.
+    ///
+    /// A new row is no neighbour of anybody, but every training row may be its neighbour, also one
+    /// that equals it. A training row given here therefore finds itself at distance 0 and scores
+    /// otherwise than in [`scores`](Self::scores), as a rule lower.
+    ///
+    /// Training rows that have `n_neighbors` copies or more are as dense as the distance to the
+    /// `n_neighbors`-th nearest different point says, in the fit as well as here, so a row beside
+    /// many copies of one value gets no boundless score. Only if all training rows are equal does
+    /// a different row get the greatest number there is.
+    ///
+    /// ```
+    /// use personas::{LocalOutlierFactor, ndarray::array};
+    ///
+    /// let fit = LocalOutlierFactor::new(1).fit(&array![[0.0], [1.0], [3.0]])?;
+    /// let novelty = fit.score(&array![[3.0], [7.0]])?;
+    /// assert_eq!(novelty.scores(), [1.0, 2.0]);
+    /// assert_eq!(novelty.outliers(), [1]);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::DimensionMismatch`](crate::Error::DimensionMismatch) for a matrix of another width,
+    /// as every matrix is after a fit of distances, and as for
+    /// [`fit`](super::LocalOutlierFactor::fit) where it cannot be computed with.
+    pub fn score<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<Novelty> {
+        let new = self.metric.prepare(check::rows_of_width(x.into(), self.n_features)?)?;
+        let trained = self.metric.prepare(self.training_rows()?)?;
+        let factor_of = |near: &[Neighbor], unit: f64| {
+            let distance = |b: &Neighbor| (self.metric.distance(b.reduced) * unit).min(f64::MAX);
+            factor(near, mean_reach(near, &self.k_distances, distance), &self.mean_reaches)
+        };
+        let brute_force = |row: &[f64], trained: &Rows<'_>| {
+            let reduced = |other: usize| self.metric.reduced(row, trained.row(other));
+            brute::nearest(0..trained.n_rows(), self.n_neighbors, reduced)
+        };
+        let lift = self.scale.factor();
+        // Values so much larger than the tiny training rows that they cannot be lifted with them.
+        let room = f64::MAX / 8.0 / lift;
+        let too_large = |row: &[f64]| lift > 1.0 && row.iter().any(|v| v.abs() > room);
+        let usual: Vec<usize> = (0..new.n_rows()).filter(|&row| !too_large(new.row(row))).collect();
+        let lifted = trained.clone().times(lift);
+        let mut scores = vec![0.0; new.n_rows()];
+        if usual.len() < MANY {
+            let found = parallel::map(usual.len(), trained.data().len(), |i| {
+                let row: Vec<f64> = new.row(usual[i]).iter().map(|v| v * lift).collect();
+                factor_of(&brute_force(&row, &lifted), 1.0)
+            });
+            usual.iter().zip(found).for_each(|(&row, score)| scores[row] = score);
+        } else {
+            let asked = new.select(&usual).times(lift);
+            let frame = Frame::around(&[&lifted, &asked]);
+            let queries = Tree::within(&asked, self.metric, &frame);
+            let tree = Tree::within(&lifted, self.metric, &frame);
+            let nearest = tree.k_nearest_of(&queries, self.n_neighbors);
+            for (i, &row) in usual.iter().enumerate() {
+                scores[row] = factor_of(nearest.of(i), 1.0);
+            }
+        }
+        for row in (0..new.n_rows()).filter(|&row| too_large(new.row(row))) {
+            scores[row] = factor_of(&brute_force(new.row(row), &trained), lift);
+        }
+        Ok(Novelty { scores, threshold: self.threshold })
+    }
+}
