@@ -29,6 +29,8 @@ pub mod persona;
 pub mod prepare;
 pub mod profiles;
 pub mod quality;
+#[cfg(feature = "segment")]
+mod segment;
 pub mod validate;
 
 pub use cluster::{Agglomerative, Dbscan, Dendrogram, Hdbscan, KMeans, Linkage, OnlineKMeans};

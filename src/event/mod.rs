@@ -12,9 +12,10 @@ mod observations;
 mod refusal;
 mod report;
 mod rows;
-mod segment;
 mod time;
 mod value;
+#[cfg(feature = "segment")]
+mod wanted;
 
 use std::borrow::Cow;
 
@@ -24,11 +25,13 @@ pub use columns::EventColumns;
 pub(crate) use observations::{Digits, IdentifierRef, Observations};
 pub use refusal::Refusal;
 pub use report::{IngestReport, Refused, Unread};
-pub(crate) use segment::{Reader, Wanted};
 use serde::{Deserialize, Serialize};
+#[cfg(feature = "segment")]
 pub(crate) use time::LocalOffset;
 pub use time::Timestamp;
 pub use value::Value;
+#[cfg(feature = "segment")]
+pub(crate) use wanted::Wanted;
 
 /// One identifier: a kind and a value, such as `("email", "ann@example.org")`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -28,6 +28,10 @@ pub struct IngestReport {
     /// of local time: they are not in that feature.
     #[serde(default)]
     pub without_local_time: usize,
+    /// Calls read from JSON whose offset from UTC and time zone contradict each other: the event
+    /// keeps its time, and its offset counts as unknown.
+    #[serde(default)]
+    pub contradictory_offsets: usize,
     /// Events that were refused, by reason, in order of the first of each.
     pub refused: Vec<Refused>,
     /// Values of events that count, but which some feature could not read, by property, in order of
@@ -82,11 +86,13 @@ impl IngestReport {
     }
 
     /// Adds what became of other events, whose positions are to be translated in ascending order.
+    #[cfg_attr(not(feature = "segment"), allow(dead_code))]
     pub(crate) fn absorb(&mut self, other: Self, position: impl Fn(usize) -> usize) {
         self.accepted += other.accepted;
         self.duplicates += other.duplicates;
         self.suppressed += other.suppressed;
         self.without_local_time += other.without_local_time;
+        self.contradictory_offsets += other.contradictory_offsets;
         let translated =
             |examples: Vec<usize>| examples.into_iter().map(&position).collect::<Vec<_>>();
         for refused in other.refused {
@@ -147,6 +153,10 @@ impl fmt::Display for IngestReport {
         }
         if self.without_local_time > 0 {
             write!(f, "{} without local time, ", self.without_local_time)?;
+        }
+        if self.contradictory_offsets > 0 {
+            let plural = if self.contradictory_offsets == 1 { "" } else { "s" };
+            write!(f, "{} contradictory UTC offset{plural}, ", self.contradictory_offsets)?;
         }
         write!(f, "{} refused", self.n_refused())?;
         let at = |n: usize, examples: &[usize]| {

@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use hashbrown::HashMap;
+
 use super::{Event, Value};
 
 /// Names and values, as an event has them.
@@ -23,7 +25,7 @@ impl<'a> Event<'a> {
     }
 }
 
-fn holds_object(value: &Value<'_>) -> bool {
+pub(super) fn holds_object(value: &Value<'_>) -> bool {
     match value {
         Value::Object(_) => true,
         Value::List(values) => values.iter().any(holds_object),
@@ -32,12 +34,12 @@ fn holds_object(value: &Value<'_>) -> bool {
 }
 
 fn dotted<'a>(fields: &Fields<'a>) -> Fields<'a> {
-    let mut columns = Columns { done: Vec::with_capacity(fields.len()), start: 0, next: 0 };
+    let mut columns = Columns { done: Vec::with_capacity(fields.len()), places: HashMap::new() };
     for (place, (name, value)) in fields.iter().enumerate() {
         if !holds_object(value) {
             columns.done.push((name.clone(), value.clone()));
         } else if fields[place + 1..].iter().all(|(later, _)| later != name) {
-            columns.start = columns.done.len();
+            columns.places.clear();
             columns.add(&mut name.clone().into_owned(), value, false);
         }
     }
@@ -46,10 +48,8 @@ fn dotted<'a>(fields: &Fields<'a>) -> Fields<'a> {
 
 struct Columns<'a> {
     done: Fields<'a>,
-    /// Columns made of the property at hand begin here.
-    start: usize,
-    /// The column that is likely to be next: rows tend to have the same fields in the same order.
-    next: usize,
+    /// Where the lists made of the property at hand are.
+    places: HashMap<String, usize>,
 }
 
 impl<'a> Columns<'a> {
@@ -65,7 +65,6 @@ impl<'a> Columns<'a> {
                 }
             }
             Value::List(values) if is_in_list || holds_object(value) => {
-                self.next = 0;
                 values.iter().for_each(|value| self.add(name, value, true));
             }
             plain if is_in_list => self.add_to_list(name, plain),
@@ -74,16 +73,11 @@ impl<'a> Columns<'a> {
     }
 
     fn add_to_list(&mut self, name: &str, value: &Value<'a>) {
-        let columns = &mut self.done[self.start..];
-        let is_here = |(known, _): &(Cow<'a, str>, Value<'a>)| known == name;
-        let column = match columns.get(self.next).is_some_and(is_here) {
-            true => Some(self.next),
-            false => columns.iter().position(is_here),
-        };
-        self.next = column.map_or(columns.len(), |column| column + 1);
-        if let Some(Value::List(values)) = column.map(|column| &mut columns[column].1) {
+        let known = self.places.get(name).and_then(|&place| self.done.get_mut(place));
+        if let Some((_, Value::List(values))) = known {
             values.push(value.clone());
         } else {
+            self.places.insert(name.to_owned(), self.done.len());
             self.done.push((Cow::Owned(name.to_owned()), Value::List(vec![value.clone()])));
         }
     }

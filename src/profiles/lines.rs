@@ -5,9 +5,9 @@
 //! blocks, however long the text. Properties that no feature reads are skipped.
 
 use super::store::Profiles;
-use crate::event::IngestReport;
-use crate::event::{Reader, Wanted};
+use crate::event::{IngestReport, Wanted};
 use crate::num::parallel;
+use crate::segment::Reader;
 use crate::{Event, Refusal, Timestamp};
 
 /// Bytes that are read before they are stored; a longer line is a block of its own. Each block costs
@@ -149,9 +149,10 @@ impl<'a> Piece<'a> {
             Err(at) => Err(Refusal::NotJson { at }),
         };
         match read {
-            Ok(left_out) => {
+            Ok(lost) => {
                 self.lines.push(position);
-                if let Some((name, n)) = left_out {
+                self.report.contradictory_offsets += usize::from(lost.contradicts_offset);
+                if let Some((name, n)) = lost.values {
                     self.report.unread(&name, position, n);
                 }
             }

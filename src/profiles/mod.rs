@@ -5,6 +5,7 @@
 
 mod change;
 mod ingest;
+#[cfg(feature = "segment")]
 mod lines;
 mod messages;
 mod options;

@@ -47,6 +47,28 @@ fn a_feature_that_adds_says_what_it_could_not_read() {
     assert_eq!(unread, [("amount", 1, &[1][..])]);
 }
 
+#[test]
+fn contradictory_offsets_are_counted() {
+    let line = |time: &str, zone: &str| {
+        format!(
+            r#"{{"type":"page","userId":"1","timestamp":"{time}","context":{{"timezone":"{zone}"}}}}"#
+        )
+    };
+    let lines = [
+        line("2024-07-15T12:00:00-05:00", "Europe/Rome"),
+        line("2024-07-15T12:00:00+02:00", "Europe/Rome"),
+        line("2024-07-15T12:00:00Z", "Europe/Rome"),
+        line("2024-07-15T12:00:00+02:00[Asia/Tokyo]", "none"),
+    ];
+    let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
+    let ingest = people.extend_json(lines.join("\n"));
+    assert_eq!((ingest.accepted, ingest.contradictory_offsets), (4, 2));
+    assert_eq!(
+        ingest.to_string(),
+        "4 accepted, 0 duplicates, 2 contradictory UTC offsets, 0 refused"
+    );
+}
+
 /// The result of the slow way: line by line, then all at once.
 fn one_by_one(people: &mut Profiles, text: &[u8]) -> (IngestReport, Vec<(usize, Refusal)>) {
     let (mut events, mut lines, mut refused) = (Vec::new(), Vec::new(), Vec::new());

@@ -16,6 +16,7 @@ mod identity;
 mod journey;
 mod kmeans;
 mod limited;
+#[cfg(feature = "segment")]
 mod lines;
 mod online;
 mod outlier;
@@ -25,5 +26,6 @@ mod profiles;
 mod programs;
 mod quality;
 mod retail;
+#[cfg(feature = "segment")]
 mod segment;
 mod sessions;

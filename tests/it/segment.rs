@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use personas::features::{Feature, Measure};
+use personas::features::{Feature, Measure, Values};
 use personas::{Error, Event, FeatureSet, Profiles, Refusal, Rules, Value};
 use proptest::prelude::*;
 use serde_json::json;
@@ -84,11 +84,11 @@ fn an_order_of_segments_browser_client() {
                 ["shipping.method", "ups"],
                 ["shipping.address.city", "New York"],
                 ["tags", ["sale", "summer"]],
-                ["products.sku", ["G-32", "F-32", "T-1"]],
-                ["products.price", [19.0, 5.5, 3.0]],
-                ["products.category", ["Games", "Games"]],
-                ["products.badges", ["new", "hot"]],
-                ["products.brand.name", ["Tea & Co"]],
+                ["products", [
+                    {"sku": "G-32", "price": 19.0, "category": "Games"},
+                    {"sku": "F-32", "price": 5.5, "category": "Games", "badges": ["new", "hot"]},
+                    {"price": 3.0, "sku": "T-1", "brand": {"name": "Tea & Co"}}
+                ]],
             ],
             "attributes": [],
         }),
@@ -351,7 +351,7 @@ fn of_a_name_that_is_there_twice_the_last_counts() {
         json!({
             "name": "f", "at": "2024-05-01T00:00:00Z", "offset": null, "message": null,
             "ids": [["user_id", "2"]],
-            "properties": [["locale", "a"], ["locale", "b"], ["b.g", 3.0], ["b.d", 4.0], ["f.h", [1.0]]],
+            "properties": [["locale", "a"], ["locale", "b"], ["b.g", 3.0], ["b.d", 4.0], ["f", [{"h": 1.0}]]],
             "attributes": [["age", 5.0]],
         }),
     );
@@ -380,7 +380,6 @@ fn what_keeps_a_call_from_being_an_event_is_said_by_field() {
         (r#","event":[" "]"#, bad("event")),
         (r#","userId":{"id":5}"#, bad("userId")),
         (r#","userId":1.5"#, bad("userId")),
-        (r#","userId":99999999999999999999999"#, bad("userId")),
         (r#","anonymousId":[]"#, bad("anonymousId")),
         (r#","anonymousId":true"#, bad("anonymousId")),
         (r#","messageId":{}"#, bad("messageId")),
@@ -436,7 +435,8 @@ fn what_is_no_json_says_where_reading_stopped() {
     assert_eq!(at("\u{feff}"), 3);
     assert_eq!(at(r#"{"type" "#), 7);
     assert_eq!(at("{\n\"type\": tru }"), 13);
-    assert_eq!(at("{\"a\":\"b\nc\"}"), 7);
+    // A control character in a text: the byte before it.
+    assert_eq!(at("{\"a\":\"b\nc\"}"), 6);
     assert_eq!(at("{\"a\":1,}"), 7);
     for other in ["[]", "5", "null", "\"text\"", "[{}]", "{}{}", "{} x", "{\"a\":\"\0\"}"] {
         assert!(at(other) <= other.len(), "{other}");
@@ -538,9 +538,64 @@ fn what_is_nested_without_end_is_left_out_and_counted() {
     };
     assert_eq!(names(&call(&many(1000))).len(), 1000);
     assert_eq!(left_out(&call(&many(1002))), [("1000".to_owned(), 2)]);
-    let list = format!(r#"{{"p":[{},{{"1":5,"new":6}}]}}"#, many(1000));
-    assert_eq!(names(&call(&list)).len(), 1000);
-    assert_eq!(left_out(&call(&list)), [("p".to_owned(), 2)]);
+    // A list is one value, however many objects and fields it has.
+    let list = format!(r#"{{"p":[{},{{"1":5,"new":6}}]}}"#, many(2000));
+    assert_eq!(names(&call(&list)), ["p"]);
+    assert_eq!(left_out(&call(&list)), []);
+    // Within a list, bounds are those of the dotted names of its fields.
+    let long = format!(r#"{{"p":[{{"{}":1,"{}":2,"b":3}}]}}"#, "x".repeat(255), "x".repeat(254));
+    let json = call(&long);
+    let Value::List(rows) = &Event::from_segment(&json).unwrap().properties[0].1 else { panic!() };
+    assert_eq!(json!(rows), json!([{"x".repeat(254): 2.0, "b": 3.0}]));
+    assert_eq!(left_out(&json), [("p".to_owned(), 1)]);
+    let rows = format!(r#"{{"p":[{},[[1e999,5]],{{}},null,[]]}}"#, deep(8));
+    let json = call(&rows);
+    let Value::List(rows) = &Event::from_segment(&json).unwrap().properties[0].1 else { panic!() };
+    assert_eq!(json!(rows), json!([5.0]));
+    assert_eq!(left_out(&json), [("p".to_owned(), 2)]);
+}
+
+#[test]
+fn whole_numbers_keep_their_digits_whatever_their_length() {
+    let read = |digits: &str| {
+        let call = format!(
+            r#"{{"type":"page","userId":{digits},"timestamp":"2024-05-01","properties":{{"a":{digits},"b":[{digits}]}}}}"#
+        );
+        let event = Event::from_segment(&call).unwrap().into_owned();
+        let mut values = event.properties.into_iter().map(|(_, value)| value);
+        let (value, list) = (values.next().unwrap(), values.next().unwrap());
+        assert_eq!(list, Value::List(vec![value.clone()]));
+        assert_eq!(event.identifiers[0].value, digits);
+        value
+    };
+    assert_eq!(read("9007199254740992"), Value::from(9_007_199_254_740_992.0));
+    assert_eq!(read("-9007199254740992"), Value::from(-9_007_199_254_740_992.0));
+    let long = ["9007199254740993", "-9007199254740993", "18446744073709551615"];
+    for digits in long.iter().chain(&["18446744073709551616", "-9223372036854775809"]) {
+        assert_eq!(read(digits), Value::from(*digits));
+    }
+    let digits = "7".repeat(400);
+    assert_eq!(read(&digits), Value::from(&*digits));
+    // Not whole by the way they are written.
+    for (number, expected) in [("1e20", 1e20), ("20240301000000001.0", 20_240_301_000_000_000.0)] {
+        let call = format!(
+            r#"{{"type":"page","userId":"1","timestamp":"2024-05-01","properties":{{"a":{number}}}}}"#
+        );
+        assert_eq!(Event::from_segment(&call).unwrap().properties[0].1, Value::from(expected));
+    }
+
+    // Four orders with numbers of 17 digits are four orders.
+    let line = |i: i32| {
+        format!(
+            r#"{{"type":"track","event":"purchase","userId":"u","timestamp":"2024-03-01","properties":{{"order_id":2024030100000000{i},"amount":10}}}}"#
+        )
+    };
+    let lines: Vec<String> = (1..=4).map(line).collect();
+    let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
+    people.extend_json(lines.join("\n"));
+    let table = people.features(people.newest().unwrap()).unwrap();
+    let Values::Numeric(frequency) = &table.column("frequency").unwrap().values else { panic!() };
+    assert_eq!(frequency, &[Some(4.0)]);
 }
 
 /// Any JSON.
@@ -562,35 +617,42 @@ pub(crate) fn any_json() -> impl Strategy<Value = serde_json::Value> {
 }
 
 /// The names and values of an object, the slow way.
-fn flat(
-    name: &str,
-    value: &serde_json::Value,
-    in_list: bool,
-    to: &mut BTreeMap<String, serde_json::Value>,
-) {
+fn flat(name: &str, value: &serde_json::Value, to: &mut BTreeMap<String, serde_json::Value>) {
     match value {
         serde_json::Value::Null => {}
         serde_json::Value::Object(fields) => {
-            for (key, value) in fields {
-                flat(&format!("{name}.{key}"), value, in_list, to);
-            }
+            fields.iter().for_each(|(key, value)| flat(&format!("{name}.{key}"), value, to));
+        }
+        list if list.is_array() => {
+            to.insert(name.to_owned(), row(list).unwrap_or(json!([])));
+        }
+        plain => to.extend(row(plain).map(|value| (name.to_owned(), value))),
+    }
+}
+
+/// A value within a list; nothing if it says nothing.
+fn row(value: &serde_json::Value) -> Option<serde_json::Value> {
+    match value {
+        serde_json::Value::Null => None,
+        serde_json::Value::Object(fields) => {
+            let fields = fields.iter().filter_map(|(key, value)| Some((key.clone(), row(value)?)));
+            let fields: serde_json::Map<_, _> = fields.collect();
+            (!fields.is_empty()).then(|| fields.into())
         }
         serde_json::Value::Array(values) => {
-            let before = to.len();
-            values.iter().for_each(|value| flat(name, value, true, to));
-            if !in_list && to.len() == before {
-                to.insert(name.to_owned(), json!([]));
+            let mut rows = Vec::new();
+            for value in values.iter().filter_map(row) {
+                match value {
+                    serde_json::Value::Array(inner) => rows.extend(inner),
+                    value => rows.push(value),
+                }
             }
+            (!rows.is_empty()).then(|| rows.into())
         }
-        plain => {
-            let plain = plain.as_f64().map_or(plain.clone(), |number| json!(number));
-            if in_list {
-                let list = to.entry(name.to_owned()).or_insert_with(|| json!([]));
-                list.as_array_mut().unwrap().push(plain);
-            } else {
-                to.insert(name.to_owned(), plain);
-            }
-        }
+        plain => Some(match plain.as_i64() {
+            Some(number) => json!(Value::from(number)),
+            None => plain.clone(),
+        }),
     }
 }
 
@@ -603,7 +665,7 @@ proptest! {
     ) {
         let mut expected = BTreeMap::new();
         for (name, value) in &fields {
-            flat(name, value, false, &mut expected);
+            flat(name, value, &mut expected);
         }
         let call = json!({"type": "page", "timestamp": "2024-05-01", "properties": fields});
         let json = call.to_string();
@@ -612,5 +674,32 @@ proptest! {
         let got: BTreeMap<String, serde_json::Value> =
             event.properties.into_iter().map(|(name, value)| (name.into_owned(), json!(value))).collect();
         prop_assert_eq!((n, got), (expected.len(), expected));
+    }
+
+    #[test]
+    fn no_text_makes_the_reader_panic(
+        parts in prop::collection::vec(
+            prop_oneof![
+                "\\PC{0,4}",
+                prop::sample::select(vec![
+                    "{\"type\":\"page\"", ",\"timestamp\":", "\"2024-05-01\"", "\"properties\":", "\"context\":",
+                    "{", "}", "[", "]", ",", ":", "\"", "\\", "\\ud83d", "\\u", "-", "0", "1e999", "99999999999999999999",
+                    "null", "true", "\u{feff}", "\n", "\u{0}",
+                ])
+                .prop_map(str::to_owned),
+            ],
+            0..20,
+        ),
+    ) {
+        let text = parts.concat();
+        match Event::from_segment(&text) {
+            Err(Error::Refused(Refusal::NotJson { at })) => prop_assert!(at <= text.len()),
+            Err(Error::Refused(_)) | Ok(_) => {
+                let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+                let is_json = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+                prop_assert!(is_json, "{}", text);
+            }
+            Err(other) => panic!("{other}"),
+        }
     }
 }

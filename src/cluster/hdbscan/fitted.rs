@@ -20,10 +20,8 @@ pub struct HdbscanFit {
     pub(super) outlier_scores: Vec<f64>,
     /// Per cluster.
     pub(super) persistence: Vec<f64>,
-    /// Per cluster, the distance at which it parts from its parent, and the least at which a row
-    /// leaves it; lifted.
+    /// Per cluster, 1 by the distance at which it parts from its parent; lifted.
     pub(super) births: Vec<f64>,
-    pub(super) deaths: Vec<f64>,
     /// The training rows, row-major; none if the distances were given.
     pub(super) rows: Vec<f64>,
     pub(super) n_features: usize,
@@ -114,7 +112,8 @@ impl HdbscanFit {
         for (&row, found) in usual.iter().zip(found) {
             let cluster = found.and_then(|(nearest, reach)| {
                 let cluster = self.labels.get(nearest)?;
-                (reach <= self.births[cluster]).then_some(cluster)
+                // Compared as the tree compares, so that no rounding comes between.
+                (1.0 / reach >= self.births[cluster]).then_some(cluster)
             });
             clusters[row] = cluster.map_or(NOISE, |cluster| cluster as u32);
         }
@@ -144,7 +143,7 @@ impl HdbscanFit {
     /// use personas::{Hdbscan, ndarray::Array2};
     ///
     /// let x = Array2::from_shape_fn((41, 2), |(i, j)| match (i, j) {
-    ///     (40, 1) => 55.0,
+    ///     (40, 1) => 255.0,
     ///     (0..20, 0) | (40, 0) => (i * 7 % 20) as f64,
     ///     (_, 0) => 100.0 + (i * 7 % 20) as f64,
     ///     _ => (i * 3 % 20) as f64,
@@ -152,7 +151,7 @@ impl HdbscanFit {
     /// let fit = Hdbscan::new(10).min_samples(3).fit(&x)?;
     /// assert_eq!(fit.labels().get(40), None);
     /// let why = &fit.reasons(40)?[0];
-    /// assert_eq!((why.column, why.value), (1, 55.0));
+    /// assert_eq!((why.column, why.value), (1, 255.0));
     /// assert!(why.z > 3.0);
     /// # Ok::<(), personas::Error>(())
     /// ```
@@ -204,7 +203,6 @@ struct Stored {
     outlier_scores: Vec<f64>,
     persistence: Vec<f64>,
     births: Vec<f64>,
-    deaths: Vec<f64>,
     rows: Vec<f64>,
     n_features: usize,
     metric: Metric,
@@ -222,7 +220,7 @@ impl TryFrom<Stored> for HdbscanFit {
         let is_share = |v: &f64| (0.0..=1.0).contains(v);
         let is_distance = |v: &f64| *v >= 0.0 && v.is_finite();
         let rows = [&stored.strengths, &stored.outlier_scores, &stored.core];
-        let clusters = [&stored.persistence, &stored.births, &stored.deaths];
+        let clusters = [&stored.persistence, &stored.births];
         let problem = if !stored.labels.is_canonical() || n == 0 {
             Some("the clusters are not numbered by size, then smallest row")
         } else if rows.iter().any(|values| values.len() != n)
@@ -232,8 +230,8 @@ impl TryFrom<Stored> for HdbscanFit {
         } else if !rows[..2].iter().chain(&clusters[..1]).all(|values| values.iter().all(is_share))
         {
             Some("a strength, score or persistence is not between 0 and 1")
-        } else if ![rows[2], clusters[1], clusters[2]].iter().all(|v| v.iter().all(is_distance)) {
-            Some("a distance is impossible")
+        } else if ![rows[2], clusters[1]].iter().all(|v| v.iter().all(is_distance)) {
+            Some("a distance or density is impossible")
         } else if stored.n_others >= n {
             Some("it has not more rows than neighbours")
         } else {
@@ -243,14 +241,13 @@ impl TryFrom<Stored> for HdbscanFit {
             let reason = reason.into();
             return Err(Error::InvalidSnapshot { what: "HdbscanFit", reason });
         }
-        let Stored { labels, strengths, outlier_scores, persistence, births, deaths, .. } = stored;
+        let Stored { labels, strengths, outlier_scores, persistence, births, .. } = stored;
         let fit = Self {
             labels,
             strengths,
             outlier_scores,
             persistence,
             births,
-            deaths,
             rows: stored.rows,
             n_features: stored.n_features,
             metric: stored.metric,

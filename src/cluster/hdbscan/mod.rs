@@ -40,17 +40,18 @@ pub enum ClusterSelection {
 /// Finds groups of any shape and of different densities, and leaves out the rest as noise.
 ///
 /// Unlike [`Dbscan`](crate::Dbscan) it needs no `eps`, only the size from which on a group counts.
-/// It always sees at least two groups or none: where all rows are one group, all are noise. Scale the
-/// columns first.
+/// It always sees at least two groups or none: where all rows are one group, all are noise. A row
+/// between two groups belongs weakly to the nearer one; see
+/// [`strengths`](HdbscanFit::strengths). Scale the columns first.
 ///
 /// ```
 /// use personas::{Hdbscan, ndarray::Array2};
 ///
-/// // A dense group, a wide one, and a row between them.
+/// // A dense group, a wide one, and a row farther out than they are apart.
 /// let x = Array2::from_shape_fn((21, 1), |(i, _)| match i {
 ///     0..10 => i as f64 * 0.01,
 ///     10..20 => 50.0 + i as f64 * 2.0,
-///     _ => 30.0,
+///     _ => 300.0,
 /// });
 /// let fit = Hdbscan::new(5).fit(&x)?;
 /// assert_eq!(fit.labels().sizes(), [10, 10]);
@@ -230,8 +231,7 @@ impl Hdbscan {
             |cluster: &condense::Cluster| part(cluster.stability, cluster.size as f64 * densest[0]);
         Ok(HdbscanFit {
             persistence: clusters.clone().map(persistence).collect(),
-            births: clusters.clone().map(|cluster| 1.0 / cluster.birth).collect(),
-            deaths: clusters.map(|cluster| 1.0 / cluster.death).collect(),
+            births: clusters.map(|cluster| cluster.birth).collect(),
             strengths: strengths.collect(),
             outlier_scores: outlier_scores.collect(),
             labels,

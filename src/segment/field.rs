@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::json::{Json, NotJson, Token};
+use super::json::{Plain, Sink};
 use crate::Refusal;
 
 /// What a field holds. Clients leave out what they do not know, or write `null` or `""`.
@@ -32,26 +32,23 @@ impl<'a> Field<'a> {
             Self::Absent | Self::Wrong => None,
         }
     }
+}
 
-    /// Reads the next value; of several in one field the last counts.
-    pub(super) fn read(&mut self, json: &mut Json<'a>) -> Result<(), NotJson> {
-        *self = match json.value()? {
-            Token::Null => Self::Absent,
-            Token::Text(text) if is_blank(&text) => Self::Absent,
-            Token::Text(text) => Self::Text(text),
-            Token::Natural(number) => Self::Text(Cow::Owned(number.to_string())),
-            Token::Negative(number) => Self::Text(Cow::Owned(number.to_string())),
-            Token::Flag(_) | Token::Number(_) | Token::Broken => Self::Wrong,
-            Token::List => {
-                json.skip_list()?;
-                Self::Wrong
-            }
-            Token::Object => {
-                json.skip_object()?;
-                Self::Wrong
+/// For duplicate keys, the last value wins.
+impl<'a> Sink<'a> for &mut Field<'a> {
+    #[inline]
+    fn plain(self, value: Plain<'a>) {
+        *self = match value {
+            Plain::Null => Field::Absent,
+            Plain::Text(text) if is_blank(&text) => Field::Absent,
+            Plain::Text(text) => Field::Text(text),
+            Plain::Natural(number) => Field::Text(Cow::Owned(number.to_string())),
+            Plain::Negative(number) => Field::Text(Cow::Owned(number.to_string())),
+            Plain::Digits(digits) => Field::Text(Cow::Borrowed(digits)),
+            Plain::Flag(_) | Plain::Number(_) | Plain::Broken | Plain::List(_) | Plain::Object => {
+                Field::Wrong
             }
         };
-        Ok(())
     }
 }
 

@@ -5,17 +5,19 @@
 
 use std::borrow::Cow;
 
-use super::Wanted;
+use serde::de::{MapAccess, SeqAccess};
+
+use super::dotted::Dotted;
 use super::field::{Field, bad_field, is_blank};
-use super::flat::Flat;
-use super::json::{Json, NotJson, Token};
+use super::json::{List, Object, Plain, Sink};
+use crate::event::Wanted;
 use crate::{Identifier, Refusal, Value};
 
 /// What is read of the context; to be used again.
 #[derive(Debug, Default)]
 pub(super) struct Context<'a> {
     properties: Vec<(Cow<'a, str>, Value<'a>)>,
-    pub(super) traits: Flat<'a>,
+    pub(super) traits: Dotted<'a>,
     own_timezone: Field<'a>,
     /// Where the sender's address is thought to be.
     geo_timezone: Field<'a>,
@@ -26,8 +28,8 @@ pub(super) struct Context<'a> {
     platform: Field<'a>,
     /// Whether a browser would rather have pages for a phone.
     is_mobile: Option<bool>,
-    /// Whether the person does not want to be followed by the advertising id.
-    no_tracking: bool,
+    /// Whether the person allows the advertising id to be used, if that is said.
+    ad_tracking: Option<bool>,
     /// Segment's, RudderStack's.
     external_ids: [ExternalIds<'a>; 2],
     /// Whether it is no object.
@@ -51,68 +53,9 @@ impl<'a> Context<'a> {
         self.advertising_id = Field::Absent;
         self.platform = Field::Absent;
         self.is_mobile = None;
-        self.no_tracking = false;
+        self.ad_tracking = None;
         self.wrong = false;
         self.left_out = None;
-    }
-
-    /// Reads a whole context, in place of what was read before.
-    pub(super) fn read(&mut self, json: &mut Json<'a>, wanted: &Wanted) -> Result<(), NotJson> {
-        self.clear();
-        match json.value()? {
-            Token::Object => self.fields(json, Part::Whole, wanted)?,
-            Token::Null => {}
-            // An empty object is written as an empty list by PHP.
-            Token::List => self.wrong = json.skip_list()? > 0,
-            _ => self.wrong = true,
-        }
-        Ok(())
-    }
-
-    /// Reads what is listed of an object within the context.
-    fn fields(&mut self, json: &mut Json<'a>, part: Part, wanted: &Wanted) -> Result<(), NotJson> {
-        while let Some(key) = json.key()? {
-            match part.place(key.as_bytes()) {
-                Place::Property(name) if wanted.property(name) => self.listed(json, name)?,
-                Place::Part(part) => match json.value()? {
-                    Token::Object => self.fields(json, part, wanted)?,
-                    Token::List => _ = json.skip_list()?,
-                    _ => {}
-                },
-                Place::Traits => self.traits.read(json)?,
-                Place::ExternalIds(name) => self.external_ids[name].read(json)?,
-                Place::AdTracking => {
-                    self.no_tracking = plain(json)? == Token::Flag(false);
-                }
-                Place::Mobile => {
-                    self.is_mobile = match plain(json)? {
-                        Token::Flag(flag) => Some(flag),
-                        _ => None,
-                    };
-                }
-                Place::Property(_) | Place::Nothing => json.skip()?,
-                Place::Timezone if part == Part::GeoLocation => self.geo_timezone.read(json)?,
-                Place::Timezone => self.own_timezone.read(json)?,
-                Place::GroupId => self.group_id.read(json)?,
-                Place::DeviceId => self.device_id.read(json)?,
-                Place::AdvertisingId => self.advertising_id.read(json)?,
-                Place::Platform => self.platform.read(json)?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads a property: a plain value that is not blank.
-    fn listed(&mut self, json: &mut Json<'a>, name: &'static str) -> Result<(), NotJson> {
-        match plain(json)? {
-            Token::Text(text) if is_blank(&text) => {}
-            Token::Broken => self.left_out.get_or_insert((Cow::Borrowed(name), 0)).1 += 1,
-            token => {
-                let value = token.value().map(|value| (Cow::Borrowed(name), value));
-                self.properties.extend(value);
-            }
-        }
-        Ok(())
     }
 
     /// Adds the properties that it holds. What a browser says of the system and the device comes
@@ -134,7 +77,7 @@ impl<'a> Context<'a> {
         to.extend(device.map(|id| Identifier::new("device_id", id)));
         let advertising = std::mem::take(&mut self.advertising_id);
         let advertising = advertising.text("context.device.advertisingId")?;
-        let advertising = advertising.filter(|_| !self.no_tracking);
+        let advertising = advertising.filter(|_| self.ad_tracking != Some(false));
         to.extend(advertising.map(|id| Identifier::new("advertising_id", id)));
         for external in &mut self.external_ids {
             if external.wrong {
@@ -153,6 +96,90 @@ impl<'a> Context<'a> {
     /// The name of the time zone in which the sender's address is thought to be.
     pub(super) fn geo_timezone(&self) -> Option<&str> {
         self.geo_timezone.as_text()
+    }
+}
+
+/// Reads a whole context, in place of what was read before.
+pub(super) struct Whole<'c, 'a> {
+    pub(super) context: &'c mut Context<'a>,
+    pub(super) wanted: &'c Wanted,
+}
+
+impl<'a> Sink<'a> for Whole<'_, 'a> {
+    fn plain(self, value: Plain<'a>) {
+        self.context.clear();
+        // PHP writes an empty object as an empty list.
+        self.context.wrong = !matches!(value, Plain::Null | Plain::List(0));
+    }
+
+    fn object<A: MapAccess<'a>>(self, object: &mut Object<A>) -> Result<(), A::Error> {
+        let Self { context, wanted } = self;
+        context.clear();
+        Within { context, wanted, part: Part::Whole }.object(object)
+    }
+}
+
+/// Reads what is listed of an object within the context; anything else is ignored.
+struct Within<'c, 'a> {
+    context: &'c mut Context<'a>,
+    wanted: &'c Wanted,
+    part: Part,
+}
+
+impl<'a> Sink<'a> for Within<'_, 'a> {
+    fn plain(self, _: Plain<'a>) {}
+
+    fn object<A: MapAccess<'a>>(self, object: &mut Object<A>) -> Result<(), A::Error> {
+        let Self { context, wanted, part } = self;
+        while let Some(key) = object.key()? {
+            match part.place(key.as_bytes()) {
+                Place::Property(name) if wanted.property(name) => {
+                    object.value(Listed { context, name })?;
+                }
+                Place::Part(part) => object.value(Within { context, wanted, part })?,
+                Place::Traits => object.value(&mut context.traits)?,
+                Place::ExternalIds(name) => object.value(&mut context.external_ids[name])?,
+                Place::AdTracking => object.value(&mut context.ad_tracking)?,
+                Place::Mobile => object.value(&mut context.is_mobile)?,
+                Place::Property(_) | Place::Nothing => object.skip_value()?,
+                Place::Timezone if part == Part::GeoLocation => {
+                    object.value(&mut context.geo_timezone)?;
+                }
+                Place::Timezone => object.value(&mut context.own_timezone)?,
+                Place::GroupId => object.value(&mut context.group_id)?,
+                Place::DeviceId => object.value(&mut context.device_id)?,
+                Place::AdvertisingId => object.value(&mut context.advertising_id)?,
+                Place::Platform => object.value(&mut context.platform)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads a property: a plain value that is not blank.
+struct Listed<'c, 'a> {
+    context: &'c mut Context<'a>,
+    name: &'static str,
+}
+
+impl<'a> Sink<'a> for Listed<'_, 'a> {
+    fn plain(self, value: Plain<'a>) {
+        let name = Cow::Borrowed(self.name);
+        match value {
+            Plain::Text(text) if is_blank(&text) => {}
+            Plain::Broken => self.context.left_out.get_or_insert((name, 0)).1 += 1,
+            value => self.context.properties.extend(value.value().map(|value| (name, value))),
+        }
+    }
+}
+
+/// Reads yes or no; anything else is nothing.
+impl<'a> Sink<'a> for &mut Option<bool> {
+    fn plain(self, value: Plain<'a>) {
+        *self = match value {
+            Plain::Flag(flag) => Some(flag),
+            _ => None,
+        };
     }
 }
 
@@ -289,17 +316,6 @@ impl Part {
     }
 }
 
-/// Reads the next value, of a list or an object over all of it.
-fn plain<'a>(json: &mut Json<'a>) -> Result<Token<'a>, NotJson> {
-    let token = json.value()?;
-    match token {
-        Token::List => _ = json.skip_list()?,
-        Token::Object => json.skip_object()?,
-        _ => {}
-    }
-    Ok(token)
-}
-
 /// `[{"type": "card", "id": "4711"}, …]`: kinds and values of identifiers.
 #[derive(Debug, Default)]
 struct ExternalIds<'a> {
@@ -308,45 +324,42 @@ struct ExternalIds<'a> {
     wrong: bool,
 }
 
-impl<'a> ExternalIds<'a> {
-    /// Reads a whole list, in place of what was read before.
-    fn read(&mut self, json: &mut Json<'a>) -> Result<(), NotJson> {
+/// Reads a whole list, in place of what was read before.
+impl<'a> Sink<'a> for &mut ExternalIds<'a> {
+    fn plain(self, value: Plain<'a>) {
         self.ids.clear();
-        self.wrong = false;
-        match json.value()? {
-            Token::Null => {}
-            Token::List => {
-                while json.item()? {
-                    self.one(json)?;
-                }
-            }
-            Token::Object => {
-                self.wrong = true;
-                json.skip_object()?;
-            }
-            _ => self.wrong = true,
-        }
-        Ok(())
+        self.wrong = value != Plain::Null;
     }
 
-    fn one(&mut self, json: &mut Json<'a>) -> Result<(), NotJson> {
-        let token = json.value()?;
-        if !json.enters(&token)? {
-            self.wrong |= token != Token::Null;
-            return Ok(());
-        }
+    fn list<A: SeqAccess<'a>>(self, list: &mut List<A>) -> Result<(), A::Error> {
+        self.ids.clear();
+        self.wrong = false;
+        while list.next(ExternalId(self))? {}
+        Ok(())
+    }
+}
+
+/// Reads one entry of the list.
+struct ExternalId<'e, 'a>(&'e mut ExternalIds<'a>);
+
+impl<'a> Sink<'a> for ExternalId<'_, 'a> {
+    fn plain(self, value: Plain<'a>) {
+        self.0.wrong |= value != Plain::Null;
+    }
+
+    fn object<A: MapAccess<'a>>(self, object: &mut Object<A>) -> Result<(), A::Error> {
         let (mut kind, mut id) = (Field::Absent, Field::Absent);
-        while let Some(key) = json.key()? {
+        while let Some(key) = object.key()? {
             match &*key {
-                "type" => kind.read(json)?,
-                "id" => id.read(json)?,
-                _ => json.skip()?,
+                "type" => object.value(&mut kind)?,
+                "id" => object.value(&mut id)?,
+                _ => object.skip_value()?,
             }
         }
         match (kind, id) {
             (_, Field::Absent) => {}
-            (Field::Text(kind), Field::Text(id)) => self.ids.push(Identifier::new(kind, id)),
-            _ => self.wrong = true,
+            (Field::Text(kind), Field::Text(id)) => self.0.ids.push(Identifier::new(kind, id)),
+            _ => self.0.wrong = true,
         }
         Ok(())
     }

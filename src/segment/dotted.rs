@@ -1,0 +1,236 @@
+//! Properties and traits: an object as names and values, where nested objects get dotted names.
+//!
+//! `{"address": {"city": "Rome"}}` is `address.city`. A list stays one value under its name, and the
+//! objects in it stay together: an order with three products has one list `products` of three
+//! objects. Lists within lists count as their values. What is null, empty or without values within a
+//! list is not there. For duplicate keys, the last value wins.
+//!
+//! Depth, length of names and number of values are bounded, since the sender chooses them; what is
+//! beyond is left out and counted. Cost: one pass; the names of nested values are the only copies.
+
+use std::borrow::Cow;
+
+use serde::de::{MapAccess, SeqAccess};
+
+use super::json::{List, Object, Plain, Sink};
+use crate::Value;
+
+/// Objects and lists within each other, at most.
+const MAX_DEPTH: usize = 8;
+/// Values of one object, at most, and names in it; a list is one value.
+const MAX_VALUES: usize = 1000;
+/// Bytes of a dotted name, at most.
+const MAX_NAME: usize = 256;
+
+/// The values of an object, and what is needed to read them; to be used again.
+#[derive(Debug, Default)]
+pub(super) struct Dotted<'a> {
+    pub(super) values: Vec<(Cow<'a, str>, Value<'a>)>,
+    /// Whether there was something other than an object.
+    pub(super) wrong: bool,
+    /// How many values were left out, and under which key of the object the first was.
+    pub(super) left_out: Option<(Cow<'a, str>, usize)>,
+    /// The key of the object that is being read.
+    key: Cow<'a, str>,
+    /// The dotted name, where what is read is nested.
+    path: String,
+    /// The names in the objects that are being read, with the number of values before each.
+    keys: Vec<(Cow<'a, str>, usize)>,
+}
+
+/// Reads a whole object, in place of what was read before.
+impl<'a> Sink<'a> for &mut Dotted<'a> {
+    fn plain(self, value: Plain<'a>) {
+        self.clear();
+        // PHP writes an empty object as an empty list.
+        self.wrong = !matches!(value, Plain::Null | Plain::List(0));
+    }
+
+    #[inline]
+    fn object<A: MapAccess<'a>>(self, object: &mut Object<A>) -> Result<(), A::Error> {
+        self.clear();
+        self.fields(object, 0)
+    }
+}
+
+impl<'a> Dotted<'a> {
+    pub(super) fn clear(&mut self) {
+        self.values.clear();
+        self.keys.clear();
+        self.wrong = false;
+        self.left_out = None;
+    }
+
+    fn fields<A: MapAccess<'a>>(
+        &mut self,
+        object: &mut Object<A>,
+        depth: usize,
+    ) -> Result<(), A::Error> {
+        let (len, first) = (self.path.len(), self.keys.len());
+        while let Some(key) = object.key()? {
+            let is_room = self.values.len() < MAX_VALUES && self.keys.len() < MAX_VALUES;
+            let is_short = depth == 0 || len + 1 + key.len() <= MAX_NAME;
+            if is_room {
+                self.forget(&key, first);
+                self.keys.push((key.clone(), self.values.len()));
+            }
+            if depth == 0 {
+                self.key = key;
+            } else if is_short {
+                self.path.truncate(len);
+                self.path.push('.');
+                self.path.push_str(&key);
+            }
+            if is_room && is_short {
+                object.value(Field { dotted: self, depth })?;
+            } else {
+                self.leave_out();
+                object.skip_value()?;
+            }
+        }
+        self.path.truncate(len);
+        self.keys.truncate(first);
+        Ok(())
+    }
+
+    /// Removes what an earlier value of the same key in the same object added.
+    fn forget(&mut self, key: &str, first: usize) {
+        let Some(known) = self.keys[first..].iter().position(|(known, _)| known == key) else {
+            return;
+        };
+        let known = first + known;
+        let (_, start) = self.keys.remove(known);
+        let end = self.keys.get(known).map_or(self.values.len(), |&(_, start)| start);
+        self.values.drain(start..end);
+        self.keys[known..].iter_mut().for_each(|(_, later)| *later -= end - start);
+    }
+
+    fn leave_out(&mut self) {
+        match &mut self.left_out {
+            Some((_, n)) => *n += 1,
+            none => *none = Some((self.key.clone(), 1)),
+        }
+    }
+}
+
+/// Reads the value of a field.
+struct Field<'d, 'a> {
+    dotted: &'d mut Dotted<'a>,
+    /// Objects around it.
+    depth: usize,
+}
+
+impl<'a> Field<'_, 'a> {
+    #[inline]
+    fn add(self, value: Value<'a>) {
+        let Dotted { values, key, path, .. } = self.dotted;
+        let name = if self.depth > 0 { Cow::Owned(path.clone()) } else { key.clone() };
+        values.push((name, value));
+    }
+}
+
+impl<'a> Sink<'a> for Field<'_, 'a> {
+    #[inline]
+    fn plain(self, value: Plain<'a>) {
+        if value == Plain::Broken {
+            self.dotted.leave_out();
+        } else if let Some(value) = value.value() {
+            self.add(value);
+        }
+    }
+
+    fn object<A: MapAccess<'a>>(self, object: &mut Object<A>) -> Result<(), A::Error> {
+        let Self { dotted, depth } = self;
+        if depth == MAX_DEPTH {
+            dotted.leave_out();
+            return object.skip();
+        }
+        if depth == 0 {
+            dotted.path.clear();
+            dotted.path.push_str(&dotted.key);
+        }
+        dotted.fields(object, depth + 1)
+    }
+
+    fn list<A: SeqAccess<'a>>(self, list: &mut List<A>) -> Result<(), A::Error> {
+        let Self { dotted, depth } = self;
+        let name_len = if depth > 0 { dotted.path.len() } else { dotted.key.len() };
+        if depth == MAX_DEPTH {
+            dotted.leave_out();
+            return list.skip().map(|_| ());
+        }
+        let (mut value, mut n_left_out) = (None, 0);
+        let left_out = &mut n_left_out;
+        Nested { to: &mut value, left_out, depth, name_len }.list(list)?;
+        (0..n_left_out).for_each(|_| dotted.leave_out());
+        // An empty list says that there is nothing.
+        Self { dotted, depth }.add(value.unwrap_or_else(|| Value::List(Vec::new())));
+        Ok(())
+    }
+}
+
+/// Reads a value within a list, which may be an object that stays together.
+struct Nested<'n, 'a> {
+    /// The value, if it says something.
+    to: &'n mut Option<Value<'a>>,
+    left_out: &'n mut usize,
+    /// Objects and lists around it.
+    depth: usize,
+    /// Bytes of its dotted name.
+    name_len: usize,
+}
+
+impl<'a> Sink<'a> for Nested<'_, 'a> {
+    #[inline]
+    fn plain(self, value: Plain<'a>) {
+        *self.left_out += usize::from(value == Plain::Broken);
+        *self.to = value.value();
+    }
+
+    fn object<A: MapAccess<'a>>(self, object: &mut Object<A>) -> Result<(), A::Error> {
+        if self.depth == MAX_DEPTH {
+            *self.left_out += 1;
+            return object.skip();
+        }
+        let mut fields = Vec::new();
+        while let Some(key) = object.key()? {
+            let name_len = self.name_len + 1 + key.len();
+            if name_len > MAX_NAME {
+                *self.left_out += 1;
+                object.skip_value()?;
+                continue;
+            }
+            let mut value = None;
+            let (left_out, depth) = (&mut *self.left_out, self.depth + 1);
+            object.value(Nested { to: &mut value, left_out, depth, name_len })?;
+            fields.extend(value.map(|value| (key, value)));
+        }
+        *self.to = Some(Value::Object(fields)).filter(|object| !is_empty(object));
+        Ok(())
+    }
+
+    fn list<A: SeqAccess<'a>>(self, list: &mut List<A>) -> Result<(), A::Error> {
+        if self.depth == MAX_DEPTH {
+            *self.left_out += 1;
+            return list.skip().map(|_| ());
+        }
+        let (mut values, mut value) = (Vec::new(), None);
+        let (depth, name_len) = (self.depth + 1, self.name_len);
+        while list.next(Nested { to: &mut value, left_out: self.left_out, depth, name_len })? {
+            match value.take() {
+                Some(Value::List(inner)) => values.extend(inner),
+                value => values.extend(value),
+            }
+        }
+        *self.to = Some(Value::List(values)).filter(|list| !is_empty(list));
+        Ok(())
+    }
+}
+
+fn is_empty(value: &Value<'_>) -> bool {
+    match value {
+        Value::List(values) => values.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
+    }
+}
