@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use clap::{Parser, ValueEnum};
 use personas::cluster::KMeansInit;
 use personas::ndarray::Array2;
-use personas::{Agglomerative, Dbscan, Error, Hdbscan, KMeans, Labels, Linkage, validate};
+use personas::{Agglomerative, Dbscan, Error, Hdbscan, KMeans, Labels, Linkage, Scaler, validate};
 use serde::Serialize;
 
 /// Clusters the rows of a matrix and prints one JSON object: labels (null for noise), n_clusters,
@@ -40,6 +40,9 @@ pub(crate) struct Options {
     /// Leave a column out: its name, or its number from 0 if there is no header (repeatable)
     #[arg(long, value_name = "COLUMN")]
     drop: Vec<String>,
+    /// Bring the columns to one scale first; distances then are in scaled units
+    #[arg(long, conflicts_with = "init")]
+    scale: Option<ScaleName>,
     /// Fit so many times and report the median of the seconds
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     repeat: u32,
@@ -89,6 +92,29 @@ enum Method {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
+enum ScaleName {
+    /// Mean 0, standard deviation 1
+    Standard,
+    /// Median 0, interquartile range 1
+    Robust,
+    /// From 0 to 1
+    MinMax,
+    /// As normal as a power makes it, then standard
+    YeoJohnson,
+}
+
+impl From<ScaleName> for Scaler {
+    fn from(name: ScaleName) -> Self {
+        match name {
+            ScaleName::Standard => Self::standard(),
+            ScaleName::Robust => Self::robust(),
+            ScaleName::MinMax => Self::min_max(),
+            ScaleName::YeoJohnson => Self::yeo_johnson(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
 enum LinkageName {
     Single,
     Complete,
@@ -124,6 +150,8 @@ struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     silhouette_se: Option<f64>,
     seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<String>,
 }
 
 /// What only one method has.
@@ -141,13 +169,38 @@ fn main() -> ExitCode {
 /// The whole program between its options and its output.
 pub(crate) fn run(options: &Options) -> program::Outcome {
     let plan = options.plan()?;
-    let x = matrix::read(&options.file, &options.drop)?;
+    let mut x = matrix::read(&options.file, &options.drop)?;
+    let warning = match options.scale {
+        Some(name) => {
+            x = Scaler::from(name).fit(&x)?.transform(&x)?;
+            None
+        }
+        None => uneven(&x),
+    };
     let ((labels, figures), seconds) = method::timed(options.repeat, || plan.fit(&x))?;
     let (silhouette, silhouette_se) = silhouette(&x, &labels, options.seed)?;
     let n_clusters = labels.n_clusters();
     let labels = labels.to_vec();
-    let report = Report { labels, n_clusters, figures, silhouette, silhouette_se, seconds };
+    let report =
+        Report { labels, n_clusters, figures, silhouette, silhouette_se, seconds, warning };
     Ok(serde_json::to_string(&report)? + "\n")
+}
+
+/// What to say of columns whose spreads differ a hundredfold, not counting constant ones.
+fn uneven(x: &Array2<f64>) -> Option<String> {
+    let spreads = x.columns().into_iter().map(|column| column.std(0.0));
+    let spreads: Vec<(usize, f64)> = spreads.enumerate().filter(|(_, std)| *std > 0.0).collect();
+    let order = |a: &&(usize, f64), b: &&(usize, f64)| a.1.total_cmp(&b.1);
+    let (least, most) = (spreads.iter().min_by(order)?, spreads.iter().max_by(order)?);
+    (most.1 > 100.0 * least.1).then(|| {
+        format!(
+            "column {} spreads {:.0} times as wide as column {} and decides nearly alone; --scale \
+             brings them to one scale",
+            most.0,
+            most.1 / least.1,
+            least.0
+        )
+    })
 }
 
 /// What the options ask for.

@@ -10,6 +10,7 @@
 //! | [`quality`] | checks of events and tables before they go in |
 //! | [`prepare`] | the table as a matrix |
 //! | [`cluster`] | k-means, hierarchies, DBSCAN, HDBSCAN |
+//! | [`scale`], [`reduce`] | arrays: columns to one scale; principal components |
 //! | [`outlier`] | isolation forest, local outlier factor |
 //! | [`validate`] | whether to believe a grouping |
 //! | [`persona`] | who the groups are, and who belongs to which |
@@ -29,6 +30,8 @@ pub mod persona;
 pub mod prepare;
 pub mod profiles;
 pub mod quality;
+pub mod reduce;
+pub mod scale;
 #[cfg(feature = "segment")]
 mod segment;
 pub mod validate;
@@ -45,6 +48,8 @@ pub use outlier::{IsolationForest, LocalOutlierFactor};
 pub use persona::PersonaModel;
 pub use prepare::{Matrix, Preprocessor};
 pub use profiles::Profiles;
+pub use reduce::Pca;
+pub use scale::Scaler;
 
 #[doc = include_str!("design.md")]
 pub mod _design {}

@@ -15,7 +15,7 @@
 use std::f64::consts::{LN_2, LOG2_E, SQRT_2};
 
 /// The first bits of ln 2, exact times any exponent, and the rest.
-const LN_2_HIGH: f64 = 0.693_147_180_369_123_816_490_0;
+const LN_2_HIGH: f64 = 0.693_147_180_369_123_8;
 const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
 
 /// eˣ.

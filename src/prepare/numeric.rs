@@ -5,9 +5,7 @@
 //! corrected by a second pass and the deviation taken around the corrected mean; columns of very
 //! large or small magnitude are measured in a power of two first, so that nothing overflows.
 //!
-//! Source: Yeo, Johnson 2000, "A new family of power transformations". Deviation: λ is sought in
-//! [0, 2] only. Outside it the transform is bounded on one side, so that not every transformed
-//! number could be taken back to an original one.
+//! Source: Yeo, Johnson 2000 (`num/yeo_johnson.rs`).
 //! Cost: one sort per column, about 35 passes where λ is sought.
 
 use serde::{Deserialize, Serialize};
@@ -16,7 +14,7 @@ use super::preprocessor::{Scaling, Tails};
 use super::step::{Dropped, Encoding};
 use crate::num::check::MAX_MAGNITUDE;
 use crate::num::powers::two_to;
-use crate::num::stats;
+use crate::num::{portable, stats, yeo_johnson};
 
 /// What was done to a column's tail before scaling.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -38,30 +36,18 @@ impl TailTransform {
     pub(super) fn apply(self, x: f64) -> f64 {
         match self {
             Self::Kept => x,
-            Self::Log1p => x.abs().ln_1p().copysign(x),
-            Self::YeoJohnson { lambda } => {
-                let power = if x < 0.0 { 2.0 - lambda } else { lambda };
-                grow(x.abs().ln_1p(), power).copysign(x)
-            }
+            Self::Log1p => portable::ln_1p(x.abs()).copysign(x),
+            Self::YeoJohnson { lambda } => yeo_johnson::apply(x, lambda),
         }
     }
 
     pub(super) fn invert(self, t: f64) -> f64 {
         match self {
             Self::Kept => t,
-            Self::Log1p => t.abs().exp_m1().copysign(t),
-            Self::YeoJohnson { lambda } => {
-                let power = if t < 0.0 { 2.0 - lambda } else { lambda };
-                let log = if power == 0.0 { t.abs() } else { (power * t.abs()).ln_1p() / power };
-                log.exp_m1().copysign(t)
-            }
+            Self::Log1p => portable::exp_m1(t.abs()).copysign(t),
+            Self::YeoJohnson { lambda } => yeo_johnson::invert(t, lambda),
         }
     }
-}
-
-/// `((1 + |x|)^power - 1) / power` from `log = ln(1 + |x|)`; the limit `log` at power 0.
-fn grow(log: f64, power: f64) -> f64 {
-    if power == 0.0 { log } else { (power * log).exp_m1() / power }
 }
 
 /// How a column was centred and scaled: `(x - centre) / width`.
@@ -194,36 +180,9 @@ fn tame(sorted: &[f64], shape: &Shape) -> Option<(TailTransform, Vec<f64>)> {
     (after <= WORTHWHILE * shape.skewness.abs()).then_some((tail, tamed))
 }
 
-/// λ in [0, 2] of greatest normal likelihood, to 1e-7, by golden-section search: the likelihood
-/// has a single peak.
+/// The likeliest λ of sorted values.
 fn likeliest_lambda(sorted: &[f64]) -> f64 {
-    let logs: Vec<f64> = sorted.iter().map(|x| x.abs().ln_1p().copysign(*x)).collect();
-    let jacobian: f64 = logs.iter().sum();
-    let mut grown = vec![0.0; logs.len()];
-    let mut likelihood = |lambda: f64| {
-        for (out, &log) in grown.iter_mut().zip(&logs) {
-            let power = if log < 0.0 { 2.0 - lambda } else { lambda };
-            *out = grow(log.abs(), power).copysign(log);
-        }
-        let Some(shape) = Shape::of(&grown) else { return f64::NEG_INFINITY };
-        (lambda - 1.0) * jacobian - logs.len() as f64 * shape.sd.ln()
-    };
-    let ratio = (5f64.sqrt() - 1.0) / 2.0;
-    let (mut low, mut high) = (0.0, 2.0);
-    let (mut left, mut right) = (high - ratio * (high - low), low + ratio * (high - low));
-    let (mut at_left, mut at_right) = (likelihood(left), likelihood(right));
-    while high - low > 1e-7 {
-        if at_left >= at_right {
-            (high, right, at_right) = (right, left, at_left);
-            left = high - ratio * (high - low);
-            at_left = likelihood(left);
-        } else {
-            (low, left, at_left) = (left, right, at_right);
-            right = low + ratio * (high - low);
-            at_right = likelihood(right);
-        }
-    }
-    (low + high) / 2.0
+    yeo_johnson::likeliest_lambda(sorted, |grown| Shape::of(grown).map(|shape| shape.sd))
 }
 
 /// 2⁶⁰⁰: far enough to bring any magnitude to where squares neither overflow nor vanish.

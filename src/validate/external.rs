@@ -4,9 +4,14 @@
 //! say "apart", and rescales so that chance agreement is 0 and equality is 1. Pairs are counted as
 //! integers: with 10⁷ rows they exceed what f64 can hold exactly.
 //!
-//! Source: Hubert, Arabie 1985, in the pair-count form that scikit-learn uses. Cost: O(n log n).
+//! Source: Hubert, Arabie 1985, in the pair-count form that scikit-learn uses. Cost: one pass over the
+//! labels, at memory speed, where the table of all pairs of clusters is small; else O(n log n).
 
+use crate::num::parallel;
 use crate::{Error, Labels, Result};
+
+/// Pairs of clusters that are counted in a table.
+const MOST_CELLS: usize = 1 << 14;
 
 /// The adjusted Rand index of two groupings, in [−0.5, 1]: 1 for equal ones, about 0 for chance.
 ///
@@ -28,7 +33,7 @@ use crate::{Error, Labels, Result};
 /// [`Error::DimensionMismatch`] if the labelings have different lengths.
 pub fn adjusted_rand(a: &Labels, b: &Labels) -> Result<f64> {
     check_length("labels", a.len(), b)?;
-    Ok(Contingency::new(a.iter().zip(b.iter())).adjusted_rand())
+    Ok(Contingency::of(a, b).adjusted_rand())
 }
 
 /// Labels must have one entry per row.
@@ -68,6 +73,64 @@ impl Contingency {
             cells.push((a, b, count));
         }
         Self { cells, totals }
+    }
+
+    /// The table of two labelings of the same rows: counted where it is small, else sorted.
+    pub(super) fn of(a: &Labels, b: &Labels) -> Self {
+        let (k, width) = (a.n_clusters() + 1, b.n_clusters() + 1);
+        let size = k.saturating_mul(width);
+        if size > MOST_CELLS {
+            return Self::new(a.iter().zip(b.iter()));
+        }
+        // Whole numbers: however the rows are cut, the sums are the same.
+        let n_parts = parallel::n_threads().max(1);
+        let length = a.len().div_ceil(n_parts).max(1);
+        let parts = parallel::map(a.len().div_ceil(length), length, |part| {
+            let mut counts = vec![0u64; size];
+            for row in part * length..a.len().min((part + 1) * length) {
+                let at = |labels: &Labels| labels.get(row).map_or(0, |cluster| cluster + 1);
+                counts[at(a) * width + at(b)] += 1;
+            }
+            counts
+        });
+        let mut counts = vec![0u64; size];
+        for part in parts {
+            counts.iter_mut().zip(part).for_each(|(sum, count)| *sum += count);
+        }
+        let mut totals = [vec![0; k], vec![0; width]];
+        let mut cells = Vec::new();
+        for (at, &count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+            let (a, b) = (at / width, at % width);
+            totals[0][a] += count;
+            totals[1][b] += count;
+            cells.push((a.checked_sub(1), b.checked_sub(1), count));
+        }
+        Self { cells, totals }
+    }
+
+    /// Rows per cluster of one side, noise first.
+    pub(super) fn totals(&self, side: usize) -> &[u64] {
+        &self.totals[side]
+    }
+
+    /// Of every pair of clusters that meet: the rows of each and those in both.
+    pub(super) fn meetings(&self) -> impl Iterator<Item = (u64, u64, u64)> + '_ {
+        let place = |cluster: Option<usize>| cluster.map_or(0, |c| c + 1);
+        self.cells
+            .iter()
+            .map(move |&(a, b, both)| (self.totals[0][place(a)], self.totals[1][place(b)], both))
+    }
+
+    /// Whether both say the same but for the numbers.
+    pub(super) fn is_one_to_one(&self) -> bool {
+        self.meetings().all(|(a, b, both)| a == both && b == both)
+    }
+
+    /// Pairs of rows together in both, and in each.
+    pub(super) fn pairs_together(&self) -> (u128, [u128; 2]) {
+        let pairs = |count: u64| u128::from(count) * u128::from(count.saturating_sub(1)) / 2;
+        let both = self.cells.iter().map(|&(_, _, count)| pairs(count)).sum();
+        (both, [0, 1].map(|side| self.totals[side].iter().map(|&count| pairs(count)).sum()))
     }
 
     /// Rows of a cluster of the first labeling.
@@ -132,6 +195,23 @@ mod tests {
 
     fn labels(raw: &[i32]) -> Labels {
         Labels::new(raw.iter().map(|&c| usize::try_from(c).ok())).unwrap()
+    }
+
+    #[test]
+    fn counted_and_sorted_tables_agree() {
+        let raw = |n: i32, step: i32| (0..n).map(|i| i * step % 7 - 1).collect::<Vec<_>>();
+        for n in [0, 1, 50, 1000] {
+            let (a, b) = (labels(&raw(n, 3)), labels(&raw(n, 5)));
+            let (counted, sorted) =
+                (Contingency::of(&a, &b), Contingency::new(a.iter().zip(b.iter())));
+            assert_eq!(counted.cells, sorted.cells);
+            let trim = |totals: &[u64]| {
+                totals.iter().rposition(|n| *n > 0).map_or(vec![], |last| totals[..=last].to_vec())
+            };
+            for side in [0, 1] {
+                assert_eq!(trim(counted.totals(side)), trim(sorted.totals(side)));
+            }
+        }
     }
 
     #[test]

@@ -176,15 +176,6 @@ pub(super) fn undefined(labels: &Labels) -> Option<String> {
     }
 }
 
-/// Mean silhouettes of several labelings of the same rows, over the rows `scored`, which none of
-/// them may call noise; `None` where undefined. Distances are computed once for all labelings.
-pub(crate) fn means(rows: &Rows<'_>, labelings: &[&Labels], scored: &[usize]) -> Vec<Option<f64>> {
-    let scores = score_all(rows, labelings, scored);
-    let mean = |at: usize| scores.iter().map(|s| s[at]).sum::<f64>() / scored.len() as f64;
-    let each = labelings.iter().enumerate();
-    each.map(|(at, labels)| undefined(labels).is_none().then(|| mean(at))).collect()
-}
-
 /// One score per row of `scored` and labeling.
 fn score_all(rows: &Rows<'_>, labelings: &[&Labels], scored: &[usize]) -> Vec<Vec<f64>> {
     // Noise goes to one bin more than there are clusters, which nobody reads.

@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | are rows closer to their own cluster than to the next? | [`silhouette`] | that there are groups: noise cut in two can score above 0.6; round clusters score better than long ones |
 //! | how far do clusters lie apart, for their width? | [`calinski_harabasz`], [`davies_bouldin`] | the same; good for comparing groupings of the same rows |
-//! | do two groupings agree? | [`adjusted_rand`] | which of them is right |
+//! | do two groupings agree? | [`adjusted_rand`], [`agreement()`] | which of them is right |
 //! | do the clusters come back on other samples? | [`stability`] | that they are groups: a long cloud cut across the middle comes back every time |
 //! | do rows that were held out land where they belong? | [`k_fold`] | the same |
 //! | do more clusters save more than they would in a box? | [`gap()`] | chains of groups: it stops too early |
@@ -35,6 +35,7 @@
 //! [`Silhouette::coverage`] says how many rows a score speaks for. A high score at a coverage of a
 //! half is a high score for half of the people.
 
+mod agreement;
 mod choice;
 mod choose;
 mod elbow;
@@ -53,6 +54,7 @@ mod stability;
 mod trials;
 mod valley;
 
+pub use agreement::{Agreement, agreement};
 pub use choice::{Candidate, KChoice, Structure};
 pub use choose::choose_k;
 pub use external::adjusted_rand;

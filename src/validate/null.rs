@@ -311,7 +311,7 @@ fn regimes(columns: &[Vec<f64>]) -> Vec<Vec<usize>> {
             other.n_values == column.n_values
                 && follows(other, &columns[other.column], values).is_some()
         };
-        if !leaders.iter().any(|other| copies(other)) {
+        if !leaders.iter().any(copies) {
             leaders.push(column);
         }
     }

@@ -65,6 +65,8 @@ const ROOT_NAMES: &[(&str, &str)] = &[
     ("Preprocessor", "prepare"),
     ("Profiles", "profiles"),
     ("PersonaModel", "persona"),
+    ("Pca", "reduce"),
+    ("Scaler", "scale"),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -5,6 +5,9 @@
 //! generator and must find at most 10 groupings where there are none, and at least 190 right ones
 //! where there are groups. The normal run draws a few tables of each.
 
+// The full measurement is read, not only passed.
+#![allow(clippy::print_stdout)]
+
 use personas::ndarray::Array2;
 use personas::validate::{self, Structure};
 use personas::{Event, FeatureSet, Preprocessor, Profiles, Rules, Timestamp};

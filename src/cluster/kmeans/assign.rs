@@ -128,7 +128,46 @@ impl<'t, 'a> Assigner<'t, 'a> {
         for (cluster, mean) in means.chunks_exact_mut(self.tiled.rows.n_columns()).enumerate() {
             self.sums.mean(&self.tiled.grid, cluster, mean);
         }
+        if self.is_coarse() {
+            self.refine(&mut means);
+        }
         means
+    }
+
+    /// Whether the grid of some column is too coarse for some of its values.
+    pub(super) fn is_coarse(&self) -> bool {
+        self.tiled.coarse_below.iter().any(|least| *least > 0.0)
+    }
+
+    /// Sums in f64 where a mean is so small that its column's grid costs it digits: differences from
+    /// the cluster's first row, in row order.
+    fn refine(&self, means: &mut [f64]) {
+        let Tiled { rows, weights, coarse_below, .. } = &*self.tiled;
+        let d = rows.n_columns();
+        let labels = self.labels();
+        let first = self.first_rows();
+        let mut offsets = vec![0.0; means.len()];
+        let mut totals = vec![0.0; means.len() / d];
+        for (row, &cluster) in labels.iter().enumerate() {
+            let cluster = cluster as usize;
+            let weight = weights.map_or(1.0, |weights| weights.relative()[row]);
+            totals[cluster] += weight;
+            let offsets = &mut offsets[cluster * d..][..d];
+            for ((offset, v), from) in
+                offsets.iter_mut().zip(rows.row(row)).zip(rows.row(first[cluster]))
+            {
+                *offset += weight * (v - from);
+            }
+        }
+        for (cluster, total) in totals.into_iter().enumerate().filter(|(_, total)| *total > 0.0) {
+            for (column, least) in coarse_below.iter().enumerate() {
+                let mean = &mut means[cluster * d + column];
+                if mean.abs() < *least {
+                    *mean =
+                        rows.row(first[cluster])[column] + offsets[cluster * d + column] / total;
+                }
+            }
+        }
     }
 
     /// Sum of squared distances to the centroids of the last assignment, weighted, from the sums

@@ -78,7 +78,11 @@ pub(super) fn run(
     let (mut refilled, mut converged, mut stopped) = (0, false, false);
     while inertia_per_iter.len() < stop.max_iter {
         let changed = assigner.assign(&centroids);
-        let inertia = assigner.inertia(&centroids);
+        let inertia = if assigner.is_coarse() {
+            inertia(assigner.tiled(), &assigner.labels(), &centroids)
+        } else {
+            assigner.inertia(&centroids)
+        };
         inertia_per_iter.push(inertia);
         let moved = refill(rows, &mut assigner, &centroids);
         refilled += moved;

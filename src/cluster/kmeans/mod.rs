@@ -534,6 +534,32 @@ mod tests {
     }
 
     #[test]
+    fn a_stand_in_for_a_missing_value_costs_the_others_no_digit() {
+        for (sentinel, n) in [(1e20, 5), (1e30, 20_000), (f64::from(f32::MAX), 4096)] {
+            let x = Array2::from_shape_fn((n, 1), |(i, _)| match i {
+                _ if i == n - 1 => sentinel,
+                _ => [1.0, 50.0][i % 2] + (i % 10) as f64 * 0.01,
+            });
+            let fit = KMeans::new(3).seed(1).fit(&x).unwrap();
+            let mut found = fit.centroids().column(0).to_vec();
+            found.sort_by(f64::total_cmp);
+            let mean = |odd: usize| {
+                let own: Vec<f64> =
+                    (0..n - 1).filter(|i| i % 2 == odd).map(|i| x[[i, 0]]).collect();
+                own.iter().sum::<f64>() / own.len() as f64
+            };
+            assert!((found[0] - mean(0)).abs() < 1e-12, "{sentinel} {found:?}");
+            assert!((found[1] - mean(1)).abs() < 1e-11, "{sentinel} {found:?}");
+            assert_eq!(found[2], sentinel);
+            assert!(fit.n_iter() < 10 && fit.converged());
+            assert!(fit.inertia_per_iter().is_sorted_by(|a, b| a >= b), "{sentinel}");
+        }
+        let x = array![[-1.0], [-4.9], [-1e145], [-1e145], [-97.0]];
+        let fit = KMeans::new(3).seed(12_794_819).n_init(3).fit(&x).unwrap();
+        assert!(fit.inertia() < 9000.0 && fit.converged(), "{fit:?}");
+    }
+
+    #[test]
     fn data_whose_squares_underflow_are_grouped_as_their_larger_images() {
         let large = KMeans::new(2).fit(&p()).unwrap();
         for factor in [2f64.powi(-664), 2f64.powi(-1000) * 2f64.powi(-70)] {

@@ -56,6 +56,13 @@ impl Grid {
     fn fine(&self) -> f64 {
         (1u64 << self.bits) as f64
     }
+
+    /// Per column, the magnitude below which a step costs digits that f64 has.
+    pub(super) fn least_exact(&self) -> impl Iterator<Item = f64> + '_ {
+        let most = (1u64 << self.bits) as f64;
+        let digits = (1u64 << 52) as f64;
+        self.coarse.iter().map(move |coarse| most / coarse * (digits / (most * most)))
+    }
 }
 
 /// Per column, the coarse steps per unit that bring its greatest magnitude to 2ᵇⁱᵗˢ of them.

@@ -21,6 +21,9 @@ pub(super) struct Tiled<'a> {
     pub(super) origin: Vec<f64>,
     /// Σ w·|x − origin|² over all rows, in packed units.
     pub(super) scatter: f64,
+    /// Per column, the magnitude below which means are summed in f64 instead; 0 where no row lies so
+    /// low. One far value (a stand-in for a missing one) makes the grid of its column that coarse.
+    pub(super) coarse_below: Vec<f64>,
     /// The build of the kernel that scans them.
     pub(super) scan: ScanFn,
 }
@@ -32,7 +35,9 @@ impl<'a> Tiled<'a> {
             None => (Grid::new(columns, rows.n_rows()), (packed.shift().to_vec(), packed.scatter)),
             Some(weights) => (Grid::weighted(columns), weighted_scatter(rows, weights, &packed)),
         };
-        Self { rows, weights, packed, grid, origin, scatter, scan: scan::fastest() }
+        let coarse_below = coarse_below(rows, &grid);
+        let scan = scan::fastest();
+        Self { rows, weights, packed, grid, origin, scatter, coarse_below, scan }
     }
 
     /// Mean over the columns of their population variances, weighted.
@@ -42,6 +47,26 @@ impl<'a> Tiled<'a> {
         let n = weight * self.rows.n_columns() as f64;
         self.scatter / n * unit * unit
     }
+}
+
+/// See [`Tiled::coarse_below`].
+fn coarse_below(rows: &Rows<'_>, grid: &Grid) -> Vec<f64> {
+    let mut least: Vec<f64> = grid.least_exact().collect();
+    let lows = parallel::map_chunks(rows.n_rows(), rows.n_columns(), |range| {
+        let mut low = vec![false; least.len()];
+        for row in rows.range(range).chunks_exact(least.len()) {
+            for ((low, v), least) in low.iter_mut().zip(row).zip(&least) {
+                *low |= (v.abs() < *least) & (*v != 0.0);
+            }
+        }
+        low
+    });
+    for (column, least) in least.iter_mut().enumerate() {
+        if !lows.iter().any(|low| low[column]) {
+            *least = 0.0;
+        }
+    }
+    least
 }
 
 /// The weighted mean of all rows, and Σ w·|x − mean|² in packed units.

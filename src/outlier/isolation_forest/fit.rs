@@ -8,10 +8,14 @@ use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use super::tree::{MAX_SAMPLES, MAX_TREES, Tree, average_path, depth_limit};
+use super::walk::Walk;
 use crate::num::check::{self, Rows};
 use crate::num::parallel;
 use crate::outlier::rank::oddest_first;
 use crate::{Error, Result};
+
+/// Rows that meet one tree after the other.
+const BLOCK: usize = 256;
 
 /// A grown forest, with the scores of the rows it was grown on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -89,22 +93,24 @@ impl Forest {
         self.trees.len() * depth_limit(self.sample_size) as usize
     }
 
-    pub(super) fn scores(&self, x: &Rows<'_>) -> Vec<f64> {
-        parallel::map(x.n_rows(), self.work_per_row(), |row| self.score(x.row(row)))
-    }
-
     /// 2^(−E\[h\] / c(ψ)) as ½ · 2^(−E\[h − c(ψ)\] / c(ψ)): exactly ½ if every path is as expected.
-    fn score(&self, row: &[f64]) -> f64 {
+    pub(super) fn scores(&self, x: &Rows<'_>) -> Vec<f64> {
         let expected = average_path(self.sample_size);
         if expected == 0.0 {
-            return 0.5;
+            return vec![0.5; x.n_rows()];
         }
-        let mut excess = 0.0;
-        for tree in &self.trees {
-            excess += tree.path(row) - expected;
-        }
-        let score = 0.5 * (-excess / (self.trees.len() as f64 * expected)).exp2();
-        score.min(1.0)
+        let depth = depth_limit(self.sample_size);
+        let walks: Vec<Walk> = self.trees.iter().map(|tree| Walk::of(tree, depth)).collect();
+        let mut sums = vec![0.0; x.n_rows()];
+        let whole = self.trees.len() as f64 * expected;
+        parallel::map_chunks_mut(&mut sums, BLOCK, self.work_per_row(), |block, sums| {
+            let rows = x.range(block * BLOCK..block * BLOCK + sums.len());
+            walks.iter().for_each(|walk| walk.add(rows, self.n_features, expected, sums));
+            for sum in sums {
+                *sum = (0.5 * (-*sum / whole).exp2()).min(1.0);
+            }
+        });
+        sums
     }
 
     /// Shares of the columns in what sets the row apart; all 0 if nothing does.
@@ -169,6 +175,27 @@ mod tests {
         let mut x = Array2::from_shape_fn((101, 2), |(i, j)| [i % 10, i / 10][j] as f64);
         x.row_mut(100).assign(&array![4.0, 60.0]);
         x
+    }
+
+    #[test]
+    fn rows_side_by_side_score_as_one_by_one() {
+        let mut stream = crate::num::rng::Stream::new(8, 0);
+        for (n, d) in [(1, 1), (7, 2), (BLOCK + 13, 3)] {
+            let x = Array2::from_shape_simple_fn((n, d), || stream.normal());
+            let fit = IsolationForest::new().n_trees(20).max_samples(64).fit(&x).unwrap();
+            let expected = average_path(fit.forest.sample_size);
+            for (row, &score) in x.rows().into_iter().zip(fit.scores()) {
+                let path = |tree: &Tree| tree.path(row.as_slice().unwrap()) - expected;
+                let mut sum = 0.0;
+                fit.forest.trees.iter().for_each(|tree| sum += path(tree));
+                let alone = if expected == 0.0 {
+                    0.5
+                } else {
+                    (0.5 * (-sum / (20.0 * expected)).exp2()).min(1.0)
+                };
+                assert_eq!(score, alone);
+            }
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@
 
 mod fit;
 mod tree;
+mod walk;
 
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
@@ -28,9 +29,10 @@ use tree::{MAX_SAMPLES, MAX_TREES, Tree, depth_limit};
 /// How many rows to call outliers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub enum Contamination {
-    /// Those that score above 0.5, that is, are set apart sooner than expected. This is a border of
-    /// meaning, not of rarity: of normally distributed rows a tenth or two lie above it, of evenly
-    /// spread ones more than half, just above. Name a [`Share`](Self::Share) to get few.
+    /// Those that score above 0.5 *and* beyond Tukey's fence of the training scores: the third quartile
+    /// plus one and a half times the distance between the quartiles. Few rows, whatever the data: about
+    /// 2 % of normally distributed rows, hardly any of evenly spread ones. (A score above 0.5 alone means
+    /// "set apart sooner than expected", as a tenth of normal rows and half of even ones are.)
     #[default]
     Auto,
     /// About this share of the training rows, in (0, 0.5]: the threshold is the score that a share
@@ -69,7 +71,7 @@ impl Default for IsolationForest {
 }
 
 impl IsolationForest {
-    /// 100 trees of at most 256 rows, threshold 0.5, seed 0.
+    /// 100 trees of at most 256 rows, [`Contamination::Auto`], seed 0.
     pub fn new() -> Self {
         Self::default()
     }
@@ -136,7 +138,7 @@ impl IsolationForest {
         let forest = Forest { trees, n_features: x.n_columns(), sample_size: sample_size as u32 };
         let scores = forest.scores(x);
         let threshold = match self.contamination {
-            Contamination::Auto => 0.5,
+            Contamination::Auto => fence(&scores),
             Contamination::Share(share) => exceeded_by(share, &scores),
         };
         Ok(IsolationForestFit { forest, scores, threshold })
@@ -163,6 +165,13 @@ impl IsolationForest {
 pub(super) fn exceeded_by(share: f64, scores: &[f64]) -> f64 {
     let descending: Vec<f64> = scores.iter().map(|score| -score).collect();
     -stats::quantile(&stats::sorted(&descending), share)
+}
+
+/// Tukey's fence above the scores, from 0.5 to 1.
+fn fence(scores: &[f64]) -> f64 {
+    let sorted = stats::sorted(scores);
+    let (q1, q3) = (stats::quantile(&sorted, 0.25), stats::quantile(&sorted, 0.75));
+    (q3 + 1.5 * (q3 - q1)).clamp(0.5, 1.0)
 }
 
 #[cfg(test)]
@@ -230,6 +239,17 @@ mod tests {
         let fit = IsolationForest::new().fit(&x).unwrap();
         assert_eq!(fit.outliers()[0], 200);
         assert!(fit.scores()[200] > 0.8);
+    }
+
+    #[test]
+    fn by_default_few_rows_are_outliers_whatever_the_data() {
+        let mut stream = Stream::new(1, 0);
+        let normal = Array2::from_shape_simple_fn((2000, 4), || stream.normal());
+        let even = Array2::from_shape_simple_fn((2000, 4), || stream.unit());
+        for (x, most) in [(normal, 80), (even, 20)] {
+            let n = IsolationForest::new().fit(&x).unwrap().outliers().len();
+            assert!(n <= most, "{n}");
+        }
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub(super) fn depth_limit(n: u32) -> u32 {
 
 /// A node and the number of sampled rows in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-enum Node {
+pub(super) enum Node {
     Leaf {
         size: u32,
         /// Depth + c(size); follows from the rest, so it is not stored.
@@ -117,7 +117,12 @@ impl Tree {
         Self { nodes }
     }
 
+    pub(super) fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
     /// The path length of a row.
+    #[cfg(test)]
     pub(super) fn path(&self, row: &[f64]) -> f64 {
         let mut node = 0;
         loop {
