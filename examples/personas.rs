@@ -36,7 +36,7 @@ use personas::{
     Timestamp, validate,
 };
 
-use events::{EventColumns, IdColumn, Rows, Table};
+use events::{IdColumn, Layout, Rows, Table};
 use progress::Progress;
 
 /// Turns events into personas and tells how far to trust them. Without --events it reads a year of
@@ -106,23 +106,19 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
 
     // What happened, and what is known of people.
     progress.step("reading events");
-    let mut event_table = source.event_table()?;
-    let events = event_table.events(&source.columns).map_err(|e| source.in_events(e))?;
-    let mut people_table = source.people_table()?;
-    let known = match (&mut people_table, &source.people_id) {
-        (Some(table), Some(id)) => {
-            table.people(id, &events.events).map_err(|e| source.in_people(e))?
-        }
+    let events = source.event_table()?.events(&source.layout).map_err(|e| source.in_events(e))?;
+    let known = match (source.people_table()?, &source.people_id) {
+        (Some(table), Some(id)) => table.people(id, &events).map_err(|e| source.in_people(e))?,
         _ => Rows::default(),
     };
 
     // Who is who, and what they do: one row per person, one column per feature.
     progress.step("building profiles");
-    let kinds = source.columns.ids.iter().map(|id| id.kind.as_str());
+    let kinds = source.layout.ids.iter().map(|id| id.kind.as_str());
     let features = source.retail(&events).feature_set();
     let mut people = Profiles::new(Rules::default().priority(kinds), features)?;
-    let ingest = people.extend(&events.events);
-    let ingest_known = people.extend(&known.events);
+    let ingest = people.extend_columns(&events.columns())?;
+    let ingest_known = people.extend_columns(&known.columns())?;
     let as_of = options.as_of.or(people.newest()).ok_or("no event was accepted")?;
     let table = people.features(as_of)?;
     report::enough_people(table.n_rows(), as_of)?;
@@ -197,7 +193,7 @@ struct Source {
     name: String,
     events: Option<PathBuf>,
     people: Option<PathBuf>,
-    columns: EventColumns,
+    layout: Layout,
     people_id: Option<IdColumn>,
     words: ShopWords,
 }
@@ -231,7 +227,7 @@ impl Source {
             name: file.display().to_string(),
             events: Some(file.clone()),
             people: options.people.clone(),
-            columns: EventColumns {
+            layout: Layout {
                 time: time.clone(),
                 event: options.event.clone(),
                 ids: options.id.clone(),
@@ -254,7 +250,7 @@ impl Source {
             name: "the built-in year of a grocer's".into(),
             events: None,
             people: None,
-            columns: EventColumns {
+            layout: Layout {
                 time: "time".into(),
                 event: Some("event".into()),
                 ids: vec![household.clone()],
@@ -293,12 +289,12 @@ impl Source {
     }
 
     /// The features to compute, in the words of these events.
-    fn retail(&self, events: &Rows<'_>) -> Retail {
+    fn retail(&self, events: &Rows) -> Retail {
         let words = &self.words;
         let purchase = words.purchase.clone();
         let mut retail = Retail::default()
-            .purchase(purchase.unwrap_or_else(|| events.usual_name_with(&self.columns.amount)))
-            .amount(&self.columns.amount);
+            .purchase(purchase.unwrap_or_else(|| events.usual_name_with(&self.layout.amount)))
+            .amount(&self.layout.amount);
         if let Some(order) = &words.order {
             retail = retail.order(order);
         }

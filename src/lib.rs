@@ -4,18 +4,21 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`profiles`], [`identity`] | events in, people out: who is who |
-//! | [`features`] | what people do, as a table |
-//! | [`journey`] | what follows what: timelines, funnels, paths |
+//! | [`event`] | what comes in: events one by one or as columns, JSON of the Segment spec; reports of what was accepted and refused |
+//! | [`identity`] | who is who: rules, the graph of identifiers, explanations, forgetting |
+//! | [`features`] | what people do: measures, conditions, sets of features, the table of one row per person |
+//! | [`profiles`] | people: the store of identity and history, in bulk and live |
+//! | [`journey`] | what follows what: funnels, paths, peaks |
 //! | [`quality`] | checks of events and tables before they go in |
-//! | [`prepare`] | the table as a matrix |
-//! | [`cluster`] | k-means, hierarchies, DBSCAN, HDBSCAN |
+//! | [`prepare`] | from the table to a matrix |
 //! | [`scale`], [`reduce`] | arrays: columns to one scale; principal components |
+//! | [`cluster`] | k-means, online k-means, hierarchies, DBSCAN, HDBSCAN |
 //! | [`outlier`] | isolation forest, local outlier factor |
-//! | [`validate`] | whether to believe a grouping |
+//! | [`validate`] | whether to believe a grouping, and how many groups there are |
 //! | [`persona`] | who the groups are, and who belongs to which |
 //!
-//! The thinking behind it is in [`_design`].
+//! Errors are one enum, [`Error`]; a grouping is one type, [`Labels`]. How the crate is built, and why,
+//! is in [`_design`].
 
 pub mod cluster;
 mod error;
@@ -36,7 +39,7 @@ pub mod scale;
 mod segment;
 pub mod validate;
 
-pub use cluster::{Agglomerative, Dbscan, Dendrogram, Hdbscan, KMeans, Linkage, OnlineKMeans};
+pub use cluster::{Agglomerative, Dbscan, Hdbscan, KMeans, Linkage, OnlineKMeans};
 pub use error::{Error, Result};
 pub use event::{Event, Identifier, IngestReport, Refusal, Timestamp, Value};
 pub use features::{FeatureSet, FeatureTable};

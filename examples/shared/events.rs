@@ -1,7 +1,8 @@
 //! Reads events, and what is known of people, from CSV files whose columns the caller names.
 //!
-//! A row that makes no sense is counted and skipped, and its line remembered: one broken line
-//! among a million is no reason to stop, but also none to be silent.
+//! The cells go into columns, and the library reads these where they lie: no event is built. A row
+//! that cannot be read is counted and skipped, and its line is remembered: one broken line among a
+//! million is no reason to stop, but also no reason to be silent.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -9,7 +10,8 @@ use std::io::{BufRead, Read};
 use std::str::FromStr;
 
 use csv::StringRecord;
-use personas::{Event, Timestamp, Value};
+use personas::Timestamp;
+use personas::event::EventColumns;
 
 /// A column of identifiers and the kind of identifier it holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,14 +33,14 @@ impl FromStr for IdColumn {
     }
 }
 
-/// Where an events file holds what; all other columns are properties.
+/// Which column of an events file holds what; all other columns are properties.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct EventColumns {
+pub(crate) struct Layout {
     pub(crate) time: String,
     /// Without it, every row is a `purchase`.
     pub(crate) event: Option<String>,
     pub(crate) ids: Vec<IdColumn>,
-    /// A property that must be a number where it is given.
+    /// A property that must be a number where it has a value.
     pub(crate) amount: String,
 }
 
@@ -60,7 +62,7 @@ impl<'r> Table<'r> {
         let top = text.fill_buf().map_err(|error| error.to_string())?;
         let header = top.split(|&byte| byte == b'\n').next().unwrap_or_default();
         let count = |delimiter: u8| header.iter().filter(|&&byte| byte == delimiter).count();
-        // Of equal counts the last wins: a comma, unless another occurs more often.
+        // For equal counts the last one wins: a comma, unless another occurs more often.
         let delimiter = b"\t;,".iter().copied().max_by_key(|&delimiter| count(delimiter));
         let mut rows = csv::ReaderBuilder::new()
             .delimiter(delimiter.unwrap_or(b','))
@@ -83,28 +85,30 @@ impl<'r> Table<'r> {
         Ok(Self { names, rows })
     }
 
-    /// All events. Texts that are numbers become numbers; empty cells become nothing.
+    /// All events. Cells that are numbers become numbers; empty cells are missing values.
     ///
     /// # Errors
     /// If a column does not exist, the file cannot be read, or no row is an event.
-    pub(crate) fn events(&mut self, columns: &EventColumns) -> Result<Rows<'_>, String> {
-        let time = self.column(&columns.time)?;
-        let name = columns.event.as_ref().map(|column| self.column(column)).transpose()?;
-        let amount = self.column(&columns.amount)?;
+    pub(crate) fn events(mut self, layout: &Layout) -> Result<Rows, String> {
+        let time = self.column(&layout.time)?;
+        let name = layout.event.as_ref().map(|column| self.column(column)).transpose()?;
+        let amount = self.column(&layout.amount)?;
         let mut ids = Vec::new();
-        for id in &columns.ids {
-            ids.push((id.kind.clone(), self.column(&id.column)?));
+        for id in &layout.ids {
+            ids.push(self.column(&id.column)?);
         }
-        let is_property = |column: usize| {
-            column != time && Some(column) != name && ids.iter().all(|(_, id)| *id != column)
-        };
-        let properties: Vec<usize> = (0..self.names.len()).filter(|&c| is_property(c)).collect();
+        let is_property =
+            |column: &usize| *column != time && Some(*column) != name && !ids.contains(column);
+        let properties: Vec<usize> = (0..self.names.len()).filter(is_property).collect();
 
-        let Self { names, rows } = self;
-        let names: &[String] = names;
-        let event = |row: &StringRecord| {
-            let cell =
-                |column: usize| row.get(column).map(str::trim).filter(|text| !is_missing(text));
+        let mut rows = Rows {
+            ids: layout.ids.iter().map(|id| (id.kind.clone(), Vec::new())).collect(),
+            properties: properties.iter().map(|&c| Cells::new(&self.names[c])).collect(),
+            ..Rows::default()
+        };
+        let n_columns = self.names.len();
+        rows.read(n_columns, &mut self.rows, |rows, row| {
+            let cell = |column: usize| present(row, column);
             let at = cell(time).ok_or("the time is missing")?;
             let at = Timestamp::parse(at).map_err(|_| "the time cannot be read")?;
             let name = match name {
@@ -114,26 +118,23 @@ impl<'r> Table<'r> {
             if cell(amount).is_some_and(|text| !text.parse().is_ok_and(f64::is_finite)) {
                 return Err("the amount is not a number");
             }
-            let mut event = Event::new(name.to_owned(), at);
-            for (kind, column) in &ids {
-                if let Some(text) = cell(*column) {
-                    event = event.id(kind.clone(), text.to_owned());
-                }
-            }
-            if event.identifiers.is_empty() {
+            if ids.iter().all(|&id| cell(id).is_none()) {
                 return Err("no identifier");
             }
-            for &column in &properties {
-                if let Some(text) = cell(column) {
-                    let value = if column == amount { text.parse().ok() } else { number(text) };
-                    let value = value.map_or_else(|| Value::from(text.to_owned()), Value::from);
-                    event = event.property(names[column].as_str(), value);
+            rows.at.push(at);
+            rows.names.push(name.to_owned());
+            for ((_, values), &column) in rows.ids.iter_mut().zip(&ids) {
+                values.push(cell(column).map(str::to_owned));
+            }
+            for (cells, &column) in rows.properties.iter_mut().zip(&properties) {
+                match cell(column) {
+                    Some(text) if column == amount => cells.push_number(text),
+                    text => cells.push(text),
                 }
             }
-            Ok(event)
-        };
-        let rows = Rows::read(names.len(), rows, event)?;
-        if rows.events.is_empty() {
+            Ok(())
+        })?;
+        if rows.is_empty() {
             return Err(format!("no row is an event; skipped: {}", rows.problems));
         }
         Ok(rows)
@@ -145,40 +146,29 @@ impl<'r> Table<'r> {
     ///
     /// # Errors
     /// If a column does not exist, the file cannot be read, or nobody in it has events.
-    pub(crate) fn people(
-        &mut self,
-        id: &IdColumn,
-        events: &[Event<'_>],
-    ) -> Result<Rows<'_>, String> {
+    pub(crate) fn people(mut self, id: &IdColumn, events: &Rows) -> Result<Rows, String> {
         let id_column = self.column(&id.column)?;
-        let mut first_seen: HashMap<String, Timestamp> = HashMap::new();
-        for event in events {
-            for identifier in event.identifiers.iter().filter(|other| other.kind == id.kind) {
-                // E-mail addresses are the same in upper and lower case.
-                let value = identifier.value.to_ascii_lowercase();
-                let first = first_seen.entry(value).or_insert(event.at);
-                *first = event.at.min(*first);
-            }
-        }
-        let Self { names, rows } = self;
-        let names: &[String] = names;
-        let person = |row: &StringRecord| {
-            let cell =
-                |column: usize| row.get(column).map(str::trim).filter(|text| !is_missing(text));
-            let value = cell(id_column).ok_or("no identifier")?;
-            let first = first_seen.get(&value.to_ascii_lowercase()).ok_or("no events")?;
-            let mut event = Event::new("identify", *first).id(id.kind.clone(), value.to_owned());
-            for column in (0..names.len()).filter(|&column| column != id_column) {
-                if let Some(text) = cell(column) {
-                    let value =
-                        number(text).map_or_else(|| Value::from(text.to_owned()), Value::from);
-                    event = event.attribute(names[column].as_str(), value);
-                }
-            }
-            Ok(event)
+        let first_seen = events.first_seen(&id.kind);
+        let n_columns = self.names.len();
+        let attributes: Vec<usize> = (0..n_columns).filter(|&column| column != id_column).collect();
+
+        let mut rows = Rows {
+            ids: vec![(id.kind.clone(), Vec::new())],
+            attributes: attributes.iter().map(|&c| Cells::new(&self.names[c])).collect(),
+            ..Rows::default()
         };
-        let rows = Rows::read(names.len(), rows, person)?;
-        if rows.events.is_empty() {
+        rows.read(n_columns, &mut self.rows, |rows, row| {
+            let value = present(row, id_column).ok_or("no identifier")?;
+            let first = first_seen.get(&value.to_ascii_lowercase()).ok_or("no events")?;
+            rows.at.push(*first);
+            rows.names.push("identify".into());
+            rows.ids[0].1.push(Some(value.to_owned()));
+            for (cells, &column) in rows.attributes.iter_mut().zip(&attributes) {
+                cells.push(present(row, column));
+            }
+            Ok(())
+        })?;
+        if rows.is_empty() {
             return Err(format!("no row is a person with events; skipped: {}", rows.problems));
         }
         Ok(rows)
@@ -196,33 +186,113 @@ impl<'r> Table<'r> {
     }
 }
 
-/// The rows of a file as events.
+/// The trimmed text of a cell, if it has a value.
+fn present(row: &StringRecord, column: usize) -> Option<&str> {
+    row.get(column).map(str::trim).filter(|text| !is_missing(text))
+}
+
+/// The rows of a file as columns of events.
 #[derive(Debug, Default)]
-pub(crate) struct Rows<'n> {
-    pub(crate) events: Vec<Event<'n>>,
+pub(crate) struct Rows {
+    at: Vec<Timestamp>,
+    names: Vec<String>,
+    /// By kind.
+    ids: Vec<(String, Vec<Option<String>>)>,
+    properties: Vec<Cells>,
+    attributes: Vec<Cells>,
     /// The line of every event.
     pub(crate) lines: Vec<u64>,
-    /// The rows that are none.
+    /// The rows that are not events.
     pub(crate) problems: Problems,
 }
 
-impl<'n> Rows<'n> {
-    /// Turns every row into an event, or a problem.
+/// A column of values: numbers where they are numbers, texts elsewhere.
+#[derive(Debug)]
+struct Cells {
+    name: String,
+    /// NaN is missing.
+    numbers: Vec<f64>,
+    texts: Vec<Option<String>>,
+}
+
+impl Rows {
+    /// The events, as the library reads them.
+    pub(crate) fn columns(&self) -> EventColumns<'_> {
+        let mut columns = EventColumns::new(&self.at).names(&self.names);
+        for (kind, values) in &self.ids {
+            columns = columns.id(kind, values);
+        }
+        // For two columns with one name, the one that has a value counts.
+        for cells in &self.properties {
+            columns = columns.property(&cells.name, &cells.numbers);
+            columns = columns.property(&cells.name, &cells.texts);
+        }
+        for cells in &self.attributes {
+            columns = columns.attribute(&cells.name, &cells.numbers);
+            columns = columns.attribute(&cells.name, &cells.texts);
+        }
+        columns
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.at.is_empty()
+    }
+
+    /// All identifiers, with their kinds.
+    pub(crate) fn identifiers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.ids.iter().flat_map(|(kind, values)| {
+            values.iter().flatten().map(|value| (kind.as_str(), value.as_str()))
+        })
+    }
+
+    /// Names of the attributes that somebody has.
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = &str> {
+        let known =
+            self.attributes.iter().filter(|cells| (0..self.at.len()).any(|row| cells.has(row)));
+        known.map(|cells| cells.name.as_str())
+    }
+
+    /// The name of the events that most often have a property; for equal counts, the first by name.
+    pub(crate) fn usual_name_with(&self, property: &str) -> String {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for cells in self.properties.iter().filter(|cells| cells.name == property) {
+            let rows = (0..self.names.len()).filter(|&row| cells.has(row));
+            rows.for_each(|row| *counts.entry(&self.names[row]).or_default() += 1);
+        }
+        let most = counts.iter().max_by_key(|&(name, n)| (n, std::cmp::Reverse(name)));
+        most.map_or(PURCHASE, |(name, _)| name).to_owned()
+    }
+
+    /// The time of the first event of each identifier of a kind.
+    fn first_seen(&self, kind: &str) -> HashMap<String, Timestamp> {
+        let mut first_seen = HashMap::new();
+        for (_, values) in self.ids.iter().filter(|(other, _)| other == kind) {
+            for (&at, value) in self.at.iter().zip(values) {
+                let Some(value) = value else { continue };
+                // E-mail addresses are the same in upper and lower case.
+                let first = first_seen.entry(value.to_ascii_lowercase()).or_insert(at);
+                *first = at.min(*first);
+            }
+        }
+        first_seen
+    }
+
+    /// Adds every row of a file by `add`, which changes nothing if it returns a problem.
     fn read(
+        &mut self,
         n_columns: usize,
         rows: &mut csv::Reader<Box<dyn Read + '_>>,
-        event: impl Fn(&StringRecord) -> Result<Event<'n>, &'static str>,
-    ) -> Result<Self, String> {
-        let mut result = Self::default();
+        mut add: impl FnMut(&mut Self, &StringRecord) -> Result<(), &'static str>,
+    ) -> Result<(), String> {
         let mut row = StringRecord::new();
         loop {
             let read = rows.read_record(&mut row);
             let start = row.position().map_or(0, csv::Position::line);
-            let event = match read {
-                Ok(false) => return Ok(result),
+            let added = match read {
+                Ok(false) => return Ok(()),
                 Ok(true) if row.iter().all(|cell| cell.trim().is_empty()) => continue,
                 Ok(true) if row.len() != n_columns => Err("too few or too many cells"),
-                Ok(true) => event(&row),
+                Ok(true) => add(self, &row),
                 Err(error) if matches!(error.kind(), csv::ErrorKind::Utf8 { .. }) => {
                     Err("not UTF-8")
                 }
@@ -231,28 +301,34 @@ impl<'n> Rows<'n> {
             // The reader's start lies before blank lines it skipped, so count back from the end.
             let n_breaks = row.as_slice().bytes().filter(|&byte| byte == b'\n').count() as u64;
             let line = start.max(rows.position().line().saturating_sub(1 + n_breaks));
-            match event {
-                Ok(event) => {
-                    result.events.push(event);
-                    result.lines.push(line);
-                }
-                Err(problem) => result.problems.add(problem, line),
+            match added {
+                Ok(()) => self.lines.push(line),
+                Err(problem) => self.problems.add(problem, line),
             }
         }
     }
 }
 
-impl Rows<'_> {
-    /// The name of the events that most often have a property; of equals, the first by name.
-    pub(crate) fn usual_name_with(&self, property: &str) -> String {
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for event in &self.events {
-            if event.properties.iter().any(|(name, _)| name == property) {
-                *counts.entry(&event.name).or_default() += 1;
-            }
-        }
-        let most = counts.iter().max_by_key(|&(name, n)| (n, std::cmp::Reverse(name)));
-        most.map_or(PURCHASE, |(name, _)| name).to_owned()
+impl Cells {
+    fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), numbers: Vec::new(), texts: Vec::new() }
+    }
+
+    /// Adds a cell: a number, if that loses nothing, or a text, or a missing value.
+    fn push(&mut self, text: Option<&str>) {
+        let number = text.and_then(number);
+        self.numbers.push(number.unwrap_or(f64::NAN));
+        self.texts.push(text.filter(|_| number.is_none()).map(str::to_owned));
+    }
+
+    /// Adds a cell that is known to be a number.
+    fn push_number(&mut self, text: &str) {
+        self.numbers.push(text.parse().unwrap_or(f64::NAN));
+        self.texts.push(None);
+    }
+
+    fn has(&self, row: usize) -> bool {
+        !self.numbers[row].is_nan() || self.texts[row].is_some()
     }
 }
 

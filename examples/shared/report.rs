@@ -8,7 +8,7 @@ use personas::ndarray::Array2;
 use personas::persona::{Contrast, Matches, Trait};
 use personas::prepare::PreprocessorFit;
 use personas::validate::{KChoice, Stability, Structure, Verdict};
-use personas::{FeatureTable, Identifier, Matrix, PersonaModel, ProfileId, Profiles, Timestamp};
+use personas::{FeatureTable, Matrix, PersonaModel, ProfileId, Profiles, Timestamp};
 
 use super::events::Rows;
 use super::words::{columns, count, hanging, list, number, paragraph, percent, section, several};
@@ -17,19 +17,17 @@ use super::words::{columns, count, hanging, list, number, paragraph, percent, se
 pub(crate) struct Names(HashMap<ProfileId, String>);
 
 impl Names {
-    pub(crate) fn of(events: &Rows<'_>, people: &Profiles) -> Self {
+    pub(crate) fn of(events: &Rows, people: &Profiles) -> Self {
         let mut names = HashMap::new();
         let mut seen = HashSet::new();
-        for identifier in events.events.iter().flat_map(|event| &event.identifiers) {
-            if !seen.insert(identifier) {
+        for (kind, value) in events.identifiers() {
+            if !seen.insert((kind, value)) {
                 continue;
             }
-            if let Some(profile) = people.get(&identifier.kind, &identifier.value) {
+            if let Some(profile) = people.get(kind, value) {
                 let identifiers = profile.identifiers();
-                let strongest = identifiers.first();
-                let name =
-                    |strongest: &Identifier<'_>| format!("{} {}", strongest.kind, strongest.value);
-                names.insert(profile.id(), strongest.map_or(String::new(), name));
+                let name = identifiers.first().map(|best| format!("{} {}", best.kind, best.value));
+                names.insert(profile.id(), name.unwrap_or_default());
             }
         }
         Self(names)
@@ -51,21 +49,20 @@ pub(crate) fn enough_people(n: usize, as_of: Timestamp) -> Result<(), String> {
 }
 
 /// The columns of a table that were declared of people, not computed from what they did.
-pub(crate) fn declared_columns(table: &FeatureTable, known: &Rows<'_>) -> Vec<String> {
-    let attributes = known.events.iter().flat_map(|event| &event.attributes);
-    let declared: HashSet<&str> = attributes.map(|(name, _)| name.as_ref()).collect();
+pub(crate) fn declared_columns(table: &FeatureTable, known: &Rows) -> Vec<String> {
+    let declared: HashSet<&str> = known.attributes().collect();
     let names = table.columns().iter().map(|column| column.name.clone());
     names.filter(|name| declared.contains(name.as_str())).collect()
 }
 
 pub(crate) fn reading(
     source: &str,
-    events: &Rows<'_>,
+    events: &Rows,
     ingest: &IngestReport,
-    known: &Rows<'_>,
+    known: &Rows,
     ingest_known: &IngestReport,
 ) -> String {
-    let one = |what: &str, rows: &Rows<'_>, ingest: &IngestReport| {
+    let one = |what: &str, rows: &Rows, ingest: &IngestReport| {
         let mut text = paragraph(2, &format!("{} {what}.", count(ingest.accepted)));
         if rows.problems.count() > 0 {
             text += &paragraph(2, &format!("Skipped {}.", rows.problems));
@@ -140,7 +137,7 @@ pub(crate) fn features(table: &FeatureTable) -> String {
         body += &columns(&categories);
     }
     let (rows, width) = (count(table.n_rows()), table.n_columns());
-    section(&format!("FeatureTable of {rows} people, {width} each"), &body)
+    section(&format!("Features of {rows} people, {width} each"), &body)
 }
 
 pub(crate) fn preparation(prep: &PreprocessorFit, declared: &[String]) -> String {

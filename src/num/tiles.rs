@@ -85,7 +85,7 @@ mod x86 {
 
 /// The body of every build; nothing is fused, so all agree.
 #[inline(always)]
-fn plain(point: &[f64], tiles: &[Lanes], out: &mut [Lanes]) {
+pub(super) fn plain(point: &[f64], tiles: &[Lanes], out: &mut [Lanes]) {
     for (tile, out) in tiles.chunks_exact(point.len()).zip(out) {
         let mut sums = [0.0; WIDTH];
         for (&value, lanes) in point.iter().zip(tile) {

@@ -244,7 +244,7 @@ proptest! {
         for linkage in LINKAGES {
             let tree = Agglomerative::new(linkage).fit(&x).unwrap();
             let json = serde_json::to_string(&tree).unwrap();
-            prop_assert_eq!(&serde_json::from_str::<personas::Dendrogram>(&json).unwrap(), &tree);
+            prop_assert_eq!(&serde_json::from_str::<personas::cluster::Dendrogram>(&json).unwrap(), &tree);
             for k in 1..x.nrows() {
                 let (coarse, fine) = (tree.cut_into(k).unwrap(), tree.cut_into(k + 1).unwrap());
                 prop_assert_eq!(coarse.n_clusters(), k);

@@ -1,12 +1,13 @@
 //! Agglomerative clustering: every row a cluster, then the two nearest merged, until one is left.
 //!
 //! Every linkage has the engine that suits it: single linkage a minimum spanning tree
-//! (`spanning.rs`), the others the nearest pair on a condensed matrix (`generic.rs`). All make the
-//! merges of the primitive algorithm (`primitive.rs`), ties included. Heights equal scipy's, for Ward,
-//! centroid and median in plain Euclidean units (Ward's is R's `ward.D2`). If the data's spread is so
-//! tiny that squares would underflow, all is scaled by an exact power of two and brought back.
+//! (`spanning.rs`), Ward on rows rounds of reciprocal nearest neighbours (`ward.rs`), the others, and
+//! Ward on distances, the nearest pair on a condensed matrix (`generic.rs`). All make the merges of
+//! the primitive algorithm (`primitive.rs`), ties included. Heights equal scipy's, for Ward, centroid
+//! and median in plain Euclidean units (Ward's is R's `ward.D2`).
 //!
-//! Cost: O(n²·d) time; memory O(n·d) for single linkage, else 4·n² bytes, 1.6 GB for 20,000 rows.
+//! Cost: O(n²·d) time at most; memory O(n·d) for single and Ward linkage on rows, else 4·n² bytes,
+//! 1.6 GB for 20,000 rows.
 
 mod distances;
 mod generic;
@@ -14,6 +15,8 @@ mod linkage;
 #[cfg(test)]
 mod primitive;
 mod spanning;
+mod units;
+mod ward;
 
 use std::ops::RangeInclusive;
 
@@ -25,17 +28,18 @@ pub use linkage::Linkage;
 
 use super::dendrogram::Dendrogram;
 use crate::num::check::{self, Rows};
-use crate::num::scale::Scale;
 use crate::num::{condensed, parallel};
 use crate::{Error, Result};
+use units::Units;
 
 /// Weights of rows. Beyond them a square of a distance could overflow or vanish.
 const WEIGHTS: RangeInclusive<f64> = 1e-12..=1e12;
 
 /// Builds a hierarchy of groups by merging the two nearest, over and over.
 ///
-/// No number of groups is needed beforehand: cut the [`Dendrogram`] where it suits. Most linkages
-/// need memory for all pairs of rows, so they are for samples of up to some ten thousand.
+/// No number of groups is needed beforehand: cut the [`Dendrogram`] where it suits. Ward and single
+/// linkage take memory in proportion to the rows; the others need it for all pairs of rows, so they
+/// are for samples of up to some ten thousand.
 ///
 /// ```
 /// use personas::{Agglomerative, Linkage, ndarray::array};
@@ -61,8 +65,8 @@ impl Agglomerative {
     }
 
     /// Most rows that a fit on rows takes. By default 20,000, whose distances take 1.6 GB (4·n²
-    /// bytes; 40 GB for 100,000 rows); 200,000 for single linkage, whose memory is linear but whose
-    /// time grows with n².
+    /// bytes; 40 GB for 100,000 rows); 200,000 for single and Ward linkage, whose memory is linear but
+    /// whose time can grow with n².
     #[must_use]
     pub fn max_samples(mut self, max_samples: usize) -> Self {
         self.max_samples = Some(max_samples);
@@ -160,15 +164,15 @@ impl Agglomerative {
         self.check_size(x.nrows())?;
         let rows = check::rows(x)?;
         let weights = check_weights(weights, rows.n_rows())?;
-        let scale = Scale::of(&rows, None);
-        let rows = rows.times(scale.factor());
-        if self.linkage == Linkage::Single {
-            let edges = spanning::of_rows(&rows);
-            return Ok(tree(edges, true, scale));
+        let (rows, units) = Units::of_rows(rows);
+        match self.linkage {
+            Linkage::Single => return Ok(tree(spanning::of_rows(&rows), true, units)),
+            Linkage::Ward => return Ok(tree(ward::merges(&rows, &weights), true, units)),
+            _ => {}
         }
         let mut distances = self.allocate(&rows)?;
         distances::pairwise(&rows, self.linkage.is_on_squares(), &mut distances);
-        Ok(self.merge(&weights, distances, scale))
+        Ok(self.merge(&weights, distances, units))
     }
 
     fn fit_matrix(&self, distances: Distances, weights: Option<&[f64]>) -> Result<Dendrogram> {
@@ -176,23 +180,22 @@ impl Agglomerative {
         let n_samples = distances::check(&distances)?;
         let weights = check_weights(weights, n_samples)?;
         let greatest = distances.iter().copied().fold(0.0, f64::max);
-        let scale = Scale::lifting(greatest, greatest);
-        let factor = scale.factor();
+        let units = Units::of_spread(greatest, greatest);
         for distance in &mut distances {
             // Adding 0 turns a negative zero into a plain one.
-            *distance = *distance * factor + 0.0;
+            *distance = *distance * units.factor() + 0.0;
             if self.linkage.is_on_squares() {
                 *distance *= *distance;
             }
         }
         if self.linkage == Linkage::Single {
-            return Ok(tree(spanning::of_matrix(n_samples, &distances), false, scale));
+            return Ok(tree(spanning::of_matrix(n_samples, &distances), false, units));
         }
-        Ok(self.merge(&weights, distances, scale))
+        Ok(self.merge(&weights, distances, units))
     }
 
     /// Scaled condensed distances of rows, squared if the linkage is on squares, to a tree.
-    fn merge(&self, weights: &[f64], mut distances: Vec<f64>, scale: Scale) -> Dendrogram {
+    fn merge(&self, weights: &[f64], mut distances: Vec<f64>, units: Units) -> Dendrogram {
         let linkage = self.linkage;
         if weights.iter().any(|&weight| weight != 1.0) {
             let parts = condensed::split(&mut distances, weights.len());
@@ -204,11 +207,11 @@ impl Agglomerative {
             });
         }
         let merges = generic::merges(linkage, weights, &mut distances);
-        tree(merges, linkage.is_on_squares(), scale)
+        tree(merges, linkage.is_on_squares(), units)
     }
 
     fn check_size(&self, n_samples: usize) -> Result<()> {
-        let is_linear = self.linkage == Linkage::Single;
+        let is_linear = matches!(self.linkage, Linkage::Single | Linkage::Ward);
         let limit = self.max_samples.unwrap_or(if is_linear { 200_000 } else { 20_000 });
         if n_samples <= limit {
             return Ok(());
@@ -239,9 +242,9 @@ impl Agglomerative {
 }
 
 /// The merges as a tree, their distances as heights.
-fn tree(mut merges: Vec<(usize, usize, f64)>, squared: bool, scale: Scale) -> Dendrogram {
+fn tree(mut merges: Vec<(usize, usize, f64)>, squared: bool, units: Units) -> Dendrogram {
     for (_, _, height) in &mut merges {
-        *height = if squared { height.sqrt() } else { *height } * scale.inverse();
+        *height = if squared { height.sqrt() } else { *height } * units.inverse();
     }
     Dendrogram::from_merges(merges)
 }

@@ -4,8 +4,11 @@
 //! ordered by the smaller, then the greater of the two clusters' smallest rows; for single linkage by
 //! those of the two nearest rows.
 
-use super::linkage::Linkage;
+use super::linkage::{Linkage, ward};
+use super::ward;
+use crate::num::check::Rows;
 use crate::num::condensed;
+use crate::num::distance::squared;
 
 /// (smallest row of the one, smallest row of the other, distance), in the order they are made.
 type Merge = (usize, usize, f64);
@@ -43,6 +46,24 @@ pub(super) fn single(n: usize, distances: &[f64]) -> Vec<Merge> {
         cluster.iter_mut().filter(|c| **c == gone).for_each(|c| *c = kept);
     }
     merges
+}
+
+/// Ward's squared distances, from the means of the clusters.
+pub(super) fn ward_by_means(rows: &Rows<'_>, weights: &[f64]) -> Vec<Merge> {
+    let mut means: Vec<Vec<f64>> = rows.iter().map(<[f64]>::to_vec).collect();
+    let (mut sizes, mut heights) = (weights.to_vec(), vec![0.0f64; weights.len()]);
+    merge_all(weights.len(), |left, made| {
+        if let Some((a, b, height)) = made {
+            let gone = means[b].clone();
+            ward::mean(&mut means[a], &gone, [sizes[a], sizes[b]]);
+            sizes[a] += sizes[b];
+            heights[a] = height;
+        }
+        nearest(left, |a, b| {
+            let distance = ward([sizes[a], sizes[b]], squared(&means[a], &means[b]));
+            distance.max(heights[a]).max(heights[b])
+        })
+    })
 }
 
 /// Merges the pair that `step` names, given the clusters left and the merge before.
@@ -114,6 +135,10 @@ mod tests {
                     let expected = clusters(single(n, &distances));
                     assert_eq!(clusters(spanning::of_rows(&rows)), expected);
                     continue;
+                }
+                if linkage == Linkage::Ward {
+                    let expected = ward_by_means(&rows, &weights);
+                    assert_eq!(ward::merges(&rows, &weights), expected, "case {case}");
                 }
                 let expected = on_matrix(linkage, &weights, &distances);
                 let found = generic::merges(linkage, &weights, &mut distances);

@@ -19,7 +19,7 @@ use super::nodes::{Node, flag};
 use super::pack::{LONG, Packed, Recorded};
 use super::signatures::Repeat;
 use super::slot::{CLAIM, is_claim, node_of};
-use crate::num::table::{Keys, Numbers};
+use crate::num::table::number::{Keys, Numbers};
 use crate::num::{parallel, prefetch};
 
 /// Work to do something for each row of a batch, in multiply-adds.

@@ -6,7 +6,8 @@
 use super::super::policy::Kind;
 use super::slot::NONE;
 use super::texts::Texts;
-use crate::num::table::{Keys, Known, Numbers, Table};
+use crate::num::table::Table;
+use crate::num::table::number::{Keys, Known, Numbers};
 use crate::num::{parallel, prefetch};
 
 /// Facts of a node, one bit each.

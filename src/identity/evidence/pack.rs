@@ -10,7 +10,7 @@ use super::super::policy::{Admitted, Kind, Kinds, Part, Policy};
 use super::slot::NONE;
 use crate::event::{IdentifierRef, Observations};
 use crate::num::prefetch;
-use crate::num::table::Keys;
+use crate::num::table::number::Keys;
 use crate::{Refusal, Timestamp};
 
 /// A batch of at least so many rows is grouped by shard: fewer are recorded one by one, because

@@ -14,7 +14,8 @@ use hashbrown::DefaultHashBuilder;
 
 use super::slot::{NONE, is_claim, node_of};
 use super::texts::Texts;
-use crate::num::table::{Keys, Known, Numbers, Table};
+use crate::num::table::Table;
+use crate::num::table::number::{Keys, Known, Numbers};
 use crate::num::{parallel, prefetch};
 
 /// Prefetch distance, in signatures.
