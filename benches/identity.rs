@@ -1,7 +1,8 @@
 //! Identity at size: bulk, one by one, look-up, and the cost of a change in a small component.
 //!
 //! `cargo bench -p personas-benches --bench identity` runs the small sizes; with
-//! `PERSONAS_PAIRS=10000000` it instead stitches that many pairs once and prints seconds and bytes.
+//! `PERSONAS_PAIRS=10000000` it instead stitches that many pairs once, from events and from columns,
+//! records as many events of single identifiers, and prints seconds and bytes.
 
 #![allow(clippy::print_stdout)]
 
@@ -9,6 +10,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use criterion::{BatchSize, Criterion};
+use personas::event::EventColumns;
 use personas::{Event, Identifier, IdentityGraph, Rules, Timestamp};
 
 /// SplitMix64: the same pairs in every run.
@@ -82,16 +84,24 @@ impl Texts {
         &self.bytes[self.ends[i]..self.ends[i + 1]]
     }
 
+    /// The first or the second texts of all pairs.
+    fn column(&self, side: usize) -> Vec<&str> {
+        (side..self.ends.len() - 1).step_by(2).map(|i| self.get(i)).collect()
+    }
+
     fn events(&self) -> Vec<Event<'_>> {
         let event = |i: usize| {
-            let at = Timestamp::from_millis(1_700_000_000_000 + i as i64);
-            let mut event = Event::new("", at);
+            let mut event = Event::new("", time(i));
             event.identifiers =
                 [2 * i, 2 * i + 1].map(|i| Identifier::new("id", self.get(i))).into();
             event
         };
         (0..self.ends.len() / 2).map(event).collect()
     }
+}
+
+fn time(i: usize) -> Timestamp {
+    Timestamp::from_millis(1_700_000_000_000 + i as i64)
 }
 
 /// One kind, so that no rule bites and profiles are plain components.
@@ -128,12 +138,43 @@ fn by_hand(texts: &Texts) -> (usize, usize) {
     (numbers.len(), roots)
 }
 
+/// Events of one identifier each, ten of every person.
+fn singles(n: usize) {
+    let mut random = Random(7);
+    let ids: Vec<String> = (0..n).map(|_| format!("customer-{}", random.below(n / 10))).collect();
+    let at: Vec<Timestamp> = (0..n).map(time).collect();
+    let columns = EventColumns::new(&at).name("").id("user_id", &ids);
+    for _ in 0..3 {
+        let mut graph = IdentityGraph::new(Rules::default()).expect("the rules make sense");
+        let start = Instant::now();
+        let report = graph.extend_columns(&columns).expect("the columns can be read");
+        let seconds = start.elapsed().as_secs_f64();
+        println!("single identifiers from columns: {}, {seconds:.2} s", report.accepted);
+    }
+}
+
+fn from_columns(texts: &Texts) {
+    let (left, right) = (texts.column(0), texts.column(1));
+    let at: Vec<Timestamp> = (0..left.len()).map(time).collect();
+    let columns = EventColumns::new(&at).name("").id("id", &left).id("id", &right);
+    let mut graph = plain();
+    let start = Instant::now();
+    let report = graph.extend_columns(&columns).expect("the columns can be read");
+    let seconds = start.elapsed().as_secs_f64();
+    let memory = graph.memory();
+    let bytes = memory.identifiers + memory.profiles + memory.evidence;
+    let bytes = bytes as f64 / graph.n_identifiers() as f64;
+    println!("from columns: {}, {seconds:.2} s, {bytes:.1} bytes per identifier", report.accepted);
+}
+
 fn once(n: usize) {
     let texts = Texts::of(&pairs(n));
     let start = Instant::now();
     let (ids, profiles) = black_box(by_hand(&texts));
     let seconds = start.elapsed().as_secs_f64();
     println!("by hand: {ids} identifiers, {profiles} profiles, {seconds:.2} s");
+    singles(n);
+    from_columns(&texts);
     let events = texts.events();
     let mut graph = plain();
     let start = Instant::now();
@@ -173,6 +214,16 @@ fn small(c: &mut Criterion) {
     let events = texts.events();
     c.bench_function("extend 200k pairs", |b| {
         b.iter_batched(plain, |mut graph| drop(graph.extend(&events)), BatchSize::LargeInput)
+    });
+    let (left, right) = (texts.column(0), texts.column(1));
+    let at: Vec<Timestamp> = (0..left.len()).map(time).collect();
+    let columns = EventColumns::new(&at).name("").id("id", &left).id("id", &right);
+    c.bench_function("extend 200k pairs from columns", |b| {
+        b.iter_batched(
+            plain,
+            |mut graph| drop(graph.extend_columns(&columns)),
+            BatchSize::LargeInput,
+        )
     });
     c.bench_function("observe 200k pairs one by one", |b| {
         b.iter_batched(

@@ -283,10 +283,10 @@ impl Histories {
     pub(crate) fn prefetch(&self, signature: u32) {
         if self.max_log.is_some() {
             let stride = self.layout.n_words();
-            prefetch::soon_at(&self.summaries, signature as usize * stride);
-            prefetch::soon_at(&self.summaries, (signature as usize + 1) * stride - 1);
+            prefetch::prefetch_at(&self.summaries, signature as usize * stride);
+            prefetch::prefetch_at(&self.summaries, (signature as usize + 1) * stride - 1);
         } else {
-            prefetch::soon_at(&self.logs, signature as usize);
+            prefetch::prefetch_at(&self.logs, signature as usize);
         }
     }
 
@@ -471,8 +471,8 @@ impl Part<'_> {
                 for place in places.clone() {
                     if let Some(later) = batch.heads[..places.end].get(place + PREFETCH) {
                         let later = (later.signature as usize - self.first) * stride;
-                        prefetch::soon_at(self.summaries, later);
-                        prefetch::soon_at(self.summaries, later + stride - 1);
+                        prefetch::prefetch_at(self.summaries, later);
+                        prefetch::prefetch_at(self.summaries, later + stride - 1);
                     }
                     let (signature, event) = batch.event(place);
                     self.add(signature, event, adding, changes);

@@ -2,29 +2,17 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 use super::by_id::ById;
 use super::diff::{self, Change};
-use super::evidence::{Packed, Recorded};
+use super::evidence::Packed;
 use super::explain::{self, Link, WhyNot};
-use super::forget::{self, Forgotten, Moves};
 use super::health::{self, Health};
-use super::merge;
-use super::policy::{Name, Pair, Part, Relation, Rules, check_link, pair};
+use super::policy::Rules;
 use super::profile_id::ProfileId;
 use super::snapshot::{self, Snapshot};
 use super::state::{Attribution, State};
-use crate::event::{IdentifierRef, IngestReport, Observations};
-use crate::num::parallel;
-use crate::{Error, Event, Identifier, Refusal, Result};
-
-/// Events that are recorded at a time: enough for a shard of the tables to be worth while, few
-/// enough to hold beside the graph.
-const CHUNK: usize = 1 << 20;
-
-/// Events that one thread packs at a time.
-const BLOCK: usize = 1 << 12;
+use crate::event::IdentifierRef;
+use crate::{Event, Identifier, Result};
 
 /// Who is who, from observations of identifiers.
 ///
@@ -50,15 +38,15 @@ const BLOCK: usize = 1 << 12;
 /// ```
 #[derive(Clone)]
 pub struct IdentityGraph {
-    state: State,
+    pub(super) state: State,
     by_id: ById,
     /// Scratch space of `observe`.
-    one: Scratch,
+    pub(super) one: Scratch,
 }
 
 /// Space for a batch of one, which a copy of the graph makes again.
 #[derive(Default)]
-struct Scratch(Packed);
+pub(super) struct Scratch(pub(super) Packed);
 
 impl Clone for Scratch {
     fn clone(&self) -> Self {
@@ -102,7 +90,7 @@ impl IdentityGraph {
         Ok(Self::from_state(State::new(rules)?))
     }
 
-    fn from_state(state: State) -> Self {
+    pub(super) fn from_state(state: State) -> Self {
         Self { state, by_id: ById::default(), one: Scratch::default() }
     }
 
@@ -114,105 +102,6 @@ impl IdentityGraph {
     #[cfg(test)]
     pub(super) fn state(&self) -> &State {
         &self.state
-    }
-
-    // What comes in.
-
-    /// Adds one observation. Nothing is kept of an event about somebody who was forgotten;
-    /// [`IdentityGraph::extend`] counts such events.
-    ///
-    /// # Errors
-    /// [`Error::Refused`], and nothing changes: no identifier or more than 64; a kind or value of
-    /// more than 1024 bytes or with a control character; two values, neither only claimed, of a kind
-    /// of which a person has one; a full graph.
-    pub fn observe(&mut self, event: &Event<'_>) -> Result<()> {
-        self.observe_signature(event)?;
-        Ok(())
-    }
-
-    /// As [`IdentityGraph::observe`]; returns the number of the signature, which stays the same until
-    /// something is forgotten, or none if the event is about somebody who was forgotten.
-    pub(crate) fn observe_signature(
-        &mut self,
-        event: &Event<'_>,
-    ) -> std::result::Result<Option<u32>, Refusal> {
-        let mut few = [IdentifierRef { kind: "", value: "", claimed: false }; 4];
-        let mut parts = Vec::with_capacity(event.identifiers.len());
-        let packed = &mut self.one.0;
-        packed.clear();
-        with_identifiers(event, &mut few, |identifiers| {
-            let message_id = event.message_id.as_deref();
-            let message_id = message_id.filter(|id| !id.trim().is_empty());
-            packed.push(&self.state.policy, event.at, message_id, identifiers, &mut parts);
-        });
-        let recorded = self.state.record_one(packed)?;
-        self.state.follow();
-        Ok(recorded)
-    }
-
-    /// Adds observations; the same as one after another, and faster.
-    ///
-    /// ```
-    /// use personas::{Event, IdentityGraph, Rules, Timestamp};
-    ///
-    /// let at = Timestamp::parse("2024-05-01")?;
-    /// let events = [
-    ///     Event::new("login", at).id("cookie", "c").id("user_id", "7"),
-    ///     Event::new("login", at).id("user_id", "7").id("user_id", "8"),
-    /// ];
-    /// let mut graph = IdentityGraph::new(Rules::default())?;
-    /// let report = graph.extend(&events);
-    /// assert_eq!((report.accepted, report.n_refused()), (1, 1));
-    /// # Ok::<(), personas::Error>(())
-    /// ```
-    pub fn extend<'a>(&mut self, events: impl IntoIterator<Item = &'a Event<'a>>) -> IngestReport {
-        self.extend_in(events.into_iter(), Sizes { chunk: CHUNK, block: BLOCK })
-    }
-
-    fn extend_in<'a>(
-        &mut self,
-        mut events: impl Iterator<Item = &'a Event<'a>>,
-        sizes: Sizes,
-    ) -> IngestReport {
-        let (mut report, mut start) = (IngestReport::default(), 0);
-        // The source may panic: the partition must follow what is recorded whatever happens.
-        let following = Following(self);
-        let mut chunk = Vec::new();
-        loop {
-            chunk.clear();
-            chunk.extend(events.by_ref().take(sizes.chunk));
-            if chunk.is_empty() {
-                break;
-            }
-            let blocks: Vec<&[&Event<'_>]> = chunk.chunks(sizes.block).collect();
-            let graph = &following.0.state;
-            let packed = parallel::map(blocks.len(), 100 * sizes.block, |b| {
-                let mut batch = Observations::with_capacity(blocks[b].len());
-                blocks[b].iter().for_each(|event| batch.push_event(event));
-                graph.pack(&batch, |_| false)
-            });
-            for recorded in following.0.state.record(packed) {
-                start = report_on(recorded, start, &mut report);
-            }
-        }
-        drop(following);
-        if report.accepted > self.state.evidence.signatures().len() / 4 {
-            self.state.shrink();
-        }
-        report
-    }
-
-    /// Checks, normalises and packs the identifiers of a batch, without the rows for which `skip`
-    /// holds. Reads only, so that many batches can be packed on all threads.
-    pub(crate) fn pack(&self, batch: &Observations<'_>, skip: impl Fn(usize) -> bool) -> Packed {
-        self.state.pack(batch, skip)
-    }
-
-    /// Adds packed batches in order; returns what became of each.
-    pub(crate) fn record(&mut self, packed: Vec<Packed>) -> Vec<Recorded> {
-        let recorded = self.state.record(packed);
-        self.state.follow();
-        recorded
     }
 
     // Who is who.
@@ -228,7 +117,8 @@ impl IdentityGraph {
     /// # Errors
     /// [`Error::Refused`] as for [`IdentityGraph::observe`].
     pub fn profile_of(&self, event: &Event<'_>) -> Result<Option<ProfileId>> {
-        let identifiers: Vec<IdentifierRef<'_>> = event.identifiers.iter().map(borrowed).collect();
+        let identifiers: Vec<IdentifierRef<'_>> =
+            event.identifiers.iter().map(IdentifierRef::from).collect();
         let Some(parts) = self.state.admitted(&identifiers)? else { return Ok(None) };
         let sig = self.state.evidence.find_signature(&self.state.policy, &parts);
         let name = sig.and_then(|sig| self.state.name_of_signature(sig));
@@ -276,53 +166,6 @@ impl IdentityGraph {
         Memory { identifiers, profiles: self.state.partition_bytes(), evidence }
     }
 
-    // Manual links.
-
-    /// Two identifiers are one person's; see [`Rules::must_link`].
-    ///
-    /// Cost: what was seen with the smaller of the two groups that must-links connect.
-    ///
-    /// # Errors
-    /// [`Error::InvalidRule`] if the two are the same identifier, could not be identifiers, or were
-    /// forgotten; [`Error::Refused`] if there is no room. Nothing changes then.
-    pub fn must_link(&mut self, a: &Identifier<'_>, b: &Identifier<'_>) -> Result<()> {
-        let pair = self.check_link("must_link", a, b)?;
-        self.state.add_link(Relation::Must, &pair)
-    }
-
-    /// Two identifiers are never one person's; see [`Rules::cannot_link`]. Their components are
-    /// resolved again at the next read.
-    ///
-    /// # Errors
-    /// As [`IdentityGraph::must_link`].
-    pub fn cannot_link(&mut self, a: &Identifier<'_>, b: &Identifier<'_>) -> Result<()> {
-        let pair = self.check_link("cannot_link", a, b)?;
-        self.state.add_link(Relation::Cannot, &pair)
-    }
-
-    /// Removes the manual links between two identifiers. Their components are joined again.
-    ///
-    /// # Errors
-    /// As [`IdentityGraph::must_link`].
-    pub fn unlink(&mut self, a: &Identifier<'_>, b: &Identifier<'_>) -> Result<()> {
-        let pair = self.check_link("unlink", a, b)?;
-        self.state.remove_link(Relation::Must, &pair);
-        self.state.remove_link(Relation::Cannot, &pair);
-        Ok(())
-    }
-
-    fn check_link(&self, rule: &str, a: &Identifier<'_>, b: &Identifier<'_>) -> Result<Pair> {
-        let pair = pair(a, b);
-        check_link(rule, &pair)?;
-        for Name { kind, value } in [&pair.0, &pair.1] {
-            if self.state.policy.is_forgotten(kind, value) {
-                let reason = "an end was forgotten; allow it first".into();
-                return Err(Error::InvalidRule { rule: rule.to_owned(), reason });
-            }
-        }
-        Ok(pair)
-    }
-
     // Questions.
 
     /// The chain of links that joins two identifiers; `None` if they are not one person's, empty
@@ -347,11 +190,37 @@ impl IdentityGraph {
 
     /// Why two identifiers are not one person's: the refused link nearest to joining them, and the
     /// rule with its numbers.
+    ///
+    /// ```
+    /// use personas::identity::{Reason, WhyNot};
+    /// use personas::{Event, Identifier, IdentityGraph, Rules, Timestamp};
+    ///
+    /// let mut graph = IdentityGraph::new(Rules::default())?;
+    /// let order = Event::new("order", Timestamp::parse("2024-05-01")?).id("phone", "1");
+    /// graph.observe(&order.clone().id("user_id", "7"))?;
+    /// graph.observe(&order.id("user_id", "8"))?;
+    /// // A person has one user id.
+    /// let why = graph.why_not(&Identifier::new("user_id", "7"), &Identifier::new("user_id", "8"));
+    /// assert!(matches!(why, WhyNot::Refused(_, Reason::Limit { limit: 1, .. })));
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     pub fn why_not(&self, a: &Identifier<'_>, b: &Identifier<'_>) -> WhyNot<'_> {
         explain::why_not(&self.state, a, b)
     }
 
     /// The state of the graph. Reads everything: cost and size grow with the whole.
+    ///
+    /// ```
+    /// use personas::{Event, IdentityGraph, Rules, Timestamp};
+    ///
+    /// let mut graph = IdentityGraph::new(Rules::default())?;
+    /// let order = Event::new("order", Timestamp::parse("2024-05-01")?).id("phone", "1");
+    /// graph.observe(&order.clone().id("user_id", "7"))?;
+    /// graph.observe(&order.id("user_id", "8"))?;
+    /// let health = graph.health();
+    /// assert_eq!((health.identifiers, health.profiles, health.refused.len()), (3, 2, 1));
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     pub fn health(&self) -> Health<'_> {
         health::health(&self.state)
     }
@@ -363,102 +232,20 @@ impl IdentityGraph {
     ///
     /// # Errors
     /// As [`IdentityGraph::new`].
-    pub fn diff(&self, rules: &Rules) -> Result<Vec<Change>> {
-        diff::diff(&self.state, rules)
-    }
-
-    // Forgetting.
-
-    /// Forgets an identifier: as if the observations that belong to it had never come, and all
-    /// others had come without it. Manual links that name it go with it.
-    ///
-    /// Forgetting what was never seen is no error: it keeps it out from now on.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] if this cannot be an identifier.
     ///
     /// ```
-    /// use personas::identity::Resolution;
     /// use personas::{Event, IdentityGraph, Rules, Timestamp};
     ///
-    /// let rules = Rules::default().key([7; 16]);
-    /// let mut graph = IdentityGraph::new(rules.clone())?;
-    /// let login = Event::new("login", Timestamp::parse("2024-05-01")?).id("user_id", "7");
-    /// graph.observe(&login)?;
-    /// assert_eq!(graph.would_forget("user_id", "7")?.dropped, 1);
-    /// graph.forget("user_id", "7")?;
-    /// assert_eq!(graph.resolve(rules.profile_id("user_id", "7")), Resolution::Forgotten);
-    /// assert_eq!(graph.extend([&login]).suppressed, 1);
+    /// let mut graph = IdentityGraph::new(Rules::default())?;
+    /// let order = Event::new("order", Timestamp::parse("2024-05-01")?).id("phone", "1");
+    /// graph.observe(&order.clone().id("user_id", "7"))?;
+    /// graph.observe(&order.id("user_id", "8"))?;
+    /// let changes = graph.diff(&Rules::default().unlimited("user_id"))?;
+    /// assert_eq!((changes[0].before.len(), changes[0].after.len()), (2, 1));
     /// # Ok::<(), personas::Error>(())
     /// ```
-    pub fn forget(&mut self, kind: &str, value: &str) -> Result<Forgotten> {
-        Ok(self.forget_moving(kind, value)?.0)
-    }
-
-    /// As [`IdentityGraph::forget`]; returns what became of the signatures as well.
-    pub(crate) fn forget_moving(&mut self, kind: &str, value: &str) -> Result<(Forgotten, Moves)> {
-        let report = self.would_forget(kind, value)?;
-        let name = Name::new(&Identifier::new(kind, value));
-        let moves = forget::forget(&mut self.state, &[name], forget::anchor);
-        Ok((report, moves))
-    }
-
-    /// What [`IdentityGraph::forget`] would do.
-    ///
-    /// # Errors
-    /// As [`IdentityGraph::forget`].
-    pub fn would_forget(&self, kind: &str, value: &str) -> Result<Forgotten> {
-        let mut parts: Vec<Part<'_>> = Vec::new();
-        self.state.policy.check(&[IdentifierRef { kind, value, claimed: false }], &mut parts)?;
-        let name = Name::new(&Identifier::new(kind, value));
-        Ok(forget::report(&self.state, &forget::nodes_of(&self.state, &[name])))
-    }
-
-    /// Forgets a person: the strong identifiers of a profile, and those that no other profile's
-    /// observations use. Nothing happens for an id that leads nowhere.
-    pub fn forget_profile(&mut self, id: ProfileId) -> Forgotten {
-        self.forget_profile_moving(id).0
-    }
-
-    /// As [`IdentityGraph::forget_profile`]; returns what became of the signatures as well.
-    pub(crate) fn forget_profile_moving(&mut self, id: ProfileId) -> (Forgotten, Moves) {
-        let Some(node) = self.node_of_id(id) else { return Default::default() };
-        let gone = forget::nodes_of_profile(&self.state, node);
-        let report = forget::report(&self.state, &gone);
-        let names: Vec<Name> = gone.iter().map(|&node| self.state.basis().name(node)).collect();
-        let moves = forget::forget(&mut self.state, &names, forget::anchor);
-        (report, moves)
-    }
-
-    /// What [`IdentityGraph::forget_profile`] would do.
-    pub fn would_forget_profile(&self, id: ProfileId) -> Forgotten {
-        let Some(node) = self.node_of_id(id) else { return Forgotten::default() };
-        forget::report(&self.state, &forget::nodes_of_profile(&self.state, node))
-    }
-
-    /// Lets a forgotten identifier be seen again; returns whether it was forgotten. What was dropped
-    /// stays dropped.
-    pub fn allow(&mut self, kind: &str, value: &str) -> bool {
-        let id = self.rules().profile_id(kind, value);
-        self.state.policy.forgotten.remove(&id)
-    }
-
-    // Other graphs.
-
-    /// Adds the evidence of another graph with the same rules and key: shards, machines, snapshots.
-    /// Manual links are united. What either has forgotten is forgotten, by the rule for
-    /// observations that arrive after the forgetting.
-    ///
-    /// # Errors
-    /// [`Error::InvalidParameter`] if rules or keys differ in more than manual links;
-    /// [`Error::Refused`] if there is no room. Nothing changes then.
-    pub fn merge(&mut self, other: &Self) -> Result<()> {
-        self.merge_moving(other).map(|_| ())
-    }
-
-    /// As [`IdentityGraph::merge`]; returns where this graph's signatures went, and the other's.
-    pub(crate) fn merge_moving(&mut self, other: &Self) -> Result<(Moves, Moves)> {
-        merge::merge(&mut self.state, &other.state)
+    pub fn diff(&self, rules: &Rules) -> Result<Vec<Change>> {
+        diff::diff(&self.state, rules)
     }
 
     /// The whole state but the key.
@@ -529,65 +316,6 @@ impl IdentityGraph {
     }
 }
 
-/// How many events are recorded at a time, and packed by one thread.
-#[derive(Clone, Copy)]
-struct Sizes {
-    chunk: usize,
-    block: usize,
-}
-
-/// Brings the partition of a graph up to date at the end, whatever happens.
-struct Following<'g>(&'g mut IdentityGraph);
-
-impl Drop for Following<'_> {
-    fn drop(&mut self) {
-        self.0.state.follow();
-    }
-}
-
-/// Adds what became of a batch to a report; returns the position after it.
-fn report_on(recorded: Recorded, start: usize, report: &mut IngestReport) -> usize {
-    let kept = recorded.signatures.iter().filter(|&&sig| sig != Recorded::NONE);
-    report.accepted += kept.count();
-    report.suppressed += recorded.suppressed;
-    for (row, reason) in recorded.refused {
-        report.refuse(start + row, reason);
-    }
-    start + recorded.signatures.len()
-}
-
-fn borrowed<'e>(identifier: &'e Identifier<'_>) -> IdentifierRef<'e> {
-    let Identifier { kind, value, claimed } = identifier;
-    IdentifierRef { kind, value, claimed: *claimed }
-}
-
-/// Calls `f` with the identifiers of an event, in `few` if there is room.
-fn with_identifiers<'e>(
-    event: &'e Event<'_>,
-    few: &mut [IdentifierRef<'e>],
-    f: impl FnOnce(&[IdentifierRef<'e>]),
-) {
-    let identifiers = event.identifiers.iter().map(borrowed);
-    if event.identifiers.len() > few.len() {
-        return f(&identifiers.collect::<Vec<_>>());
-    }
-    few.iter_mut().zip(identifiers).for_each(|(place, identifier)| *place = identifier);
-    f(&few[..event.identifiers.len()]);
-}
-
-impl Snapshot {
-    /// Restores the graph.
-    ///
-    /// # Errors
-    /// [`Error::InvalidSnapshot`] if the key is not the one it was made with, or if the content
-    /// could not have come from observations: unsorted, repeated or unused identifiers, values
-    /// that are not normalised, signatures that would have been refused, times outside the clock,
-    /// traces of the forgotten. [`Error::InvalidRule`] for rules that make no sense.
-    pub fn open(self, key: Option<[u8; 16]>) -> Result<IdentityGraph> {
-        Ok(IdentityGraph::from_state(self.into_state(key)?))
-    }
-}
-
 impl fmt::Debug for IdentityGraph {
     /// Counts only: identifiers are personal data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -596,206 +324,5 @@ impl fmt::Debug for IdentityGraph {
             .field("signatures", &self.state.evidence.signatures().n_live())
             .field("forgotten", &self.state.policy.forgotten.len())
             .finish_non_exhaustive()
-    }
-}
-
-impl PartialEq for IdentityGraph {
-    /// Equal rules, key and evidence, whatever order it came in; costs as much as two snapshots.
-    fn eq(&self, other: &Self) -> bool {
-        self.rules() == other.rules() && self.snapshot() == other.snapshot()
-    }
-}
-
-impl Serialize for IdentityGraph {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        self.snapshot().serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for IdentityGraph {
-    /// Reads graphs without a key; for others, read a [`Snapshot`] and open it.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        Snapshot::deserialize(deserializer)?.open(None).map_err(serde::de::Error::custom)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::Owner;
-    use super::*;
-    use crate::Timestamp;
-
-    /// Small enough for a world of some thousand events to have several chunks of several blocks.
-    const SIZES: Sizes = Sizes { chunk: 1000, block: 300 };
-
-    /// Few people with many cookies, shared devices, claims, placeholders, repeats and refusals.
-    fn world(n: u64) -> Vec<Event<'static>> {
-        let mut state = 7u64;
-        let mut below = |n: u64| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (state >> 33) % n
-        };
-        let mut one = |i| {
-            let at = Timestamp::from_millis((1_500_000_000_000 + below(1 << 20)) as i64);
-            let mut seen = Event::new("", at);
-            if below(3) == 0 {
-                seen = seen.id("user_id", below(n / 20).to_string());
-            }
-            if below(200) == 0 {
-                // Two values of a kind of which a person has one.
-                seen = seen.id("user_id", "7").id("user_id", "8");
-            }
-            if below(4) == 0 {
-                seen = seen.id("email", format!("{}@x.org", below(n / 10)));
-            }
-            if below(9) == 0 {
-                seen = seen.claimed_id("email", format!("{}@x.org", below(n / 10)));
-            }
-            // Some cookies are everybody's.
-            let cookie = if below(5) == 0 { below(4) } else { 4 + below(n / 2) };
-            seen = seen.id("cookie", if cookie == 0 { "null".into() } else { cookie.to_string() });
-            if below(2) == 0 { seen.message_id(format!("m{i}")) } else { seen }
-        };
-        (0..n).map(&mut one).collect()
-    }
-
-    fn empty(owner: Owner) -> IdentityGraph {
-        IdentityGraph::new(Rules::default().owner(owner).weak("cookie")).unwrap()
-    }
-
-    #[test]
-    fn bulk_gives_the_state_of_one_after_another_across_all_borders() {
-        let world = world(4000);
-        for owner in [Owner::First, Owner::Latest, Owner::Nobody] {
-            let mut single = empty(owner);
-            let outcomes: Vec<_> = world.iter().map(|seen| single.observe(seen).is_ok()).collect();
-            // All at once; the smaller part to the larger; the larger to the smaller.
-            for (first, n_threads) in [(0, 1), (3900, 2), (500, 3)] {
-                let mut bulk = empty(owner);
-                world[..first].iter().for_each(|seen| drop(bulk.observe(seen)));
-                // What was read before must not be true for ever.
-                let _ = bulk.profiles();
-                let report = parallel::with_threads(n_threads, || {
-                    bulk.extend_in(world[first..].iter(), SIZES)
-                });
-                let kept = outcomes[first..].iter().filter(|kept| **kept).count();
-                assert_eq!(report.accepted, kept);
-                let refused = outcomes[first..].iter().position(|kept| !kept);
-                assert_eq!(report.refused.first().map(|refused| refused.examples[0]), refused);
-                assert_eq!(bulk.n_profiles(), single.n_profiles());
-                assert!(bulk == single);
-                assert_eq!(bulk.profiles(), single.profiles());
-                for seen in &world {
-                    let profile = |graph: &IdentityGraph| graph.profile_of(seen).ok().flatten();
-                    assert_eq!(profile(&bulk), profile(&single));
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn recorded_batches_name_the_signature_of_every_row_that_is_kept() {
-        let world = world(1000);
-        let mut graph = empty(Owner::First);
-        for length in [1, 20, 600, 379] {
-            let mut batch = Observations::with_capacity(length);
-            world[..length].iter().for_each(|event| batch.push_event(event));
-            let packed = graph.pack(&batch, |row| row % 7 == 3);
-            let recorded = graph.record(vec![packed]).remove(0);
-            assert_eq!(recorded.signatures.len(), length);
-            let mut refused = recorded.refused.iter().map(|refused| refused.0).peekable();
-            for (row, (event, &sig)) in world.iter().zip(&recorded.signatures).enumerate() {
-                let is_refused = refused.next_if_eq(&row).is_some();
-                let is_kept = row % 7 != 3 && !is_refused;
-                assert_eq!(sig != Recorded::NONE, is_kept, "{row}");
-                if is_kept {
-                    assert_eq!(graph.observe_signature(event), Ok(Some(sig)));
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn the_number_of_profiles_is_that_of_the_names_after_any_change() {
-        let mut graph = IdentityGraph::new(Rules::default().weak("device")).unwrap();
-        let world = world(400);
-        let check = |graph: &IdentityGraph| assert_eq!(graph.n_profiles(), graph.profiles().len());
-        for (i, event) in world.iter().enumerate() {
-            let _ = graph.observe(event);
-            let [a, b] = [i % 17, i % 13].map(|n| Identifier::new("user_id", n.to_string()));
-            let cookie = Identifier::new("cookie", (i % 19).to_string());
-            match i % 11 {
-                0 => drop(graph.must_link(&a, &cookie)),
-                1 => drop(graph.cannot_link(&a, &b)),
-                2 => drop(graph.unlink(&a, &b)),
-                3 => drop(graph.forget("user_id", &a.value)),
-                4 => drop(graph.allow("user_id", &a.value)),
-                5 => graph = graph.clone(),
-                _ => {}
-            }
-            if i % 3 == 0 {
-                check(&graph);
-            }
-        }
-        let mut other = IdentityGraph::new(graph.rules().clone()).unwrap();
-        other.extend_in(world.iter(), SIZES);
-        check(&other);
-        other.merge(&graph).unwrap();
-        check(&other);
-    }
-
-    #[test]
-    fn after_a_source_that_panics_the_graph_has_what_came_before_and_answers() {
-        let world = world(3000);
-        let mut graph = empty(Owner::First);
-        let source = world.iter().enumerate().map(|(i, event)| {
-            assert!(i < 2500, "the source fails");
-            event
-        });
-        let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            graph.extend_in(source, SIZES);
-        }));
-        assert!(failed.is_err());
-        let mut expected = empty(Owner::First);
-        expected.extend_in(world[..2000].iter(), SIZES);
-        assert!(graph == expected);
-        assert_eq!(graph.profiles(), expected.profiles());
-    }
-
-    #[test]
-    fn a_hundred_thousand_manual_links_one_by_one_are_those_of_the_rules_at_once() {
-        // Chains, stars and pairs; with a cost that grows with the links there are, this takes hours.
-        const N: usize = 100_000;
-        let ends = |i: usize| {
-            let (a, b) = match i % 3 {
-                0 => (i, i + 3),
-                1 => (1, i + 3),
-                _ => (i, i + 1_000_000),
-            };
-            [a, b].map(|n| Identifier::new("card", format!("c{n}")))
-        };
-        let mut graph = IdentityGraph::new(Rules::default()).unwrap();
-        for i in 0..N {
-            let [a, b] = ends(i);
-            graph.must_link(&a, &b).unwrap();
-        }
-        // One chain, one star, and the pairs.
-        assert_eq!(graph.n_profiles(), 2 + N / 3);
-        let again = IdentityGraph::new(graph.rules().clone()).unwrap();
-        assert!(again == graph);
-        assert_eq!(again.n_identifiers(), graph.n_identifiers());
-    }
-
-    #[test]
-    fn manual_links_of_placeholders_count_no_identifiers() {
-        let mut graph = IdentityGraph::new(Rules::default()).unwrap();
-        let [a, b] = ["card", "user_id"].map(|kind| Identifier::new(kind, "null"));
-        graph.must_link(&a, &b).unwrap();
-        assert_eq!((graph.n_identifiers(), graph.health().contradictions.len()), (0, 1));
-        graph.unlink(&Identifier::new("card", "1"), &Identifier::new("card", "2")).unwrap();
-        let restored = IdentityGraph::new(graph.rules().clone()).unwrap();
-        assert_eq!((graph.n_identifiers(), restored.n_identifiers()), (0, 0));
-        graph.unlink(&a, &b).unwrap();
-        assert!(graph.health().contradictions.is_empty());
     }
 }

@@ -15,9 +15,9 @@
 //! nobody verified names a profile only where there is no other.
 //!
 //! The files: `policy/` says what may come in and join; `evidence/` what was observed;
-//! `partition/` who is who; `graph` is the face of the three, which `state` holds together;
-//! `explain`, `health` and `diff` answer questions; `forget`, `merge` and `snapshot` are the rest of a
-//! graph's life.
+//! `partition/` who is who; `state` holds the three together, and `graph` is their face: `ingest` adds
+//! observations, `edit` changes a graph by other means, `persist` keeps it. `explain`, `health` and `diff`
+//! answer questions; `forget`, `merge` and `snapshot` do the work behind the methods of their names.
 //!
 //! # How well
 //!
@@ -49,13 +49,16 @@
 
 mod by_id;
 mod diff;
+mod edit;
 mod evidence;
 mod explain;
 mod forget;
 mod graph;
 mod health;
+mod ingest;
 mod merge;
 mod partition;
+mod persist;
 mod policy;
 mod profile_id;
 mod snapshot;

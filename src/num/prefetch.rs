@@ -1,21 +1,21 @@
-//! Asks for memory that is about to be read, where reads are too scattered for the CPU to guess.
+//! Prefetches memory that is about to be read, where reads are too scattered for the CPU to guess.
 
-/// Starts fetching values into the cache; a hint without effect on any result.
+/// Prefetches values; a hint without effect on any result.
 #[inline(always)]
-pub(crate) fn soon<T>(values: &[T]) {
+pub(crate) fn prefetch<T>(values: &[T]) {
     for line in values.chunks(64 / size_of::<T>().max(1)) {
-        soon_ref(line);
+        prefetch_ref(line);
     }
     // Values seldom begin where a cache line does, so they end in one line more.
     if let Some(last) = values.last() {
-        soon_ref(last);
+        prefetch_ref(last);
     }
 }
 
-/// Starts fetching the first cache line of an item; a hint without effect on any result.
+/// Prefetches the first cache line of an item; a hint without effect on any result.
 #[inline(always)]
 #[allow(unsafe_code)]
-pub(crate) fn soon_ref<T: ?Sized>(item: &T) {
+pub(crate) fn prefetch_ref<T: ?Sized>(item: &T) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
@@ -26,10 +26,10 @@ pub(crate) fn soon_ref<T: ?Sized>(item: &T) {
     let _ = item;
 }
 
-/// The same for the item at an index, if there is one.
+/// Prefetches the first cache line of the item at an index, if there is one.
 #[inline(always)]
-pub(crate) fn soon_at<T>(items: &[T], index: usize) {
+pub(crate) fn prefetch_at<T>(items: &[T], index: usize) {
     if let Some(item) = items.get(index) {
-        soon_ref(item);
+        prefetch_ref(item);
     }
 }

@@ -251,7 +251,7 @@ fn together<L: Lanes, const T: usize>(
         let per_column = next.len().div_ceil(d);
         for (j, values) in values.iter().enumerate() {
             for line in next.iter().skip(j * per_column).take(per_column) {
-                prefetch::soon_ref(line);
+                prefetch::prefetch_ref(line);
             }
             for (scores, tile) in scores.iter_mut().zip(tile) {
                 let x = L::load(&tile[j]);

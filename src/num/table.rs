@@ -145,7 +145,7 @@ impl Shard {
     }
 
     fn prefetch(&self, rest: u32) {
-        prefetch::soon_at(&self.places, self.home(rest));
+        prefetch::prefetch_at(&self.places, self.home(rest));
     }
 
     fn find(&self, hash: u32, rest: u32, same: impl Fn(u32) -> bool) -> Option<u32> {

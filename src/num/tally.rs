@@ -104,7 +104,7 @@ fn plain(rows: &Rows<'_>, moves: &[Move], steps: Steps<'_>, sums: Sums<'_>) {
     let Sums { coarse, fine } = sums;
     for (i, &Move { row, from, to }) in moves.iter().enumerate() {
         if let Some(ahead) = moves.get(i + AHEAD) {
-            prefetch::soon(rows.row(ahead.row));
+            prefetch::prefetch(rows.row(ahead.row));
         }
         let values = rows.row(row);
         let to = to as usize * d;

@@ -22,9 +22,9 @@ impl UnionFind {
         Self { parent: parallel::map(n, 1, |i| AtomicU32::new(i as u32)) }
     }
 
-    /// Asks for what finding `i` reads first.
-    pub(crate) fn soon(&self, i: usize) {
-        prefetch::soon_at(&self.parent, i);
+    /// Prefetches what finding `i` reads first.
+    pub(crate) fn prefetch(&self, i: usize) {
+        prefetch::prefetch_at(&self.parent, i);
     }
 
     fn parent(&self, i: u32) -> u32 {

@@ -17,9 +17,9 @@ use super::changes::Changes;
 use super::hubs::add_weights;
 use super::nodes::{Node, flag};
 use super::pack::{LONG, Packed, Recorded};
-use super::signatures::Repeat;
+use super::signatures::KnownBefore;
 use super::slot::{CLAIM, is_claim, node_of};
-use crate::num::table::number::{Keys, Numbers};
+use crate::num::table::number::{Arrivals, Keys, Numbers};
 use crate::num::{parallel, prefetch};
 
 /// Work to do something for each row of a batch, in multiply-adds.
@@ -33,8 +33,8 @@ const AHEAD: usize = 16;
 
 /// The signatures of a batch, to be numbered.
 struct SignatureKeys {
-    /// Those of several identifiers, or of a claimed one, each with its time.
-    keys: Keys<Vec<u32>, i64>,
+    /// Those of several identifiers, or of a claimed one.
+    keys: Keys<Vec<u32>, ()>,
     /// The rows of these.
     rows: Vec<u32>,
 }
@@ -77,41 +77,35 @@ impl Evidence {
         let old = self.signatures.len();
         let slots = self.number_names(policy, packed);
         let keys = parallel::map(packed.len(), WORK, |b| self.keys_of(&packed[b], &slots[b]));
-        let mut recorded = parallel::map(packed.len(), WORK / 8, |b| Recorded::of(&packed[b]));
         // By row; positions come last.
-        let mut signatures: Vec<Vec<u32>> =
-            parallel::map(packed.len(), WORK / 8, |b| vec![Recorded::NONE; packed[b].n_rows()]);
-        let mut repeats = Vec::new();
+        let mut signatures = self.find_singles(packed, &slots);
         let mut weights = Vec::new();
         if keys.iter().any(|keys| keys.keys.len() > 0) {
             let numbers = self.signatures.number(keys.iter().map(|keys| &keys.keys).collect());
             self.signatures.append(&numbers);
             weights = self.weights(policy, packed, &keys, &numbers);
-            self.set_messages(packed, &keys, &numbers, old);
-            repeats = parallel::map(numbers.n_shards(), WORK, |s| {
-                let repeat = |(signature, at, block, at_key): (u32, i64, u32, u32)| {
-                    let row = keys[block as usize].rows[at_key as usize];
-                    Repeat { signature, at, block, row }
-                };
-                numbers.repeats(s).map(repeat).collect()
-            });
             parallel::map_mut(&mut signatures, WORK, |b, signatures| {
                 for (row, sig) in keys[b].rows.iter().zip(numbers.of_block(b)) {
                     signatures[*row as usize] = sig;
                 }
             });
         }
-        repeats.push(self.intern_singles(packed, &slots, &mut signatures));
-        drop((keys, slots));
-        self.repeat(policy, packed, &repeats, old, changes);
-        drop(repeats);
+        drop(keys);
+        self.add_singles(packed, &slots, &mut signatures);
+        drop(slots);
+        self.add_times(policy, packed, &signatures, old, changes);
         self.record_new(policy, old, &weights, changes);
-        parallel::map_mut(&mut recorded, WORK / 8, |b, recorded| {
-            for (position, &sig) in packed[b].positions().zip(&signatures[b]) {
-                recorded.signatures[position] = sig;
+        parallel::map_mut(&mut signatures, WORK / 8, |b, signatures| {
+            let mut recorded = Recorded::of(&packed[b]);
+            if packed[b].others.is_empty() {
+                recorded.signatures = std::mem::take(signatures);
+            } else {
+                for (position, &sig) in packed[b].positions().zip(&*signatures) {
+                    recorded.signatures[position] = sig;
+                }
             }
-        });
-        recorded
+            recorded
+        })
     }
 
     /// Numbers the identifiers of all batches; returns the slots of each.
@@ -129,15 +123,15 @@ impl Evidence {
     /// The signatures of a batch that are found by their hash.
     fn keys_of(&self, packed: &Packed, slots: &[u32]) -> SignatureKeys {
         let is_hashed = |slots: &[u32]| slots.len() > 1 || is_claim(slots[0]);
-        let mut keys = Keys::with_capacity(0, 0);
-        let mut rows = Vec::new();
         if slots.len() == packed.n_rows() && packed.claimed.is_empty() {
-            return SignatureKeys { keys, rows };
+            return SignatureKeys { keys: Keys::default(), rows: Vec::new() };
         }
+        let mut keys = Arrivals::with_capacity(packed.n_rows());
+        let mut rows = Vec::with_capacity(packed.n_rows());
         for row in 0..packed.n_rows() {
             let own = &slots[packed.range(row)];
             if is_hashed(own) {
-                keys.push(self.signatures.hash(own), own, packed.times[row]);
+                keys.push(self.signatures.hash(own), own, ());
                 rows.push(row as u32);
             }
         }
@@ -151,7 +145,7 @@ impl Evidence {
         policy: &Policy,
         packed: &[Packed],
         keys: &[SignatureKeys],
-        numbers: &Numbers<'_, Vec<u32>, i64>,
+        numbers: &Numbers<'_, Vec<u32>, ()>,
     ) -> Vec<u8> {
         if packed.iter().all(|packed| packed.kinds.is_empty()) {
             return Vec::new();
@@ -170,67 +164,52 @@ impl Evidence {
         weights.concat()
     }
 
-    /// Keeps the message ids of new signatures.
-    fn set_messages(
-        &mut self,
-        packed: &[Packed],
-        keys: &[SignatureKeys],
-        numbers: &Numbers<'_, Vec<u32>, i64>,
-        old: usize,
-    ) {
-        if packed.iter().any(Packed::has_messages) {
-            for (sig, (_, _, block, at)) in (old..).zip(numbers.new_from(0)) {
-                let row = keys[block].rows[at] as usize;
-                self.signatures.set_message(sig as u32, packed[block].message(row));
-            }
-        }
-    }
-
-    /// Numbers the signatures of single unclaimed identifiers, and appends the new ones; returns
-    /// the rows that are not the first of a new one.
-    fn intern_singles(
-        &mut self,
-        packed: &[Packed],
-        slots: &[Vec<u32>],
-        signatures: &mut [Vec<u32>],
-    ) -> Vec<Repeat> {
-        let mut repeats = Vec::new();
-        for (block, (packed, slots)) in packed.iter().zip(slots).enumerate() {
-            for row in 0..packed.n_rows() {
-                if signatures[block][row] != Recorded::NONE {
-                    continue;
-                }
-                if let Some(&later) = slots.get(packed.range(row).start + AHEAD) {
+    /// The signatures of rows of single unclaimed identifiers, by row; none where one is not known
+    /// yet, and for all other rows.
+    fn find_singles(&self, packed: &[Packed], slots: &[Vec<u32>]) -> Vec<Vec<u32>> {
+        parallel::map(packed.len(), WORK, |b| {
+            let (packed, slots) = (&packed[b], &slots[b]);
+            let signature = |row: usize| {
+                let range = packed.range(row);
+                if let Some(&later) = slots.get(range.start + AHEAD) {
                     self.signatures.prefetch_single(node_of(later));
                 }
-                let (node, at) = (slots[packed.range(row).start], packed.times[row]);
-                let (signature, is_new) = self.signatures.intern_single(node, at);
-                signatures[block][row] = signature;
-                if is_new {
-                    let message = packed.message(row);
-                    if message.is_some() {
-                        self.signatures.set_message(signature, message);
-                    }
-                } else {
-                    repeats.push(Repeat { signature, at, block: block as u32, row: row as u32 });
+                self.signatures.find_single(&slots[range]).unwrap_or(Recorded::NONE)
+            };
+            (0..packed.n_rows()).map(signature).collect()
+        })
+    }
+
+    /// Adds the signatures of single unclaimed identifiers that are new.
+    fn add_singles(&mut self, packed: &[Packed], slots: &[Vec<u32>], signatures: &mut [Vec<u32>]) {
+        for ((packed, slots), signatures) in packed.iter().zip(slots).zip(signatures) {
+            for (row, sig) in signatures.iter_mut().enumerate() {
+                if *sig == Recorded::NONE {
+                    let node = node_of(slots[packed.range(row).start]);
+                    *sig = self.signatures.intern_single(node);
                 }
             }
         }
-        repeats
     }
 
-    /// Adds the rows that are not the first of a new signature.
-    fn repeat(
+    /// Adds the times and message ids of all rows to their signatures; those from `old` on are new.
+    fn add_times(
         &mut self,
         policy: &Policy,
         packed: &[Packed],
-        repeats: &[Vec<Repeat>],
+        signatures: &[Vec<u32>],
         old: usize,
         changes: &mut Changes,
     ) {
         let message = |block: u32, row: u32| packed[block as usize].message(row as usize);
         let message = packed.iter().any(Packed::has_messages).then_some(message);
-        let changed = self.signatures.repeat_batch(repeats, old as u32, message);
+        let rows: Vec<(&[u32], &[i64])> = signatures
+            .iter()
+            .zip(packed)
+            .map(|(sigs, packed)| (&sigs[..], &packed.times[..]))
+            .collect();
+        let of_known = KnownBefore { n: old as u32, later_counts: policy.rules().latest() };
+        let changed = self.signatures.repeat_batch(&rows, of_known, message);
         for (i, &(sig, is_earlier)) in changed.iter().enumerate() {
             if let Some(&(later, _)) = changed.get(i + 2 * AHEAD) {
                 self.signatures.prefetch_slots(later);
@@ -315,7 +294,7 @@ impl<'n> OwnNodes<'n> {
     }
 
     fn prefetch(&self, slots: &[u32]) {
-        slots.iter().for_each(|&slot| prefetch::soon_at(self.facts, self.place(slot)));
+        slots.iter().for_each(|&slot| prefetch::prefetch_at(self.facts, self.place(slot)));
     }
 
     /// Records a slot of a new signature, if its node is in the range; returns the signature that

@@ -167,6 +167,13 @@ impl Evidence {
                 Err(refusal) => recorded.refused.push((position, refusal)),
             }
         }
+        for (position, row) in packed.late() {
+            let message = row.message.as_deref();
+            match self.record_parts(policy, &row.parts(), Times::once(row.at), message, changes) {
+                Ok(sig) => recorded.signatures[position] = sig,
+                Err(refusal) => recorded.refused.push((position, refusal)),
+            }
+        }
         recorded.refused.sort_by_key(|refused| refused.0);
         recorded
     }
@@ -370,6 +377,5 @@ impl Evidence {
 
 /// The flags that a new node begins with.
 fn new_flags(policy: &Policy, kind: Kind, value: &str) -> u8 {
-    let name = &policy.kinds().get(kind).name;
-    if policy.rules().blocks(name, value) { flag::BLOCKED } else { 0 }
+    if policy.kinds().get(kind).blocks(value) { flag::BLOCKED } else { 0 }
 }

@@ -280,7 +280,7 @@ impl Nodes {
 
     /// Prefetches the facts of a node.
     pub(crate) fn prefetch_node(&self, node: u32) {
-        prefetch::soon_at(&self.facts, node as usize);
+        prefetch::prefetch_at(&self.facts, node as usize);
     }
 
     /// Prefetches the place of a node's text.
@@ -373,7 +373,7 @@ impl Known<str, Kind> for KnownNodes<'_> {
     }
 
     fn prefetch_facts(&self, node: u32) {
-        prefetch::soon_at(self.facts, node as usize);
+        prefetch::prefetch_at(self.facts, node as usize);
         self.texts.prefetch_end(node as usize);
     }
 

@@ -3,14 +3,15 @@
 //! Packing reads the policy only, so that many batches can be packed at once. It checks and
 //! normalises identifiers, hashes them, and groups a long batch by the shards of the hash table.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::super::policy::{Admitted, Kind, Kinds, Part, Policy};
+use super::super::policy::{Admitted, Kind, Kinds, MAX_IDENTIFIERS, Part, Policy};
 use super::slot::NONE;
 use crate::event::{IdentifierRef, Observations};
 use crate::num::prefetch;
-use crate::num::table::number::Keys;
+use crate::num::table::number::{Arrivals, Keys};
 use crate::{Refusal, Timestamp};
 
 /// A batch of at least so many rows is grouped by shard: fewer are recorded one by one, because
@@ -23,6 +24,9 @@ const AHEAD: usize = 8;
 /// Set on a kind that had no number when it was packed; the rest is its place in `new_kinds`.
 pub(super) const NEW_KIND: Kind = 1 << 15;
 
+/// Kinds without a number that a batch has passing numbers for.
+const MAX_NEW_KINDS: usize = (1 << 15) - 1;
+
 /// A checked and packed batch of observations.
 ///
 /// Rows are those of the batch that are kept, in order; `others` are the positions of the rest.
@@ -30,6 +34,7 @@ pub(super) const NEW_KIND: Kind = 1 << 15;
 pub(crate) struct Packed {
     /// The identifiers of all rows, each with its kind.
     pub(super) names: Keys<String, Kind>,
+    n_names: u32,
     /// The kinds of the identifiers; empty if all are of one kind.
     pub(super) kinds: Vec<Kind>,
     /// Positions among the identifiers of those that are only claimed.
@@ -69,7 +74,7 @@ impl Recorded {
         let mut recorded = Self { signatures: vec![NONE; packed.n()], ..Self::default() };
         for (position, other) in &packed.others {
             match other {
-                Other::Skipped => {}
+                Other::Skipped | Other::Late(_) => {}
                 Other::Suppressed => recorded.suppressed += 1,
                 Other::Refused(refusal) => {
                     recorded.refused.push((*position as usize, refusal.clone()));
@@ -88,6 +93,40 @@ pub(super) enum Other {
     /// It is about somebody who was forgotten.
     Suppressed,
     Refused(Refusal),
+    /// It names a kind without a number, after the passing numbers ran out: to be recorded after all
+    /// rows that are packed.
+    Late(Box<LateRow>),
+}
+
+/// A checked row of a batch that names more new kinds than a graph has room for.
+#[derive(Debug, Clone)]
+pub(super) struct LateRow {
+    pub(super) at: i64,
+    pub(super) message: Option<Box<str>>,
+    parts: Vec<(Box<str>, Box<str>, bool)>,
+}
+
+impl LateRow {
+    pub(super) fn parts(&self) -> Vec<Part<'_>> {
+        self.parts
+            .iter()
+            .map(|(kind, value, claimed)| Part {
+                kind,
+                known: None,
+                value: Cow::Borrowed(value),
+                claimed: *claimed,
+            })
+            .collect()
+    }
+}
+
+/// What is kept from row to row while packing.
+#[derive(Default)]
+struct Packing<'o> {
+    /// The identifiers of the row.
+    parts: Vec<Part<'o>>,
+    /// The kind of the last identifier: its name, its number, passing or not, and its hash.
+    kind: Option<(&'o str, Option<Kind>, Kind, u64)>,
 }
 
 impl Packed {
@@ -97,31 +136,33 @@ impl Packed {
         batch: &Observations<'_>,
         skip: impl Fn(usize) -> bool,
     ) -> Self {
-        let mut packed = Self::with_capacity(batch.len());
-        let mut parts = Vec::new();
-        for row in 0..batch.len() {
-            if row + AHEAD < batch.len() {
+        let n = batch.len();
+        let mut packed = Self { ends: Vec::with_capacity(n), ..Self::default() };
+        packed.times.reserve(n);
+        let mut packing = Packing::default();
+        let mut names = Arrivals::with_capacity(n);
+        for row in 0..n {
+            if row + AHEAD < n {
                 // The texts lie apart; prefetched, the waits for them overlap.
                 for identifier in batch.identifiers(row + AHEAD) {
-                    prefetch::soon_ref(identifier.value);
+                    prefetch::prefetch_ref(identifier.value);
                 }
             }
             if skip(row) {
                 packed.others.push((row as u32, Other::Skipped));
                 continue;
             }
-            let message_id = batch.message_id(row);
-            packed.push(policy, batch.at(row), message_id, batch.identifiers(row), &mut parts);
+            let (at, message_id) = (batch.at(row), batch.message_id(row));
+            let keep = |hash, value, kind| names.push(hash, value, kind);
+            packed.row(policy, (at, message_id, batch.identifiers(row)), &mut packing, keep);
         }
-        packed.finish();
+        let mut kinds = names.marks();
+        let first = kinds.next();
+        if kinds.any(|kind| Some(kind) != first) {
+            packed.kinds = names.marks().collect();
+        }
+        packed.names = if packed.n_rows() < LONG { names.in_order() } else { names.grouped() };
         packed
-    }
-
-    fn with_capacity(n: usize) -> Self {
-        // Values of twelve bytes are usual.
-        let names = Keys::with_capacity(n, 12 * n);
-        let (ends, times) = (Vec::with_capacity(n), Vec::with_capacity(n));
-        Self { names, ends, times, ..Self::default() }
     }
 
     /// Removes all rows and keeps the memory.
@@ -136,44 +177,110 @@ impl Packed {
         self.others.clear();
         self.new_kinds.clear();
         self.new_kind_of.clear();
+        self.n_names = 0;
     }
 
-    /// Adds the next observation of the batch; `parts` is scratch space.
-    pub(crate) fn push<'o>(
+    /// Packs a batch of one, in place of what was there.
+    pub(crate) fn one(
         &mut self,
         policy: &Policy,
         at: Timestamp,
         message_id: Option<&str>,
-        identifiers: &[IdentifierRef<'o>],
-        parts: &mut Vec<Part<'o>>,
+        identifiers: &[IdentifierRef<'_>],
+    ) {
+        self.clear();
+        let mut names = std::mem::take(&mut self.names);
+        let keep = |hash, value: Cow<'_, str>, kind| names.push(hash, &value, kind);
+        self.row(policy, (at, message_id, identifiers), &mut Packing::default(), keep);
+        self.names = names;
+    }
+
+    /// Adds the next observation of the batch: its time, message id and identifiers. `keep` gets
+    /// the hash, value and kind of each identifier.
+    fn row<'o>(
+        &mut self,
+        policy: &Policy,
+        (at, message_id, identifiers): (Timestamp, Option<&str>, &[IdentifierRef<'o>]),
+        packing: &mut Packing<'o>,
+        mut keep: impl FnMut(u32, Cow<'o, str>, Kind),
     ) {
         let position = self.n() as u32;
-        match policy.admit(message_id, identifiers, parts) {
-            Ok(Admitted::Kept) => {}
-            Ok(Admitted::Suppressed) => {
-                return self.others.push((position, Other::Suppressed));
+        let at = policy.rules().trusted(at).unwrap_or(i64::MAX);
+        if let (&[identifier], None, false) = (identifiers, message_id, policy.has_forgotten()) {
+            // The usual case, without a detour: nothing to sort, nothing else to check.
+            match policy.part(identifier, packing.kind.map(|(name, known, ..)| (name, known))) {
+                Ok(part) if self.has_room_for(std::slice::from_ref(&part)) => {
+                    self.identifier(policy, part, packing, &mut keep);
+                    return self.end_row(at, None);
+                }
+                Ok(_) => {}
+                Err(refusal) => return self.others.push((position, Other::Refused(refusal))),
             }
-            Err(refusal) => return self.others.push((position, Other::Refused(refusal))),
         }
-        let (mut name, mut kind, mut seed) = ("", 0, 0);
-        for part in parts.drain(..) {
-            if name.is_empty() || !std::ptr::eq(part.kind, name) {
-                name = part.kind;
-                kind = part.known.unwrap_or_else(|| self.new_kind(name));
-                seed = match part.known {
-                    Some(kind) => policy.kinds().get(kind).seed(),
-                    None => policy.kinds().seed(name),
+        let mut parts = std::mem::take(&mut packing.parts);
+        let other = match policy.admit(message_id, identifiers, &mut parts) {
+            Ok(Admitted::Kept) if self.has_room_for(&parts) => None,
+            Ok(Admitted::Kept) => {
+                let own = |part: &Part<'_>| (part.kind.into(), (&*part.value).into(), part.claimed);
+                let parts = parts.iter().map(own).collect();
+                Some(Other::Late(Box::new(LateRow {
+                    at,
+                    message: message_id.map(Into::into),
+                    parts,
+                })))
+            }
+            Ok(Admitted::Suppressed) => Some(Other::Suppressed),
+            Err(refusal) => Some(Other::Refused(refusal)),
+        };
+        match other {
+            Some(other) => self.others.push((position, other)),
+            None => {
+                for part in parts.drain(..) {
+                    self.identifier(policy, part, packing, &mut keep);
+                }
+                self.end_row(at, message_id);
+            }
+        }
+        packing.parts = parts;
+    }
+
+    /// Whether all kinds of a row have a number, or can have a passing one. Once a row has not, the
+    /// rows with new kinds after it have not either, so that they are recorded in order.
+    fn has_room_for(&self, parts: &[Part<'_>]) -> bool {
+        let n_new = parts.iter().filter(|part| part.known.is_none()).count();
+        n_new == 0 || self.new_kinds.len() + MAX_IDENTIFIERS <= MAX_NEW_KINDS
+    }
+
+    /// Adds an identifier of the row.
+    fn identifier<'o>(
+        &mut self,
+        policy: &Policy,
+        part: Part<'o>,
+        packing: &mut Packing<'o>,
+        keep: &mut impl FnMut(u32, Cow<'o, str>, Kind),
+    ) {
+        let (kind, seed) = match packing.kind {
+            Some((name, _, kind, seed)) if std::ptr::eq(name, part.kind) => (kind, seed),
+            _ => {
+                let (kind, seed) = match part.known {
+                    Some(kind) => (kind, policy.kinds().get(kind).seed()),
+                    None => (self.new_kind(part.kind), policy.kinds().seed(part.kind)),
                 };
+                packing.kind = Some((part.kind, part.known, kind, seed));
+                (kind, seed)
             }
-            if part.claimed {
-                self.claimed.push(self.names.len() as u32);
-            }
-            let hash = policy.kinds().hash_seeded(seed, &part.value);
-            self.names.push(hash, &part.value, kind);
-            self.kinds.push(kind);
+        };
+        if part.claimed {
+            self.claimed.push(self.n_names);
         }
-        self.ends.push(self.names.len() as u32);
-        self.times.push(policy.rules().trusted(at).unwrap_or(i64::MAX));
+        self.n_names += 1;
+        keep(policy.kinds().hash_seeded(seed, &part.value), part.value, kind);
+    }
+
+    /// Completes a row whose identifiers were added.
+    fn end_row(&mut self, at: i64, message_id: Option<&str>) {
+        self.times.push(at);
+        self.ends.push(self.n_names);
         if message_id.is_some() || !self.messages.1.is_empty() {
             let (texts, ends) = &mut self.messages;
             ends.resize(self.times.len() - 1, texts.len() as u32);
@@ -182,8 +289,7 @@ impl Packed {
         }
     }
 
-    /// The passing number of a kind without one. A batch names fewer than 2¹⁵ such kinds: there is
-    /// room for a thousand.
+    /// The passing number of a kind without one.
     fn new_kind(&mut self, name: &str) -> Kind {
         if let Some(&kind) = self.new_kind_of.get(name) {
             return kind;
@@ -192,16 +298,6 @@ impl Packed {
         self.new_kinds.push(name.into());
         self.new_kind_of.insert(name.into(), kind);
         kind
-    }
-
-    /// To be called when all rows are in.
-    fn finish(&mut self) {
-        if self.kinds.iter().all(|kind| *kind == self.kinds[0]) {
-            self.kinds.clear();
-        }
-        if self.n_rows() >= LONG {
-            self.names = self.names.grouped();
-        }
     }
 
     /// Whether the batch names kinds that had no number.
@@ -279,7 +375,15 @@ impl Packed {
 
     /// Number of identifiers.
     pub(super) fn n_identifiers(&self) -> usize {
-        self.names.len()
+        self.n_names as usize
+    }
+
+    /// Positions of the rows that are recorded after all others, in order.
+    pub(super) fn late(&self) -> impl Iterator<Item = (usize, &LateRow)> {
+        self.others.iter().filter_map(|(position, other)| match other {
+            Other::Late(row) => Some((*position as usize, &**row)),
+            _ => None,
+        })
     }
 
     /// Where the identifiers of a row stand.

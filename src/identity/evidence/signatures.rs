@@ -5,21 +5,19 @@
 //! list costs four bytes a slot and no allocation. The signature of a single unclaimed identifier is
 //! found by its node, all others by a hash table.
 
+mod bulk;
+
 use std::cmp::Ordering;
-use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
 use std::ops::Range;
 
+pub(super) use bulk::KnownBefore;
 use hashbrown::DefaultHashBuilder;
 
 use super::slot::{NONE, is_claim, node_of};
 use super::texts::Texts;
+use crate::num::prefetch;
 use crate::num::table::Table;
-use crate::num::table::number::{Keys, Known, Numbers};
-use crate::num::{parallel, prefetch};
-
-/// Prefetch distance, in signatures.
-const AHEAD: usize = 16;
 
 /// When a signature was seen, and how often. Times outside the clock are not kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +35,9 @@ impl Times {
     pub(crate) fn once(at: i64) -> Self {
         Self { first: at, last: if at == i64::MAX { i64::MIN } else { at }, count: 1 }
     }
+
+    /// Of no observation yet.
+    const NEVER: Self = Self { first: i64::MAX, last: i64::MIN, count: 0 };
 
     pub(crate) fn merge(&mut self, other: Self) {
         self.first = self.first.min(other.first);
@@ -81,16 +82,6 @@ impl Signature {
         all.merge(times);
         *self = Self::new(all, self.end);
     }
-}
-
-/// An observation of a signature that is known.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Repeat {
-    pub(super) signature: u32,
-    pub(super) at: i64,
-    /// The block of the observation, and its row there.
-    pub(super) block: u32,
-    pub(super) row: u32,
 }
 
 /// Sets of identifiers by number.
@@ -202,7 +193,7 @@ impl Signatures {
     /// Prefetches what leads to a signature that is looked up next.
     pub(super) fn prefetch(&self, slots: &[u32]) {
         match single_node(slots) {
-            Some(node) => prefetch::soon_at(&self.single, node),
+            Some(node) => prefetch::prefetch_at(&self.single, node),
             None => self.table.prefetch(self.hash(slots)),
         }
     }
@@ -213,13 +204,13 @@ impl Signatures {
             Some(_) => self.find(slots)?,
             None => self.table.guess(self.hash(slots))?,
         };
-        prefetch::soon_at(&self.facts, sig as usize);
+        prefetch::prefetch_at(&self.facts, sig as usize);
         Some(sig)
     }
 
     /// Prefetches the slots of a signature whose facts were prefetched.
     pub(super) fn prefetch_slots(&self, sig: u32) {
-        prefetch::soon_at(&self.slots, self.range(sig).start);
+        prefetch::prefetch_at(&self.slots, self.range(sig).start);
     }
 
     /// Adds observations to a signature; returns its times before.
@@ -237,63 +228,6 @@ impl Signatures {
 
     pub(super) fn has_messages(&self) -> bool {
         !self.message.is_empty()
-    }
-
-    /// Adds observations to known signatures, on all threads; `message` gives the message id of
-    /// block and row, if some row has one. Returns the signatures before `n_known` that were seen
-    /// outside their times, and whether earlier.
-    pub(super) fn repeat_batch<'m>(
-        &mut self,
-        repeats: &[Vec<Repeat>],
-        n_known: u32,
-        message: Option<impl Fn(u32, u32) -> Option<&'m str> + Sync>,
-    ) -> Vec<(u32, bool)> {
-        let n: usize = repeats.iter().map(Vec::len).sum();
-        if n == 0 {
-            return Vec::new();
-        }
-        let len = self.facts.len().div_ceil(parallel::n_threads()).max(1);
-        let unit = 20 * n / len + 1;
-        let (texts, kept) = (&self.messages, &self.message);
-        let with_messages = message.is_some() || !kept.is_empty();
-        let id_of = |block, row| message.as_ref().and_then(|message| message(block, row));
-        let done = parallel::map_chunks_mut(&mut self.facts, len, unit, |range, facts| {
-            let base = (range * len) as u32;
-            let own = repeats.iter().flatten();
-            let own =
-                own.filter(|repeat| (repeat.signature.wrapping_sub(base) as usize) < facts.len());
-            let own: Vec<&Repeat> = own.collect();
-            let (mut changed, mut first) = (Vec::new(), FirstMessages::default());
-            for (i, repeat) in own.iter().enumerate() {
-                if let Some(later) = own.get(i + AHEAD) {
-                    prefetch::soon_at(facts, (later.signature - base) as usize);
-                }
-                let sig = repeat.signature;
-                let facts = &mut facts[(sig - base) as usize];
-                if with_messages {
-                    let stored = || {
-                        let text = kept.get(sig as usize).copied().unwrap_or(NONE);
-                        (text != NONE).then(|| texts.get(text as usize))
-                    };
-                    first.offer(**repeat, facts.first, stored, id_of);
-                }
-                let before = (facts.first, facts.last);
-                facts.add(Times::once(repeat.at));
-                if sig < n_known && (facts.first, facts.last) != before {
-                    changed.push((sig, facts.first < before.0));
-                }
-            }
-            (changed, first)
-        });
-        let mut changed = Vec::new();
-        for (own, first) in done {
-            changed.extend(own);
-            for Repeat { signature, block, row, .. } in first.into_repeats() {
-                let message = message.as_ref().and_then(|message| message(block, row));
-                self.set_message(signature, message);
-            }
-        }
-        changed
     }
 
     /// Adds a signature that is not there; the caller has checked that there is room, and sets its
@@ -327,79 +261,33 @@ impl Signatures {
         self.next[place] = previous;
     }
 
-    /// Numbers signatures of a batch, each with a time. The new ones must be appended.
-    pub(super) fn number<'k>(
-        &mut self,
-        keys: Vec<&'k Keys<Vec<u32>, i64>>,
-    ) -> Numbers<'k, Vec<u32>, i64> {
-        let first = self.len() as u32;
-        let known = KnownSignatures { facts: &self.facts, slots: &self.slots };
-        self.table.number(keys, first, &known)
+    /// Returns the signature of a single unclaimed identifier, if these slots are one and it is known.
+    pub(super) fn find_single(&self, slots: &[u32]) -> Option<u32> {
+        let node = single_node(slots)?;
+        self.single.get(node).copied().filter(|&sig| sig != NONE)
     }
 
-    /// Appends the new signatures of a batch, without messages; they must be linked.
-    pub(super) fn append(&mut self, numbers: &Numbers<'_, Vec<u32>, i64>) {
-        let (old, n) = (self.len(), numbers.n_new());
-        let lengths = parallel::map_chunks(n, 4, |sigs| {
-            let new = numbers.new_from(sigs.start).take(sigs.len());
-            new.map(|(slots, ..)| slots.len()).sum::<usize>()
-        });
-        let mut end = self.slots.len();
-        parallel::extend(&mut self.slots, lengths.iter().sum(), |_| 0);
-        parallel::extend(&mut self.facts, n, |_| Signature::new(Times::once(0), 0));
-        let (mut facts, mut slots) = (&mut self.facts[old..], &mut self.slots[end..]);
-        let mut chunks = Vec::with_capacity(lengths.len());
-        for length in lengths {
-            let (own_slots, rest) = std::mem::take(&mut slots).split_at_mut(length);
-            slots = rest;
-            let n = facts.len().min(parallel::CHUNK);
-            let (own_facts, rest) = std::mem::take(&mut facts).split_at_mut(n);
-            facts = rest;
-            chunks.push((end, own_slots, own_facts));
-            end += length;
-        }
-        parallel::for_each(chunks, 20 * n, |chunk, (mut end, mut slots, facts)| {
-            let new = numbers.new_from(chunk * parallel::CHUNK);
-            for (facts, (key, at, ..)) in facts.iter_mut().zip(new) {
-                let (own, rest) = slots.split_at_mut(key.len());
-                own.copy_from_slice(key);
-                slots = rest;
-                end += key.len();
-                *facts = Signature::new(Times::once(at), end as u32);
-            }
-        });
-        if !self.message.is_empty() {
-            self.message.resize(old + n, NONE);
-        }
-    }
-
-    /// Returns the signature of a single node, appended if it is new, and whether it is; it must be
-    /// linked.
-    pub(super) fn intern_single(&mut self, node: u32, at: i64) -> (u32, bool) {
+    /// Returns the signature of a single node, appended without times and messages if it is new; it
+    /// must be linked.
+    pub(super) fn intern_single(&mut self, node: u32) -> u32 {
         if let Some(&sig) = self.single.get(node as usize)
             && sig != NONE
         {
-            return (sig, false);
+            return sig;
         }
         let sig = self.len() as u32;
         self.set_single(node as usize, sig);
         self.slots.push(node);
-        self.facts.push(Signature::new(Times::once(at), self.slots.len() as u32));
+        self.facts.push(Signature::new(Times::NEVER, self.slots.len() as u32));
         if !self.message.is_empty() {
             self.message.push(NONE);
         }
-        (sig, true)
+        sig
     }
 
-    /// Prefetches what `intern_single` reads.
+    /// Prefetches what `find_single` reads.
     pub(super) fn prefetch_single(&self, node: u32) {
-        prefetch::soon_at(&self.single, node as usize);
-    }
-
-    /// Continues the lists of nodes through slots that were appended.
-    pub(super) fn link(&mut self, n: usize, next: impl Fn(usize) -> u32 + Sync) {
-        parallel::extend(&mut self.next, n, next);
-        debug_assert_eq!(self.next.len(), self.slots.len());
+        prefetch::prefetch_at(&self.single, node as usize);
     }
 
     pub(super) fn set_message(&mut self, sig: u32, message: Option<&str>) {
@@ -499,70 +387,6 @@ impl Signatures {
     }
 }
 
-/// The first messages among repeats, as far as they replace those that are kept.
-#[derive(Default)]
-struct FirstMessages {
-    repeats: Vec<Repeat>,
-    /// Of every signature, which of them.
-    of: HashMap<u32, usize>,
-}
-
-impl FirstMessages {
-    /// Considers a repeat of a signature whose first time is `first` so far.
-    fn offer<'m>(
-        &mut self,
-        repeat: Repeat,
-        first: i64,
-        stored: impl Fn() -> Option<&'m str>,
-        message: impl Fn(u32, u32) -> Option<&'m str>,
-    ) {
-        if repeat.at > first {
-            return;
-        }
-        let kept = match self.of.get(&repeat.signature) {
-            Some(&i) => message(self.repeats[i].block, self.repeats[i].row),
-            None => stored(),
-        };
-        if is_first_message((repeat.at, message(repeat.block, repeat.row)), (first, kept)) {
-            self.of.insert(repeat.signature, self.repeats.len());
-            self.repeats.push(repeat);
-        }
-    }
-
-    /// One repeat of each signature.
-    fn into_repeats(self) -> impl Iterator<Item = Repeat> {
-        let Self { repeats, of } = self;
-        let last = move |(i, repeat): (usize, Repeat)| {
-            (of.get(&repeat.signature) == Some(&i)).then_some(repeat)
-        };
-        repeats.into_iter().enumerate().filter_map(last)
-    }
-}
-
-/// What numbering compares keys with.
-struct KnownSignatures<'s> {
-    facts: &'s [Signature],
-    slots: &'s [u32],
-}
-
-impl Known<[u32], i64> for KnownSignatures<'_> {
-    fn is(&self, sig: u32, slots: &[u32], _: i64) -> bool {
-        self.slots[range_of(self.facts, sig)] == *slots
-    }
-
-    fn alike(_: i64, _: i64) -> bool {
-        true
-    }
-
-    fn prefetch_facts(&self, sig: u32) {
-        prefetch::soon_at(self.facts, sig as usize);
-    }
-
-    fn prefetch_key(&self, sig: u32) {
-        prefetch::soon_at(self.slots, range_of(self.facts, sig).start);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::slot::CLAIM;
@@ -625,11 +449,10 @@ mod tests {
             for (at, id) in &order[1..] {
                 sigs.repeat(sig, Times::once(*at), *id);
             }
-            let repeat =
-                |row: usize| Repeat { signature: sig, at: order[row].0, block: 0, row: row as u32 };
-            let repeats: Vec<Repeat> = (1..order.len()).map(repeat).collect();
-            let message = |_: u32, row: u32| order[row as usize].1;
-            batch.repeat_batch(&[repeats], 0, Some(message));
+            let times: Vec<i64> = order[1..].iter().map(|(at, _)| *at).collect();
+            let message = |_: u32, row: u32| order[row as usize + 1].1;
+            let known = KnownBefore { n: 0, later_counts: false };
+            batch.repeat_batch(&[(&[sig; 4], &times)], known, Some(message));
             for sigs in [sigs, batch] {
                 assert_eq!(sigs.message(sig), Some("c"), "{shift}");
                 assert_eq!(sigs.times(sig), Times { first: 3, last: 9, count: 5 });

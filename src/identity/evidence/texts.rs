@@ -32,13 +32,13 @@ impl Texts {
 
     /// Prefetches the place of a text.
     pub(crate) fn prefetch_end(&self, index: usize) {
-        prefetch::soon_at(&self.ends, index);
+        prefetch::prefetch_at(&self.ends, index);
     }
 
     /// Prefetches a text whose place was prefetched.
     pub(crate) fn prefetch(&self, index: usize) {
         let start = self.range(index).start;
-        prefetch::soon_at(self.blocks[index / PER_BLOCK].as_bytes(), start);
+        prefetch::prefetch_at(self.blocks[index / PER_BLOCK].as_bytes(), start);
     }
 
     /// Adds a text; its number is the count of those before it.

@@ -104,7 +104,7 @@ impl Components {
 
     /// Prefetches what is known of a node.
     pub(super) fn prefetch(&self, node: u32) {
-        prefetch::soon_at(&self.sets, node as usize);
+        prefetch::prefetch_at(&self.sets, node as usize);
     }
 
     /// Prefetches the parent of a node that was prefetched; returns it, or the node if it is a root.
@@ -119,7 +119,7 @@ impl Components {
 
     /// Prefetches the counts of a root.
     pub(super) fn prefetch_counts(&self, root: u32) {
-        prefetch::soon_at(&self.counts, root as usize * self.n_counters);
+        prefetch::prefetch_at(&self.counts, root as usize * self.n_counters);
     }
 
     /// A member that may name the set of a node that was prefetched.

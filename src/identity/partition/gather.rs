@@ -34,7 +34,7 @@ fn roots(basis: Basis<'_>) -> Vec<u32> {
         for sig in sigs {
             let slots = signatures.slots(sig);
             for &later in all.iter().skip(start + AHEAD).take(slots.len()) {
-                sets.soon(node_of(later) as usize);
+                sets.prefetch(node_of(later) as usize);
             }
             start += slots.len();
             if !signatures.is_live(sig) {
@@ -82,7 +82,7 @@ fn of_roots(roots: &[u32], basis: Basis<'_>) -> Components {
     parallel::for_each(ranges, 50 * n, |_, range| range.gather(roots, basis));
     let sets = parallel::map(n, 10, |node| {
         if let Some(&later) = roots.get(node + AHEAD) {
-            prefetch::soon_at(&best, later as usize);
+            prefetch::prefetch_at(&best, later as usize);
         }
         let (root, next) = (roots[node], next[node].load(Relaxed));
         Member::flat(node as u32, root, next, best[root as usize], may_part[node])
@@ -123,8 +123,8 @@ impl Roots<'_> {
         for (node, &root) in (0..).zip(roots).skip(self.first as usize) {
             if let Some(&later) = roots.get(node as usize + AHEAD) {
                 let place = later.wrapping_sub(self.first) as usize;
-                prefetch::soon_at(&tops, place);
-                prefetch::soon_at(self.counts, place.saturating_mul(n_counters));
+                prefetch::prefetch_at(&tops, place);
+                prefetch::prefetch_at(self.counts, place.saturating_mul(n_counters));
             }
             let place = root.wrapping_sub(self.first) as usize;
             let Some(top) = tops.get_mut(place) else { continue };

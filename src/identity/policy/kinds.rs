@@ -4,11 +4,11 @@
 //! has a number. It is randomly seeded and never reaches a result.
 
 use std::collections::BTreeMap;
-
 use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::DefaultHashBuilder;
 
+use super::blocklist::Blocklist;
 use super::rules::{DEFAULT_HUB, Rules};
 
 pub(crate) type Kind = u16;
@@ -31,9 +31,15 @@ pub(crate) struct Facts {
     pub(crate) strong: bool,
     /// Hub limits that are not the default: of which kind, how many.
     hubs: Vec<(Kind, usize)>,
+    blocked: Blocklist,
 }
 
 impl Facts {
+    /// Whether a normalised value of this kind joins nobody.
+    pub(crate) fn blocks(&self, value: &str) -> bool {
+        self.blocked.blocks(value)
+    }
+
     pub(crate) fn seed(&self) -> u64 {
         self.seed
     }
@@ -117,6 +123,7 @@ impl Kinds {
             weak: rules.is_weak(name),
             strong: rules.is_strong(name),
             hubs: Vec::new(),
+            blocked: Blocklist::new(name, rules),
         };
         if rules.has_hubs() {
             for (other, known) in self.all.iter_mut().enumerate() {

@@ -3,6 +3,7 @@
 //! The policy knows kinds by number and manual links by node number; it does not know what was
 //! observed.
 
+mod blocklist;
 mod kinds;
 mod manual;
 mod rules;
@@ -124,27 +125,50 @@ impl Policy {
         if n > MAX_IDENTIFIERS {
             return Err(Refusal::TooManyIdentifiers { got: n, limit: MAX_IDENTIFIERS });
         }
-        for &IdentifierRef { kind, value, claimed } in identifiers {
-            let bytes = kind.len().max(value.len());
-            if bytes > MAX_BYTES {
-                return Err(Refusal::IdentifierTooLong { bytes, limit: MAX_BYTES });
-            }
-            let known = match parts.last() {
-                Some(before) if std::ptr::eq(before.kind, kind) => before.known,
-                _ => self.kinds.find(kind),
-            };
-            let value = value::normalise(kind, value);
-            // A kind that has a number was checked when it got it.
-            if known.is_none() && illegal(kind) || illegal(&value) {
-                return Err(Refusal::IllegalCharacter);
-            }
-            parts.push(Part { kind, known, value, claimed });
+        for &identifier in identifiers {
+            let part = self.part(identifier, parts.last().map(|part| (part.kind, part.known)))?;
+            parts.push(part);
         }
         if n > 1 {
             self.sort(parts);
             self.check_single_values(parts)?;
         }
         Ok(())
+    }
+
+    /// Checks and normalises one identifier; `before` is a kind that was looked up, which is usually
+    /// its own.
+    pub(super) fn part<'o>(
+        &self,
+        IdentifierRef { kind, value, claimed }: IdentifierRef<'o>,
+        before: Option<(&str, Option<Kind>)>,
+    ) -> std::result::Result<Part<'o>, Refusal> {
+        let bytes = kind.len().max(value.len());
+        if bytes > MAX_BYTES {
+            return Err(Refusal::IdentifierTooLong { bytes, limit: MAX_BYTES });
+        }
+        let known = match before {
+            Some((before, known)) if std::ptr::eq(before, kind) => known,
+            _ => self.kinds.find(kind),
+        };
+        // A kind that has a number was checked when it got it.
+        if known.is_none() && illegal(kind) {
+            return Err(Refusal::IllegalCharacter);
+        }
+        let is_plain = value::is_plain(value);
+        let value = match is_plain && kind != "email" {
+            true => Cow::Borrowed(value),
+            false => value::normalise(kind, value),
+        };
+        if !is_plain && illegal(&value) {
+            return Err(Refusal::IllegalCharacter);
+        }
+        Ok(Part { kind, known, value, claimed })
+    }
+
+    /// Whether an identifier was forgotten.
+    pub(super) fn has_forgotten(&self) -> bool {
+        !self.forgotten.is_empty()
     }
 
     /// Sorts identifiers from the strongest and leaves each once, unclaimed if one copy is.

@@ -279,16 +279,21 @@ impl Rules {
 
     /// Whether values like this one join nobody. The value is normalised.
     pub(crate) fn blocks(&self, kind: &str, value: &str) -> bool {
-        let hit = |of: &str, pattern: &str| {
-            (of == "*" || of == kind) && value::matches(pattern.as_bytes(), value.as_bytes())
-        };
-        if self.default_blocked
-            && (value.bytes().all(|b| b == b'0' || b == b'-')
-                || Self::BLOCKED.iter().any(|&(kind, pattern)| hit(kind, pattern)))
-        {
-            return true;
-        }
-        self.blocked.iter().any(|b| hit(&b.kind, &b.pattern))
+        let is_hit = |pattern: &str| value::matches(pattern.as_bytes(), value.as_bytes());
+        self.blocks_zeros() && value::is_zeros(value) || self.patterns(kind).any(is_hit)
+    }
+
+    /// Whether values made of zeros and hyphens alone are blocked.
+    pub(super) fn blocks_zeros(&self) -> bool {
+        self.default_blocked
+    }
+
+    /// The patterns that block values of a kind.
+    pub(super) fn patterns<'r>(&'r self, kind: &'r str) -> impl Iterator<Item = &'r str> {
+        let default = if self.default_blocked { Self::BLOCKED } else { &[] };
+        let own = self.blocked.iter().map(|b| (&*b.kind, &*b.pattern));
+        let all = default.iter().copied().chain(own);
+        all.filter(move |&(of, _)| of == "*" || of == kind).map(|(_, pattern)| pattern)
     }
 
     /// The place of a kind in the order of strength: compare these.

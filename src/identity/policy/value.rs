@@ -15,6 +15,30 @@ pub(crate) fn normalise<'a>(kind: &str, value: &'a str) -> Cow<'a, str> {
     }
 }
 
+/// Whether a value is stored as it stands, as most are: printable ASCII that neither begins nor ends
+/// with a space. Normalising changes at most the case of its letters, and it is legal.
+pub(crate) fn is_plain(value: &str) -> bool {
+    let bytes = value.as_bytes();
+    bytes.first() != Some(&b' ') && bytes.last() != Some(&b' ') && is_printable(bytes)
+}
+
+/// Whether all bytes are printable ASCII or spaces; eight bytes at a time.
+fn is_printable(bytes: &[u8]) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = 0x80 * ONES;
+    // Sets the high bit of some byte if a byte is below 0x20, is 0x7f, or is above (Anderson, Bit
+    // Twiddling Hacks).
+    let faults = |word: u64| {
+        let low = word.wrapping_sub(0x20 * ONES) & !word;
+        (low | word.wrapping_add(ONES) | word) & HIGH
+    };
+    let (words, rest) = bytes.as_chunks::<8>();
+    let all = words.iter().fold(0, |all, word| all | faults(u64::from_le_bytes(*word)));
+    let mut last = [b' '; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    (all | faults(u64::from_le_bytes(last))) == 0
+}
+
 /// Whether a text holds a control character or U+FFFD, which replaces bytes that were not text.
 pub(crate) fn illegal(text: &str) -> bool {
     // Most values are ASCII: one pass over bytes decides.
@@ -22,9 +46,20 @@ pub(crate) fn illegal(text: &str) -> bool {
         && text.chars().any(|c| c.is_control() || c == char::REPLACEMENT_CHARACTER)
 }
 
+/// Whether a value is made of zeros and hyphens alone, as an empty one is.
+pub(crate) fn is_zeros(value: &str) -> bool {
+    value.bytes().all(|b| b == b'0' || b == b'-')
+}
+
 /// Whether a pattern matches a value: `*` stands for any text, `?` for one character, ASCII letters
 /// match in either case. Cost: at most the product of the lengths, as only the last `*` is retried.
 pub(crate) fn matches(pattern: &[u8], value: &[u8]) -> bool {
+    if let (Some(last), end) = (pattern.last(), value.last())
+        && !matches!(last, b'*' | b'?')
+        && !end.is_some_and(|end| end.eq_ignore_ascii_case(last))
+    {
+        return false;
+    }
     let (mut p, mut v) = (0, 0);
     let mut back: Option<(usize, usize)> = None;
     while v < value.len() {
@@ -75,6 +110,22 @@ mod tests {
     fn controls_and_broken_text_are_illegal_and_other_scripts_are_not() {
         assert!(["a\0b", "\u{7f}", "a\u{85}", "\u{fffd}"].into_iter().all(illegal));
         assert!(!["", "a b", "J\u{fc}rgen", "\u{4f60}\u{597d}"].into_iter().any(illegal));
+    }
+
+    #[test]
+    fn plain_values_are_those_that_are_legal_and_trimmed_ascii() {
+        let mut texts = vec![String::new()];
+        for n in [0, 1, 6, 7, 8, 9, 16] {
+            for code in (0..=0x100).chain([0x85, 0x2003, 0xfffd, 0x1f600]) {
+                let c = char::from_u32(code).unwrap();
+                let pad = "x".repeat(n);
+                texts.extend([format!("{pad}{c}"), format!("{c}{pad}"), format!("{pad}{c}{pad}")]);
+            }
+        }
+        for text in texts {
+            let expected = text.is_ascii() && !illegal(&text) && text.trim() == text;
+            assert_eq!(is_plain(&text), expected, "{text:?}");
+        }
     }
 
     #[test]

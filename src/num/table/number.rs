@@ -5,10 +5,11 @@
 //! All shards run at once, without a lock (Balkesen et al. 2013, on joins). Numbers follow the order
 //! of shards and then of arrival: they depend on the hashes, not on the threads.
 
+use std::borrow::Borrow;
 use std::ops::{Deref, Index, Range};
 
 use super::{N_SHARDS, Shard, Table, entry, split};
-use crate::num::parallel;
+use crate::num::{parallel, prefetch};
 
 /// Set on the number of a new key until the numbers of all shards are known.
 const FRESH: u32 = 1 << 31;
@@ -34,6 +35,7 @@ pub(crate) trait Store:
     fn add(&mut self, key: &Self::Target);
     fn clear(&mut self);
     fn len_of(key: &Self::Target) -> usize;
+    fn prefetch(keys: &Self::Target);
 }
 
 impl Store for String {
@@ -48,6 +50,9 @@ impl Store for String {
     }
     fn len_of(key: &str) -> usize {
         key.len()
+    }
+    fn prefetch(keys: &str) {
+        prefetch::prefetch(keys.as_bytes());
     }
 }
 
@@ -64,6 +69,9 @@ impl<W: Copy + PartialEq + Send + Sync> Store for Vec<W> {
     fn len_of(key: &[W]) -> usize {
         key.len()
     }
+    fn prefetch(keys: &[W]) {
+        prefetch::prefetch(keys);
+    }
 }
 
 /// What the numbers in a table stand for.
@@ -79,13 +87,19 @@ pub(crate) trait Known<D: ?Sized, T>: Sync {
 }
 
 /// A block of keys with their hashes, each with a mark; in order of arrival or grouped by shard.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Keys<B, T> {
     heads: Vec<Head<T>>,
     data: B,
     /// Where the heads and the data of every shard begin, and where those of the last end; empty
     /// while the keys are in order of arrival.
     starts: Vec<(u32, u32)>,
+}
+
+impl<B: Default, T> Default for Keys<B, T> {
+    fn default() -> Self {
+        Self { heads: Vec::new(), data: B::default(), starts: Vec::new() }
+    }
 }
 
 impl<B: Store, T: Copy> Keys<B, T> {
@@ -143,34 +157,11 @@ impl<B: Store, T: Copy> Keys<B, T> {
     /// The same keys grouped by shard, for [`Table::number`].
     pub(crate) fn grouped(&self) -> Self {
         debug_assert!(!self.is_grouped());
-        let shard = |head: &Head<T>| split(head.hash, N_SHARDS).0;
-        let mut ends = vec![(0u32, 0u32); N_SHARDS + 1];
-        for head in &self.heads {
-            let end = &mut ends[shard(head) + 1];
-            *end = (end.0 + 1, end.1 + u32::from(head.len));
+        let mut arrivals = Arrivals::with_capacity(self.len());
+        for (hash, key, mark) in self.slice(0..self.len(), 0) {
+            arrivals.push(hash, key, mark);
         }
-        for shard in 0..N_SHARDS {
-            ends[shard + 1] =
-                (ends[shard].0 + ends[shard + 1].0, ends[shard].1 + ends[shard + 1].1);
-        }
-        let starts = ends.clone();
-        // Position and start of the data of every key, by shard.
-        let mut order = vec![(0u32, 0u32); self.heads.len()];
-        let mut start = 0;
-        for (at, head) in (0..).zip(&self.heads) {
-            let place = &mut ends[shard(head)].0;
-            order[*place as usize] = (at, start);
-            *place += 1;
-            start += u32::from(head.len);
-        }
-        let mut all = Self::with_capacity(self.heads.len(), start as usize);
-        for (at, start) in order {
-            let head = self.heads[at as usize];
-            all.data.add(self.data(start, head.len));
-            all.heads.push(head);
-        }
-        all.starts = starts;
-        all
+        arrivals.grouped()
     }
 
     /// The same keys in order of arrival.
@@ -196,8 +187,84 @@ impl<B: Store, T: Copy> Keys<B, T> {
         &self.heads[self.starts[shard].0 as usize..self.starts[shard + 1].0 as usize]
     }
 
+    /// Prefetches the keys of a shard.
+    fn prefetch(&self, shard: usize) {
+        prefetch::prefetch(self.of(shard));
+        let bytes = self.starts[shard].1 as usize..self.starts[shard + 1].1 as usize;
+        B::prefetch(&self.data[bytes]);
+    }
+
     fn data(&self, start: u32, len: u16) -> &B::Target {
         &self.data[start as usize..start as usize + len as usize]
+    }
+}
+
+/// Keys in order of arrival whose data lie elsewhere, to be grouped.
+pub(crate) struct Arrivals<K, T> {
+    heads: Vec<(u32, T)>,
+    keys: Vec<K>,
+}
+
+impl<K, T: Copy> Arrivals<K, T> {
+    /// Room for `n` keys.
+    pub(crate) fn with_capacity(n: usize) -> Self {
+        Self { heads: Vec::with_capacity(n), keys: Vec::with_capacity(n) }
+    }
+
+    /// Adds a key with its hash.
+    pub(crate) fn push(&mut self, hash: u32, key: K, mark: T) {
+        self.heads.push((hash, mark));
+        self.keys.push(key);
+    }
+
+    /// The marks of all keys.
+    pub(crate) fn marks(&self) -> impl Iterator<Item = T> {
+        self.heads.iter().map(|head| head.1)
+    }
+
+    /// A copy of the keys in order of arrival.
+    pub(crate) fn in_order<B: Store>(&self) -> Keys<B, T>
+    where
+        K: Borrow<B::Target>,
+    {
+        let mut all = Keys::<B, T>::default();
+        for (&(hash, mark), key) in self.heads.iter().zip(&self.keys) {
+            all.push(hash, key.borrow(), mark);
+        }
+        all
+    }
+
+    /// A copy of the keys grouped by shard.
+    pub(crate) fn grouped<B: Store>(&self) -> Keys<B, T>
+    where
+        K: Borrow<B::Target>,
+    {
+        let shard = |hash: u32| split(hash, N_SHARDS).0;
+        let mut starts = vec![(0u32, 0u32); N_SHARDS + 1];
+        for (&(hash, _), key) in self.heads.iter().zip(&self.keys) {
+            let (n, n_data) = &mut starts[shard(hash) + 1];
+            *n += 1;
+            *n_data += B::len_of(key.borrow()) as u32;
+        }
+        for shard in 0..N_SHARDS {
+            let (before, n) = (starts[shard], starts[shard + 1]);
+            starts[shard + 1] = (before.0 + n.0, before.1 + n.1);
+        }
+        let mut next: Vec<u32> = starts.iter().map(|start| start.0).collect();
+        let mut order = vec![0u32; self.heads.len()];
+        for (at, &(hash, _)) in (0..).zip(&self.heads) {
+            let place = &mut next[shard(hash)];
+            order[*place as usize] = at;
+            *place += 1;
+        }
+        let mut all = Keys::<B, T>::with_capacity(self.heads.len(), starts[N_SHARDS].1 as usize);
+        for at in order {
+            let ((hash, mark), key) = (self.heads[at as usize], self.keys[at as usize].borrow());
+            all.data.add(key);
+            all.heads.push(Head { hash, at, len: B::len_of(key) as u16, mark });
+        }
+        all.starts = starts;
+        all
     }
 }
 
@@ -300,26 +367,6 @@ impl<'k, B: Store, T: Copy> Numbers<'k, B, T> {
             (data, head.mark, new.block as usize, head.at as usize)
         })
     }
-
-    /// The keys of a shard that are not the first of a new one: number, mark, block and position.
-    pub(crate) fn repeats(&self, shard: usize) -> impl Iterator<Item = (u32, T, u32, u32)> {
-        let numbers = &self.shards[shard].numbers;
-        let heads = (0..)
-            .zip(&self.keys)
-            .flat_map(move |(b, keys)| keys.of(shard).iter().map(move |head| (b, head)));
-        let mut n_new = 0;
-        numbers.iter().zip(heads).filter_map(move |(&number, (block, head))| {
-            if number == n_new | FRESH {
-                n_new += 1;
-                return None;
-            }
-            Some((self.final_number(shard, number), head.mark, block, head.at))
-        })
-    }
-
-    pub(crate) fn n_shards(&self) -> usize {
-        self.shards.len()
-    }
 }
 
 impl Shard {
@@ -334,6 +381,10 @@ impl Shard {
         let mut found = Found { numbers: Vec::with_capacity(n), new: Vec::new() };
         let mut guesses = [None; GROUP];
         for (block, keys) in blocks.iter().enumerate() {
+            // The keys of one shard lie far apart in different blocks.
+            if let Some(later) = blocks.get(block + 1) {
+                later.prefetch(s);
+            }
             let (mut at, mut data) = keys.starts[s];
             for group in keys.of(s).chunks(GROUP) {
                 self.guess(group, known, &mut guesses);

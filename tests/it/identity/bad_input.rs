@@ -2,7 +2,7 @@
 //! proportion.
 
 use personas::identity::{Resolution, Snapshot};
-use personas::{Error, Event, Identifier, IdentityGraph, ProfileId, Refusal, Rules, Timestamp};
+use personas::{Error, Event, Identifier, IdentityGraph, Refusal, Rules, Timestamp};
 use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{Deserialize, Deserializer, IntoDeserializer, Visitor};
 use serde_json::{Value, json};
@@ -70,8 +70,8 @@ fn two_values_are_no_contradiction_when_one_is_claimed_blocked_or_the_same() {
     ] {
         assert_eq!(graph.extend([&fine]).accepted, 1);
     }
-    assert_eq!(graph.get("user_id", "1"), Some(ProfileId::of("user_id", "1")));
-    assert_eq!(graph.get("user_id", "2"), Some(ProfileId::of("user_id", "2")));
+    assert_eq!(graph.get("user_id", "1"), Some(Rules::default().profile_id("user_id", "1")));
+    assert_eq!(graph.get("user_id", "2"), Some(Rules::default().profile_id("user_id", "2")));
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn forgetting_the_unknown_is_fine_and_lasts() {
     assert_eq!((report.identifiers.len(), report.dropped, report.changed), (0, 0, 0));
     assert_eq!(graph.extend([&at(0).id("email", "nobody@x.org")]).suppressed, 1);
     assert!(graph.forget("email", "\0").is_err());
-    let stranger = ProfileId::of("x", "y");
+    let stranger = Rules::default().profile_id("x", "y");
     assert_eq!(graph.forget_profile(stranger).dropped, 0);
     assert_eq!(graph.resolve(stranger), Resolution::Unknown);
     let (a, b) = (Identifier::new("email", "nobody@x.org"), Identifier::new("cookie", "c"));
@@ -178,7 +178,7 @@ fn a_forged_snapshot_is_refused_with_the_reason() {
         ("make no sense", |v| v["signatures"][0]["last"] = json!(null)),
         ("too long", |v| v["signatures"][0]["message"] = json!("m".repeat(2000))),
         ("forgotten", |v| {
-            v["forgotten"] = json!([ProfileId::of("cookie", "c").to_string()]);
+            v["forgotten"] = json!([Rules::default().profile_id("cookie", "c").to_string()]);
         }),
     ];
     for (expected, change) in forgeries {

@@ -15,7 +15,7 @@ fn get(graph: &IdentityGraph, text: &str) -> Option<ProfileId> {
 
 fn of(text: &str) -> Option<ProfileId> {
     let (kind, value) = text.split_once(':').expect("kind:value");
-    Some(ProfileId::of(kind, value))
+    Some(Rules::default().profile_id(kind, value))
 }
 
 /// The graph of all observations, after every order and split was seen to give the same.
@@ -101,7 +101,7 @@ fn case_4_an_id_handed_out_before_the_login_leads_to_the_person() {
         (graph.resolve(anonymous), graph.resolve(user)),
         (Resolution::Now(user), Resolution::Current)
     );
-    assert_eq!(graph.resolve(ProfileId::of("user_id", "8")), Resolution::Unknown);
+    assert_eq!(graph.resolve(Rules::default().profile_id("user_id", "8")), Resolution::Unknown);
     // Of two e-mails the one seen first names the profile, however late that becomes known.
     let graph = every_order(
         &defaults(),
@@ -294,7 +294,7 @@ fn diff_says_what_other_rules_would_split_and_merge() {
     let world = [seen(0, "user_id:1 cookie:c"), seen(1, "user_id:2 cookie:c"), seen(2, "email:x")];
     let graph = graph(&defaults(), &world);
     let loose = graph.diff(&rules(&defaults()).unlimited("user_id")).expect("it makes sense");
-    let user = |n: &str| ProfileId::of("user_id", n);
+    let user = |n: &str| Rules::default().profile_id("user_id", n);
     let mut both = vec![user("1"), user("2")];
     both.sort_unstable();
     assert_eq!((loose.len(), &loose[0].before, &loose[0].after), (1, &both, &vec![user("1")]));
@@ -310,7 +310,7 @@ fn the_key_changes_ids_and_marks_and_nothing_else() {
     let mut graph = keyed();
     graph.observe(&login).expect("it is fine");
     let id = graph.get("user_id", "7").expect("it was seen");
-    assert_ne!(id, ProfileId::of("user_id", "7"));
+    assert_ne!(id, Rules::default().profile_id("user_id", "7"));
     assert_eq!(graph.get("cookie", "c"), Some(id));
     assert_eq!(graph.resolve(id), Resolution::Current);
     assert_eq!(graph.identifiers(id).len(), 2);
@@ -318,7 +318,7 @@ fn the_key_changes_ids_and_marks_and_nothing_else() {
     assert_eq!(graph.resolve(id), Resolution::Forgotten);
     assert_eq!(graph.extend([&login]).suppressed, 1);
     let text = serde_json::to_string(&graph.snapshot()).expect("it can be written");
-    let unkeyed = ProfileId::of("user_id", "7").to_string();
+    let unkeyed = Rules::default().profile_id("user_id", "7").to_string();
     assert!(!text.contains(&unkeyed) && text.contains(&id.to_string()));
     assert!(graph.allow("user_id", "7") && !graph.allow("user_id", "7"));
     graph.allow("cookie", "c");

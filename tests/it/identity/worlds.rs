@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use personas::identity::Owner;
-use personas::{Event, Identifier, IdentityGraph, ProfileId, Rules, Timestamp};
+use personas::{Event, Identifier, IdentityGraph, Rules, Timestamp};
 
 use super::naive::{self, Id, Seen};
 
@@ -99,7 +99,7 @@ pub(crate) fn graph(naive: &naive::Rules, seen: &[Seen]) -> IdentityGraph {
 /// Compares everything a graph says with the naive answer.
 pub(crate) fn check(graph: &IdentityGraph, naive: &naive::Rules, all: &[Seen]) {
     let answer = naive::answer(naive, all);
-    let name = |id: &Id| ProfileId::of(&id.0, &id.1);
+    let name = |id: &Id| Rules::default().profile_id(&id.0, &id.1);
     let mut names = BTreeSet::new();
     let ids = all.iter().flat_map(|seen| seen.ids.keys());
     for id in ids.chain(answer.profile.keys()) {

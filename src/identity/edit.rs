@@ -1,0 +1,246 @@
+//! Changes to a graph by other means than observations: manual links, forgetting, other graphs.
+
+use super::forget::{self, Forgotten, Moves};
+use super::graph::IdentityGraph;
+use super::merge;
+use super::policy::{Name, Pair, Part, Relation, check_link, pair};
+use super::profile_id::ProfileId;
+use crate::event::IdentifierRef;
+use crate::{Error, Identifier, Result};
+
+impl IdentityGraph {
+    // Manual links.
+
+    /// Two identifiers are one person's; see [`Rules::must_link`].
+    ///
+    /// Cost: what was seen with the smaller of the two groups that must-links connect.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRule`] if the two are the same identifier, could not be identifiers, or were
+    /// forgotten; [`Error::Refused`] if there is no room. Nothing changes then.
+    ///
+    /// ```
+    /// use personas::{Identifier, IdentityGraph, Rules};
+    ///
+    /// let mut graph = IdentityGraph::new(Rules::default())?;
+    /// let (card, phone) = (Identifier::new("card", "1"), Identifier::new("phone", "2"));
+    /// graph.must_link(&card, &phone)?;
+    /// assert_eq!(graph.get("card", "1"), graph.get("phone", "2"));
+    /// graph.unlink(&card, &phone)?;
+    /// // Nothing says any more that they exist.
+    /// assert_eq!(graph.get("card", "1"), None);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    pub fn must_link(&mut self, a: &Identifier<'_>, b: &Identifier<'_>) -> Result<()> {
+        let pair = self.check_link("must_link", a, b)?;
+        self.state.add_link(Relation::Must, &pair)
+    }
+
+    /// Two identifiers are never one person's; see [`Rules::cannot_link`]. Their components are
+    /// resolved again at the next read.
+    ///
+    /// # Errors
+    /// As [`IdentityGraph::must_link`].
+    ///
+    /// ```
+    /// use personas::{Event, Identifier, IdentityGraph, Rules, Timestamp};
+    ///
+    /// let mut graph = IdentityGraph::new(Rules::default())?;
+    /// let event = Event::new("order", Timestamp::parse("2024-05-01")?).id("card", "1").id("phone", "2");
+    /// graph.observe(&event)?;
+    /// assert_eq!(graph.get("card", "1"), graph.get("phone", "2"));
+    /// graph.cannot_link(&Identifier::new("card", "1"), &Identifier::new("phone", "2"))?;
+    /// assert_ne!(graph.get("card", "1"), graph.get("phone", "2"));
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    pub fn cannot_link(&mut self, a: &Identifier<'_>, b: &Identifier<'_>) -> Result<()> {
+        let pair = self.check_link("cannot_link", a, b)?;
+        self.state.add_link(Relation::Cannot, &pair)
+    }
+
+    /// Removes the manual links between two identifiers. Their components are joined again.
+    ///
+    /// # Errors
+    /// As [`IdentityGraph::must_link`].
+    pub fn unlink(&mut self, a: &Identifier<'_>, b: &Identifier<'_>) -> Result<()> {
+        let pair = self.check_link("unlink", a, b)?;
+        self.state.remove_link(Relation::Must, &pair);
+        self.state.remove_link(Relation::Cannot, &pair);
+        Ok(())
+    }
+
+    fn check_link(&self, rule: &str, a: &Identifier<'_>, b: &Identifier<'_>) -> Result<Pair> {
+        let pair = pair(a, b);
+        check_link(rule, &pair)?;
+        for Name { kind, value } in [&pair.0, &pair.1] {
+            if self.state.policy.is_forgotten(kind, value) {
+                let reason = "an end was forgotten; allow it first".into();
+                return Err(Error::InvalidRule { rule: rule.to_owned(), reason });
+            }
+        }
+        Ok(pair)
+    }
+
+    // Forgetting.
+
+    /// Forgets an identifier: as if the observations that belong to it had never come, and all
+    /// others had come without it. Manual links that name it go with it.
+    ///
+    /// Forgetting what was never seen is no error: it keeps it out from now on.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if this cannot be an identifier.
+    ///
+    /// ```
+    /// use personas::identity::Resolution;
+    /// use personas::{Event, IdentityGraph, Rules, Timestamp};
+    ///
+    /// let rules = Rules::default().key([7; 16]);
+    /// let mut graph = IdentityGraph::new(rules.clone())?;
+    /// let login = Event::new("login", Timestamp::parse("2024-05-01")?).id("user_id", "7");
+    /// graph.observe(&login)?;
+    /// assert_eq!(graph.would_forget("user_id", "7")?.dropped, 1);
+    /// graph.forget("user_id", "7")?;
+    /// assert_eq!(graph.resolve(rules.profile_id("user_id", "7")), Resolution::Forgotten);
+    /// assert_eq!(graph.extend([&login]).suppressed, 1);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    pub fn forget(&mut self, kind: &str, value: &str) -> Result<Forgotten> {
+        Ok(self.forget_moving(kind, value)?.0)
+    }
+
+    /// As [`IdentityGraph::forget`]; returns what became of the signatures as well.
+    pub(crate) fn forget_moving(&mut self, kind: &str, value: &str) -> Result<(Forgotten, Moves)> {
+        let report = self.would_forget(kind, value)?;
+        let name = Name::new(&Identifier::new(kind, value));
+        let moves = forget::forget(&mut self.state, &[name], forget::anchor);
+        Ok((report, moves))
+    }
+
+    /// What [`IdentityGraph::forget`] would do.
+    ///
+    /// # Errors
+    /// As [`IdentityGraph::forget`].
+    pub fn would_forget(&self, kind: &str, value: &str) -> Result<Forgotten> {
+        let mut parts: Vec<Part<'_>> = Vec::new();
+        self.state.policy.check(&[IdentifierRef { kind, value, claimed: false }], &mut parts)?;
+        let name = Name::new(&Identifier::new(kind, value));
+        Ok(forget::report(&self.state, &forget::nodes_of(&self.state, &[name])))
+    }
+
+    /// Forgets a person: the strong identifiers of a profile, and those that no other profile's
+    /// observations use. Nothing happens for an id that leads nowhere.
+    ///
+    /// ```
+    /// use personas::{Event, IdentityGraph, Rules, Timestamp};
+    ///
+    /// let mut graph = IdentityGraph::new(Rules::default())?;
+    /// let event = Event::new("login", Timestamp::parse("2024-05-01")?).id("user_id", "7").id("cookie", "c");
+    /// graph.observe(&event)?;
+    /// if let Some(ann) = graph.get("cookie", "c") {
+    ///     graph.forget_profile(ann);
+    /// }
+    /// assert_eq!(graph.get("user_id", "7"), None);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    pub fn forget_profile(&mut self, id: ProfileId) -> Forgotten {
+        self.forget_profile_moving(id).0
+    }
+
+    /// As [`IdentityGraph::forget_profile`]; returns what became of the signatures as well.
+    pub(crate) fn forget_profile_moving(&mut self, id: ProfileId) -> (Forgotten, Moves) {
+        let Some(node) = self.node_of_id(id) else { return Default::default() };
+        let gone = forget::nodes_of_profile(&self.state, node);
+        let report = forget::report(&self.state, &gone);
+        let names: Vec<Name> = gone.iter().map(|&node| self.state.basis().name(node)).collect();
+        let moves = forget::forget(&mut self.state, &names, forget::anchor);
+        (report, moves)
+    }
+
+    /// What [`IdentityGraph::forget_profile`] would do.
+    pub fn would_forget_profile(&self, id: ProfileId) -> Forgotten {
+        let Some(node) = self.node_of_id(id) else { return Forgotten::default() };
+        forget::report(&self.state, &forget::nodes_of_profile(&self.state, node))
+    }
+
+    /// Lets a forgotten identifier be seen again; returns whether it was forgotten. What was dropped
+    /// stays dropped.
+    pub fn allow(&mut self, kind: &str, value: &str) -> bool {
+        let id = self.rules().profile_id(kind, value);
+        self.state.policy.forgotten.remove(&id)
+    }
+
+    // Other graphs.
+
+    /// Adds the evidence of another graph with the same rules and key: shards, machines, snapshots.
+    /// Manual links are united. What either has forgotten is forgotten, by the rule for
+    /// observations that arrive after the forgetting.
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`] if rules or keys differ in more than manual links;
+    /// [`Error::Refused`] if there is no room. Nothing changes then.
+    ///
+    /// ```
+    /// use personas::{Event, IdentityGraph, Rules, Timestamp};
+    ///
+    /// let mut shards = [IdentityGraph::new(Rules::default())?, IdentityGraph::new(Rules::default())?];
+    /// let login = Event::new("login", Timestamp::parse("2024-05-01")?).id("user_id", "7");
+    /// shards[0].observe(&login.clone().id("cookie", "c"))?;
+    /// shards[1].observe(&login.id("email", "ann@mail.org"))?;
+    /// let [mut graph, other] = shards;
+    /// graph.merge(&other)?;
+    /// assert_eq!(graph.get("cookie", "c"), graph.get("email", "ann@mail.org"));
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    pub fn merge(&mut self, other: &Self) -> Result<()> {
+        self.merge_moving(other).map(|_| ())
+    }
+
+    /// As [`IdentityGraph::merge`]; returns where this graph's signatures went, and the other's.
+    pub(crate) fn merge_moving(&mut self, other: &Self) -> Result<(Moves, Moves)> {
+        merge::merge(&mut self.state, &other.state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::policy::Rules;
+    use super::*;
+
+    #[test]
+    fn a_hundred_thousand_manual_links_one_by_one_are_those_of_the_rules_at_once() {
+        // Chains, stars and pairs; with a cost that grows with the links there are, this takes hours.
+        const N: usize = 100_000;
+        let ends = |i: usize| {
+            let (a, b) = match i % 3 {
+                0 => (i, i + 3),
+                1 => (1, i + 3),
+                _ => (i, i + 1_000_000),
+            };
+            [a, b].map(|n| Identifier::new("card", format!("c{n}")))
+        };
+        let mut graph = IdentityGraph::new(Rules::default()).unwrap();
+        for i in 0..N {
+            let [a, b] = ends(i);
+            graph.must_link(&a, &b).unwrap();
+        }
+        // One chain, one star, and the pairs.
+        assert_eq!(graph.n_profiles(), 2 + N / 3);
+        let again = IdentityGraph::new(graph.rules().clone()).unwrap();
+        assert!(again == graph);
+        assert_eq!(again.n_identifiers(), graph.n_identifiers());
+    }
+
+    #[test]
+    fn manual_links_of_placeholders_count_no_identifiers() {
+        let mut graph = IdentityGraph::new(Rules::default()).unwrap();
+        let [a, b] = ["card", "user_id"].map(|kind| Identifier::new(kind, "null"));
+        graph.must_link(&a, &b).unwrap();
+        assert_eq!((graph.n_identifiers(), graph.health().contradictions.len()), (0, 1));
+        graph.unlink(&Identifier::new("card", "1"), &Identifier::new("card", "2")).unwrap();
+        let restored = IdentityGraph::new(graph.rules().clone()).unwrap();
+        assert_eq!((graph.n_identifiers(), restored.n_identifiers()), (0, 0));
+        graph.unlink(&a, &b).unwrap();
+        assert!(graph.health().contradictions.is_empty());
+    }
+}

@@ -1,0 +1,115 @@
+//! The patterns that block values of one kind, arranged so that the first byte passes most values.
+//!
+//! Cost: one look-up for a value that begins like no pattern, unless there are patterns that begin
+//! with a wildcard. The oracle is [`Rules::blocks`].
+
+use super::rules::Rules;
+use super::value;
+
+/// The patterns for values of one kind.
+#[derive(Debug, Clone)]
+pub(super) struct Blocklist {
+    /// By first byte, whether the value may match a pattern that begins with it.
+    may_begin: [bool; 256],
+    may_be_empty: bool,
+    /// Whether values made of zeros and hyphens are blocked.
+    zeros: bool,
+    /// Patterns that begin with a wildcard.
+    open: Vec<Box<str>>,
+    /// All others.
+    fixed: Vec<Box<str>>,
+}
+
+impl Blocklist {
+    pub(super) fn new(kind: &str, rules: &Rules) -> Self {
+        let mut list = Self {
+            may_begin: [false; 256],
+            may_be_empty: rules.blocks_zeros(),
+            zeros: rules.blocks_zeros(),
+            open: Vec::new(),
+            fixed: Vec::new(),
+        };
+        if list.zeros {
+            list.may_begin[usize::from(b'0')] = true;
+            list.may_begin[usize::from(b'-')] = true;
+        }
+        for pattern in rules.patterns(kind) {
+            match pattern.bytes().next() {
+                Some(b'*' | b'?') => list.open.push(pattern.into()),
+                Some(first) => {
+                    list.may_begin[usize::from(first.to_ascii_lowercase())] = true;
+                    list.may_begin[usize::from(first.to_ascii_uppercase())] = true;
+                    list.fixed.push(pattern.into());
+                }
+                None => list.may_be_empty = true,
+            }
+        }
+        list
+    }
+
+    /// Whether a normalised value joins nobody.
+    pub(super) fn blocks(&self, value: &str) -> bool {
+        let is_hit = |pattern: &str| value::matches(pattern.as_bytes(), value.as_bytes());
+        let may_begin = match value.bytes().next() {
+            Some(first) => self.may_begin[usize::from(first)],
+            None => self.may_be_empty,
+        };
+        may_begin
+            && (value.is_empty()
+                || self.zeros && value::is_zeros(value)
+                || self.fixed.iter().any(|pattern| is_hit(pattern)))
+            || self.open.iter().any(|pattern| is_hit(pattern))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_blocks_what_the_rules_block() {
+        let own = Rules::default().blocked("card", "Test*").blocked("*", "").blocked("x", "?b*");
+        let own = own.blocked("card", "\u{fc}*").blocked("email", "a@?.org");
+        let values = [
+            "",
+            "0",
+            "-",
+            "0-00",
+            "0a",
+            "null",
+            "NULL",
+            "Nulla",
+            "none",
+            "n",
+            "guest",
+            "tester",
+            "TEST",
+            "tes",
+            "ab",
+            "abc",
+            "b",
+            "\u{fc}b",
+            "\u{dc}b",
+            "a@b.org",
+            "a@bc.org",
+            "ann@localhost",
+            "ann@x.LOCAL",
+            "ann@x.local.org",
+            "ann@example.com",
+            "customer-7",
+            "[object Object]",
+            "[",
+            "\u{1f600}b",
+            "-1",
+            "-2",
+        ];
+        for rules in [own.clone(), own.without_default_blocked(), Rules::default()] {
+            for kind in ["card", "email", "x", "*"] {
+                let list = Blocklist::new(kind, &rules);
+                for value in values {
+                    assert_eq!(list.blocks(value), rules.blocks(kind, value), "{kind} {value:?}");
+                }
+            }
+        }
+    }
+}
