@@ -18,6 +18,9 @@ use crate::{Error, Labels, Result};
 /// Made from `&KMeansFit` (nearest centroid, as the fit itself predicts), `&DbscanFit` (nearest
 /// core row within `eps`, else none, as the fit itself predicts) or `&Labels` of any origin
 /// (nearest centroid of the labelled rows).
+///
+/// Rows are placed by Euclidean distance. For a `DbscanFit` of another
+/// [metric](crate::cluster::DbscanFit::metric), use its labels.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Grouping {
     pub(super) labels: Labels,
