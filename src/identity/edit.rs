@@ -11,13 +11,13 @@ use crate::{Error, Identifier, Result};
 impl IdentityGraph {
     // Manual links.
 
-    /// Two identifiers are one person's; see [`Rules::must_link`].
+    /// Two identifiers are one person's; see [`Rules::must_link`](crate::Rules::must_link).
     ///
     /// Cost: what was seen with the smaller of the two groups that must-links connect.
     ///
     /// # Errors
-    /// [`Error::InvalidRule`] if the two are the same identifier, could not be identifiers, or were
-    /// forgotten; [`Error::Refused`] if there is no room. Nothing changes then.
+    /// [`Error::InvalidRule`](crate::Error::InvalidRule) if the two are the same identifier, could not be identifiers, or were
+    /// forgotten; [`Error::Refused`](crate::Error::Refused) if there is no room. Nothing changes then.
     ///
     /// ```
     /// use personas::{Identifier, IdentityGraph, Rules};
@@ -36,7 +36,7 @@ impl IdentityGraph {
         self.state.add_link(Relation::Must, &pair)
     }
 
-    /// Two identifiers are never one person's; see [`Rules::cannot_link`]. Their components are
+    /// Two identifiers are never one person's; see [`Rules::cannot_link`](crate::Rules::cannot_link). Their components are
     /// resolved again at the next read.
     ///
     /// # Errors
@@ -89,7 +89,7 @@ impl IdentityGraph {
     /// Forgetting what was never seen is no error: it keeps it out from now on.
     ///
     /// # Errors
-    /// [`Error::Refused`] if this cannot be an identifier.
+    /// [`Error::Refused`](crate::Error::Refused) if this cannot be an identifier.
     ///
     /// ```
     /// use personas::identity::Resolution;
@@ -177,8 +177,8 @@ impl IdentityGraph {
     /// observations that arrive after the forgetting.
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`] if rules or keys differ in more than manual links;
-    /// [`Error::Refused`] if there is no room. Nothing changes then.
+    /// [`Error::InvalidParameter`](crate::Error::InvalidParameter) if rules or keys differ in more than manual links;
+    /// [`Error::Refused`](crate::Error::Refused) if there is no room. Nothing changes then.
     ///
     /// ```
     /// use personas::{Event, IdentityGraph, Rules, Timestamp};

@@ -84,7 +84,7 @@ impl IdentityGraph {
     /// An empty graph.
     ///
     /// # Errors
-    /// [`Error::InvalidRule`] for rules that make no sense: a limit or a hub of 0, a hub of a kind
+    /// [`Error::InvalidRule`](crate::Error::InvalidRule) for rules that make no sense: a limit or a hub of 0, a hub of a kind
     /// with itself, a weak kind of which a person has one, a clock that ends before it begins.
     pub fn new(rules: Rules) -> Result<Self> {
         Ok(Self::from_state(State::new(rules)?))
@@ -115,7 +115,7 @@ impl IdentityGraph {
     /// if it is unattributed: without an identifier by which it could be anybody's.
     ///
     /// # Errors
-    /// [`Error::Refused`] as for [`IdentityGraph::observe`].
+    /// [`Error::Refused`](crate::Error::Refused) as for [`IdentityGraph::observe`].
     pub fn profile_of(&self, event: &Event<'_>) -> Result<Option<ProfileId>> {
         let identifiers: Vec<IdentifierRef<'_>> =
             event.identifiers.iter().map(IdentifierRef::from).collect();

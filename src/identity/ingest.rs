@@ -32,7 +32,7 @@ impl IdentityGraph {
     /// [`IdentityGraph::extend`] counts such events.
     ///
     /// # Errors
-    /// [`Error::Refused`], and nothing changes: no identifier or more than 64; a kind or value of
+    /// [`Error::Refused`](crate::Error::Refused), and nothing changes: no identifier or more than 64; a kind or value of
     /// more than 1024 bytes or with a control character; two values, neither only claimed, of a kind
     /// of which a person has one; a full graph.
     pub fn observe(&mut self, event: &Event<'_>) -> Result<()> {

@@ -10,10 +10,10 @@ impl Snapshot {
     /// Restores the graph.
     ///
     /// # Errors
-    /// [`Error::InvalidSnapshot`] if the key is not the one it was made with, or if the content
+    /// [`Error::InvalidSnapshot`](crate::Error::InvalidSnapshot) if the key is not the one it was made with, or if the content
     /// could not have come from observations: unsorted, repeated or unused identifiers, values
     /// that are not normalised, signatures that would have been refused, times outside the clock,
-    /// traces of the forgotten. [`Error::InvalidRule`] for rules that make no sense.
+    /// traces of the forgotten. [`Error::InvalidRule`](crate::Error::InvalidRule) for rules that make no sense.
     pub fn open(self, key: Option<[u8; 16]>) -> Result<IdentityGraph> {
         Ok(IdentityGraph::from_state(self.into_state(key)?))
     }
