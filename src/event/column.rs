@@ -1,17 +1,18 @@
-//! One column of a table of events, borrowed from whoever holds it.
+//! One borrowed column of a table of events.
 //!
-//! A column is used after [`EventColumn::check`] has passed; then every row below its length can be
-//! read. Rows beyond it, and rows without a value, are missing.
+//! After [`EventColumn::check`] has passed, every row below the column's length can be read. Rows
+//! beyond it, and rows without a value, are missing.
 
 use std::fmt::Write;
 
-use super::{Timestamp, Value};
+use super::time::Timestamp;
+use super::value::Value;
 use crate::{Error, Result};
 
-/// The values of one column, borrowed; each layout says what is missing.
+/// The values of one column, borrowed. Each layout has its way to mark missing values.
 ///
-/// Slices, vectors and arrays of the usual types convert by `into()`. Dictionaries, and texts as
-/// Arrow and Polars hold them, are made of their parts:
+/// Slices, vectors and arrays of the usual types convert by `into()`. Build dictionaries, and
+/// texts as Arrow and Polars hold them, from their parts:
 ///
 /// ```
 /// use personas::event::{ColumnData, EventColumns};
@@ -55,9 +56,9 @@ pub enum ColumnData<'a> {
     Flags(&'a [bool]),
     /// Moments.
     Times(&'a [Timestamp]),
-    /// Each row is one of a few texts.
+    /// One of a few texts in each row.
     Dictionary {
-        /// For each row the place of its text; a place beyond the last text is missing.
+        /// The place of each row's text; a place beyond the last text is a missing value.
         codes: &'a [u32],
         /// The texts.
         texts: &'a [&'a str],
@@ -69,7 +70,7 @@ pub enum ColumnData<'a> {
         /// Where each text begins, and where the last one ends: one more than there are rows.
         offsets: &'a [i32],
         /// A bitmap with a 1 for each row that has a value, lowest bit first, and the bit of the
-        /// first row; without it all rows have one.
+        /// first row. `None` if all rows have a value.
         validity: Option<(&'a [u8], usize)>,
     },
     /// Texts end to end, as Arrow's `LargeUtf8` holds them.
@@ -118,7 +119,7 @@ from_slices! {
     Timestamp => Times,
 }
 
-/// What a column is read as.
+/// What a column is used for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Role {
     /// Any values.
@@ -133,8 +134,8 @@ pub(super) enum Role {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EventColumn<'a> {
     data: ColumnData<'a>,
-    /// Of texts end to end, all of them from the first to the last; `None` if they are not UTF-8.
-    /// Told once, since telling it per row would cost as much as all other reading.
+    /// Texts end to end: all of them; `None` if they are not UTF-8. Checked once, since a check per
+    /// row would cost as much as all other reading.
     all_texts: Option<&'a str>,
     /// Where the first of them begins.
     first: usize,
@@ -161,7 +162,7 @@ impl<'a> EventColumn<'a> {
         Self { data, all_texts: used.and_then(|used| std::str::from_utf8(used).ok()), first }
     }
 
-    /// The values as the caller gave them, for who wants to go through a layout at once.
+    /// Returns the values as the caller gave them, for loops over one layout.
     pub(crate) fn data(&self) -> ColumnData<'a> {
         self.data
     }
@@ -184,7 +185,7 @@ impl<'a> EventColumn<'a> {
         }
     }
 
-    /// The text of a row; `None` if it is missing or not a text. A number may still be a
+    /// Returns the text of a row; `None` if it is missing or not a text. A number may still be a
     /// [label](Self::write_digits).
     #[inline]
     pub(crate) fn text(&self, row: usize) -> Option<&'a str> {
@@ -211,7 +212,7 @@ impl<'a> EventColumn<'a> {
         self.all_texts?.get(place(start)?..place(end)?)
     }
 
-    /// The value of a row; `None` if it is missing.
+    /// Returns the value of a row; `None` if it is missing.
     #[inline]
     pub(crate) fn value(&self, row: usize) -> Option<Value<'a>> {
         match self.data {
@@ -243,7 +244,7 @@ impl<'a> EventColumn<'a> {
         }
     }
 
-    /// Whether its labels are digits to be written, as of a column of numbers.
+    /// Whether its labels are the digits of numbers.
     pub(super) fn has_digits(&self) -> bool {
         use ColumnData::{Integers, Numbers, OptionalIntegers, OptionalNumbers};
         matches!(self.data, Numbers(_) | OptionalNumbers(_) | Integers(_) | OptionalIntegers(_))
@@ -258,8 +259,8 @@ impl<'a> EventColumn<'a> {
         }
     }
 
-    /// Whether there is one value for each row, every row can be read, and read as wanted. The name is
-    /// for the message.
+    /// Checks that there are `n_rows` rows, that each can be read, and that they fit the role. The name
+    /// is for the message.
     pub(super) fn check(&self, name: &str, role: Role, n_rows: usize) -> Result<()> {
         let (expected, got) = (n_rows, self.len());
         if got != expected {
@@ -279,7 +280,7 @@ impl<'a> EventColumn<'a> {
             ColumnData::Numbers(_) | ColumnData::OptionalNumbers(_) if role == Role::Label => {
                 let is_exact = |number: f64| number.fract() == 0.0 && number.abs() <= MAX_EXACT;
                 let bad = (0..n_rows).find(|&row| self.number(row).is_some_and(|n| !is_exact(n)));
-                bad.map(|row| format!("row {row} is not a whole number within ±2^53"))
+                bad.map(|row| format!("row {row} is not a whole number between -2^53 and 2^53"))
             }
             _ if role == Role::Text && self.is_plain() => Some("must be texts".into()),
             _ => None,
@@ -292,7 +293,7 @@ impl<'a> EventColumn<'a> {
         }
     }
 
-    /// Whether it has values other than texts.
+    /// Whether its values are not texts.
     fn is_plain(&self) -> bool {
         self.has_digits() || matches!(self.data, ColumnData::Flags(_) | ColumnData::Times(_))
     }
@@ -305,7 +306,7 @@ impl<'a> EventColumn<'a> {
         if validity.is_some_and(|(bits, first)| {
             first.checked_add(self.len()).is_none_or(|n_bits| n_bits > bits.len() * 8)
         }) {
-            return Some("the validity bitmap has fewer bits than there are rows".into());
+            return Some("the validity bitmap has fewer bits than the column has rows".into());
         }
         let Some(text) = self.all_texts else {
             return Some("bytes from the first offset to the last are missing or not UTF-8".into());
@@ -315,7 +316,7 @@ impl<'a> EventColumn<'a> {
             let place = usize::try_from(offset).ok().and_then(|at| at.checked_sub(self.first));
             if offset < before || !place.is_some_and(|place| text.is_char_boundary(place)) {
                 return Some(format!(
-                    "offset {row} does not ascend, or lies within a character or beyond the bytes"
+                    "offset {row} is smaller than the one before, inside a character, or beyond the bytes"
                 ));
             }
             before = offset;
@@ -388,10 +389,10 @@ mod tests {
             (
                 utf8(b"a", &[0, 1], Some((&[], 0))),
                 Role::Value,
-                "the validity bitmap has fewer bits than there are rows",
+                "the validity bitmap has fewer bits than the column has rows",
             ),
-            ((&[1.5]).into(), Role::Label, "row 0 is not a whole number within ±2^53"),
-            ((&[1e17]).into(), Role::Label, "row 0 is not a whole number within ±2^53"),
+            ((&[1.5]).into(), Role::Label, "row 0 is not a whole number between -2^53 and 2^53"),
+            ((&[1e17]).into(), Role::Label, "row 0 is not a whole number between -2^53 and 2^53"),
             ((&[true]).into(), Role::Label, "must be texts or whole numbers"),
             ((&[1_i64]).into(), Role::Text, "must be texts"),
         ] {

@@ -1,20 +1,19 @@
-//! Events as the columns of a table: for who has them in CSV, Arrow or Polars already.
+//! Events as the columns of a table, as CSV files, Arrow and Polars have them.
 //!
-//! Nothing is copied and no [`Event`](super::Event) is built; the columns are read row by row where
-//! they lie.
+//! Nothing is copied and no [`Event`](crate::Event) is built: the columns are read where they are.
 
 use std::borrow::Cow;
 
-use super::Timestamp;
 use super::column::{ColumnData, EventColumn, Role};
+use super::time::Timestamp;
 use crate::{Error, Result};
 
 /// Events as borrowed columns, one row for each event.
 ///
-/// The builder mirrors [`Event`](crate::Event). All columns have as many rows as there are times.
-/// Where a row has no value in a column, its event lacks that identifier, property or attribute.
+/// The builder mirrors [`Event`](crate::Event). All columns have one row for each time. Where a row
+/// has no value in a column, its event lacks that identifier, property or attribute.
 ///
-/// Identifiers and message ids are texts or whole numbers, which count as their digits.
+/// Identifiers and message ids are texts, or whole numbers, which become the text of their digits.
 ///
 /// ```
 /// use personas::Timestamp;
@@ -142,11 +141,12 @@ impl<'a> EventColumns<'a> {
         self
     }
 
-    /// Checks that all columns fit together and can be read; whoever takes the columns does so
-    /// first.
+    /// Checks that all columns have the same length and can be read. Functions that read the columns
+    /// check them first.
     ///
     /// # Errors
-    /// [`Error::DimensionMismatch`] for a column that has not one row for each time, naming it;
+    /// [`Error::DimensionMismatch`], with the column's name, for a column that does not have one row for
+    /// each time;
     /// [`Error::InvalidColumn`] for names that are not texts, identifiers that are neither texts nor
     /// whole numbers (of `f64`, within ±2⁵³), texts that are not UTF-8, or offsets or a bitmap that
     /// do not fit them; [`Error::InvalidParameter`] if there is no name.

@@ -6,7 +6,9 @@
 use std::ops::Range;
 
 use super::column::EventColumn;
-use super::{Event, EventColumns, Timestamp};
+use super::columns::EventColumns;
+use super::event::Event;
+use super::time::Timestamp;
 
 /// One identifier of an event, borrowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,51 +2,63 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Timestamp;
+use super::time::Timestamp;
 
-/// Why an event was refused. Nothing of a refused event is kept.
+/// Why an event was refused. A refused event changes nothing.
+///
+/// ```
+/// use personas::{Error, Event, FeatureSet, Profiles, Refusal, Rules, Timestamp};
+///
+/// let mut people = Profiles::new(Rules::default(), FeatureSet::retail())?;
+/// let event = Event::new("visit", Timestamp::parse("2024-05-01")?).id("card", "4".repeat(2000));
+/// let reason = Refusal::IdentifierTooLong { bytes: 2000, limit: 1024 };
+/// assert_eq!(reason.to_string(), "identifier too long: 2000 bytes, at most 1024");
+/// assert_eq!(people.observe(&event).err(), Some(Error::Refused(reason)));
+/// # Ok::<(), personas::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// It carries no identifier, so it is nobody's.
-    #[error("it carries no identifier")]
+    /// The event has no identifier, so it belongs to nobody.
+    #[error("no identifier")]
     NoIdentifier,
-    /// It carries more identifiers than an honest event does.
-    #[error("it carries {got} identifiers, more than {limit}")]
+    /// The event has more identifiers than an honest event has.
+    #[error("too many identifiers: {got}, at most {limit}")]
     TooManyIdentifiers {
-        /// Identifiers on the event.
+        /// Identifiers of the event.
         got: usize,
         /// Identifiers allowed.
         limit: usize,
     },
-    /// An identifier is too long; cutting it could join two people.
-    #[error("an identifier of {bytes} bytes is longer than {limit}")]
+    /// An identifier is too long. It is not cut, since that could join two people.
+    #[error("identifier too long: {bytes} bytes, at most {limit}")]
     IdentifierTooLong {
         /// Its length.
         bytes: usize,
         /// The length allowed.
         limit: usize,
     },
-    /// An identifier holds a control character, or the mark that stands for bytes which were not
-    /// text; two different broken values would look alike and join two people.
-    #[error("an identifier holds a control character or U+FFFD")]
+    /// An identifier contains a control character, or U+FFFD, which replaces bytes that are not
+    /// text: two different broken values would look alike and join two people.
+    #[error("identifier contains a control character or U+FFFD")]
     IllegalCharacter,
-    /// It holds two different values, neither merely claimed, of a kind of which a person has one.
-    #[error("it holds two values of {kind:?}, of which a person has one")]
+    /// The event has two different values, neither merely claimed, of a kind of which a person has
+    /// one.
+    #[error("two values of identifier {kind:?}, at most one")]
     TwoValues {
         /// The kind.
         kind: String,
     },
     /// No further identifiers or signatures can be numbered.
-    #[error("the graph is full: it can number {limit} {what}")]
+    #[error("the graph is full: at most {limit} {what}")]
     Full {
         /// What there are too many of.
         what: String,
         /// How many it can hold.
         limit: usize,
     },
-    /// Its time lies outside the years in which events can have happened.
-    #[error("its time {at} lies outside {min} to {max}")]
+    /// The event's time lies outside the years in which events can have happened.
+    #[error("time out of range: {at}, must be between {min} and {max}")]
     OutsideClock {
         /// The event's time.
         at: Timestamp,
@@ -55,14 +67,14 @@ pub enum Refusal {
         /// Latest time allowed.
         max: Timestamp,
     },
-    /// Its offset from UTC is none that a place on Earth has.
-    #[error("its offset of {minutes} minutes from UTC is beyond a day")]
+    /// The event's offset from UTC is more than 24 hours.
+    #[error("UTC offset out of range: {}, at most 24 hours", clock(*.minutes))]
     BadOffset {
         /// The offset, in minutes east.
         minutes: i16,
     },
     /// A list is longer than an honest event's.
-    #[error("{property:?} lists {got} values, more than {limit}")]
+    #[error("list {property:?} too long: {got} values, at most {limit}")]
     ListTooLong {
         /// The property's or attribute's name.
         property: String,
@@ -71,20 +83,21 @@ pub enum Refusal {
         /// Values allowed.
         limit: usize,
     },
-    /// It is no JSON object.
-    #[error("it is no JSON that can be read, from byte {at} on")]
+    /// The text is not one JSON object.
+    #[error("invalid JSON at byte {at}")]
     NotJson {
-        /// Where reading stopped, from 0; of a text that breaks off, its last byte.
+        /// Where reading stopped, from 0; its last byte if the text breaks off; 0 if it is another
+        /// value than an object.
         at: usize,
     },
-    /// Its `type` is none of `track`, `identify`, `page`, `screen`, `group` and `alias`, or missing.
-    #[error("its type is none of track, identify, page, screen, group, alias")]
+    /// The call's `type` is missing or unknown.
+    #[error("field \"type\" is missing or none of track, identify, page, screen, group and alias")]
     UnknownType,
-    /// It does not say when it happened.
-    #[error("it carries no time")]
+    /// The call has no time.
+    #[error("field \"timestamp\" is missing")]
     NoTime,
-    /// A field that it needs is missing, or is not of its type.
-    #[error("its field {field:?} is missing or not what it should be")]
+    /// A field of the call is of the wrong type, or cannot be read, or is missing and needed.
+    #[error("field {field:?} is missing or not {}", expected(.field))]
     BadField {
         /// The field's name in the Segment spec.
         field: String,
@@ -95,4 +108,51 @@ pub enum Refusal {
         /// The property's name.
         property: String,
     },
+}
+
+/// An offset as clocks show it: `+25:00`.
+fn clock(minutes: i16) -> String {
+    let (sign, minutes) = (if minutes < 0 { '-' } else { '+' }, minutes.unsigned_abs());
+    format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+}
+
+/// What a field of the Segment spec should be.
+fn expected(field: &str) -> &'static str {
+    match field {
+        "timestamp" | "originalTimestamp" | "sentAt" | "receivedAt" => "a time",
+        "properties" | "traits" | "context" | "context.traits" => "an object",
+        "context.externalIds" => "a list of objects with \"type\" and \"id\"",
+        "event" | "name" | "category" | "channel" => "a text",
+        _ => "a text or a whole number",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_says_what_is_wrong_where_and_what_would_be_right() {
+        let field = |name: &str| Refusal::BadField { field: name.to_owned() };
+        for (refusal, message) in [
+            (
+                Refusal::IdentifierTooLong { bytes: 2000, limit: 1024 },
+                "identifier too long: 2000 bytes, at most 1024",
+            ),
+            (
+                Refusal::BadOffset { minutes: 1500 },
+                "UTC offset out of range: +25:00, at most 24 hours",
+            ),
+            (
+                Refusal::BadOffset { minutes: i16::MIN },
+                "UTC offset out of range: -546:08, at most 24 hours",
+            ),
+            (Refusal::NotJson { at: 3 }, "invalid JSON at byte 3"),
+            (field("timestamp"), "field \"timestamp\" is missing or not a time"),
+            (field("traits"), "field \"traits\" is missing or not an object"),
+            (field("userId"), "field \"userId\" is missing or not a text or a whole number"),
+        ] {
+            assert_eq!(refusal.to_string(), message);
+        }
+    }
 }

@@ -1,55 +1,71 @@
-//! What became of a batch of events.
+//! The report of ingestion: what was accepted, what was refused and why, what was not read.
 
 use std::fmt;
 use std::mem::discriminant;
 
 use serde::{Deserialize, Serialize};
 
-use super::Refusal;
+use super::refusal::Refusal;
 
-/// How many positions are kept of what was refused or not read.
+/// Positions that are kept of what was refused or not read.
 const N_EXAMPLES: usize = 3;
 
-/// How many names of values that were not read are told apart: names can be the sender's.
+/// Names of values not read that are told apart: the sender can choose any number of names.
 const N_NAMES: usize = 100;
 
-/// What became of the events offered: `accepted + duplicates + suppressed + n_refused()` of them.
+/// What became of a batch of events: of `accepted + duplicates + suppressed + n_refused()` events.
+///
+/// ```
+/// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
+///
+/// let at = Timestamp::parse("2024-05-01")?;
+/// let events = [
+///     Event::new("purchase", at).id("card", "4711").property("amount", 12.5),
+///     Event::new("purchase", at).id("card", "4711").property("amount", "12,50"),
+///     Event::new("purchase", at),
+/// ];
+/// let mut people = Profiles::new(Rules::default(), FeatureSet::retail())?;
+/// let report = people.extend(&events);
+/// assert_eq!((report.accepted, report.n_refused()), (2, 1));
+/// assert_eq!(report.refused[0].examples, [2]);
+/// assert_eq!((&*report.unread[0].property, report.unread[0].n), ("amount", 1));
+/// # Ok::<(), personas::Error>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct IngestReport {
-    /// Events that count.
+    /// Events that were added.
     pub accepted: usize,
-    /// Events whose message id had been seen; 0 unless duplicates are looked for.
+    /// Events whose message id was known; 0 unless duplicates are looked for.
     pub duplicates: usize,
-    /// Events about somebody who was forgotten; nothing of them was kept.
+    /// Events about people who were forgotten; nothing of them was kept.
     #[serde(default)]
     pub suppressed: usize,
-    /// Events that count but do not say how far local clocks were from UTC, while some feature is
-    /// of local time: they are not in that feature.
+    /// Accepted events without an offset from UTC, while some feature needs local time: they do not
+    /// count in that feature.
     #[serde(default)]
     pub without_local_time: usize,
-    /// Calls read from JSON whose offset from UTC and time zone contradict each other: the event
-    /// keeps its time, and its offset counts as unknown.
+    /// Calls read from JSON whose offset from UTC and time zone contradict each other. Their time is
+    /// used, and their offset is unknown.
     #[serde(default)]
     pub contradictory_offsets: usize,
-    /// Events that were refused, by reason, in order of the first of each.
+    /// Refused events by reason, ordered by the first event of each.
     pub refused: Vec<Refused>,
-    /// Values of events that count, but which some feature could not read, by property, in order of
-    /// the first of each.
+    /// Values of accepted events that some feature could not read, by property, ordered by the first
+    /// event of each.
     #[serde(default)]
     pub unread: Vec<Unread>,
 }
 
-/// Values that were not read.
+/// Values that were not read, of one property; see [`IngestReport`] for an example.
 ///
 /// A feature that adds, averages or ranks a property, or tests it against a number, reads numbers and
-/// moments; texts, `"12,50"` for
-/// one, and flags are in no such feature. Of JSON, values that
-/// [`Event::from_segment`](crate::Event::from_segment) leaves out are not read by anything.
+/// moments, but neither flags nor texts such as `"12,50"`. Values that cannot be read from JSON, such
+/// as `1e999`, are read by no feature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Unread {
-    /// The property or trait; for those beyond a hundred different ones, empty.
+    /// The property or trait; empty for all names after the first hundred.
     pub property: String,
     /// How many values there were.
     pub n: usize,
@@ -57,7 +73,7 @@ pub struct Unread {
     pub examples: Vec<usize>,
 }
 
-/// Events refused for one reason.
+/// Events refused for one reason; see [`IngestReport`] for an example.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Refused {
@@ -70,22 +86,22 @@ pub struct Refused {
 }
 
 impl IngestReport {
-    /// Number of events refused.
+    /// Returns the number of refused events.
     pub fn n_refused(&self) -> usize {
         self.refused.iter().map(|refused| refused.n).sum()
     }
 
-    /// Notes a refusal; positions must ascend.
+    /// Counts a refusal; positions must ascend.
     pub(crate) fn refuse(&mut self, position: usize, reason: Refusal) {
         self.add_refused(Refused { reason, n: 1, examples: vec![position] });
     }
 
-    /// Notes values that were not read; positions must ascend.
+    /// Counts values that were not read; positions must ascend.
     pub(crate) fn unread(&mut self, property: &str, position: usize, n: usize) {
         self.add_unread(Unread { property: property.to_owned(), n, examples: vec![position] });
     }
 
-    /// Adds what became of other events, whose positions are to be translated in ascending order.
+    /// Adds the report of other events; `position` translates their positions and must ascend.
     #[cfg_attr(not(feature = "segment"), allow(dead_code))]
     pub(crate) fn absorb(&mut self, other: Self, position: impl Fn(usize) -> usize) {
         self.accepted += other.accepted;
@@ -126,7 +142,7 @@ impl IngestReport {
     }
 }
 
-/// Whether two refusals are counted together: those for one reason, and of one field.
+/// Whether two refusals are counted together: one reason, one field.
 fn is_same(a: &Refusal, b: &Refusal) -> bool {
     match (a, b) {
         (Refusal::BadField { field: a }, Refusal::BadField { field: b }) => a == b,
@@ -134,7 +150,7 @@ fn is_same(a: &Refusal, b: &Refusal) -> bool {
     }
 }
 
-/// Keeps the first positions of both.
+/// Adds positions and keeps the first few.
 fn add_examples(known: &mut Vec<usize>, new: Vec<usize>) {
     known.extend(new);
     known.sort_unstable();
@@ -143,13 +159,13 @@ fn add_examples(known: &mut Vec<usize>, new: Vec<usize>) {
 }
 
 impl fmt::Display for IngestReport {
-    /// One line, such as `9 accepted, 1 duplicate, 2 refused (2: it carries no identifier, at 3,
+    /// One line, such as `9 accepted, 1 duplicate, 2 refused (2: field "timestamp" is missing, at 3,
     /// 7); not read: 1 of "amount", at 5`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = if self.duplicates == 1 { "" } else { "s" };
         write!(f, "{} accepted, {} duplicate{plural}, ", self.accepted, self.duplicates)?;
         if self.suppressed > 0 {
-            write!(f, "{} about the forgotten, ", self.suppressed)?;
+            write!(f, "{} about forgotten people, ", self.suppressed)?;
         }
         if self.without_local_time > 0 {
             write!(f, "{} without local time, ", self.without_local_time)?;
@@ -195,8 +211,8 @@ mod tests {
         assert_eq!(ingest.n_refused(), 5);
         assert_eq!(
             ingest.to_string(),
-            "9 accepted, 1 duplicate, 2 about the forgotten, 5 refused (4: it carries no identifier, at 1, 4, 5 …; \
-             1: it carries 30 identifiers, more than 20, at 9)"
+            "9 accepted, 1 duplicate, 2 about forgotten people, 5 refused (4: no identifier, \
+             at 1, 4, 5 …; 1: too many identifiers: 30, at most 20, at 9)"
         );
     }
 
@@ -228,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn no_end_of_names_is_counted_together_from_a_hundred_on() {
+    fn names_after_the_first_hundred_are_counted_together() {
         let mut ingest = IngestReport::default();
         for i in 0..150 {
             ingest.unread(&i.to_string(), i, 1);

@@ -1,4 +1,4 @@
-//! Line items as columns: what features read of a list of objects.
+//! Line items under dotted names, as features read them.
 //!
 //! The objects of a list are taken apart field by field: an order with three products has one list
 //! `products.category` of three values. A plain object becomes one property for each field.
@@ -7,13 +7,14 @@ use std::borrow::Cow;
 
 use hashbrown::HashMap;
 
-use super::{Event, Value};
+use super::event::Event;
+use super::value::Value;
 
 /// Names and values, as an event has them.
 type Fields<'a> = Vec<(Cow<'a, str>, Value<'a>)>;
 
 impl<'a> Event<'a> {
-    /// The event with a dotted name for each field of an object, if it has objects.
+    /// Returns a copy with a dotted name for each field of an object; `None` if there are no objects.
     pub(crate) fn with_dotted_names(&self) -> Option<Self> {
         let has_objects = |fields: &Fields<'_>| fields.iter().any(|(_, value)| holds_object(value));
         if !has_objects(&self.properties) && !has_objects(&self.attributes) {

@@ -1,5 +1,5 @@
-//! What can be said of an event or a person: a number, a text, yes or no, a moment, several of
-//! them, or a row of line items.
+//! Values of properties and attributes: a number, a text, yes or no, a moment, a list, or an
+//! object.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,19 +8,19 @@ use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Error as _, SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Timestamp;
+use super::time::Timestamp;
 
 /// Whole numbers up to here are all different as `f64`: 2⁵³.
 const MAX_EXACT: u64 = 1 << 53;
 
-/// Lists and objects within each other, at most, that are read and written by serde.
+/// Lists and objects within each other, at most, that serde reads and writes.
 const MAX_DEPTH: usize = 64;
 
 /// A value of a property or an attribute.
 ///
 /// A moment counts as a number too: days since 1970-01-01T00:00:00Z. A list counts as each of its
-/// values, so that an event with the interests `["chess", "tea"]` is one of both; an empty list is
-/// no value.
+/// values: an event with the interests `["chess", "tea"]` has both. An empty list is a missing
+/// value.
 ///
 /// Whole numbers beyond ±2⁵³, such as order ids of 17 digits, become the text of their digits:
 /// as `f64` different ones would become equal.
@@ -58,21 +58,21 @@ pub enum Value<'a> {
     Time(Timestamp),
     /// Several values; a list within a list counts as its values.
     List(Vec<Value<'a>>),
-    /// Names and values that belong together, such as one product of an order; of a name that
-    /// occurs twice, the last value counts.
+    /// Names and values that belong together, such as one product of an order. For duplicate names,
+    /// the last value wins.
     Object(Vec<(Cow<'a, str>, Value<'a>)>),
 }
 
 impl Value<'_> {
-    /// The values that are neither lists nor objects, in order, those of lists included; of objects,
-    /// nothing. Lists may be nested to any depth.
+    /// Iterates over the value itself, or over the values of a list and of the lists in it, in order.
+    /// Objects are skipped. Lists may be nested to any depth.
     pub(crate) fn each(&self) -> impl Iterator<Item = &Self> {
         let (mut own, mut open) = (Some(self), Vec::new());
         if let Self::List(values) = self {
             (own, open) = (None, vec![values.iter()]);
         }
         std::iter::from_fn(move || {
-            // Most values are no lists and need no memory for the way through one.
+            // Most values are not lists, and need no memory for the way through one.
             if let Some(value) = own.take().filter(|value| !matches!(value, Self::Object(_))) {
                 return Some(value);
             }
@@ -99,7 +99,7 @@ impl Value<'_> {
     }
 }
 
-/// A name and its value, with texts of their own.
+/// Copies the texts of a name and its value.
 pub(super) fn owned_field(
     (name, value): (Cow<'_, str>, Value<'_>),
 ) -> (Cow<'static, str>, Value<'static>) {
@@ -243,7 +243,7 @@ impl From<f64> for Value<'_> {
 }
 
 impl From<i64> for Value<'_> {
-    /// A number; beyond ±2⁵³, the text of its digits.
+    /// Creates a number; beyond ±2⁵³, the text of its digits.
     fn from(number: i64) -> Self {
         match number.unsigned_abs() {
             ..=MAX_EXACT => Self::Number(number as f64),
@@ -253,7 +253,7 @@ impl From<i64> for Value<'_> {
 }
 
 impl From<u64> for Value<'_> {
-    /// A number; beyond 2⁵³, the text of its digits.
+    /// Creates a number; beyond 2⁵³, the text of its digits.
     fn from(number: u64) -> Self {
         match number {
             ..=MAX_EXACT => Self::Number(number as f64),
@@ -263,7 +263,7 @@ impl From<u64> for Value<'_> {
 }
 
 impl From<usize> for Value<'_> {
-    /// A number; beyond 2⁵³, the text of its digits.
+    /// Creates a number; beyond 2⁵³, the text of its digits.
     fn from(number: usize) -> Self {
         (number as u64).into()
     }
@@ -312,7 +312,7 @@ impl<'a> From<Vec<Value<'a>>> for Value<'a> {
 }
 
 impl<'a, K: Into<Cow<'a, str>>, const N: usize> From<[(K, Value<'a>); N]> for Value<'a> {
-    /// An object of these names and values.
+    /// Creates an object of these names and values.
     fn from(fields: [(K, Value<'a>); N]) -> Self {
         Self::Object(fields.into_iter().map(|(name, value)| (name.into(), value)).collect())
     }

@@ -2,8 +2,8 @@
 
 use hashbrown::HashSet;
 
-use super::Value;
 use super::rows::holds_object;
+use super::value::Value;
 
 /// The names of the properties and attributes that are read; without a set of names, all of them.
 #[derive(Debug, Default)]

@@ -247,11 +247,13 @@ impl Schema {
     }
 
     /// The names of the stored properties; a reader of events can skip all others.
+    #[cfg(feature = "segment")]
     pub(crate) fn property_names(&self) -> impl Iterator<Item = &str> {
         self.properties.keys().map(|name| &**name)
     }
 
     /// The names of the stored attributes, `None` for all.
+    #[cfg(feature = "segment")]
     pub(crate) fn attribute_names(&self) -> Option<impl Iterator<Item = &str>> {
         (!self.all_attributes).then(|| self.attributes.keys().map(|name| &**name))
     }

@@ -36,7 +36,7 @@ impl Profiles {
     /// {"type":"track","event":"purchase","userId":"7","timestamp":"2017-03-02T09:30:00+01:00","properties":{"amount":"12,50"}}"#;
     /// let mut people = Profiles::new(Rules::default(), FeatureSet::retail())?;
     /// let ingest = people.extend_json(lines);
-    /// assert_eq!(ingest.to_string(), "2 accepted, 0 duplicates, 1 refused (1: it carries no time, at 1); not read: 1 of \"amount\", at 2");
+    /// assert_eq!(ingest.to_string(), "2 accepted, 0 duplicates, 1 refused (1: field \"timestamp\" is missing, at 1); not read: 1 of \"amount\", at 2");
     ///
     /// // Strictly:
     /// let events = lines.lines().map(Event::from_segment).collect::<personas::Result<Vec<_>>>();

@@ -8,7 +8,8 @@ use serde::de::MapAccess;
 use super::context::{Context, Whole};
 use super::dotted::Dotted;
 use super::field::{Field, bad_field, is_blank};
-use super::json::{self, Care, Object, Plain, Sink};
+use super::json::{self, Care, Object, Sink};
+use super::plain::Plain;
 use super::zones::Zones;
 use crate::event::{LocalOffset, Wanted};
 use crate::{Event, Identifier, Refusal, Timestamp, Value};
@@ -33,7 +34,7 @@ pub(super) struct Call<'a> {
     properties: Dotted<'a>,
     traits: Dotted<'a>,
     context: Context<'a>,
-    /// Whether the whole is no object.
+    /// Whether the whole is not an object.
     wrong: bool,
 }
 
@@ -128,7 +129,7 @@ impl<'a> Call<'a> {
         })
     }
 
-    /// When it happened, and how far from UTC the clocks were there.
+    /// Returns the time, and the offset of local clocks from UTC.
     fn time(&mut self, zones: &mut Zones) -> Result<(Timestamp, LocalOffset), Refusal> {
         for (time, name) in self.times.iter_mut().zip(TIMES) {
             if let Some(text) = take(time).text(name)? {
@@ -156,7 +157,7 @@ impl<'a> Call<'a> {
             let previous = take(&mut self.previous_id).text("previousId")?;
             to.extend(previous.map(|id| Identifier::new("anonymous_id", id)));
         }
-        // Those of a group call are the group's.
+        // The traits of a group call belong to the group.
         let own = if kind == Kind::Group { None } else { take_email(&mut self.traits.values) };
         let known = take_email(&mut self.context.traits.values);
         to.extend(own.or(known).map(|email| Identifier::new("email", email)));
@@ -264,7 +265,7 @@ fn take_email<'a>(traits: &mut Vec<(Cow<'a, str>, Value<'a>)>) -> Option<Cow<'a,
     }
 }
 
-/// What kind of call it is.
+/// The six kinds of calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Track,

@@ -1,7 +1,7 @@
-//! What a client says of itself with every call: device, system, place, page, campaign.
+//! The `context` of a call: device, system, place, page, campaign of the client.
 //!
-//! Only what is listed becomes a property, for clients send a lot that no feature wants: the size of
-//! the screen, the version of the library. What is listed and is no plain value is not read.
+//! Only the fields listed here become properties. Clients send much that no feature needs, such as the
+//! size of the screen. A listed field that is a list or an object is ignored.
 
 use std::borrow::Cow;
 
@@ -9,32 +9,33 @@ use serde::de::{MapAccess, SeqAccess};
 
 use super::dotted::Dotted;
 use super::field::{Field, bad_field, is_blank};
-use super::json::{List, Object, Plain, Sink};
+use super::json::{List, Object, Sink};
+use super::plain::Plain;
 use crate::event::Wanted;
 use crate::{Identifier, Refusal, Value};
 
-/// What is read of the context; to be used again.
+/// The fields of a context; its space is used again.
 #[derive(Debug, Default)]
 pub(super) struct Context<'a> {
     properties: Vec<(Cow<'a, str>, Value<'a>)>,
     pub(super) traits: Dotted<'a>,
     own_timezone: Field<'a>,
-    /// Where the sender's address is thought to be.
+    /// The zone in which the sender's address is thought to be.
     geo_timezone: Field<'a>,
     pub(super) group_id: Field<'a>,
     device_id: Field<'a>,
     advertising_id: Field<'a>,
     /// The system that a browser says it runs on.
     platform: Field<'a>,
-    /// Whether a browser would rather have pages for a phone.
+    /// Whether a browser prefers pages for a phone.
     is_mobile: Option<bool>,
     /// Whether the person allows the advertising id to be used, if that is said.
     ad_tracking: Option<bool>,
     /// Segment's, RudderStack's.
     external_ids: [ExternalIds<'a>; 2],
-    /// Whether it is no object.
+    /// Whether it is not an object.
     pub(super) wrong: bool,
-    /// How many listed values could not be read, and which the first was.
+    /// How many listed values were left out, and the first of them.
     pub(super) left_out: Option<(Cow<'a, str>, usize)>,
 }
 
@@ -58,8 +59,8 @@ impl<'a> Context<'a> {
         self.left_out = None;
     }
 
-    /// Adds the properties that it holds. What a browser says of the system and the device comes
-    /// first, for of a property that is given twice the last counts.
+    /// Adds the properties. What a browser says about system and device comes first, since the last of
+    /// two values for a name wins.
     pub(super) fn describe(&mut self, to: &mut Vec<(Cow<'a, str>, Value<'a>)>) {
         let platform = match std::mem::take(&mut self.platform) {
             Field::Text(platform) if platform != "Unknown" => Some(platform),
@@ -71,7 +72,7 @@ impl<'a> Context<'a> {
         to.append(&mut self.properties);
     }
 
-    /// Adds the identifiers that it holds.
+    /// Adds the identifiers.
     pub(super) fn identify(&mut self, to: &mut Vec<Identifier<'a>>) -> Result<(), Refusal> {
         let device = std::mem::take(&mut self.device_id).text("context.device.id")?;
         to.extend(device.map(|id| Identifier::new("device_id", id)));
@@ -88,12 +89,12 @@ impl<'a> Context<'a> {
         Ok(())
     }
 
-    /// The name of the time zone that the client says; one that is not a text is ignored.
+    /// Returns the name of the client's time zone; one that is not a text is ignored.
     pub(super) fn own_timezone(&self) -> Option<&str> {
         self.own_timezone.as_text()
     }
 
-    /// The name of the time zone in which the sender's address is thought to be.
+    /// Returns the name of the time zone of the sender's address.
     pub(super) fn geo_timezone(&self) -> Option<&str> {
         self.geo_timezone.as_text()
     }
@@ -183,8 +184,8 @@ impl<'a> Sink<'a> for &mut Option<bool> {
     }
 }
 
-/// The kind of device that a browser runs on, by its own words. On Android what is no phone is taken
-/// for a tablet, as browsers there have it; of a system without a name nobody knows.
+/// Returns the kind of device that a browser runs on. Browsers on Android say that a tablet is not
+/// mobile; for an unknown system the kind is unknown.
 fn device(is_mobile: bool, platform: Option<&str>) -> Option<&'static str> {
     match (is_mobile, platform) {
         (true, _) => Some("mobile"),
@@ -231,6 +232,7 @@ enum Place {
 }
 
 impl Part {
+    /// The field of that key. Long, since it is the whole table of what is listed.
     fn place(self, key: &[u8]) -> Place {
         use Place::{Part, Property};
         match self {
@@ -320,7 +322,7 @@ impl Part {
 #[derive(Debug, Default)]
 struct ExternalIds<'a> {
     ids: Vec<Identifier<'a>>,
-    /// Whether there is something that is no such list.
+    /// Whether there was something other than such a list.
     wrong: bool,
 }
 

@@ -12,7 +12,8 @@ use std::borrow::Cow;
 
 use serde::de::{MapAccess, SeqAccess};
 
-use super::json::{List, Object, Plain, Sink};
+use super::json::{List, Object, Sink};
+use super::plain::Plain;
 use crate::Value;
 
 /// Objects and lists within each other, at most.

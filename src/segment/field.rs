@@ -1,23 +1,24 @@
-//! A field that should be a text: an id, a name, a time.
+//! One field that should be a text: an id, a name, a time.
 
 use std::borrow::Cow;
 
-use super::json::{Plain, Sink};
+use super::json::Sink;
+use super::plain::Plain;
 use crate::Refusal;
 
-/// What a field holds. Clients leave out what they do not know, or write `null` or `""`.
+/// The value of a field. Clients leave out what they do not know, or write `null` or `""`.
 #[derive(Debug, Default)]
 pub(super) enum Field<'a> {
     #[default]
     Absent,
-    /// A text that is not blank; a whole number is the text of its digits.
+    /// A text that is not blank, or the digits of a whole number.
     Text(Cow<'a, str>),
-    /// No text: an object, a list, a flag, a fraction.
+    /// Something else: an object, a list, a flag, a fraction.
     Wrong,
 }
 
 impl<'a> Field<'a> {
-    /// The text, if there is one.
+    /// Returns the text, if there is one.
     pub(super) fn text(self, name: &str) -> Result<Option<Cow<'a, str>>, Refusal> {
         match self {
             Self::Absent => Ok(None),
@@ -52,7 +53,7 @@ impl<'a> Sink<'a> for &mut Field<'a> {
     }
 }
 
-/// Whether a text is empty or of nothing but space.
+/// Whether a text is empty or only white space.
 pub(super) fn is_blank(text: &str) -> bool {
     // Nearly all begin with a letter or a digit.
     !text.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric) && text.trim().is_empty()

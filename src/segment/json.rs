@@ -22,6 +22,8 @@ use serde::de::{
 };
 use serde_json::value::RawValue;
 
+use super::plain::{self, Plain};
+
 /// How a text is read.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Care {
@@ -29,42 +31,6 @@ pub(super) enum Care {
     Whole,
     /// Value by value, so that one that cannot be represented is [`Plain::Broken`].
     EachValue,
-}
-
-/// A value that has no parts, or a list or an object that was skipped.
-#[derive(Debug, PartialEq)]
-pub(super) enum Plain<'a> {
-    Null,
-    Flag(bool),
-    /// A whole number.
-    Natural(u64),
-    /// A whole number below zero.
-    Negative(i64),
-    /// The digits of a whole number beyond 64 bits.
-    Digits(&'a str),
-    Number(f64),
-    Text(Cow<'a, str>),
-    /// A number beyond `f64`, or a text with half a surrogate pair.
-    Broken,
-    /// A list of so many values.
-    List(usize),
-    Object,
-}
-
-impl<'a> Plain<'a> {
-    /// The value as a property has it; `None` for null and for what was not read.
-    #[inline]
-    pub(super) fn value(self) -> Option<crate::Value<'a>> {
-        Some(match self {
-            Self::Null | Self::Broken | Self::List(_) | Self::Object => return None,
-            Self::Flag(flag) => flag.into(),
-            Self::Natural(number) => number.into(),
-            Self::Negative(number) => number.into(),
-            Self::Digits(digits) => digits.into(),
-            Self::Number(number) => number.into(),
-            Self::Text(text) => crate::Value::Text(text),
-        })
-    }
 }
 
 /// Reads one value.
@@ -160,7 +126,9 @@ impl<'a, A: MapAccess<'a>> Object<A> {
             Care::Whole => self.access.next_key_seed(Key),
             Care::EachValue => {
                 let raw = self.access.next_key::<&RawValue>()?;
-                Ok(raw.map(|raw| text(raw.get()).unwrap_or_else(|| lossy_text(raw.get()))))
+                Ok(raw.map(|raw| {
+                    plain::text(raw.get()).unwrap_or_else(|| plain::lossy_text(raw.get()))
+                }))
             }
         }
     }
@@ -312,70 +280,11 @@ impl<'a> Visitor<'a> for Key {
 
 /// Reads one value whose form was checked.
 fn read_alone<'a>(raw: &'a str, sink: impl Sink<'a>) -> serde_json::Result<()> {
-    let value = match raw.as_bytes() {
-        [b'[' | b'{', ..] => return read_whole(raw, Care::EachValue, sink),
-        [b'"', ..] => text(raw).map_or(Plain::Broken, Plain::Text),
-        [b'n', ..] => Plain::Null,
-        [b't', ..] => Plain::Flag(true),
-        [b'f', ..] => Plain::Flag(false),
-        _ => number(raw),
-    };
-    sink.plain(value);
+    if let [b'[' | b'{', ..] = raw.as_bytes() {
+        return read_whole(raw, Care::EachValue, sink);
+    }
+    sink.plain(Plain::read(raw));
     Ok(())
-}
-
-fn number(raw: &str) -> Plain<'_> {
-    if let Ok(number) = raw.parse() {
-        return Plain::Natural(number);
-    }
-    match raw.parse() {
-        // Minus zero is not an integer.
-        Ok(number @ ..0) => return Plain::Negative(number),
-        Err(_) if raw.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit()) => {
-            return Plain::Digits(raw);
-        }
-        _ => {}
-    }
-    match raw.parse::<f64>() {
-        Ok(number) if number.is_finite() => Plain::Number(number),
-        _ => Plain::Broken,
-    }
-}
-
-/// The text between quotes; `None` if it has half a surrogate pair.
-fn text(raw: &str) -> Option<Cow<'_, str>> {
-    if raw.contains('\\') {
-        return serde_json::from_str(raw).ok().map(Cow::Owned);
-    }
-    raw.get(1..raw.len().saturating_sub(1)).map(Cow::Borrowed)
-}
-
-/// The text between quotes, with U+FFFD for each half of a surrogate pair.
-fn lossy_text(raw: &str) -> Cow<'static, str> {
-    struct Bytes;
-
-    impl Visitor<'_> for Bytes {
-        type Value = String;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a text")
-        }
-
-        fn visit_bytes<E>(self, bytes: &[u8]) -> Result<String, E> {
-            let mut text = String::with_capacity(bytes.len());
-            for chunk in bytes.utf8_chunks() {
-                text.push_str(chunk.valid());
-                // serde_json writes a half as the three bytes that UTF-8 would have for it, ED first.
-                if chunk.invalid().first() == Some(&0xed) {
-                    text.push(char::REPLACEMENT_CHARACTER);
-                }
-            }
-            Ok(text)
-        }
-    }
-
-    let text = serde_json::Deserializer::from_str(raw).deserialize_bytes(Bytes);
-    Cow::Owned(text.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -461,20 +370,6 @@ mod tests {
         }
     }
 
-    fn plain(text: &str) -> Plain<'_> {
-        struct Alone<'t, 'a>(&'t mut Plain<'a>);
-
-        impl<'a> Sink<'a> for Alone<'_, 'a> {
-            fn plain(self, value: Plain<'a>) {
-                *self.0 = value;
-            }
-        }
-
-        let mut value = Plain::Object;
-        read(text, Care::EachValue, Alone(&mut value)).unwrap();
-        value
-    }
-
     #[test]
     fn every_short_text_is_json_if_serde_json_says_so() {
         const BYTES: [char; 10] = ['{', '}', '[', ']', ',', ':', '"', '0', '-', ' '];
@@ -487,55 +382,46 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_whole_if_they_are_written_so_and_fit() {
-        for (text, expected) in [
-            ("0", Plain::Natural(0)),
-            ("18446744073709551615", Plain::Natural(u64::MAX)),
-            ("18446744073709551616", Plain::Digits("18446744073709551616")),
-            ("-1", Plain::Negative(-1)),
-            ("-9223372036854775808", Plain::Negative(i64::MIN)),
-            ("-9223372036854775809", Plain::Digits("-9223372036854775809")),
-            ("-0", Plain::Number(-0.0)),
-            ("1.0", Plain::Number(1.0)),
-            ("1e2", Plain::Number(100.0)),
-            ("-2.5E-1", Plain::Number(-0.25)),
-            ("1e-999", Plain::Number(0.0)),
-            ("1e20", Plain::Number(1e20)),
-            ("1e999", Plain::Broken),
-            ("-1e999", Plain::Broken),
+    fn numbers_and_texts_are_json_if_serde_json_says_so() {
+        for text in [
+            "0",
+            "-0",
+            "1.0",
+            "1e2",
+            "-2.5E-1",
+            "1e-999",
+            "1e999",
+            "1e20",
+            "18446744073709551615",
+            "18446744073709551616",
+            "-9223372036854775808",
+            "-9223372036854775809",
+            "-",
+            "01",
+            "-01",
+            "1.",
+            ".5",
+            "+1",
+            "1e",
+            "1e+",
+            "0x1",
+            "1.e5",
+            "Infinity",
+            "NaN",
+            r#""\ud83d\ude00""#,
+            r#""\ud83d""#,
+            r#""\ude00""#,
+            r#""\ud83d\n""#,
+            r#""\u00e9\/\\\"""#,
+            r#""\u12""#,
+            r#""\u12g4""#,
+            r#""\x""#,
+            r#""\"#,
+            "\"\u{1f}\"",
+            "\"\t\"",
+            "\"a",
         ] {
-            assert_eq!(plain(text), expected, "{text}");
             check(text);
-        }
-        for text in
-            ["-", "01", "-01", "1.", ".5", "+1", "1e", "1e+", "0x1", "1.e5", "Infinity", "NaN"]
-        {
-            check(text);
-            assert_eq!(got(text, Care::EachValue), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn half_a_surrogate_pair_is_json_but_not_a_text() {
-        for (escapes, expected) in [
-            (r"\ud83d\ude00", Some("\u{1f600}")),
-            (r"\uD83D\uDE00!", Some("\u{1f600}!")),
-            (r#"\u00e9\n\/\\\""#, Some("\u{e9}\n/\\\"")),
-            (r"\ud83d", None),
-            (r"\ude00", None),
-            (r"\ud83d\ud83d\ude00", None),
-            (r"\ud83d\n", None),
-            (r"\ud83dx\ude00", None),
-        ] {
-            let text = format!("\"{escapes}\"");
-            let expected = expected.map_or(Plain::Broken, |text| Plain::Text(text.into()));
-            assert_eq!(plain(&text), expected, "{text}");
-            check(&text);
-        }
-        for text in [r#""\u12""#, r#""\u12g4""#, r#""\x""#, r#""\"#, "\"\u{1f}\"", "\"\t\"", "\"a"]
-        {
-            check(text);
-            assert_eq!(got(text, Care::EachValue), None, "{text}");
         }
     }
 

@@ -12,6 +12,7 @@ mod context;
 mod dotted;
 mod field;
 mod json;
+mod plain;
 mod zones;
 
 use call::Call;

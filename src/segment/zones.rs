@@ -1,31 +1,31 @@
-//! How far the clocks of a time zone are ahead of UTC at a moment.
+//! Offsets of time zones from UTC, with a memory of the zones seen before.
 
 use hashbrown::HashMap;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use crate::Timestamp;
 
-/// Names remembered at most: there are some 600 zones, and no end of wrong names.
+/// Names remembered, at most: there are some 600 zones, and any number of wrong names.
 const MAX_KNOWN: usize = 1024;
-/// Bytes of a name that is remembered at most; no zone's name is longer.
+/// Bytes of a remembered name, at most; no zone has a longer name.
 const MAX_NAME: usize = 64;
-/// Stretches of time remembered of a zone at most: some thirty years' summers and winters.
+/// Stretches of time remembered for each zone, at most: summers and winters of some thirty years.
 const MAX_STRETCHES: usize = 64;
 
-/// The zones that were asked for, by the names they were asked by.
+/// The zones looked up so far, by name.
 #[derive(Debug, Default)]
 pub(super) struct Zones {
     known: HashMap<String, Option<Zone>>,
 }
 
-/// A zone, and the stretches of time between two changes of its clocks that were asked for.
+/// A zone, and the stretches of time between two clock changes that were looked up.
 #[derive(Debug)]
 struct Zone {
     zone: TimeZone,
     stretches: Vec<Stretch>,
 }
 
-/// From a moment to before another, in milliseconds, clocks are ahead of UTC by so many minutes.
+/// A stretch of time without a clock change, in milliseconds: the offset in minutes east.
 #[derive(Debug, Clone, Copy)]
 struct Stretch {
     from: i64,
@@ -34,8 +34,8 @@ struct Stretch {
 }
 
 impl Zones {
-    /// Minutes that local clocks are ahead of UTC; `None` for a name that is no zone's. Seconds, which
-    /// some zones had before 1972, are cut.
+    /// Returns the minutes that local clocks are ahead of UTC; `None` for a name that is not a zone.
+    /// Seconds, which some zones had before 1972, are cut.
     pub(super) fn offset(&mut self, name: &str, at: Timestamp) -> Option<i16> {
         if let Some(zone) = self.known.get_mut(name) {
             return zone.as_mut()?.offset(at);
@@ -43,7 +43,7 @@ impl Zones {
         // The data are part of the program; the system's are never read.
         let zone = TimeZoneDatabase::bundled().get(name).ok().filter(|zone| !zone.is_unknown());
         let zone = zone.map(|zone| Zone { zone, stretches: Vec::new() });
-        // Changes are worth looking up once a zone is asked for again.
+        // Clock changes are worth a search from the second look-up of a zone on.
         let offset = zone
             .as_ref()
             .and_then(|zone| zone.minutes(jiff::Timestamp::from_millisecond(at.millis()).ok()?));

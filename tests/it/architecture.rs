@@ -33,8 +33,10 @@ const BELOW: [(&str, &[&str]); 18] = [
 const AGAINST: &[(&str, &str)] = &[];
 
 /// Rooms without circles between their files; the others follow.
-const WITHOUT_CIRCLES: [&str; 8] =
-    ["num", "labels", "cluster", "outlier", "validate", "features", "journey", "profiles"];
+const WITHOUT_CIRCLES: [&str; 10] = [
+    "num", "labels", "event", "segment", "cluster", "outlier", "validate", "features", "journey",
+    "profiles",
+];
 
 /// Root names that stand for a room, as in `use crate::Labels`.
 const ROOT_NAMES: &[(&str, &str)] = &[
