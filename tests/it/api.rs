@@ -9,9 +9,27 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The aim is 300, and at most 400 with rooms that are still to come. Until the first is reached this
-/// is the last count: lower it with every item that goes.
-const AT_MOST: usize = 566;
+/// Public items of each room. The whole aims at 300, at most 400 with rooms that are still to come; until
+/// then these are the last counts: lower a line with every item that goes.
+const AT_MOST: &[(&str, usize)] = &[
+    ("cluster", 115),
+    ("error", 2),
+    ("event", 36),
+    ("features", 64),
+    ("identity", 58),
+    ("journey", 14),
+    ("labels", 11),
+    ("num", 2), // the metrics of neighbours and the reason of an odd row stand below the methods that use them
+    ("outlier", 32),
+    ("persona", 59),
+    ("prepare", 29),
+    ("profiles", 42),
+    ("quality", 26),
+    ("reduce", 12),
+    ("scale", 10),
+    ("segment", 1),
+    ("validate", 53),
+];
 
 /// Names at the root of the crate; the rest is found by its module.
 const AT_MOST_AT_ROOT: usize = 30;
@@ -62,11 +80,11 @@ fn the_public_api_is_small() {
     let total: usize = counts.values().sum();
     counts.retain(|_, n| *n > 0);
     println!("{total} public items: {counts:?}");
-    assert!(total <= AT_MOST, "{total} public items, at most {AT_MOST}: {counts:?}");
     assert!(total > 200, "the count misses items: {counts:?}");
-    // The metrics of neighbours stand in `num`, below the methods that take one.
-    let of_num = counts.get("num").copied().unwrap_or(0);
-    assert!(of_num <= 2, "num is private but for `Metric`: {of_num} items");
+    for (room, n) in &counts {
+        let at_most = AT_MOST.iter().find(|(name, _)| name == room).map_or(0, |(_, most)| *most);
+        assert!(*n <= at_most, "{room}: {n} public items, at most {at_most}");
+    }
 }
 
 #[test]
