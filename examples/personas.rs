@@ -10,24 +10,32 @@
 //!
 //! [`run`] is the whole journey; the files under `shared/` read and write.
 
+#[path = "shared/cells.rs"]
+pub(crate) mod cells;
+#[path = "shared/csv_file.rs"]
+pub(crate) mod csv_file;
 #[path = "shared/events.rs"]
 pub(crate) mod events;
 #[path = "shared/input.rs"]
 mod input;
+#[path = "shared/problems.rs"]
+mod problems;
 #[path = "shared/program.rs"]
 mod program;
 #[path = "shared/progress.rs"]
 mod progress;
 #[path = "shared/report.rs"]
 mod report;
+#[path = "shared/texts.rs"]
+pub(crate) mod texts;
 #[path = "shared/words.rs"]
 mod words;
 
-use std::io::BufRead;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use encoding_rs::Encoding;
 use personas::cluster::KMeansFit;
 use personas::features::Retail;
 use personas::ndarray::ArrayView2;
@@ -36,7 +44,9 @@ use personas::{
     Timestamp, validate,
 };
 
-use events::{IdColumn, Layout, Rows, Table};
+use cells::Decimal;
+use csv_file::Source;
+use events::{IdColumn, Layout, Reading, Rows};
 use progress::Progress;
 
 /// Turns events into personas and tells how far to trust them. Without --events it reads a year of
@@ -44,9 +54,10 @@ use progress::Progress;
 #[derive(Debug, Parser)]
 #[command(name = "personas", allow_negative_numbers = true)]
 pub(crate) struct Options {
-    /// Events: CSV with a header, plain or .gz, one row per event or line of a receipt
+    /// Events: CSV with a header, plain or .gz, one row per event or line of a receipt; - is standard
+    /// input (repeatable, for files with the same columns)
     #[arg(long, value_name = "FILE", requires_all = ["time", "id", "amount"])]
-    events: Option<PathBuf>,
+    events: Vec<PathBuf>,
     /// Column of the time, such as 2017-01-01T07:30:27-05:00, 2017-01-01 07:30 or 2017-01-01
     #[arg(long, value_name = "COL", requires = "events")]
     time: Option<String>,
@@ -60,6 +71,9 @@ pub(crate) struct Options {
     /// Column of the amount paid
     #[arg(long, value_name = "COL", requires = "events")]
     amount: Option<String>,
+    /// Column of the number of pieces, where the amount is the price of one
+    #[arg(long, value_name = "COL", requires = "events")]
+    quantity: Option<String>,
     /// Which event is a purchase (default: the one that most often has an amount)
     #[arg(long, value_name = "NAME", requires = "events")]
     purchase: Option<String>,
@@ -78,6 +92,19 @@ pub(crate) struct Options {
     /// Column of their identifier and its kind, one of those given by --id
     #[arg(long, value_name = "KIND=COL", requires = "people")]
     people_id: Option<IdColumn>,
+
+    /// How times are written, such as "%d/%m/%Y %H:%M" (default: told from the column)
+    #[arg(long, value_name = "PATTERN")]
+    date_format: Option<String>,
+    /// What stands before decimals (default: told from the column)
+    #[arg(long, value_name = "POINT|COMMA")]
+    decimal: Option<Decimal>,
+    /// Encoding of the files, such as windows-1252 (default: UTF-8; by their mark, UTF-16)
+    #[arg(long, value_name = "NAME", value_parser = encoding)]
+    encoding: Option<&'static Encoding>,
+    /// A text that stands for a missing value, such as NA (repeatable)
+    #[arg(long, value_name = "TEXT")]
+    missing: Vec<String>,
 
     /// The moment to look from; later events do not count (default: the newest event)
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
@@ -102,20 +129,21 @@ const RESAMPLES: usize = 50;
 /// The journey from events to personas.
 pub(crate) fn run(options: &Options) -> program::Outcome {
     let progress = Progress::new(RESAMPLES + 4);
-    let source = Source::of(options)?;
+    let input = Input::of(options)?;
 
     // What happened, and what is known of people.
     progress.step("reading events");
-    let events = source.event_table()?.events(&source.layout).map_err(|e| source.in_events(e))?;
-    let known = match (source.people_table()?, &source.people_id) {
-        (Some(table), Some(id)) => table.people(id, &events).map_err(|e| source.in_people(e))?,
+    let reading = options.reading();
+    let events = Rows::events(&input.events, &input.layout, &reading)?;
+    let known = match (&input.people, &input.people_id) {
+        (Some(source), Some(id)) => Rows::people(source.clone(), id, &reading, &events)?,
         _ => Rows::default(),
     };
 
     // Who is who, and what they do: one row per person, one column per feature.
     progress.step("building profiles");
-    let kinds = source.layout.ids.iter().map(|id| id.kind.as_str());
-    let features = source.retail(&events).feature_set();
+    let kinds = input.layout.ids.iter().map(|id| id.kind.as_str());
+    let features = input.retail(&events, options.purchase.clone()).feature_set();
     let mut people = Profiles::new(Rules::default().priority(kinds), features)?;
     let ingest = people.extend_columns(&events.columns())?;
     let ingest_known = people.extend_columns(&known.columns())?;
@@ -160,8 +188,10 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
     drop(progress);
 
     let names = report::Names::of(&events, &people);
+    let attention = report::much_skipped(&events).unwrap_or_default();
     Ok([
-        report::reading(&source.name, &events, &ingest, &known, &ingest_known),
+        attention.clone(),
+        report::reading(&input.name, &events, &ingest, &known, &ingest_known),
         report::profiles(&people, &table, as_of),
         report::features(&table),
         report::preparation(&prep, &declared),
@@ -169,6 +199,7 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
         report::personas(&personas, &stability, &typical, &names),
         report::odd_ones(&table, &x, forest.scores(), &reasons, &names),
         report::last_word(&choice, &stability, &personas, &matches, &declared),
+        attention,
     ]
     .concat())
 }
@@ -186,31 +217,36 @@ fn fit_at_most<'a>(
     }
 }
 
+impl Options {
+    fn reading(&self) -> Reading {
+        Reading {
+            date_format: self.date_format.clone(),
+            decimal: self.decimal,
+            encoding: self.encoding,
+            missing: self.missing.clone(),
+        }
+    }
+}
+
+fn encoding(label: &str) -> Result<&'static Encoding, String> {
+    Encoding::for_label(label.as_bytes()).ok_or_else(|| format!("{label:?} names no encoding"))
+}
+
 /// Where the events come from, and what their columns mean.
 #[derive(Debug)]
-struct Source {
+struct Input {
     /// In words, for the report.
     name: String,
-    events: Option<PathBuf>,
-    people: Option<PathBuf>,
+    events: Vec<Source>,
+    people: Option<Source>,
     layout: Layout,
     people_id: Option<IdColumn>,
-    words: ShopWords,
 }
 
-/// What a shop calls things; none where it has no such thing.
-#[derive(Debug, Default)]
-struct ShopWords {
-    purchase: Option<String>,
-    order: Option<String>,
-    category: Option<String>,
-    discount: Option<String>,
-}
-
-impl Source {
+impl Input {
     fn of(options: &Options) -> Result<Self, String> {
-        let (Some(file), Some(time), Some(amount)) =
-            (&options.events, &options.time, &options.amount)
+        let (Some(first), Some(time), Some(amount)) =
+            (options.events.first(), &options.time, &options.amount)
         else {
             return Ok(Self::embedded());
         };
@@ -223,23 +259,25 @@ impl Source {
                 id.column
             ));
         }
+        let name = match options.events.len() {
+            1 => first.display().to_string(),
+            n => format!("{} and {} more files", first.display(), n - 1),
+        };
         Ok(Self {
-            name: file.display().to_string(),
-            events: Some(file.clone()),
-            people: options.people.clone(),
+            name,
+            events: options.events.iter().cloned().map(Source::File).collect(),
+            people: options.people.clone().map(Source::File),
             layout: Layout {
                 time: time.clone(),
                 event: options.event.clone(),
                 ids: options.id.clone(),
                 amount: amount.clone(),
-            },
-            people_id: options.people_id.clone(),
-            words: ShopWords {
-                purchase: options.purchase.clone(),
+                quantity: options.quantity.clone(),
                 order: options.order.clone(),
                 category: options.category.clone(),
                 discount: options.discount.clone(),
             },
+            people_id: options.people_id.clone(),
         })
     }
 
@@ -248,78 +286,37 @@ impl Source {
         let household = IdColumn { kind: "household".into(), column: "household_id".into() };
         Self {
             name: "the built-in year of a grocer's".into(),
-            events: None,
-            people: None,
+            events: vec![Source::Embedded(include_bytes!("data/events.csv.gz"))],
+            people: Some(Source::Embedded(include_bytes!("data/people.csv.gz"))),
             layout: Layout {
                 time: "time".into(),
                 event: Some("event".into()),
                 ids: vec![household.clone()],
                 amount: "amount".into(),
-            },
-            people_id: Some(household),
-            words: ShopWords {
-                purchase: Some("purchase".into()),
+                quantity: None,
                 order: Some("basket_id".into()),
                 category: Some("department".into()),
                 discount: Some("discount".into()),
             },
+            people_id: Some(household),
         }
-    }
-
-    fn event_table(&self) -> Result<Table<'static>, String> {
-        let text = match &self.events {
-            Some(file) => input::open(file),
-            None => input::unpacked(&include_bytes!("data/events.csv.gz")[..]),
-        };
-        let table = open(text).map_err(|error| self.in_events(error))?;
-        let words = &self.words;
-        for column in [&words.order, &words.category, &words.discount].into_iter().flatten() {
-            table.column(column).map_err(|error| self.in_events(error))?;
-        }
-        Ok(table)
-    }
-
-    fn people_table(&self) -> Result<Option<Table<'static>>, String> {
-        let text = match (&self.events, &self.people) {
-            (None, _) => input::unpacked(&include_bytes!("data/people.csv.gz")[..]),
-            (Some(_), Some(file)) => input::open(file),
-            (Some(_), None) => return Ok(None),
-        };
-        open(text).map(Some).map_err(|error| self.in_people(error))
     }
 
     /// The features to compute, in the words of these events.
-    fn retail(&self, events: &Rows) -> Retail {
-        let words = &self.words;
-        let purchase = words.purchase.clone();
+    fn retail(&self, events: &Rows, purchase: Option<String>) -> Retail {
+        let layout = &self.layout;
         let mut retail = Retail::default()
-            .purchase(purchase.unwrap_or_else(|| events.usual_name_with(&self.layout.amount)))
-            .amount(&self.layout.amount);
-        if let Some(order) = &words.order {
+            .purchase(purchase.unwrap_or_else(|| events.usual_purchase()))
+            .amount(&layout.amount);
+        if let Some(order) = &layout.order {
             retail = retail.order(order);
         }
-        if let Some(category) = &words.category {
+        if let Some(category) = &layout.category {
             retail = retail.category(category);
         }
-        if let Some(discount) = &words.discount {
+        if let Some(discount) = &layout.discount {
             retail = retail.discount(discount);
         }
         retail
     }
-
-    fn in_events(&self, error: String) -> String {
-        in_file(self.events.as_deref(), error)
-    }
-
-    fn in_people(&self, error: String) -> String {
-        in_file(self.people.as_deref(), error)
-    }
-}
-
-fn open(text: std::io::Result<Box<dyn BufRead>>) -> Result<Table<'static>, String> {
-    text.map_err(|error| error.to_string()).and_then(Table::open)
-}
-
-fn in_file(file: Option<&Path>, error: String) -> String {
-    file.map_or(error.clone(), |file| format!("{}: {error}", file.display()))
 }

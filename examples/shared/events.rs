@@ -1,17 +1,21 @@
-//! Reads events, and what is known of people, from CSV files whose columns the caller names.
+//! Events, and what is known of people, from CSV files whose columns the caller names.
 //!
-//! The cells go into columns, and the library reads these where they lie: no event is built. A row
-//! that cannot be read is counted and skipped, and its line is remembered: one broken line among a
-//! million is no reason to stop, but also no reason to be silent.
+//! Cells go into columns, and the library reads these where they lie: no event is built. Columns that
+//! nobody named are not kept, and never cost a row. A row that cannot be read is counted and skipped,
+//! and its line is remembered: one broken line among a million is no reason to stop, but also no
+//! reason to be silent.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fmt;
-use std::io::{BufRead, Read};
+use std::collections::HashMap;
 use std::str::FromStr;
 
-use csv::StringRecord;
+use encoding_rs::Encoding;
 use personas::Timestamp;
 use personas::event::EventColumns;
+
+use super::cells::{Dates, Decimal, number};
+use super::csv_file::{CsvTable, Source};
+use super::problems::Problems;
+use super::texts::Texts;
 
 /// A column of identifiers and the kind of identifier it holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,107 +37,205 @@ impl FromStr for IdColumn {
     }
 }
 
-/// Which column of an events file holds what; all other columns are properties.
-#[derive(Debug, Clone, PartialEq)]
+/// Which column of an events file holds what.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Layout {
     pub(crate) time: String,
     /// Without it, every row is a `purchase`.
     pub(crate) event: Option<String>,
     pub(crate) ids: Vec<IdColumn>,
-    /// A property that must be a number where it has a value.
+    /// Must be a number where it has a value.
     pub(crate) amount: String,
+    /// The amount is the price of one, times this.
+    pub(crate) quantity: Option<String>,
+    pub(crate) order: Option<String>,
+    pub(crate) category: Option<String>,
+    pub(crate) discount: Option<String>,
+}
+
+/// How cells are written; what is not said is decided from the cells.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reading {
+    pub(crate) date_format: Option<String>,
+    pub(crate) decimal: Option<Decimal>,
+    pub(crate) encoding: Option<&'static Encoding>,
+    /// Texts that stand for a missing value in every column.
+    pub(crate) missing: Vec<String>,
 }
 
 /// The name of an event that has no name of its own.
 pub(crate) const PURCHASE: &str = "purchase";
 
-/// A CSV file with a header, delimited by comma, semicolon or tab.
-pub(crate) struct Table<'r> {
-    names: Vec<String>,
-    rows: csv::Reader<Box<dyn Read + 'r>>,
+/// The rows of files as columns of events.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    pub(crate) at: Vec<Timestamp>,
+    offsets: Vec<Option<i16>>,
+    /// `None` if all rows are of one name.
+    names: Option<Texts>,
+    one_name: String,
+    /// By kind.
+    ids: Vec<(String, Texts)>,
+    /// The amounts first; NaN is missing.
+    pub(crate) numbers: Vec<(String, Vec<f64>)>,
+    pub(crate) texts: Vec<Texts>,
+    attributes: Vec<Attribute>,
+    /// The line of every event.
+    pub(crate) lines: Vec<u64>,
+    /// The rows that are not events, and what was mended.
+    pub(crate) problems: Problems,
 }
 
-impl<'r> Table<'r> {
-    /// Reads the header.
-    ///
-    /// # Errors
-    /// If there is none, or it names a column twice.
-    pub(crate) fn open(mut text: impl BufRead + 'r) -> Result<Self, String> {
-        let top = text.fill_buf().map_err(|error| error.to_string())?;
-        let header = top.split(|&byte| byte == b'\n').next().unwrap_or_default();
-        let count = |delimiter: u8| header.iter().filter(|&&byte| byte == delimiter).count();
-        // For equal counts the last one wins: a comma, unless another occurs more often.
-        let delimiter = b"\t;,".iter().copied().max_by_key(|&delimiter| count(delimiter));
-        let mut rows = csv::ReaderBuilder::new()
-            .delimiter(delimiter.unwrap_or(b','))
-            .flexible(true)
-            // Carriage returns stay at the end of cells, where they are trimmed: the reader would
-            // otherwise count their lines one off.
-            .terminator(csv::Terminator::Any(b'\n'))
-            .from_reader(Box::new(text) as Box<dyn Read + 'r>);
-        let header = rows.headers().map_err(|error| format!("the header: {error}"))?;
-        let names: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
-        if names.is_empty() {
-            return Err("the file is empty".into());
-        }
-        if let Some((at, name)) =
-            names.iter().enumerate().find(|(at, name)| names[..*at].contains(name))
-        {
-            let first = names.iter().position(|other| other == name).unwrap_or(at);
-            return Err(format!("columns {} and {} are both named {name:?}", first + 1, at + 1));
-        }
-        Ok(Self { names, rows })
-    }
+/// What is declared of people: numbers if every cell is one, else texts.
+#[derive(Debug)]
+enum Attribute {
+    Numbers(String, Vec<f64>),
+    Texts(Texts),
+}
 
-    /// All events. Cells that are numbers become numbers; empty cells are missing values.
+impl Attribute {
+    fn name(&self) -> &str {
+        match self {
+            Self::Numbers(name, _) => name,
+            Self::Texts(texts) => &texts.name,
+        }
+    }
+}
+
+impl Rows {
+    /// All events of files with the same columns.
     ///
     /// # Errors
-    /// If a column does not exist, the file cannot be read, or no row is an event.
-    pub(crate) fn events(mut self, layout: &Layout) -> Result<Rows, String> {
-        let time = self.column(&layout.time)?;
-        let name = layout.event.as_ref().map(|column| self.column(column)).transpose()?;
-        let amount = self.column(&layout.amount)?;
+    /// If a column does not exist, a file cannot be read, dates can be read in two ways, or no row is
+    /// an event.
+    pub(crate) fn events(
+        sources: &[Source],
+        layout: &Layout,
+        reading: &Reading,
+    ) -> Result<Self, String> {
+        let named =
+            [&layout.event, &layout.quantity, &layout.order, &layout.category, &layout.discount];
+        let ids = layout.ids.iter().map(|id| &id.column);
+        let mut wanted: Vec<&String> = named.into_iter().flatten().chain(ids).collect();
+        wanted.extend([&layout.time, &layout.amount]);
+        let is_wanted = |name: &str| wanted.iter().any(|wanted| *wanted == name);
+        let table = CsvTable::read(sources, reading.encoding, is_wanted)?;
+        for name in wanted.iter() {
+            table.column(name)?;
+        }
+
+        let mut problems = Problems::of(&table);
+        let n_rows = table.lines.len();
+        let mut keep = vec![true; n_rows];
+        let mut skip = |row: usize, problem: &'static str, column: &Texts, hint: &'static str| {
+            if std::mem::replace(&mut keep[row], false) {
+                problems.skip(
+                    problem,
+                    table.lines[row],
+                    Some((&column.name, column.get(row))),
+                    hint,
+                );
+            }
+        };
+
+        // Times.
+        let times = table.column(&layout.time)?;
+        let dates = match &reading.date_format {
+            Some(pattern) => Dates::Pattern(pattern.clone()),
+            None => {
+                Dates::of(times).map_err(|error| format!("column {:?}: {error}", layout.time))?
+            }
+        };
+        let mut at = Vec::with_capacity(n_rows);
+        let mut offsets = Vec::with_capacity(n_rows);
+        for (row, text) in times.iter().enumerate() {
+            let read = text.and_then(|text| dates.read(text));
+            match (text, read) {
+                (None, _) => skip(row, "the time is missing", times, ""),
+                (_, None) => skip(
+                    row,
+                    "the time cannot be read",
+                    times,
+                    "--date-format says how dates are written, such as --date-format \"%d.%m.%Y %H:%M\"",
+                ),
+                _ => {}
+            }
+            let (time, offset) = read.unwrap_or((Timestamp::from_millis(0), None));
+            at.push(time);
+            offsets.push(offset);
+        }
+
+        // Numbers: the amount, and what it is multiplied by.
+        let mut numbers_of = |name: &str, problem: &'static str| -> Result<Vec<f64>, String> {
+            let texts = table
+                .column(name)?
+                .without(|text| is_missing_number(text) || reading.is_missing(text));
+            let decimal = reading.decimal.unwrap_or_else(|| Decimal::of(&texts, table.delimiter));
+            let mut values = Vec::with_capacity(n_rows);
+            for (row, text) in texts.iter().enumerate() {
+                let value = text.and_then(|text| number(text, decimal));
+                if text.is_some() && value.is_none() {
+                    let hint = "--decimal comma reads 1.234,50, --decimal point 1,234.50";
+                    skip(row, problem, &texts, hint);
+                }
+                values.push(value.unwrap_or(f64::NAN));
+            }
+            Ok(values)
+        };
+        let mut amounts = numbers_of(&layout.amount, "the amount is not a number")?;
+        if let Some(quantity) = &layout.quantity {
+            let quantities = numbers_of(quantity, "the quantity is not a number")?;
+            amounts.iter_mut().zip(quantities).for_each(|(amount, n)| *amount *= n);
+        }
+        let mut numbers = vec![(layout.amount.clone(), amounts)];
+        if let Some(discount) = layout.discount.as_ref().filter(|name| **name != layout.amount) {
+            numbers.push((discount.clone(), numbers_of(discount, "the discount is not a number")?));
+        }
+
+        // Names and identifiers.
+        let value = |name: &String| {
+            table.column(name).map(|texts| texts.without(|text| reading.is_missing(text)))
+        };
+        let names = layout.event.as_ref().map(value).transpose()?;
+        if let Some(names) = &names {
+            let unnamed = (0..n_rows).filter(|&row| names.get(row).is_none());
+            unnamed.for_each(|row| skip(row, "the event has no name", names, ""));
+        }
         let mut ids = Vec::new();
         for id in &layout.ids {
-            ids.push(self.column(&id.column)?);
+            let texts = table.column(&id.column)?;
+            let is_missing = |text: &str| is_missing_id(text) || reading.is_missing(text);
+            ids.push((id.kind.clone(), texts.without(is_missing)));
         }
-        let is_property =
-            |column: &usize| *column != time && Some(*column) != name && !ids.contains(column);
-        let properties: Vec<usize> = (0..self.names.len()).filter(is_property).collect();
+        for row in 0..n_rows {
+            if ids.iter().all(|(_, texts)| texts.get(row).is_none()) {
+                let first = ids.first().map_or(times, |(_, texts)| texts);
+                skip(row, "no identifier", first, "");
+            }
+        }
+        let mut texts = Vec::new();
+        for name in [&layout.order, &layout.category].into_iter().flatten() {
+            if texts.iter().all(|texts: &Texts| texts.name != *name) {
+                texts.push(value(name)?.without(is_missing_text));
+            }
+        }
 
-        let mut rows = Rows {
-            ids: layout.ids.iter().map(|id| (id.kind.clone(), Vec::new())).collect(),
-            properties: properties.iter().map(|&c| Cells::new(&self.names[c])).collect(),
-            ..Rows::default()
+        let kept = |texts: &Texts| texts.kept(&keep);
+        let rows = Self {
+            at: only(at, &keep),
+            offsets: only(offsets, &keep),
+            names: names.as_ref().map(kept),
+            one_name: PURCHASE.into(),
+            ids: ids.iter().map(|(kind, texts)| (kind.clone(), kept(texts))).collect(),
+            numbers: numbers
+                .into_iter()
+                .map(|(name, values)| (name, only(values, &keep)))
+                .collect(),
+            texts: texts.iter().map(kept).collect(),
+            attributes: Vec::new(),
+            lines: only(table.lines, &keep),
+            problems,
         };
-        let n_columns = self.names.len();
-        rows.read(n_columns, &mut self.rows, |rows, row| {
-            let cell = |column: usize| present(row, column);
-            let at = cell(time).ok_or("the time is missing")?;
-            let at = Timestamp::parse(at).map_err(|_| "the time cannot be read")?;
-            let name = match name {
-                Some(name) => cell(name).ok_or("the event has no name")?,
-                None => PURCHASE,
-            };
-            if cell(amount).is_some_and(|text| !text.parse().is_ok_and(f64::is_finite)) {
-                return Err("the amount is not a number");
-            }
-            if ids.iter().all(|&id| cell(id).is_none()) {
-                return Err("no identifier");
-            }
-            rows.at.push(at);
-            rows.names.push(name.to_owned());
-            for ((_, values), &column) in rows.ids.iter_mut().zip(&ids) {
-                values.push(cell(column).map(str::to_owned));
-            }
-            for (cells, &column) in rows.properties.iter_mut().zip(&properties) {
-                match cell(column) {
-                    Some(text) if column == amount => cells.push_number(text),
-                    text => cells.push(text),
-                }
-            }
-            Ok(())
-        })?;
         if rows.is_empty() {
             return Err(format!("no row is an event; skipped: {}", rows.problems));
         }
@@ -146,90 +248,70 @@ impl<'r> Table<'r> {
     ///
     /// # Errors
     /// If a column does not exist, the file cannot be read, or nobody in it has events.
-    pub(crate) fn people(mut self, id: &IdColumn, events: &Rows) -> Result<Rows, String> {
-        let id_column = self.column(&id.column)?;
+    pub(crate) fn people(
+        source: Source,
+        id: &IdColumn,
+        reading: &Reading,
+        events: &Self,
+    ) -> Result<Self, String> {
+        let table = CsvTable::read(&[source], reading.encoding, |_| true)?;
+        let ids = table.column(&id.column)?;
         let first_seen = events.first_seen(&id.kind);
-        let n_columns = self.names.len();
-        let attributes: Vec<usize> = (0..n_columns).filter(|&column| column != id_column).collect();
-
-        let mut rows = Rows {
-            ids: vec![(id.kind.clone(), Vec::new())],
-            attributes: attributes.iter().map(|&c| Cells::new(&self.names[c])).collect(),
-            ..Rows::default()
-        };
-        rows.read(n_columns, &mut self.rows, |rows, row| {
-            let value = present(row, id_column).ok_or("no identifier")?;
-            let first = first_seen.get(&value.to_ascii_lowercase()).ok_or("no events")?;
-            rows.at.push(*first);
-            rows.names.push("identify".into());
-            rows.ids[0].1.push(Some(value.to_owned()));
-            for (cells, &column) in rows.attributes.iter_mut().zip(&attributes) {
-                cells.push(present(row, column));
+        let mut problems = Problems::of(&table);
+        let mut at = Vec::new();
+        let mut keep = Vec::with_capacity(table.lines.len());
+        for (row, value) in ids.iter().enumerate() {
+            let value = value.filter(|text| !is_missing_id(text));
+            let first = value.and_then(|value| first_seen.get(&value.to_ascii_lowercase()));
+            keep.push(first.is_some());
+            match first {
+                Some(first) => at.push(*first),
+                None => {
+                    let problem = if value.is_none() { "no identifier" } else { "no events" };
+                    problems.skip(problem, table.lines[row], None, "");
+                }
             }
-            Ok(())
-        })?;
+        }
+        let attributes = table.columns.iter().filter(|column| column.name != id.column);
+        let rows = Self {
+            offsets: vec![None; at.len()],
+            at,
+            one_name: "identify".into(),
+            ids: vec![(id.kind.clone(), ids.kept(&keep))],
+            attributes: attributes
+                .map(|texts| attribute(&texts.kept(&keep), reading, table.delimiter))
+                .collect(),
+            lines: only(table.lines.clone(), &keep),
+            problems,
+            ..Self::default()
+        };
         if rows.is_empty() {
             return Err(format!("no row is a person with events; skipped: {}", rows.problems));
         }
         Ok(rows)
     }
 
-    /// Where a column stands.
-    ///
-    /// # Errors
-    /// If there is none of this name.
-    pub(crate) fn column(&self, name: &str) -> Result<usize, String> {
-        self.names.iter().position(|column| column == name).ok_or_else(|| {
-            let columns: Vec<String> = self.names.iter().map(|name| format!("{name:?}")).collect();
-            format!("there is no column {name:?}, only {}", columns.join(", "))
-        })
-    }
-}
-
-/// The trimmed text of a cell, if it has a value.
-fn present(row: &StringRecord, column: usize) -> Option<&str> {
-    row.get(column).map(str::trim).filter(|text| !is_missing(text))
-}
-
-/// The rows of a file as columns of events.
-#[derive(Debug, Default)]
-pub(crate) struct Rows {
-    at: Vec<Timestamp>,
-    names: Vec<String>,
-    /// By kind.
-    ids: Vec<(String, Vec<Option<String>>)>,
-    properties: Vec<Cells>,
-    attributes: Vec<Cells>,
-    /// The line of every event.
-    pub(crate) lines: Vec<u64>,
-    /// The rows that are not events.
-    pub(crate) problems: Problems,
-}
-
-/// A column of values: numbers where they are numbers, texts elsewhere.
-#[derive(Debug)]
-struct Cells {
-    name: String,
-    /// NaN is missing.
-    numbers: Vec<f64>,
-    texts: Vec<Option<String>>,
-}
-
-impl Rows {
     /// The events, as the library reads them.
     pub(crate) fn columns(&self) -> EventColumns<'_> {
-        let mut columns = EventColumns::new(&self.at).names(&self.names);
+        let mut columns = EventColumns::new(&self.at).utc_offsets(&self.offsets);
+        columns = match &self.names {
+            Some(names) => columns.names(names.column()),
+            None => columns.name(&self.one_name),
+        };
         for (kind, values) in &self.ids {
-            columns = columns.id(kind, values);
+            columns = columns.id(kind, values.column());
         }
-        // For two columns with one name, the one that has a value counts.
-        for cells in &self.properties {
-            columns = columns.property(&cells.name, &cells.numbers);
-            columns = columns.property(&cells.name, &cells.texts);
+        for (name, values) in &self.numbers {
+            columns = columns.property(name, values);
         }
-        for cells in &self.attributes {
-            columns = columns.attribute(&cells.name, &cells.numbers);
-            columns = columns.attribute(&cells.name, &cells.texts);
+        for texts in &self.texts {
+            columns = columns.property(&texts.name, texts.column());
+        }
+        for attribute in &self.attributes {
+            columns = match attribute {
+                Attribute::Numbers(name, values) => columns.attribute(name, values),
+                Attribute::Texts(texts) => columns.attribute(&texts.name, texts.column()),
+            };
         }
         columns
     }
@@ -238,28 +320,29 @@ impl Rows {
         self.at.is_empty()
     }
 
-    /// All identifiers, with their kinds.
-    pub(crate) fn identifiers(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.ids.iter().flat_map(|(kind, values)| {
-            values.iter().flatten().map(|value| (kind.as_str(), value.as_str()))
-        })
+    /// All identifiers of a row, with their kinds, strongest first.
+    pub(crate) fn identifiers(&self, row: usize) -> impl Iterator<Item = (&str, &str)> {
+        self.ids.iter().filter_map(move |(kind, values)| Some((kind.as_str(), values.get(row)?)))
     }
 
     /// Names of the attributes that somebody has.
     pub(crate) fn attributes(&self) -> impl Iterator<Item = &str> {
-        let known =
-            self.attributes.iter().filter(|cells| (0..self.at.len()).any(|row| cells.has(row)));
-        known.map(|cells| cells.name.as_str())
+        let is_known = |attribute: &&Attribute| match attribute {
+            Attribute::Numbers(_, values) => values.iter().any(|value| !value.is_nan()),
+            Attribute::Texts(texts) => texts.iter().any(|text| text.is_some()),
+        };
+        self.attributes.iter().filter(is_known).map(Attribute::name)
     }
 
-    /// The name of the events that most often have a property; for equal counts, the first by name.
-    pub(crate) fn usual_name_with(&self, property: &str) -> String {
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for cells in self.properties.iter().filter(|cells| cells.name == property) {
-            let rows = (0..self.names.len()).filter(|&row| cells.has(row));
-            rows.for_each(|row| *counts.entry(&self.names[row]).or_default() += 1);
-        }
-        let most = counts.iter().max_by_key(|&(name, n)| (n, std::cmp::Reverse(name)));
+    /// The name of the events that most often have an amount; for equal counts, the first by name.
+    pub(crate) fn usual_purchase(&self) -> String {
+        let (Some(names), Some((_, amounts))) = (&self.names, self.numbers.first()) else {
+            return PURCHASE.into();
+        };
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        let rows = names.iter().zip(amounts).filter(|(_, amount)| !amount.is_nan());
+        rows.for_each(|(name, _)| *counts.entry(name.unwrap_or_default()).or_default() += 1);
+        let most = counts.into_iter().max_by_key(|&(name, n)| (n, std::cmp::Reverse(name)));
         most.map_or(PURCHASE, |(name, _)| name).to_owned()
     }
 
@@ -267,7 +350,7 @@ impl Rows {
     fn first_seen(&self, kind: &str) -> HashMap<String, Timestamp> {
         let mut first_seen = HashMap::new();
         for (_, values) in self.ids.iter().filter(|(other, _)| other == kind) {
-            for (&at, value) in self.at.iter().zip(values) {
+            for (&at, value) in self.at.iter().zip(values.iter()) {
                 let Some(value) = value else { continue };
                 // E-mail addresses are the same in upper and lower case.
                 let first = first_seen.entry(value.to_ascii_lowercase()).or_insert(at);
@@ -276,114 +359,60 @@ impl Rows {
         }
         first_seen
     }
+}
 
-    /// Adds every row of a file by `add`, which changes nothing if it returns a problem.
-    fn read(
-        &mut self,
-        n_columns: usize,
-        rows: &mut csv::Reader<Box<dyn Read + '_>>,
-        mut add: impl FnMut(&mut Self, &StringRecord) -> Result<(), &'static str>,
-    ) -> Result<(), String> {
-        let mut row = StringRecord::new();
-        loop {
-            let read = rows.read_record(&mut row);
-            let start = row.position().map_or(0, csv::Position::line);
-            let added = match read {
-                Ok(false) => return Ok(()),
-                Ok(true) if row.iter().all(|cell| cell.trim().is_empty()) => continue,
-                Ok(true) if row.len() != n_columns => Err("too few or too many cells"),
-                Ok(true) => add(self, &row),
-                Err(error) if matches!(error.kind(), csv::ErrorKind::Utf8 { .. }) => {
-                    Err("not UTF-8")
-                }
-                Err(error) => return Err(format!("cannot read after line {start}: {error}")),
-            };
-            // The reader's start lies before blank lines it skipped, so count back from the end.
-            let n_breaks = row.as_slice().bytes().filter(|&byte| byte == b'\n').count() as u64;
-            let line = start.max(rows.position().line().saturating_sub(1 + n_breaks));
-            match added {
-                Ok(()) => self.lines.push(line),
-                Err(problem) => self.problems.add(problem, line),
-            }
-        }
+impl Reading {
+    pub(crate) fn is_missing(&self, text: &str) -> bool {
+        self.missing.iter().any(|missing| missing == text)
     }
 }
 
-impl Cells {
-    fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), numbers: Vec::new(), texts: Vec::new() }
-    }
-
-    /// Adds a cell: a number, if that loses nothing, or a text, or a missing value.
-    fn push(&mut self, text: Option<&str>) {
-        let number = text.and_then(number);
-        self.numbers.push(number.unwrap_or(f64::NAN));
-        self.texts.push(text.filter(|_| number.is_none()).map(str::to_owned));
-    }
-
-    /// Adds a cell that is known to be a number.
-    fn push_number(&mut self, text: &str) {
-        self.numbers.push(text.parse().unwrap_or(f64::NAN));
-        self.texts.push(None);
-    }
-
-    fn has(&self, row: usize) -> bool {
-        !self.numbers[row].is_nan() || self.texts[row].is_some()
+/// A column of attributes: numbers, if that loses nothing in any cell, or texts.
+fn attribute(texts: &Texts, reading: &Reading, delimiter: u8) -> Attribute {
+    match numeric(texts, reading, delimiter) {
+        Some(values) => Attribute::Numbers(texts.name.clone(), values),
+        None => Attribute::Texts(
+            texts.without(|text| is_missing_text(text) || reading.is_missing(text)),
+        ),
     }
 }
 
-/// A text as a number, if that loses nothing: codes such as `007`, `1E5` or 20 digits stay texts.
-fn number(text: &str) -> Option<f64> {
+/// The numbers of a column, if every cell is one; codes such as `007` or 20 digits are texts.
+pub(crate) fn numeric(texts: &Texts, reading: &Reading, delimiter: u8) -> Option<Vec<f64>> {
     const EXACT: f64 = 9_007_199_254_740_992.0; // 2⁵³: integers up to here are all different
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    let plain = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let padded = digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0.");
-    text.parse().ok().filter(|value: &f64| plain && !padded && value.abs() <= EXACT)
-}
-
-/// How programs write that there is no value.
-fn is_missing(text: &str) -> bool {
-    ["", "NA", "N/A", "NaN", "nan", "NULL", "null"].contains(&text)
-}
-
-/// Rows that were skipped, by reason.
-#[derive(Debug, Default)]
-pub(crate) struct Problems {
-    /// How often, and the first lines.
-    by_reason: BTreeMap<&'static str, (usize, Vec<u64>)>,
-}
-
-impl Problems {
-    const EXAMPLES: usize = 3;
-
-    fn add(&mut self, reason: &'static str, line: u64) {
-        let (count, lines) = self.by_reason.entry(reason).or_default();
-        *count += 1;
-        if lines.len() < Self::EXAMPLES {
-            lines.push(line);
-        }
+    let present = texts.without(|text| is_missing_number(text) || reading.is_missing(text));
+    let decimal = reading.decimal.unwrap_or_else(|| Decimal::of(&present, delimiter));
+    let is_code = |text: &str| {
+        let digits = text.trim_start_matches('-');
+        digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit())
+    };
+    let mut values = Vec::with_capacity(present.len());
+    for text in present.iter() {
+        values.push(match text {
+            None => f64::NAN,
+            Some(text) if is_code(text) => return None,
+            Some(text) => number(text, decimal).filter(|value| value.abs() <= EXACT)?,
+        });
     }
-
-    /// Rows skipped.
-    pub(crate) fn count(&self) -> usize {
-        self.by_reason.values().map(|(count, _)| count).sum()
-    }
+    values.iter().any(|value| !value.is_nan()).then_some(values)
 }
 
-/// `2 rows: no identifier (lines 5, 9); 1 row: the time cannot be read (line 7)`, or `no rows`.
-impl fmt::Display for Problems {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.by_reason.is_empty() {
-            return f.write_str("no rows");
-        }
-        for (place, (reason, (count, lines))) in self.by_reason.iter().enumerate() {
-            let separator = if place == 0 { "" } else { "; " };
-            let rows = if *count == 1 { "row" } else { "rows" };
-            let word = if lines.len() == 1 { "line" } else { "lines" };
-            let more = if *count > lines.len() { " …" } else { "" };
-            let lines: Vec<String> = lines.iter().map(u64::to_string).collect();
-            write!(f, "{separator}{count} {rows}: {reason} ({word} {}{more})", lines.join(", "))?;
-        }
-        Ok(())
-    }
+/// The values of the rows that are kept.
+fn only<T>(values: Vec<T>, keep: &[bool]) -> Vec<T> {
+    values.into_iter().zip(keep).filter(|&(_, &keep)| keep).map(|(value, _)| value).collect()
+}
+
+/// How programs write that there is no number.
+fn is_missing_number(text: &str) -> bool {
+    ["NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "-"].contains(&text)
+}
+
+/// How programs write that there is no text. `NA` is North America, or Namibia.
+fn is_missing_text(text: &str) -> bool {
+    ["NaN", "nan", "NULL", "null", "None", "#N/A"].contains(&text)
+}
+
+/// How programs write that there is no identifier.
+fn is_missing_id(text: &str) -> bool {
+    is_missing_text(text) || ["NA", "N/A"].contains(&text)
 }

@@ -20,7 +20,8 @@ impl Names {
     pub(crate) fn of(events: &Rows, people: &Profiles) -> Self {
         let mut names = HashMap::new();
         let mut seen = HashSet::new();
-        for (kind, value) in events.identifiers() {
+        let all = (0..events.at.len()).flat_map(|row| events.identifiers(row));
+        for (kind, value) in all {
             if !seen.insert((kind, value)) {
                 continue;
             }
@@ -67,6 +68,7 @@ pub(crate) fn reading(
         if rows.problems.count() > 0 {
             text += &paragraph(2, &format!("Skipped {}.", rows.problems));
         }
+        text += &rows.problems.mended().iter().map(|said| paragraph(2, said)).collect::<String>();
         for refused in &ingest.refused {
             let lines: Vec<String> = refused
                 .examples
@@ -90,6 +92,17 @@ pub(crate) fn reading(
         body += &paragraph(2, "Nothing was wrong with any row.");
     }
     section("Events", &body)
+}
+
+/// What is said first and last where a good part of the rows was skipped: whatever the report says, it
+/// says of the rest.
+pub(crate) fn much_skipped(events: &Rows) -> Option<String> {
+    const MUCH: f64 = 0.05;
+    let share = events.problems.share();
+    (share > MUCH).then(|| {
+        let text = format!("{} of the rows were skipped. {}.", percent(share), events.problems);
+        section("Attention", &paragraph(2, &text))
+    })
 }
 
 pub(crate) fn profiles(people: &Profiles, table: &FeatureTable, as_of: Timestamp) -> String {

@@ -26,6 +26,7 @@ mod preprocess;
 mod profiles;
 mod programs;
 mod quality;
+mod reading;
 mod retail;
 #[cfg(feature = "segment")]
 mod segment;
