@@ -39,6 +39,7 @@ use encoding_rs::Encoding;
 use personas::cluster::KMeansFit;
 use personas::features::Retail;
 use personas::ndarray::ArrayView2;
+use personas::report::Report;
 use personas::{
     Error, IsolationForest, KMeans, PersonaModel, Preprocessor, ProfileId, Profiles, Rules,
     Timestamp, validate,
@@ -105,6 +106,10 @@ pub(crate) struct Options {
     /// A text that stands for a missing value, such as NA (repeatable)
     #[arg(long, value_name = "TEXT")]
     missing: Vec<String>,
+
+    /// Write the full report to this file, as a page with charts
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 
     /// The moment to look from; later events do not count (default: the newest event)
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
@@ -188,6 +193,11 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
     drop(progress);
 
     let names = report::Names::of(&events, &people);
+    if let Some(file) = &options.html {
+        let page =
+            Report::new(&personas, &table).title(format!("Personas of {}", input.name)).html()?;
+        std::fs::write(file, page).map_err(|error| format!("{}: {error}", file.display()))?;
+    }
     let attention = report::much_skipped(&events).unwrap_or_default();
     Ok([
         attention.clone(),

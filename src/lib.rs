@@ -16,6 +16,7 @@
 //! | [`outlier`] | isolation forest, local outlier factor |
 //! | [`validate`] | whether to believe a grouping, and how many groups there are |
 //! | [`persona`] | who the groups are, and who belongs to which |
+//! | `report` | the page that shows a model, and its charts alone (feature `report`, on by default) |
 //!
 //! Errors are one enum, [`Error`]; a grouping is one type, [`Labels`]. How the crate is built, and why,
 //! is in [`_design`].
@@ -34,6 +35,8 @@ pub mod prepare;
 pub mod profiles;
 pub mod quality;
 pub mod reduce;
+#[cfg(feature = "report")]
+pub mod report;
 pub mod scale;
 #[cfg(feature = "segment")]
 mod segment;

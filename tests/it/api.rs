@@ -26,6 +26,7 @@ const AT_MOST: &[(&str, usize)] = &[
     ("profiles", 42),
     ("quality", 26),
     ("reduce", 12),
+    ("report", 8),
     ("scale", 10),
     ("segment", 1),
     ("validate", 53),

@@ -25,7 +25,7 @@ const BELOW: [(&str, &[&str]); 18] = [
     ("profiles", &["segment", "journey", "quality"]),
     ("prepare", &["scale", "features"]),
     ("persona", &["prepare", "validate"]),
-    ("report", &["persona"]),
+    ("report", &["persona", "outlier", "reduce", "journey"]),
     ("error", &[]),
 ];
 
@@ -33,9 +33,9 @@ const BELOW: [(&str, &[&str]); 18] = [
 const AGAINST: &[(&str, &str)] = &[];
 
 /// Rooms without circles between their files; the others follow.
-const WITHOUT_CIRCLES: [&str; 10] = [
+const WITHOUT_CIRCLES: [&str; 11] = [
     "num", "labels", "event", "segment", "cluster", "outlier", "validate", "features", "journey",
-    "profiles",
+    "profiles", "report",
 ];
 
 /// Root names that stand for a room, as in `use crate::Labels`.

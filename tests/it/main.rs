@@ -27,6 +27,7 @@ mod profiles;
 mod programs;
 mod quality;
 mod reading;
+mod report;
 mod retail;
 #[cfg(feature = "segment")]
 mod segment;

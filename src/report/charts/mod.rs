@@ -1,0 +1,14 @@
+//! Charts as SVG. Each takes plain numbers and labels; what they mean is said by the page.
+
+mod bars;
+mod blades;
+mod frame;
+mod heat;
+mod map;
+
+pub(crate) use bars::{Bar, Side, bars};
+pub(crate) use blades::blades;
+pub use frame::Chart;
+pub(crate) use frame::{STYLE, group_class, percent};
+pub(crate) use heat::heat;
+pub(crate) use map::map;

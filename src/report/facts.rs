@@ -1,0 +1,127 @@
+//! What the page needs to know beyond the model: where people lie, how well they fit, who is odd.
+
+use std::collections::BTreeMap;
+
+use ndarray::{ArrayView2, Axis};
+
+use crate::outlier::IsolationForest;
+use crate::prepare::Matrix;
+use crate::reduce::Pca;
+use crate::validate::silhouette;
+use crate::{FeatureTable, Labels, PersonaModel, Result};
+
+/// Rows whose silhouettes are taken: each costs a pass over all of them.
+const MOST_SILHOUETTES: usize = 2_000;
+
+/// The numbers behind the page.
+pub(super) struct Facts<'r> {
+    pub(super) model: &'r PersonaModel,
+    /// Persona of each person.
+    pub(super) personas: Vec<Option<usize>>,
+    /// Place of each person on two components; none where the columns do not span two.
+    pub(super) places: Vec<[f64; 2]>,
+    /// What the two components are made of, and their shares of the variance.
+    pub(super) axes: Vec<(String, f64)>,
+    /// Silhouettes by persona.
+    pub(super) silhouettes: Vec<Vec<f64>>,
+    /// Outliers by their strongest reason; the largest first.
+    pub(super) odd: Vec<(String, usize)>,
+    /// Columns and the share of people without a value.
+    pub(super) missing: Vec<(String, f64)>,
+}
+
+impl<'r> Facts<'r> {
+    pub(super) fn of(model: &'r PersonaModel, table: &FeatureTable) -> Result<Self> {
+        let personas = model.assign(table)?.personas();
+        let matrix = model.preprocessor().transform(table)?;
+        let (places, axes) = places(&matrix)?;
+        let n_rows = table.n_rows();
+        let missing = table.columns().iter().map(|column| {
+            (column.name.clone(), column.values.n_missing() as f64 / n_rows.max(1) as f64)
+        });
+        Ok(Self {
+            silhouettes: silhouettes(&matrix, &personas, model.personas().len())?,
+            odd: odd(&matrix)?,
+            missing: missing.collect(),
+            model,
+            personas,
+            places,
+            axes,
+        })
+    }
+
+    pub(super) fn n_people(&self) -> usize {
+        self.personas.len()
+    }
+
+    /// People of the table in a persona.
+    pub(super) fn n_in(&self, persona: usize) -> usize {
+        self.personas.iter().filter(|found| **found == Some(persona)).count()
+    }
+}
+
+/// A place for each person, and what the two directions are made of.
+type Map = (Vec<[f64; 2]>, Vec<(String, f64)>);
+
+/// Where people lie on the two components with the most variance, and what these are.
+fn places(matrix: &Matrix) -> Result<Map> {
+    let x = ArrayView2::from(matrix);
+    if x.ncols() < 2 || x.nrows() < 3 {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let fit = Pca::new(2).fit(x)?;
+    let places = fit.transform(x)?;
+    let names: Vec<&str> = matrix.columns().iter().map(|column| column.name.as_str()).collect();
+    // `component 1, 24 % of the variance: more of this, less of that`
+    let describe = |component| -> Result<String> {
+        let said = fit.describe(component, &names)?;
+        Ok(said.split_once(": ").map_or(said.clone(), |(_, made_of)| made_of.to_owned()))
+    };
+    let axes =
+        vec![(describe(0)?, fit.explained_ratio()[0]), (describe(1)?, fit.explained_ratio()[1])];
+    let points = places.rows().into_iter().map(|row| [row[0], row[1]]).collect();
+    Ok((points, axes))
+}
+
+/// Silhouettes of people evenly spread over the table.
+fn silhouettes(matrix: &Matrix, personas: &[Option<usize>], k: usize) -> Result<Vec<Vec<f64>>> {
+    let step = personas.len().div_ceil(MOST_SILHOUETTES).max(1);
+    let rows: Vec<usize> =
+        (0..personas.len()).step_by(step).filter(|&r| personas[r].is_some()).collect();
+    let mut by_persona = vec![Vec::new(); k];
+    let present: Vec<Option<usize>> = rows.iter().map(|&row| personas[row]).collect();
+    let labels = Labels::new(present.iter().copied())?;
+    if labels.n_clusters() < 2 {
+        return Ok(Vec::new());
+    }
+    let sample = ArrayView2::from(matrix).select(Axis(0), &rows);
+    let values = silhouette(&sample, &labels)?;
+    for (value, persona) in values.values().iter().zip(present) {
+        if let (Some(value), Some(persona)) = (value, persona) {
+            by_persona[persona].push(*value);
+        }
+    }
+    Ok(by_persona)
+}
+
+/// How many people are odd, by the feature that sets them apart most and the side they are on.
+fn odd(matrix: &Matrix) -> Result<Vec<(String, usize)>> {
+    let x = ArrayView2::from(matrix);
+    let fit = IsolationForest::new().fit(x)?;
+    let rows = fit.outliers();
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let odd = x.select(Axis(0), &rows);
+    let reasons = fit.reasons(&odd)?;
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for (row, reasons) in odd.rows().into_iter().zip(reasons.rows()) {
+        let shares = reasons.iter().enumerate();
+        let Some((best, _)) = shares.max_by(|a, b| a.1.total_cmp(b.1)) else { continue };
+        let side = if row[best] < 0.0 { "low" } else { "high" };
+        *counts.entry(format!("{}: {side}", matrix.columns()[best].feature)).or_default() += 1;
+    }
+    let mut counts: Vec<(String, usize)> = counts.into_iter().collect();
+    counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    Ok(counts)
+}

@@ -1,0 +1,85 @@
+//! The page of a model: one text that anybody can be shown.
+
+use personas::report::Report;
+use personas::{FeatureTable, KMeans, Labels, PersonaModel, Preprocessor};
+
+/// Sixty people who spend little and sixty who spend much, of two cities.
+fn table(city: &str) -> FeatureTable {
+    let spend = (0..120).map(|i| Some(f64::from(i % 60) + if i < 60 { 0.0 } else { 500.0 }));
+    let visits = (0..120).map(|i| (i % 7 > 0).then(|| f64::from((i * 37) % 90)));
+    let cities = (0..120).map(|i| Some(if i < 60 { city } else { "Rome" }.to_owned()));
+    let table = FeatureTable::new(120).numeric("spend", spend.collect()).unwrap();
+    let table = table.numeric("visits", visits.collect()).unwrap();
+    table.categorical("city", cities.collect()).unwrap()
+}
+
+fn model(table: &FeatureTable) -> PersonaModel {
+    let prep = Preprocessor::default().fit(table).unwrap();
+    let fit = KMeans::new(2).fit(&prep.transform(table).unwrap()).unwrap();
+    PersonaModel::describe(table, &prep, &fit).unwrap()
+}
+
+#[test]
+fn the_page_stands_alone_and_is_the_same_twice() {
+    let table = table("Oslo");
+    let model = model(&table);
+    let page = Report::new(&model, &table).html().unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>"));
+    assert!(page.len() < 1_000_000);
+    for outside in ["http:", "https:", "<script", "<link", "@import", "url("] {
+        let rest = page.replace("http://www.w3.org/2000/svg", "");
+        assert!(!rest.contains(outside), "{outside}");
+    }
+    assert_eq!(Report::new(&model, &table).html().unwrap(), page);
+}
+
+#[test]
+fn hostile_texts_stay_texts() {
+    let hostile = "</style><script>alert(1)</script>\u{202e}&\"";
+    let table = table(hostile);
+    let model = model(&table);
+    let report = Report::new(&model, &table)
+        .title("<b>bold</b>")
+        .note("<i>rows</i>", vec!["<u>all</u>".into()]);
+    let page = report.html().unwrap();
+    for raw in ["<script", "<b>", "<i>", "<u>"] {
+        assert!(!page.contains(raw), "{raw}");
+    }
+    assert!(page.contains("&lt;b&gt;bold&lt;/b&gt;") && page.contains("&lt;script&gt;"));
+    // A label as long as a book does not make the page one.
+    let long = self::table(&"x".repeat(100_000));
+    let page = Report::new(&self::model(&long), &long).html().unwrap();
+    assert!(page.contains('…'));
+}
+
+#[test]
+fn every_chart_is_an_image_with_a_text_and_an_id_of_its_own() {
+    let table = table("Oslo");
+    let model = model(&table);
+    let charts = Report::new(&model, &table).charts().unwrap();
+    let mut ids: Vec<&str> = charts.iter().map(|chart| chart.id.as_str()).collect();
+    assert!(
+        ids.contains(&"traits") && ids.contains(&"map") && ids.contains(&"silhouettes"),
+        "{ids:?}"
+    );
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), charts.len());
+    for chart in &charts {
+        assert!(!chart.text.is_empty() && chart.svg.contains("role=\"img\""), "{}", chart.id);
+        assert!(chart.svg.contains("prefers-color-scheme:dark"), "{}", chart.id);
+        assert!(!chart.svg.contains("NaN") && !chart.svg.contains("inf"), "{}", chart.id);
+    }
+}
+
+#[test]
+fn one_column_one_group_and_no_group_make_a_page_too() {
+    let table = FeatureTable::new(9);
+    let table = table.numeric("n", (0..9).map(|i| Some(f64::from(i))).collect()).unwrap();
+    let prep = Preprocessor::default().fit(&table).unwrap();
+    for labels in [vec![Some(0); 9], vec![None; 9]] {
+        let labels = Labels::new(labels).unwrap();
+        let model = PersonaModel::describe(&table, &prep, &labels).unwrap();
+        assert!(Report::new(&model, &table).html().unwrap().contains("9 people"));
+    }
+}
