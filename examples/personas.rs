@@ -10,14 +10,16 @@
 //!
 //! [`run`] is the whole journey; the files under `shared/` read and write.
 
-#[path = "shared/cells.rs"]
-pub(crate) mod cells;
 #[path = "shared/csv_file.rs"]
 pub(crate) mod csv_file;
+#[path = "shared/dates.rs"]
+pub(crate) mod dates;
 #[path = "shared/events.rs"]
 pub(crate) mod events;
 #[path = "shared/input.rs"]
 mod input;
+#[path = "shared/numbers.rs"]
+pub(crate) mod numbers;
 #[path = "shared/problems.rs"]
 mod problems;
 #[path = "shared/program.rs"]
@@ -45,9 +47,9 @@ use personas::{
     Timestamp, validate,
 };
 
-use cells::Decimal;
 use csv_file::Source;
 use events::{IdColumn, Layout, Reading, Rows};
+use numbers::Decimal;
 use progress::Progress;
 
 /// Turns events into personas and tells how far to trust them. Without --events it reads a year of

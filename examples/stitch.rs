@@ -9,61 +9,80 @@
 //! profile is empty where a row is nobody's. A summary goes to standard error. Without a file, a
 //! small cut of real commits is stitched (see `examples/data/SOURCE.md`).
 
+#[path = "shared/csv_file.rs"]
+#[allow(dead_code)] // what was mended is for the main program
+mod csv_file;
+#[path = "shared/dates.rs"]
+mod dates;
+#[path = "shared/input.rs"]
+mod input;
+#[path = "shared/program.rs"]
+mod program;
+#[path = "shared/texts.rs"]
+#[allow(dead_code)] // rows are not left out here
+mod texts;
+
 use std::collections::BTreeMap;
-use std::error::Error;
-use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Write};
-use std::path::{Path, PathBuf};
+use std::fmt::Write;
+use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use personas::event::EventColumns;
 use personas::identity::Health;
 use personas::{Event, IdentityGraph, ProfileId, Rules, Timestamp};
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
+use csv_file::{CsvTable, Source};
+use dates::Dates;
+use texts::Texts;
 
-#[derive(Parser)]
-#[command(about = "Finds out which rows of a table are one person's.")]
-struct Options {
-    /// CSV with a header, plain or gzipped; without it, the small set that comes with the library.
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+/// Finds out which rows of a table are one person's.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "stitch")]
+pub(crate) struct Options {
+    /// CSV with a header, plain or gzipped; - is standard input (default: a small sample of commits)
     file: Option<PathBuf>,
-    /// An identifier, KIND=COLUMN or just COLUMN; the strongest first.
+    /// An identifier, KIND=COLUMN or just COLUMN; the strongest first
     #[arg(long = "id", value_name = "KIND=COLUMN")]
     ids: Vec<String>,
-    /// The column of the time: RFC 3339, or seconds or milliseconds since 1970.
+    /// The column of the time
     #[arg(long, value_name = "COLUMN")]
     time: Option<String>,
-    /// Rules as JSON, as an `IdentityGraph` stores them; what is left out takes its default.
+    /// Rules as JSON, as an `IdentityGraph` stores them; what is left out takes its default
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
-    /// A person has at most N values of a kind.
+    /// A person has at most N values of a kind
     #[arg(long, value_name = "KIND=N")]
     limit: Vec<String>,
-    /// A value seen with more than N values of another kind joins nobody.
+    /// A value seen with more than N values of another kind joins nobody
     #[arg(long, value_name = "KIND=N:OTHER")]
     hub: Vec<String>,
-    /// Values that join nobody; the kind may be `*`.
+    /// Values that join nobody; the kind may be `*`
     #[arg(long, value_name = "KIND=PATTERN")]
     block: Vec<String>,
-    /// The column that says who it really was, to be compared with.
+    /// The column that says who it really was, to be compared with
     #[arg(long, value_name = "COLUMN")]
     truth: Option<String>,
 }
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    program::main(|options| {
+        let (table, notes) = run(options)?;
+        std::io::stderr().write_all(notes.as_bytes())?;
+        Ok(table)
+    })
 }
 
-fn run() -> Outcome<()> {
-    let mut options = Options::parse();
-    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data/commits.csv.gz");
-    let file = options.file.clone().unwrap_or(sample);
+/// `row,profile` for every row, and what is to be said besides.
+pub(crate) fn run(options: &Options) -> Outcome<(String, String)> {
+    let mut options = options.clone();
+    let source = match &options.file {
+        Some(file) => Source::File(file.clone()),
+        None => Source::Embedded(include_bytes!("data/commits.csv.gz")),
+    };
     if options.file.is_none() && options.ids.is_empty() {
         options.ids = vec!["email=author_email_norm".into(), "name=author_name_norm".into()];
         options.time.get_or_insert("author_time".into());
@@ -76,56 +95,77 @@ fn run() -> Outcome<()> {
     if options.ids.is_empty() {
         return Err("say which columns identify people: --id KIND=COLUMN".into());
     }
+
+    let split = |id: &String| match id.split_once('=') {
+        Some((kind, column)) => (kind.to_owned(), column.to_owned()),
+        None => (id.clone(), id.clone()),
+    };
+    let ids: Vec<(String, String)> = options.ids.iter().map(split).collect();
+    let others = options.time.iter().chain(&options.truth);
+    let wanted: Vec<&String> = ids.iter().map(|(_, column)| column).chain(others).collect();
+    let is_wanted = |name: &str| wanted.iter().any(|wanted| *wanted == name);
+    let table = CsvTable::read(&[source], None, is_wanted)?;
+    let ids: Vec<(&str, &Texts)> = ids
+        .iter()
+        .map(|(kind, column)| Ok((kind.as_str(), table.column(column)?)))
+        .collect::<Result<_, String>>()?;
+
+    // Every row is an event, and the columns go in where they lie.
+    let n_rows = table.lines.len();
+    let (at, n_unread) = times(&table, options.time.as_deref())?;
+    let observed = EventColumns::new(&at).name("row");
+    let observed = ids.iter().fold(observed, |all, (kind, texts)| all.id(*kind, texts.column()));
     let mut graph = IdentityGraph::new(rules(&options)?)?;
-    let table = Table::open(&file, &options)?;
+    let ingest = graph.extend_columns(&observed)?;
 
-    let mut odd_times = 0;
-    let mut refused = BTreeMap::<String, u64>::new();
-    for row in table.rows(&file)? {
-        let row = row?;
-        odd_times += u64::from(table.time.is_some() && table.at(&row).is_none());
-        if let Some(seen) = table.observation(&row)
-            && let Err(why) = graph.observe(&seen)
-        {
-            *refused.entry(why.to_string()).or_default() += 1;
-        }
-    }
-
-    // A second reading: only now is it known who everybody is.
-    let mut out = BufWriter::new(std::io::stdout().lock());
-    writeln!(out, "row,profile")?;
-    let mut judged = BTreeMap::<Vec<String>, (String, Option<ProfileId>)>::new();
-    for (number, row) in table.rows(&file)?.enumerate() {
-        let row = row?;
-        let seen = table.observation(&row);
-        let profile = seen.and_then(|seen| graph.profile_of(&seen).ok().flatten());
+    // Only when all rows are in is it known who everybody is.
+    let truth = options.truth.as_ref().map(|column| table.column(column)).transpose()?;
+    let mut judged = BTreeMap::<Vec<&str>, (String, Option<ProfileId>)>::new();
+    let mut out = String::from("row,profile\n");
+    for (row, &at) in at.iter().enumerate().take(n_rows) {
+        let values = ids.iter().filter_map(|(kind, texts)| Some((*kind, texts.get(row)?)));
+        let event =
+            values.fold(Event::new("row", at), |event, (kind, value)| event.id(kind, value));
+        let profile = graph.profile_of(&event).ok().flatten();
         match profile {
-            Some(id) => writeln!(out, "{number},{id}")?,
-            None => writeln!(out, "{number},")?,
+            Some(id) => writeln!(out, "{row},{id}")?,
+            None => writeln!(out, "{row},")?,
         }
-        if let Some(truth) = table.truth {
-            let signature = table.ids.iter().map(|(_, at)| row[*at].trim().to_lowercase());
-            judged.entry(signature.collect()).or_insert((row[truth].to_owned(), profile));
+        if let Some(truth) = truth {
+            let signature = ids.iter().map(|(_, texts)| texts.get(row).unwrap_or_default());
+            let person = truth.get(row).unwrap_or_default().to_owned();
+            judged.entry(signature.collect()).or_insert((person, profile));
         }
     }
-    out.flush()?;
 
-    let mut report = std::io::stderr().lock();
-    summary(&mut report, &graph.health())?;
-    if odd_times > 0 {
-        writeln!(report, "times not understood  {odd_times}")?;
+    let mut notes = String::new();
+    summary(&mut notes, &graph.health())?;
+    if n_unread > 0 {
+        writeln!(notes, "times not understood  {n_unread}")?;
     }
-    for (why, n) in refused {
-        writeln!(report, "refused  {n}: {why}")?;
+    if ingest.n_refused() > 0 {
+        writeln!(notes, "{ingest}")?;
     }
-    if table.truth.is_some() {
+    if truth.is_some() {
         let [precision, recall, f1] = agreement(judged.into_values());
         writeln!(
-            report,
+            notes,
             "precision {precision:.3}  recall {recall:.3}  F1 {f1:.3}  (pairs of signatures)"
         )?;
     }
-    Ok(())
+    Ok((out, notes))
+}
+
+/// The time of every row, and how many cannot be read. A time outside any clock counts last.
+fn times(table: &CsvTable, column: Option<&str>) -> Outcome<(Vec<Timestamp>, usize)> {
+    const NEVER: Timestamp = Timestamp::from_millis(i64::MAX);
+    let Some(column) = column else { return Ok((vec![NEVER; table.lines.len()], 0)) };
+    let texts = table.column(column)?;
+    let dates = Dates::of(texts)?;
+    let read = texts.iter().map(|text| text.and_then(|text| dates.read(text)).map(|(at, _)| at));
+    let read: Vec<Option<Timestamp>> = read.collect();
+    let n_unread = read.iter().filter(|at| at.is_none()).count();
+    Ok((read.into_iter().map(|at| at.unwrap_or(NEVER)).collect(), n_unread))
 }
 
 /// `KIND=REST`, split.
@@ -160,74 +200,7 @@ fn rules(options: &Options) -> Outcome<Rules> {
     Ok(rules)
 }
 
-/// Which columns mean what.
-struct Table {
-    ids: Vec<(String, usize)>,
-    time: Option<usize>,
-    truth: Option<usize>,
-}
-
-type Rows = csv::StringRecordsIntoIter<Box<dyn Read>>;
-
-impl Table {
-    fn open(file: &Path, options: &Options) -> Outcome<Self> {
-        let mut reader = reader(file)?;
-        let header = reader.headers()?.clone();
-        if header.is_empty() {
-            return Err("the file is empty".into());
-        }
-        let column = |name: &str| {
-            let at = header.iter().position(|column| column.trim() == name);
-            let all = || header.iter().collect::<Vec<_>>().join(", ");
-            at.ok_or_else(|| format!("there is no column {name:?}; there are {}", all()))
-        };
-        let mut ids = Vec::new();
-        for id in &options.ids {
-            let (kind, name) = id.split_once('=').unwrap_or((id, id));
-            ids.push((kind.to_owned(), column(name)?));
-        }
-        let time = options.time.as_deref().map(column).transpose()?;
-        let truth = options.truth.as_deref().map(column).transpose()?;
-        Ok(Self { ids, time, truth })
-    }
-
-    fn rows(&self, file: &Path) -> Outcome<Rows> {
-        Ok(reader(file)?.into_records())
-    }
-
-    /// The time of a row, if it can be read.
-    fn at(&self, row: &csv::StringRecord) -> Option<Timestamp> {
-        let text = row[self.time?].trim();
-        match text.parse::<i64>() {
-            // In seconds 1e11 is the year 5138, in milliseconds 1973.
-            Ok(n) if n.abs() < 100_000_000_000 => Some(Timestamp::from_millis(n * 1000)),
-            Ok(n) => Some(Timestamp::from_millis(n)),
-            Err(_) => Timestamp::parse(text).ok(),
-        }
-    }
-
-    /// What a row observes; none if it identifies nobody.
-    fn observation<'r>(&'r self, row: &'r csv::StringRecord) -> Option<Event<'r>> {
-        // A time outside any clock counts last.
-        let at = self.at(row).unwrap_or(Timestamp::from_millis(i64::MAX));
-        let values = self.ids.iter().map(|(kind, column)| (kind.as_str(), &row[*column]));
-        let mut values = values.filter(|(_, value)| !value.trim().is_empty()).peekable();
-        values.peek()?;
-        Some(values.fold(Event::new("", at), |seen, (kind, value)| seen.id(kind, value)))
-    }
-}
-
-fn reader(file: &Path) -> Outcome<csv::Reader<Box<dyn Read>>> {
-    let open = || File::open(file).map_err(|e| format!("{}: {e}", file.display()));
-    let mut magic = [0; 2];
-    let zipped = open()?.read_exact(&mut magic).is_ok() && magic == [0x1f, 0x8b];
-    let plain = BufReader::new(open()?);
-    let read: Box<dyn Read> =
-        if zipped { Box::new(flate2::read::MultiGzDecoder::new(plain)) } else { Box::new(plain) };
-    Ok(csv::ReaderBuilder::new().trim(csv::Trim::Headers).from_reader(read))
-}
-
-fn summary(out: &mut impl Write, health: &Health<'_>) -> Outcome<()> {
+fn summary(out: &mut String, health: &Health<'_>) -> Outcome<()> {
     let largest = health.sizes.keys().next_back().copied().unwrap_or(0);
     let single = health.sizes.get(&1).copied().unwrap_or(0);
     writeln!(out, "observations {}  identifiers {}", health.observations, health.identifiers)?;

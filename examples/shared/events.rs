@@ -12,8 +12,9 @@ use encoding_rs::Encoding;
 use personas::Timestamp;
 use personas::event::EventColumns;
 
-use super::cells::{Dates, Decimal, number};
 use super::csv_file::{CsvTable, Source};
+use super::dates::Dates;
+use super::numbers::{Decimal, number};
 use super::problems::Problems;
 use super::texts::Texts;
 

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use encoding_rs::WINDOWS_1252;
 use personas::Timestamp;
 
-use super::programs::personas_program::{cells, csv_file, events};
-use cells::{Dates, Decimal, number};
+use super::programs::personas_program::{csv_file, dates, events, numbers};
 use csv_file::{CsvTable, Source};
+use dates::Dates;
 use events::{Layout, Reading, Rows};
+use numbers::{Decimal, number};
 
 fn file(name: &str, content: impl AsRef<[u8]>) -> Source {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
