@@ -3,6 +3,7 @@
 //! A [`Preprocessor`] makes a [`Matrix`] of a table ([`FeatureTable`](crate::FeatureTable)) and remembers
 //! what it did, so that it can be done to rows met later, undone for a value and told in words.
 
+mod blocks;
 mod categorical;
 mod fitted;
 mod matrix;

@@ -5,8 +5,11 @@
 //! corrected by a second pass and the deviation taken around the corrected mean; columns of very
 //! large or small magnitude are measured in a power of two first, so that nothing overflows.
 //!
-//! Source: Yeo, Johnson 2000 (`num/yeo_johnson.rs`).
-//! Cost: one sort per column, about 35 passes where λ is sought.
+//! A long tail is tamed by a signed logarithm that bends at a value of the column itself, so that no
+//! unit of measurement changes the shape: cents and millions give the same groups, and a column times
+//! a power of two the same bits.
+//!
+//! Cost: one sort and a few passes per column.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +17,7 @@ use super::preprocessor::{Scaling, Tails};
 use super::step::{Dropped, Encoding};
 use crate::num::check::MAX_MAGNITUDE;
 use crate::num::powers::two_to;
-use crate::num::{portable, stats, yeo_johnson};
+use crate::num::{portable, stats};
 
 /// What was done to a column's tail before scaling.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -22,12 +25,11 @@ use crate::num::{portable, stats, yeo_johnson};
 pub enum TailTransform {
     /// Nothing.
     Kept,
-    /// `ln(1 + x)`. A negative number, met only after fitting, becomes `-ln(1 - x)`.
-    Log1p,
-    /// Yeo–Johnson.
-    YeoJohnson {
-        /// The exponent, in [0, 2]; 1 changes nothing, 0 is `ln(1 + x)` above zero.
-        lambda: f64,
+    /// `ln(1 + x / bend)` above 0 and `-ln(1 - x / bend)` below: nearly straight up to `bend`, a
+    /// logarithm far beyond it.
+    Log {
+        /// The lower quartile of the magnitudes of values other than 0; above 0.
+        bend: f64,
     },
 }
 
@@ -36,16 +38,14 @@ impl TailTransform {
     pub(super) fn apply(self, x: f64) -> f64 {
         match self {
             Self::Kept => x,
-            Self::Log1p => portable::ln_1p(x.abs()).copysign(x),
-            Self::YeoJohnson { lambda } => yeo_johnson::apply(x, lambda),
+            Self::Log { bend } => portable::ln_1p((x / bend).abs()).copysign(x),
         }
     }
 
     pub(super) fn invert(self, t: f64) -> f64 {
         match self {
             Self::Kept => t,
-            Self::Log1p => portable::exp_m1(t.abs()).copysign(t),
-            Self::YeoJohnson { lambda } => yeo_johnson::invert(t, lambda),
+            Self::Log { bend } => bend * portable::exp_m1(t.abs()).copysign(t),
         }
     }
 }
@@ -168,21 +168,24 @@ fn tame(sorted: &[f64], shape: &Shape) -> Option<(TailTransform, Vec<f64>)> {
     if shape.skewness.abs() < LONG_TAIL {
         return None;
     }
-    let tail = match sorted[0] >= 0.0 {
-        true if shape.skewness > 0.0 => TailTransform::Log1p,
-        false if shape.greatest <= MAX_MAGNITUDE => {
-            TailTransform::YeoJohnson { lambda: likeliest_lambda(sorted) }
-        }
-        _ => return None,
-    };
+    // A long left tail of numbers that are not negative would become longer.
+    if sorted[0] >= 0.0 && shape.skewness < 0.0 {
+        return None;
+    }
+    let tail = TailTransform::Log { bend: bend(sorted)? };
     let tamed: Vec<f64> = sorted.iter().map(|&x| tail.apply(x)).collect();
     let after = Shape::of(&tamed)?.skewness.abs();
     (after <= WORTHWHILE * shape.skewness.abs()).then_some((tail, tamed))
 }
 
-/// The likeliest λ of sorted values.
-fn likeliest_lambda(sorted: &[f64]) -> f64 {
-    yeo_johnson::likeliest_lambda(sorted, |grown| Shape::of(grown).map(|shape| shape.sd))
+/// The lower quartile of the magnitudes of values other than 0: a value of the column, so that it is in
+/// the column's unit to the bit. `None` if no quotient by it can be computed with.
+fn bend(sorted: &[f64]) -> Option<f64> {
+    let mut magnitudes: Vec<f64> = sorted.iter().map(|x| x.abs()).filter(|x| *x > 0.0).collect();
+    magnitudes.sort_unstable_by(f64::total_cmp);
+    let bend = *magnitudes.get(magnitudes.len() / 4)?;
+    let greatest = magnitudes.last()? / bend;
+    (bend.is_normal() && greatest.is_finite()).then_some(bend)
 }
 
 /// 2⁶⁰⁰: far enough to bring any magnitude to where squares neither overflow nor vanish.
@@ -194,7 +197,6 @@ struct Shape {
     mean: f64,
     sd: f64,
     skewness: f64,
-    greatest: f64,
     /// Power of two the column is measured in.
     unit: f64,
 }
@@ -215,7 +217,7 @@ impl Shape {
         let (mean, sd) = stats::mean_and_deviation(&scaled);
         let cube = |v: f64| ((v - mean) / sd) * ((v - mean) / sd) * ((v - mean) / sd);
         let skewness = scaled.iter().copied().map(cube).sum::<f64>() / n;
-        let shape = Self { mean: mean * unit, sd: sd * unit, skewness, greatest, unit };
+        let shape = Self { mean: mean * unit, sd: sd * unit, skewness, unit };
         (first != last && !is_noise(shape.sd, greatest)).then_some(shape)
     }
 
@@ -233,54 +235,38 @@ impl Shape {
 mod tests {
     use super::*;
 
-    /// The naive formula, as in the paper.
-    fn yeo_johnson(x: f64, lambda: f64) -> f64 {
-        match (x >= 0.0, lambda) {
-            (true, 0.0) => (x + 1.0).ln(),
-            (true, _) => ((x + 1.0).powf(lambda) - 1.0) / lambda,
-            (false, 2.0) => -(1.0 - x).ln(),
-            (false, _) => -((1.0 - x).powf(2.0 - lambda) - 1.0) / (2.0 - lambda),
-        }
-    }
-
-    fn naive_likelihood(x: &[f64], lambda: f64) -> f64 {
-        let t: Vec<f64> = x.iter().map(|&x| yeo_johnson(x, lambda)).collect();
-        let (_, sd) = stats::mean_and_deviation(&t);
-        let jacobian: f64 = x.iter().map(|x| x.signum() * (x.abs() + 1.0).ln()).sum();
-        (lambda - 1.0) * jacobian - x.len() as f64 * sd.ln()
-    }
-
     const TWO_SIDED: [f64; 9] = [-3.0, -1.0, 0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 40.0];
 
     #[test]
-    fn yeo_johnson_equals_its_definition_and_comes_back() {
-        for lambda in [0.0, 1e-9, 0.5, 1.0, 1.7, 2.0] {
-            let tail = TailTransform::YeoJohnson { lambda };
+    fn the_signed_logarithm_equals_its_definition_and_comes_back() {
+        for bend in [1e-9, 0.5, 1.0, 1e6] {
+            let tail = TailTransform::Log { bend };
             for x in [-1e6, -3.0, -1e-3, 0.0, 0.25, 7.0, 1e6] {
                 let t = tail.apply(x);
-                if lambda != 1e-9 {
-                    let naive = yeo_johnson(x, lambda);
-                    assert!((t - naive).abs() <= 1e-9 * naive.abs().max(1e-3), "{x} {lambda}");
-                }
-                assert!((tail.invert(t) - x).abs() <= 1e-12 * x.abs(), "{x} {lambda}");
+                let naive = f64::signum(x) * (1.0 + f64::abs(x) / bend).ln();
+                assert!((t - naive).abs() <= 1e-9 * naive.abs().max(1e-3), "{x} {bend}");
+                assert!((tail.invert(t) - x).abs() <= 1e-12 * f64::abs(x), "{x} {bend}");
             }
         }
     }
 
     #[test]
-    fn lambda_is_the_likeliest_of_a_fine_grid() {
-        let found = likeliest_lambda(&TWO_SIDED);
-        let best = (0..=2000).map(|i| f64::from(i) / 1000.0).max_by(|&a, &b| {
-            naive_likelihood(&TWO_SIDED, a).total_cmp(&naive_likelihood(&TWO_SIDED, b))
-        });
-        assert!((found - best.unwrap()).abs() <= 1e-3, "{found} {best:?}");
-    }
-
-    #[test]
-    fn a_mirrored_column_gets_the_mirrored_lambda() {
-        let mirrored: Vec<f64> = TWO_SIDED.iter().rev().map(|x| -x).collect();
-        let (a, b) = (likeliest_lambda(&TWO_SIDED), likeliest_lambda(&mirrored));
-        assert!((a + b - 2.0).abs() < 1e-5, "{a} {b}");
+    fn a_column_times_a_power_of_two_has_the_same_bits_and_times_ten_the_same_shape() {
+        let values: Vec<f64> = (0..200).map(|i| (f64::from(i) / 20.0).exp() - 2.0).collect();
+        let z = |factor: f64| -> Vec<f64> {
+            let scaled: Vec<f64> = values.iter().map(|v| v * factor).collect();
+            let (tail, scale) = fitted(&scaled, Scaling::Standard, Tails::Auto);
+            assert!(matches!(tail, TailTransform::Log { .. }), "{tail:?}");
+            scaled.iter().map(|&v| scale.apply(tail.apply(v))).collect()
+        };
+        let one = z(1.0);
+        for power in [-40, -3, 5, 60] {
+            assert_eq!(z(two_to(power)), one, "{power}");
+        }
+        for factor in [1e-6, 1e-3, 10.0, 100.0] {
+            let other = z(factor);
+            assert!(one.iter().zip(&other).all(|(a, b)| (a - b).abs() < 1e-9), "{factor}");
+        }
     }
 
     fn fitted(values: &[f64], scaling: Scaling, tails: Tails) -> (TailTransform, Scale) {
@@ -294,8 +280,9 @@ mod tests {
     fn only_long_tails_are_touched() {
         let tail = |values: &[f64]| fitted(values, Scaling::Standard, Tails::Auto).0;
         assert_eq!(tail(&[1.0, 2.0, 3.0, 4.0, 5.0]), TailTransform::Kept);
-        assert_eq!(tail(&[1.0, 3.0, 9.0, 27.0, 81.0, 243.0]), TailTransform::Log1p);
-        assert!(matches!(tail(&TWO_SIDED), TailTransform::YeoJohnson { .. }));
+        assert_eq!(tail(&[1.0, 3.0, 9.0, 27.0, 81.0, 243.0]), TailTransform::Log { bend: 3.0 });
+        // A few negative numbers among many are a tail like any other.
+        assert_eq!(tail(&TWO_SIDED), TailTransform::Log { bend: 2.0 });
         // No increasing transform changes the shape of two values.
         assert_eq!(tail(&[0.0, 0.0, 0.0, 0.0, 0.0, 1.0]), TailTransform::Kept);
         // A long left tail of non-negative numbers: a logarithm would make it worse.

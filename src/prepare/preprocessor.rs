@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fitted::PreprocessorFit;
 use super::step::{Dropped, Encoding, FeatureStep};
-use super::{categorical, numeric};
+use super::{blocks, categorical, numeric};
 use crate::features::{Column, FeatureTable, Values};
 use crate::num::parallel;
 use crate::{Error, Result};
@@ -41,9 +41,9 @@ pub enum Scaling {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Tails {
-    /// Columns with a skewness of at least 1 are transformed, if that takes at least a tenth off:
-    /// long right tails of non-negative numbers by `ln(1 + x)`, columns with negative numbers by
-    /// Yeo–Johnson with the likeliest λ in [0, 2].
+    /// Columns with a skewness of at least 1 become signed logarithms
+    /// ([`TailTransform::Log`](super::TailTransform::Log)), if that takes at least a tenth off. Not a long left
+    /// tail of numbers that are not negative.
     #[default]
     Auto,
     /// Nothing.
@@ -53,9 +53,9 @@ pub enum Tails {
 /// Makes a matrix of a table: fills in, tames long tails, scales, encodes.
 ///
 /// * **Missing** numbers become the median, ordered categories the median level, other categories
-///   the most frequent level. From a share of missing values on (5 % by default) a column
-///   `<feature> missing` marks them with 1. It is not scaled: its variance is at most a quarter of
-///   a standardised number's.
+///   the most frequent level. Not knowing something makes no group; with
+///   [`missing_indicator_from`](Self::missing_indicator_from) a column `<feature> missing` marks missing values
+///   with 1. It is not scaled: its variance is at most a quarter of a standardised number's.
 /// * **Numbers** lose their long tail ([`Tails`]) and are scaled ([`Scaling`]). Centre and width
 ///   are those of the values that are present.
 /// * **Categories ordered by their form** ("Under 15K", "15-24K", "250K+") become one column of
@@ -64,6 +64,8 @@ pub enum Tails {
 ///   the feature's columns add up to 1. Of more than 20 levels, only those stay that are held by
 ///   two rows and 1 % of the rows that have a value, the 19 most frequent at most; the rest share
 ///   the column `<feature>=other`.
+/// * **Columns that say the same** are balanced, so that five ways to say "buys a lot" do not count five
+///   times: see [`block`](Self::block).
 /// * **Constant** and empty features are dropped, and so is a feature of weight 0.
 ///
 /// Parameters do not depend on the order of rows, to the bit.
@@ -80,21 +82,25 @@ pub enum Tails {
 /// let prep = Preprocessor::default().weight("channel", 0.5).fit(&table)?;
 /// let x = prep.transform(&table)?;
 /// let names: Vec<&str> = x.columns().iter().map(|column| column.name.as_str()).collect();
-/// assert_eq!(names, ["visits", "visits missing", "age", "channel=store", "channel=web"]);
+/// assert_eq!(names, ["visits", "age", "channel=store", "channel=web"]);
 /// assert_eq!(
 ///     prep.steps()[0].to_string(),
-///     "visits: standardised (mean 2, sd 0.8165); 1 missing → median 2, marked by a column"
+///     "visits: standardised (mean 2, sd 0.8165); 1 missing → median 2"
 /// );
-/// assert_eq!(prep.original(2, x[[1, 2]])?.to_string(), "65+");
+/// assert_eq!(prep.original(1, x[[1, 1]])?.to_string(), "65+");
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Preprocessor {
     scaling: Scaling,
     tails: Tails,
-    missing_indicator_from: f64,
+    /// `None`: no indicators.
+    missing_indicator_from: Option<f64>,
     weights: BTreeMap<String, f64>,
     unordered: BTreeSet<String>,
+    /// Names of blocks and their features.
+    blocks: BTreeMap<String, Vec<String>>,
+    balanced: bool,
 }
 
 impl Default for Preprocessor {
@@ -102,9 +108,11 @@ impl Default for Preprocessor {
         Self {
             scaling: Scaling::default(),
             tails: Tails::default(),
-            missing_indicator_from: 0.05,
+            missing_indicator_from: None,
             weights: BTreeMap::new(),
             unordered: BTreeSet::new(),
+            blocks: BTreeMap::new(),
+            balanced: true,
         }
     }
 }
@@ -132,11 +140,51 @@ impl Preprocessor {
         self
     }
 
-    /// The share of missing values from which a feature gets a column that marks them: 0.05 by
-    /// default, 0 for "as soon as one is missing", above 1 for never.
+    /// Names a block of features that say much the same: together they count as one column that differs
+    /// as much as their common direction does (multiple factor analysis; Escofier, Pagès 1994). Columns of
+    /// a block of one are unchanged.
+    ///
+    /// Without any named block, strongly correlated columns are found and balanced: numbers and ordered
+    /// categories whose prepared columns all correlate with each other by at least 0.7, either way, and
+    /// more than 0.5 at 95 % confidence. See [`balanced`](Self::balanced).
+    ///
+    /// ```
+    /// use personas::{FeatureTable, Preprocessor};
+    ///
+    /// let column = |f: fn(usize) -> usize| (0..50).map(|i| Some(f(i) as f64)).collect();
+    /// let table = FeatureTable::new(50)
+    ///     .numeric("orders", column(|i| i))?
+    ///     .numeric("spend", column(|i| 3 * i))?
+    ///     .numeric("hour", column(|i| i * 7 % 50))?;
+    /// let prep = Preprocessor::default().block("value", ["orders", "spend"]).fit(&table)?;
+    /// // Two copies of one column count as one: each is divided by √2.
+    /// assert!((prep.steps()[0].weight - 0.5f64.sqrt()).abs() < 1e-6);
+    /// assert_eq!((prep.steps()[2].weight, prep.steps()[1].block.as_deref()), (1.0, Some("value")));
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    #[must_use]
+    pub fn block<F: Into<String>>(
+        mut self,
+        name: impl Into<String>,
+        features: impl IntoIterator<Item = F>,
+    ) -> Self {
+        self.blocks.insert(name.into(), features.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Whether [blocks](Self::block) are balanced; `true` by default.
+    #[must_use]
+    pub fn balanced(mut self, balanced: bool) -> Self {
+        self.balanced = balanced;
+        self
+    }
+
+    /// The share of missing values from which a feature gets a column that marks them; 0 for "as soon
+    /// as one is missing". Without it no feature does: groups then form by what people do, not by what is
+    /// known of them. Personas are described by what is missing either way.
     #[must_use]
     pub fn missing_indicator_from(mut self, share: f64) -> Self {
-        self.missing_indicator_from = share;
+        self.missing_indicator_from = Some(share);
         self
     }
 
@@ -165,12 +213,18 @@ impl Preprocessor {
         if fit.columns().is_empty() {
             return Err(Error::NoColumns { what: "the table" });
         }
-        Ok(fit)
+        if !self.balanced {
+            return Ok(fit);
+        }
+        let named = self.blocks.iter().map(|(name, features)| (name.as_str(), features.as_slice()));
+        let named: Vec<_> = named.collect();
+        Ok(PreprocessorFit::of(blocks::balanced(&fit, table, &named)?))
     }
 
     fn check(&self, table: &FeatureTable) -> Result<()> {
-        let share = self.missing_indicator_from;
-        if share.is_nan() || share < 0.0 {
+        if let Some(share) =
+            self.missing_indicator_from.filter(|share| share.is_nan() || *share < 0.0)
+        {
             return Err(Error::parameter("missing_indicator_from", "0 or more", share));
         }
         for (feature, &weight) in &self.weights {
@@ -179,6 +233,19 @@ impl Preprocessor {
             }
             if weight != 0.0 && !WEIGHTS.contains(&weight) {
                 return Err(Error::parameter("weight", "0, or 1e-6 to 1e6", weight));
+            }
+        }
+        let mut in_block = BTreeSet::new();
+        for feature in self.blocks.values().flatten() {
+            if table.column(feature).is_none() {
+                return Err(Error::parameter("block", "of columns of the table", feature));
+            }
+            if !in_block.insert(feature) {
+                return Err(Error::parameter(
+                    "block",
+                    "of columns that no other block has",
+                    feature,
+                ));
             }
         }
         for feature in &self.unordered {
@@ -203,11 +270,12 @@ impl Preprocessor {
         FeatureStep {
             feature: column.name.clone(),
             missing_indicator: n_missing > 0
-                && share >= self.missing_indicator_from
+                && self.missing_indicator_from.is_some_and(|from| share >= from)
                 && !matches!(encoding, Encoding::Dropped(_)),
             encoding,
             n_missing,
             weight,
+            block: None,
         }
     }
 

@@ -23,6 +23,9 @@ pub struct FeatureStep {
     pub missing_indicator: bool,
     /// What its columns were multiplied by at the end.
     pub weight: f64,
+    /// The block of columns it is balanced with, if any; its weight then makes the block count as one
+    /// column does.
+    pub block: Option<String>,
 }
 
 /// How a feature became columns.
@@ -98,12 +101,9 @@ impl FeatureStep {
             Encoding::Dropped(_) => Ok(()),
             _ if !weight_is_sound => Err("a weight is out of range"),
             Encoding::Numeric { tail, scale, fill } => {
-                let lambda = match tail {
-                    TailTransform::YeoJohnson { lambda } => *lambda,
-                    TailTransform::Kept | TailTransform::Log1p => 1.0,
-                };
-                if !(0.0..=2.0).contains(&lambda) {
-                    return Err("a Yeo-Johnson exponent is outside 0 to 2");
+                if matches!(tail, TailTransform::Log { bend } if !(bend.is_normal() && *bend > 0.0))
+                {
+                    return Err("a logarithm bends at a value that is not above 0");
                 }
                 if !fill.is_finite() {
                     return Err("a median is not finite");
@@ -164,6 +164,9 @@ impl fmt::Display for FeatureStep {
         if self.weight != 1.0 && !matches!(self.encoding, Encoding::Dropped(_)) {
             write!(f, "; weight {}", Short(self.weight))?;
         }
+        if let Some(block) = &self.block {
+            write!(f, "; in block {block}")?;
+        }
         Ok(())
     }
 }
@@ -172,11 +175,8 @@ impl fmt::Display for Encoding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Numeric { tail: TailTransform::Kept, scale, .. } => scale.fmt(f),
-            Self::Numeric { tail: TailTransform::Log1p, scale, .. } => {
-                write!(f, "log1p, {}{scale}", scale.then())
-            }
-            Self::Numeric { tail: TailTransform::YeoJohnson { lambda }, scale, .. } => {
-                write!(f, "Yeo–Johnson (λ {}), {}{scale}", Short(*lambda), scale.then())
+            Self::Numeric { tail: TailTransform::Log { bend }, scale, .. } => {
+                write!(f, "logarithm beyond {}, {}{scale}", Short(*bend), scale.then())
             }
             Self::Ordered { levels, scale, .. } => {
                 write!(f, "ranks of {} ordered levels", levels.len())?;
@@ -255,15 +255,22 @@ mod tests {
 
     fn step(encoding: Encoding, n_missing: usize) -> FeatureStep {
         let feature = "f".to_owned();
-        FeatureStep { feature, encoding, n_missing, missing_indicator: false, weight: 1.0 }
+        FeatureStep {
+            feature,
+            encoding,
+            n_missing,
+            missing_indicator: false,
+            weight: 1.0,
+            block: None,
+        }
     }
 
     #[test]
     fn a_step_says_in_plain_words_what_was_done() {
-        let tail = TailTransform::Log1p;
+        let tail = TailTransform::Log { bend: 2.0 };
         let scale = Scale::Standard { mean: 5.2134, sd: 1.07 };
         let mut numeric = step(Encoding::Numeric { tail, scale, fill: 182.5 }, 3);
-        let told = "f: log1p, then standardised (mean 5.213, sd 1.07); 3 missing → median 182.5";
+        let told = "f: logarithm beyond 2, then standardised (mean 5.213, sd 1.07); 3 missing → median 182.5";
         assert_eq!(numeric.to_string(), told);
         numeric.missing_indicator = true;
         numeric.weight = 2.0;

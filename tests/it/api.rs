@@ -22,7 +22,7 @@ const AT_MOST: &[(&str, usize)] = &[
     ("num", 2), // the metrics of neighbours and the reason of an odd row stand below the methods that use them
     ("outlier", 32),
     ("persona", 59),
-    ("prepare", 29),
+    ("prepare", 31),
     ("profiles", 42),
     ("quality", 26),
     ("reduce", 12),

@@ -1,0 +1,391 @@
+//! Columns that say the same count once: balanced blocks.
+//!
+//! A block's columns are divided by the square root of the first eigenvalue of their covariance, so
+//! that no direction of a block varies more than one standardised column does, whether one column
+//! says it or five. Columns of other weights keep them on top.
+//!
+//! Two groups of people far apart make every column that tells them apart correlate with every other.
+//! That is what is looked for, and no reason to count such columns less. So two columns say the same
+//! only if they also correlate among the people on either side of the middle.
+//!
+//! Covariances are sums of whole numbers, so that they depend on neither the order of rows nor the
+//! number of threads: prepared values are cut at ±64 and rounded to steps of 2⁻¹⁶.
+//!
+//! Source: Escofier, Pagès 1994 (multiple factor analysis); blocks are found by complete linkage at a
+//! correlation of 0.7. Cost: n·p²/2 multiplications; p² numbers. Beyond 512 columns none are looked for.
+
+use super::fitted::PreprocessorFit;
+use super::preprocessor::WEIGHTS;
+use super::step::{Encoding, FeatureStep};
+use crate::num::{eigen, parallel, stats};
+use crate::{FeatureTable, Result};
+
+/// Correlation that all columns of a block have with each other, at least.
+const SAME: f64 = 0.7;
+/// Mean correlation within both halves of the rows, at least: 0.5 for normal columns that correlate by
+/// 0.7, and 0 if only two groups make them correlate.
+const SAME_IN_HALVES: f64 = 0.35;
+/// Copies, from here on, also of columns that are constant in a half, such as flags.
+const COPY: f64 = 0.99;
+/// What the correlation exceeds at 95 % confidence.
+const SURELY: f64 = 0.5;
+/// Most columns among which blocks are looked for.
+const MOST_COLUMNS: usize = 512;
+
+/// Cells are whole numbers of these steps.
+const STEP: f64 = 1.0 / 65_536.0;
+const GREATEST: f64 = 64.0;
+/// Rows whose products of two such numbers (at most 2⁴⁴) can be added in f64 without rounding.
+const EXACT_ROWS: usize = 256;
+
+/// The steps of a fit, with the weights that balance the named blocks, or those that are found if none is
+/// named.
+pub(super) fn balanced(
+    fit: &PreprocessorFit,
+    table: &FeatureTable,
+    named: &[(&str, &[String])],
+) -> Result<Vec<FeatureStep>> {
+    let mut steps = fit.steps().to_vec();
+    // The first column of every feature, and how many it has.
+    let mut columns = Vec::with_capacity(steps.len());
+    let mut at = 0;
+    for step in &steps {
+        columns.push(at..at + step.n_columns());
+        at += step.n_columns();
+    }
+    let candidates: Vec<usize> = match named {
+        [] => (0..steps.len()).filter(|&step| is_one_column(&steps[step])).collect(),
+        _ => (0..steps.len())
+            .filter(|&s| named.iter().any(|(_, f)| f.contains(&steps[s].feature)))
+            .collect(),
+    };
+    let used: Vec<usize> = candidates.iter().flat_map(|&step| columns[step].clone()).collect();
+    if used.len() < 2 || (named.is_empty() && used.len() > MOST_COLUMNS) {
+        return Ok(steps);
+    }
+    let matrix = fit.transform(table)?;
+    let data = matrix.as_slice().expect("a matrix of people is row-major");
+    let covariance = Covariance::of(data, fit.columns().len(), &used);
+    let blocks: Vec<(String, Vec<usize>)> = match named {
+        [] => {
+            let prepared = Prepared { data, width: fit.columns().len(), columns: &used };
+            found(&covariance, &prepared, &candidates, &steps)
+        }
+        _ => named
+            .iter()
+            .map(|(name, features)| {
+                let of_block = |&step: &usize| features.contains(&steps[step].feature);
+                ((*name).to_owned(), candidates.iter().copied().filter(of_block).collect())
+            })
+            .collect(),
+    };
+    for (name, members) in blocks {
+        let places: Vec<usize> = members
+            .iter()
+            .flat_map(|&step| columns[step].clone())
+            .filter_map(|column| used.iter().position(|&other| other == column))
+            .collect();
+        if members.len() < 2 {
+            continue;
+        }
+        let eigenvalue = covariance.first_eigenvalue(&places);
+        let factor = 1.0 / eigenvalue.sqrt();
+        for step in members {
+            let weight = steps[step].weight * factor;
+            steps[step].block = Some(name.clone());
+            if weight.is_finite() {
+                steps[step].weight = weight.clamp(*WEIGHTS.start(), *WEIGHTS.end());
+            }
+        }
+    }
+    Ok(steps)
+}
+
+/// Whether a feature is one column of numbers.
+fn is_one_column(step: &FeatureStep) -> bool {
+    matches!(step.encoding, Encoding::Numeric { .. } | Encoding::Ordered { .. })
+        && !step.missing_indicator
+}
+
+/// Blocks of columns that all correlate strongly with each other. Pairs are joined by falling
+/// correlation, equal ones by name, so that the order of columns does not matter.
+fn found(
+    covariance: &Covariance,
+    prepared: &Prepared<'_>,
+    candidates: &[usize],
+    steps: &[FeatureStep],
+) -> Vec<(String, Vec<usize>)> {
+    let p = candidates.len();
+    let name = |place: usize| steps[candidates[place]].feature.as_str();
+    let mut alike = vec![false; p * p];
+    let mut pairs: Vec<(f64, usize, usize)> = Vec::new();
+    for i in 0..p {
+        for j in i + 1..p {
+            let r = covariance.correlation(i, j).abs();
+            if r >= SAME
+                && covariance.surely_above(r)
+                && (r >= COPY || prepared.within_halves(i, j) >= SAME_IN_HALVES)
+            {
+                let (first, second) = if name(i) <= name(j) { (i, j) } else { (j, i) };
+                pairs.push((r, first, second));
+                (alike[i * p + j], alike[j * p + i]) = (true, true);
+            }
+        }
+    }
+    pairs.sort_by(|a, b| {
+        b.0.total_cmp(&a.0).then_with(|| (name(a.1), name(a.2)).cmp(&(name(b.1), name(b.2))))
+    });
+    let mut block_of: Vec<usize> = (0..p).collect();
+    for (_, i, j) in pairs {
+        let (a, b) = (block_of[i], block_of[j]);
+        let members = |block: usize| -> Vec<usize> {
+            (0..p).filter(|&place| block_of[place] == block).collect()
+        };
+        let (left, right) = (members(a), members(b));
+        let all_alike = a != b && left.iter().all(|&x| right.iter().all(|&y| alike[x * p + y]));
+        if all_alike {
+            block_of.iter_mut().filter(|block| **block == b).for_each(|block| *block = a);
+        }
+    }
+    let mut blocks: Vec<(String, Vec<usize>)> = Vec::new();
+    for place in 0..p {
+        let members: Vec<usize> =
+            (0..p).filter(|&other| block_of[other] == block_of[place]).collect();
+        if members.len() > 1 && members[0] == place {
+            let names: Vec<&str> = members.iter().map(|&member| name(member)).collect();
+            let steps = members.iter().map(|&member| candidates[member]).collect();
+            blocks.push((names.join(" + "), steps));
+        }
+    }
+    blocks
+}
+
+/// Some columns of a prepared matrix.
+struct Prepared<'a> {
+    data: &'a [f64],
+    width: usize,
+    columns: &'a [usize],
+}
+
+impl Prepared<'_> {
+    /// The cell as a whole number of steps.
+    fn whole(value: f64) -> f64 {
+        (value.clamp(-GREATEST, GREATEST) / STEP).round()
+    }
+
+    /// How much two columns correlate, either way, among the rows below and above the middle of what
+    /// they have in common: the mean of both halves, 0 for a half where one is constant.
+    fn within_halves(&self, i: usize, j: usize) -> f64 {
+        let column = |column: usize| -> Vec<f64> {
+            let cells = self.data.iter().skip(self.columns[column]).step_by(self.width);
+            cells.map(|&value| Self::whole(value)).collect()
+        };
+        let (x, y) = (column(i), column(j));
+        let all: Vec<(f64, f64)> = x.into_iter().zip(y).collect();
+        let sign = if correlation(all.iter().copied()) < 0.0 { -1.0 } else { 1.0 };
+        let common = |(x, y): (f64, f64)| x + sign * y;
+        let mut sorted: Vec<f64> = all.iter().map(|&pair| common(pair)).collect();
+        sorted.sort_unstable_by(f64::total_cmp);
+        let middle = stats::median(&sorted);
+        let below = all.iter().copied().filter(|&pair| common(pair) <= middle);
+        let above = all.iter().copied().filter(|&pair| common(pair) > middle);
+        sign * f64::midpoint(correlation(below), correlation(above))
+    }
+}
+
+/// Of pairs of whole numbers, by exact sums; 0 if one side is constant.
+fn correlation(pairs: impl Iterator<Item = (f64, f64)>) -> f64 {
+    let mut sums = [0i128; 6];
+    for (x, y) in pairs {
+        let (x, y) = (x as i128, y as i128);
+        sums.iter_mut().zip([1, x, y, x * x, y * y, x * y]).for_each(|(sum, term)| *sum += term);
+    }
+    let [n, x, y, xx, yy, xy] = sums;
+    let (vx, vy) = ((n * xx - x * x) as f64, (n * yy - y * y) as f64);
+    if vx > 0.0 && vy > 0.0 { (n * xy - x * y) as f64 / (vx.sqrt() * vy.sqrt()) } else { 0.0 }
+}
+
+/// Covariances of some columns, from sums of whole numbers.
+struct Covariance {
+    n: f64,
+    p: usize,
+    /// Σxᵢxⱼ − ΣxᵢΣxⱼ / n over n, row-major.
+    values: Vec<f64>,
+}
+
+impl Covariance {
+    /// Of columns of a row-major matrix of this width.
+    fn of(data: &[f64], width: usize, columns: &[usize]) -> Self {
+        let p = columns.len();
+        let n_rows = data.len() / width.max(1);
+        let parts = parallel::map_chunks(n_rows, p * (p + 2), |range| {
+            let mut sums = vec![0i128; p + p * p];
+            let mut row = vec![0.0; p];
+            for start in range.clone().step_by(EXACT_ROWS) {
+                let mut part = vec![0.0; p + p * p];
+                for at in start..(start + EXACT_ROWS).min(range.end) {
+                    for (cell, &column) in row.iter_mut().zip(columns) {
+                        *cell = Prepared::whole(data[at * width + column]);
+                    }
+                    for i in 0..p {
+                        part[i] += row[i];
+                        let products = &mut part[p + i * p + i..p + (i + 1) * p];
+                        products.iter_mut().zip(&row[i..]).for_each(|(sum, x)| *sum += row[i] * x);
+                    }
+                }
+                sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part as i128);
+            }
+            sums
+        });
+        let mut sums = vec![0i128; p + p * p];
+        for part in parts {
+            sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+        }
+        let n = n_rows as i128;
+        let mut values = vec![0.0; p * p];
+        for i in 0..p {
+            for j in i..p {
+                let centred = n * sums[p + i * p + j] - sums[i] * sums[j];
+                let value = centred as f64 / (n * n).max(1) as f64 * (STEP * STEP);
+                values[i * p + j] = value;
+                values[j * p + i] = value;
+            }
+        }
+        Self { n: n_rows as f64, p, values }
+    }
+
+    /// 0 for a column without variance.
+    fn correlation(&self, i: usize, j: usize) -> f64 {
+        let variances = self.values[i * self.p + i] * self.values[j * self.p + j];
+        if variances > 0.0 { self.values[i * self.p + j] / variances.sqrt() } else { 0.0 }
+    }
+
+    /// Whether the lower end of Fisher's 95 % interval is above 0.5.
+    fn surely_above(&self, r: f64) -> bool {
+        const Z: f64 = 1.959_963_984_540_054;
+        self.n > 3.0
+            && r.min(1.0 - f64::EPSILON).atanh() - Z / (self.n - 3.0).sqrt() > SURELY.atanh()
+    }
+
+    fn first_eigenvalue(&self, places: &[usize]) -> f64 {
+        let d = places.len();
+        let pairs = places.iter().flat_map(|&i| places.iter().map(move |&j| (i, j)));
+        let block: Vec<f64> = pairs.map(|(i, j)| self.values[i * self.p + j]).collect();
+        eigen::symmetric(&block, d).values.first().copied().unwrap_or(1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{FeatureTable, Preprocessor};
+
+    fn table(columns: &[(&str, Vec<f64>)]) -> FeatureTable {
+        columns.iter().fold(FeatureTable::new(columns[0].1.len()), |table, (name, values)| {
+            table.numeric(*name, values.iter().copied().map(Some).collect()).unwrap()
+        })
+    }
+
+    fn scattered(n: usize, factor: usize) -> Vec<f64> {
+        (0..n).map(|i| (i * factor % n) as f64).collect()
+    }
+
+    #[test]
+    fn the_weights_of_the_published_example_come_out() {
+        // Blocks N1 and N3 of an example of multiple factor analysis computed with numpy.
+        let n1 = [(1, 2), (2, 1), (3, 4), (4, 3), (5, 6), (6, 5), (7, 8), (8, 7)];
+        let n3 = [
+            (1, 1, 0),
+            (2, 3, 2),
+            (1, 2, 0),
+            (4, 4, 3),
+            (3, 4, 4),
+            (5, 6, 5),
+            (4, 5, 6),
+            (6, 7, 5),
+        ];
+        let columns = [
+            ("a", n1.iter().map(|r| f64::from(r.0)).collect::<Vec<_>>()),
+            ("b", n1.iter().map(|r| f64::from(r.1)).collect()),
+            ("c", n3.iter().map(|r| f64::from(r.0)).collect()),
+            ("d", n3.iter().map(|r| f64::from(r.1)).collect()),
+            ("e", n3.iter().map(|r| f64::from(r.2)).collect()),
+        ];
+        let prep = Preprocessor::default().block("N1", ["a", "b"]).block("N3", ["c", "d", "e"]);
+        let fit = prep.fit(&table(&columns)).unwrap();
+        let weights: Vec<f64> = fit.steps().iter().map(|step| step.weight).collect();
+        for (weight, golden) in weights.iter().zip([0.724_568_8, 0.724_568_8, 0.593_890_8]) {
+            assert!((weight - golden).abs() < 1e-4, "{weights:?}");
+        }
+        assert_eq!((weights[2], weights[2]), (weights[3], weights[4]));
+    }
+
+    #[test]
+    fn copies_are_found_and_count_once_whatever_the_order_of_columns_and_rows() {
+        let n = 200;
+        let (x, y) = (scattered(n, 7), scattered(n, 59));
+        let tripled: Vec<f64> = x.iter().map(|v| -3.0 * v + 1.0).collect();
+        let columns = [("x", x.clone()), ("y", y.clone()), ("z", tripled.clone())];
+        let steps = |columns: &[(&str, Vec<f64>)]| {
+            let fit = Preprocessor::default().fit(&table(columns)).unwrap();
+            let mut steps: Vec<_> = fit
+                .steps()
+                .iter()
+                .map(|s| (s.feature.clone(), s.weight, s.block.clone()))
+                .collect();
+            steps.sort_by(|a, b| a.0.cmp(&b.0));
+            steps
+        };
+        let found = steps(&columns);
+        let of = |place: usize| (found[place].1, found[place].2.as_deref());
+        assert!((of(0).0 - 0.5f64.sqrt()).abs() < 1e-4 && of(0).1 == Some("x + z"), "{found:?}");
+        assert_eq!((of(1), of(2)), ((1.0, None), of(0)));
+        let reversed = [("y", y), ("x", x), ("z", tripled)].map(|(name, mut values)| {
+            values.reverse();
+            (name, values)
+        });
+        assert_eq!(steps(&reversed), found);
+    }
+
+    #[test]
+    fn columns_that_two_groups_make_correlate_are_no_block() {
+        // Within each group, the two columns have nothing in common.
+        let half = |factor: usize| {
+            let far = |i: usize| if i < 100 { 0.0 } else { 500.0 };
+            (0..200).map(|i| (i % 100 * factor % 100) as f64 + far(i)).collect::<Vec<f64>>()
+        };
+        let fit = Preprocessor::default().fit(&table(&[("x", half(7)), ("y", half(39))])).unwrap();
+        assert!(fit.steps().iter().all(|step| step.block.is_none()), "{:?}", fit.steps());
+        // Whether copies of a flag or a continuous column: those are.
+        let flag: Vec<f64> = (0..200).map(|i| f64::from(i % 3 == 0)).collect();
+        let noisy = |i: usize| (i * 7 % 200) as f64 + (i % 5) as f64 * 4.0;
+        let columns = [
+            ("f", flag.clone()),
+            ("g", flag),
+            ("x", scattered(200, 7)),
+            ("y", (0..200).map(noisy).collect()),
+        ];
+        let fit = Preprocessor::default().fit(&table(&columns)).unwrap();
+        let blocks: Vec<_> = fit.steps().iter().map(|step| step.block.as_deref()).collect();
+        assert_eq!(blocks, [Some("f + g"), Some("f + g"), Some("x + y"), Some("x + y")]);
+    }
+
+    #[test]
+    fn few_rows_prove_no_block_and_unrelated_columns_make_none() {
+        let few = [("x", vec![1.0, 2.0, 3.0, 4.0]), ("y", vec![1.0, 2.0, 4.0, 3.0])];
+        let unrelated = [("x", scattered(300, 7)), ("y", scattered(300, 119))];
+        for columns in [&few, &unrelated] {
+            let fit = Preprocessor::default().fit(&table(columns)).unwrap();
+            assert!(fit.steps().iter().all(|step| step.block.is_none() && step.weight == 1.0));
+        }
+    }
+
+    #[test]
+    fn a_block_of_unknown_or_shared_columns_is_refused_by_name() {
+        let table = table(&[("x", scattered(9, 2)), ("y", scattered(9, 4))]);
+        let fit = |prep: Preprocessor| prep.fit(&table).unwrap_err().to_string();
+        let error = fit(Preprocessor::default().block("b", ["x", "nothing"]));
+        assert!(error.contains("nothing"), "{error}");
+        let error = fit(Preprocessor::default().block("b", ["x", "y"]).block("c", ["y"]));
+        assert!(error.contains("\"y\"") || error.contains('y'), "{error}");
+    }
+}
