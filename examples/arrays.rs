@@ -21,18 +21,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     });
     let mut out = io::stdout().lock();
-    let z = Scaler::standard().fit(&x)?.transform(&x)?;
+    let z = Scaler::Standard.fit(&x)?.transform(&x)?;
     let pca = Pca::share(0.99).fit(&z)?;
     writeln!(out, "{}", pca.describe(0, &["euros", "visits", "cents"])?)?;
     let z = pca.transform(&z)?;
     let choice = validate::choose_k(&z, 2..=6, 7)?;
     writeln!(out, "{}", choice.reason())?;
-    let means = KMeans::new(choice.k()).seed(7).fit(&z)?;
-    let tree = Agglomerative::new(Linkage::Ward).fit(&z)?.cut_into(choice.k())?;
+    let means = KMeans::new(choice.k).seed(7).fit(&z)?;
+    let tree = Agglomerative::new(Linkage::Ward).fit(&z)?.cut_into(choice.k)?;
     let dense = Dbscan::new(0.5, 5).fit(&z)?;
     for (name, labels) in [("hierarchy", &tree), ("DBSCAN", dense.labels())] {
         let agreement = validate::agreement(means.labels(), labels)?;
-        let silhouette = validate::silhouette(&z, labels)?.mean();
+        let silhouette = validate::silhouette(&z, labels)?.mean;
         let rand = agreement.adjusted_rand;
         writeln!(out, "{name}: adjusted Rand {rand:.3}, silhouette {silhouette:.3}")?;
     }

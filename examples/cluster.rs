@@ -106,10 +106,10 @@ enum ScaleName {
 impl From<ScaleName> for Scaler {
     fn from(name: ScaleName) -> Self {
         match name {
-            ScaleName::Standard => Self::standard(),
-            ScaleName::Robust => Self::robust(),
-            ScaleName::MinMax => Self::min_max(),
-            ScaleName::YeoJohnson => Self::yeo_johnson(),
+            ScaleName::Standard => Self::Standard,
+            ScaleName::Robust => Self::Robust,
+            ScaleName::MinMax => Self::MinMax,
+            ScaleName::YeoJohnson => Self::YeoJohnson,
         }
     }
 }
@@ -316,7 +316,7 @@ fn silhouette(
     seed: u64,
 ) -> Result<(Option<f64>, Option<f64>), Error> {
     let result = if x.nrows() <= EXACT_ROWS {
-        validate::silhouette(x, labels).map(|exact| (Some(exact.mean()), None))
+        validate::silhouette(x, labels).map(|exact| (Some(exact.mean), None))
     } else {
         let (fewest, most) = SAMPLED_ROWS.into_inner();
         // A distance costs its columns, and about as much as four more for the root.

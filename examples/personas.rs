@@ -173,7 +173,7 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
     let choice = validate::choose_k(&x, 2..=most, options.seed)?;
     let fit = match asked {
         Some(fit) => fit,
-        None => fit_at_most(&x, kmeans, choice.k())?,
+        None => fit_at_most(&x, kmeans, choice.k)?,
     };
     let k = fit.centroids().nrows();
 

@@ -173,7 +173,7 @@ pub(crate) fn preparation(prep: &PreprocessorFit, declared: &[String]) -> String
 pub(crate) fn choice(choice: &KChoice, asked: Option<usize>) -> String {
     let head = ["k", "silhouette", "without groups", "least stable", "valley"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
-    for candidate in choice.candidates() {
+    for candidate in &choice.candidates {
         rows.push(vec![
             candidate.k.to_string(),
             format!("{:.3}", candidate.silhouette),
@@ -190,7 +190,7 @@ pub(crate) fn choice(choice: &KChoice, asked: Option<usize>) -> String {
     );
     body += &(columns(&rows) + "\n");
     body += &paragraph(2, &choice.reason());
-    if let Some(k) = asked.filter(|&k| k != choice.k()) {
+    if let Some(k) = asked.filter(|&k| k != choice.k) {
         body += &paragraph(2, &format!("Asked for are {k}, so there will be {k}."));
     }
     section("How many groups?", &body)
@@ -203,7 +203,7 @@ pub(crate) fn personas(
     names: &Names,
 ) -> String {
     let mut body = String::new();
-    let all = model.personas().iter().zip(stability.per_cluster()).zip(typical);
+    let all = model.personas().iter().zip(&stability.per_cluster).zip(typical);
     for (place, ((persona, stability), typical)) in all.enumerate() {
         body += &hanging(&format!("  {}. ", place + 1), 5, &persona.name);
         let opening = persona.sentences.first().map_or("", String::as_str);
@@ -326,13 +326,13 @@ pub(crate) fn last_word(
     let shaky: Vec<String> = model
         .personas()
         .iter()
-        .zip(stability.per_cluster())
+        .zip(&stability.per_cluster)
         .filter(|(_, stability)| stability.verdict < Verdict::Stable)
         .map(|(persona, _)| format!("“{}”", persona.name))
         .collect();
 
-    let as_chosen = choice.k() == k;
-    let cut_comes_back = match choice.structure() {
+    let as_chosen = choice.k == k;
+    let cut_comes_back = match choice.structure {
         Structure::Reproducible if as_chosen => true,
         Structure::Constructed if as_chosen => false,
         _ => shaky.is_empty(),
@@ -340,7 +340,7 @@ pub(crate) fn last_word(
     if k == 1 {
         return section("How real is this?", &paragraph(2, "One persona is everybody."));
     }
-    let mut said = vec![match choice.structure() {
+    let mut said = vec![match choice.structure {
         Structure::Natural if as_chosen => format!(
             "These data hold {k} groups: there are gaps between them, they are tighter than chance \
              would make them, and they come back."
@@ -348,7 +348,7 @@ pub(crate) fn last_word(
         Structure::Natural => format!(
             "These data hold {} groups, not {k}: some of these personas cut a group in pieces or \
              join several.",
-            choice.k()
+            choice.k
         ),
         _ if cut_comes_back => "These data hold no groups that could be shown. People differ by \
              degrees, and the personas are a cut through one crowd; it can be repeated, so it may \

@@ -96,7 +96,7 @@ fn silhouettes(matrix: &Matrix, personas: &[Option<usize>], k: usize) -> Result<
     }
     let sample = ArrayView2::from(matrix).select(Axis(0), &rows);
     let values = silhouette(&sample, &labels)?;
-    for (value, persona) in values.values().iter().zip(present) {
+    for (value, persona) in values.values.iter().zip(present) {
         if let (Some(value), Some(persona)) = (value, persona) {
             by_persona[persona].push(*value);
         }

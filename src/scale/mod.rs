@@ -20,7 +20,7 @@ use crate::{Error, Result};
 /// use personas::{Scaler, ndarray::array};
 ///
 /// let x = array![[1.0, 100.0], [2.0, 100.0], [3.0, 100.0], [10.0, 100.0]];
-/// let scale = Scaler::robust().fit(&x)?;
+/// let scale = Scaler::Robust.fit(&x)?;
 /// let z = scale.transform(&x)?;
 /// // Median 2.5, quartiles 1.75 and 4.75; a constant column becomes 0.
 /// assert_eq!(z.row(0).to_vec(), [-0.5, 0.0]);
@@ -28,32 +28,19 @@ use crate::{Error, Result};
 /// assert_eq!(scale.inverse(&z)?, x);
 /// # Ok::<(), personas::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Scaler {
-    method: Method,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-enum Method {
-    Standard,
-    Robust,
-    MinMax,
-    YeoJohnson,
-}
-
-impl Scaler {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Scaler {
     /// To mean 0 and population standard deviation 1.
     ///
     /// ```
     /// use personas::{Scaler, ndarray::array};
     ///
-    /// let z = Scaler::standard().fit(&array![[1.0], [3.0]])?.transform(&array![[5.0]])?;
+    /// let z = Scaler::Standard.fit(&array![[1.0], [3.0]])?.transform(&array![[5.0]])?;
     /// assert_eq!(z, array![[3.0]]);
     /// # Ok::<(), personas::Error>(())
     /// ```
-    pub fn standard() -> Self {
-        Self { method: Method::Standard }
-    }
+    Standard,
 
     /// To median 0 and interquartile range 1 (quantiles of type 7), so that far values do not set the
     /// width. Where half the values or more are equal, the standard deviation is the width.
@@ -61,26 +48,22 @@ impl Scaler {
     /// ```
     /// use personas::{Scaler, ndarray::array};
     ///
-    /// let scale = Scaler::robust().fit(&array![[0.0], [1.0], [2.0], [3.0], [1000.0]])?;
+    /// let scale = Scaler::Robust.fit(&array![[0.0], [1.0], [2.0], [3.0], [1000.0]])?;
     /// assert_eq!(scale.transform(&array![[4.0]])?, array![[1.0]]);
     /// # Ok::<(), personas::Error>(())
     /// ```
-    pub fn robust() -> Self {
-        Self { method: Method::Robust }
-    }
+    Robust,
 
     /// To the range 0 to 1. Rows beyond the range of the fit come out beyond it.
     ///
     /// ```
     /// use personas::{Scaler, ndarray::array};
     ///
-    /// let scale = Scaler::min_max().fit(&array![[-2.0], [2.0]])?;
+    /// let scale = Scaler::MinMax.fit(&array![[-2.0], [2.0]])?;
     /// assert_eq!(scale.transform(&array![[-2.0], [0.0], [4.0]])?, array![[0.0], [0.5], [1.5]]);
     /// # Ok::<(), personas::Error>(())
     /// ```
-    pub fn min_max() -> Self {
-        Self { method: Method::MinMax }
-    }
+    MinMax,
 
     /// To the power transform of Yeo and Johnson that makes each column most like a normal one, then
     /// to mean 0 and standard deviation 1. Takes the skew off money and counts.
@@ -89,15 +72,15 @@ impl Scaler {
     /// use personas::{Scaler, ndarray::array};
     ///
     /// let x = array![[1.0], [3.0], [9.0], [27.0], [81.0], [243.0]];
-    /// let z = Scaler::yeo_johnson().fit(&x)?.transform(&x)?;
+    /// let z = Scaler::YeoJohnson.fit(&x)?.transform(&x)?;
     /// // Steps of equal ratio become steps of about equal size.
     /// assert!((z[[5, 0]] - z[[4, 0]]) / (z[[2, 0]] - z[[1, 0]]) < 1.5);
     /// # Ok::<(), personas::Error>(())
     /// ```
-    pub fn yeo_johnson() -> Self {
-        Self { method: Method::YeoJohnson }
-    }
+    YeoJohnson,
+}
 
+impl Scaler {
     /// Learns the scale of every column of `x`, `(n_samples, n_features)`.
     ///
     /// A column whose values differ by no more than rounding is constant.
@@ -109,7 +92,7 @@ impl Scaler {
         let rows = check::rows(x.into())?;
         let columns = parallel::map(rows.n_columns(), rows.n_rows().saturating_mul(16), |column| {
             let values: Vec<f64> = rows.iter().map(|row| row[column]).collect();
-            Column::fit(self.method, &values)
+            Column::fit(*self, &values)
         });
         Ok(ScalerFit { columns })
     }
@@ -121,7 +104,7 @@ impl Scaler {
 /// use personas::{Scaler, ndarray::array};
 ///
 /// let x = array![[1.0, 5.0], [3.0, 5.0]];
-/// let scale = Scaler::standard().fit(&x)?;
+/// let scale = Scaler::Standard.fit(&x)?;
 /// assert_eq!(scale.transform(&x)?, array![[-1.0, 0.0], [1.0, 0.0]]);
 /// # Ok::<(), personas::Error>(())
 /// ```
@@ -188,7 +171,7 @@ struct Column {
 }
 
 impl Column {
-    fn fit(method: Method, values: &[f64]) -> Self {
+    fn fit(method: Scaler, values: &[f64]) -> Self {
         let (least, most) = values
             .iter()
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v)));
@@ -205,15 +188,15 @@ impl Column {
         // To magnitudes near 1 and back, so that squares neither overflow nor vanish.
         let (mean, std) = mean_and_std(values, greatest);
         match method {
-            Method::Standard => or_constant(None, mean, std),
-            Method::MinMax => or_constant(None, least, most - least),
-            Method::Robust => {
+            Scaler::Standard => or_constant(None, mean, std),
+            Scaler::MinMax => or_constant(None, least, most - least),
+            Scaler::Robust => {
                 let sorted = stats::sorted(values);
                 let (q1, q3) = (stats::quantile(&sorted, 0.25), stats::quantile(&sorted, 0.75));
                 let width = if q3 - q1 > f64::EPSILON * greatest { q3 - q1 } else { std };
                 or_constant(None, stats::median(&sorted), width)
             }
-            Method::YeoJohnson => {
+            Scaler::YeoJohnson => {
                 let std_of = |grown: &[f64]| {
                     let (_, std) = stats::mean_and_deviation(grown);
                     (std.is_normal()).then_some(std)
@@ -263,17 +246,17 @@ mod tests {
     use ndarray::array;
 
     fn all() -> [Scaler; 4] {
-        [Scaler::standard(), Scaler::robust(), Scaler::min_max(), Scaler::yeo_johnson()]
+        [Scaler::Standard, Scaler::Robust, Scaler::MinMax, Scaler::YeoJohnson]
     }
 
     #[test]
     fn the_golden_column_has_its_mean_deviation_and_quartiles() {
         let x = array![[1.0], [2.0], [3.0], [10.0]];
-        let z = Scaler::standard().fit(&x).unwrap().transform(&x).unwrap();
+        let z = Scaler::Standard.fit(&x).unwrap().transform(&x).unwrap();
         assert!((z[[3, 0]] - 6.0 / 3.535_533_905_932_737_7).abs() < 1e-15);
-        let z = Scaler::robust().fit(&x).unwrap().transform(&x).unwrap();
+        let z = Scaler::Robust.fit(&x).unwrap().transform(&x).unwrap();
         assert_eq!(z.column(0).to_vec(), [-0.5, -1.0 / 6.0, 1.0 / 6.0, 2.5]);
-        let z = Scaler::min_max().fit(&x).unwrap().transform(&x).unwrap();
+        let z = Scaler::MinMax.fit(&x).unwrap().transform(&x).unwrap();
         assert_eq!(z.column(0).to_vec(), [0.0, 1.0 / 9.0, 2.0 / 9.0, 1.0]);
     }
 
@@ -308,10 +291,10 @@ mod tests {
 
     #[test]
     fn what_cannot_be_scaled_is_refused_with_its_place() {
-        let fit = Scaler::standard().fit(&array![[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]).unwrap();
+        let fit = Scaler::Standard.fit(&array![[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]).unwrap();
         let transposed = fit.transform(&Array2::zeros((2, 3)));
         assert!(matches!(transposed, Err(Error::DimensionMismatch { expected: 2, got: 3, .. })));
-        let nan = Scaler::min_max().fit(&array![[1.0, 2.0], [f64::NAN, 4.0]]);
+        let nan = Scaler::MinMax.fit(&array![[1.0, 2.0], [f64::NAN, 4.0]]);
         assert!(matches!(nan, Err(Error::NonFinite { row: 1, column: 0, .. })));
     }
 

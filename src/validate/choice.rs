@@ -97,12 +97,25 @@ impl Candidate {
 /// The number of clusters that the data support best, and whether they support any; see
 /// [`choose_k`](crate::validate::choose_k).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct KChoice {
-    k: usize,
-    structure: Structure,
-    candidates: Vec<Candidate>,
-    elbow: Option<usize>,
-    n_rows: usize,
+    /// The best number of clusters; of little worth unless the structure is
+    /// [`Natural`](Structure::Natural).
+    pub k: usize,
+    /// What kind of grouping `k` clusters would be.
+    pub structure: Structure,
+    /// What was found for every number of clusters, ascending. Those that k-means cannot make
+    /// because there are fewer distinct rows are left out.
+    pub candidates: Vec<Candidate>,
+    /// The k after which more clusters save much less inertia, by Kneedle (Satopää and others 2011)
+    /// on the share of inertia left; `None` if the curve has no bend.
+    ///
+    /// For comparison, and no part of the choice: noise bends its curve, too, and where the range
+    /// ends moves the bend. The last k is never one, nor the first, unless that is 2: then the curve
+    /// starts at one cluster.
+    pub elbow: Option<usize>,
+    /// How many rows were judged: all, or 2,000 drawn at random.
+    pub n_rows: usize,
 }
 
 impl KChoice {
@@ -134,41 +147,10 @@ impl KChoice {
         Self { k, structure, candidates, elbow, n_rows }
     }
 
-    /// The best number of clusters; of little worth unless [`supported`](Self::supported).
-    pub fn k(&self) -> usize {
-        self.k
-    }
-
     /// Whether the data hold groups at all, that is, whether their structure is
     /// [`Natural`](Structure::Natural).
     pub fn supported(&self) -> bool {
         self.structure == Structure::Natural
-    }
-
-    /// What kind of grouping [`k`](Self::k) clusters would be.
-    pub fn structure(&self) -> Structure {
-        self.structure
-    }
-
-    /// What was found for every number of clusters, ascending. Those that k-means cannot make
-    /// because there are fewer distinct rows are left out.
-    pub fn candidates(&self) -> &[Candidate] {
-        &self.candidates
-    }
-
-    /// The k after which more clusters save much less inertia, by Kneedle (Satopää and others 2011)
-    /// on the share of inertia left; `None` if the curve has no bend.
-    ///
-    /// For comparison, and no part of the choice: noise bends its curve, too, and where the range
-    /// ends moves the bend. The last k is never one, nor the first, unless that is 2: then the curve
-    /// starts at one cluster.
-    pub fn elbow(&self) -> Option<usize> {
-        self.elbow
-    }
-
-    /// How many rows were judged: all, or 2,000 drawn at random.
-    pub fn n_rows(&self) -> usize {
-        self.n_rows
     }
 
     /// The reasons in plain words, with their numbers.
@@ -279,7 +261,7 @@ mod tests {
             candidate(6, 1.0, 0.9, 0.0),
         ]);
         assert!(choice.supported());
-        assert_eq!((choice.k(), choice.structure()), (3, Structure::Natural));
+        assert_eq!((choice.k, choice.structure), (3, Structure::Natural));
         assert_eq!(
             choice.reason(),
             "The data hold 3 groups. On resampled rows the least stable cluster comes back (mean \
@@ -292,10 +274,10 @@ mod tests {
     #[test]
     fn without_groups_the_tightest_cut_that_comes_back_is_chosen_and_called_what_it_is() {
         let cut = among(&[candidate(2, 0.9, 0.3, 0.0), candidate(3, 0.9, 0.4, 0.0)]);
-        assert_eq!((cut.k(), cut.structure()), (3, Structure::Reproducible));
+        assert_eq!((cut.k, cut.structure), (3, Structure::Reproducible));
         assert!(cut.reason().contains("no groups that 2 to 3 clusters could show, but a cut in 3"));
         let none = among(&[candidate(2, 0.5, 0.9, 0.0), candidate(3, 0.5, 0.9, 0.0)]);
-        assert_eq!((none.k(), none.structure()), (2, Structure::Constructed));
+        assert_eq!((none.k, none.structure), (2, Structure::Constructed));
         assert!(!none.supported() && none.reason().contains("does not come back"));
     }
 
@@ -303,10 +285,10 @@ mod tests {
     fn what_the_draws_do_not_decide_is_borderline() {
         let unclear = |k| Candidate { natural: Answer::Unclear, ..candidate(k, 0.9, 0.9, 9.0) };
         let choice = among(&[unclear(2), candidate(3, 0.9, 0.3, 0.0)]);
-        assert_eq!((choice.k(), choice.structure()), (2, Structure::Borderline));
+        assert_eq!((choice.k, choice.structure), (2, Structure::Borderline));
         assert!(choice.reason().starts_with("The data do not decide whether they hold 2 groups."));
         let choice = among(&[candidate(2, 0.9, 0.9, 9.0), unclear(4)]);
-        assert_eq!((choice.k(), choice.structure()), (2, Structure::Borderline));
+        assert_eq!((choice.k, choice.structure), (2, Structure::Borderline));
         assert!(
             choice.reason().starts_with("The data hold 2 groups, and do not decide whether 4.")
         );
@@ -314,14 +296,14 @@ mod tests {
         assert!(among(&[unclear(2), candidate(4, 0.9, 0.9, 9.0)]).supported());
         let cut = Candidate { comes_back: Answer::Unclear, ..candidate(2, 0.75, 0.3, 0.0) };
         let choice = among(&[cut]);
-        assert_eq!((choice.k(), choice.structure()), (2, Structure::Borderline));
+        assert_eq!((choice.k, choice.structure), (2, Structure::Borderline));
         assert!(choice.reason().contains("do not decide whether a cut in 2 comes back"));
     }
 
     #[test]
     fn no_candidates_are_no_groups() {
         let choice = KChoice::among(Vec::new(), None, 4, 9);
-        assert_eq!((choice.k(), choice.supported()), (4, false));
+        assert_eq!((choice.k, choice.supported()), (4, false));
         assert!(choice.reason().starts_with("There are no groups"));
     }
 

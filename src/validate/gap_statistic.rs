@@ -34,30 +34,25 @@ pub struct GapAt {
 
 /// The gap statistic over a range of k; see [`gap`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Gap {
-    per_k: Vec<GapAt>,
-    n_rows: usize,
-}
-
-impl Gap {
     /// The least k whose gap is not clearly below that of k + 1; 1 says that there are no groups.
     /// `None` if no k of the range is: a longer one may hold it. The last k has no successor and is
     /// never the answer.
-    pub fn k(&self) -> Option<usize> {
-        let pairs = self.per_k.windows(2).filter(|pair| pair[1].k == pair[0].k + 1);
-        let mut enough = pairs.filter(|pair| pair[0].gap >= pair[1].gap - pair[1].standard_error);
-        enough.next().map(|pair| pair[0].k)
-    }
-
+    pub k: Option<usize>,
     /// What was found for every k, ascending. Those that leave the data or a reference set no
     /// inertia (as many clusters as distinct rows) have no logarithm and are left out.
-    pub fn per_k(&self) -> &[GapAt] {
-        &self.per_k
-    }
-
+    pub per_k: Vec<GapAt>,
     /// How many rows were judged: all, or 2,000 drawn at random.
-    pub fn n_rows(&self) -> usize {
-        self.n_rows
+    pub n_rows: usize,
+}
+
+impl Gap {
+    fn of(per_k: Vec<GapAt>, n_rows: usize) -> Self {
+        let pairs = per_k.windows(2).filter(|pair| pair[1].k == pair[0].k + 1);
+        let mut enough = pairs.filter(|pair| pair[0].gap >= pair[1].gap - pair[1].standard_error);
+        let k = enough.next().map(|pair| pair[0].k);
+        Self { k, per_k, n_rows }
     }
 }
 
@@ -78,7 +73,7 @@ impl Gap {
 /// let x = Array2::from_shape_fn((80, 2), |(row, column)| {
 ///     (row / 40 * 30) as f64 + if column == 0 { row % 8 } else { row % 5 } as f64
 /// });
-/// assert_eq!(validate::gap(&x, 1..=4, 10, 7)?.k(), Some(2));
+/// assert_eq!(validate::gap(&x, 1..=4, 10, 7)?.k, Some(2));
 /// # Ok::<(), personas::Error>(())
 /// ```
 ///
@@ -127,7 +122,7 @@ pub fn gap<'a>(
         GapAt { k, gap: mean - logarithms[at], standard_error: deviation * widening }
     });
     let per_k = per_k.filter(|at| at.gap.is_finite() && at.standard_error.is_finite()).collect();
-    Ok(Gap { per_k, n_rows: rows.n_rows() })
+    Ok(Gap::of(per_k, rows.n_rows()))
 }
 
 #[cfg(test)]
@@ -141,7 +136,7 @@ mod tests {
 
     #[test]
     fn the_least_k_within_one_error_of_its_successor_is_chosen() {
-        let k = |per_k: &[GapAt]| Gap { per_k: per_k.to_vec(), n_rows: 9 }.k();
+        let k = |per_k: &[GapAt]| Gap::of(per_k.to_vec(), 9).k;
         // 0.1 < 0.5 − 0.1; 0.5 ≥ 0.55 − 0.1, although 3 has the greater gap.
         assert_eq!(k(&[at(1, 0.1, 0.1), at(2, 0.5, 0.1), at(3, 0.55, 0.1)]), Some(2));
         assert_eq!(k(&[at(1, 0.5, 0.1), at(2, 0.625, 0.125)]), Some(1));
@@ -156,7 +151,7 @@ mod tests {
         let found = gap(&x, 1..=1, 200, 3).unwrap();
         // A uniform draw over the range 99 has W = 99² · 100/12 on average, less one degree of freedom.
         let expected = (99.0_f64 * 99.0 * 99.0 / 12.0).ln() - (100.0_f64 * 9999.0 / 12.0).ln();
-        let one = found.per_k()[0];
+        let one = found.per_k[0];
         // The deviation of ln W* is √(4/5 / 100): the kurtosis of a uniform variable is 9/5.
         assert!((one.gap - expected).abs() < 0.02, "{one:?} {expected}");
         assert!((one.standard_error - 0.0894).abs() < 0.02, "{one:?}");
@@ -169,20 +164,20 @@ mod tests {
             _ => (row * 7 % 15) as f64,
         });
         let found = gap(&x, 1..=4, 10, 3).unwrap();
-        let greatest = found.per_k().iter().max_by(|a, b| a.gap.total_cmp(&b.gap));
-        assert_eq!((found.k(), greatest.map(|at| at.k)), (Some(1), Some(3)));
+        let greatest = found.per_k.iter().max_by(|a, b| a.gap.total_cmp(&b.gap));
+        assert_eq!((found.k, greatest.map(|at| at.k)), (Some(1), Some(3)));
     }
 
     #[test]
     fn rows_that_are_all_alike_have_no_gap_and_no_error() {
         let found = gap(&Array2::from_elem((20, 3), 7.5), 1..=3, 5, 0).unwrap();
-        assert_eq!((found.k(), found.per_k().len(), found.n_rows()), (None, 0, 20));
+        assert_eq!((found.k, found.per_k.len(), found.n_rows), (None, 0, 20));
     }
 
     #[test]
     fn as_many_clusters_as_distinct_rows_are_left_out() {
         let x = Array2::from_shape_fn((9, 1), |(row, _)| ((row / 3) * 10) as f64);
-        let ks: Vec<usize> = gap(&x, 1..=5, 5, 0).unwrap().per_k().iter().map(|at| at.k).collect();
+        let ks: Vec<usize> = gap(&x, 1..=5, 5, 0).unwrap().per_k.iter().map(|at| at.k).collect();
         assert_eq!(ks, [1, 2]);
     }
 
@@ -194,14 +189,14 @@ mod tests {
             _ => (row / 15 % 2 * 50 + row * 7 % 15) as f64,
         });
         let found = gap(&x, 1..=4, 10, 3).unwrap();
-        assert_eq!(found.k(), Some(3), "{found:?}");
+        assert_eq!(found.k, Some(3), "{found:?}");
         for other in [&x + 1e12, &x * 2f64.powi(-800), &x * 2f64.powi(400)] {
             let other = gap(&other, 1..=4, 10, 3).unwrap();
-            for (a, b) in found.per_k().iter().zip(other.per_k()) {
+            for (a, b) in found.per_k.iter().zip(other.per_k) {
                 assert!((a.gap - b.gap).abs() < 1e-9, "{a:?} {b:?}");
                 assert!((a.standard_error - b.standard_error).abs() < 1e-9, "{a:?} {b:?}");
             }
-            assert_eq!(other.k(), Some(3));
+            assert_eq!(other.k, Some(3));
         }
     }
 

@@ -27,32 +27,16 @@ const TILE: usize = 256;
 
 /// The silhouette of every row, cluster and grouping; see [`silhouette`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Silhouette {
-    values: Vec<Option<f64>>,
-    per_cluster: Vec<f64>,
-    mean: f64,
-}
-
-impl Silhouette {
     /// The mean over all rows that are not noise, in [−1, 1].
-    pub fn mean(&self) -> f64 {
-        self.mean
-    }
-
-    /// The value of every row, in [−1, 1]; `None` for noise.
-    pub fn values(&self) -> &[Option<f64>] {
-        &self.values
-    }
-
-    /// The mean over the rows of each cluster; 0 for a cluster without rows.
-    pub fn per_cluster(&self) -> &[f64] {
-        &self.per_cluster
-    }
-
+    pub mean: f64,
     /// The share of rows that are not noise, in (0, 1]: what the mean speaks for.
-    pub fn coverage(&self) -> f64 {
-        self.values.iter().flatten().count() as f64 / self.values.len() as f64
-    }
+    pub coverage: f64,
+    /// The value of every row, in [−1, 1]; `None` for noise.
+    pub values: Vec<Option<f64>>,
+    /// The mean over the rows of each cluster; 0 for a cluster without rows.
+    pub per_cluster: Vec<f64>,
 }
 
 /// A silhouette estimated from some of the rows; see [`silhouette_sampled`].
@@ -78,8 +62,8 @@ pub struct SampledSilhouette {
 /// let x = array![[0.0, 0.0], [0.0, 2.0], [3.0, 0.0], [3.0, 2.0], [10.0, 0.0], [10.0, 1.0]];
 /// let labels = Labels::new([0, 0, 1, 1, 2, 2].map(Some))?;
 /// let silhouette = validate::silhouette(&x, &labels)?;
-/// assert!((silhouette.mean() - 0.549386).abs() < 1e-6);
-/// assert_eq!(silhouette.coverage(), 1.0);
+/// assert!((silhouette.mean - 0.549386).abs() < 1e-6);
+/// assert_eq!(silhouette.coverage, 1.0);
 /// # Ok::<(), personas::Error>(())
 /// ```
 ///
@@ -102,7 +86,8 @@ pub fn silhouette<'a>(x: impl Into<ArrayView2<'a, f64>>, labels: &Labels) -> Res
     }
     let mean = scores.iter().map(|score| score[0]).sum::<f64>() / scored.len() as f64;
     per_cluster.iter_mut().zip(labels.sizes()).for_each(|(sum, &n)| *sum /= n.max(1) as f64);
-    Ok(Silhouette { values, per_cluster, mean })
+    let coverage = scored.len() as f64 / labels.len() as f64;
+    Ok(Silhouette { mean, coverage, values, per_cluster })
 }
 
 /// The silhouette's mean estimated from `n_rows` rows, each scored against *all* rows.
@@ -116,7 +101,7 @@ pub fn silhouette<'a>(x: impl Into<ArrayView2<'a, f64>>, labels: &Labels) -> Res
 ///
 /// let x = Array2::from_shape_fn((1000, 1), |(row, _)| (row % 2 * 500 + row) as f64);
 /// let labels = Labels::new((0..1000).map(|row| Some(row % 2)))?;
-/// let exact = validate::silhouette(&x, &labels)?.mean();
+/// let exact = validate::silhouette(&x, &labels)?.mean;
 /// let estimate = validate::silhouette_sampled(&x, &labels, 200, 7)?;
 /// assert!((estimate.mean - exact).abs() < 4.0 * estimate.standard_error);
 /// # Ok::<(), personas::Error>(())
@@ -268,27 +253,27 @@ mod tests {
     #[test]
     fn the_golden_points_score_as_in_scikit_learn() {
         let s = silhouette(&points(), &labels(&[0, 0, 1, 1, 2, 2])).unwrap();
-        assert!((s.mean() - 0.549_386_432_877_745_7).abs() < 1e-14, "{}", s.mean());
+        assert!((s.mean - 0.549_386_432_877_745_7).abs() < 1e-14, "{}", s.mean);
         let golden =
             [0.394_448_72, 0.394_448_72, 0.394_448_72, 0.394_448_72, 0.859_945_06, 0.858_578_64];
-        for (value, golden) in s.values().iter().zip(golden) {
+        for (value, golden) in s.values.iter().zip(golden) {
             assert!((value.unwrap() - golden).abs() < 1e-8, "{value:?} {golden}");
         }
-        assert!((s.per_cluster()[2] - 0.859_261_85).abs() < 1e-8);
+        assert!((s.per_cluster[2] - 0.859_261_85).abs() < 1e-8);
     }
 
     #[test]
     fn a_cluster_of_one_scores_0_and_not_1() {
         let x = array![[0.0], [1.0], [10.0]];
         let s = silhouette(&x, &labels(&[0, 0, 1])).unwrap();
-        assert_eq!(s.values(), [Some(0.9), Some(8.0 / 9.0), Some(0.0)]);
+        assert_eq!(s.values, [Some(0.9), Some(8.0 / 9.0), Some(0.0)]);
     }
 
     #[test]
     fn equal_rows_in_two_clusters_score_0_and_not_nan() {
         let s = silhouette(&Array2::zeros((4, 2)), &labels(&[0, 0, 1, 1])).unwrap();
-        assert_eq!(s.values(), [Some(0.0); 4]);
-        assert_eq!(s.mean(), 0.0);
+        assert_eq!(s.values, [Some(0.0); 4]);
+        assert_eq!(s.mean, 0.0);
     }
 
     #[test]
@@ -306,9 +291,9 @@ mod tests {
         x.push_row(array![2.0, 1.0].view()).unwrap();
         let with = silhouette(&x, &labels(&[0, 0, 1, 1, 2, 2, -1, -1])).unwrap();
         let without = silhouette(&points(), &labels(&[0, 0, 1, 1, 2, 2])).unwrap();
-        assert_eq!(with.values()[..6], *without.values());
-        assert_eq!(with.values()[6..], [None, None]);
-        assert_eq!((with.mean(), with.coverage()), (without.mean(), 0.75));
+        assert_eq!(with.values[..6], *without.values);
+        assert_eq!(with.values[6..], [None, None]);
+        assert_eq!((with.mean, with.coverage), (without.mean, 0.75));
     }
 
     #[test]
@@ -321,14 +306,14 @@ mod tests {
     fn the_greatest_magnitudes_stay_finite() {
         let x = array![[1e145], [-1e145], [1e145], [9e144]];
         let s = silhouette(&x, &labels(&[0, 1, 0, 1])).unwrap();
-        assert!(s.values().iter().flatten().all(|v| (-1.0..=1.0).contains(v)), "{s:?}");
+        assert!(s.values.iter().flatten().all(|v| (-1.0..=1.0).contains(v)), "{s:?}");
     }
 
     #[test]
     fn rows_too_close_for_their_squares_score_like_others() {
         let l = labels(&[0, 0, 1, 1, 2, 2]);
         let tiny = silhouette(&(points() * 1e-250), &l).unwrap();
-        assert!((tiny.mean() - 0.549_386_432_877_745_7).abs() < 1e-12);
+        assert!((tiny.mean - 0.549_386_432_877_745_7).abs() < 1e-12);
     }
 
     #[test]
@@ -346,7 +331,7 @@ mod tests {
         let mut stream = Stream::new(5, 0);
         let x = Array2::from_shape_fn((300, 2), |(i, _)| (i % 3) as f64 * 2.0 + stream.normal());
         let l = Labels::new((0..300).map(|i| if i == 0 { None } else { Some(i % 3) })).unwrap();
-        let exact = silhouette(&x, &l).unwrap().mean();
+        let exact = silhouette(&x, &l).unwrap().mean;
         let all = silhouette_sampled(&x, &l, 1000, 0).unwrap();
         assert_eq!(all, SampledSilhouette { mean: exact, standard_error: 0.0, n_rows: 299 });
         let within = (0..100).filter(|&seed| {
@@ -384,7 +369,7 @@ mod tests {
         let n = TILE + LANES + 3;
         let x = Array2::from_shape_fn((n, 2), |(i, j)| (i * (7 + 4 * j) % 61) as f64);
         let l = Labels::new((0..n).map(|i| (i % 9 > 0).then_some(i * i % 5))).unwrap();
-        for (value, naive) in silhouette(&x, &l).unwrap().values().iter().zip(naive(&x, &l)) {
+        for (value, naive) in silhouette(&x, &l).unwrap().values.iter().zip(naive(&x, &l)) {
             assert_eq!(value.is_some(), naive.is_some());
             assert!((value.unwrap_or(0.0) - naive.unwrap_or(0.0)).abs() < 1e-12);
         }
@@ -402,7 +387,7 @@ mod tests {
                 f64::from(if j == 0 { rows[i].1 } else { rows[i].2 })
             });
             let Ok(s) = silhouette(&x, &l) else { return Ok(()) };
-            for (value, naive) in s.values().iter().zip(naive(&x, &l)) {
+            for (value, naive) in s.values.iter().zip(naive(&x, &l)) {
                 prop_assert_eq!(value.is_some(), naive.is_some());
                 let (value, naive) = (value.unwrap_or(0.0), naive.unwrap_or(0.0));
                 prop_assert!((value - naive).abs() < 1e-12 && value.abs() <= 1.0);

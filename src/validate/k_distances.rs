@@ -19,28 +19,16 @@ use crate::{Error, Result};
 
 /// The sorted distances to the k-th neighbour, and where they bend; returned by [`suggest_eps`].
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct KDistances {
-    distances: Vec<f64>,
-    knee: Option<usize>,
-}
-
-impl KDistances {
     /// The distance of every row to the neighbour that would make it core, ascending: a curve to be
     /// plotted over its index.
-    pub fn distances(&self) -> &[f64] {
-        &self.distances
-    }
-
-    /// The index of the bend in [`distances`](Self::distances); none for a straight line.
-    pub fn knee(&self) -> Option<usize> {
-        self.knee
-    }
-
-    /// The distance at the bend: with it as `eps`, the rows up to the bend are core.
-    pub fn eps(&self) -> Option<f64> {
-        // Copies may have their neighbours at distance 0, which is not an eps.
-        self.knee.map(|knee| self.distances[knee]).filter(|&eps| eps > 0.0)
-    }
+    pub distances: Vec<f64>,
+    /// The index of the bend in the distances; none for a straight line.
+    pub knee: Option<usize>,
+    /// The distance at the bend: with it as `eps`, the rows up to the bend are core. None where that
+    /// distance is 0, as between copies.
+    pub eps: Option<f64>,
 }
 
 /// Proposes an `eps` for [`Dbscan`](crate::Dbscan) with this `min_samples` and metric, from the
@@ -60,7 +48,7 @@ impl KDistances {
 ///     _ => 2.0 + (i - 100) as f64 * 1.5,
 /// });
 /// let curve = validate::suggest_eps(&x, 4, Metric::Euclidean)?;
-/// let eps = curve.eps().expect("the curve bends");
+/// let eps = curve.eps.expect("the curve bends");
 /// let fit = Dbscan::new(eps, 4).fit(&x)?;
 /// assert_eq!((fit.labels().n_clusters(), fit.labels().n_noise()), (2, 5));
 /// # Ok::<(), personas::Error>(())
@@ -93,7 +81,8 @@ pub fn suggest_eps<'a>(
     let distance = |row: usize| metric.unscaled(nearest.of(row)[k - 1].reduced, scale);
     let distances = stats::sorted(&(0..n).map(distance).collect::<Vec<f64>>());
     let knee = bend(&distances);
-    Ok(KDistances { distances, knee })
+    let eps = knee.map(|knee| distances[knee]).filter(|&eps| eps > 0.0);
+    Ok(KDistances { distances, knee, eps })
 }
 
 /// Where an ascending curve lies farthest below the line through its ends, if that is farther than a
@@ -130,7 +119,7 @@ mod tests {
         for metric in [Metric::Euclidean, Metric::Manhattan, Metric::Chebyshev] {
             let curve = suggest_eps(&x, 5, metric).unwrap();
             // Copies have their neighbours at 0, which is not an eps.
-            let above = curve.distances().iter().enumerate().filter(|(_, eps)| **eps > 0.0);
+            let above = curve.distances.iter().enumerate().filter(|(_, eps)| **eps > 0.0);
             for (i, &eps) in above {
                 let fit = crate::Dbscan::new(eps, 5).metric(metric).fit(&x).unwrap();
                 assert!(fit.core_rows().len() > i, "{metric:?}: {eps:e}");
@@ -144,6 +133,6 @@ mod tests {
         let suggest = |min_samples| suggest_eps(&x, min_samples, Metric::Euclidean);
         assert!(matches!(suggest(1), Err(Error::InvalidParameter { name: "min_samples", .. })));
         assert!(matches!(suggest(3), Err(Error::TooFewSamples { needed: 3, got: 2, .. })));
-        assert_eq!(suggest(2).unwrap().distances(), [1.0, 1.0]);
+        assert_eq!(suggest(2).unwrap().distances, [1.0, 1.0]);
     }
 }

@@ -20,26 +20,22 @@ use crate::{Error, Labels, Result};
 
 /// Agreement of held-out rows with the original labels; see [`k_fold`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct KFold {
-    per_fold: Vec<f64>,
+    /// The adjusted Rand index of every fold's held-out rows.
+    pub per_fold: Vec<f64>,
+    /// The mean over the folds.
+    pub mean: f64,
+    /// The standard error of that mean, as if folds were independent; they share rows, so it is
+    /// somewhat too small.
+    pub standard_error: f64,
 }
 
 impl KFold {
-    /// The adjusted Rand index of every fold's held-out rows.
-    pub fn per_fold(&self) -> &[f64] {
-        &self.per_fold
-    }
-
-    /// The mean over the folds.
-    pub fn mean(&self) -> f64 {
-        stats::mean(&self.per_fold)
-    }
-
-    /// The standard error of that mean, as if folds were independent; they share rows, so it is
-    /// somewhat too small.
-    pub fn standard_error(&self) -> f64 {
-        let n = self.per_fold.len() as f64;
-        stats::mean_and_deviation(&self.per_fold).1 / (n - 1.0).sqrt()
+    fn of(per_fold: Vec<f64>) -> Self {
+        let (mean, deviation) = stats::mean_and_deviation(&per_fold);
+        let standard_error = deviation / (per_fold.len() as f64 - 1.0).sqrt();
+        Self { per_fold, mean, standard_error }
     }
 }
 
@@ -60,7 +56,7 @@ impl KFold {
 ///     Labels::new(x.column(0).iter().map(|&v| Some(usize::from(v > 60.0))))
 /// };
 /// let folds = validate::k_fold(&x, &by_side(x.view())?, 5, 7, by_side)?;
-/// assert_eq!((folds.mean(), folds.standard_error()), (1.0, 0.0));
+/// assert_eq!((folds.mean, folds.standard_error), (1.0, 0.0));
 /// # Ok::<(), personas::Error>(())
 /// ```
 ///
@@ -108,7 +104,7 @@ pub fn k_fold<'a>(
         let pairs = held_out.iter().map(|&row| (labels.get(row), place(row)));
         Ok(Contingency::new(pairs).adjusted_rand())
     });
-    Ok(KFold { per_fold: folds.into_iter().collect::<Result<_>>()? })
+    Ok(KFold::of(folds.into_iter().collect::<Result<_>>()?))
 }
 
 /// Mean of every cluster, row-major; `labels` are those of the rows `chosen`.
@@ -154,7 +150,7 @@ mod tests {
             Labels::new(sample.column(0).iter().map(|&v| Some(usize::from(v > 1e12 + 60.0))))
         })
         .unwrap();
-        assert_eq!((folds.per_fold(), folds.mean()), (&[1.0; 6][..], 1.0));
+        assert_eq!((folds.per_fold, folds.mean), (vec![1.0; 6], 1.0));
         let mut sizes = sizes.into_inner().unwrap();
         sizes.sort_unstable();
         assert_eq!(sizes, [33, 33, 33, 33, 34, 34]);
@@ -167,7 +163,7 @@ mod tests {
             Labels::new(sample.column(0).iter().map(|&v| Some(usize::from(v > 60e-250))))
         })
         .unwrap();
-        assert_eq!(folds.mean(), 1.0);
+        assert_eq!(folds.mean, 1.0);
     }
 
     #[test]
@@ -176,9 +172,9 @@ mod tests {
         let mut stream = Stream::new(9, 0);
         let chance = Labels::new((0..40).map(|_| Some(stream.below(2)))).unwrap();
         let folds = k_fold(&x, &chance, 4, 2, by_side).unwrap();
-        assert!(folds.mean() < 0.3 && folds.standard_error() > 0.0, "{folds:?}");
+        assert!(folds.mean < 0.3 && folds.standard_error > 0.0, "{folds:?}");
         let noise = k_fold(&x, &chance, 4, 2, |s| Labels::new(vec![None; s.nrows()])).unwrap();
-        assert_eq!(noise.mean(), 0.0);
+        assert_eq!(noise.mean, 0.0);
     }
     #[test]
     fn bad_calls_are_refused() {

@@ -73,28 +73,15 @@ pub struct ClusterStability {
 
 /// Stability of a grouping under resampling; see [`stability`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Stability {
-    per_cluster: Vec<ClusterStability>,
-    mean: f64,
-    adjusted_rand: f64,
-}
-
-impl Stability {
-    /// One entry per cluster of the original labels.
-    pub fn per_cluster(&self) -> &[ClusterStability] {
-        &self.per_cluster
-    }
-
     /// The mean Jaccard coefficient over the clusters that have rows, each counting alike.
-    pub fn mean(&self) -> f64 {
-        self.mean
-    }
-
+    pub mean: f64,
     /// The adjusted Rand index between original and resampled labels on the rows present, mean over
-    /// the resamples. Large clusters weigh more here than in [`Stability::mean`].
-    pub fn adjusted_rand(&self) -> f64 {
-        self.adjusted_rand
-    }
+    /// the resamples. Large clusters weigh more here than in the mean Jaccard coefficient.
+    pub adjusted_rand: f64,
+    /// One entry per cluster of the original labels.
+    pub per_cluster: Vec<ClusterStability>,
 }
 
 /// Clusters `n_resamples` bootstrap resamples of `x` again, and says which clusters come back.
@@ -114,8 +101,8 @@ impl Stability {
 ///     Labels::new(x.column(0).iter().map(|&v| Some(usize::from(v > 60.0))))
 /// };
 /// let evidence = validate::stability(&x, &by_side(x.view())?, 50, 7, by_side)?;
-/// assert_eq!(evidence.mean(), 1.0);
-/// assert_eq!(evidence.per_cluster()[0].verdict, validate::Verdict::HighlyStable);
+/// assert_eq!(evidence.mean, 1.0);
+/// assert_eq!(evidence.per_cluster[0].verdict, validate::Verdict::HighlyStable);
 /// # Ok::<(), personas::Error>(())
 /// ```
 ///
@@ -215,8 +202,8 @@ mod tests {
     fn clusters_that_always_come_back_are_highly_stable() {
         let (x, labels) = two_groups();
         let s = stability(&x, &labels, 20, 1, by_side).unwrap();
-        assert_eq!((s.mean(), s.adjusted_rand()), (1.0, 1.0));
-        for cluster in s.per_cluster() {
+        assert_eq!((s.mean, s.adjusted_rand), (1.0, 1.0));
+        for cluster in s.per_cluster {
             assert_eq!((cluster.recovered, cluster.dissolved), (1.0, 0.0));
             assert_eq!(cluster.verdict, Verdict::HighlyStable);
         }
@@ -231,13 +218,13 @@ mod tests {
             Labels::new((0..sample.nrows()).map(|_| Some(0)))
         })
         .unwrap();
-        let [large, small] = s.per_cluster() else { panic!("{s:?}") };
+        let [large, small] = &s.per_cluster[..] else { panic!("{s:?}") };
         // The Jaccard coefficient is the cluster's share of the rows present: 3/4 and 1/4.
         assert!((large.mean_jaccard - 0.75).abs() < 0.02, "{large:?}");
         assert!((small.mean_jaccard - 0.25).abs() < 0.02, "{small:?}");
         assert_eq!((small.dissolved, small.verdict), (1.0, Verdict::Unstable));
-        assert!((s.mean() - 0.5).abs() < 1e-12);
-        assert_eq!(s.adjusted_rand(), 0.0);
+        assert!((s.mean - 0.5).abs() < 1e-12);
+        assert_eq!(s.adjusted_rand, 0.0);
     }
 
     #[test]
@@ -268,7 +255,7 @@ mod tests {
         let x = array![[0.0], [1.0], [2.0], [100.0]];
         let labels = by_side(x.view()).unwrap();
         let s = stability(&x, &labels, 50, 0, by_side).unwrap();
-        assert_eq!(s.per_cluster()[1].mean_jaccard, 1.0);
+        assert_eq!(s.per_cluster[1].mean_jaccard, 1.0);
     }
 
     #[test]
@@ -276,10 +263,10 @@ mod tests {
         let x = array![[0.0], [1.0], [2.0], [100.0]];
         let labels = Labels::new([Some(0), Some(0), Some(0), None]).unwrap();
         let one = |sample: ArrayView2<'_, f64>| Labels::new(vec![Some(0); sample.nrows()]);
-        assert!(stability(&x, &labels, 50, 0, one).unwrap().mean() < 0.9);
+        assert!(stability(&x, &labels, 50, 0, one).unwrap().mean < 0.9);
         let all_noise = |sample: ArrayView2<'_, f64>| Labels::new(vec![None; sample.nrows()]);
         let s = stability(&x, &labels, 50, 0, all_noise).unwrap();
-        assert_eq!((s.mean(), s.per_cluster()[0].dissolved), (0.0, 1.0));
+        assert_eq!((s.mean, s.per_cluster[0].dissolved), (0.0, 1.0));
     }
 
     #[test]

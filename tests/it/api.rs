@@ -20,16 +20,16 @@ const AT_MOST: &[(&str, usize)] = &[
     ("journey", 14),
     ("labels", 11),
     ("num", 2), // the metrics of neighbours and the reason of an odd row stand below the methods that use them
-    ("outlier", 32),
+    ("outlier", 28),
     ("persona", 59),
     ("prepare", 31),
     ("profiles", 42),
     ("quality", 26),
     ("reduce", 12),
     ("report", 8),
-    ("scale", 10),
+    ("scale", 6),
     ("segment", 1),
-    ("validate", 53),
+    ("validate", 29),
 ];
 
 /// Names at the root of the crate; the rest is found by its module.

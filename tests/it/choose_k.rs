@@ -44,7 +44,7 @@ fn silent(draw: impl Fn(usize, &mut Random, &mut [f64])) {
             let x = world(70, d, seed, &draw);
             let choice = validate::choose_k(&x, 2..=4, seed).unwrap();
             assert!(!choice.supported(), "d {d}, seed {seed}: {}", choice.reason());
-            assert_ne!(choice.structure(), Structure::Natural);
+            assert_ne!(choice.structure, Structure::Natural);
         }
     }
 }
@@ -69,7 +69,7 @@ fn found(sizes: &[usize], apart: f64, most: usize) {
             });
             let choice = validate::choose_k(&x, 2..=most, seed).unwrap();
             assert!(choice.supported(), "d {d}, seed {seed}: {}", choice.reason());
-            assert_eq!(choice.k(), sizes.len(), "d {d}, seed {seed}: {}", choice.reason());
+            assert_eq!(choice.k, sizes.len(), "d {d}, seed {seed}: {}", choice.reason());
         }
     }
 }
@@ -121,7 +121,7 @@ fn flags_that_only_correlate_are_a_cut_that_comes_back() {
             values.iter_mut().for_each(|v| *v = f64::from(u8::from(random.unit() < yes)));
         });
         let choice = validate::choose_k(&x, 2..=4, seed).unwrap();
-        assert_eq!((choice.structure(), choice.k()), (Structure::Reproducible, 2));
+        assert_eq!((choice.structure, choice.k), (Structure::Reproducible, 2));
     }
 }
 
@@ -143,7 +143,7 @@ fn the_answer_does_not_depend_on_the_seed() {
     let x = world(300, 3, 5, groups(3, 5.0));
     for seed in 0..6 {
         let choice = validate::choose_k(&x, 2..=5, seed).unwrap();
-        assert_eq!((choice.structure(), choice.k()), (Structure::Natural, 3), "seed {seed}");
+        assert_eq!((choice.structure, choice.k), (Structure::Natural, 3), "seed {seed}");
     }
 }
 
@@ -179,11 +179,11 @@ fn answers<T>(
 }
 
 fn gap(x: &Array2<f64>, seed: u64) -> Option<usize> {
-    validate::gap(x, 1..=5, 20, seed).unwrap().k()
+    validate::gap(x, 1..=5, 20, seed).unwrap().k
 }
 
 fn strength(x: &Array2<f64>, seed: u64) -> Option<usize> {
-    validate::prediction_strength(x, 1..=6, 15, seed).unwrap().k()
+    validate::prediction_strength(x, 1..=6, 15, seed).unwrap().k
 }
 
 fn gaussian(_: usize, random: &mut Random, row: &mut [f64]) {
@@ -246,11 +246,11 @@ fn the_cheap_columns_are_best_where_the_groups_are_and_somewhere_on_noise() {
         let by = |score: fn(&validate::Candidate) -> f64| {
             let order =
                 |a: &&validate::Candidate, b: &&validate::Candidate| score(a).total_cmp(&score(b));
-            choice.candidates().iter().max_by(order).unwrap().k
+            choice.candidates.iter().max_by(order).unwrap().k
         };
         let calinski = by(|c| c.calinski_harabasz.unwrap());
         let davies = by(|c| -c.davies_bouldin.unwrap());
-        (calinski, davies, choice.elbow(), choice.supported())
+        (calinski, davies, choice.elbow, choice.supported())
     };
     assert_eq!(answers(75, &[2], groups(3, 10.0), best), [(3, 3, Some(3), true); 2]);
     // Noise has a best k and a bend, too; it takes more to see that there are no groups.

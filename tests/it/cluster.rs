@@ -66,9 +66,9 @@ fn measures_pass_over_the_clusters_that_got_no_row_of_a_prediction() {
 
     let [by_number, canonical] =
         [&predicted, &alone].map(|labels| validate::silhouette(&new, labels).unwrap());
-    assert_eq!(by_number.values(), canonical.values());
-    let [large, small] = [canonical.per_cluster()[0], canonical.per_cluster()[1]];
-    assert_eq!(by_number.per_cluster(), [0.0, small, large]);
+    assert_eq!(by_number.values, canonical.values);
+    let [large, small] = [canonical.per_cluster[0], canonical.per_cluster[1]];
+    assert_eq!(by_number.per_cluster, [0.0, small, large]);
     // The clusters come in another order, so that sums are rounded otherwise.
     for index in [validate::calinski_harabasz, validate::davies_bouldin] {
         let [by_number, canonical] = [&predicted, &alone].map(|l| index(new.view(), l).unwrap());
@@ -78,8 +78,8 @@ fn measures_pass_over_the_clusters_that_got_no_row_of_a_prediction() {
     let again = |sample: ArrayView2<'_, f64>| fit.predict(sample);
     let [by_number, canonical] =
         [&predicted, &alone].map(|labels| validate::stability(&new, labels, 20, 0, again).unwrap());
-    assert!((by_number.mean() - canonical.mean()).abs() < 1e-12);
-    assert_eq!(by_number.per_cluster()[0].mean_jaccard, 0.0);
+    assert!((by_number.mean - canonical.mean).abs() < 1e-12);
+    assert_eq!(by_number.per_cluster[0].mean_jaccard, 0.0);
     let folds = [&predicted, &alone].map(|l| validate::k_fold(&new, l, 2, 0, again).unwrap());
     assert_eq!(folds[0], folds[1]);
 

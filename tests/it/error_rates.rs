@@ -170,8 +170,8 @@ fn count(tables: &Tables, n: u64, k: usize) -> (u64, u64, u64) {
     for seed in 0..n {
         let choice = validate::choose_k(&tables.1(seed), 2..=8, seed).unwrap();
         natural += u64::from(choice.supported());
-        right += u64::from(choice.supported() && choice.k() == k);
-        borderline += u64::from(choice.structure() == Structure::Borderline);
+        right += u64::from(choice.supported() && choice.k == k);
+        borderline += u64::from(choice.structure == Structure::Borderline);
     }
     (natural, right, borderline)
 }

@@ -17,7 +17,7 @@ fn bits(x: &Array2<f64>) -> Vec<u64> {
     let mut all = forest.scores().to_vec();
     all.extend(forest.reasons(x).expect(FINITE));
     all.extend(factor.scores());
-    all.extend(factor.score(x).expect(FINITE).scores());
+    all.extend(factor.score(x).expect(FINITE).scores);
     all.into_iter().map(f64::to_bits).collect()
 }
 

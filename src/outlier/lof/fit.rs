@@ -50,11 +50,6 @@ impl LofFit {
         oddest_first(&self.scores, self.threshold)
     }
 
-    /// The number of neighbours used: as asked for, or one less than there are rows.
-    pub fn n_neighbors(&self) -> usize {
-        self.n_neighbors
-    }
-
     /// The training rows with at least `n_neighbors` copies among the others, ascending. Their
     /// density is measured to the nearest different points instead (see the rule in
     /// [`score`](Self::score)).
@@ -201,7 +196,7 @@ mod tests {
         // k = 1 on 0, 1, 3 as above. A new 3 has neighbour 3 at distance 0, reach 2, lrd 1/2.
         let fit = LocalOutlierFactor::new(1).fit(&array![[0.0], [1.0], [3.0]]).unwrap();
         // 7: neighbour 3 at distance 4, lrd 1/4.
-        let new = fit.score(&array![[3.0], [7.0]]).unwrap().into_scores();
+        let new = fit.score(&array![[3.0], [7.0]]).unwrap().scores;
         assert!((new[0] - 1.0).abs() < 1e-9 && (new[1] - 2.0).abs() < 1e-9, "{new:?}");
         assert!((fit.scores()[2] - 2.0).abs() < 1e-9);
     }

@@ -17,26 +17,12 @@ use crate::outlier::rank::oddest_first;
 /// A type of its own, because these are not to be compared with
 /// [`LofFit::scores`]: a training row is no neighbour of itself there, but is here.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Novelty {
-    scores: Vec<f64>,
-    threshold: f64,
-}
-
-impl Novelty {
     /// The factor of every new row; about 1 = as dense as its neighbours, higher = odder.
-    pub fn scores(&self) -> &[f64] {
-        &self.scores
-    }
-
-    /// The factors alone.
-    pub fn into_scores(self) -> Vec<f64> {
-        self.scores
-    }
-
+    pub scores: Vec<f64>,
     /// The new rows above the fit's threshold, the oddest first; equal scores in row order.
-    pub fn outliers(&self) -> Vec<usize> {
-        oddest_first(&self.scores, self.threshold)
-    }
+    pub outliers: Vec<usize>,
 }
 
 /// New rows from which on a tree pays.
@@ -59,8 +45,8 @@ impl LofFit {
     ///
     /// let fit = LocalOutlierFactor::new(1).fit(&array![[0.0], [1.0], [3.0]])?;
     /// let novelty = fit.score(&array![[3.0], [7.0]])?;
-    /// assert_eq!(novelty.scores(), [1.0, 2.0]);
-    /// assert_eq!(novelty.outliers(), [1]);
+    /// assert_eq!(novelty.scores, [1.0, 2.0]);
+    /// assert_eq!(novelty.outliers, [1]);
     /// # Ok::<(), personas::Error>(())
     /// ```
     ///
@@ -105,6 +91,7 @@ impl LofFit {
         for row in (0..new.n_rows()).filter(|&row| too_large(new.row(row))) {
             scores[row] = factor_of(&brute_force(new.row(row), &trained), lift);
         }
-        Ok(Novelty { scores, threshold: self.threshold })
+        let outliers = oddest_first(&scores, self.threshold);
+        Ok(Novelty { scores, outliers })
     }
 }
