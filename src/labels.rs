@@ -80,6 +80,16 @@ impl Labels {
         Ok(Self { clusters, sizes })
     }
 
+    /// The labels of some rows, under the same numbers; a cluster may have no row among them.
+    pub(crate) fn select(&self, rows: &[usize]) -> Self {
+        let clusters: Vec<u32> = rows.iter().map(|&row| self.clusters[row]).collect();
+        let mut sizes = vec![0; self.sizes.len()];
+        for &cluster in clusters.iter().filter(|&&cluster| cluster != NOISE) {
+            sizes[cluster as usize] += 1;
+        }
+        Self { clusters, sizes }
+    }
+
     /// Whether clusters are numbered by size, then smallest row, and none is empty.
     pub(crate) fn is_canonical(&self) -> bool {
         let mut first = vec![usize::MAX; self.n_clusters()];

@@ -122,12 +122,14 @@ impl FeatureTable {
         self.with(name.into(), Values::Numeric(values), Vec::new())
     }
 
-    /// Adds a column of categories.
+    /// Adds a column of categories. A blank text is a missing value.
     ///
     /// # Errors
     /// As [`FeatureTable::numeric`].
     pub fn categorical(self, name: impl Into<String>, values: Vec<Option<String>>) -> Result<Self> {
-        self.with(name.into(), Values::Categorical(values), Vec::new())
+        let is_blank = |text: &String| text.trim().is_empty();
+        let values = values.into_iter().map(|value| value.filter(|text| !is_blank(text)));
+        self.with(name.into(), Values::Categorical(values.collect()), Vec::new())
     }
 
     /// Adds a column some of whose rows are cut.

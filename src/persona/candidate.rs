@@ -7,7 +7,7 @@
 
 use super::card::{Contrast, Fitting, Trait};
 use super::effect::Effect;
-use super::phrase::{phrase, sentence};
+use super::phrase::{detail, is_yes_no, phrase, sentence};
 use crate::features::{Column, Values};
 
 /// What a trait is told of.
@@ -33,8 +33,10 @@ impl Telling<'_> {
         let mut candidate = Candidate {
             told: Trait {
                 feature: feature.clone(),
-                phrase: phrase(feature, &contrast, effect),
+                phrase: phrase(feature, &contrast, effect, is_yes_no(&self.column.values)),
                 sentence: String::new(),
+                detail: detail(&contrast, effect),
+                also: Vec::new(),
                 effect,
                 n,
                 n_others,
@@ -53,7 +55,7 @@ impl Telling<'_> {
         candidate.with_median = gain(with_median) > gain(strict);
         let told = &mut candidate.told;
         told.fitting = if candidate.with_median { with_median } else { strict };
-        told.sentence = sentence(feature, &told.contrast, effect, told.fitting, (n, self.size));
+        told.sentence = sentence(told, effect, (n, self.size));
         candidate
     }
 }
@@ -80,6 +82,9 @@ impl Candidate {
             }
             (Contrast::Category { category, .. }, Values::Categorical(values)) => {
                 values.iter().map(|v| v.as_ref().is_some_and(|v| (v == category) == more)).collect()
+            }
+            (Contrast::Category { .. }, Values::Numeric(values)) => {
+                values.iter().map(|v| v.is_some_and(|v| (v == 1.0) == more)).collect()
             }
             _ => missing(values).iter().map(|&missing| missing == more).collect(),
         }

@@ -8,11 +8,11 @@ use super::effect::Effect;
 ///
 /// A name and a sentence tell how a group *leans* against everyone else; no member need fit all of
 /// it, and [`coverage`](Persona::coverage) says how many do. A group of fewer people than
-/// [`Describer::min_size`](super::Describer::min_size) has a size, but neither traits nor values.
+/// [`Describer::min_size`](super::Describer) has a size, but neither traits nor values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Persona {
-    /// Its name, unique in the model: `Big spenders, recently active`; `Average` if no trait is
+    /// Its name, unique in the model: `Big spenders, recently active`; `Mixed` if no trait is
     /// strong enough for a name, `Small group` if it is too small to be described.
     pub name: String,
     /// Members among the people described.
@@ -44,8 +44,12 @@ pub struct Trait {
     pub feature: String,
     /// In two or three words, as used in names: `big spenders`.
     pub phrase: String,
-    /// In a sentence with its numbers.
+    /// In a plain sentence with its numbers.
     pub sentence: String,
+    /// The statistics behind it, in a sentence.
+    pub detail: String,
+    /// Features whose traits hold of nearly the same people and are not told again.
+    pub also: Vec<String>,
     /// How large, on one scale for all traits; negative if the group is lower or rarer.
     pub effect: Effect,
     /// Members with a value; for [`Contrast::Missing`], all members.
@@ -122,7 +126,8 @@ pub struct Summary {
 pub enum Center {
     /// Of numbers, in their own unit.
     Median(f64),
-    /// Of categories: the most frequent one; of equally frequent ones, the first by name.
+    /// Of categories: the most frequent one; of equally frequent ones, the first by name. Of a flag of
+    /// 0 and 1: the category `yes`.
     Mostly {
         /// The category.
         category: String,

@@ -6,7 +6,7 @@ use super::{Grouping, PersonaModel};
 use crate::prepare::PreprocessorFit;
 use crate::{Error, FeatureTable, Result};
 
-/// Fewest people a description may be about, short of [`Describer::any_size`].
+/// Fewest people a description may be about.
 const FLOOR: usize = 5;
 
 /// How personas are described. [`PersonaModel::describe`] uses the defaults.
@@ -14,71 +14,50 @@ const FLOOR: usize = 5;
 /// ```
 /// use personas::persona::Describer;
 ///
-/// let strict = Describer::new().min_size(50).min_effect(0.33).max_traits(3);
-/// assert_ne!(strict, Describer::default());
+/// let strict = Describer { min_size: 50, min_effect: 0.33, ..Describer::default() };
+/// assert_eq!((strict.max_traits, strict.min_known), (5, 0.7));
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Describer {
-    pub(super) min_size: usize,
-    floor: usize,
-    pub(super) min_effect: f64,
-    pub(super) min_name_effect: f64,
-    pub(super) max_traits: usize,
+    /// Fewest people that anything is said about: a group, the rest it is compared with, or the
+    /// holders of a category. Smaller groups keep their size and are not described. At least 5;
+    /// 20. Protects single people from being described, not against every inference: whoever
+    /// publishes counts of the same people twice should round them.
+    pub min_size: usize,
+    /// Describes groups of any size, even one person. For synthetic data and tests: on real people a
+    /// description of a few is a description of each.
+    pub any_size: bool,
+    /// Share of the members, and of the others, whose value must be known for a trait; 0.7. Where fewer
+    /// are known, being unknown may be told, and never names a persona.
+    pub min_known: f64,
+    /// Least effect, in absolute value, of a trait; in [0, 1]; 0.147, a "small" Cliff's delta (Romano
+    /// et al. 2006).
+    pub min_effect: f64,
+    /// Least effect, in absolute value, of a trait that a group may be named after; in [0, 1]; 0.33, a
+    /// "medium" Cliff's delta (Romano et al. 2006).
+    pub min_name_effect: f64,
+    /// Share of the members who must fit all traits of a name at once; 0.5.
+    pub min_name_fit: f64,
+    /// Most traits of a description; 5.
+    pub max_traits: usize,
 }
 
 impl Default for Describer {
     fn default() -> Self {
-        Self { min_size: 20, floor: FLOOR, min_effect: 0.147, min_name_effect: 0.33, max_traits: 5 }
+        Self {
+            min_size: 20,
+            any_size: false,
+            min_known: 0.7,
+            min_effect: 0.147,
+            min_name_effect: 0.33,
+            min_name_fit: 0.5,
+            max_traits: 5,
+        }
     }
 }
 
 impl Describer {
-    /// The defaults.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Fewest people that anything is said about: a group, the rest it is compared with, or the
-    /// holders of a category. Smaller groups keep their size and are not described. At least 5;
-    /// default 20. Protects single people from being described, not against every inference:
-    /// whoever publishes counts of the same people twice should round them.
-    #[must_use]
-    pub fn min_size(mut self, min_size: usize) -> Self {
-        (self.min_size, self.floor) = (min_size, FLOOR);
-        self
-    }
-
-    /// Describes groups of any size, even one person. For synthetic data and tests: on real people
-    /// a description of a few is a description of each.
-    #[must_use]
-    pub fn any_size(mut self) -> Self {
-        (self.min_size, self.floor) = (1, 1);
-        self
-    }
-
-    /// Least effect, in absolute value, of a trait; in [0, 1], default 0.147, a "small" Cliff's
-    /// delta (Romano et al. 2006).
-    #[must_use]
-    pub fn min_effect(mut self, min_effect: f64) -> Self {
-        self.min_effect = min_effect;
-        self
-    }
-
-    /// Least effect, in absolute value, of a trait that a group may be named after; in [0, 1],
-    /// default 0.33, a "medium" Cliff's delta (Romano et al. 2006).
-    #[must_use]
-    pub fn min_name_effect(mut self, min_name_effect: f64) -> Self {
-        self.min_name_effect = min_name_effect;
-        self
-    }
-
-    /// Most traits of a description; default 5.
-    #[must_use]
-    pub fn max_traits(mut self, max_traits: usize) -> Self {
-        self.max_traits = max_traits;
-        self
-    }
-
     /// Describes groups with these thresholds; as [`PersonaModel::describe`].
     ///
     /// # Errors
@@ -91,16 +70,26 @@ impl Describer {
         groups: impl Into<Grouping>,
     ) -> Result<PersonaModel> {
         self.check()?;
-        PersonaModel::build(table, prep, groups.into(), self)
+        PersonaModel::build(table, prep, groups.into(), self, None)
+    }
+
+    /// The smallest group that is described.
+    pub(super) fn least(&self) -> usize {
+        if self.any_size { 1 } else { self.min_size }
     }
 
     pub(super) fn check(&self) -> Result<()> {
-        if self.min_size < self.floor.max(1) {
-            let expected = format!("at least {FLOOR}, or any_size()");
+        if self.min_size < FLOOR {
+            let expected = format!("at least {FLOOR}, or any_size set");
             return Err(Error::parameter("min_size", expected, self.min_size));
         }
-        let effects = [("min_effect", self.min_effect), ("min_name_effect", self.min_name_effect)];
-        for (name, value) in effects {
+        let shares = [
+            ("min_known", self.min_known),
+            ("min_effect", self.min_effect),
+            ("min_name_effect", self.min_name_effect),
+            ("min_name_fit", self.min_name_fit),
+        ];
+        for (name, value) in shares {
             if !(0.0..=1.0).contains(&value) {
                 return Err(Error::parameter(name, "in [0, 1]", value));
             }
@@ -115,19 +104,20 @@ mod tests {
 
     #[test]
     fn the_floor_of_five_needs_a_named_way_around() {
-        assert!(Describer::new().min_size(5).check().is_ok());
-        assert!(Describer::new().any_size().check().is_ok());
-        let error = Describer::new().any_size().min_size(4).check().unwrap_err();
-        assert_eq!(error.to_string(), "min_size must be at least 5, or any_size(), but is 4");
+        let with = |min_size| Describer { min_size, ..Describer::default() };
+        assert!(with(5).check().is_ok());
+        assert!(Describer { any_size: true, ..Describer::default() }.check().is_ok());
+        let error = with(4).check().unwrap_err();
+        assert_eq!(error.to_string(), "min_size must be at least 5, or any_size set, but is 4");
     }
 
     #[test]
-    fn effects_outside_their_range_are_refused_by_name() {
+    fn shares_outside_their_range_are_refused_by_name() {
         for bad in [f64::NAN, -0.1, 1.1] {
-            let error = Describer::new().min_effect(bad).check().unwrap_err();
+            let error = Describer { min_effect: bad, ..Describer::default() }.check().unwrap_err();
             assert!(matches!(error, Error::InvalidParameter { name: "min_effect", .. }));
-            let error = Describer::new().min_name_effect(bad).check().unwrap_err();
-            assert!(matches!(error, Error::InvalidParameter { name: "min_name_effect", .. }));
+            let error = Describer { min_known: bad, ..Describer::default() }.check().unwrap_err();
+            assert!(matches!(error, Error::InvalidParameter { name: "min_known", .. }));
         }
     }
 }

@@ -1,23 +1,28 @@
 //! Who the groups are.
 //!
-//! [`PersonaModel::describe`] turns groups of people into personas: a name and sentences made from
-//! numbers by fixed templates, with the numbers behind every word, the people they do not fit, and
-//! the variance they do not explain. The model then places people seen later, with reasons, and
-//! compares the personas in the data with those a team made by hand.
+//! [`PersonaModel::fit`] turns a table of people into personas in one call: it prepares, groups, judges
+//! and describes. [`PersonaModel::describe`] does the last step for groups of any method: a name and
+//! sentences made from numbers by fixed templates, with the numbers behind every word, the people they do
+//! not fit, and the variance they do not explain. The model then places people seen later, with
+//! reasons, and compares the personas in the data with those a team made by hand.
 
 mod assign;
 mod candidate;
 mod card;
 mod compare;
 mod counts;
+mod cut;
 mod declared;
 mod describe;
 mod describer;
 mod effect;
+mod evidence;
+mod fit;
 mod importance;
 mod model;
 mod phrase;
 mod place;
+mod settings;
 mod words;
 
 pub use assign::{Match, Matches, Reason};
@@ -26,6 +31,8 @@ pub use compare::{Comparison, Contradiction, DeclaredMatch, Nearest, Overlap, Ru
 pub use declared::DeclaredPersona;
 pub use describer::Describer;
 pub use effect::Effect;
+pub use evidence::{BlockShare, CutCandidate, Evidence};
 pub use importance::Importance;
 pub use model::PersonaModel;
 pub use place::Grouping;
+pub use settings::PersonaSettings;

@@ -8,8 +8,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::card::Persona;
-use super::describe;
+use super::describe::{self, Used};
 use super::describer::Describer;
+use super::evidence::Evidence;
 use super::importance::{self, Importance};
 use super::place::{Grouping, Rule, means};
 use crate::num::check::{self, Rows};
@@ -33,8 +34,8 @@ use crate::{Error, FeatureTable, Labels, Result};
 /// assert_eq!(names, ["Small spenders", "Big spenders"]);
 /// assert_eq!(
 ///     personas.personas()[1].description(),
-///     "30 people, 50% of all. Big spenders: median spend 114, 1.8 times the overall 64.5 \
-///      (others 14.5); higher than someone else in 100% of pairs (89% to 100%)."
+///     "30 people, 50% of all. Big spenders: median spend 114, 7.9 times the others' 14.5; \
+///      all lie above the median of everyone (others none)."
 /// );
 /// assert_eq!((personas.agreement(), personas.coverage()), (1.0, 1.0));
 /// # Ok::<(), personas::Error>(())
@@ -50,6 +51,7 @@ pub struct PersonaModel {
     pub(super) min_size: usize,
     unexplained: f64,
     agreement: f64,
+    pub(super) evidence: Option<Evidence>,
 }
 
 impl PersonaModel {
@@ -69,7 +71,7 @@ impl PersonaModel {
         prep: &PreprocessorFit,
         groups: impl Into<Grouping>,
     ) -> Result<Self> {
-        Self::build(table, prep, groups.into(), &Describer::default())
+        Self::build(table, prep, groups.into(), &Describer::default(), None)
     }
 
     pub(super) fn build(
@@ -77,6 +79,7 @@ impl PersonaModel {
         prep: &PreprocessorFit,
         groups: Grouping,
         rules: &Describer,
+        evidence: Option<Evidence>,
     ) -> Result<Self> {
         if table.n_rows() == 0 {
             return Err(Error::Empty { what: "the table" });
@@ -89,12 +92,13 @@ impl PersonaModel {
         Ok(Self {
             agreement: agreeing.count() as f64 / rows.n_rows() as f64,
             unexplained: unexplained(&rows, labels),
-            personas: describe::personas(table, labels, rules),
+            personas: describe::personas(table, labels, rules, &Used::by(prep)),
             importances: importance::importances(table, labels, rules.min_size),
             n_rows: rows.n_rows(),
             min_size: rules.min_size,
             prep: prep.clone(),
             rule,
+            evidence,
         })
     }
 
@@ -173,6 +177,7 @@ struct Stored {
     min_size: usize,
     unexplained: f64,
     agreement: f64,
+    evidence: Option<Evidence>,
 }
 
 impl TryFrom<Stored> for PersonaModel {
@@ -203,6 +208,7 @@ impl TryFrom<Stored> for PersonaModel {
             min_size: stored.min_size,
             unexplained: stored.unexplained,
             agreement: stored.agreement,
+            evidence: stored.evidence,
         })
     }
 }

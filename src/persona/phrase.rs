@@ -5,12 +5,15 @@
 //! is not spending. Everything else is said plainly: "high web spend share". Templates, no
 //! invention: the same numbers always give the same words.
 
-use super::card::{Center, Contrast, Fitting, Summary};
+use super::card::{Center, Contrast, Summary, Trait};
 use super::effect::Effect;
-use super::words::{capitalised, label, measure, percent, ratio, words};
+use super::words::{capitalised, in_ten, label, measure, percent, ratio, words};
+use crate::features::Values;
 
 /// Words that must all occur, and what to call people with high and with low values.
 struct Entry {
+    /// Counts something: a mean of it is another thing.
+    counts: bool,
     names: &'static [&'static [&'static str]],
     high: &'static str,
     low: &'static str,
@@ -18,11 +21,13 @@ struct Entry {
 
 const VOCABULARY: &[Entry] = &[
     Entry {
+        counts: false,
         names: &[&["recency"], &["since", "last"], &["since", "last", "purchase"]],
         high: "long absent",
         low: "recently active",
     },
     Entry {
+        counts: false,
         names: &[
             &["tenure"],
             &["since", "first"],
@@ -33,6 +38,7 @@ const VOCABULARY: &[Entry] = &[
         low: "new customers",
     },
     Entry {
+        counts: true,
         names: &[
             &["frequency"],
             &["purchase"],
@@ -46,11 +52,13 @@ const VOCABULARY: &[Entry] = &[
         low: "rare buyers",
     },
     Entry {
+        counts: true,
         names: &[&["visit"], &["visits"], &["session"], &["sessions"], &["trips"]],
         high: "frequent visitors",
         low: "rare visitors",
     },
     Entry {
+        counts: false,
         names: &[
             &["monetary"],
             &["spend"],
@@ -65,6 +73,7 @@ const VOCABULARY: &[Entry] = &[
         low: "small spenders",
     },
     Entry {
+        counts: false,
         names: &[
             &["basket"],
             &["basket", "value"],
@@ -76,6 +85,7 @@ const VOCABULARY: &[Entry] = &[
         low: "small baskets",
     },
     Entry {
+        counts: false,
         names: &[
             &["coupon"],
             &["coupons"],
@@ -87,39 +97,79 @@ const VOCABULARY: &[Entry] = &[
         low: "few coupons",
     },
     Entry {
+        counts: false,
         names: &[&["gap"], &["between", "visits"], &["between", "purchases"]],
         high: "long gaps between visits",
         low: "short gaps between visits",
     },
     Entry {
+        counts: false,
         names: &[&["discount"], &["discount", "share"], &["discounts"]],
         high: "high discounts",
         low: "low discounts",
     },
-    Entry { names: &[&["returns"], &["refunds"]], high: "many returns", low: "few returns" },
-    Entry { names: &[&["household", "size"]], high: "large households", low: "small households" },
     Entry {
+        counts: false,
+        names: &[&["returns"], &["refunds"]],
+        high: "many returns",
+        low: "few returns",
+    },
+    Entry {
+        counts: false,
+        names: &[&["household", "size"]],
+        high: "large households",
+        low: "small households",
+    },
+    Entry {
+        counts: false,
         names: &[&["department"], &["departments"], &["category"], &["categories"]],
         high: "broad choice",
         low: "narrow choice",
     },
-    Entry { names: &[&["age"]], high: "older", low: "younger" },
+    Entry { counts: false, names: &[&["age"]], high: "older", low: "younger" },
 ];
 
 /// Words that do not change what is counted.
-const NEUTRAL: &[&str] = &[
-    "total", "sum", "mean", "average", "avg", "median", "count", "number", "num", "n", "of",
-    "days", "years", "unique", "distinct",
-];
+const NEUTRAL: &[&str] =
+    &["total", "sum", "count", "number", "num", "n", "of", "days", "years", "unique", "distinct"];
+
+/// Words that do not change an amount, but make a count one: an average order is money.
+const AVERAGES: &[&str] = &["mean", "average", "avg", "median"];
 
 fn entry(feature: &str) -> Option<&'static Entry> {
     let lower = feature.to_lowercase();
-    let content: Vec<&str> = words(&lower).filter(|word| !NEUTRAL.contains(word)).collect();
-    VOCABULARY.iter().find(|entry| entry.names.iter().any(|name| *name == content))
+    let is_average = words(&lower).any(|word| AVERAGES.contains(&word));
+    let is_content = |word: &&str| !NEUTRAL.contains(word) && !AVERAGES.contains(word);
+    let content: Vec<&str> = words(&lower).filter(is_content).collect();
+    let known = |content: &[&str]| VOCABULARY.iter().find(|entry| entry.names.contains(&content));
+    match known(&content)? {
+        // The mean of single orders, purchases or transactions is what one is worth.
+        entry if is_average && entry.counts => {
+            known(&["order", "value"]).filter(|_| !content.iter().any(|word| VISITS.contains(word)))
+        }
+        entry => Some(entry),
+    }
+}
+
+const VISITS: &[&str] = &["visit", "visits", "session", "sessions", "trips", "frequency"];
+
+const YES: &[&str] = &["true", "yes", "y"];
+const NO: &[&str] = &["false", "no", "n"];
+
+/// Whether a column says yes or no: all its categories are words for it, as `NO` alone may be Norway.
+/// Flags of 0 and 1 do.
+pub(super) fn is_yes_no(values: &Values) -> bool {
+    match values {
+        Values::Numeric(_) => true,
+        Values::Categorical(values) => values.iter().flatten().all(|value| {
+            let lower = value.to_lowercase();
+            YES.contains(&lower.as_str()) || NO.contains(&lower.as_str())
+        }),
+    }
 }
 
 /// A trait in two or three words.
-pub(super) fn phrase(feature: &str, contrast: &Contrast, effect: Effect) -> String {
+pub(super) fn phrase(feature: &str, contrast: &Contrast, effect: Effect, yes_no: bool) -> String {
     let label = label(feature);
     let more = effect.size > 0.0;
     match contrast {
@@ -128,9 +178,10 @@ pub(super) fn phrase(feature: &str, contrast: &Contrast, effect: Effect) -> Stri
             None => plain(&label, more),
         },
         Contrast::Category { category, .. } => {
-            let said = match category.to_lowercase().as_str() {
-                "true" | "yes" => label,
-                "false" | "no" => format!("no {label}"),
+            let lower = category.to_lowercase();
+            let said = match yes_no {
+                true if YES.contains(&lower.as_str()) => label,
+                true if NO.contains(&lower.as_str()) => format!("no {label}"),
                 _ => format!("{label} {category}"),
             };
             if more { said } else { format!("rarely {said}") }
@@ -154,54 +205,61 @@ fn plain(label: &str, more: bool) -> String {
     format!("{} {label}", pick("high", "low"))
 }
 
-/// A trait in a sentence with its numbers. `known` is (members with a value, members).
-pub(super) fn sentence(
-    feature: &str,
-    contrast: &Contrast,
-    effect: Effect,
-    fitting: Fitting,
-    known: (usize, usize),
-) -> String {
-    let mut text = format!("{}: ", capitalised(&phrase(feature, contrast, effect)));
-    match contrast {
-        &Contrast::Numeric { median, median_others, median_all } => {
-            let said = |value| measure(feature, value);
-            let (label, [pairs, low, high]) = (label(feature), effect.pairs().map(percent));
-            let direction = if effect.size > 0.0 { "higher" } else { "lower" };
-            text += &format!("median {label} {}", said(median));
-            match ratio(median, median_all) {
-                Some(times) => text += &format!(", {times} the overall {}", said(median_all)),
-                None => text += &format!(", overall {}", said(median_all)),
-            }
-            text += &format!(" (others {})", said(median_others));
-            if median == median_others {
-                // The medians do not show the difference; the shares on the group's side do.
-                text += &format!(
-                    "; {} on the {direction} side (others {})",
-                    percent(fitting.members),
-                    percent(fitting.others)
-                );
-            }
-            text +=
-                &format!("; {direction} than someone else in {pairs} of pairs ({low} to {high})");
-            let (n, size) = known;
-            if n < size {
-                text += &format!("; known for {n} of {size}");
+/// A trait in a plain sentence with its numbers. `known` is (members with a value, members).
+pub(super) fn sentence(told: &Trait, effect: Effect, known: (usize, usize)) -> String {
+    let mut text = format!("{}: ", capitalised(&told.phrase));
+    match told.contrast {
+        Contrast::Numeric { median, median_others, .. } => {
+            let feature = told.feature.as_str();
+            text += &format!("median {} {}", label(feature), measure(feature, median));
+            let others = measure(feature, median_others);
+            text += &match ratio(median, median_others) {
+                Some(times) if median != median_others => format!(", {times} the others' {others}"),
+                _ => format!(" (others {others})"),
+            };
+            let side = if effect.size > 0.0 { "above" } else { "below" };
+            let (members, others) = (in_ten(told.fitting.members), in_ten(told.fitting.others));
+            text += &format!("; {members} lie {side} the median of everyone (others {others})");
+        }
+        Contrast::Category { share, share_others, .. } => {
+            text += &format!("{} (others {})", percent(share), percent(share_others));
+            if let Some(times) = ratio(share, share_others).filter(|_| share > share_others) {
+                text += &format!(", {times} as often");
             }
         }
-        &Contrast::Category { share, share_others, lift, .. }
-        | &Contrast::Missing { share, share_others, lift } => {
-            text += &format!("{} (others {})", percent(share), percent(share_others));
-            if let Some(times) = ratio(lift, 1.0) {
-                text += &format!(", {times} the overall share");
-            }
-            let (n, size) = known;
-            if n < size && matches!(contrast, Contrast::Category { .. }) {
-                text += &format!("; known for {n} of {size}");
-            }
+        Contrast::Missing { share, share_others, .. } if effect.size > 0.0 => {
+            let (share, others) = (percent(share), percent(share_others));
+            text += &format!("unknown for {share} (others {others})");
+        }
+        Contrast::Missing { share, share_others, .. } => {
+            let (share, others) = (percent(1.0 - share), percent(1.0 - share_others));
+            text += &format!("known for {share} (others {others})");
         }
     }
+    let (n, size) = known;
+    if n < size && !matches!(told.contrast, Contrast::Missing { .. }) {
+        text += &format!("; known for {} of them", percent(n as f64 / size as f64));
+    }
     text + "."
+}
+
+/// The statistics behind a trait.
+pub(super) fn detail(contrast: &Contrast, effect: Effect) -> String {
+    match contrast {
+        Contrast::Numeric { .. } => {
+            let [pairs, low, high] = effect.pairs().map(percent);
+            let direction = if effect.size > 0.0 { "higher" } else { "lower" };
+            format!(
+                "A member is {direction} than somebody else in {pairs} of pairs (95% interval {low} to \
+                 {high}; Cliff's delta {:+.2}).",
+                effect.size
+            )
+        }
+        _ => format!(
+            "Difference of shares {:+.2} (95% interval {:+.2} to {:+.2}).",
+            effect.size, effect.low, effect.high
+        ),
+    }
 }
 
 /// The middle of a group in a few words: `median 12 days`, `mostly 25-34`.
@@ -221,7 +279,7 @@ pub(super) fn names(groups: &[Option<Vec<String>>]) -> Vec<String> {
     let mut used: Vec<usize> = groups.iter().map(|_| 2).collect();
     let name = |group: &Option<Vec<String>>, used: usize| match group {
         None => "Small group".to_owned(),
-        Some(phrases) if phrases.is_empty() => "Average".to_owned(),
+        Some(phrases) if phrases.is_empty() => "Mixed".to_owned(),
         Some(phrases) => capitalised(&phrases[..used.min(phrases.len())].join(", ")),
     };
     loop {
@@ -253,6 +311,7 @@ fn numbered(names: Vec<String>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::card::Fitting;
     use super::*;
 
     fn effect(size: f64) -> Effect {
@@ -264,9 +323,25 @@ mod tests {
         Contrast::Numeric { median, median_others, median_all }
     }
 
+    fn told(feature: &str, contrast: Contrast, size: f64) -> Trait {
+        Trait {
+            feature: feature.to_owned(),
+            phrase: phrase(feature, &contrast, effect(size), true),
+            sentence: String::new(),
+            detail: detail(&contrast, effect(size)),
+            also: vec![],
+            effect: effect(size),
+            n: 30,
+            n_others: 90,
+            fitting: Fitting { members: 0.9, others: 0.4 },
+            contrast,
+        }
+    }
+
     #[test]
     fn well_known_features_are_said_in_human_words() {
-        let said = |feature: &str, size| phrase(feature, &numeric(0.0, 0.0, 0.0), effect(size));
+        let said =
+            |feature: &str, size| phrase(feature, &numeric(0.0, 0.0, 0.0), effect(size), false);
         assert_eq!(said("monetary", 0.5), "big spenders");
         assert_eq!(said("Total_Spend", -0.5), "small spenders");
         assert_eq!(said("recency_days", -0.5), "recently active");
@@ -276,42 +351,59 @@ mod tests {
         assert_eq!(said("number of coupon_redeemed", 0.5), "many coupons");
         assert_eq!(said("number of campaign_mailed", -0.5), "seldom campaign mailed");
         assert_eq!(said("share of PRODUCE", 0.5), "much PRODUCE");
+        // The average of what is counted is an amount.
+        assert_eq!(said("avg_order", 0.5), "large baskets");
+        assert_eq!(said("mean_order_value", 0.5), "large baskets");
+        assert_eq!(said("mean_visits", 0.5), "high mean visits");
     }
 
     #[test]
-    fn categories_are_said_with_their_feature() {
-        let said = |category: &str, size| {
+    fn a_category_is_a_yes_or_no_only_if_all_of_its_column_are() {
+        let said = |category: &str, size, yes_no| {
             let (share, share_others, lift) = (0.0, 0.0, 0.0);
             let category = category.to_owned();
             let contrast = Contrast::Category { category, share, share_others, lift };
-            phrase("home_owner", &contrast, effect(size))
+            phrase("home_owner", &contrast, effect(size), yes_no)
         };
-        assert_eq!(said("yes", 0.5), "home owner");
-        assert_eq!(said("No", 0.5), "no home owner");
-        assert_eq!(said("flat", 0.5), "home owner flat");
-        assert_eq!(said("flat", -0.5), "rarely home owner flat");
+        assert_eq!(said("yes", 0.5, true), "home owner");
+        assert_eq!(said("No", 0.5, true), "no home owner");
+        assert_eq!(said("flat", 0.5, false), "home owner flat");
+        assert_eq!(said("flat", -0.5, false), "rarely home owner flat");
+        assert_eq!(said("NO", 0.5, false), "home owner NO");
+        let column = |texts: [&str; 2]| {
+            is_yes_no(&Values::Categorical(texts.map(|text| Some(text.to_owned())).to_vec()))
+        };
+        assert_eq!((column(["Yes", "no"]), column(["NO", "SE"])), (true, false));
     }
 
     #[test]
     fn a_sentence_carries_the_numbers() {
-        let fitting = Fitting { members: 0.9, others: 0.4 };
-        let said = |feature, contrast: &Contrast, size| {
-            sentence(feature, contrast, effect(size), fitting, (30, 40))
+        let said = |feature, contrast: Contrast, size| {
+            sentence(&told(feature, contrast, size), effect(size), (30, 40))
         };
         assert_eq!(
-            said("monetary", &numeric(230.0, 84.0, 100.0), 0.62),
-            "Big spenders: median monetary 230, 2.3 times the overall 100 (others 84); \
-             higher than someone else in 81% of pairs (76% to 86%); known for 30 of 40."
+            said("monetary", numeric(230.0, 84.0, 100.0), 0.62),
+            "Big spenders: median monetary 230, 2.7 times the others' 84; 9 in 10 lie above the median \
+             of everyone (others 4 in 10); known for 75% of them."
         );
         assert_eq!(
-            said("recency_days", &numeric(1.0, 9.0, 4.0), -1.0),
-            "Recently active: median recency 1 day, 25% of the overall 4 days (others 9 days); \
-             lower than someone else in 100% of pairs (95% to 100%); known for 30 of 40."
+            said("recency_days", numeric(1.0, 9.0, 4.0), -1.0),
+            "Recently active: median recency 1 day, 11% of the others' 9 days; 9 in 10 lie below the \
+             median of everyone (others 4 in 10); known for 75% of them."
         );
-        let contrast = Contrast::Missing { share: 0.5, share_others: 0.1, lift: 2.5 };
+        let missing = |share, share_others| Contrast::Missing { share, share_others, lift: 2.5 };
         assert_eq!(
-            said("age", &contrast, 0.4),
-            "Age often unknown: 50% (others 10%), 2.5 times the overall share."
+            said("age", missing(0.5, 0.1), 0.4),
+            "Age often unknown: unknown for 50% (others 10%)."
+        );
+        assert_eq!(
+            said("gap", missing(0.002, 0.87), -0.8),
+            "Gap mostly known: known for over 99% (others 13%)."
+        );
+        assert_eq!(
+            detail(&numeric(230.0, 84.0, 100.0), effect(0.62)),
+            "A member is higher than somebody else in 81% of pairs (95% interval 76% to 86%; Cliff's delta \
+             +0.62)."
         );
     }
 
@@ -324,11 +416,10 @@ mod tests {
             group(&["a", "b"]),
             group(&[]),
             group(&[]),
-            group(&["average 2"]),
+            group(&["mixed 2"]),
             None,
         ]);
-        let expected =
-            ["A, b, c", "A, b, d", "A, b", "Average", "Average 3", "Average 2", "Small group"];
+        let expected = ["A, b, c", "A, b, d", "A, b", "Mixed", "Mixed 3", "Mixed 2", "Small group"];
         assert_eq!(names, expected);
     }
 }

@@ -43,6 +43,18 @@ pub(super) fn percent(share: f64) -> String {
     }
 }
 
+/// A share as people of ten: `9 in 10`, `half`, `nearly all`, `none`.
+pub(super) fn in_ten(share: f64) -> String {
+    match share {
+        s if s <= 0.0 => "none".into(),
+        s if s < 0.05 => "nearly none".into(),
+        s if s >= 1.0 => "all".into(),
+        s if s >= 0.95 => "nearly all".into(),
+        s if (0.45..0.55).contains(&s) => "half".into(),
+        s => format!("{:.0} in 10", 10.0 * s),
+    }
+}
+
 /// `value` as a multiple of `base`: `2.3 times`, `43% of`, `about`; none if the base or the value
 /// is not above 0, where a ratio says nothing.
 pub(super) fn ratio(value: f64, base: f64) -> Option<String> {
@@ -62,10 +74,11 @@ pub(super) fn people(n: usize) -> String {
     if n == 1 { "1 person".into() } else { format!("{n} people") }
 }
 
-/// A feature's name without the unit at its end: `recency_days` becomes `recency`.
+/// A feature's name without the unit at its end: `recency_days` becomes `recency`. Only names joined
+/// by underscores end in a unit: `orders of last 30 days` counts orders.
 pub(super) fn label(feature: &str) -> String {
     let words = spaced(feature);
-    match unit(&words) {
+    match unit(feature, &words) {
         Some((label, _)) => label.to_owned(),
         None => words,
     }
@@ -75,7 +88,7 @@ pub(super) fn label(feature: &str) -> String {
 pub(super) fn measure(feature: &str, value: f64) -> String {
     let words = spaced(feature);
     let text = number(value);
-    match unit(&words) {
+    match unit(feature, &words) {
         Some((_, unit)) if text == "1" => format!("1 {}", &unit[..unit.len() - 1]),
         Some((_, unit)) => format!("{text} {unit}"),
         None => text,
@@ -100,7 +113,10 @@ pub(super) fn words(feature: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Label and unit, if the last of several words is a unit. All units end in `s`.
-fn unit(words: &str) -> Option<(&str, &str)> {
+fn unit<'a>(feature: &str, words: &'a str) -> Option<(&'a str, &'static str)> {
+    if feature.contains(char::is_whitespace) {
+        return None;
+    }
     let (label, last) = words.rsplit_once(' ')?;
     ["days", "hours", "minutes", "seconds", "weeks", "months", "years"]
         .into_iter()
@@ -162,6 +178,8 @@ mod tests {
         assert_eq!(measure("recency_days", 1.0), "1 day");
         assert_eq!(measure("recency_days", 12.0), "12 days");
         assert_eq!(measure("monetary", 12.0), "12");
+        // A count in its own right, whatever its name ends in.
+        assert_eq!(measure("orders of last 30 days", 2.0), "2");
         assert_eq!(label("recency_days"), "recency");
         assert_eq!(
             (label("days"), label("__"), label("a__b")),

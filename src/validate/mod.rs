@@ -65,4 +65,5 @@ pub use k_distances::{KDistances, suggest_eps};
 pub use k_fold::{KFold, k_fold};
 pub use prediction_strength::{PredictionStrength, StrengthAt, prediction_strength};
 pub use scatter::{calinski_harabasz, davies_bouldin};
+pub(crate) use stability::half_samples;
 pub use stability::{ClusterStability, Stability, Verdict, stability};

@@ -127,13 +127,40 @@ pub fn stability<'a>(
             reason: "every row is noise, so there is no cluster to find again".into(),
         });
     }
+    resampled(&rows, labels, n_resamples, seed, resample, &cluster)
+}
+
+/// As [`stability`], with half-samples: half of the rows, drawn without replacement.
+pub(crate) fn half_samples(
+    rows: &Rows<'_>,
+    labels: &Labels,
+    n_samples: usize,
+    seed: u64,
+    cluster: impl Fn(ArrayView2<'_, f64>) -> Result<Labels> + Sync,
+) -> Result<Stability> {
+    let half = |n: usize, stream: &mut Stream| {
+        let mut rows = stream.sample(n, n.div_ceil(2));
+        rows.sort_unstable();
+        rows
+    };
+    resampled(rows, labels, n_samples, seed, half, &cluster)
+}
+
+fn resampled(
+    rows: &Rows<'_>,
+    labels: &Labels,
+    n_samples: usize,
+    seed: u64,
+    draw: impl Fn(usize, &mut Stream) -> Vec<usize> + Sync,
+    cluster: &(impl Fn(ArrayView2<'_, f64>) -> Result<Labels> + Sync),
+) -> Result<Stability> {
     // A clustering is never a small piece of work.
-    let resamples = parallel::map(n_resamples, usize::MAX, |index| {
-        let present = resample(rows.n_rows(), &mut Stream::new(seed, index as u64));
-        let found = cluster_rows(&rows, &present, &cluster)?;
+    let samples = parallel::map(n_samples, usize::MAX, |index| {
+        let present = draw(rows.n_rows(), &mut Stream::new(seed, index as u64));
+        let found = cluster_rows(rows, &present, cluster)?;
         Ok(Contingency::new(present.iter().map(|&row| labels.get(row)).zip(found.iter())))
     });
-    let tables: Vec<Contingency> = resamples.into_iter().collect::<Result<_>>()?;
+    let tables: Vec<Contingency> = samples.into_iter().collect::<Result<_>>()?;
     Ok(summarise(&tables, labels.sizes()))
 }
 

