@@ -156,7 +156,7 @@ pub(super) fn stability(
             fit => Ok(fit?.into_labels()),
         }
     })?;
-    Ok(found.per_cluster().iter().map(|cluster| cluster.mean_jaccard).collect())
+    Ok(found.per_cluster.iter().map(|cluster| cluster.mean_jaccard).collect())
 }
 
 /// The sum of squared distances to the mean of all rows.

@@ -58,11 +58,11 @@ impl PersonaModel {
         let most = settings.max_k.min(table.n_rows() - 1);
         let groups = choose_k(rows.view(), 2..=most, settings.seed)?;
         let is_given = given.is_some();
-        let is_natural = groups.supported() && settings.k.is_none_or(|k| k == groups.k());
+        let is_natural = groups.supported() && settings.k.is_none_or(|k| k == groups.k);
         let mut candidates = Vec::new();
         let fit = match given {
             Some(fit) => fit,
-            None if is_natural => KMeans::new(groups.k()).seed(settings.seed).fit(rows.view())?,
+            None if is_natural => KMeans::new(groups.k).seed(settings.seed).fit(rows.view())?,
             None => {
                 let (fit, tried) = cut::cut(&rows, table, &Used::by(&prep), settings)?;
                 candidates = tried;
