@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! cargo run --release --example personas -- --events sales.csv.gz --time date --event action \
-//!     --id customer --id email=mail --amount total --people customers.csv --people-id customer
+//!     --id customer --id email=mail --amount total --html report.html --out people.csv
 //! ```
 //!
 //! [`run`] is the whole journey; the files under `shared/` read and write.
@@ -20,36 +20,40 @@ pub(crate) mod events;
 mod input;
 #[path = "shared/numbers.rs"]
 pub(crate) mod numbers;
+#[path = "shared/output.rs"]
+mod output;
 #[path = "shared/problems.rs"]
 mod problems;
 #[path = "shared/program.rs"]
 mod program;
 #[path = "shared/progress.rs"]
 mod progress;
-#[path = "shared/report.rs"]
-mod report;
+#[path = "shared/screen.rs"]
+mod screen;
 #[path = "shared/texts.rs"]
 pub(crate) mod texts;
+#[path = "shared/warnings.rs"]
+mod warnings;
 #[path = "shared/words.rs"]
 mod words;
 
-use std::path::PathBuf;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
 use encoding_rs::Encoding;
-use personas::cluster::KMeansFit;
 use personas::features::Retail;
-use personas::ndarray::ArrayView2;
+use personas::persona::PersonaSettings;
 use personas::report::Report;
 use personas::{
-    Error, IsolationForest, KMeans, PersonaModel, Preprocessor, ProfileId, Profiles, Rules,
-    Timestamp, validate,
+    FeatureSet, FeatureTable, IngestReport, PersonaModel, Preprocessor, Profiles, Rules, Timestamp,
 };
 
-use csv_file::Source;
+use csv_file::{CsvTable, Source};
 use events::{IdColumn, Layout, Reading, Rows};
 use numbers::Decimal;
+use output::Kept;
 use progress::Progress;
 
 /// Turns events into personas and tells how far to trust them. Without --events it reads a year of
@@ -109,14 +113,36 @@ pub(crate) struct Options {
     #[arg(long, value_name = "TEXT")]
     missing: Vec<String>,
 
-    /// Write the full report to this file, as a page with charts
+    /// People instead of events: CSV with a header, one row per person, every column a feature
+    #[arg(long, value_name = "FILE", conflicts_with = "events")]
+    table: Option<PathBuf>,
+    /// Columns to leave out of the grouping; they still describe (repeatable)
+    #[arg(long, value_name = "COL")]
+    keep_out: Vec<String>,
+
+    /// Write who is in which persona, with margin, runner-up and reasons
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Write the full report, as a page with charts
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Print personas and evidence as JSON
+    #[arg(long)]
+    json: bool,
+    /// Keep the model, for --apply
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+    /// Use a model that was kept instead of making one
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["k", "save"])]
+    apply: Option<PathBuf>,
+    /// Personas made by hand, as JSON, to be compared with the people
+    #[arg(long, value_name = "FILE")]
+    declared: Option<PathBuf>,
 
     /// The moment to look from; later events do not count (default: the newest event)
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
     as_of: Option<Timestamp>,
-    /// Number of personas (default: what the data support best, from 2 to 8)
+    /// Number of personas (default: the groups the data hold, or a cut for use in 3 to 8)
     #[arg(long)]
     k: Option<usize>,
     /// Seed of everything random; the same seed gives the same report
@@ -128,106 +154,165 @@ fn main() -> ExitCode {
     program::main(run)
 }
 
-/// Most personas looked for: more, and nobody remembers who is who.
-const MAX_K: usize = 8;
-/// How often the people are drawn again to see whether the personas come back.
-const RESAMPLES: usize = 50;
-
-/// The journey from events to personas.
+/// The journey from a file to personas.
 pub(crate) fn run(options: &Options) -> program::Outcome {
-    let progress = Progress::new(RESAMPLES + 4);
-    let input = Input::of(options)?;
+    let progress = Progress::new(4);
+    let kept = options.apply.as_deref().map(Kept::read).transpose()?;
 
-    // What happened, and what is known of people.
-    progress.step("reading events");
-    let reading = options.reading();
-    let events = Rows::events(&input.events, &input.layout, &reading)?;
-    let known = match (&input.people, &input.people_id) {
-        (Some(source), Some(id)) => Rows::people(source.clone(), id, &reading, &events)?,
-        _ => Rows::default(),
+    // One row per person, one column per feature.
+    progress.step("reading");
+    let people = match &options.table {
+        Some(file) => People::of_table(file, &options.reading())?,
+        None => People::of_events(options, kept.as_ref(), &progress)?,
     };
+    let table = &people.table;
 
-    // Who is who, and what they do: one row per person, one column per feature.
-    progress.step("building profiles");
-    let kinds = input.layout.ids.iter().map(|id| id.kind.as_str());
-    let features = input.retail(&events, options.purchase.clone()).feature_set();
-    let mut people = Profiles::new(Rules::default().priority(kinds), features)?;
-    let ingest = people.extend_columns(&events.columns())?;
-    let ingest_known = people.extend_columns(&known.columns())?;
-    let as_of = options.as_of.or(people.newest()).ok_or("no event was accepted")?;
-    let table = people.features(as_of)?;
-    report::enough_people(table.n_rows(), as_of)?;
-
-    // Groups are made from what people do. What is declared of them is kept out, so that it can
-    // tell afterwards whether the groups mean anything.
-    let declared = report::declared_columns(&table, &known);
-    let without = |prep: Preprocessor, name: &String| prep.weight(name, 0.0);
-    let prep = declared.iter().fold(Preprocessor::default(), without).fit(&table)?;
-    let x = prep.transform(&table)?;
-
-    // How many groups the data support, and the groups: theirs, or as many as asked for.
-    let kmeans = |k: usize| KMeans::new(k).seed(options.seed);
-    let asked = options.k.map(|k| kmeans(k).fit(&x)).transpose()?;
-    progress.step("choosing the number of personas");
-    let most = MAX_K.min(table.n_rows() - 1);
-    let choice = validate::choose_k(&x, 2..=most, options.seed)?;
-    let fit = match asked {
-        Some(fit) => fit,
-        None => fit_at_most(&x, kmeans, choice.k)?,
+    // Who they are: by a model that was kept, or by one that is made of them.
+    progress.step("finding personas");
+    let model = match &kept {
+        Some(kept) => kept.model.clone(),
+        None => PersonaModel::fit(table, &options.settings(&people))?,
     };
-    let k = fit.centroids().nrows();
+    let matches = model.assign(table)?;
 
-    // Whether they come back when other people are drawn, who they are, and who is like nobody.
-    let stability = validate::stability(&x, fit.labels(), RESAMPLES, options.seed, |sample| {
-        progress.step("drawing people again");
-        Ok(fit_at_most(sample, kmeans, k)?.into_labels())
-    })?;
-    progress.step("describing personas");
-    let personas = PersonaModel::describe(&table, &prep, &fit)?;
-    let matches = personas.assign(&table)?;
-    let typical = personas
-        .typical(&table, 3)?
-        .into_iter()
-        .map(|rows| rows.into_iter().map(|row| table.ids()[row]).collect());
-    let typical: Vec<Vec<ProfileId>> = typical.collect();
-    let forest = IsolationForest::new().seed(options.seed).fit(&x)?;
-    let reasons = forest.reasons(&x)?;
-    drop(progress);
-
-    let names = report::Names::of(&events, &people);
+    progress.step("writing");
+    if let Some(file) = &options.out {
+        output::write(file, &output::members(&people, &model, &matches)?)?;
+    }
     if let Some(file) = &options.html {
-        let page =
-            Report::new(&personas, &table).title(format!("Personas of {}", input.name)).html()?;
-        std::fs::write(file, page).map_err(|error| format!("{}: {error}", file.display()))?;
+        let title = format!("Personas of {}", people.name);
+        let notes = screen::notes(&people);
+        let page = Report::new(&model, table).title(title).note("What was read", notes).html()?;
+        output::write(file, &page)?;
     }
-    let attention = report::much_skipped(&events).unwrap_or_default();
-    Ok([
-        attention.clone(),
-        report::reading(&input.name, &events, &ingest, &known, &ingest_known),
-        report::profiles(&people, &table, as_of),
-        report::features(&table),
-        report::preparation(&prep, &declared),
-        report::choice(&choice, options.k),
-        report::personas(&personas, &stability, &typical, &names),
-        report::odd_ones(&table, &x, forest.scores(), &reasons, &names),
-        report::last_word(&choice, &stability, &personas, &matches, &declared),
-        attention,
-    ]
-    .concat())
+    if let Some(file) = &options.save {
+        let kept = Kept { features: people.features.clone(), model: model.clone() };
+        output::write(file, &kept.to_json()?)?;
+    }
+    let comparison = match &options.declared {
+        Some(file) => Some(model.compare(&output::declared(file)?, table)?),
+        None => None,
+    };
+    drop(progress);
+    if options.json {
+        return output::json(&model, &people);
+    }
+    Ok(screen::text(&people, &model, &matches, comparison.as_ref(), options.html.is_some()))
 }
 
-/// `k` clusters, or as many as there are different people.
-fn fit_at_most<'a>(
-    x: impl Into<ArrayView2<'a, f64>>,
-    kmeans: impl Fn(usize) -> KMeans,
-    k: usize,
-) -> personas::Result<KMeansFit> {
-    let x = x.into();
-    match kmeans(k).fit(x) {
-        Err(Error::TooFewSamples { got, .. }) => kmeans(got).fit(x),
-        fit => fit,
+/// People as rows, and where they come from.
+pub(crate) struct People {
+    /// Where they come from, in words.
+    name: String,
+    table: FeatureTable,
+    /// The identifiers of every row, strongest first.
+    identifiers: Vec<String>,
+    /// What happened; `None` if the file held people.
+    events: Option<Events>,
+    /// The features in force; empty if the file held people.
+    features: FeatureSet,
+    /// Columns that were declared of people.
+    declared: Vec<String>,
+}
+
+/// What became of the rows of an events file.
+pub(crate) struct Events {
+    rows: Rows,
+    ingest: IngestReport,
+    known: Rows,
+    as_of: Timestamp,
+    n_unattributed: usize,
+    warnings: Vec<String>,
+}
+
+impl People {
+    fn of_events(
+        options: &Options,
+        kept: Option<&Kept>,
+        progress: &Progress,
+    ) -> Result<Self, Box<dyn std::error::Error>> {
+        let input = Input::of(options)?;
+        let reading = options.reading();
+        let rows = Rows::events(&input.events, &input.layout, &reading)?;
+        let known = match (&input.people, &input.people_id) {
+            (Some(source), Some(id)) => Rows::people(source.clone(), id, &reading, &rows)?,
+            _ => Rows::default(),
+        };
+        progress.step("building profiles");
+        let kinds = input.layout.ids.iter().map(|id| id.kind.as_str());
+        let features = match kept {
+            Some(kept) => kept.features.clone(),
+            None => input.retail(&rows, options.purchase.clone()).feature_set(),
+        };
+        let mut people = Profiles::new(Rules::default().priority(kinds), features)?;
+        let ingest = people.extend_columns(&rows.columns())?;
+        people.extend_columns(&known.columns())?;
+        let as_of = options.as_of.or(people.newest()).ok_or("no event was accepted")?;
+        if kept.is_none() {
+            people.freeze(as_of)?;
+        }
+        let table = people.features(as_of)?;
+        let n = table.n_rows();
+        if n < FEWEST {
+            let people = words::several(n, "person has", "people have");
+            return Err(format!(
+                "{people} events up to {as_of}; personas need at least {FEWEST} people"
+            )
+            .into());
+        }
+        let identifiers = output::names(&rows, &people, &table);
+        let declared: HashSet<&str> = known.attributes().collect();
+        let columns = table.columns().iter().map(|column| column.name.clone());
+        let declared = columns.filter(|name| declared.contains(name.as_str())).collect();
+        Ok(Self {
+            name: input.name,
+            identifiers,
+            features: people.feature_set().clone(),
+            declared,
+            table,
+            events: Some(Events {
+                warnings: warnings::of(&rows),
+                n_unattributed: people.n_unattributed(),
+                rows,
+                ingest,
+                known,
+                as_of,
+            }),
+        })
+    }
+
+    /// A file with one row per person.
+    fn of_table(file: &Path, reading: &Reading) -> Result<Self, Box<dyn std::error::Error>> {
+        let source = Source::File(file.to_path_buf());
+        let csv = CsvTable::read(&[source], reading.encoding, |_| true)?;
+        let mut table = FeatureTable::new(csv.lines.len());
+        for texts in &csv.columns {
+            table = match events::numeric(texts, reading, csv.delimiter) {
+                Some(numbers) => {
+                    let numbers = numbers.into_iter().map(|n| (!n.is_nan()).then_some(n));
+                    table.numeric(&texts.name, numbers.collect())?
+                }
+                None => {
+                    let value = |text: Option<&str>| {
+                        text.filter(|text| !reading.is_missing(text)).map(str::to_owned)
+                    };
+                    table.categorical(&texts.name, texts.iter().map(value).collect())?
+                }
+            };
+        }
+        Ok(Self {
+            name: file.display().to_string(),
+            identifiers: csv.lines.iter().map(|line| format!("line {line}")).collect(),
+            table,
+            events: None,
+            features: FeatureSet::default(),
+            declared: Vec::new(),
+        })
     }
 }
+
+/// Fewest people that make personas.
+const FEWEST: usize = 3;
 
 impl Options {
     fn reading(&self) -> Reading {
@@ -237,6 +322,14 @@ impl Options {
             encoding: self.encoding,
             missing: self.missing.clone(),
         }
+    }
+
+    /// Groups are made from what people do. What is declared of them is kept out, so that it can tell
+    /// afterwards whether the groups mean anything.
+    fn settings(&self, people: &People) -> PersonaSettings {
+        let kept_out = people.declared.iter().chain(&self.keep_out);
+        let prepare = kept_out.fold(Preprocessor::default(), |prep, name| prep.weight(name, 0.0));
+        PersonaSettings { k: self.k, seed: self.seed, preprocessor: prepare, ..Default::default() }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Numbers, tables and paragraphs of plain text.
+//! Numbers and paragraphs of plain text.
 
 /// Width of the report.
 const WIDTH: usize = 100;
@@ -32,28 +32,6 @@ pub(crate) fn hanging(start: &str, indent: usize, text: &str) -> String {
         is_new = false;
     }
     lines + line.trim_end() + "\n"
-}
-
-/// Columns side by side: the first to the left, the others to the right; the first row is the head.
-pub(crate) fn columns(rows: &[Vec<String>]) -> String {
-    let n_columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
-    };
-    let widths: Vec<usize> = (0..n_columns).map(|column| width(column).unwrap_or(0)).collect();
-    let mut text = String::new();
-    for row in rows {
-        let mut line = String::from(" ");
-        for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
-            line += &match column {
-                0 => format!(" {cell:<width$}"),
-                _ => format!("  {cell:>width$}"),
-            };
-        }
-        text += line.trim_end();
-        text.push('\n');
-    }
-    text
 }
 
 /// A count with its thousands apart: `47,703`.

@@ -55,7 +55,8 @@ impl Telling<'_> {
         candidate.with_median = gain(with_median) > gain(strict);
         let told = &mut candidate.told;
         told.fitting = if candidate.with_median { with_median } else { strict };
-        told.sentence = sentence(told, effect, (n, self.size));
+        let known = (n, self.size);
+        told.sentence = sentence(told, effect, candidate.with_median, known);
         candidate
     }
 }

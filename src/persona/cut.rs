@@ -22,7 +22,7 @@ use super::words::{people, percent};
 use crate::cluster::{KMeans, KMeansFit};
 use crate::num::check::Rows;
 use crate::num::distance::squared;
-use crate::validate::half_samples;
+use crate::validate::{KChoice, Structure, half_samples};
 use crate::{Error, FeatureTable, Labels, Result};
 
 /// Most people whose half-samples are clustered.
@@ -78,8 +78,11 @@ fn best(candidates: &[CutCandidate], settings: &PersonaSettings) -> Option<usize
         .or_else(|| candidates.iter().find(passing))
         .or_else(|| candidates.iter().find(|c| c.passes))
         .or_else(|| {
-            // The fewest failures; of equals the more stable one, then the smaller.
-            let worse = |c: &CutCandidate| (c.k < settings.min_k, c.failed.len());
+            // Personas that are too small help nobody; then the fewest failures; of equals the more
+            // stable one, then the smaller.
+            let least = settings.describer.least();
+            let worse =
+                |c: &CutCandidate| (c.smallest < least, c.k < settings.min_k, c.failed.len());
             candidates.iter().min_by(|a, b| {
                 worse(a).cmp(&worse(b)).then_with(|| b.stability.total_cmp(&a.stability))
             })
@@ -166,13 +169,29 @@ fn total_variance(rows: &Rows<'_>) -> f64 {
 }
 
 /// What was chosen and why, in plain words.
-pub(super) fn reason(candidates: &[CutCandidate], k: usize, settings: &PersonaSettings) -> String {
+pub(super) fn reason(
+    groups: &KChoice,
+    candidates: &[CutCandidate],
+    k: usize,
+    settings: &PersonaSettings,
+) -> String {
     let Some(chosen) = candidates.iter().find(|c| c.k == k) else { return String::new() };
     let (min, max) = (settings.min_k, settings.max_k);
     let explained = percent(chosen.explained);
+    let finding = match groups.structure {
+        Structure::Natural => format!(
+            "The data hold {} groups, but some have fewer than {}.",
+            groups.k,
+            people(settings.describer.least())
+        ),
+        Structure::Borderline => {
+            "The data do not decide whether they hold groups of their own.".to_owned()
+        }
+        _ => "The data hold no groups of their own; people differ by degrees.".to_owned(),
+    };
     let opening = format!(
-        "The data hold no groups of their own; people differ by degrees. The {k} personas are a cut for use \
-         that accounts for {explained} of the differences between people."
+        "{finding} The {k} personas are a cut for use that accounts for {explained} of the differences \
+         between people."
     );
     let why = if !chosen.passes {
         format!(

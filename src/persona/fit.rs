@@ -58,12 +58,18 @@ impl PersonaModel {
         let most = settings.max_k.min(table.n_rows() - 1);
         let groups = choose_k(rows.view(), 2..=most, settings.seed)?;
         let is_given = given.is_some();
-        let is_natural = groups.supported() && settings.k.is_none_or(|k| k == groups.k);
+        let natural = match groups.supported() && settings.k.is_none_or(|k| k == groups.k) {
+            true => Some(KMeans::new(groups.k).seed(settings.seed).fit(rows.view())?),
+            false => None,
+        };
+        // Groups of a few people are none that can be described, let alone be worked with.
+        let least = settings.describer.least();
+        let natural = natural.filter(|fit| is_given || fit.sizes().iter().all(|&n| n >= least));
+        let is_natural = natural.is_some();
         let mut candidates = Vec::new();
-        let fit = match given {
-            Some(fit) => fit,
-            None if is_natural => KMeans::new(groups.k).seed(settings.seed).fit(rows.view())?,
-            None => {
+        let fit = match (given, natural) {
+            (Some(fit), _) | (None, Some(fit)) => fit,
+            (None, None) => {
                 let (fit, tried) = cut::cut(&rows, table, &Used::by(&prep), settings)?;
                 candidates = tried;
                 fit
@@ -73,7 +79,7 @@ impl PersonaModel {
         let reason = match (is_given, is_natural) {
             (true, _) => format!("The number of personas was given. {}", groups.reason()),
             (false, true) => groups.reason(),
-            (false, false) => cut::reason(&candidates, k, settings),
+            (false, false) => cut::reason(&groups, &candidates, k, settings),
         };
         let evidence = Evidence {
             as_of: table.as_of(),

@@ -179,6 +179,8 @@ pub(super) fn phrase(feature: &str, contrast: &Contrast, effect: Effect, yes_no:
         },
         Contrast::Category { category, .. } => {
             let lower = category.to_lowercase();
+            // A share that is always 0 or 1 says where all of it went.
+            let label = label.strip_prefix("share of ").unwrap_or(&label).to_owned();
             let said = match yes_no {
                 true if YES.contains(&lower.as_str()) => label,
                 true if NO.contains(&lower.as_str()) => format!("no {label}"),
@@ -205,11 +207,17 @@ fn plain(label: &str, more: bool) -> String {
     format!("{} {label}", pick("high", "low"))
 }
 
-/// A trait in a plain sentence with its numbers. `known` is (members with a value, members).
-pub(super) fn sentence(told: &Trait, effect: Effect, known: (usize, usize)) -> String {
+/// A trait in a plain sentence with its numbers; `with_median` if the median itself fits it. `known` is
+/// (members with a value, members).
+pub(super) fn sentence(
+    told: &Trait,
+    effect: Effect,
+    with_median: bool,
+    known: (usize, usize),
+) -> String {
     let mut text = format!("{}: ", capitalised(&told.phrase));
     match told.contrast {
-        Contrast::Numeric { median, median_others, .. } => {
+        Contrast::Numeric { median, median_others, median_all } => {
             let feature = told.feature.as_str();
             text += &format!("median {} {}", label(feature), measure(feature, median));
             let others = measure(feature, median_others);
@@ -217,9 +225,13 @@ pub(super) fn sentence(told: &Trait, effect: Effect, known: (usize, usize)) -> S
                 Some(times) if median != median_others => format!(", {times} the others' {others}"),
                 _ => format!(" (others {others})"),
             };
-            let side = if effect.size > 0.0 { "above" } else { "below" };
+            let (side, at) = (if effect.size > 0.0 { "above" } else { "below" }, with_median);
+            let side = if at { format!("at or {side}") } else { side.to_owned() };
             let (members, others) = (in_ten(told.fitting.members), in_ten(told.fitting.others));
-            text += &format!("; {members} lie {side} the median of everyone (others {others})");
+            text += &match effect.size < 0.0 && at && median_all == 0.0 {
+                true => format!("; {members} have none (others {others})"),
+                false => format!("; {members} lie {side} the median of everyone (others {others})"),
+            };
         }
         Contrast::Category { share, share_others, .. } => {
             text += &format!("{} (others {})", percent(share), percent(share_others));
@@ -379,7 +391,7 @@ mod tests {
     #[test]
     fn a_sentence_carries_the_numbers() {
         let said = |feature, contrast: Contrast, size| {
-            sentence(&told(feature, contrast, size), effect(size), (30, 40))
+            sentence(&told(feature, contrast, size), effect(size), false, (30, 40))
         };
         assert_eq!(
             said("monetary", numeric(230.0, 84.0, 100.0), 0.62),

@@ -342,17 +342,66 @@ fn personas_reads_own_files_and_prints_the_same_twice() {
     let options = [&own[..], &SALES[..], &["--k", "2"]].concat();
     let report = run_personas(&options).unwrap();
     for part in [
-        "360 events",
-        "Skipped 1 row: no events (line 62).",
-        "60 people; 60 have events up to 2024-09-",
-        "share of food",
-        "Kept out, to tell afterwards whether the groups mean anything: age.",
-        "30 people, 50% of all.",
-        "Typical: customer ",
+        "360 events of 60 people from ",
+        ", up to 2024-09-",
+        "Of the people's file, skipped 1 row: no events (line 62).",
+        "2 personas: ",
+        "(30 people, 50%; comes back by ",
+        "was kept out of the grouping, the personas account for: age",
     ] {
         assert!(report.contains(part), "{part:?} is not in:\n{report}");
     }
     assert_eq!(run_personas(&options).unwrap(), report);
+}
+
+fn written(name: &str) -> String {
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn personas_writes_members_a_page_and_a_model_that_places_people_again() {
+    let events = file("kept.csv", sales());
+    let [out, html, model, again] =
+        ["out.csv", "page.html", "model.json", "again.csv"].map(written);
+    let run = |extra: &[&str]| run_personas(&[&["--events", &events], &SALES[..], extra].concat());
+    run(&["--out", &out, "--html", &html, "--save", &model]).unwrap();
+    let members = std::fs::read_to_string(&out).unwrap();
+    let mut lines = members.lines();
+    assert_eq!(lines.next(), Some("person,persona,margin,runner_up,reasons"));
+    // Customer 0 is a placeholder, so that person is known by the e-mail address.
+    let is_named = |line: &str| line.starts_with("customer ") || line.starts_with("email p0@");
+    assert!(lines.clone().count() == 60 && lines.all(is_named), "{members}");
+    assert!(std::fs::read_to_string(&html).unwrap().starts_with("<!DOCTYPE html>"));
+
+    // The model puts the same people where they were, with columns it knows.
+    run(&["--apply", &model, "--out", &again]).unwrap();
+    assert_eq!(std::fs::read_to_string(&again).unwrap(), members);
+    let told: Value = serde_json::from_str(&run(&["--json"]).unwrap()).unwrap();
+    assert_eq!(told["people"], 60);
+    assert!(told["personas"].as_array().unwrap().len() >= 2);
+    assert!(!told["evidence"]["reason"].as_str().unwrap().is_empty());
+
+    assert!(run(&["--apply", &events]).unwrap_err().contains("kept.csv"));
+    assert!(run(&["--apply", &model, "--k", "2"]).unwrap_err().contains("--k"));
+    assert!(run(&["--html", "/nowhere/page.html"]).unwrap_err().contains("/nowhere"));
+}
+
+#[test]
+fn personas_made_by_hand_are_compared_and_a_table_of_people_needs_no_events() {
+    let rows = (0..80)
+        .map(|i| format!("{},{},{}\n", i % 40 + i / 40 * 500, i * 7 % 40, ["NO", "SE"][i % 2]));
+    let table =
+        file("people_rows.csv", String::from("spend,visits,country\n") + &rows.collect::<String>());
+    let declared = file(
+        "declared.json",
+        r#"[{"name":"Gold","rules":[{"feature":"spend","test":{"AtLeast":500.0}}],"weights":[]}]"#,
+    );
+    let report = run_personas(&["--table", &table, "--declared", &declared]).unwrap();
+    assert!(report.contains("80 people from "), "{report}");
+    assert!(report.contains("Gold: 40 people fit it in full, 50%."), "{report}");
+    let error = run_personas(&["--table", &table, "--keep-out", "nothing"]).unwrap_err();
+    assert!(error.contains("nothing"), "{error}");
 }
 
 #[test]
@@ -387,7 +436,7 @@ fn events_of_nobody_are_said_to_be_so() {
     let run = |path: &str| run_personas(&[&["--events", path], &SALES[..], &["--k", "2"]].concat());
     let report = run(&events).unwrap();
     assert!(report.contains("3 events are nobody's: "), "{report}");
-    assert!(report.contains("60 people; 60 have events"), "{report}");
+    assert!(report.contains("363 events of 60 people"), "{report}");
     assert!(!run(&file("no guests.csv", sales())).unwrap().contains("nobody's"));
 }
 
@@ -437,11 +486,14 @@ fn more_personas_than_people_is_an_error_and_one_is_everybody() {
     let run = |k: &str| run_personas(&[&["--events", &events], &SALES[..], &["--k", k]].concat());
     assert!(run("61").unwrap_err().contains("60"));
     assert!(run("0").unwrap_err().contains("k must be"));
-    assert!(run("1").unwrap().contains("One persona is everybody."));
+    assert!(run("1").unwrap().contains("One persona is everybody"));
     // Of 60 people, some 38 are drawn again: still enough for 30 groups.
     let thirty = run("30").unwrap();
     let words = thirty.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words.contains("Asked for are 30, so there will be 30."), "{thirty}");
+    assert!(
+        words.contains("30 personas: ") && words.contains("The number of personas was given."),
+        "{thirty}"
+    );
 }
 
 #[test]

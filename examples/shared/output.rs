@@ -1,0 +1,98 @@
+//! What `personas` writes to files: members, models, JSON.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use personas::persona::{DeclaredPersona, Matches};
+use personas::{FeatureSet, FeatureTable, PersonaModel, ProfileId, Profiles};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::People;
+use super::events::Rows;
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+/// A model and the features of its table, for later events.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    pub(crate) features: FeatureSet,
+    pub(crate) model: PersonaModel,
+}
+
+impl Kept {
+    pub(crate) fn read(file: &Path) -> Outcome<Self> {
+        let text = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        Ok(serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", file.display()))?)
+    }
+
+    pub(crate) fn to_json(&self) -> Outcome<String> {
+        Ok(serde_json::to_string(self)?)
+    }
+}
+
+pub(crate) fn write(file: &Path, text: &str) -> Outcome<()> {
+    Ok(std::fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))?)
+}
+
+/// Personas made by hand.
+pub(crate) fn declared(file: &Path) -> Outcome<Vec<DeclaredPersona>> {
+    let text = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", file.display()))?)
+}
+
+/// The strongest identifier of every row of a table.
+pub(crate) fn names(rows: &Rows, people: &Profiles, table: &FeatureTable) -> Vec<String> {
+    let mut names: HashMap<ProfileId, String> = HashMap::new();
+    for row in 0..rows.at.len() {
+        // The first may be a placeholder, which is nobody's.
+        let mut found = rows.identifiers(row).filter_map(|(kind, value)| people.get(kind, value));
+        let Some(profile) = found.next() else { continue };
+        names.entry(profile.id()).or_insert_with(|| {
+            let identifiers = profile.identifiers();
+            identifiers
+                .first()
+                .map_or(String::new(), |best| format!("{} {}", best.kind, best.value))
+        });
+    }
+    let name = |id: &ProfileId| names.get(id).cloned().unwrap_or_else(|| id.to_string());
+    table.ids().iter().map(name).collect()
+}
+
+/// One line per person: who, which persona, how clearly, and why.
+pub(crate) fn members(people: &People, model: &PersonaModel, matches: &Matches) -> Outcome<String> {
+    let name = |persona: Option<usize>| {
+        persona.map_or("", |persona| model.personas()[persona].name.as_str()).to_owned()
+    };
+    let mut rows = csv::Writer::from_writer(Vec::new());
+    rows.write_record(["person", "persona", "margin", "runner_up", "reasons"])?;
+    for (row, found) in matches.iter().enumerate() {
+        let reasons = matches.reasons(row);
+        let best: Vec<&str> = reasons
+            .iter()
+            .filter(|reason| reason.contribution > 0.0)
+            .take(3)
+            .map(|reason| reason.value.as_str())
+            .collect();
+        rows.write_record([
+            people.identifiers[row].clone(),
+            name(found.persona),
+            format!("{:.2}", found.margin),
+            name(found.runner_up),
+            best.join("; "),
+        ])?;
+    }
+    Ok(String::from_utf8(rows.into_inner()?)?)
+}
+
+/// Personas, and what they rest on.
+pub(crate) fn json(model: &PersonaModel, people: &People) -> Outcome<String> {
+    let told = json!({
+        "source": people.name,
+        "people": people.table.n_rows(),
+        "personas": model.personas(),
+        "importances": model.importances(),
+        "evidence": model.evidence(),
+    });
+    Ok(serde_json::to_string_pretty(&told)? + "\n")
+}

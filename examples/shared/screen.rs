@@ -1,0 +1,195 @@
+//! What `personas` prints: one screen.
+
+use personas::PersonaModel;
+use personas::persona::{Comparison, Evidence, Matches, Persona};
+
+use super::words::{count, hanging, list, paragraph, percent, section, several};
+use super::{Events, People};
+
+/// Traits of a card; the report has all.
+const MOST_TRAITS: usize = 3;
+/// Share of skipped rows that is said first and last.
+const MUCH: f64 = 0.05;
+
+pub(crate) fn text(
+    people: &People,
+    model: &PersonaModel,
+    matches: &Matches,
+    comparison: Option<&Comparison>,
+    has_report: bool,
+) -> String {
+    let attention = people.events.as_ref().and_then(attention).unwrap_or_default();
+    let mut text = attention.clone();
+    text += &section(
+        "What was read",
+        &notes(people).iter().map(|note| paragraph(2, note)).collect::<String>(),
+    );
+    text += &section(&headline(model), &cards(model, matches));
+    text += &section("How far to trust it", &trust(people, model, matches));
+    if let Some(comparison) = comparison {
+        text += &section("Personas made by hand", &declared(model, comparison));
+    }
+    if !has_report {
+        text += "--html FILE writes the full report, --out FILE who is in which persona.\n";
+    }
+    text + &attention
+}
+
+/// What is said first and last where a good part of the rows was skipped: whatever the report says, it
+/// says of the rest.
+fn attention(events: &Events) -> Option<String> {
+    let problems = &events.rows.problems;
+    (problems.share() > MUCH).then(|| {
+        let text = format!("{} of the rows were skipped: {problems}.", percent(problems.share()));
+        section("Attention", &paragraph(2, &text))
+    })
+}
+
+/// What became of the rows.
+pub(crate) fn notes(people: &People) -> Vec<String> {
+    let n_people = several(people.table.n_rows(), "person", "people");
+    let Some(events) = &people.events else {
+        return vec![format!("{n_people} from {}.", people.name)];
+    };
+    let mut notes = vec![format!(
+        "{} events of {n_people} from {}, up to {}.",
+        count(events.ingest.accepted),
+        people.name,
+        events.as_of
+    )];
+    let problems = &events.rows.problems;
+    if problems.count() > 0 && problems.share() <= MUCH {
+        notes.push(format!("Skipped {problems}."));
+    }
+    if events.known.problems.count() > 0 {
+        notes.push(format!("Of the people's file, skipped {}.", events.known.problems));
+    }
+    notes.extend(problems.mended());
+    for refused in &events.ingest.refused {
+        let lines = refused.examples.iter().filter_map(|&position| events.rows.lines.get(position));
+        let lines: Vec<String> = lines.map(u64::to_string).collect();
+        let more = if refused.n > lines.len() { " …" } else { "" };
+        let n = several(refused.n, "row", "rows");
+        notes.push(format!("Refused {n}: {} (lines {}{more}).", refused.reason, lines.join(", ")));
+    }
+    if events.n_unattributed > 0 {
+        let n = several(events.n_unattributed, "event is", "events are");
+        notes.push(format!(
+            "{n} nobody's: all they carry are placeholders, or identifiers that are somebody else's."
+        ));
+    }
+    notes.extend(events.warnings.iter().cloned());
+    notes
+}
+
+fn headline(model: &PersonaModel) -> String {
+    let n = several(model.personas().len(), "persona", "personas");
+    if model.personas().len() == 1 {
+        return "One persona is everybody".into();
+    }
+    match model.evidence() {
+        Some(evidence) if evidence.is_natural => format!("{n}: groups that the data hold"),
+        Some(_) => format!("{n}: a cut for use"),
+        None => n,
+    }
+}
+
+fn cards(model: &PersonaModel, matches: &Matches) -> String {
+    let stability = model.evidence().map(|evidence| evidence.stability.as_slice());
+    let personas = matches.personas();
+    let mut body = String::new();
+    for (at, persona) in model.personas().iter().enumerate() {
+        let n = personas.iter().filter(|found| **found == Some(at)).count();
+        let share = percent(n as f64 / personas.len().max(1) as f64);
+        let comes_back = stability.and_then(|all| all.get(at));
+        let comes_back = comes_back.map_or(String::new(), |s| format!("; comes back by {s:.2}"));
+        let head =
+            format!("{} ({}, {share}{comes_back})", persona.name, several(n, "person", "people"));
+        body += &hanging(&format!("  {}. ", at + 1), 5, &head);
+        body += &card(persona);
+    }
+    body
+}
+
+fn card(persona: &Persona) -> String {
+    if persona.traits.is_empty() {
+        let nothing = persona.sentences.last().map_or("", String::as_str);
+        return paragraph(5, nothing);
+    }
+    let traits = persona.traits.iter().take(MOST_TRAITS);
+    let mut body: String = traits.map(|told| hanging("     - ", 7, &told.sentence)).collect();
+    if let Some(fitting) = persona.coverage.get(MOST_TRAITS.min(persona.coverage.len()) - 1) {
+        body += &paragraph(
+            5,
+            &format!(
+                "{} of them fit all of this, and {} of the others.",
+                percent(fitting.members),
+                percent(fitting.others)
+            ),
+        );
+    }
+    body
+}
+
+fn trust(people: &People, model: &PersonaModel, matches: &Matches) -> String {
+    let mut said = Vec::new();
+    if let Some(evidence) = model.evidence() {
+        said.push(evidence.reason.clone());
+        said.push(drivers(evidence));
+    }
+    said.push(format!(
+        "Knowing a person's persona leaves {} of the differences between people unexplained, and {} of them \
+         stand nearly halfway between two personas.",
+        percent(model.unexplained()),
+        percent(matches.between(0.1)),
+    ));
+    let related: Vec<String> = model
+        .importances()
+        .iter()
+        .filter(|importance| people.declared.contains(&importance.feature))
+        .map(|importance| format!("{} {}", importance.feature, percent(importance.strength)))
+        .collect();
+    if !related.is_empty() {
+        said.push(format!(
+            "Of what is declared of people and was kept out of the grouping, the personas account for: {}. The \
+             less that is, the less they are more than habits of shopping.",
+            list(&related)
+        ));
+    }
+    said.iter().map(|text| paragraph(2, text)).collect()
+}
+
+/// What the grouping was made by.
+fn drivers(evidence: &Evidence) -> String {
+    let shares: Vec<String> = evidence
+        .blocks
+        .iter()
+        .take(4)
+        .filter(|block| block.share >= 0.05)
+        .map(|block| format!("{} {}", block.name, percent(block.share)))
+        .collect();
+    format!("The personas differ mostly by: {}.", list(&shares))
+}
+
+fn declared(model: &PersonaModel, comparison: &Comparison) -> String {
+    let n_people = comparison.n_rows.max(1) as f64;
+    let mut said: Vec<String> = Vec::new();
+    for declared in &comparison.declared {
+        let share = percent(declared.n_full as f64 / n_people);
+        said.push(format!(
+            "{}: {} fit it in full, {share}.",
+            declared.name,
+            several(declared.n_full, "person", "people")
+        ));
+        said.extend(
+            declared.contradictions.iter().map(|contradiction| contradiction.sentence.clone()),
+        );
+    }
+    let uncovered = comparison.uncovered().into_iter();
+    let names: Vec<String> =
+        uncovered.map(|at| format!("“{}”", model.personas()[at].name)).collect();
+    if !names.is_empty() {
+        said.push(format!("Nobody declared: {}.", list(&names)));
+    }
+    said.iter().map(|text| paragraph(2, text)).collect()
+}

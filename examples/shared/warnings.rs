@@ -1,0 +1,50 @@
+//! What an analyst should know of a file before believing its personas.
+
+use personas::Timestamp;
+
+use super::events::Rows;
+use super::words::{count, number, percent};
+
+const DAY_MS: i64 = 86_400_000;
+/// Days after nearly all events from which on a date is likely to be a slip.
+const FAR_DAYS: i64 = 90;
+/// How many times an amount exceeds nearly all others, and its share of all money, to be told.
+const HUGE: f64 = 100.0;
+const DOMINANT: f64 = 0.05;
+
+/// Dates far after the others, and amounts that dominate everything.
+pub(crate) fn of(rows: &Rows) -> Vec<String> {
+    dates(&rows.at).into_iter().chain(rows.numbers.first().and_then(amounts)).collect()
+}
+
+fn dates(at: &[Timestamp]) -> Option<String> {
+    let mut sorted = at.to_vec();
+    sorted.sort_unstable();
+    let nearly_all = *sorted.get((sorted.len().saturating_sub(1)) * 999 / 1000)?;
+    let limit = nearly_all.millis().saturating_add(FAR_DAYS * DAY_MS);
+    let far = sorted.len() - sorted.partition_point(|at| at.millis() <= limit);
+    (far > 0).then(|| {
+        format!(
+            "{} of the times lie more than {FAR_DAYS} days after nearly all others ({nearly_all}); if they are \
+             slips, --as-of sets the moment to look from.",
+            count(far)
+        )
+    })
+}
+
+fn amounts((name, values): &(String, Vec<f64>)) -> Option<String> {
+    let mut sorted: Vec<f64> =
+        values.iter().map(|value| value.abs()).filter(|v| !v.is_nan()).collect();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let largest = *sorted.last()?;
+    let nearly_all = sorted[(sorted.len() - 1) * 99 / 100];
+    let share = largest / sorted.iter().sum::<f64>();
+    (largest > HUGE * nearly_all && share > DOMINANT).then(|| {
+        format!(
+            "One {name:?} of {} is {} of all money, {} times what 99% of the rows stay below.",
+            number(largest),
+            percent(share),
+            number(largest / nearly_all)
+        )
+    })
+}
