@@ -301,7 +301,7 @@ impl People {
             };
         }
         Ok(Self {
-            name: file.display().to_string(),
+            name: named(file),
             identifiers: csv.lines.iter().map(|line| format!("line {line}")).collect(),
             table,
             events: None,
@@ -309,6 +309,11 @@ impl People {
             declared: Vec::new(),
         })
     }
+}
+
+/// A file's name without its folders.
+fn named(file: &Path) -> String {
+    file.file_name().unwrap_or(file.as_os_str()).display().to_string()
 }
 
 /// Fewest people that make personas.
@@ -365,8 +370,8 @@ impl Input {
             ));
         }
         let name = match options.events.len() {
-            1 => first.display().to_string(),
-            n => format!("{} and {} more files", first.display(), n - 1),
+            1 => named(first),
+            n => format!("{} and {} more files", named(first), n - 1),
         };
         Ok(Self {
             name,

@@ -10,7 +10,9 @@
 
 mod charts;
 mod facts;
+mod figures;
 mod page;
+mod text;
 
 pub use charts::Chart;
 
@@ -80,7 +82,10 @@ impl<'a> Report<'a> {
     /// As [`PersonaModel::assign`], if the table does not have the model's columns.
     pub fn charts(&self) -> Result<Vec<Chart>> {
         let facts = Facts::of(self.model, self.table)?;
-        Ok(page::figures(&self.content, &facts).into_iter().map(|figure| figure.chart).collect())
+        Ok(figures::figures(&self.content.funnels, &facts)
+            .into_iter()
+            .map(|figure| figure.chart)
+            .collect())
     }
 
     /// The whole page.

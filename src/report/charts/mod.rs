@@ -4,6 +4,7 @@ mod bars;
 mod blades;
 mod frame;
 mod heat;
+mod lines;
 mod map;
 
 pub(crate) use bars::{Bar, Side, bars};
@@ -11,4 +12,5 @@ pub(crate) use blades::blades;
 pub use frame::Chart;
 pub(crate) use frame::{STYLE, group_class, percent};
 pub(crate) use heat::heat;
+pub(crate) use lines::{Trace, lines};
 pub(crate) use map::map;
