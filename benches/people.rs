@@ -14,6 +14,7 @@ use criterion::{Criterion, Throughput, criterion_group};
 use personas::event::EventColumns;
 use personas::features::{Feature, Measure, Retail};
 use personas::profiles::StoreOptions;
+use personas::segment::{Received, receive};
 use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
 use serde_json::json;
 
@@ -148,18 +149,18 @@ fn people(c: &mut Criterion) {
     let lines = json_lines();
     group.throughput(Throughput::Bytes(lines.len() as u64));
     group.bench_function("read 100k lines of JSON, one thread", |b| {
-        b.iter(|| lines.lines().filter(|line| Event::from_segment(line).is_ok()).count());
+        b.iter(|| receive(&lines, &Received::default()).events.len());
     });
     group.bench_function("extend 100k lines of JSON", |b| {
         b.iter(|| {
             let mut people = empty();
-            people.extend_json(&lines)
+            people.extend_json(&lines, &Received::default())
         });
     });
     group.bench_function("100k lines of JSON to features", |b| {
         b.iter(|| {
             let mut people = empty();
-            people.extend_json(&lines);
+            people.extend_json(&lines, &Received::default());
             people.features(as_of)
         });
     });
@@ -305,7 +306,7 @@ fn json_to_table(as_of: Timestamp) {
         time(&format!("json: {} lines to the retail table", lines.lines().count()), || {
             let mut people = Profiles::new(Rules::default(), Retail::default().feature_set())
                 .expect("the defaults are valid");
-            people.extend_json(&lines);
+            people.extend_json(&lines, &Received::default());
             let table = people.features(as_of);
             (people, table)
         })

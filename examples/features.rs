@@ -21,6 +21,7 @@ use clap::builder::NonEmptyStringValueParser;
 use personas::features::Funnel;
 use personas::features::Values;
 use personas::profiles::StoreOptions;
+use personas::segment::Received;
 use personas::{FeatureSet, FeatureTable, Profiles, Rules, Timestamp};
 
 /// Makes a table of features, one row per person, of the calls that a site's clients send.
@@ -61,7 +62,7 @@ pub(crate) fn run(options: &Options) -> Result<(String, String), Box<dyn std::er
     };
     let mut people =
         Profiles::with_options(Rules::default(), features, StoreOptions::default().dedupe())?;
-    let ingest = people.extend_json(&lines);
+    let ingest = people.extend_json(&lines, &Received::default());
     let as_of = options.as_of.or(people.newest()).ok_or(format!("no event: {ingest}"))?;
     let mut notes = format!("{ingest}\n");
     if !options.funnel.is_empty() {

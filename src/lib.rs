@@ -4,7 +4,8 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`event`] | what comes in: events one by one or as columns, JSON of the Segment spec; reports of what was accepted and refused |
+//! | [`event`] | what comes in: events one by one or as columns; reports of what was accepted and refused |
+//! | `segment` | what clients of the Segment family send (feature `segment`, on by default) |
 //! | [`identity`] | who is who: rules, the graph of identifiers, explanations, forgetting |
 //! | [`features`] | what people do: measures, conditions, sets of features, the table of one row per person |
 //! | [`profiles`] | people: the store of identity and history, in bulk and live |
@@ -39,7 +40,7 @@ pub mod reduce;
 pub mod report;
 pub mod scale;
 #[cfg(feature = "segment")]
-mod segment;
+pub mod segment;
 pub mod validate;
 
 pub use cluster::{Agglomerative, Dbscan, Hdbscan, KMeans, Linkage, OnlineKMeans};

@@ -83,13 +83,15 @@ pub enum Refusal {
         /// Values allowed.
         limit: usize,
     },
-    /// The text is not one JSON object.
+    /// The text is not one JSON value.
     #[error("invalid JSON at byte {at}")]
     NotJson {
-        /// Where reading stopped, from 0; its last byte if the text breaks off; 0 if it is another
-        /// value than an object.
+        /// Where reading stopped, from 0; its last byte if the text breaks off.
         at: usize,
     },
+    /// The JSON value is neither a call, nor a list of calls, nor a batch.
+    #[error("not an object with the fields of a call, nor a list or batch of such objects")]
+    NotACall,
     /// The call's `type` is missing or unknown.
     #[error("field \"type\" is missing or none of track, identify, page, screen, group and alias")]
     UnknownType,

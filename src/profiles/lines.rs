@@ -7,8 +7,7 @@
 use super::store::Profiles;
 use crate::event::{IngestReport, Wanted};
 use crate::num::parallel;
-use crate::segment::Reader;
-use crate::{Event, Refusal, Timestamp};
+use crate::segment::{self, Body, Reader, Received, Settings};
 
 /// Bytes that are read before they are stored; a longer line is a block of its own. Each block costs
 /// some work on every thread: with blocks of 1 MiB, lines took half as long again.
@@ -18,71 +17,89 @@ const BLOCK: usize = 1 << 23;
 const PIECE: usize = 1 << 15;
 
 impl Profiles {
-    /// Adds events from lines of JSON, each a call of the Segment spec as
-    /// [`Event::from_segment`] reads it; empty lines are skipped. In the report, positions are line
-    /// numbers, from 0. A line that cannot be read is refused and counted like any other event; the
-    /// other lines are stored.
+    /// Adds the calls of a body as the clients of Segment, RudderStack and Jitsu post it, or of a log
+    /// of bodies; [`receive`](crate::segment::receive) says what is read and how. A call that cannot be
+    /// read is refused and counted like any other event; the others are stored. In the report,
+    /// positions are numbers of calls or, where the body is lines, of lines; from 1.
     ///
-    /// The result is that of [`Event::from_segment`] on every line and [`Profiles::extend`]; use these
-    /// two where the first bad line is to be an error.
+    /// The result is that of [`receive`](crate::segment::receive) and [`Profiles::extend`]; use these
+    /// two to change events before they are added.
     ///
-    /// Cost: reads on all threads; holds the events of 16 MiB of lines at a time.
+    /// Cost: reads lines on all threads, and holds the events of 16 MiB of lines at a time. The calls
+    /// of one batch or list are read on one thread, and held at once.
     ///
     /// ```
-    /// use personas::{Event, FeatureSet, Profiles, Rules};
+    /// use personas::segment::Received;
+    /// use personas::{FeatureSet, Profiles, Rules, Timestamp};
     ///
     /// let lines = r#"{"type":"page","userId":"7","timestamp":"2017-03-01T17:00:00Z"}
     /// {"type":"page","userId":"7"}
     /// {"type":"track","event":"purchase","userId":"7","timestamp":"2017-03-02T09:30:00+01:00","properties":{"amount":"12,50"}}"#;
     /// let mut people = Profiles::new(Rules::default(), FeatureSet::retail())?;
-    /// let ingest = people.extend_json(lines);
-    /// assert_eq!(ingest.to_string(), "2 accepted, 0 duplicates, 1 refused (1: field \"timestamp\" is missing, at 1); not read: 1 of \"amount\", at 2");
+    /// let report = people.extend_json(lines, &Received::default());
+    /// assert_eq!(report.to_string(), "2 accepted, 0 duplicates, 1 refused (1: field \"timestamp\" is missing, at 2); not read: 1 of \"amount\", at 3");
     ///
-    /// // Strictly:
-    /// let events = lines.lines().map(Event::from_segment).collect::<personas::Result<Vec<_>>>();
-    /// assert!(events.is_err());
+    /// // A service knows when a body came, and which type of call its path names.
+    /// let mut received = Received::at(Timestamp::parse("2017-03-03T12:00:00Z")?);
+    /// received.call = Some("page".into());
+    /// assert_eq!(people.extend_json(r#"{"userId":"7"}"#, &received).accepted, 1);
     /// # Ok::<(), personas::Error>(())
     /// ```
-    pub fn extend_json(&mut self, lines: impl AsRef<[u8]>) -> IngestReport {
-        self.extend_by_blocks(lines.as_ref(), BLOCK)
+    pub fn extend_json(&mut self, body: impl AsRef<[u8]>, received: &Received) -> IngestReport {
+        self.extend_by_blocks(body.as_ref(), received, BLOCK)
     }
 
-    fn extend_by_blocks(&mut self, lines: &[u8], block_len: usize) -> IngestReport {
-        let (mut ingest, mut first_line) = (IngestReport::default(), 0);
+    fn extend_by_blocks(
+        &mut self,
+        body: &[u8],
+        received: &Received,
+        block_len: usize,
+    ) -> IngestReport {
+        let mut ingest = IngestReport::default();
         let schema = &self.histories.schema;
         let names = |names: &mut dyn Iterator<Item = &str>| names.map(str::to_owned).collect();
         let wanted = Wanted {
             properties: Some(names(&mut schema.property_names())),
             attributes: schema.attribute_names().map(|mut all| names(&mut all)),
         };
+        let settings = Settings { received, wanted: &wanted };
+        let (lines, mut first_line) = match segment::split(body) {
+            Body::Lines(lines) => (lines, 0),
+            Body::One(text) => {
+                let mut reader = Reader::default();
+                reader.read_one(text, settings);
+                self.take_read(&mut [reader], &mut 0, &mut ingest);
+                return ingest;
+            }
+        };
         let (block, mut rest) = cut(lines, block_len);
         let (mut ready, mut next) = (Vec::new(), Vec::new());
-        read(block, &wanted, &mut ready);
+        read(block, settings, &mut ready);
         while !rest.is_empty() {
             let block;
             (block, rest) = cut(rest, block_len);
             let take = || self.take_read(&mut ready, &mut first_line, &mut ingest);
-            parallel::beside(|| read(block, &wanted, &mut next), take);
+            parallel::beside(|| read(block, settings, &mut next), take);
             std::mem::swap(&mut ready, &mut next);
         }
         self.take_read(&mut ready, &mut first_line, &mut ingest);
         ingest
     }
 
-    /// Takes in what was read of a block.
+    /// Adds what was read of a block.
     fn take_read(
         &mut self,
-        pieces: &mut [Piece<'_>],
+        pieces: &mut [Reader<'_>],
         first_line: &mut usize,
         ingest: &mut IngestReport,
     ) {
         let mut lines = Vec::new();
         for piece in &mut *pieces {
-            lines.extend(piece.lines.iter().map(|line| *first_line + line));
+            lines.extend(piece.positions().iter().map(|line| *first_line + line));
             ingest.absorb(std::mem::take(&mut piece.report), |line| *first_line + line);
-            *first_line += piece.n_lines;
+            *first_line += piece.n_lines();
         }
-        let taken = self.extend(pieces.iter().flat_map(|piece| &piece.events[..piece.lines.len()]));
+        let taken = self.extend(pieces.iter().flat_map(Reader::events));
         ingest.absorb(taken, |position| lines[position]);
     }
 }
@@ -93,77 +110,22 @@ fn cut(text: &[u8], len: usize) -> (&[u8], &[u8]) {
     text.split_at(end.map_or(text.len(), |end| len + end + 1))
 }
 
-/// Reads a block, in the space of one that was taken in.
-fn read<'a>(mut block: &'a [u8], wanted: &Wanted, pieces: &mut Vec<Piece<'a>>) {
+/// Reads a block, in the space of one that was added.
+fn read<'a>(mut block: &'a [u8], settings: Settings<'_>, pieces: &mut Vec<Reader<'a>>) {
     let mut texts = Vec::with_capacity(block.len() / PIECE + 1);
     while !block.is_empty() {
         let text;
         (text, block) = cut(block, PIECE);
         texts.push(text);
     }
-    pieces.resize_with(texts.len(), Piece::default);
-    parallel::map_chunks_mut(pieces, 1, PIECE, |i, piece| piece[0].read(texts[i], wanted));
-}
-
-/// A few lines, read by one thread, and the space they were read in.
-#[derive(Default)]
-struct Piece<'a> {
-    reader: Reader<'a>,
-    /// The events that were read, as many as there are `lines`, and further ones to write over:
-    /// what is neither allocated nor given back costs no time.
-    events: Vec<Event<'a>>,
-    /// The line of each event, from the piece's first.
-    lines: Vec<usize>,
-    n_lines: usize,
-    /// What was refused and left out.
-    report: IngestReport,
-}
-
-impl<'a> Piece<'a> {
-    fn read(&mut self, text: &'a [u8], wanted: &Wanted) {
-        self.lines.clear();
-        self.n_lines = 0;
-        match std::str::from_utf8(text) {
-            Ok(text) => text.split_terminator('\n').for_each(|line| self.line(Ok(line), wanted)),
-            Err(_) => {
-                let text = text.strip_suffix(b"\n").unwrap_or(text);
-                text.split(|&byte| byte == b'\n').for_each(|line| {
-                    let line = std::str::from_utf8(line).map_err(|error| error.valid_up_to());
-                    self.line(line, wanted);
-                });
-            }
-        }
-    }
-
-    /// Reads a line, or notes the place where it is no text.
-    fn line(&mut self, line: Result<&'a str, usize>, wanted: &Wanted) {
-        let position = self.n_lines;
-        self.n_lines += 1;
-        if self.events.len() == self.lines.len() {
-            self.events.push(Event::new("", Timestamp::from_millis(0)));
-        }
-        let event = &mut self.events[self.lines.len()];
-        let read = match line {
-            Ok(text) if text.trim_ascii().is_empty() => return,
-            Ok(text) => self.reader.read(text, event, wanted),
-            Err(at) => Err(Refusal::NotJson { at }),
-        };
-        match read {
-            Ok(lost) => {
-                self.lines.push(position);
-                self.report.contradictory_offsets += usize::from(lost.contradicts_offset);
-                if let Some((name, n)) = lost.values {
-                    self.report.unread(&name, position, n);
-                }
-            }
-            Err(reason) => self.report.refuse(position, reason),
-        }
-    }
+    pieces.resize_with(texts.len(), Reader::default);
+    parallel::map_chunks_mut(pieces, 1, PIECE, |i, piece| piece[0].read_lines(texts[i], settings));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::segment::receive;
     use crate::{FeatureSet, Rules};
 
     #[test]
@@ -186,17 +148,18 @@ mod tests {
         let text = lines.join("\n");
         let empty = || Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
         let mut single = empty();
-        let events = lines.iter().flat_map(|line| Event::from_segment(line));
+        let log = Received::default();
+        let events = lines.iter().flat_map(|line| receive(line, &log).events);
         events.for_each(|event| _ = single.observe(&event));
         let as_of = single.newest().unwrap();
         let mut whole = empty();
-        let expected = whole.extend_json(&text);
+        let expected = whole.extend_json(&text, &log);
         // Of 43 lines of each kind, 21 of the second are broken, and the third have no time.
         assert_eq!((expected.accepted, expected.n_refused()), (193, 64));
         for block_len in [0, 1, 100, 1000, 5000] {
             let mut people = empty();
             assert_eq!(
-                people.extend_by_blocks(text.as_bytes(), block_len),
+                people.extend_by_blocks(text.as_bytes(), &log, block_len),
                 expected,
                 "{block_len}"
             );

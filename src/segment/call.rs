@@ -1,21 +1,22 @@
 //! One call: its fields, and the event they become.
 
 use std::borrow::Cow;
-use std::mem::{swap, take};
+use std::mem::swap;
 
 use serde::de::MapAccess;
 
 use super::context::{Context, Whole};
 use super::dotted::Dotted;
-use super::field::{Field, bad_field, is_blank};
+use super::envelope::Envelope;
+use super::field::{Field, Lost, bad_field, is_blank};
 use super::json::{self, Care, Object, Sink};
+use super::named;
 use super::plain::Plain;
+use super::received::Settings;
+use super::when::{Times, When};
 use super::zones::Zones;
-use crate::event::{LocalOffset, Wanted};
-use crate::{Event, Identifier, Refusal, Timestamp, Value};
-
-/// The spec's names of the fields that hold a time, best first.
-const TIMES: [&str; 4] = ["timestamp", "originalTimestamp", "sentAt", "receivedAt"];
+use crate::event::LocalOffset;
+use crate::{Event, Identifier, Refusal, Value};
 
 /// The fields of a call; its space is used again.
 #[derive(Debug, Default)]
@@ -30,33 +31,40 @@ pub(super) struct Call<'a> {
     previous_id: Field<'a>,
     group_id: Field<'a>,
     message_id: Field<'a>,
-    times: [Field<'a>; 4],
+    times: Times<'a>,
     properties: Dotted<'a>,
     traits: Dotted<'a>,
     context: Context<'a>,
-    /// Whether the whole is not an object.
-    wrong: bool,
+    /// Whether there is a list of calls under `batch`.
+    has_batch: bool,
+    /// What was read instead of an object.
+    other: Option<Other>,
 }
 
-/// What was lost of a call that became an event.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct Lost<'a> {
-    /// How many values were left out, and under which property or trait the first was.
-    pub(crate) values: Option<(Cow<'a, str>, usize)>,
-    /// Whether the offset from UTC is unknown since the call contradicts itself.
-    pub(crate) contradicts_offset: bool,
+/// A value that is not a call.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Other {
+    /// A list, or an object with a list of calls.
+    Calls,
+    Nothing,
 }
 
 impl<'a> Call<'a> {
-    /// Reads a call, in place of what was read before.
+    /// Reads a call, in place of what was read before. A batch around it has a context for all.
     pub(super) fn read(
         &mut self,
         text: &'a str,
         care: Care,
-        wanted: &Wanted,
+        settings: Settings<'_>,
+        envelope: &Envelope<'a>,
     ) -> serde_json::Result<()> {
         self.clear();
-        json::read(text, care, Fields { call: self, wanted })
+        let is_added = envelope.context.is_some();
+        if let Some(shared) = envelope.context {
+            let context = &mut self.context;
+            json::read(shared, care, Whole { context, wanted: settings.wanted, is_added })?;
+        }
+        json::read(text, care, Fields { call: self, settings, is_added })
     }
 
     fn clear(&mut self) {
@@ -74,11 +82,21 @@ impl<'a> Call<'a> {
         ] {
             *field = Field::Absent;
         }
-        self.times = Default::default();
-        self.wrong = false;
+        self.times = Times::default();
+        self.has_batch = false;
+        self.other = None;
         self.properties.clear();
         self.traits.clear();
         self.context.clear();
+        // In traits, null says that a value is gone.
+        self.traits.keeps_null = true;
+        self.context.traits.keeps_null = true;
+    }
+
+    /// What was read, if it is not a call.
+    pub(super) fn other(&self) -> Option<Other> {
+        let is_batch = self.has_batch && matches!(self.kind, Field::Absent);
+        self.other.or(is_batch.then_some(Other::Calls))
     }
 
     /// Writes what was read into an event.
@@ -86,148 +104,160 @@ impl<'a> Call<'a> {
         &mut self,
         zones: &mut Zones,
         event: &mut Event<'a>,
-        wanted: &Wanted,
+        settings: Settings<'_>,
+        envelope: &Envelope<'a>,
     ) -> Result<Lost<'a>, Refusal> {
-        if self.wrong {
-            return Err(Refusal::NotJson { at: 0 });
-        }
-        let kind = match take(&mut self.kind) {
-            Field::Text(kind) => Kind::named(&kind).ok_or(Refusal::UnknownType)?,
-            _ => return Err(Refusal::UnknownType),
+        let kind = match &self.kind {
+            Field::Text(kind) => Kind::named(kind),
+            // Clients that post to a path of the type may leave it out.
+            Field::Absent => settings.received.call.as_deref().and_then(Kind::of_path),
+            Field::Wrong => None,
         };
-        let (at, offset) = self.time(zones)?;
-        event.at = at;
-        event.utc_offset_minutes = offset.known();
+        let kind = kind.ok_or(Refusal::UnknownType)?;
+        let mut lost = Lost::default();
         event.name = match kind {
             Kind::Track => {
-                take(&mut self.event).text("event")?.ok_or_else(|| bad_field("event"))?
+                let name = self.event.text("event", &mut lost);
+                name.ok_or_else(|| bad_field("event"))?
             }
             kind => Cow::Borrowed(kind.name()),
         };
-        let wrongs = [
+        let mut offset_at = |zone: Option<&str>, at| zones.offset(zone?, at);
+        let own = |at| offset_at(self.context.own_timezone(), at);
+        let (at, mut offset) = self.times.read(settings, envelope.times, own, &mut lost)?;
+        if offset == LocalOffset::Unknown {
+            let geo = offset_at(self.context.geo_timezone(), at);
+            offset = geo.map_or(offset, LocalOffset::Known);
+        }
+        event.at = at;
+        event.utc_offset_minutes = offset.known();
+        lost.contradicts_offset = offset == LocalOffset::Contradictory;
+        for (wrong, name) in [
             (self.properties.wrong, "properties"),
             (self.traits.wrong, "traits"),
             (self.context.wrong, "context"),
             (self.context.traits.wrong, "context.traits"),
-        ];
-        if let Some((_, name)) = wrongs.into_iter().find(|(wrong, _)| *wrong) {
-            return Err(bad_field(name));
+        ] {
+            lost.values.extend(wrong.then_some((Cow::Borrowed(name), 1)));
         }
-        event.message_id = take(&mut self.message_id).text("messageId")?;
-        self.identifiers(kind, &mut event.identifiers)?;
-        self.attributes(kind, wanted, &mut event.attributes)?;
-        self.properties(kind, wanted, &mut event.properties)?;
-        let left_out = [
-            self.properties.left_out.take(),
-            self.traits.left_out.take(),
-            self.context.traits.left_out.take(),
-            self.context.left_out.take(),
-        ];
-        Ok(Lost {
-            values: left_out.into_iter().flatten().reduce(|(first, a), (_, b)| (first, a + b)),
-            contradicts_offset: offset == LocalOffset::Contradictory,
-        })
+        event.message_id = self.message_id.text("messageId", &mut lost);
+        self.identifiers(kind, settings, &mut event.identifiers, &mut lost);
+        self.attributes(kind, settings, &mut event.attributes, &mut lost);
+        self.properties(kind, settings, &mut event.properties, &mut lost);
+        lost.values.extend(self.properties.left_out.take());
+        lost.values.extend(self.traits.left_out.take());
+        lost.values.extend(self.context.traits.left_out.take());
+        lost.values.extend(self.context.left_out.take());
+        Ok(lost)
     }
 
-    /// Returns the time, and the offset of local clocks from UTC.
-    fn time(&mut self, zones: &mut Zones) -> Result<(Timestamp, LocalOffset), Refusal> {
-        for (time, name) in self.times.iter_mut().zip(TIMES) {
-            if let Some(text) = take(time).text(name)? {
-                let mut offset_at = |zone: Option<&str>, at| zones.offset(zone?, at);
-                let own = |at| offset_at(self.context.own_timezone(), at);
-                let read = Timestamp::parse_local(&text, own);
-                let (at, offset) = read.map_err(|_| bad_field(name))?;
-                if offset != LocalOffset::Unknown {
-                    return Ok((at, offset));
-                }
-                let geo = offset_at(self.context.geo_timezone(), at);
-                return Ok((at, geo.map_or(offset, LocalOffset::Known)));
-            }
-        }
-        Err(Refusal::NoTime)
-    }
-
-    fn identifiers(&mut self, kind: Kind, to: &mut Vec<Identifier<'a>>) -> Result<(), Refusal> {
+    fn identifiers(
+        &mut self,
+        kind: Kind,
+        settings: Settings<'_>,
+        to: &mut Vec<Identifier<'a>>,
+        lost: &mut Lost<'a>,
+    ) {
         to.clear();
-        let user = take(&mut self.user_id).text("userId")?;
+        let user = self.user_id.text("userId", lost);
         to.extend(user.map(|id| Identifier::new("user_id", id)));
-        let anonymous = take(&mut self.anonymous_id).text("anonymousId")?;
+        let anonymous = self.anonymous_id.text("anonymousId", lost);
         to.extend(anonymous.map(|id| Identifier::new("anonymous_id", id)));
         if kind == Kind::Alias {
-            let previous = take(&mut self.previous_id).text("previousId")?;
+            let previous = self.previous_id.text("previousId", lost);
             to.extend(previous.map(|id| Identifier::new("anonymous_id", id)));
         }
         // The traits of a group call belong to the group.
-        let own = if kind == Kind::Group { None } else { take_email(&mut self.traits.values) };
+        let is_group = kind == Kind::Group;
+        let own = if is_group { None } else { take_email(&mut self.traits.values) };
         let known = take_email(&mut self.context.traits.values);
         to.extend(own.or(known).map(|email| Identifier::new("email", email)));
-        self.context.identify(to)
+        self.context.identify(to, lost);
+        for (name, kind) in &settings.received.identifiers {
+            let (traits, context) = (&mut self.traits.values, &mut self.context.traits.values);
+            let own = if is_group { None } else { named::take_id(traits, name) };
+            let known = named::take_id(context, name);
+            let property = named::take_id(&mut self.properties.values, name);
+            let id = own.or(known).or(property);
+            to.extend(id.map(|id| Identifier::new(kind.clone(), id)));
+        }
     }
 
     fn attributes(
         &mut self,
         kind: Kind,
-        wanted: &Wanted,
+        settings: Settings<'_>,
         to: &mut Vec<(Cow<'a, str>, Value<'a>)>,
-    ) -> Result<(), Refusal> {
+        lost: &mut Lost<'a>,
+    ) {
         to.clear();
+        let wanted = settings.wanted;
         let is_wanted =
             |(name, value): &(Cow<'a, str>, Value<'a>)| wanted.attribute_with_fields(name, value);
-        to.extend(self.context.traits.values.drain(..).filter(is_wanted));
+        // Other calls repeat traits that can be out of date, and the group's among them.
+        if kind == Kind::Identify {
+            to.extend(self.context.traits.values.drain(..).filter(is_wanted));
+        }
         let traits = &mut self.traits.values;
-        let mut group = take(&mut self.context.group_id).text("context.groupId")?;
         if kind == Kind::Group {
             let of_group = |(name, value)| (Cow::Owned(format!("group.{name}")), value);
             to.extend(traits.drain(..).map(of_group).filter(is_wanted));
-            group = take(&mut self.group_id).text("groupId")?.or(group);
         }
         to.extend(traits.drain(..).filter(is_wanted));
+        let own = self.group_id.text("groupId", lost);
+        let group = own.or(self.context.group_id.text("context.groupId", lost));
         let group = group.map(|id| (Cow::Borrowed("group_id"), Value::Text(id)));
         to.extend(group.filter(is_wanted));
-        Ok(())
     }
 
     fn properties(
         &mut self,
         kind: Kind,
-        wanted: &Wanted,
+        settings: Settings<'_>,
         to: &mut Vec<(Cow<'a, str>, Value<'a>)>,
-    ) -> Result<(), Refusal> {
+        lost: &mut Lost<'a>,
+    ) {
         to.clear();
+        let wanted = settings.wanted;
         self.context.describe(to);
         let mut add = |name: &'static str, text: Option<Cow<'a, str>>| {
             let text = text.filter(|_| wanted.property(name));
             to.extend(text.map(|text| (Cow::Borrowed(name), Value::Text(text))));
         };
-        add("channel", take(&mut self.channel).text("channel")?);
+        add("channel", self.channel.text("channel", lost));
         if matches!(kind, Kind::Page | Kind::Screen) {
-            add("name", take(&mut self.name).text("name")?);
-            add("category", take(&mut self.category).text("category")?);
+            add("name", self.name.text("name", lost));
+            add("category", self.category.text("category", lost));
         }
         let values = &mut self.properties.values;
         values.retain(|(name, value)| wanted.property_with_fields(name, value));
+        if !settings.received.numbers.is_empty() {
+            named::read_numbers(values, &settings.received.numbers);
+        }
         if to.is_empty() {
             swap(to, values);
         } else {
             to.append(values);
         }
-        Ok(())
     }
 }
 
 /// Reads the fields of a call.
-struct Fields<'c, 'a> {
+struct Fields<'c, 'a, 's> {
     call: &'c mut Call<'a>,
-    wanted: &'c Wanted,
+    settings: Settings<'s>,
+    /// Whether the context is added to that of a batch.
+    is_added: bool,
 }
 
-impl<'a> Sink<'a> for Fields<'_, 'a> {
-    fn plain(self, _: Plain<'a>) {
-        self.call.wrong = true;
+impl<'a> Sink<'a> for Fields<'_, 'a, '_> {
+    fn plain(self, value: Plain<'a>) {
+        let is_list = matches!(value, Plain::List(_));
+        self.call.other = Some(if is_list { Other::Calls } else { Other::Nothing });
     }
 
     fn object<A: MapAccess<'a>>(self, object: &mut Object<A>) -> Result<(), A::Error> {
-        let Self { call, wanted } = self;
+        let Self { call, settings: Settings { wanted, .. }, is_added } = self;
         while let Some(key) = object.key()? {
             match &*key {
                 "type" => object.value(&mut call.kind)?,
@@ -240,11 +270,14 @@ impl<'a> Sink<'a> for Fields<'_, 'a> {
                 "previousId" => object.value(&mut call.previous_id)?,
                 "groupId" => object.value(&mut call.group_id)?,
                 "messageId" => object.value(&mut call.message_id)?,
-                "context" => object.value(Whole { context: &mut call.context, wanted })?,
+                "context" => {
+                    object.value(Whole { context: &mut call.context, wanted, is_added })?;
+                }
                 "properties" => object.value(&mut call.properties)?,
                 "traits" => object.value(&mut call.traits)?,
-                _ => match TIMES.iter().position(|time| *time == key) {
-                    Some(time) => object.value(&mut call.times[time])?,
+                "batch" => call.has_batch = object.raw()?.starts_with('['),
+                key => match call.times.field(key) {
+                    Some(time) => object.value(time)?,
                     None => object.skip_value()?,
                 },
             }
@@ -253,10 +286,16 @@ impl<'a> Sink<'a> for Fields<'_, 'a> {
     }
 }
 
+impl<'a> Sink<'a> for &mut When<'a> {
+    fn plain(self, value: Plain<'a>) {
+        *self = When::of(value);
+    }
+}
+
 /// Removes an e-mail address that is a text; a blank one is none.
 fn take_email<'a>(traits: &mut Vec<(Cow<'a, str>, Value<'a>)>) -> Option<Cow<'a, str>> {
     let is_email = |(name, value): &(Cow<'a, str>, Value<'a>)| {
-        name == "email" && matches!(value, Value::Text(_))
+        name == "email" && (matches!(value, Value::Text(_)) || *value == Value::List(Vec::new()))
     };
     let place = traits.iter().position(is_email)?;
     match traits.remove(place).1 {
@@ -282,6 +321,12 @@ impl Kind {
 
     fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// The kind that a path names, by its word or, as browsers do, by its first letter.
+    fn of_path(name: &str) -> Option<Self> {
+        let is_named = |kind: &Self| kind.name() == name || kind.name()[..1] == *name;
+        Self::ALL.into_iter().find(is_named)
     }
 
     fn name(self) -> &'static str {

@@ -8,11 +8,11 @@ use std::borrow::Cow;
 use serde::de::{MapAccess, SeqAccess};
 
 use super::dotted::Dotted;
-use super::field::{Field, bad_field, is_blank};
+use super::field::{Field, Lost, is_blank};
 use super::json::{List, Object, Sink};
 use super::plain::Plain;
 use crate::event::Wanted;
-use crate::{Identifier, Refusal, Value};
+use crate::{Identifier, Value};
 
 /// The fields of a context; its space is used again.
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ impl<'a> Context<'a> {
         self.traits.clear();
         for external in &mut self.external_ids {
             external.ids.clear();
-            external.wrong = false;
+            external.n_wrong = 0;
         }
         self.own_timezone = Field::Absent;
         self.geo_timezone = Field::Absent;
@@ -73,20 +73,18 @@ impl<'a> Context<'a> {
     }
 
     /// Adds the identifiers.
-    pub(super) fn identify(&mut self, to: &mut Vec<Identifier<'a>>) -> Result<(), Refusal> {
-        let device = std::mem::take(&mut self.device_id).text("context.device.id")?;
+    pub(super) fn identify(&mut self, to: &mut Vec<Identifier<'a>>, lost: &mut Lost<'a>) {
+        let device = self.device_id.text("context.device.id", lost);
         to.extend(device.map(|id| Identifier::new("device_id", id)));
-        let advertising = std::mem::take(&mut self.advertising_id);
-        let advertising = advertising.text("context.device.advertisingId")?;
-        let advertising = advertising.filter(|_| self.ad_tracking != Some(false));
+        let advertising = self.advertising_id.text("context.device.advertisingId", lost);
+        let advertising = advertising.filter(|_| self.ad_tracking == Some(true));
         to.extend(advertising.map(|id| Identifier::new("advertising_id", id)));
         for external in &mut self.external_ids {
-            if external.wrong {
-                return Err(bad_field("context.externalIds"));
+            if external.n_wrong > 0 {
+                lost.values.push((Cow::Borrowed("context.externalIds"), external.n_wrong));
             }
             to.append(&mut external.ids);
         }
-        Ok(())
     }
 
     /// Returns the name of the client's time zone; one that is not a text is ignored.
@@ -104,18 +102,24 @@ impl<'a> Context<'a> {
 pub(super) struct Whole<'c, 'a> {
     pub(super) context: &'c mut Context<'a>,
     pub(super) wanted: &'c Wanted,
+    /// Whether a batch has a context too: then this one is added, and its values win.
+    pub(super) is_added: bool,
 }
 
 impl<'a> Sink<'a> for Whole<'_, 'a> {
     fn plain(self, value: Plain<'a>) {
-        self.context.clear();
+        if !self.is_added {
+            self.context.clear();
+        }
         // PHP writes an empty object as an empty list.
         self.context.wrong = !matches!(value, Plain::Null | Plain::List(0));
     }
 
     fn object<A: MapAccess<'a>>(self, object: &mut Object<A>) -> Result<(), A::Error> {
-        let Self { context, wanted } = self;
-        context.clear();
+        let Self { context, wanted, is_added } = self;
+        if !is_added {
+            context.clear();
+        }
         Within { context, wanted, part: Part::Whole }.object(object)
     }
 }
@@ -322,20 +326,20 @@ impl Part {
 #[derive(Debug, Default)]
 struct ExternalIds<'a> {
     ids: Vec<Identifier<'a>>,
-    /// Whether there was something other than such a list.
-    wrong: bool,
+    /// How many entries, or whole lists, were something else.
+    n_wrong: usize,
 }
 
 /// Reads a whole list, in place of what was read before.
 impl<'a> Sink<'a> for &mut ExternalIds<'a> {
     fn plain(self, value: Plain<'a>) {
         self.ids.clear();
-        self.wrong = value != Plain::Null;
+        self.n_wrong = usize::from(value != Plain::Null);
     }
 
     fn list<A: SeqAccess<'a>>(self, list: &mut List<A>) -> Result<(), A::Error> {
         self.ids.clear();
-        self.wrong = false;
+        self.n_wrong = 0;
         while list.next(ExternalId(self))? {}
         Ok(())
     }
@@ -346,22 +350,25 @@ struct ExternalId<'e, 'a>(&'e mut ExternalIds<'a>);
 
 impl<'a> Sink<'a> for ExternalId<'_, 'a> {
     fn plain(self, value: Plain<'a>) {
-        self.0.wrong |= value != Plain::Null;
+        self.0.n_wrong += usize::from(value != Plain::Null);
     }
 
     fn object<A: MapAccess<'a>>(self, object: &mut Object<A>) -> Result<(), A::Error> {
-        let (mut kind, mut id) = (Field::Absent, Field::Absent);
+        let [mut kind, mut id, mut collection] = [const { Field::Absent }; 3];
         while let Some(key) = object.key()? {
             match &*key {
                 "type" => object.value(&mut kind)?,
                 "id" => object.value(&mut id)?,
+                "collection" => object.value(&mut collection)?,
                 _ => object.skip_value()?,
             }
         }
         match (kind, id) {
+            // Accounts, and whatever else Segment collects, are not people.
+            _ if collection.as_text().is_some_and(|name| name != "users") => {}
             (_, Field::Absent) => {}
             (Field::Text(kind), Field::Text(id)) => self.0.ids.push(Identifier::new(kind, id)),
-            _ => self.0.wrong = true,
+            _ => self.0.n_wrong += 1,
         }
         Ok(())
     }

@@ -29,6 +29,8 @@ pub(super) struct Dotted<'a> {
     pub(super) values: Vec<(Cow<'a, str>, Value<'a>)>,
     /// Whether there was something other than an object.
     pub(super) wrong: bool,
+    /// Whether `null` says that there is nothing any more, as it does in traits.
+    pub(super) keeps_null: bool,
     /// How many values were left out, and under which key of the object the first was.
     pub(super) left_out: Option<(Cow<'a, str>, usize)>,
     /// The key of the object that is being read.
@@ -135,6 +137,8 @@ impl<'a> Sink<'a> for Field<'_, 'a> {
     fn plain(self, value: Plain<'a>) {
         if value == Plain::Broken {
             self.dotted.leave_out();
+        } else if value == Plain::Null && self.dotted.keeps_null {
+            self.add(Value::List(Vec::new()));
         } else if let Some(value) = value.value() {
             self.add(value);
         }

@@ -1,10 +1,20 @@
 //! One field that should be a text: an id, a name, a time.
 
 use std::borrow::Cow;
+use std::mem::take;
 
 use super::json::Sink;
 use super::plain::Plain;
 use crate::Refusal;
+
+/// What was lost of a call that became an event.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Lost<'a> {
+    /// The fields, properties and traits of which values were left out, and how many.
+    pub(super) values: Vec<(Cow<'a, str>, usize)>,
+    /// Whether the offset from UTC is unknown since the call contradicts itself.
+    pub(super) contradicts_offset: bool,
+}
 
 /// The value of a field. Clients leave out what they do not know, or write `null` or `""`.
 #[derive(Debug, Default)]
@@ -18,12 +28,15 @@ pub(super) enum Field<'a> {
 }
 
 impl<'a> Field<'a> {
-    /// Returns the text, if there is one.
-    pub(super) fn text(self, name: &str) -> Result<Option<Cow<'a, str>>, Refusal> {
-        match self {
-            Self::Absent => Ok(None),
-            Self::Text(text) => Ok(Some(text)),
-            Self::Wrong => Err(bad_field(name)),
+    /// Returns the text, if there is one. A value of the wrong type costs this field, and is counted.
+    pub(super) fn text(&mut self, name: &'static str, lost: &mut Lost<'a>) -> Option<Cow<'a, str>> {
+        match take(self) {
+            Self::Absent => None,
+            Self::Text(text) => Some(text),
+            Self::Wrong => {
+                lost.values.push((Cow::Borrowed(name), 1));
+                None
+            }
         }
     }
 

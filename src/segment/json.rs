@@ -68,6 +68,12 @@ fn read_whole<'a>(text: &'a str, care: Care, sink: impl Sink<'a>) -> serde_json:
     input.end()
 }
 
+/// Returns the texts of the values of a list.
+pub(super) fn values(list: &str) -> serde_json::Result<Vec<&str>> {
+    let values: Vec<&RawValue> = serde_json::from_str(list)?;
+    Ok(values.into_iter().map(RawValue::get).collect())
+}
+
 /// The byte at which a text stops being JSON; its last byte if it breaks off.
 pub(super) fn byte_of(error: &serde_json::Error, text: &str) -> usize {
     let line_ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
@@ -144,6 +150,11 @@ impl<'a, A: MapAccess<'a>> Object<A> {
                 read_alone(raw.get(), sink).map_err(A::Error::custom)
             }
         }
+    }
+
+    /// Returns the text of the value of the key.
+    pub(super) fn raw(&mut self) -> Result<&'a str, A::Error> {
+        self.access.next_value::<&RawValue>().map(RawValue::get)
     }
 
     /// Skips the value of the key.

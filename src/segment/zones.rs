@@ -37,6 +37,9 @@ impl Zones {
     /// Returns the minutes that local clocks are ahead of UTC; `None` for a name that is not a zone.
     /// Seconds, which some zones had before 1972, are cut.
     pub(super) fn offset(&mut self, name: &str, at: Timestamp) -> Option<i16> {
+        if let Some(minutes) = fixed(name) {
+            return Some(minutes);
+        }
         if let Some(zone) = self.known.get_mut(name) {
             return zone.as_mut()?.offset(at);
         }
@@ -52,6 +55,29 @@ impl Zones {
         }
         offset
     }
+}
+
+/// Returns the offset of a zone that is written as one: `GMT+0530`, `UTC-5`, `+01:00`.
+fn fixed(name: &str) -> Option<i16> {
+    let bare = name.strip_prefix("GMT").or_else(|| name.strip_prefix("UTC")).unwrap_or(name);
+    let (sign, digits) = match bare.as_bytes() {
+        [b'+', digits @ ..] => (1, digits),
+        [b'-', digits @ ..] => (-1, digits),
+        _ => return None,
+    };
+    let (hours, minutes) = match *digits {
+        [h] => ([b'0', h], [b'0', b'0']),
+        [g, h] => ([g, h], [b'0', b'0']),
+        [g, h, m, n] | [g, h, b':', m, n] => ([g, h], [m, n]),
+        _ => return None,
+    };
+    let number = |[tens, ones]: [u8; 2]| {
+        let is_number = tens.is_ascii_digit() && ones.is_ascii_digit();
+        is_number.then(|| i16::from(tens - b'0') * 10 + i16::from(ones - b'0'))
+    };
+    let (hours, minutes) = (number(hours)?, number(minutes)?);
+    // No clock on Earth is further from UTC than 14 hours.
+    (hours <= 14 && minutes < 60).then_some(sign * (hours * 60 + minutes))
 }
 
 impl Zone {
@@ -86,6 +112,26 @@ fn millis_of(change: jiff::tz::TimeZoneTransition<'_>) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_zone_written_as_an_offset_is_that_offset() {
+        for (name, minutes) in [
+            ("GMT+0530", Some(330)),
+            ("GMT-0500", Some(-300)),
+            ("GMT+0000", Some(0)),
+            ("+01:00", Some(60)),
+            ("-0930", Some(-570)),
+            ("UTC+5", Some(300)),
+            ("UTC-12", Some(-720)),
+            ("+2500", None),
+            ("+01:75", None),
+            ("+:100", None),
+            ("GMT+", None),
+            ("NA", None),
+        ] {
+            assert_eq!(Zones::default().offset(name, Timestamp::from_millis(0)), minutes, "{name}");
+        }
+    }
 
     #[test]
     fn what_is_remembered_is_what_the_zone_says() {

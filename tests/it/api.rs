@@ -28,7 +28,7 @@ const AT_MOST: &[(&str, usize)] = &[
     ("reduce", 12),
     ("report", 8),
     ("scale", 6),
-    ("segment", 1),
+    ("segment", 4),
     ("validate", 29),
 ];
 

@@ -6,7 +6,8 @@ use personas::profiles::StoreOptions;
 
 use personas::IngestReport;
 use personas::features::{Feature, Measure, Values};
-use personas::{Error, Event, FeatureSet, Profiles, Refusal, Rules, Timestamp};
+use personas::segment::{Received, receive};
+use personas::{Event, FeatureSet, Profiles, Refusal, Rules, Timestamp};
 use proptest::prelude::*;
 
 use super::identity::laws::cases;
@@ -27,16 +28,16 @@ fn a_feature_that_adds_says_what_it_could_not_read() {
             .map(line)
             .into();
     let mut people = Profiles::new(Rules::default(), features).unwrap();
-    let ingest = people.extend_json(lines.join("\n"));
+    let ingest = people.extend_json(lines.join("\n"), &Received::default());
     assert_eq!(
         ingest.to_string(),
-        "7 accepted, 0 duplicates, 0 refused; not read: 5 of \"amount\", at 1, 3, 4 …"
+        "7 accepted, 0 duplicates, 0 refused; not read: 5 of \"amount\", at 2, 4, 5 …"
     );
     let table = people.features(people.newest().unwrap()).unwrap();
     let Values::Numeric(spend) = &table.column("spend").unwrap().values else { panic!() };
     assert_eq!(spend, &[Some(3.0)]);
     // The last of a name counts, and only of events that do.
-    let event = Event::from_segment(&lines[1]).unwrap();
+    let event = receive(&lines[1], &Received::default()).events.remove(0);
     let ingest = people.extend([
         &event.clone().property("amount", 5.0),
         &event,
@@ -61,7 +62,7 @@ fn contradictory_offsets_are_counted() {
         line("2024-07-15T12:00:00+02:00[Asia/Tokyo]", "none"),
     ];
     let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
-    let ingest = people.extend_json(lines.join("\n"));
+    let ingest = people.extend_json(lines.join("\n"), &Received::default());
     assert_eq!((ingest.accepted, ingest.contradictory_offsets), (4, 2));
     assert_eq!(
         ingest.to_string(),
@@ -69,30 +70,49 @@ fn contradictory_offsets_are_counted() {
     );
 }
 
+/// What the slow way accepted, and what reading refused and left out, by line.
+struct Slow {
+    ingest: IngestReport,
+    refused: Vec<(usize, Refusal)>,
+    unread: Vec<(usize, String, usize)>,
+}
+
 /// The result of the slow way: line by line, then all at once.
-fn one_by_one(people: &mut Profiles, text: &[u8]) -> (IngestReport, Vec<(usize, Refusal)>) {
+fn one_by_one(people: &mut Profiles, text: &[u8]) -> Slow {
     let (mut events, mut lines, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-    for (line, text) in text.split(|&byte| byte == b'\n').enumerate() {
-        let Ok(text) = std::str::from_utf8(text) else {
-            let at = std::str::from_utf8(text).unwrap_err().valid_up_to();
-            refused.push((line, Refusal::NotJson { at }));
-            continue;
-        };
-        match Event::from_segment(text) {
-            _ if text.trim().is_empty() => {}
-            Ok(event) => {
-                events.push(event);
-                lines.push(line);
-            }
-            Err(Error::Refused(refusal)) => refused.push((line, refusal)),
-            Err(other) => panic!("{other}"),
-        }
+    let mut unread = Vec::new();
+    for (line, text) in (1..).zip(text.split(|&byte| byte == b'\n')) {
+        let calls = receive(text, &Received::default());
+        lines.extend(calls.events.iter().map(|_| line));
+        events.extend(calls.events);
+        refused.extend(calls.report.refused.into_iter().map(|refused| (line, refused.reason)));
+        unread.extend(
+            calls.report.unread.into_iter().map(|unread| (line, unread.property, unread.n)),
+        );
     }
     let mut ingest = people.extend(&events);
     let examples = ingest.refused.iter_mut().map(|refused| &mut refused.examples);
-    let unread = ingest.unread.iter_mut().map(|unread| &mut unread.examples);
-    examples.chain(unread).flatten().for_each(|position| *position = lines[*position]);
-    (ingest, refused)
+    let left_out = ingest.unread.iter_mut().map(|unread| &mut unread.examples);
+    examples.chain(left_out).flatten().for_each(|position| *position = lines[*position]);
+    Slow { ingest, refused, unread }
+}
+
+/// What was not read, by name: how many values, and the first three lines.
+fn by_name(
+    unread: impl IntoIterator<Item = (Vec<usize>, String, usize)>,
+) -> BTreeMap<String, (usize, Vec<usize>)> {
+    let mut names: BTreeMap<String, (usize, Vec<usize>)> = BTreeMap::new();
+    for (lines, name, n) in unread {
+        let known = names.entry(name).or_default();
+        known.0 += n;
+        known.1.extend(lines);
+    }
+    for (_, lines) in names.values_mut() {
+        lines.sort_unstable();
+        lines.dedup();
+        lines.truncate(3);
+    }
+    names
 }
 
 fn same_as_one_by_one(text: &[u8]) -> Result<(), TestCaseError> {
@@ -105,8 +125,8 @@ fn same_as_one_by_one(text: &[u8]) -> Result<(), TestCaseError> {
         .unwrap()
     };
     let (mut slow, mut fast) = (empty(), empty());
-    let (mut ingest, refused) = one_by_one(&mut slow, text);
-    let mut got = fast.extend_json(text);
+    let Slow { mut ingest, refused, unread } = one_by_one(&mut slow, text);
+    let mut got = fast.extend_json(text, &Received::default());
     let end = Timestamp::parse("2030-01-01").unwrap();
     prop_assert_eq!(fast.features(end).unwrap(), slow.features(end).unwrap());
     // What was refused, by reason, and what was accepted.
@@ -128,6 +148,11 @@ fn same_as_one_by_one(text: &[u8]) -> Result<(), TestCaseError> {
     prop_assert_eq!(said.collect::<BTreeMap<_, _>>(), by_reason);
     prop_assert!(got.refused.is_sorted_by_key(|refused| refused.examples[0]));
     got.refused.clear();
+    let of =
+        |all: Vec<personas::event::Unread>| all.into_iter().map(|u| (u.examples, u.property, u.n));
+    let unread = unread.into_iter().map(|(line, name, n)| (vec![line], name, n));
+    let unread = by_name(unread.chain(of(std::mem::take(&mut ingest.unread))));
+    prop_assert_eq!(by_name(of(std::mem::take(&mut got.unread))), unread);
     prop_assert_eq!(got.to_string(), ingest.to_string());
     Ok(())
 }

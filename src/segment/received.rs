@@ -1,0 +1,50 @@
+//! What the receiver of a body knows of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::event::Wanted;
+
+/// What is known of a body beside its bytes, and how it is to be read; see
+/// [`receive`](super::receive) for an example.
+///
+/// The default knows nothing: it reads a stored log.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Received {
+    /// When the body was received. It is the time of calls without one, and tells how wrong the
+    /// client's clock is. `None` for a stored log.
+    pub at: Option<Timestamp>,
+    /// The type of calls that leave it out, from the path of the request: `track` of `/v1/track`, or
+    /// its first letter. Other words, such as `batch`, say nothing.
+    pub call: Option<String>,
+    /// Whether a `receivedAt` in the body counts as the time of receipt. Trust only bodies that a
+    /// server of yours stored: clients can write anything.
+    pub trust_received_at: bool,
+    /// Names of traits and properties that hold an identifier, and its kind. A value is looked for
+    /// in `traits`, `context.traits` and `properties`, and is neither attribute nor property then.
+    /// Name with care: `email` as a property is often somebody else's, such as that of a friend who
+    /// is invited.
+    pub identifiers: BTreeMap<String, String>,
+    /// Names of properties whose texts are numbers if they look so: `"12.50"`, and `"12,5"` with
+    /// one or two digits after a comma. Fields of objects in a list have dotted names, such as
+    /// `products.price`.
+    pub numbers: BTreeSet<String>,
+}
+
+impl Received {
+    /// Creates the default for a body that was received at a moment.
+    pub fn at(at: Timestamp) -> Self {
+        Self { at: Some(at), ..Self::default() }
+    }
+}
+
+/// How calls are read: as the caller says, and what of them somebody needs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settings<'s> {
+    pub(crate) received: &'s Received,
+    pub(crate) wanted: &'s Wanted,
+}
