@@ -1,7 +1,7 @@
 //! What `personas` prints: one screen.
 
 use personas::PersonaModel;
-use personas::persona::{Comparison, Evidence, Matches, Persona};
+use personas::persona::{Comparison, DeclaredVerdict, Evidence, Matches, Persona};
 
 use super::words::{count, hanging, list, paragraph, percent, section, several};
 use super::{Events, People};
@@ -176,18 +176,19 @@ fn declared(model: &PersonaModel, comparison: &Comparison) -> String {
     let mut said: Vec<String> = Vec::new();
     for declared in &comparison.declared {
         let share = percent(declared.n_full as f64 / n_people);
-        said.push(format!(
-            "{}: {} fit it in full, {share}.",
-            declared.name,
-            several(declared.n_full, "person", "people")
-        ));
-        said.extend(
-            declared.contradictions.iter().map(|contradiction| contradiction.sentence.clone()),
-        );
+        let n = several(declared.n_full, "person fits", "people fit");
+        let verdict = match declared.verdict {
+            DeclaredVerdict::Confirmed => "confirmed",
+            DeclaredVerdict::Split => "split between personas of the data",
+            DeclaredVerdict::Blurred => "no persona of the data",
+            DeclaredVerdict::Absent => "hardly anybody",
+        };
+        said.push(format!("{}: {verdict}; {n} it in full, {share}.", declared.name));
+        said.extend(declared.contradictions.iter().cloned());
     }
-    let uncovered = comparison.uncovered().into_iter();
+    let uncovered = comparison.uncovered.iter();
     let names: Vec<String> =
-        uncovered.map(|at| format!("“{}”", model.personas()[at].name)).collect();
+        uncovered.map(|&at| format!("“{}”", model.personas()[at].name)).collect();
     if !names.is_empty() {
         said.push(format!("Nobody declared: {}.", list(&names)));
     }

@@ -45,6 +45,8 @@ pub enum Condition {
     Greater(f64),
     /// Some value is a number not below this.
     AtLeast(f64),
+    /// Some value is a number from the first to the second, both included.
+    Between(f64, f64),
     /// No value is a number below this; holds also where there is no number.
     NotLess(f64),
     /// Some value contains this text.
@@ -71,9 +73,26 @@ pub enum Condition {
 }
 
 impl Condition {
+    /// The numbers it allows, if it is about numbers: from where to where, ends included or not.
+    pub(crate) fn bounds(&self) -> Option<(f64, f64)> {
+        match *self {
+            Self::Less(limit) | Self::AtMost(limit) => Some((f64::NEG_INFINITY, limit)),
+            Self::Greater(limit) | Self::AtLeast(limit) | Self::NotLess(limit) => {
+                Some((limit, f64::INFINITY))
+            }
+            Self::Between(low, high) => Some((low, high)),
+            _ => None,
+        }
+    }
+
+    /// Whether it is about there being a value.
+    pub(crate) fn is_of_presence(&self) -> bool {
+        matches!(self, Self::Exists | Self::NotExists)
+    }
+
     /// Whether the condition holds for some values, each given as a number, if it is one, and as a
     /// text.
-    pub(super) fn holds<'v>(
+    pub(crate) fn holds<'v>(
         &self,
         mut values: impl Iterator<Item = (Option<f64>, &'v str)>,
     ) -> bool {
@@ -101,6 +120,9 @@ impl Condition {
             Self::AtMost(limit) => values.any(|(number, _)| number.is_some_and(|n| n <= *limit)),
             Self::Greater(limit) => values.any(|(number, _)| number.is_some_and(|n| n > *limit)),
             Self::AtLeast(limit) => values.any(|(number, _)| number.is_some_and(|n| n >= *limit)),
+            Self::Between(low, high) => {
+                values.any(|(number, _)| number.is_some_and(|n| (*low..=*high).contains(&n)))
+            }
             Self::NotLess(limit) => !values.any(|(number, _)| number.is_some_and(|n| n < *limit)),
         }
     }
@@ -112,6 +134,7 @@ impl Condition {
             | Self::AtMost(_)
             | Self::Greater(_)
             | Self::AtLeast(_)
+            | Self::Between(..)
             | Self::NotLess(_) => Need::NUMBER,
             _ => Need::BOTH,
         }
@@ -128,6 +151,9 @@ impl Condition {
                 if !limit.is_finite() =>
             {
                 Some("the number of a condition must be finite")
+            }
+            Self::Between(low, high) if !(low.is_finite() && high.is_finite() && low <= high) => {
+                Some("the limits must be finite, and the lower one not above the upper one")
             }
             Self::OneOf(wanted) | Self::ContainsOneOf(wanted) if wanted.is_empty() => {
                 Some("a condition on one of several values needs at least one value")
@@ -257,6 +283,9 @@ mod tests {
         let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
         let day = |n: i64| Timestamp::from_millis(n * 86_400_000);
         let table = [
+            ("amount", Condition::Between(12.5, 13.0), true),
+            ("amount", Condition::Between(12.0, 12.5), true),
+            ("amount", Condition::Between(13.0, 14.0), false),
             ("amount", Condition::Equals("12.5".into()), true),
             ("amount", Condition::Equals("12.50".into()), false),
             ("gift", Condition::Equals("true".into()), true),

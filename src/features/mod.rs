@@ -70,7 +70,7 @@ mod summary;
 mod table;
 mod totals;
 
-pub(crate) use batch::{EventBatch, Projection, number, text};
+pub(crate) use batch::{EventBatch, Projection, text};
 pub(crate) use columns::{Computed, columns, row};
 pub use condition::Condition;
 pub(crate) use dictionary::{Dictionary, NONE};

@@ -9,6 +9,8 @@
 //!
 //! Cost: one pass over the reference points per row; memory one number per row and feature.
 
+use std::ops::Deref;
+
 use serde::{Deserialize, Serialize};
 
 use super::card::Persona;
@@ -50,7 +52,7 @@ pub struct Reason {
     pub value: String,
 }
 
-/// Where every row of a table belongs, and why.
+/// Where every row of a table belongs, and why: a slice of matches in row order, with the reasons.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored")]
 pub struct Matches {
@@ -63,26 +65,6 @@ pub struct Matches {
 }
 
 impl Matches {
-    /// Number of rows.
-    pub fn len(&self) -> usize {
-        self.matches.len()
-    }
-
-    /// Whether there are no rows.
-    pub fn is_empty(&self) -> bool {
-        self.matches.is_empty()
-    }
-
-    /// The match of a row; none for a row that does not exist.
-    pub fn get(&self, row: usize) -> Option<&Match> {
-        self.matches.get(row)
-    }
-
-    /// All matches, in row order.
-    pub fn iter(&self) -> std::slice::Iter<'_, Match> {
-        self.matches.iter()
-    }
-
     /// The personas alone, in row order.
     pub fn personas(&self) -> Vec<Option<usize>> {
         self.matches.iter().map(|found| found.persona).collect()
@@ -111,14 +93,6 @@ impl Matches {
         reasons
     }
 
-    /// The difference of squared distances that the reasons of a row add up to, 0 or more; 0 where
-    /// there are none.
-    pub fn advantage(&self, row: usize) -> f64 {
-        let width = self.features.len();
-        let range = row.saturating_mul(width)..row.saturating_add(1).saturating_mul(width);
-        self.contributions.get(range).map_or(0.0, |parts| parts.iter().sum::<f64>().max(0.0))
-    }
-
     /// The share of rows in a persona whose margin is below `margin`: people between two personas.
     /// 0 if no row is in a persona.
     pub fn between(&self, margin: f64) -> f64 {
@@ -127,6 +101,15 @@ impl Matches {
             (n + 1, below + usize::from(found.margin < margin))
         });
         if n == 0 { 0.0 } else { below as f64 / n as f64 }
+    }
+}
+
+impl Deref for Matches {
+    type Target = [Match];
+
+    /// The matches, in row order.
+    fn deref(&self) -> &[Match] {
+        &self.matches
     }
 }
 

@@ -19,6 +19,8 @@ use crate::{FeatureTable, Result};
 
 /// A rule is contradicted, and a data persona is not covered, if fewer than this share fit.
 const MOST: f64 = 0.5;
+/// Share of a declared persona's people that makes a data persona one of its parts.
+const PART: f64 = 0.3;
 
 /// What people say to declared personas.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,17 +33,12 @@ pub struct Comparison {
     /// Per data persona, the share of its members who fit at least one declared persona in full;
     /// 0 without members in the table.
     pub covered: Vec<f64>,
+    /// The data personas that nobody declared: fewer than half of their members fit any.
+    pub uncovered: Vec<usize>,
     /// People who fit no declared persona in full.
     pub n_unmatched: usize,
     /// People compared.
     pub n_rows: usize,
-}
-
-impl Comparison {
-    /// The data personas that no declared ones cover: fewer than half of the members fit any.
-    pub fn uncovered(&self) -> Vec<usize> {
-        (0..self.covered.len()).filter(|&persona| self.covered[persona] < MOST).collect()
-    }
 }
 
 /// What people say to one declared persona.
@@ -50,6 +47,8 @@ impl Comparison {
 pub struct DeclaredMatch {
     /// Its name.
     pub name: String,
+    /// Whether the data know it.
+    pub verdict: DeclaredVerdict,
     /// People who fit every rule.
     pub n_full: usize,
     /// Its rules, in their order.
@@ -64,15 +63,21 @@ pub struct DeclaredMatch {
     pub in_none: usize,
     /// The nearest data persona; none if none has members in the table.
     pub nearest: Option<Nearest>,
-    /// The rules that fewer than half of the nearest persona's members fit.
-    pub contradictions: Vec<Contradiction>,
+    /// The rules that fewer than half of the nearest persona's members fit, in words with its numbers.
+    pub contradictions: Vec<String>,
 }
 
-impl DeclaredMatch {
-    /// People whose weighted share is at least `score`.
-    pub fn n_at_least(&self, score: f64) -> usize {
-        self.scores.iter().filter(|&&s| s >= score).count()
-    }
+/// Whether the data know a declared persona.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum DeclaredVerdict {
+    /// It is one of the data's personas: they share at least half of the people in either.
+    Confirmed,
+    /// Its people are in two or more personas of the data, at least three in ten of them in each.
+    Split,
+    /// Its people are not a persona of the data, nor of a few.
+    Blurred,
+    /// Fewer people than the smallest described size fit it in full.
+    Absent,
 }
 
 /// How people fit one rule.
@@ -91,6 +96,8 @@ pub struct RuleMatch {
     pub n_fitting: usize,
     /// People who fit it and all rules before it.
     pub n_so_far: usize,
+    /// Share of the nearest persona's members with a value who fit it; 0 if none has one.
+    pub share_in_nearest: f64,
 }
 
 /// The data persona nearest to a declared one.
@@ -106,20 +113,6 @@ pub struct Nearest {
     pub jaccard: f64,
     /// The members' mean weighted share of fitting rules.
     pub score: f64,
-}
-
-/// A rule that most members of the nearest data persona break.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Contradiction {
-    /// The feature.
-    pub feature: String,
-    /// Members with a value.
-    pub n_known: usize,
-    /// Share of these who fit the rule; below one half.
-    pub share: f64,
-    /// In words, with the persona's numbers.
-    pub sentence: String,
 }
 
 /// Two declared personas that share people.
@@ -155,6 +148,7 @@ impl PersonaModel {
     ///
     /// ```
     /// # use personas::{FeatureTable, KMeans, PersonaModel, Preprocessor};
+    /// use personas::features::Condition;
     /// use personas::persona::DeclaredPersona;
     ///
     /// # let spend: Vec<Option<f64>> = (0..60).map(|i| Some(f64::from(i / 30 * 100 + i % 30))).collect();
@@ -162,16 +156,16 @@ impl PersonaModel {
     /// # let prep = Preprocessor::default().fit(&table)?;
     /// # let fit = KMeans::new(2).fit(&prep.transform(&table)?)?;
     /// let personas = PersonaModel::describe(&table, &prep, &fit)?;
-    /// let gold = DeclaredPersona::new("Gold").at_least("spend", 125.0);
+    /// let gold = DeclaredPersona::new("Gold").when("spend", Condition::AtLeast(125.0));
     /// let comparison = personas.compare(&[gold], &table)?;
     ///
     /// let gold = &comparison.declared[0];
     /// assert_eq!(gold.n_full, 5);
     /// assert_eq!(
-    ///     gold.contradictions[0].sentence,
+    ///     gold.contradictions[0],
     ///     "Spend at least 125: fits 17% of Big spenders (median 114)."
     /// );
-    /// assert_eq!(comparison.uncovered(), [0, 1]);
+    /// assert_eq!(comparison.uncovered, [0, 1]);
     /// # Ok::<(), personas::Error>(())
     /// ```
     pub fn compare(
@@ -188,16 +182,17 @@ impl PersonaModel {
         let matched: Vec<bool> =
             (0..table.n_rows()).map(|row| fits.iter().any(|fits| fits.full[row])).collect();
         let covered = count(&matched, &placed, members.len()).0;
-        let covered = covered.iter().zip(&members).map(|(&k, &n)| share(k, n)).collect();
+        let covered: Vec<f64> = covered.iter().zip(&members).map(|(&k, &n)| share(k, n)).collect();
         let overlaps = overlaps(&fits);
         let declared = declared.iter().zip(&bound).zip(fits);
         Ok(Comparison {
             declared: declared
                 .map(|((persona, rules), fits)| {
-                    self.declared_match(persona.name(), rules, fits, &placed, &members)
+                    self.declared_match(&persona.name, rules, fits, &placed, &members)
                 })
                 .collect(),
             overlaps,
+            uncovered: (0..covered.len()).filter(|&persona| covered[persona] < MOST).collect(),
             covered,
             n_unmatched: matched.iter().filter(|&&matched| !matched).count(),
             n_rows: table.n_rows(),
@@ -231,15 +226,21 @@ impl PersonaModel {
             // The last of equals wins, hence from the end.
             .rev()
             .max_by(|a, b| a.jaccard.total_cmp(&b.jaccard).then(a.score.total_cmp(&b.score)));
-        let contradictions = nearest.as_ref().map_or_else(Vec::new, |nearest| {
-            let broken = |rule| self.contradiction(rule, nearest.persona, placed);
-            rules.iter().filter_map(broken).collect()
-        });
+        let mut rule_matches = fits.rules;
+        let mut contradictions = Vec::new();
+        if let Some(nearest) = &nearest {
+            for (rule, matched) in rules.iter().zip(&mut rule_matches) {
+                let (share, sentence) = self.in_persona(rule, nearest.persona, placed);
+                matched.share_in_nearest = share;
+                contradictions.extend(sentence);
+            }
+        }
         let n = fits.scores.len().max(1) as f64;
         DeclaredMatch {
             name: name.to_owned(),
+            verdict: self.verdict(n_full, &in_personas, nearest.as_ref()),
             n_full,
-            rules: fits.rules,
+            rules: rule_matches,
             mean_score: fits.scores.iter().sum::<f64>() / n,
             scores: fits.scores,
             in_personas,
@@ -249,12 +250,32 @@ impl PersonaModel {
         }
     }
 
-    fn contradiction(
+    fn verdict(
+        &self,
+        n_full: usize,
+        in_personas: &[usize],
+        nearest: Option<&Nearest>,
+    ) -> DeclaredVerdict {
+        let large = in_personas.iter().filter(|&&n| share(n, n_full) >= PART).count();
+        if n_full < self.min_size.max(1) {
+            DeclaredVerdict::Absent
+        } else if nearest.is_some_and(|nearest| nearest.jaccard >= MOST) {
+            DeclaredVerdict::Confirmed
+        } else if large > 1 {
+            DeclaredVerdict::Split
+        } else {
+            DeclaredVerdict::Blurred
+        }
+    }
+
+    /// The share of a persona's members with a value who fit a rule, and what is to be said if most
+    /// break it.
+    fn in_persona(
         &self,
         rule: &BoundRule<'_>,
         persona: usize,
         placed: &[Option<usize>],
-    ) -> Option<Contradiction> {
+    ) -> (f64, Option<String>) {
         let (mut n_known, mut n_fitting) = (0usize, 0usize);
         for row in (0..placed.len()).filter(|&row| placed[row] == Some(persona)) {
             if let Some(fits) = rule.fits(row) {
@@ -264,19 +285,14 @@ impl PersonaModel {
         }
         let share = share(n_fitting, n_known);
         if n_known < self.min_size.max(1) || share >= MOST {
-            return None;
+            return (share, None);
         }
         let persona = &self.personas[persona];
-        let feature = |summary: &&Summary| summary.feature == rule.feature;
+        let feature = |summary: &&Summary| summary.feature == rule.rule.feature;
         let center = persona.summary.iter().find(feature).and_then(phrase::center);
         let center = center.map_or_else(String::new, |center| format!(" ({center})"));
         let (rule_text, fitting) = (super::words::capitalised(&rule.in_words()), percent(share));
-        Some(Contradiction {
-            feature: rule.feature.to_owned(),
-            n_known,
-            share,
-            sentence: format!("{rule_text}: fits {fitting} of {}{center}.", persona.name),
-        })
+        (share, Some(format!("{rule_text}: fits {fitting} of {}{center}.", persona.name)))
     }
 }
 
@@ -294,19 +310,20 @@ fn fits(rules: &[BoundRule<'_>], n_rows: usize) -> Fits {
             *full &= fits;
             n_fitting += usize::from(fits);
             n_so_far += usize::from(*full);
-            *score += if fits { rule.weight } else { 0.0 };
+            *score += if fits { rule.rule.weight } else { 0.0 };
         }
         matches.push(RuleMatch {
-            feature: rule.feature.to_owned(),
+            feature: rule.rule.feature.to_owned(),
             rule: rule.in_words(),
-            weight: rule.weight,
+            weight: rule.rule.weight,
             n_known,
             n_fitting,
             n_so_far,
+            share_in_nearest: 0.0,
         });
     }
     // In the same order as a full score, so that fitting everything is exactly 1.
-    let total = rules.iter().fold(0.0, |sum, rule| sum + rule.weight);
+    let total = rules.iter().fold(0.0, |sum, rule| sum + rule.rule.weight);
     scores.iter_mut().for_each(|score| *score /= total);
     Fits { full, scores, rules: matches }
 }

@@ -27,8 +27,8 @@ mod words;
 
 pub use assign::{Match, Matches, Reason};
 pub use card::{Center, Contrast, Fitting, Persona, Summary, Trait};
-pub use compare::{Comparison, Contradiction, DeclaredMatch, Nearest, Overlap, RuleMatch};
-pub use declared::DeclaredPersona;
+pub use compare::{Comparison, DeclaredMatch, DeclaredVerdict, Nearest, Overlap, RuleMatch};
+pub use declared::{DeclaredPersona, DeclaredRule};
 pub use describer::Describer;
 pub use effect::Effect;
 pub use evidence::{BlockShare, CutCandidate, Evidence};

@@ -82,7 +82,7 @@ pub enum Scale {
 
 impl Scale {
     /// What is taken off.
-    pub fn centre(&self) -> f64 {
+    pub(crate) fn centre(&self) -> f64 {
         match *self {
             Self::AsIs => 0.0,
             Self::Standard { mean, .. } => mean,
@@ -91,7 +91,7 @@ impl Scale {
     }
 
     /// What is divided by.
-    pub fn width(&self) -> f64 {
+    pub(crate) fn width(&self) -> f64 {
         match *self {
             Self::AsIs => 1.0,
             Self::Standard { sd, .. } | Self::MedianDeviation { sd, .. } => sd,

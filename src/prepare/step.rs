@@ -81,7 +81,7 @@ pub enum Dropped {
 
 impl FeatureStep {
     /// Number of columns it became.
-    pub fn n_columns(&self) -> usize {
+    pub(crate) fn n_columns(&self) -> usize {
         let n_columns = match &self.encoding {
             Encoding::Numeric { .. } | Encoding::Ordered { .. } => 1,
             Encoding::OneHot { levels, .. } => levels.len(),

@@ -6,33 +6,25 @@ use regex_lite::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::email;
-use crate::features::{Condition, number, text};
+use crate::features::{Condition, text};
 use crate::{Timestamp, Value};
 
-/// What must hold. But for [`Check::Required`] and [`Check::Complete`], what is missing is not
-/// wrong.
+/// What must hold of a value. Only [`Condition::Exists`], [`Condition::NotExists`] and [`Check::Complete`]
+/// judge what is missing; a blank text is missing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Check {
-    /// There is a value, and it is not a text of mere white space.
-    Required,
+    /// It meets a condition, as the values of a filter do: [`Condition::Exists`] for a required value,
+    /// [`Condition::Between`] for a range (of a moment, in days since 1970), [`Condition::OneOf`] for
+    /// a set of allowed values.
+    Is(Condition),
     /// It is a finite number, not a text that reads as one.
     Number,
     /// It is a text.
     Text,
     /// It is a moment, or a text that reads as one.
     Time,
-    /// It is a number (or a moment, in days since 1970) within these limits, both included.
-    Range {
-        /// The smallest number allowed.
-        min: f64,
-        /// The largest.
-        max: f64,
-    },
-    /// It passes a test, as the values of a filter do. A set of allowed values is
-    /// [`Condition::OneOf`]; a range that is open to one side, [`Condition::AtLeast`] or [`Condition::AtMost`].
-    Passes(Condition),
     /// The whole of its text matches a regular expression, in the syntax of the crate `regex`
     /// without Unicode classes; in time linear in the text.
     Pattern(String),
@@ -61,16 +53,13 @@ impl Check {
     /// What keeps it from making sense; a pattern is looked at when it is [bound](Bound::new).
     pub(super) fn fault(&self) -> Option<&'static str> {
         match self {
-            Self::Range { min, max } if !(min.is_finite() && max.is_finite() && min <= max) => {
-                Some("the limits must be finite, and the lower not above the upper")
-            }
             Self::FreshDays(days) if !(*days >= 0.0 && days.is_finite()) => {
                 Some("the number of days must not be negative, and be finite")
             }
             Self::Complete(share) if !(0.0..=1.0).contains(share) => {
                 Some("a share must lie between 0 and 1")
             }
-            Self::Passes(test) => test.fault(),
+            Self::Is(condition) => condition.fault(),
             _ => None,
         }
     }
@@ -80,12 +69,14 @@ impl fmt::Display for Check {
     /// What follows after `must`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Required => f.write_str("be there"),
+            Self::Is(Condition::Exists) => f.write_str("be there"),
+            Self::Is(Condition::Between(low, high)) => {
+                write!(f, "be a number from {low} to {high}")
+            }
+            Self::Is(condition) => write!(f, "meet {condition:?}"),
             Self::Number => f.write_str("be a number"),
             Self::Text => f.write_str("be a text"),
             Self::Time => f.write_str("be a time"),
-            Self::Range { min, max } => write!(f, "be a number from {min} to {max}"),
-            Self::Passes(test) => write!(f, "pass {test:?}"),
             Self::Pattern(pattern) => write!(f, "match {pattern:?}"),
             Self::Email => f.write_str("look like an e-mail address"),
             Self::NotInFuture => f.write_str("not be in the future"),
@@ -124,7 +115,10 @@ impl<'q> Bound<'q> {
         mut values: impl Iterator<Item = &'v Value<'a>>,
     ) -> bool {
         match self.check {
-            Check::Required => values.all(|value| !self.passes(value)),
+            Check::Is(condition) if condition.is_of_presence() => {
+                let is_there = values.any(|value| !is_blank(value));
+                !condition.holds(is_there.then_some((None, "")).into_iter())
+            }
             _ => values.any(|value| !self.passes(value)),
         }
     }
@@ -132,14 +126,10 @@ impl<'q> Bound<'q> {
     /// Whether a value, not a list, is a good one.
     pub(super) fn passes(&self, value: &Value<'_>) -> bool {
         match self.check {
-            Check::Required => !matches!(value, Value::Text(text) if text.trim().is_empty()),
             Check::Number => matches!(value, Value::Number(number) if number.is_finite()),
             Check::Text => matches!(value, Value::Text(_)),
             Check::Time => moment(value).is_some(),
-            Check::Range { min, max } => {
-                number(value).is_some_and(|number| (*min..=*max).contains(&number))
-            }
-            Check::Passes(condition) => condition.meets(value),
+            Check::Is(condition) => condition.is_of_presence() || condition.meets(value),
             Check::Pattern(_) => {
                 self.pattern.as_ref().is_some_and(|pattern| pattern.is_match(&text(value)))
             }
@@ -152,6 +142,10 @@ impl<'q> Bound<'q> {
             Check::Unique | Check::Complete(_) => true,
         }
     }
+}
+
+fn is_blank(value: &Value<'_>) -> bool {
+    matches!(value, Value::Text(text) if text.trim().is_empty())
 }
 
 /// A moment, or what a text reads as.
@@ -189,11 +183,6 @@ mod tests {
         let number = |n: f64| Value::from(n);
         let yes = Value::from(true);
         check(
-            &Check::Required,
-            &[text("x"), number(f64::NAN), yes.clone()],
-            &[text(""), text(" \t")],
-        );
-        check(
             &Check::Number,
             &[number(-1.0)],
             &[text("1"), text("12,50"), number(f64::NAN), number(f64::INFINITY), time(0)],
@@ -201,12 +190,12 @@ mod tests {
         check(&Check::Text, &[text("")], &[number(1.0), yes.clone(), time(0)]);
         check(&Check::Time, &[time(i64::MIN), text("2017-03-01")], &[text("soon"), number(1.0)]);
         check(
-            &Check::Range { min: 0.0, max: 10.0 },
+            &Check::Is(Condition::Between(0.0, 10.0)),
             &[number(0.0), number(-0.0), number(10.0), time(10 * DAY)],
             &[number(-1e-9), number(10.1), number(f64::NAN), text("5"), time(10 * DAY + 1)],
         );
         let set = Condition::OneOf(vec!["a".into(), "5".into()]);
-        check(&Check::Passes(set), &[text("a"), number(5.0)], &[text("A"), number(5.5)]);
+        check(&Check::Is(set), &[text("a"), number(5.0)], &[text("A"), number(5.5)]);
         check(
             &Check::Pattern("[0-9]{5}|none".into()),
             &[text("12345"), text("none"), number(54321.0)],
@@ -224,7 +213,8 @@ mod tests {
 
     #[test]
     fn what_is_required_is_there_if_any_value_is() {
-        let required = Bound::new(&Check::Required, Timestamp::from_millis(0)).unwrap();
+        let required =
+            Bound::new(&Check::Is(Condition::Exists), Timestamp::from_millis(0)).unwrap();
         let [blank, full] = [" ", "x"].map(Value::from);
         assert!(required.is_broken([].iter()));
         assert!(required.is_broken([&blank].into_iter()));

@@ -8,7 +8,7 @@ use siphasher::sip128::{Hasher128, SipHasher24};
 
 use super::check::Bound;
 use super::report::{Breaches, QualityReport};
-use super::rule::{Breach, Of, QualityRule};
+use super::rule::{Action, QualityRule, Subject};
 use crate::{Event, Result, Timestamp, Value};
 
 /// The rules of events, ready for a batch of them.
@@ -24,13 +24,13 @@ pub(super) struct Verdict {
     /// The rules it breaks, by their places.
     pub(super) breached: Vec<usize>,
     pub(super) drops: bool,
-    unsets: bool,
+    blanks: bool,
 }
 
 impl Verdict {
     /// Whether the event stays with fewer values.
     pub(super) fn changes(&self) -> bool {
-        self.unsets && !self.drops
+        self.blanks && !self.drops
     }
 }
 
@@ -44,11 +44,11 @@ impl<'q> Judge<'q> {
         for rule in rules {
             rule.make_sense()?;
             if !rule.is_of_tables() {
-                let bound = Bound::new(rule.check(), now).map_err(|fault| rule.error(fault))?;
+                let bound = Bound::new(&rule.check, now).map_err(|fault| rule.error(fault))?;
                 ready.push((rule, bound));
             }
         }
-        let asks = ready.iter().any(|(rule, _)| *rule.of() == Of::Event);
+        let asks = ready.iter().any(|(rule, _)| *&rule.of == Subject::Event);
         Ok(Self { rules: ready, repeats: if asks { repeats(events) } else { Vec::new() } })
     }
 
@@ -65,47 +65,51 @@ impl<'q> Judge<'q> {
             if !rule.looks_at(&event.name) {
                 continue;
             }
-            let is_broken = match rule.of() {
-                Of::Property(name) => bound.is_broken(values(&event.properties, name)),
-                Of::Attribute(name) => bound.is_broken(values(&event.attributes, name)),
-                Of::Identifier(kind) => {
+            let is_broken = match &rule.of {
+                Subject::Property(name) => bound.is_broken(values(&event.properties, name)),
+                Subject::Attribute(name) => bound.is_broken(values(&event.attributes, name)),
+                Subject::Identifier(kind) => {
                     let ids = event.identifiers.iter().filter(|id| id.kind == *kind);
                     let texts: Vec<Value<'_>> = ids.map(|id| text(&id.value)).collect();
                     bound.is_broken(texts.iter())
                 }
-                Of::Time => bound.is_broken([Value::Time(event.at)].iter()),
-                Of::Event => self.repeats[position],
-                Of::Column(_) | Of::Columns | Of::Rows => false,
+                Subject::Time => bound.is_broken([Value::Time(event.at)].iter()),
+                Subject::Event => self.repeats[position],
+                Subject::Column(_) | Subject::Columns | Subject::Rows => false,
             };
             if is_broken {
                 verdict.breached.push(place);
-                verdict.drops |= rule.breach() == Breach::Drop;
-                verdict.unsets |= rule.breach() == Breach::Unset;
+                verdict.drops |= rule.action == Action::Drop;
+                verdict.blanks |= rule.action == Action::Blank;
             }
         }
         verdict
     }
 
     /// Takes the bad values out of an event that has some; how many.
-    pub(super) fn unset(&self, event: &mut Event<'_>) -> usize {
-        let verdict = |rule: &QualityRule| rule.breach() == Breach::Unset;
+    pub(super) fn blank(&self, event: &mut Event<'_>) -> usize {
+        let verdict = |rule: &QualityRule| rule.action == Action::Blank;
         let name = event.name.clone();
         let mut n = 0;
         for (rule, bound) in &self.rules {
             if !verdict(rule) || !rule.looks_at(&name) {
                 continue;
             }
-            match rule.of() {
-                Of::Property(name) => n += take_out(&mut event.properties, name, bound),
-                Of::Attribute(name) => n += take_out(&mut event.attributes, name, bound),
-                Of::Identifier(kind) => {
+            match &rule.of {
+                Subject::Property(name) => n += take_out(&mut event.properties, name, bound),
+                Subject::Attribute(name) => n += take_out(&mut event.attributes, name, bound),
+                Subject::Identifier(kind) => {
                     let before = event.identifiers.len();
                     event
                         .identifiers
                         .retain(|id| id.kind != *kind || bound.passes(&text(&id.value)));
                     n += before - event.identifiers.len();
                 }
-                Of::Time | Of::Event | Of::Column(_) | Of::Columns | Of::Rows => {}
+                Subject::Time
+                | Subject::Event
+                | Subject::Column(_)
+                | Subject::Columns
+                | Subject::Rows => {}
             }
         }
         n
@@ -239,7 +243,7 @@ mod tests {
     }
 
     fn unique() -> Quality {
-        Quality::default().with(QualityRule::event(Check::Unique).otherwise(Breach::Drop))
+        Quality::default().with(QualityRule::new(Subject::Event, Check::Unique).then(Action::Drop))
     }
 
     #[test]
@@ -290,12 +294,18 @@ mod tests {
     }
 
     #[test]
-    fn only_bad_values_are_unset_and_nothing_overruled_comes_back() {
-        let mails = Check::Passes(Condition::Contains("@".into()));
+    fn only_bad_values_are_blanked_and_nothing_overruled_comes_back() {
+        let mails = Check::Is(Condition::Contains("@".into()));
         let quality = Quality::default()
-            .with(QualityRule::property("amount", Check::Number).otherwise(Breach::Unset))
-            .with(QualityRule::attribute("mails", mails).otherwise(Breach::Unset))
-            .with(QualityRule::identifier("email", Check::Email).otherwise(Breach::Unset));
+            .with(
+                QualityRule::new(Subject::Property("amount".into()), Check::Number)
+                    .then(Action::Blank),
+            )
+            .with(QualityRule::new(Subject::Attribute("mails".into()), mails).then(Action::Blank))
+            .with(
+                QualityRule::new(Subject::Identifier("email".into()), Check::Email)
+                    .then(Action::Blank),
+            );
         let nested = Value::List(vec!["a@b".into(), Value::List(vec!["c".into(), "d@e".into()])]);
         let bad = event()
             .property("amount", "12,50")
@@ -310,33 +320,37 @@ mod tests {
             .attribute("mails", vec![Value::from("a@b"), Value::from("d@e")])
             .attribute("other", "c");
         assert_eq!(clean, [good, event()]);
-        assert_eq!((report.n_unset, report.n_dropped), (3, 0));
+        assert_eq!((report.n_blanked, report.n_dropped), (3, 0));
         assert_eq!(quality.check([&bad, &event()], at(0)).unwrap(), report);
     }
 
     #[test]
     fn rules_judge_what_came_whatever_other_rules_do() {
-        let unset = QualityRule::property("amount", Check::Number).otherwise(Breach::Unset);
-        let required = QualityRule::property("amount", Check::Required);
-        let drop = QualityRule::time(Check::NotInFuture).otherwise(Breach::Drop);
+        let blank =
+            QualityRule::new(Subject::Property("amount".into()), Check::Number).then(Action::Blank);
+        let required =
+            QualityRule::new(Subject::Property("amount".into()), Check::Is(Condition::Exists));
+        let drop = QualityRule::new(Subject::Time, Check::NotInFuture).then(Action::Drop);
         let events = [
             event().property("amount", "x"),
             Event { at: at(5), ..event() }.property("amount", "x"),
         ];
-        for rules in [[&unset, &required, &drop], [&drop, &required, &unset]] {
+        for rules in [[&blank, &required, &drop], [&drop, &required, &blank]] {
             let quality = rules.into_iter().cloned().fold(Quality::default(), Quality::with);
             let (clean, report) = quality.clean(events.clone(), at(0)).unwrap();
             assert_eq!(clean.len(), 1);
             let mut n: Vec<usize> = report.rules.iter().map(|breaches| breaches.n).collect();
             n.sort_unstable();
             assert_eq!(n, [0, 1, 2], "{report}");
-            assert_eq!((report.n_unset, report.n_dropped), (1, 1), "of what stays");
+            assert_eq!((report.n_blanked, report.n_dropped), (1, 1), "of what stays");
         }
     }
 
     #[test]
     fn a_rule_on_one_event_leaves_the_others_alone() {
-        let rule = QualityRule::property("amount", Check::Required).on("purchase");
+        let rule =
+            QualityRule::new(Subject::Property("amount".into()), Check::Is(Condition::Exists))
+                .on("purchase");
         let events = [Event::new("visit", at(0)), Event::new("purchase", at(0)), event()];
         let report = Quality::default().with(rule).check(&events, at(0)).unwrap();
         assert_eq!((report.rules[0].n, report.rules[0].examples.as_slice()), (1, &[1][..]));

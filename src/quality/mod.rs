@@ -17,7 +17,7 @@ mod table;
 
 pub use check::Check;
 pub use report::{Breaches, QualityReport};
-pub use rule::{Breach, QualityRule};
+pub use rule::{Action, QualityRule, Subject};
 use serde::{Deserialize, Serialize};
 
 use crate::FeatureTable;
@@ -26,23 +26,24 @@ use crate::{Event, Result, Timestamp};
 /// What must hold of events and tables, and what is done where it does not.
 ///
 /// ```
-/// use personas::quality::{Breach, Check, Quality, QualityRule};
+/// use personas::features::Condition;
+/// use personas::quality::{Action, Check, Quality, QualityRule, Subject};
 /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
 ///
 /// let quality = Quality::default()
-///     .with(QualityRule::property("amount", Check::Range { min: 0.0, max: 1e5 }).otherwise(Breach::Unset))
-///     .with(QualityRule::property("order_id", Check::Required).on("purchase"))
-///     .with(QualityRule::time(Check::NotInFuture).otherwise(Breach::Drop))
-///     .with(QualityRule::event(Check::Unique).otherwise(Breach::Drop));
+///     .with(QualityRule::new(Subject::Property("amount".into()), Check::Is(Condition::Between(0.0, 1e5))).then(Action::Blank))
+///     .with(QualityRule::new(Subject::Property("order_id".into()), Check::Is(Condition::Exists)).on("purchase"))
+///     .with(QualityRule::new(Subject::Time, Check::NotInFuture).then(Action::Drop))
+///     .with(QualityRule::new(Subject::Event, Check::Unique).then(Action::Drop));
 ///
 /// let (may, now) = (Timestamp::parse("2017-05-01")?, Timestamp::parse("2017-06-01")?);
 /// let bought = |amount: f64| Event::new("purchase", may).id("card", "1").property("amount", amount);
 /// let (events, report) = quality.clean([bought(5.0), bought(-9e9), bought(5.0)], now)?;
-/// assert_eq!((report.n_rows, report.n_dropped, report.n_unset), (3, 1, 1));
+/// assert_eq!((report.n_rows, report.n_dropped, report.n_blanked), (3, 1, 1));
 /// assert_eq!(
 ///     report.to_string(),
-///     "3 rows, 1 dropped, 1 value unset
-///   1  unset  property \"amount\" must be a number from 0 to 100000, first at 1
+///     "3 rows, 1 dropped, 1 value blanked
+///   1  blank  property \"amount\" must be a number from 0 to 100000, first at 1
 ///   3  keep   property \"order_id\" of \"purchase\" must be there, first at 0, 1, 2
 ///   0  drop   the time must not be in the future
 ///   1  drop   the event must be unique, first at 2"
@@ -57,21 +58,22 @@ use crate::{Event, Result, Timestamp};
 /// matter. The rules are plain data that a configuration file can hold:
 ///
 /// ```
-/// use personas::quality::{Check, Quality, QualityRule};
+/// use personas::quality::{Check, Quality, QualityRule, Subject};
 ///
 /// let json = r#"[
-///     {"of": {"attribute": "email"}, "check": "email", "otherwise": "unset"},
-///     {"of": {"property": "amount"}, "on": "purchase", "check": {"range": {"min": 0.0, "max": 1e5}}},
-///     {"of": "columns", "check": {"complete": 0.5}, "otherwise": "drop"}
+///     {"of": {"attribute": "email"}, "check": "email", "action": "blank"},
+///     {"of": {"property": "amount"}, "on": "purchase", "check": {"is": {"between": [0.0, 1e5]}}},
+///     {"of": "columns", "check": {"complete": 0.5}, "action": "drop"}
 /// ]"#;
 /// let quality: Quality = serde_json::from_str(json).map_err(|e| std::io::Error::other(e))?;
-/// assert_eq!(quality.rules()[0].to_string(), "attribute \"email\" must look like an e-mail address");
+/// assert_eq!(quality.rules[0].to_string(), "attribute \"email\" must look like an e-mail address");
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Quality {
-    rules: Vec<QualityRule>,
+    /// The rules, in any order.
+    pub rules: Vec<QualityRule>,
 }
 
 impl Quality {
@@ -80,11 +82,6 @@ impl Quality {
     pub fn with(mut self, rule: QualityRule) -> Self {
         self.rules.push(rule);
         self
-    }
-
-    /// The rules in order.
-    pub fn rules(&self) -> &[QualityRule] {
-        &self.rules
     }
 
     /// What [`Quality::clean`] would report; nothing is changed. Positions are those among the
@@ -108,13 +105,13 @@ impl Quality {
         let mut report = judge.report(events.len());
         for (position, event) in events.into_iter().enumerate() {
             let verdict = judge.verdict(position, event);
-            let n_unset = if verdict.changes() { judge.unset(&mut event.clone()) } else { 0 };
-            report.note(position, &verdict.breached, verdict.drops, n_unset);
+            let n_blanked = if verdict.changes() { judge.blank(&mut event.clone()) } else { 0 };
+            report.note(position, &verdict.breached, verdict.drops, n_blanked);
         }
         Ok(report)
     }
 
-    /// The events without those to be dropped and without the values to be unset, in the order
+    /// The events without those to be dropped and without the values to be blanked, in the order
     /// given, and what was wrong. One event is cleaned like many; only repetitions
     /// ([`Check::Unique`]) are found among the events of one call.
     ///
@@ -133,39 +130,32 @@ impl Quality {
         let mut position = 0;
         events.retain_mut(|event| {
             let verdict = judge.verdict(position, event);
-            let n_unset = if verdict.changes() { judge.unset(event) } else { 0 };
-            report.note(position, &verdict.breached, verdict.drops, n_unset);
+            let n_blanked = if verdict.changes() { judge.blank(event) } else { 0 };
+            report.note(position, &verdict.breached, verdict.drops, n_blanked);
             position += 1;
             !verdict.drops
         });
         Ok((events, report))
     }
 
-    /// What [`Quality::clean_table`] would report; nothing is changed.
-    ///
-    /// # Errors
-    /// As [`Quality::clean_table`].
-    pub fn check_table(&self, table: &FeatureTable) -> Result<QualityReport> {
-        table::clean(&self.rules, table).map(|(_, report)| report)
-    }
-
-    /// The table without what the rules drop and unset, and what was wrong. Rules of events are
+    /// The table without what the rules drop and blank, and what was wrong. Rules of events are
     /// left out.
     ///
-    /// First the values: bad ones are unset or drop their row. Then the columns, by what is left
+    /// First the values: bad ones are blanked or drop their row. Then the columns, by what is left
     /// of them; then the rows, by the columns that stay.
     ///
     /// ```
-    /// use personas::quality::{Breach, Check, Quality, QualityRule};
+    /// use personas::features::Condition;
+    /// use personas::quality::{Action, Check, Quality, QualityRule, Subject};
     /// use personas::FeatureTable;
     ///
     /// let table = FeatureTable::new(3)
     ///     .numeric("age", vec![Some(31.0), Some(999.0), Some(64.0)])?
     ///     .categorical("pet", vec![None, None, Some("cat".into())])?;
     /// let quality = Quality::default()
-    ///     .with(QualityRule::column("age", Check::Range { min: 0.0, max: 120.0 }).otherwise(Breach::Unset))
-    ///     .with(QualityRule::columns(Check::Complete(0.5)).otherwise(Breach::Drop))
-    ///     .with(QualityRule::rows(Check::Complete(1.0)).otherwise(Breach::Drop));
+    ///     .with(QualityRule::new(Subject::Column("age".into()), Check::Is(Condition::Between(0.0, 120.0))).then(Action::Blank))
+    ///     .with(QualityRule::new(Subject::Columns, Check::Complete(0.5)).then(Action::Drop))
+    ///     .with(QualityRule::new(Subject::Rows, Check::Complete(1.0)).then(Action::Drop));
     /// let (table, report) = quality.clean_table(&table)?;
     /// assert_eq!((table.n_rows(), table.n_columns()), (2, 1));
     /// assert_eq!(report.columns_dropped, ["pet"]);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::rule::{Breach, Of, QualityRule};
+use super::rule::{Action, QualityRule, Subject};
 
 /// How many positions are kept per rule.
 const N_EXAMPLES: usize = 3;
@@ -17,8 +17,8 @@ pub struct QualityReport {
     pub n_rows: usize,
     /// Of these, how many the rules drop.
     pub n_dropped: usize,
-    /// Values that the rules unset in those that stay.
-    pub n_unset: usize,
+    /// Values that the rules blank in those that stay.
+    pub n_blanked: usize,
     /// Columns that the rules drop, by name.
     pub columns_dropped: Vec<String>,
     /// The rules that were looked at, in order, and their breaches.
@@ -52,19 +52,15 @@ impl Breaches {
 }
 
 impl QualityReport {
-    /// Whether no rule is broken.
-    pub fn is_clean(&self) -> bool {
-        self.rules.iter().all(|breaches| breaches.n == 0)
-    }
-
     /// Adds the report about what came next: of two batches, the report is that of both in one,
     /// with positions in both (but that repetitions were only looked for within each).
     ///
     /// ```
-    /// use personas::quality::{Check, Quality, QualityRule};
+    /// use personas::features::Condition;
+    /// use personas::quality::{Check, Quality, QualityRule, Subject};
     /// use personas::{Event, Timestamp};
     ///
-    /// let quality = Quality::default().with(QualityRule::property("amount", Check::Required));
+    /// let quality = Quality::default().with(QualityRule::new(Subject::Property("amount".into()), Check::Is(Condition::Exists)));
     /// let now = Timestamp::parse("2017-05-01")?;
     /// let (good, bad) = (Event::new("visit", now).property("amount", 1.0), Event::new("visit", now));
     /// let mut report = quality.check([&good, &bad], now)?;
@@ -87,24 +83,24 @@ impl QualityReport {
             let known = &mut self.rules[place];
             known.n += breaches.n;
             // Columns are numbered anew in every table.
-            let is_row = !matches!(breaches.rule.of(), Of::Columns);
+            let is_row = !matches!(&breaches.rule.of, Subject::Columns);
             let shift = if is_row { self.n_rows } else { 0 };
             let free = N_EXAMPLES - known.examples.len().min(N_EXAMPLES);
             known.examples.extend(breaches.examples.iter().take(free).map(|&p| p + shift));
         }
         self.n_rows += next.n_rows;
         self.n_dropped += next.n_dropped;
-        self.n_unset += next.n_unset;
+        self.n_blanked += next.n_blanked;
         self.columns_dropped.extend(next.columns_dropped.iter().cloned());
     }
 
     /// What became of an event: the rules it breaks by their places, and what was done.
-    pub(super) fn note(&mut self, position: usize, breached: &[usize], drops: bool, unset: usize) {
+    pub(super) fn note(&mut self, position: usize, breached: &[usize], drops: bool, blank: usize) {
         for &rule in breached {
             self.rules[rule].note(position);
         }
         self.n_dropped += usize::from(drops);
-        self.n_unset += unset;
+        self.n_blanked += blank;
     }
 }
 
@@ -113,17 +109,17 @@ impl fmt::Display for QualityReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = |n: usize| if n == 1 { "" } else { "s" };
         write!(f, "{} row{}, {} dropped", self.n_rows, plural(self.n_rows), self.n_dropped)?;
-        write!(f, ", {} value{} unset", self.n_unset, plural(self.n_unset))?;
+        write!(f, ", {} value{} blanked", self.n_blanked, plural(self.n_blanked))?;
         if !self.columns_dropped.is_empty() {
             let n = self.columns_dropped.len();
             write!(f, ", {n} column{} dropped: {}", plural(n), self.columns_dropped.join(", "))?;
         }
         let width = self.rules.iter().map(|b| b.n.to_string().len()).max().unwrap_or_default();
         for Breaches { rule, n, examples } in &self.rules {
-            let then = match rule.breach() {
-                Breach::Keep => "keep",
-                Breach::Unset => "unset",
-                Breach::Drop => "drop",
+            let then = match rule.action {
+                Action::Keep => "keep",
+                Action::Blank => "blank",
+                Action::Drop => "drop",
             };
             write!(f, "\n  {n:>width$}  {then:<5}  {rule}")?;
             if !examples.is_empty() {

@@ -10,92 +10,66 @@ use crate::{Error, Result};
 /// What must hold of something, and what is done where it does not.
 ///
 /// ```
-/// use personas::quality::{Breach, Check, QualityRule};
+/// use personas::quality::{Action, Check, QualityRule, Subject};
 ///
-/// let rule = QualityRule::identifier("email", Check::Email).otherwise(Breach::Unset);
+/// let rule = QualityRule::new(Subject::Identifier("email".into()), Check::Email).then(Action::Blank);
 /// assert_eq!(rule.to_string(), "identifier \"email\" must look like an e-mail address");
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct QualityRule {
-    of: Of,
-    check: Check,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    on: Option<String>,
+    /// What it is about.
+    pub of: Subject,
+    /// What must hold.
+    pub check: Check,
+    /// The name of the events that are looked at; `None` for all.
     #[serde(default)]
-    otherwise: Breach,
+    pub on: Option<String>,
+    /// What a breach does.
+    #[serde(default)]
+    pub action: Action,
 }
 
 /// What a breach of a rule does; it is counted in any case.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Breach {
+pub enum Action {
     /// Nothing.
     #[default]
     Keep,
     /// The bad value becomes missing; of a list, only the bad ones among its values.
-    Unset,
-    /// The event or the row is dropped; of [`QualityRule::columns`] the column.
+    Blank,
+    /// The event or the row is dropped; of [`Subject::Columns`] the column.
     Drop,
 }
 
 /// What a rule is about.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Of {
+#[non_exhaustive]
+pub enum Subject {
+    /// A property of events. Of one that is given twice the last counts; of a list, each value.
     Property(String),
+    /// An attribute that events declare.
     Attribute(String),
+    /// The identifiers of a kind that events carry.
     Identifier(String),
+    /// The time at which events happened.
     Time,
+    /// Events as a whole: [`Check::Unique`].
     Event,
+    /// A table's column: its values, or how complete it is.
     Column(String),
+    /// Every column of a table: [`Check::Complete`].
     Columns,
+    /// Every row of a table: [`Check::Complete`].
     Rows,
 }
 
 impl QualityRule {
-    fn new(of: Of, check: Check) -> Self {
-        Self { of, check, on: None, otherwise: Breach::Keep }
-    }
-
-    /// Of a property of events. Of one that is given twice the last counts; of a list, each value.
-    pub fn property(name: impl Into<String>, check: Check) -> Self {
-        Self::new(Of::Property(name.into()), check)
-    }
-
-    /// Of an attribute that events declare.
-    pub fn attribute(name: impl Into<String>, check: Check) -> Self {
-        Self::new(Of::Attribute(name.into()), check)
-    }
-
-    /// Of the identifiers of a kind that events carry.
-    pub fn identifier(kind: impl Into<String>, check: Check) -> Self {
-        Self::new(Of::Identifier(kind.into()), check)
-    }
-
-    /// Of the time at which events happened.
-    pub fn time(check: Check) -> Self {
-        Self::new(Of::Time, check)
-    }
-
-    /// Of events as a whole: [`Check::Unique`].
-    pub fn event(check: Check) -> Self {
-        Self::new(Of::Event, check)
-    }
-
-    /// Of a table's column: of its values, or how complete it is.
-    pub fn column(name: impl Into<String>, check: Check) -> Self {
-        Self::new(Of::Column(name.into()), check)
-    }
-
-    /// Of every column of a table: [`Check::Complete`].
-    pub fn columns(check: Check) -> Self {
-        Self::new(Of::Columns, check)
-    }
-
-    /// Of every row of a table: [`Check::Complete`].
-    pub fn rows(check: Check) -> Self {
-        Self::new(Of::Rows, check)
+    /// A rule for all events, whose breaches are only counted.
+    pub fn new(of: Subject, check: Check) -> Self {
+        Self { of, check, on: None, action: Action::Keep }
     }
 
     /// Only events of this name are looked at.
@@ -107,23 +81,9 @@ impl QualityRule {
 
     /// What a breach does (default: it is only counted).
     #[must_use]
-    pub fn otherwise(mut self, breach: Breach) -> Self {
-        self.otherwise = breach;
+    pub fn then(mut self, action: Action) -> Self {
+        self.action = action;
         self
-    }
-
-    /// What must hold.
-    pub fn check(&self) -> &Check {
-        &self.check
-    }
-
-    /// What a breach does.
-    pub fn breach(&self) -> Breach {
-        self.otherwise
-    }
-
-    pub(super) fn of(&self) -> &Of {
-        &self.of
     }
 
     /// Whether it looks at events of this name.
@@ -133,15 +93,15 @@ impl QualityRule {
 
     /// Whether it is about tables, not events.
     pub(super) fn is_of_tables(&self) -> bool {
-        matches!(self.of, Of::Column(_) | Of::Columns | Of::Rows)
+        matches!(self.of, Subject::Column(_) | Subject::Columns | Subject::Rows)
     }
 
-    /// Whether a bad value is a thing of its own, that can be unset.
+    /// Whether a bad value is a thing of its own, that can be blanked.
     fn has_values(&self) -> bool {
         match self.of {
-            Of::Property(_) | Of::Attribute(_) | Of::Identifier(_) => true,
-            Of::Column(_) => !matches!(self.check, Check::Complete(_)),
-            Of::Time | Of::Event | Of::Columns | Of::Rows => false,
+            Subject::Property(_) | Subject::Attribute(_) | Subject::Identifier(_) => true,
+            Subject::Column(_) => !matches!(self.check, Check::Complete(_)),
+            Subject::Time | Subject::Event | Subject::Columns | Subject::Rows => false,
         }
     }
 
@@ -153,27 +113,30 @@ impl QualityRule {
     /// Whether the rule makes sense.
     pub(super) fn make_sense(&self) -> Result<()> {
         let fits = match (&self.of, &self.check) {
-            (Of::Event, Check::Unique) => true,
-            (Of::Event, _) | (_, Check::Unique) => false,
-            (Of::Columns | Of::Rows | Of::Column(_), Check::Complete(_)) => true,
-            (Of::Columns | Of::Rows, _) | (_, Check::Complete(_)) => false,
+            (Subject::Event, Check::Unique) => true,
+            (Subject::Event, _) | (_, Check::Unique) => false,
+            (Subject::Columns | Subject::Rows | Subject::Column(_), Check::Complete(_)) => true,
+            (Subject::Columns | Subject::Rows, _) | (_, Check::Complete(_)) => false,
             // A table holds numbers and categories only.
-            (Of::Column(_), check) => !check.is_of_moments(),
+            (Subject::Column(_), check) => !check.is_of_moments(),
             _ => true,
         };
         let fault = match &self.of {
-            _ if !fits => Some("this cannot be asked of it"),
-            Of::Property(name) | Of::Attribute(name) | Of::Identifier(name) | Of::Column(name)
+            _ if !fits => Some("this check does not fit what the rule is about"),
+            Subject::Property(name)
+            | Subject::Attribute(name)
+            | Subject::Identifier(name)
+            | Subject::Column(name)
                 if name.trim().is_empty() =>
             {
                 Some("it has no name")
             }
-            Of::Property(name) if name.starts_with('@') => {
+            Subject::Property(name) if name.starts_with('@') => {
                 Some("properties that begin with @ are not the sender's")
             }
             _ if self.on.is_some() && self.is_of_tables() => Some("a table has no events"),
-            _ if self.otherwise == Breach::Unset && !self.has_values() => {
-                Some("there is no value to unset")
+            _ if self.action == Action::Blank && !self.has_values() => {
+                Some("there is no value to blank")
             }
             _ => self.check.fault(),
         };
@@ -185,14 +148,14 @@ impl fmt::Display for QualityRule {
     /// As in `property "amount" of "purchase" must be a number`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.of {
-            Of::Property(name) => write!(f, "property {name:?}")?,
-            Of::Attribute(name) => write!(f, "attribute {name:?}")?,
-            Of::Identifier(name) => write!(f, "identifier {name:?}")?,
-            Of::Time => f.write_str("the time")?,
-            Of::Event => f.write_str("the event")?,
-            Of::Column(name) => write!(f, "column {name:?}")?,
-            Of::Columns => f.write_str("every column")?,
-            Of::Rows => f.write_str("every row")?,
+            Subject::Property(name) => write!(f, "property {name:?}")?,
+            Subject::Attribute(name) => write!(f, "attribute {name:?}")?,
+            Subject::Identifier(name) => write!(f, "identifier {name:?}")?,
+            Subject::Time => f.write_str("the time")?,
+            Subject::Event => f.write_str("the event")?,
+            Subject::Column(name) => write!(f, "column {name:?}")?,
+            Subject::Columns => f.write_str("every column")?,
+            Subject::Rows => f.write_str("every row")?,
         }
         if let Some(event) = &self.on {
             write!(f, " of {event:?}")?;
@@ -210,22 +173,28 @@ mod tests {
 
     #[test]
     fn a_rule_that_makes_no_sense_says_why() {
-        let range = |min, max| Check::Range { min, max };
+        let range = |low, high| Check::Is(Condition::Between(low, high));
         let bad = [
-            QualityRule::property("amount", range(2.0, 1.0)),
-            QualityRule::property("amount", range(f64::NAN, 1.0)),
-            QualityRule::property(" ", Check::Required),
-            QualityRule::property("@hour", Check::Required),
-            QualityRule::property("zip", Check::Pattern("(".into())),
-            QualityRule::property("zip", Check::Pattern("(a{1000}){1000}".into())),
-            QualityRule::property("amount", Check::Passes(Condition::Less(f64::NAN))),
-            QualityRule::property("kind", Check::Passes(Condition::OneOf(vec![]))),
-            QualityRule::property("due", Check::FreshDays(f64::INFINITY)),
-            QualityRule::property("due", Check::Unique),
-            QualityRule::property("due", Check::Complete(0.5)),
-            QualityRule::time(Check::NotInFuture).otherwise(Breach::Unset),
-            QualityRule::event(Check::Required),
-            QualityRule::event(Check::Unique).otherwise(Breach::Unset),
+            QualityRule::new(Subject::Property("amount".into()), range(2.0, 1.0)),
+            QualityRule::new(Subject::Property("amount".into()), range(f64::NAN, 1.0)),
+            QualityRule::new(Subject::Property(" ".into()), Check::Is(Condition::Exists)),
+            QualityRule::new(Subject::Property("@hour".into()), Check::Is(Condition::Exists)),
+            QualityRule::new(Subject::Property("zip".into()), Check::Pattern("(".into())),
+            QualityRule::new(
+                Subject::Property("zip".into()),
+                Check::Pattern("(a{1000}){1000}".into()),
+            ),
+            QualityRule::new(
+                Subject::Property("amount".into()),
+                Check::Is(Condition::Less(f64::NAN)),
+            ),
+            QualityRule::new(Subject::Property("kind".into()), Check::Is(Condition::OneOf(vec![]))),
+            QualityRule::new(Subject::Property("due".into()), Check::FreshDays(f64::INFINITY)),
+            QualityRule::new(Subject::Property("due".into()), Check::Unique),
+            QualityRule::new(Subject::Property("due".into()), Check::Complete(0.5)),
+            QualityRule::new(Subject::Time, Check::NotInFuture).then(Action::Blank),
+            QualityRule::new(Subject::Event, Check::Is(Condition::Exists)),
+            QualityRule::new(Subject::Event, Check::Unique).then(Action::Blank),
         ];
         let now = Timestamp::from_millis(0);
         for rule in bad {
@@ -233,19 +202,20 @@ mod tests {
             assert!(matches!(result, Err(Error::InvalidRule { .. })), "{rule}");
         }
         let bad = [
-            QualityRule::columns(Check::Required),
-            QualityRule::columns(Check::Complete(1.5)),
-            QualityRule::rows(Check::Complete(f64::NAN)),
-            QualityRule::rows(Check::Complete(0.5)).otherwise(Breach::Unset),
-            QualityRule::column("age", Check::Complete(0.5)).otherwise(Breach::Unset),
-            QualityRule::column("age", Check::NotInFuture),
-            QualityRule::column("age", Check::Number).on("purchase"),
-            QualityRule::column("aeg", Check::Number),
+            QualityRule::new(Subject::Columns, Check::Is(Condition::Exists)),
+            QualityRule::new(Subject::Columns, Check::Complete(1.5)),
+            QualityRule::new(Subject::Rows, Check::Complete(f64::NAN)),
+            QualityRule::new(Subject::Rows, Check::Complete(0.5)).then(Action::Blank),
+            QualityRule::new(Subject::Column("age".into()), Check::Complete(0.5))
+                .then(Action::Blank),
+            QualityRule::new(Subject::Column("age".into()), Check::NotInFuture),
+            QualityRule::new(Subject::Column("age".into()), Check::Number).on("purchase"),
+            QualityRule::new(Subject::Column("aeg".into()), Check::Number),
         ];
         let table = FeatureTable::new(1).numeric("age", vec![None]);
         let table = table.unwrap();
         for rule in bad {
-            let result = Quality::default().with(rule.clone()).check_table(&table);
+            let result = Quality::default().with(rule.clone()).clean_table(&table);
             assert!(matches!(result, Err(Error::InvalidRule { .. })), "{rule}");
         }
     }

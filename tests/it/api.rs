@@ -21,10 +21,10 @@ const AT_MOST: &[(&str, usize)] = &[
     ("labels", 11),
     ("num", 2), // the metrics of neighbours and the reason of an odd row stand below the methods that use them
     ("outlier", 28),
-    ("persona", 59),
-    ("prepare", 31),
+    ("persona", 49),
+    ("prepare", 28),
     ("profiles", 42),
-    ("quality", 26),
+    ("quality", 15),
     ("reduce", 12),
     ("report", 8),
     ("scale", 6),

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use personas::persona::{DeclaredPersona, Describer, PersonaModel};
+use personas::features::Condition;
+use personas::persona::{DeclaredPersona, DeclaredVerdict, Describer, PersonaModel};
 use personas::{Dbscan, Error, FeatureTable, KMeans, Labels, Matrix, Preprocessor};
 use proptest::prelude::*;
 
@@ -54,8 +55,9 @@ fn without_groups_nobody_is_placed_and_nothing_is_explained() {
     assert!(matches.iter().all(|m| m.persona.is_none() && m.runner_up.is_none()));
     assert_eq!(none.explain(&matches, 0), "In no persona.");
     assert_eq!(matches.between(1.0), 0.0);
-    let comparison =
-        none.compare(&[DeclaredPersona::new("all").at_least("spend", 0.0)], &table).unwrap();
+    let comparison = none
+        .compare(&[DeclaredPersona::new("all").when("spend", Condition::AtLeast(0.0))], &table)
+        .unwrap();
     assert_eq!(comparison.declared[0].nearest, None);
     assert_eq!(comparison.declared[0].in_none, 60);
 }
@@ -96,7 +98,6 @@ fn a_new_person_is_placed_with_reasons_in_words() {
     );
     assert_eq!((matches.reasons(1).len(), matches.get(1)), (0, None));
     assert_eq!([found.margin, found.margin + 0.01].map(|m| matches.between(m)), [0.0, 1.0]);
-    assert_eq!((matches.advantage(1), matches.advantage(usize::MAX)), (0.0, 0.0));
 }
 
 #[test]
@@ -197,11 +198,11 @@ fn declared_personas_are_held_against_people() {
     let declared = [
         // 120 to 129 in the north: rows 50, 52, …, 58; north alone 30, spend alone 10.
         DeclaredPersona::new("Gold")
-            .at_least("spend", 120.0)
-            .one_of("city", ["north"])
+            .when("spend", Condition::AtLeast(120.0))
+            .when("city", Condition::Equals("north".into()))
             .weight("spend", 3.0),
-        DeclaredPersona::new("Northern").one_of("city", ["north"]),
-        DeclaredPersona::new("Nobody").at_least("spend", 1000.0),
+        DeclaredPersona::new("Northern").when("city", Condition::Equals("north".into())),
+        DeclaredPersona::new("Nobody").when("spend", Condition::AtLeast(1000.0)),
     ];
     let comparison = personas.compare(&declared, &table).unwrap();
     let gold = &comparison.declared[0];
@@ -210,22 +211,31 @@ fn declared_personas_are_held_against_people() {
     assert_eq!((gold.n_full, per_rule), (5, vec![(60, 10, 10), (60, 30, 5)]));
     assert_eq!(gold.in_personas, [0, 5]);
     // 5 people score 1, 5 score 3/4, 25 score 1/4.
-    assert_eq!((gold.n_at_least(1.0), gold.n_at_least(0.75)), (5, 10));
+    let n_at_least = |score: f64| gold.scores.iter().filter(|&&s| s >= score).count();
+    assert_eq!((n_at_least(1.0), n_at_least(0.75)), (5, 10));
     assert!((gold.mean_score - (5.0 + 3.75 + 6.25) / 60.0).abs() < 1e-12);
     let nearest = gold.nearest.as_ref().unwrap();
     assert_eq!((nearest.persona, nearest.n_shared, nearest.jaccard), (1, 5, 5.0 / 30.0));
     // Half of the big spenders live in the north: no contradiction. A third spends 120.
-    let told: Vec<&str> = gold.contradictions.iter().map(|c| c.sentence.as_str()).collect();
-    assert_eq!(told, ["Spend at least 120: fits 33% of Big spenders (median 114)."]);
+    assert_eq!(gold.contradictions, ["Spend at least 120: fits 33% of Big spenders (median 114)."]);
     // Northern: half of each persona; equal overlaps and scores go to the first.
     assert_eq!(comparison.declared[1].nearest.as_ref().map(|n| n.persona), Some(0));
     assert_eq!(comparison.covered, [0.5, 0.5]);
-    assert_eq!(comparison.uncovered(), [0usize; 0]);
+    assert_eq!(comparison.uncovered, [0usize; 0]);
     let overlap = &comparison.overlaps;
     assert_eq!((overlap.len(), overlap[0].a, overlap[0].b, overlap[0].n_shared), (1, 0, 1, 5));
     assert_eq!(overlap[0].jaccard, 5.0 / 30.0);
     assert_eq!((comparison.n_unmatched, comparison.n_rows), (30, 60));
     assert_eq!((comparison.declared[2].n_full, comparison.declared[2].mean_score), (0, 0.0));
+    let verdicts: Vec<DeclaredVerdict> = comparison.declared.iter().map(|d| d.verdict).collect();
+    // Five people are too few to speak of; half of the north is in either persona.
+    assert_eq!(
+        verdicts,
+        [DeclaredVerdict::Absent, DeclaredVerdict::Split, DeclaredVerdict::Absent]
+    );
+    let big = DeclaredPersona::new("Big").when("spend", Condition::Greater(90.0));
+    let confirmed = personas.compare(&[big], &table).unwrap();
+    assert_eq!(confirmed.declared[0].verdict, DeclaredVerdict::Confirmed);
 }
 
 #[test]
@@ -233,8 +243,9 @@ fn nothing_declared_leaves_everyone_unmatched() {
     let table = sixty();
     let personas = model(&table, &groups(60, &[0..30, 30..60]));
     let comparison = personas.compare(&[], &table).unwrap();
-    assert_eq!((comparison.n_unmatched, comparison.uncovered()), (60, vec![0, 1]));
-    let unknown = personas.compare(&[DeclaredPersona::new("x").at_most("income", 1.0)], &table);
+    assert_eq!((comparison.n_unmatched, comparison.uncovered), (60, vec![0, 1]));
+    let unknown = personas
+        .compare(&[DeclaredPersona::new("x").when("income", Condition::AtMost(1.0))], &table);
     assert!(matches!(unknown, Err(Error::InvalidRule { .. })));
 }
 
@@ -296,7 +307,6 @@ proptest! {
             let sum: f64 = matches.reasons(row).iter().map(|r| r.contribution).sum();
             let scale = 1.0 + own + other;
             prop_assert!((sum - (other - own)).abs() < 1e-9 * scale, "{} {}", sum, other - own);
-            prop_assert!((matches.advantage(row) - (other - own)).abs() < 1e-9 * scale);
         }
         let mut names: Vec<&str> = personas.personas().iter().map(|p| p.name.as_str()).collect();
         names.sort_unstable();

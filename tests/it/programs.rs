@@ -395,11 +395,11 @@ fn personas_made_by_hand_are_compared_and_a_table_of_people_needs_no_events() {
         file("people_rows.csv", String::from("spend,visits,country\n") + &rows.collect::<String>());
     let declared = file(
         "declared.json",
-        r#"[{"name":"Gold","rules":[{"feature":"spend","test":{"AtLeast":500.0}}],"weights":[]}]"#,
+        r#"[{"name":"Gold","rules":[{"feature":"spend","condition":{"at_least":500.0}}]}]"#,
     );
     let report = run_personas(&["--table", &table, "--declared", &declared]).unwrap();
     assert!(report.contains("80 people from "), "{report}");
-    assert!(report.contains("Gold: 40 people fit it in full, 50%."), "{report}");
+    assert!(report.contains("Gold: confirmed; 40 people fit it in full, 50%."), "{report}");
     let error = run_personas(&["--table", &table, "--keep-out", "nothing"]).unwrap_err();
     assert!(error.contains("nothing"), "{error}");
 }

@@ -4,7 +4,7 @@
 //! where it comes from.
 
 use personas::features::{Condition, Retail, Values};
-use personas::quality::{Breach, Check, Quality, QualityRule};
+use personas::quality::{Action, Check, Quality, QualityRule, Subject};
 use personas::{Event, Profiles, Rules, Timestamp, Value};
 use proptest::prelude::*;
 
@@ -35,26 +35,35 @@ fn lines() -> Vec<Event<'static>> {
     reader.records().map(|record| line(record.unwrap())).collect()
 }
 
-fn of_the_shop(breach: Breach) -> Quality {
-    let positive = || Check::Passes(Condition::Greater(0.0));
+fn of_the_shop(breach: Action) -> Quality {
+    let positive = || Check::Is(Condition::Greater(0.0));
     Quality::default()
-        .with(QualityRule::identifier("customer_id", Check::Required).otherwise(breach))
-        .with(QualityRule::property("order_id", Check::Pattern("[0-9]{6}".into())))
-        .with(QualityRule::property("quantity", positive()))
-        .with(QualityRule::property("price", positive()).otherwise(Breach::Unset))
-        .with(QualityRule::time(Check::NotInFuture).otherwise(Breach::Drop))
-        .with(QualityRule::event(Check::Unique).otherwise(Breach::Drop))
+        .with(
+            QualityRule::new(
+                Subject::Identifier("customer_id".into()),
+                Check::Is(Condition::Exists),
+            )
+            .then(breach),
+        )
+        .with(QualityRule::new(
+            Subject::Property("order_id".into()),
+            Check::Pattern("[0-9]{6}".into()),
+        ))
+        .with(QualityRule::new(Subject::Property("quantity".into()), positive()))
+        .with(QualityRule::new(Subject::Property("price".into()), positive()).then(Action::Blank))
+        .with(QualityRule::new(Subject::Time, Check::NotInFuture).then(Action::Drop))
+        .with(QualityRule::new(Subject::Event, Check::Unique).then(Action::Drop))
 }
 
 #[test]
 fn missing_customers_cancellations_and_repetitions_are_found() {
     let lines = lines();
     assert_eq!(lines.len(), 280);
-    let quality = of_the_shop(Breach::Keep);
+    let quality = of_the_shop(Action::Keep);
     let (clean, report) = quality.clean(lines.clone(), now()).unwrap();
     let n: Vec<usize> = report.rules.iter().map(|breaches| breaches.n).collect();
     assert_eq!(n, [101, 14, 14, 8, 0, 6]);
-    assert_eq!((report.n_rows, report.n_dropped, report.n_unset), (280, 6, 8));
+    assert_eq!((report.n_rows, report.n_dropped, report.n_blanked), (280, 6, 8));
     assert_eq!(clean.len(), 274);
     assert_eq!(quality.check(&lines, now()).unwrap(), report);
     // Of the order of the lines nothing depends but the positions.
@@ -67,7 +76,7 @@ fn missing_customers_cancellations_and_repetitions_are_found() {
 
 #[test]
 fn the_features_of_a_shop_cope_with_dirty_lines() {
-    let (clean, report) = of_the_shop(Breach::Drop).clean(lines(), now()).unwrap();
+    let (clean, report) = of_the_shop(Action::Drop).clean(lines(), now()).unwrap();
     assert_eq!(clean.len(), report.n_rows - report.n_dropped);
     let features = || Retail::default().scores().feature_set();
     let mut people = Profiles::new(Rules::default(), features()).unwrap();
@@ -114,22 +123,22 @@ fn an_event() -> impl Strategy<Value = Event<'static>> {
 
 /// Rules, each with any breach that it may have.
 fn some_rules() -> impl Strategy<Value = Quality> {
-    let range = || Check::Range { min: 0.0, max: 9.0 };
+    let range = || Check::Is(Condition::Between(0.0, 9.0));
     let rules = [
-        QualityRule::property("amount", range()),
-        QualityRule::property("amount", Check::Number).on("purchase"),
-        QualityRule::property("amount", Check::Required),
-        QualityRule::attribute("email", Check::Email),
-        QualityRule::identifier("email", Check::Email),
-        QualityRule::identifier("email", Check::Required),
-        QualityRule::time(Check::NotInFuture),
-        QualityRule::time(Check::FreshDays(1.0)),
+        QualityRule::new(Subject::Property("amount".into()), range()),
+        QualityRule::new(Subject::Property("amount".into()), Check::Number).on("purchase"),
+        QualityRule::new(Subject::Property("amount".into()), Check::Is(Condition::Exists)),
+        QualityRule::new(Subject::Attribute("email".into()), Check::Email),
+        QualityRule::new(Subject::Identifier("email".into()), Check::Email),
+        QualityRule::new(Subject::Identifier("email".into()), Check::Is(Condition::Exists)),
+        QualityRule::new(Subject::Time, Check::NotInFuture),
+        QualityRule::new(Subject::Time, Check::FreshDays(1.0)),
     ];
-    let breach = prop::sample::select(vec![Breach::Keep, Breach::Unset, Breach::Drop]);
+    let breach = prop::sample::select(vec![Action::Keep, Action::Blank, Action::Drop]);
     prop::collection::vec((prop::sample::select(rules.to_vec()), breach), 0..6).prop_map(|rules| {
-        let possible = |(rule, breach): (QualityRule, Breach)| match breach {
-            Breach::Unset if rule.to_string().starts_with("the time") => rule,
-            _ => rule.otherwise(breach),
+        let possible = |(rule, breach): (QualityRule, Action)| match breach {
+            Action::Blank if rule.to_string().starts_with("the time") => rule,
+            _ => rule.then(breach),
         };
         rules.into_iter().map(possible).fold(Quality::default(), Quality::with)
     })
@@ -170,14 +179,14 @@ proptest! {
     fn what_was_cleaned_is_clean_but_for_what_is_only_kept(
         events in prop::collection::vec(an_event(), 0..20), quality in some_rules(),
     ) {
-        // What one rule unsets another can miss.
-        let is_kept = |rule: &&QualityRule| *rule.check() != Check::Required;
-        let rules = quality.rules().iter().filter(is_kept).cloned();
+        // What one rule blanks another can miss.
+        let is_kept = |rule: &&QualityRule| *&rule.check != Check::Is(Condition::Exists);
+        let rules = quality.rules.iter().filter(is_kept).cloned();
         let quality = rules.fold(Quality::default(), Quality::with);
         let (clean, _) = quality.clean(events, now()).unwrap();
         let (again, report) = quality.clean(clean.clone(), now()).unwrap();
         prop_assert!(same(&again, &clean));
-        let is_clean = |rule: &QualityRule, n| n == 0 || rule.breach() == Breach::Keep;
+        let is_clean = |rule: &QualityRule, n| n == 0 || rule.action == Action::Keep;
         prop_assert!(report.rules.iter().all(|b| is_clean(&b.rule, b.n)), "{}", report);
     }
 
