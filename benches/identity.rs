@@ -106,8 +106,9 @@ fn time(i: usize) -> Timestamp {
 
 /// One kind, so that no rule bites and profiles are plain components.
 fn plain() -> IdentityGraph {
-    IdentityGraph::new(Rules::default().priority(["id"]).without_default_blocked())
-        .expect("the rules make sense")
+    let mut rules = Rules::default().priority(["id"]);
+    rules.default_blocked = false;
+    IdentityGraph::new(rules).expect("the rules make sense")
 }
 
 /// What a service would write instead: a pre-sized foldhash map and a union-find, no evidence.
@@ -163,7 +164,7 @@ fn from_columns(texts: &Texts) {
     let seconds = start.elapsed().as_secs_f64();
     let memory = graph.memory();
     let bytes = memory.identifiers + memory.profiles + memory.evidence;
-    let bytes = bytes as f64 / graph.n_identifiers() as f64;
+    let bytes = bytes as f64 / graph.health().identifiers as f64;
     println!("from columns: {}, {seconds:.2} s, {bytes:.1} bytes per identifier", report.accepted);
 }
 
@@ -182,7 +183,7 @@ fn once(n: usize) {
     let seconds = start.elapsed().as_secs_f64();
     let memory = graph.memory();
     let (own, evidence) = (memory.identifiers + memory.profiles, memory.evidence);
-    let ids = graph.n_identifiers();
+    let ids = graph.health().identifiers;
     println!(
         "{} pairs, {ids} identifiers, {seconds:.2} s, {:.1} + {:.1} bytes per identifier",
         report.accepted,
@@ -279,7 +280,7 @@ fn changes(c: &mut Criterion) {
         });
         group.bench_function("forget, allow and observe again", |b| {
             b.iter(|| {
-                let _ = graph.forget("cookie", cookie);
+                let _ = graph.forget(("cookie", cookie));
                 graph.allow("cookie", cookie);
                 let _ = graph.observe(&late);
             })

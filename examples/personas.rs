@@ -415,17 +415,20 @@ impl Input {
     /// The features to compute, in the words of these events.
     fn retail(&self, events: &Rows, purchase: Option<String>) -> Retail {
         let layout = &self.layout;
-        let mut retail = Retail::default()
-            .purchase(purchase.unwrap_or_else(|| events.usual_purchase()))
-            .amount(&layout.amount);
-        if let Some(order) = &layout.order {
-            retail = retail.order(order);
-        }
-        if let Some(category) = &layout.category {
-            retail = retail.category(category);
-        }
-        if let Some(discount) = &layout.discount {
-            retail = retail.discount(discount);
+        let mut retail = Retail {
+            purchase: purchase.unwrap_or_else(|| events.usual_purchase()),
+            amount: layout.amount.clone(),
+            ..Retail::default()
+        };
+        let named = [
+            (&layout.order, &mut retail.order),
+            (&layout.category, &mut retail.category),
+            (&layout.discount, &mut retail.discount),
+        ];
+        for (name, property) in named {
+            if let Some(name) = name {
+                property.clone_from(name);
+            }
         }
         retail
     }

@@ -217,8 +217,8 @@ fn summary(out: &mut String, health: &Health<'_>) -> Outcome<()> {
         health.unattributed
     )?;
     let mut reasons = BTreeMap::<String, usize>::new();
-    for refused in &health.refused {
-        *reasons.entry(format!("{:?}", refused.reason)).or_default() += 1;
+    for (_, _, reason) in &health.refused {
+        *reasons.entry(format!("{reason:?}")).or_default() += 1;
     }
     let mut reasons: Vec<_> = reasons.into_iter().map(|(why, n)| (n, why)).collect();
     reasons.sort_unstable_by(|a, b| b.cmp(a));

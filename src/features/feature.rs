@@ -100,12 +100,12 @@ impl Feature {
     }
 
     /// What it measures.
-    pub fn measure(&self) -> &Measure {
+    pub(crate) fn measure(&self) -> &Measure {
         &self.measure
     }
 
     /// The events that count.
-    pub fn filter(&self) -> &EventFilter {
+    pub(crate) fn filter(&self) -> &EventFilter {
         &self.filter
     }
 

@@ -148,7 +148,7 @@ pub enum Measure {
     },
     /// [`Measure::Attribute`] for every attribute that occurs and is not asked for by name, in
     /// alphabetical order. Columns are called as the attributes. Of more than
-    /// [`Measure::MAX_ATTRIBUTES`], those that most people declare, ties by name;
+    /// 256, those that most people declare, ties by name, so that clients cannot make columns without end;
     /// [`FeatureTable::attributes_left_out`](crate::FeatureTable::attributes_left_out) counts the others.
     Attributes,
     /// A feature as a score of 1 to `n` by rank in the whole population: `n` is best. Of `N` people
@@ -247,7 +247,7 @@ impl Measure {
     /// Columns of one [`Measure::Attributes`] at most: clients choose the names of attributes, and a table
     /// must not grow by a column for every name. Further attributes have columns when they are
     /// [asked for by name](Measure::Attribute).
-    pub const MAX_ATTRIBUTES: usize = 256;
+    pub(crate) const MAX_ATTRIBUTES: usize = 256;
 
     /// What it reads, which column it makes, and how it is evaluated.
     // One arm per measure, so that a measure is described in one place.

@@ -21,10 +21,10 @@ use super::set::FeatureSet;
 /// | `gap_days` | mean days from one shopping day to the next |
 /// | `discount_share` | discounts as a part of amounts and discounts; only if discounts occur |
 /// | `share of …` | spend by category: one column for each of the `n_categories` largest |
-/// | `recency_score`, `frequency_score`, `monetary_score` | 1 to 5 by rank among all, 5 is best; only with [`Retail::scores`] |
+/// | `recency_score`, `frequency_score`, `monetary_score` | 1 to 5 by rank among all, 5 is best; only with [`Retail::scores`](#structfield.scores) |
 ///
 /// and besides `number of …`, a column for each of the eight most frequent other events, and a
-/// column for every declared attribute, of [many the most common](Measure::MAX_ATTRIBUTES).
+/// column for every declared attribute, of [many the most common](Measure::Attributes).
 ///
 /// **Refunds.** A purchase with an amount below zero is a refund or a cancellation: it takes from
 /// `monetary` and is nothing else, neither an order nor the last purchase nor a shopping day. One
@@ -43,7 +43,13 @@ use super::set::FeatureSet;
 /// use personas::features::Retail;
 /// use personas::{Event, Profiles, Rules, Timestamp};
 ///
-/// let features = Retail::default().order("basket_id").category("department").feature_set();
+/// let words = Retail {
+///     order: "basket_id".into(),
+///     category: "department".into(),
+///     scores: true,
+///     ..Retail::default()
+/// };
+/// let features = words.feature_set();
 /// let mut people = Profiles::new(Rules::default(), features)?;
 /// let noon = Timestamp::parse("2017-03-01T12:00:00Z")?;
 /// for (amount, department) in [(3.0, "PRODUCE"), (9.0, "GROCERY")] {
@@ -53,19 +59,29 @@ use super::set::FeatureSet;
 /// let table = people.features(noon)?;
 /// let names: Vec<&str> = table.columns().iter().map(|column| column.name.as_str()).collect();
 /// assert_eq!(names[..4], ["recency_days", "frequency", "monetary", "mean_order_value"]);
-/// assert_eq!(names[6..], ["share of GROCERY", "share of PRODUCE"]);
+/// assert_eq!(names[6..8], ["share of GROCERY", "share of PRODUCE"]);
+/// assert_eq!(names[8..], ["recency_score", "frequency_score", "monetary_score"]);
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retail {
-    purchase: String,
-    order: String,
-    amount: String,
-    discount: String,
-    category: String,
-    n_categories: usize,
-    scores: bool,
+    /// The name of purchase events, one per order or per line; `purchase`.
+    pub purchase: String,
+    /// The property that holds the order's id; `order_id`.
+    pub order: String,
+    /// The property that holds the amount paid; `amount`.
+    pub amount: String,
+    /// The property that holds what was taken off the price; `discount`.
+    pub discount: String,
+    /// The property that holds the kind of goods; `category`.
+    pub category: String,
+    /// Number of categories whose share is taken, at least 1; 8.
+    pub n_categories: usize,
+    /// Whether there are the scores of RFM, 1 to 5 by rank among all people, 5 for the most recent, most
+    /// frequent and largest; no. Equal values score equally, so that a score can have more than a
+    /// fifth of the people, or none. Somebody who never bought has no recency and no score of it.
+    pub scores: bool,
 }
 
 impl FeatureSet {
@@ -90,75 +106,7 @@ impl Default for Retail {
 }
 
 impl Retail {
-    /// The name of purchase events, one per order or per line (default `purchase`).
-    #[must_use]
-    pub fn purchase(mut self, event: impl Into<String>) -> Self {
-        self.purchase = event.into();
-        self
-    }
-
-    /// The property that holds the order's id (default `order_id`).
-    #[must_use]
-    pub fn order(mut self, property: impl Into<String>) -> Self {
-        self.order = property.into();
-        self
-    }
-
-    /// The property that holds the amount paid (default `amount`).
-    #[must_use]
-    pub fn amount(mut self, property: impl Into<String>) -> Self {
-        self.amount = property.into();
-        self
-    }
-
-    /// The property that holds what was taken off the price (default `discount`).
-    #[must_use]
-    pub fn discount(mut self, property: impl Into<String>) -> Self {
-        self.discount = property.into();
-        self
-    }
-
-    /// The property that holds the kind of goods (default `category`).
-    #[must_use]
-    pub fn category(mut self, property: impl Into<String>) -> Self {
-        self.category = property.into();
-        self
-    }
-
-    /// Number of categories whose share is taken, at least 1 (default 8).
-    #[must_use]
-    pub fn n_categories(mut self, n: usize) -> Self {
-        self.n_categories = n;
-        self
-    }
-
-    /// Adds the scores of RFM: `recency_score`, `frequency_score` and `monetary_score`, 1 to 5 by
-    /// rank among all people, 5 for the most recent, most frequent and largest. Equal values score
-    /// equally, so that a score can have more than a fifth of the people, or none. Somebody who
-    /// never bought has no recency and no score of it.
-    ///
-    /// ```
-    /// use personas::features::{Retail, Values};
-    /// use personas::{Event, Profiles, Rules, Timestamp};
-    ///
-    /// let mut people = Profiles::new(Rules::default(), Retail::default().scores().feature_set())?;
-    /// let day = |day: i64| Timestamp::from_millis(1_500_000_000_000 + day * 86_400_000);
-    /// for (card, last) in [("1", 40), ("2", 31), ("3", 27), ("4", 27), ("5", 2)] {
-    ///     people.observe(&Event::new("purchase", day(last)).id("card", card))?;
-    /// }
-    /// let table = people.features(day(50))?;
-    /// // Rows are in order of the first event, so the first has been away for longest.
-    /// let scores = [1.0, 2.0, 2.0, 4.0, 5.0].map(Some).to_vec();
-    /// assert_eq!(table.column("recency_score").map(|c| &c.values), Some(&Values::Numeric(scores)));
-    /// # Ok::<(), personas::Error>(())
-    /// ```
-    #[must_use]
-    pub fn scores(mut self) -> Self {
-        self.scores = true;
-        self
-    }
-
-    /// The set of features.
+    /// The set of features; [`Retail`] has an example.
     pub fn feature_set(&self) -> FeatureSet {
         let on = |name: &str, measure| Feature::new(name, measure).on(&self.purchase);
         let bought =

@@ -47,7 +47,7 @@ impl FeatureSet {
     /// | `device_entropy`, `os_entropy`, `channel_entropy`, `region_entropy` | how widely they spread over all of them, in bits |
     ///
     /// and a column for every declared attribute, of
-    /// [many the most common](Measure::MAX_ATTRIBUTES). Where no event knows a property there are no
+    /// [many the most common](Measure::Attributes). Where no event knows a property there are no
     /// columns for it. Whole profiles are a feature each:
     ///
     /// ```

@@ -173,11 +173,6 @@ impl FeatureTable {
         &self.ids
     }
 
-    /// The row of a profile, if it has one. Reads the ids from the first on.
-    pub fn row_of(&self, id: ProfileId) -> Option<usize> {
-        self.ids.iter().position(|known| *known == id)
-    }
-
     /// The moment that the table is of; `None` for a table from elsewhere.
     pub fn as_of(&self) -> Option<Timestamp> {
         self.as_of
@@ -189,7 +184,7 @@ impl FeatureTable {
     }
 
     /// Number of declared attributes that have no column, because there are more than
-    /// [`Measure::MAX_ATTRIBUTES`](crate::features::Measure::MAX_ATTRIBUTES); nearly always 0. Where
+    /// [256](crate::features::Measure::Attributes); nearly always 0. Where
     /// columns [are frozen](crate::Profiles::freeze), nothing looks for more, and it is 0 too.
     pub fn attributes_left_out(&self) -> usize {
         self.attributes_left_out

@@ -10,15 +10,9 @@ use crate::event::IdentifierRef;
 use crate::num::union_find::UnionFind;
 use crate::{Result, Timestamp};
 
-/// Profiles that other rules would merge, split or both.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub struct Change {
-    /// Profiles under the present rules, ascending.
-    pub before: Vec<ProfileId>,
-    /// The same people's profiles under the other rules, ascending.
-    pub after: Vec<ProfileId>,
-}
+/// Profiles that other rules would merge, split or both: their ids under the present rules and under
+/// the others, each ascending.
+type Change = [Vec<ProfileId>; 2];
 
 /// The profiles that would merge or split under other rules: see
 /// [`IdentityGraph::diff`](super::IdentityGraph::diff).
@@ -81,12 +75,10 @@ fn changes(state: &State, other: &State) -> Vec<Change> {
     }
     let mut changes: BTreeMap<usize, Change> = BTreeMap::new();
     for (&(is_after, id), &number) in &group {
-        let none = || Change { before: Vec::new(), after: Vec::new() };
-        let change = changes.entry(sets.find(number)).or_insert_with(none);
-        if is_after { change.after.push(id) } else { change.before.push(id) }
+        changes.entry(sets.find(number)).or_default()[usize::from(is_after)].push(id);
     }
     let mut changes: Vec<Change> = changes.into_values().collect();
-    changes.retain(|change| (change.before.len(), change.after.len()) != (1, 1));
+    changes.retain(|[before, after]| (before.len(), after.len()) != (1, 1));
     changes.sort_unstable();
     changes
 }

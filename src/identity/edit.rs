@@ -1,17 +1,18 @@
 //! Changes to a graph by other means than observations: manual links, forgetting, other graphs.
 
-use super::forget::{self, Forgotten, Moves};
+use super::forget::{self, Forgotten, Moves, Subject};
 use super::graph::IdentityGraph;
 use super::merge;
 use super::policy::{Name, Pair, Part, Relation, check_link, pair};
-use super::profile_id::ProfileId;
 use crate::event::IdentifierRef;
 use crate::{Error, Identifier, Result};
 
 impl IdentityGraph {
     // Manual links.
 
-    /// Two identifiers are one person's; see [`Rules::must_link`](crate::Rules::must_link).
+    /// Two identifiers are one person's, whatever limits and hubs say. If they are of one kind, they
+    /// count as one value. Both exist from then on, seen or not. The link becomes a part of the
+    /// [rules](IdentityGraph::rules).
     ///
     /// Cost: what was seen with the smaller of the two groups that must-links connect.
     ///
@@ -36,8 +37,8 @@ impl IdentityGraph {
         self.state.add_link(Relation::Must, &pair)
     }
 
-    /// Two identifiers are never one person's; see [`Rules::cannot_link`](crate::Rules::cannot_link). Their components are
-    /// resolved again at the next read.
+    /// Two identifiers are never one person's, whatever else says so; stands above a must-link. Their
+    /// components are resolved again at the next read.
     ///
     /// # Errors
     /// As [`IdentityGraph::must_link`].
@@ -59,6 +60,7 @@ impl IdentityGraph {
     }
 
     /// Removes the manual links between two identifiers. Their components are joined again.
+    /// [`IdentityGraph::must_link`] has an example.
     ///
     /// # Errors
     /// As [`IdentityGraph::must_link`].
@@ -83,10 +85,12 @@ impl IdentityGraph {
 
     // Forgetting.
 
-    /// Forgets an identifier: as if the observations that belong to it had never come, and all
-    /// others had come without it. Manual links that name it go with it.
+    /// Forgets an identifier or a person: as if the observations that belong to them had never come,
+    /// and all others had come without them. Manual links that name them go with them.
     ///
-    /// Forgetting what was never seen is no error: it keeps it out from now on.
+    /// Of a person go the strong identifiers of the profile, and those that no other profile's
+    /// observations use; nothing happens for an id that leads nowhere. Forgetting an identifier that was
+    /// never seen is not an error: it keeps it out from now on.
     ///
     /// # Errors
     /// [`Error::Refused`](crate::Error::Refused) if this cannot be an identifier.
@@ -95,72 +99,70 @@ impl IdentityGraph {
     /// use personas::identity::Resolution;
     /// use personas::{Event, IdentityGraph, Rules, Timestamp};
     ///
-    /// let rules = Rules::default().key([7; 16]);
-    /// let mut graph = IdentityGraph::new(rules.clone())?;
-    /// let login = Event::new("login", Timestamp::parse("2024-05-01")?).id("user_id", "7");
+    /// let mut graph = IdentityGraph::new(Rules::default().key([7; 16]))?;
+    /// let login = Event::new("login", Timestamp::parse("2024-05-01")?).id("user_id", "7").id("cookie", "c");
     /// graph.observe(&login)?;
-    /// assert_eq!(graph.would_forget("user_id", "7")?.dropped, 1);
-    /// graph.forget("user_id", "7")?;
-    /// assert_eq!(graph.resolve(rules.profile_id("user_id", "7")), Resolution::Forgotten);
+    /// let ann = graph.get("cookie", "c");
+    /// assert_eq!(graph.would_forget(("user_id", "7"))?.dropped, 1);
+    /// graph.forget(("user_id", "7"))?;
+    /// assert_eq!(ann.map(|id| graph.resolve(id)), Some(Resolution::Forgotten));
     /// assert_eq!(graph.extend([&login]).suppressed, 1);
     /// # Ok::<(), personas::Error>(())
     /// ```
-    pub fn forget(&mut self, kind: &str, value: &str) -> Result<Forgotten> {
-        Ok(self.forget_moving(kind, value)?.0)
+    pub fn forget<'s>(&mut self, who: impl Into<Subject<'s>>) -> Result<Forgotten> {
+        Ok(self.forget_moving(who)?.0)
     }
 
     /// As [`IdentityGraph::forget`]; returns what became of the signatures as well.
-    pub(crate) fn forget_moving(&mut self, kind: &str, value: &str) -> Result<(Forgotten, Moves)> {
-        let report = self.would_forget(kind, value)?;
-        let name = Name::new(&Identifier::new(kind, value));
-        let moves = forget::forget(&mut self.state, &[name], forget::anchor);
+    pub(crate) fn forget_moving<'s>(
+        &mut self,
+        who: impl Into<Subject<'s>>,
+    ) -> Result<(Forgotten, Moves)> {
+        let (names, report) = self.names_of(&who.into())?;
+        let moves = forget::forget(&mut self.state, &names, forget::anchor);
         Ok((report, moves))
     }
 
-    /// What [`IdentityGraph::forget`] would do.
+    /// What [`IdentityGraph::forget`] would do; changes nothing.
     ///
     /// # Errors
     /// As [`IdentityGraph::forget`].
-    pub fn would_forget(&self, kind: &str, value: &str) -> Result<Forgotten> {
-        let mut parts: Vec<Part<'_>> = Vec::new();
-        self.state.policy.check(&[IdentifierRef { kind, value, claimed: false }], &mut parts)?;
-        let name = Name::new(&Identifier::new(kind, value));
-        Ok(forget::report(&self.state, &forget::nodes_of(&self.state, &[name])))
-    }
-
-    /// Forgets a person: the strong identifiers of a profile, and those that no other profile's
-    /// observations use. Nothing happens for an id that leads nowhere.
     ///
     /// ```
     /// use personas::{Event, IdentityGraph, Rules, Timestamp};
     ///
     /// let mut graph = IdentityGraph::new(Rules::default())?;
-    /// let event = Event::new("login", Timestamp::parse("2024-05-01")?).id("user_id", "7").id("cookie", "c");
-    /// graph.observe(&event)?;
-    /// if let Some(ann) = graph.get("cookie", "c") {
-    ///     graph.forget_profile(ann);
-    /// }
-    /// assert_eq!(graph.get("user_id", "7"), None);
+    /// let login = Event::new("login", Timestamp::parse("2024-05-01")?).id("user_id", "7").id("cookie", "c");
+    /// graph.observe(&login)?;
+    /// let person = graph.would_forget(graph.profiles()[0])?;
+    /// assert_eq!((person.identifiers.len(), person.dropped), (2, 1));
+    /// let cookie = graph.would_forget(("cookie", "c"))?;
+    /// assert_eq!((cookie.identifiers.len(), cookie.changed), (1, 1));
     /// # Ok::<(), personas::Error>(())
     /// ```
-    pub fn forget_profile(&mut self, id: ProfileId) -> Forgotten {
-        self.forget_profile_moving(id).0
+    pub fn would_forget<'s>(&self, who: impl Into<Subject<'s>>) -> Result<Forgotten> {
+        Ok(self.names_of(&who.into())?.1)
     }
 
-    /// As [`IdentityGraph::forget_profile`]; returns what became of the signatures as well.
-    pub(crate) fn forget_profile_moving(&mut self, id: ProfileId) -> (Forgotten, Moves) {
-        let Some(node) = self.node_of_id(id) else { return Default::default() };
-        let gone = forget::nodes_of_profile(&self.state, node);
-        let report = forget::report(&self.state, &gone);
-        let names: Vec<Name> = gone.iter().map(|&node| self.state.basis().name(node)).collect();
-        let moves = forget::forget(&mut self.state, &names, forget::anchor);
-        (report, moves)
-    }
-
-    /// What [`IdentityGraph::forget_profile`] would do.
-    pub fn would_forget_profile(&self, id: ProfileId) -> Forgotten {
-        let Some(node) = self.node_of_id(id) else { return Forgotten::default() };
-        forget::report(&self.state, &forget::nodes_of_profile(&self.state, node))
+    /// The identifiers that go with a subject, and what forgetting them does.
+    fn names_of(&self, who: &Subject<'_>) -> Result<(Vec<Name>, Forgotten)> {
+        match who {
+            Subject::Identifier(identifier) => {
+                let Identifier { kind, value, .. } = identifier;
+                let mut parts: Vec<Part<'_>> = Vec::new();
+                let one = IdentifierRef { kind, value, claimed: false };
+                self.state.policy.check(&[one], &mut parts)?;
+                let names = vec![Name::new(identifier)];
+                let report = forget::report(&self.state, &forget::nodes_of(&self.state, &names));
+                Ok((names, report))
+            }
+            Subject::Profile(id) => {
+                let Some(node) = self.node_of_id(*id) else { return Ok(Default::default()) };
+                let gone = forget::nodes_of_profile(&self.state, node);
+                let names = gone.iter().map(|&node| self.state.basis().name(node)).collect();
+                Ok((names, forget::report(&self.state, &gone)))
+            }
+        }
     }
 
     /// Lets a forgotten identifier be seen again; returns whether it was forgotten. What was dropped

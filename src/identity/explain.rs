@@ -27,12 +27,13 @@ pub struct Link<'g> {
     pub message_ids: Vec<&'g str>,
 }
 
-/// Why two identifiers are not one person's.
+/// Why two identifiers are one person's, or why they are not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum WhyNot<'g> {
-    /// They are.
-    Joined,
+pub enum Explanation<'g> {
+    /// They are one person's by these links, from the first to the second; empty if they are the same
+    /// identifier.
+    Joined(Vec<Link<'g>>),
     /// One of them is not known.
     Unknown,
     /// This one is blocked: its value is a placeholder.
@@ -46,25 +47,15 @@ pub enum WhyNot<'g> {
     Apart,
 }
 
-/// The chain of links that joins two identifiers: see
-/// [`IdentityGraph::explain`](super::IdentityGraph::explain).
-pub(super) fn explain<'g>(
-    state: &'g State,
-    a: &Identifier<'_>,
-    b: &Identifier<'_>,
-) -> Option<Vec<Link<'g>>> {
-    let find = |id: &Identifier<'_>| state.find_in_profile(&id.kind, &id.value);
-    let (a, b) = (find(a)?, find(b)?);
-    if state.name_of(a) != state.name_of(b) {
-        return None;
-    }
+/// The chain of links that joins two nodes of one profile.
+fn chain(state: &State, a: u32, b: u32) -> Vec<Link<'_>> {
     // In a constrained merge only the links that joined clusters are certain to join them again.
     let edges = match state.merged(a) {
         Some(merged) => merged.taken().to_vec(),
         None => edges_among(&state.members_of(a), state.basis()),
     };
-    let path = path(edges, a, b, state.basis())?;
-    Some(path.into_iter().map(|edge| link(state, &edge)).collect())
+    let path = path(edges, a, b, state.basis()).unwrap_or_default();
+    path.into_iter().map(|edge| link(state, &edge)).collect()
 }
 
 /// The shortest chain of links; among equals, that of links taken earlier.
@@ -99,23 +90,27 @@ fn path(mut edges: Vec<Edge>, a: u32, b: u32, basis: Basis<'_>) -> Option<Vec<Ed
     Some(path)
 }
 
-/// Why two identifiers are not one person's: see
-/// [`IdentityGraph::why_not`](super::IdentityGraph::why_not).
-pub(super) fn why_not<'g>(state: &'g State, a: &Identifier<'_>, b: &Identifier<'_>) -> WhyNot<'g> {
+/// Why two identifiers are one person's or not: see
+/// [`IdentityGraph::explain`](super::IdentityGraph::explain).
+pub(super) fn explain<'g>(
+    state: &'g State,
+    a: &Identifier<'_>,
+    b: &Identifier<'_>,
+) -> Explanation<'g> {
     let find = |id: &Identifier<'_>| state.find(&id.kind, &id.value);
-    let (Some(a), Some(b)) = (find(a), find(b)) else { return WhyNot::Unknown };
+    let (Some(a), Some(b)) = (find(a), find(b)) else { return Explanation::Unknown };
     let nodes = state.evidence.nodes();
     for node in [a, b] {
         if !nodes.is_present(node) {
-            return WhyNot::Unknown;
+            return Explanation::Unknown;
         }
         if nodes.has(node, flag::BLOCKED) {
-            return WhyNot::Blocked(state.basis().identifier(node));
+            return Explanation::Blocked(state.basis().identifier(node));
         }
     }
     let (start, goal) = (state.name_of(a), state.name_of(b));
     if start == goal {
-        return WhyNot::Joined;
+        return Explanation::Joined(chain(state, a, b));
     }
     // Breadth first from profile to profile over refused links.
     let mut from: BTreeMap<u32, (u32, (Edge, Reason))> = BTreeMap::new();
@@ -136,14 +131,14 @@ pub(super) fn why_not<'g>(state: &'g State, a: &Identifier<'_>, b: &Identifier<'
     let mut at = goal;
     while let Some((before, (edge, reason))) = from.get(&at) {
         if *before == start {
-            return WhyNot::Refused(link(state, edge), reason.clone());
+            return Explanation::Refused(link(state, edge), reason.clone());
         }
         at = *before;
     }
     let common = shared_at(state, a).intersection(&shared_at(state, b)).copied().collect();
     match state.basis().sorted(common).into_iter().next() {
-        Some(identifier) => WhyNot::Shared(identifier),
-        None => WhyNot::Apart,
+        Some(identifier) => Explanation::Shared(identifier),
+        None => Explanation::Apart,
     }
 }
 

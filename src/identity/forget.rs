@@ -3,10 +3,12 @@
 //! Of what was forgotten only its id is kept, a keyed hash. An observation that arrives later and
 //! whose strongest identifier is forgotten is dropped; others lose only the forgotten identifier.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::evidence::{flag, is_claim, node_of};
 use super::policy::{Name, Relation, pair_of};
+use super::profile_id::ProfileId;
 use super::state::State;
 use crate::Identifier;
 
@@ -20,6 +22,42 @@ pub struct Forgotten {
     pub dropped: u64,
     /// Observations of others that lose an identifier.
     pub changed: u64,
+}
+
+/// Who is to be forgotten: an identifier, or a person by the id of the profile.
+///
+/// ```
+/// use personas::identity::Subject;
+/// use personas::Identifier;
+///
+/// let subject: Subject<'_> = ("email", "ann@mail.org").into();
+/// assert_eq!(subject, Subject::Identifier(Identifier::new("email", "ann@mail.org")));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Subject<'a> {
+    /// One identifier.
+    Identifier(Identifier<'a>),
+    /// The strong identifiers of a profile, and those that no other profile's observations use.
+    Profile(ProfileId),
+}
+
+impl<'a, K: Into<Cow<'a, str>>, V: Into<Cow<'a, str>>> From<(K, V)> for Subject<'a> {
+    fn from((kind, value): (K, V)) -> Self {
+        Self::Identifier(Identifier::new(kind, value))
+    }
+}
+
+impl<'a> From<Identifier<'a>> for Subject<'a> {
+    fn from(identifier: Identifier<'a>) -> Self {
+        Self::Identifier(identifier)
+    }
+}
+
+impl From<ProfileId> for Subject<'_> {
+    fn from(id: ProfileId) -> Self {
+        Self::Profile(id)
+    }
 }
 
 /// Old signature and the one its observations belong to now, if they were kept.
@@ -157,7 +195,7 @@ mod tests {
         let plain = observe(seen(year).id("user_id", "7"));
         let with = observe(seen(year + 1).id("user_id", "7").id("cookie", "c"));
         let own = observe(seen(year).id("cookie", "c"));
-        let (report, mut moves) = graph.forget_moving("cookie", "c").unwrap();
+        let (report, mut moves) = graph.forget_moving(("cookie", "c")).unwrap();
         moves.sort_unstable();
         assert_eq!(moves, [(with.unwrap(), plain), (own.unwrap(), None)]);
         assert_eq!((report.dropped, report.changed), (1, 1));

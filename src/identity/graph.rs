@@ -3,9 +3,9 @@
 use std::fmt;
 
 use super::by_id::ById;
-use super::diff::{self, Change};
+use super::diff;
 use super::evidence::Packed;
-use super::explain::{self, Link, WhyNot};
+use super::explain::{self, Explanation};
 use super::health::{self, Health};
 use super::policy::Rules;
 use super::profile_id::ProfileId;
@@ -156,7 +156,7 @@ impl IdentityGraph {
     }
 
     /// Number of identifiers known, the blocked ones included.
-    pub fn n_identifiers(&self) -> usize {
+    pub(crate) fn n_identifiers(&self) -> usize {
         self.state.evidence.nodes().n_present()
     }
 
@@ -168,44 +168,28 @@ impl IdentityGraph {
 
     // Questions.
 
-    /// The chain of links that joins two identifiers; `None` if they are not one person's, empty
-    /// if they are one identifier. These links alone would join them too.
+    /// Why two identifiers are one person's, or why they are not: the chain of links that joins them,
+    /// which alone would join them too; or the refused link nearest to joining them, and the rule with
+    /// its numbers.
     ///
     /// ```
-    /// use personas::{Event, Identifier, IdentityGraph, Rules, Timestamp};
-    ///
-    /// let mut graph = IdentityGraph::new(Rules::default())?;
-    /// let event = Event::new("login", Timestamp::parse("2024-05-01")?).id("user_id", "7");
-    /// graph.observe(&event.clone().id("cookie", "c").message_id("m1"))?;
-    /// graph.observe(&event.id("email", "ann@mail.org"))?;
-    /// let (cookie, email) = (Identifier::new("cookie", "c"), Identifier::new("email", "ann@mail.org"));
-    /// let chain = graph.explain(&cookie, &email).unwrap_or_default();
-    /// assert_eq!(chain.len(), 2);
-    /// assert_eq!(chain[0].message_ids, ["m1"]);
-    /// # Ok::<(), personas::Error>(())
-    /// ```
-    pub fn explain(&self, a: &Identifier<'_>, b: &Identifier<'_>) -> Option<Vec<Link<'_>>> {
-        explain::explain(&self.state, a, b)
-    }
-
-    /// Why two identifiers are not one person's: the refused link nearest to joining them, and the
-    /// rule with its numbers.
-    ///
-    /// ```
-    /// use personas::identity::{Reason, WhyNot};
+    /// use personas::identity::{Explanation, Reason};
     /// use personas::{Event, Identifier, IdentityGraph, Rules, Timestamp};
     ///
     /// let mut graph = IdentityGraph::new(Rules::default())?;
     /// let order = Event::new("order", Timestamp::parse("2024-05-01")?).id("phone", "1");
-    /// graph.observe(&order.clone().id("user_id", "7"))?;
+    /// graph.observe(&order.clone().id("user_id", "7").message_id("m1"))?;
     /// graph.observe(&order.id("user_id", "8"))?;
+    /// let [seven, eight] = ["7", "8"].map(|user| Identifier::new("user_id", user));
+    /// let why = graph.explain(&seven, &Identifier::new("phone", "1"));
+    /// assert!(matches!(why, Explanation::Joined(chain) if chain[0].message_ids == ["m1"]));
     /// // A person has one user id.
-    /// let why = graph.why_not(&Identifier::new("user_id", "7"), &Identifier::new("user_id", "8"));
-    /// assert!(matches!(why, WhyNot::Refused(_, Reason::Limit { limit: 1, .. })));
+    /// let why = graph.explain(&seven, &eight);
+    /// assert!(matches!(why, Explanation::Refused(_, Reason::Limit { limit: 1, .. })));
     /// # Ok::<(), personas::Error>(())
     /// ```
-    pub fn why_not(&self, a: &Identifier<'_>, b: &Identifier<'_>) -> WhyNot<'_> {
-        explain::why_not(&self.state, a, b)
+    pub fn explain(&self, a: &Identifier<'_>, b: &Identifier<'_>) -> Explanation<'_> {
+        explain::explain(&self.state, a, b)
     }
 
     /// The state of the graph. Reads everything: cost and size grow with the whole.
@@ -225,7 +209,8 @@ impl IdentityGraph {
         health::health(&self.state)
     }
 
-    /// What other rules would make of the same evidence: the profiles that would merge or split.
+    /// What other rules would make of the same evidence: of each group of profiles that would merge
+    /// or split, the ids before and after, ascending.
     ///
     /// The key stays this graph's. Times that the present clock does not trust are not kept, so a
     /// wider clock sees none of them; observations that the other rules refuse are left out.
@@ -240,11 +225,12 @@ impl IdentityGraph {
     /// let order = Event::new("order", Timestamp::parse("2024-05-01")?).id("phone", "1");
     /// graph.observe(&order.clone().id("user_id", "7"))?;
     /// graph.observe(&order.id("user_id", "8"))?;
-    /// let changes = graph.diff(&Rules::default().unlimited("user_id"))?;
-    /// assert_eq!((changes[0].before.len(), changes[0].after.len()), (2, 1));
+    /// let changes = graph.diff(&Rules::default().limit("user_id", usize::MAX))?;
+    /// let [before, after] = &changes[0];
+    /// assert_eq!((before.len(), after.len()), (2, 1));
     /// # Ok::<(), personas::Error>(())
     /// ```
-    pub fn diff(&self, rules: &Rules) -> Result<Vec<Change>> {
+    pub fn diff(&self, rules: &Rules) -> Result<Vec<[Vec<ProfileId>; 2]>> {
         diff::diff(&self.state, rules)
     }
 

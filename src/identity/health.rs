@@ -30,38 +30,15 @@ pub struct Health<'g> {
     pub unattributed: u64,
     /// Identifiers that too many people share to join any two.
     pub shared: Vec<Identifier<'g>>,
-    /// Links not taken whose ends are different people.
-    pub refused: Vec<RefusedLink<'g>>,
+    /// Links not taken whose ends are different people: the stronger end, the weaker end, and why.
+    pub refused: Vec<(Identifier<'g>, Identifier<'g>, Reason)>,
     /// Must-links that do not hold: a cannot-link forbids them, or an end is blocked.
     pub contradictions: Vec<(Identifier<'g>, Identifier<'g>)>,
-    /// Single links that alone hold a profile together.
-    pub bridges: Vec<Bridge<'g>>,
+    /// Single links whose removal would split a profile into two that each hold a strong identifier:
+    /// the stronger end, the weaker end, and the profile.
+    pub bridges: Vec<(Identifier<'g>, Identifier<'g>, ProfileId)>,
     /// Identifiers that were forgotten.
     pub forgotten: usize,
-}
-
-/// A link that was not taken.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub struct RefusedLink<'g> {
-    /// The stronger end.
-    pub a: Identifier<'g>,
-    /// The weaker end.
-    pub b: Identifier<'g>,
-    /// Why.
-    pub reason: Reason,
-}
-
-/// A link whose removal would split a profile into two that each hold a strong identifier.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub struct Bridge<'g> {
-    /// The stronger end.
-    pub a: Identifier<'g>,
-    /// The weaker end.
-    pub b: Identifier<'g>,
-    /// The profile.
-    pub profile: ProfileId,
 }
 
 /// The state of a graph: see [`IdentityGraph::health`](super::IdentityGraph::health).
@@ -79,7 +56,7 @@ pub(super) fn health(state: &State) -> Health<'_> {
         for Edge { a, b, .. } in futile_edges(sig, state.basis()) {
             if state.name_of(a.0) != state.name_of(b.0) {
                 let [a, b] = [a.0, b.0].map(|node| plain(state, node));
-                refused.insert(RefusedLink { a, b, reason: Reason::Claimed });
+                refused.insert((a, b, Reason::Claimed));
             }
         }
     }
@@ -104,7 +81,7 @@ fn add_component<'g>(
     state: &'g State,
     root: u32,
     health: &mut Health<'g>,
-    refused: &mut BTreeSet<RefusedLink<'g>>,
+    refused: &mut BTreeSet<(Identifier<'g>, Identifier<'g>, Reason)>,
 ) {
     let mut by_name: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for node in state.component_of(root) {
@@ -116,7 +93,7 @@ fn add_component<'g>(
             if edge.manual {
                 health.contradictions.push((a.clone(), b.clone()));
             }
-            refused.insert(RefusedLink { a, b, reason: reason.clone() });
+            refused.insert((a, b, reason.clone()));
         }
     }
     for (name, members) in by_name {
@@ -138,7 +115,12 @@ fn add_idle_links<'g>(state: &'g State, health: &mut Health<'g>) {
 }
 
 /// Adds the bridges of a profile, by its members, which ascend.
-fn add_bridges<'g>(state: &'g State, name: u32, members: &[u32], bridges: &mut Vec<Bridge<'g>>) {
+fn add_bridges<'g>(
+    state: &'g State,
+    name: u32,
+    members: &[u32],
+    bridges: &mut Vec<(Identifier<'g>, Identifier<'g>, ProfileId)>,
+) {
     let strong: Vec<bool> = members.iter().map(|&node| state.basis().is_strong(node)).collect();
     if strong.iter().filter(|s| **s).count() < 2 {
         return;
@@ -149,7 +131,7 @@ fn add_bridges<'g>(state: &'g State, name: u32, members: &[u32], bridges: &mut V
     let ends: Vec<Option<(usize, usize)>> = edges.iter().map(inside).collect();
     for i in bridges_of(&strong, &ends) {
         let [a, b] = [edges[i].a.0, edges[i].b.0].map(|node| plain(state, node));
-        bridges.push(Bridge { a, b, profile: state.id_of_node(name) });
+        bridges.push((a, b, state.id_of_node(name)));
     }
 }
 

@@ -408,7 +408,7 @@ mod tests {
                 0 => drop(graph.must_link(&a, &cookie)),
                 1 => drop(graph.cannot_link(&a, &b)),
                 2 => drop(graph.unlink(&a, &b)),
-                3 => drop(graph.forget("user_id", &a.value)),
+                3 => drop(graph.forget(("user_id", &*a.value))),
                 4 => drop(graph.allow("user_id", &a.value)),
                 5 => graph = graph.clone(),
                 _ => {}

@@ -64,13 +64,12 @@ mod profile_id;
 mod snapshot;
 mod state;
 
-pub use diff::Change;
 pub(crate) use evidence::Recorded;
-pub use explain::{Link, WhyNot};
-pub use forget::Forgotten;
+pub use explain::{Explanation, Link};
 pub(crate) use forget::Moves;
+pub use forget::{Forgotten, Subject};
 pub use graph::{IdentityGraph, Memory, Resolution};
-pub use health::{Bridge, Health, RefusedLink};
+pub use health::Health;
 pub use partition::Reason;
 pub use policy::{Owner, Rules};
 pub use profile_id::ProfileId;

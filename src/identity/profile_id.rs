@@ -10,18 +10,17 @@ use siphasher::sip128::{Hasher128, SipHasher24};
 ///
 /// Shown and stored as 32 hexadecimal digits. Without a key, anyone can compute the id of an
 /// e-mail address and compare: treat unkeyed ids as personal data.
-///
-/// [`Rules::profile_id`](crate::Rules::profile_id) computes the id that an identifier gives.
+/// A profile is named by its strongest identifier.
 ///
 /// ```
-/// use personas::{ProfileId, Rules};
+/// use personas::{Event, IdentityGraph, ProfileId, Rules, Timestamp};
 ///
-/// let rules = Rules::default();
-/// let id = rules.profile_id("email", "ann@example.org");
-/// assert_ne!(id, rules.profile_id("card", "ann@example.org"));
-/// let text = id.to_string();
+/// let mut graph = IdentityGraph::new(Rules::default())?;
+/// graph.observe(&Event::new("login", Timestamp::parse("2024-05-01")?).id("email", "Ann@mail.org"))?;
+/// let id = graph.get("email", "ann@mail.org");
+/// let text = id.map(String::from).unwrap_or_default();
 /// assert_eq!(text.len(), 32);
-/// assert_eq!(ProfileId::try_from(text)?, id);
+/// assert_eq!(Some(ProfileId::try_from(text)?), id);
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

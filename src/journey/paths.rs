@@ -21,6 +21,10 @@ const SHOWN: usize = 10;
 
 /// Which ways through a visit to look at; see [`Profiles::paths`](crate::Profiles::paths).
 ///
+/// By default all events by their names, sessions half an hour apart, the twenty most frequent ways of up
+/// to five steps; a step that follows one of the same name is not a step of its own. Name the fields
+/// that differ: `Paths { by: Some("page".into()), ..Paths::default() }`.
+///
 /// ```
 /// use personas::journey::Paths;
 /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
@@ -34,7 +38,7 @@ const SHOWN: usize = 10;
 ///     Event::new("order", at("2017-03-01T10:09:00")?).id("card", "1"),
 ///     Event::new("home", at("2017-03-02T10:00:00")?).id("card", "1"),
 /// ]);
-/// let report = people.paths(&Paths::new(), at("2017-04-01")?)?;
+/// let report = people.paths(&Paths::default(), at("2017-04-01")?)?;
 /// assert_eq!((report.n_people, report.n_sessions), (1, 2));
 /// assert_eq!(report.starts[0].of, ["home"]);
 /// assert_eq!(report.paths[1].of, ["home", "product", "order"]);
@@ -44,22 +48,20 @@ const SHOWN: usize = 10;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Paths {
-    events: EventFilter,
+    /// The events that count, also for where a session ends; all.
+    pub events: EventFilter,
+    /// The property, such as the page, that names the steps in place of the event's name; none. Events
+    /// without it do not count, and of several values the first in order of their text does.
     #[serde(skip_serializing_if = "Option::is_none")]
-    by: Option<String>,
-    gap_minutes: f64,
-    depth: usize,
-    top: usize,
-    repeats: Repeats,
-}
-
-/// What becomes of a step that follows one of the same name.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Repeats {
-    #[default]
-    Joined,
-    Counted,
+    pub by: Option<String>,
+    /// A session's events are less than this many minutes apart, each from the one before; 30.
+    pub gap_minutes: f64,
+    /// Steps of a path at most; 5.
+    pub depth: usize,
+    /// Number of paths in the report at most; 20.
+    pub top: usize,
+    /// Whether a step that follows one of the same name is a step of its own; no.
+    pub repeats: bool,
 }
 
 impl Default for Paths {
@@ -70,62 +72,12 @@ impl Default for Paths {
             gap_minutes: 30.0,
             depth: 5,
             top: 20,
-            repeats: Repeats::Joined,
+            repeats: false,
         }
     }
 }
 
 impl Paths {
-    /// All events by their names, sessions half an hour apart, the twenty most frequent ways of up
-    /// to five steps; a step that follows one of the same name is no step of its own.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Only these events count, also for where a session ends.
-    #[must_use]
-    pub fn of(mut self, filter: impl Into<EventFilter>) -> Self {
-        self.events = filter.into();
-        self
-    }
-
-    /// Steps are called by a property, such as the page, not by the event's name; events without
-    /// it do not count, and of several values the first in order of their text does.
-    #[must_use]
-    pub fn by(mut self, property: impl Into<String>) -> Self {
-        self.by = Some(property.into());
-        self
-    }
-
-    /// A session's events are less than this many minutes apart, each from the one before;
-    /// default 30.
-    #[must_use]
-    pub fn gap_minutes(mut self, minutes: f64) -> Self {
-        self.gap_minutes = minutes;
-        self
-    }
-
-    /// Steps of a path at most; default 5.
-    #[must_use]
-    pub fn depth(mut self, n: usize) -> Self {
-        self.depth = n;
-        self
-    }
-
-    /// Number of paths to be told of at most; default 20.
-    #[must_use]
-    pub fn top(mut self, n: usize) -> Self {
-        self.top = n;
-        self
-    }
-
-    /// A step that follows one of the same name counts as a step of its own.
-    #[must_use]
-    pub fn with_repeats(mut self) -> Self {
-        self.repeats = Repeats::Counted;
-        self
-    }
-
     /// The filter of the events that count, and the property that names the steps.
     pub(crate) fn parts(&self) -> (&EventFilter, Option<&str>) {
         (&self.events, self.by.as_deref())
@@ -163,7 +115,7 @@ pub struct PathReport {
     pub ends: Vec<Tally>,
     /// Steps that follow each other within a session.
     pub transitions: Vec<Tally>,
-    /// Sessions by their first [`depth`](Paths::depth) steps, shorter ones by all their steps: every
+    /// Sessions by their first [`depth`](Paths#structfield.depth) steps, shorter ones by all their steps: every
     /// session has one path. The most frequent of them.
     pub paths: Vec<Tally>,
 }
@@ -197,7 +149,7 @@ impl PathReport {
                 for session in sessions(&counted, paths.gap_minutes) {
                     steps.clear();
                     steps.extend(session.iter().filter_map(|event| name(*event, by, dictionary)));
-                    if paths.repeats == Repeats::Joined {
+                    if !paths.repeats {
                         steps.dedup();
                     }
                     ways.session(&steps, paths.depth, person);

@@ -9,8 +9,8 @@ use std::sync::OnceLock;
 use super::messages::{Copy, compare};
 use super::store::Profiles;
 use crate::features::{self, NONE, StoredEvent};
-use crate::identity::{Forgotten, Moves};
-use crate::{Error, Identifier, ProfileId, Result};
+use crate::identity::{Forgotten, Moves, Subject};
+use crate::{Error, Identifier, Result};
 
 /// Events and summaries that are to be put into histories.
 #[derive(Default)]
@@ -62,9 +62,10 @@ impl Profiles {
         self.graph.unlink(a, b)
     }
 
-    /// Forgets an identifier: the state is then as if the events that belong to it had never come, and
-    /// all others had come without it. A keyed hash stays behind, so that sending old events again
-    /// does not bring it back; [`Profiles::allow`] lifts that.
+    /// Forgets an identifier or a person: the state is then as if the events that belong to them had
+    /// never come, and all others had come without them. A keyed hash of each identifier stays behind, so
+    /// that sending old events again does not bring it back; [`Profiles::allow`] lifts that.
+    /// [`IdentityGraph::forget`](crate::IdentityGraph::forget) says what goes with a person.
     ///
     /// No text of the removed events is kept, unless a stored event has the same text. Columns
     /// that were [frozen](Profiles::freeze) remain as they are.
@@ -79,8 +80,8 @@ impl Profiles {
     /// let visit = Event::new("visit", at).id("email", "ann@shop.org");
     /// let mut people = Profiles::new(Rules::default().key([7; 16]), FeatureSet::retail())?;
     /// people.observe(&visit)?;
-    /// assert_eq!(people.identity().would_forget("email", "ann@shop.org")?.dropped, 1);
-    /// people.forget("email", "ann@shop.org")?;
+    /// assert_eq!(people.identity().would_forget(("email", "ann@shop.org"))?.dropped, 1);
+    /// people.forget(("email", "ann@shop.org"))?;
     /// assert_eq!(people.extend([&visit]).suppressed, 1);
     /// assert!(people.is_empty());
     /// # Ok::<(), personas::Error>(())
@@ -88,20 +89,10 @@ impl Profiles {
     ///
     /// # Errors
     /// [`Error::Refused`] if this cannot be an identifier.
-    pub fn forget(&mut self, kind: &str, value: &str) -> Result<Forgotten> {
-        let (report, moves) = self.graph.forget_moving(kind, value)?;
+    pub fn forget<'s>(&mut self, who: impl Into<Subject<'s>>) -> Result<Forgotten> {
+        let (report, moves) = self.graph.forget_moving(who)?;
         self.follow(&moves);
         Ok(report)
-    }
-
-    /// Forgets a person: the strong identifiers of a profile, and those that no other profile's
-    /// events use. Nothing happens for an id that leads nowhere.
-    /// [`would_forget_profile`](crate::IdentityGraph::would_forget_profile) of
-    /// [`Profiles::identity`] is the dry run.
-    pub fn forget_profile(&mut self, id: ProfileId) -> Forgotten {
-        let (report, moves) = self.graph.forget_profile_moving(id);
-        self.follow(&moves);
-        report
     }
 
     /// Lets a forgotten identifier be seen again; whether it was forgotten. What is gone stays gone.
@@ -325,10 +316,10 @@ mod tests {
             let mut all = people();
             all.extend(events.iter().map(|(_, event)| event));
             let before = all.clone();
-            prop_assert_eq!(all.forget("user_id", "of-1").unwrap().changed, 0);
+            prop_assert_eq!(all.forget(("user_id", "of-1")).unwrap().changed, 0);
             let mut never = people();
             never.extend(events.iter().filter(|(person, _)| *person != 1).map(|(_, event)| event));
-            never.forget("user_id", "of-1").unwrap();
+            never.forget(("user_id", "of-1")).unwrap();
             prop_assert!(same(&all, &never));
             let held = serde_json::to_string(&all.graph).unwrap() + &format!("{:?}", all.histories.dictionary.held());
             prop_assert!(!held.contains("of-1"), "{}", held);
@@ -348,7 +339,7 @@ mod tests {
 
             // And with everybody gone, only the features' own words are left.
             for person in 1..4 {
-                again.forget("user_id", &format!("of-{person}")).unwrap();
+                again.forget(("user_id", &format!("of-{person}"))).unwrap();
             }
             let fresh = people();
             prop_assert_eq!(again.histories.dictionary.held(), fresh.histories.dictionary.held());

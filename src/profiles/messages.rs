@@ -382,7 +382,7 @@ mod tests {
             assert_eq!((spend, aside.len()), (Some(N as f64), 2 * N));
             assert!(aside.chunks(2).all(|two| two == [2.0, 3.0]));
             // Forgotten, allowed again and sent again.
-            people.forget("card", "1").unwrap();
+            people.forget(("card", "1")).unwrap();
             people.allow("card", "1");
             people.extend(&[copy("m7", 5), copy("m8", 5), copy("m7", 4), copy("m8", 6)]);
             let (spend, mut aside) = state(&people);

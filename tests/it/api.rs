@@ -15,9 +15,9 @@ const AT_MOST: &[(&str, usize)] = &[
     ("cluster", 115),
     ("error", 2),
     ("event", 36),
-    ("features", 64),
-    ("identity", 58),
-    ("journey", 14),
+    ("features", 52),
+    ("identity", 45),
+    ("journey", 10),
     ("labels", 11),
     ("num", 2), // the metrics of neighbours and the reason of an odd row stand below the methods that use them
     ("outlier", 28),

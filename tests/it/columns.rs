@@ -133,6 +133,6 @@ fn the_newest_event_is_somebodys_after_every_change() {
     // A placeholder is nobody's.
     people.observe(&event("null", 20)).unwrap();
     assert_eq!((people.newest(), people.n_unattributed()), (Some(at(12)), 1));
-    people.forget("card", "1").unwrap();
+    people.forget(("card", "1")).unwrap();
     assert_eq!(people.newest(), Some(at(9)));
 }

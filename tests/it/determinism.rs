@@ -37,7 +37,8 @@ fn journey() -> String {
     let ingest = people.extend(&events);
     let as_of = Timestamp::parse("2026-06-01").unwrap();
     let far = people.funnel(&funnel, as_of).unwrap();
-    let ways = people.paths(&Paths::new().by("category"), as_of).unwrap();
+    let ways =
+        people.paths(&Paths { by: Some("category".into()), ..Paths::default() }, as_of).unwrap();
     let peaks = people.peaks("category", &EventFilter::all(), as_of).unwrap();
     let table = people.features(as_of).unwrap();
     let prep = Preprocessor::default().fit(&table).unwrap();

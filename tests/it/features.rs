@@ -637,7 +637,7 @@ proptest! {
 
 #[test]
 fn of_too_many_attributes_those_that_most_people_declare_have_columns() {
-    let limit = Measure::MAX_ATTRIBUTES;
+    let limit = 256;
     let name = |i: usize| format!("a{i:03}");
     let declare = |who: &'static str, names: &[String]| {
         let event = Event::new("identify", at(0)).id("card", who);

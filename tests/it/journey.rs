@@ -135,8 +135,8 @@ fn steps_may_test_properties_that_are_kept_and_only_those() {
         "funnel must be of stored properties (StoreOptions::keep adds one), but is of \"amount\""
     );
     for result in [
-        lacking.paths(&Paths::new().by("page"), at(9)).map(drop),
-        lacking.paths(&Paths::new().of(twenty.clone()), at(9)).map(drop),
+        lacking.paths(&Paths { by: Some("page".into()), ..Paths::default() }, at(9)).map(drop),
+        lacking.paths(&Paths { events: twenty.clone(), ..Paths::default() }, at(9)).map(drop),
         lacking.peaks("@hour", &EventFilter::all(), at(9)).map(drop),
         lacking.peaks("amount", &EventFilter::all(), at(9)).map(drop),
         lacking.funnel(&Funnel::new(["visit"]).exclude(twenty), at(9)).map(drop),
@@ -162,11 +162,15 @@ fn settings_that_make_no_sense_are_named() {
     assert!(say(people.funnel(&Funnel::new(steps), at(0)).map(drop)).starts_with("steps must be"));
     let endless = Funnel::new(["visit"]).within_days(f64::INFINITY);
     assert!(say(people.funnel(&endless, at(0)).map(drop)).starts_with("within_days must be"));
-    let paths = [Paths::new().depth(0), Paths::new().top(0), Paths::new().gap_minutes(f64::NAN)];
+    let paths = [
+        Paths { depth: 0, ..Paths::default() },
+        Paths { top: 0, ..Paths::default() },
+        Paths { gap_minutes: f64::NAN, ..Paths::default() },
+    ];
     for (paths, name) in paths.iter().zip(["depth", "top", "gap_minutes"]) {
         assert!(say(people.paths(paths, at(0)).map(drop)).starts_with(name));
     }
-    let unknown = Paths::new().by("@moon");
+    let unknown = Paths { by: Some("@moon".into()), ..Paths::default() };
     assert!(say(people.paths(&unknown, at(0)).map(drop)).contains("@moon"));
     let feature = Feature::new("far", Measure::FurthestStep(Funnel::new(steps)));
     let result = Profiles::new(Rules::default(), FeatureSet::default().with(feature));
@@ -203,7 +207,7 @@ fn paths_are_counted_within_sessions_by_number_and_by_people() {
         event(2, "cart", 5),
     ];
     let people = people(&events);
-    let report = people.paths(&Paths::new(), at(LATER)).unwrap();
+    let report = people.paths(&Paths::default(), at(LATER)).unwrap();
     assert_eq!((report.n_people, report.n_sessions), (2, 3));
     assert_eq!(rows(&report.starts), [row("home", 3, 2)]);
     assert_eq!(rows(&report.ends), [row("item", 2, 2), row("cart", 1, 1)]);
@@ -217,11 +221,12 @@ fn paths_are_counted_within_sessions_by_number_and_by_people() {
     let expected =
         [row("home cart item", 1, 1), row("home item", 1, 1), row("home item cart", 1, 1)];
     assert_eq!(rows(&report.paths), expected);
-    let short = people.paths(&Paths::new().depth(2).top(1), at(LATER)).unwrap();
+    let short = people.paths(&Paths { depth: 2, top: 1, ..Paths::default() }, at(LATER)).unwrap();
     assert_eq!(rows(&short.paths), [row("home item", 2, 1)]);
-    let repeats = people.paths(&Paths::new().with_repeats(), at(LATER)).unwrap();
+    let repeats = people.paths(&Paths { repeats: true, ..Paths::default() }, at(LATER)).unwrap();
     assert!(rows(&repeats.transitions).contains(&row("item item", 1, 1)));
-    let items = people.paths(&Paths::new().of("item"), at(LATER)).unwrap();
+    let items =
+        people.paths(&Paths { events: "item".into(), ..Paths::default() }, at(LATER)).unwrap();
     assert_eq!((items.n_sessions, rows(&items.paths)), (3, vec![row("item", 3, 2)]));
     let text = report.to_string();
     assert!(
@@ -240,7 +245,9 @@ fn steps_are_called_by_a_property_where_that_is_asked_for() {
         page(2, "/b"),
         event(1, "page", 3).property("page", several),
     ];
-    let report = people(&events).paths(&Paths::new().by("page"), at(LATER)).unwrap();
+    let report = people(&events)
+        .paths(&Paths { by: Some("page".into()), ..Paths::default() }, at(LATER))
+        .unwrap();
     assert_eq!(rows(&report.paths), [row("/a /b", 1, 1)]);
 }
 
@@ -251,7 +258,7 @@ fn reports_of_many_people_add_up_over_all_chunks_of_work() {
         .flat_map(|person| [event(person, "a", 0).utc_offset(0), event(person, "b", 1)])
         .collect();
     let (people, n) = (people(&events), n as usize);
-    let paths = people.paths(&Paths::new(), at(LATER)).unwrap();
+    let paths = people.paths(&Paths::default(), at(LATER)).unwrap();
     assert_eq!((paths.n_people, rows(&paths.transitions)), (n, vec![row("a b", n, n)]));
     let peaks = people.peaks("@hour", &EventFilter::all(), at(LATER)).unwrap();
     assert_eq!((peaks.n_people, peaks.n_events, peaks.n_without), (n, 2 * n, n));
@@ -396,7 +403,8 @@ fn funnels() -> [Funnel; 3] {
 
 fn said(people: &Profiles, as_of: Timestamp) -> Said {
     let [a, b, c] = funnels().map(|funnel| people.funnel(&funnel, as_of).unwrap());
-    let paths = people.paths(&Paths::new().gap_minutes(10.0).depth(3), as_of).unwrap();
+    let paths =
+        people.paths(&Paths { gap_minutes: 10.0, depth: 3, ..Paths::default() }, as_of).unwrap();
     (a, b, c, paths, people.peaks("page", &"a".into(), as_of).unwrap())
 }
 
@@ -549,8 +557,8 @@ proptest! {
                 prop_assert_eq!(n, step.n_people);
             }
         }
-        let whole = people.paths(&Paths::new(), at(LATER)).unwrap();
-        let groups = people.paths_by(&Paths::new(), at(LATER), group).unwrap();
+        let whole = people.paths(&Paths::default(), at(LATER)).unwrap();
+        let groups = people.paths_by(&Paths::default(), at(LATER), group).unwrap();
         let mut sums: BTreeMap<Vec<String>, (usize, usize)> = BTreeMap::new();
         for tally in groups.values().flat_map(|report| &report.transitions) {
             let sum = sums.entry(tally.of.clone()).or_default();

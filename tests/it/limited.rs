@@ -169,7 +169,7 @@ proptest! {
 
         // Forgetting takes away what it takes away from the whole.
         for store in [&mut limited, &mut whole] {
-            store.forget("card", "1").unwrap();
+            store.forget(("card", "1")).unwrap();
         }
         let answers = limited.features(as_of).unwrap();
         equal_but_for_cuts(&answers, &whole.features(as_of).unwrap())?;

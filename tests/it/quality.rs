@@ -78,7 +78,7 @@ fn missing_customers_cancellations_and_repetitions_are_found() {
 fn the_features_of_a_shop_cope_with_dirty_lines() {
     let (clean, report) = of_the_shop(Action::Drop).clean(lines(), now()).unwrap();
     assert_eq!(clean.len(), report.n_rows - report.n_dropped);
-    let features = || Retail::default().scores().feature_set();
+    let features = || Retail { scores: true, ..Retail::default() }.feature_set();
     let mut people = Profiles::new(Rules::default(), features()).unwrap();
     assert_eq!(people.extend(&clean).n_refused(), 0);
     let mut raw = Profiles::new(Rules::default(), features()).unwrap();

@@ -158,7 +158,8 @@ fn an_attribute_without_a_name_leaves_a_set_that_can_be_used_again() {
 #[test]
 fn five_is_the_best_score_of_all_three_and_equal_people_score_equally() {
     let mut people =
-        Profiles::new(Rules::default(), Retail::default().scores().feature_set()).unwrap();
+        Profiles::new(Rules::default(), Retail { scores: true, ..Retail::default() }.feature_set())
+            .unwrap();
     // Of the ten, five are as good as each other and one has only looked.
     for person in 0i64..10 {
         let card = format!("c{person}"); // "0" alone would be a placeholder
@@ -296,7 +297,9 @@ fn households() -> Vec<Event<'static>> {
 #[test]
 fn the_embedded_households_give_the_numbers_worked_out_apart() {
     let mut events = households();
-    let features = || Retail::default().order("basket_id").category("department").feature_set();
+    let words =
+        Retail { order: "basket_id".into(), category: "department".into(), ..Retail::default() };
+    let features = || words.feature_set();
     let mut people = Profiles::new(Rules::default(), features()).unwrap();
     let ingest = people.extend(&events);
     assert_eq!(ingest.to_string(), "48504 accepted, 0 duplicates, 0 refused");

@@ -21,7 +21,7 @@ use std::cmp::Reverse;
 use std::ops::Range;
 
 use super::matching::{Matching, reach};
-use super::{Funnel, Order, Start};
+use super::{Funnel, Order};
 use crate::Timestamp;
 use crate::features::dictionary::Dictionary;
 use crate::features::filter::{BoundFilter, EventFilter};
@@ -97,14 +97,9 @@ fn attempt(funnel: &Funnel, seen: &[Seen]) -> Vec<Timestamp> {
         reach(&steps, n_steps, &mut reaches);
     }
     let way = Way { moments, reaches, n_steps };
-    let last = || (0..way.moments.len()).rev().find(|&moment| way.starts(moment));
-    match (funnel.order, funnel.start) {
-        (Order::Strict, Start::Any) => way.best_strict(0..way.moments.len()),
-        (Order::Strict, Start::Last) => {
-            last().map(|last| way.best_strict(last..last + 1)).unwrap_or_default()
-        }
-        (_, Start::Any) => way.first_longest().map(|start| way.run(start)).unwrap_or_default(),
-        (_, Start::Last) => last().map(|last| way.run(last)).unwrap_or_default(),
+    match funnel.order {
+        Order::Strict => way.best_strict(0..way.moments.len()),
+        _ => way.first_longest().map(|start| way.run(start)).unwrap_or_default(),
     }
 }
 
@@ -366,15 +361,6 @@ mod tests {
     }
 
     #[test]
-    fn from_the_last_start_a_cart_filled_again_is_abandoned_again() {
-        check(&funnel(2), "a b a", &[0, 1]);
-        check(&funnel(2).last_start(), "a b a", &[2]);
-        check(&funnel(2).last_start(), "a a b", &[1, 2]);
-        check(&funnel(2).last_start().strict(), "a b a", &[2]);
-        check(&funnel(2).last_start(), "b", &[]);
-    }
-
-    #[test]
     fn a_hostile_log_takes_time_in_proportion() {
         // All at once, and at two times in turn with every event of every step.
         let n = 100_000;
@@ -397,13 +383,11 @@ mod tests {
     /// Every attempt by every choice of events, straight from the definition; the best one.
     fn naive(funnel: &Funnel, seen: &[Seen]) -> Vec<Timestamp> {
         let n_steps = funnel.steps().len();
-        let last_start = seen.iter().filter(|event| event.steps & 1 == 1).map(|event| event.at);
-        let last_start = last_start.max();
         // Chosen events by step; of steps that are not taken, none.
         let mut open = vec![Vec::<Option<usize>>::new()];
         let mut best: Vec<Timestamp> = Vec::new();
         while let Some(chosen) = open.pop() {
-            if is_attempt(funnel, seen, &chosen, last_start) {
+            if is_attempt(funnel, seen, &chosen) {
                 let mut times: Vec<Timestamp> =
                     chosen.iter().flatten().map(|&event| seen[event].at).collect();
                 times.sort();
@@ -428,12 +412,7 @@ mod tests {
         best
     }
 
-    fn is_attempt(
-        funnel: &Funnel,
-        seen: &[Seen],
-        chosen: &[Option<usize>],
-        last_start: Option<Timestamp>,
-    ) -> bool {
+    fn is_attempt(funnel: &Funnel, seen: &[Seen], chosen: &[Option<usize>]) -> bool {
         let times: Vec<Timestamp> = chosen.iter().flatten().map(|&event| seen[event].at).collect();
         let (Some(&first), Some(&last)) = (times.iter().min(), times.iter().max()) else {
             return false;
@@ -445,7 +424,6 @@ mod tests {
             && !(0..seen.len()).filter(between).any(|i| seen[i].excludes)
             && (funnel.order == Order::Any || in_order)
             && (funnel.order != Order::Strict || nothing_between)
-            && (funnel.start == Start::Any || Some(first) == last_start)
     }
 
     proptest! {
@@ -468,9 +446,7 @@ mod tests {
             let modes = [
                 funnel.clone(),
                 funnel.clone().strict(),
-                funnel.clone().any_order(),
-                funnel.clone().last_start(),
-                funnel.strict().last_start(),
+                funnel.any_order(),
             ];
             for funnel in modes {
                 prop_assert_eq!(attempt(&funnel, &log), naive(&funnel, &log), "{:?}", funnel);

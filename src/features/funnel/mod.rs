@@ -29,7 +29,7 @@ const MAX_STEPS: usize = 32;
 ///   of the last does no harm.
 ///
 /// A person has reached as many steps as the longest attempt has; any event of the first step may
-/// start one, or only [the last](Funnel::last_start). What was reached before an excluded event, or
+/// start one. What was reached before an excluded event, or
 /// before the time was up, is reached. Of several longest attempts the one that starts earliest
 /// gives the times, then the one that ends earliest, then the one whose second step is earliest,
 /// and so on.
@@ -65,8 +65,6 @@ pub struct Funnel {
     exclude: Vec<EventFilter>,
     #[serde(default = "two_weeks")]
     within_days: f64,
-    #[serde(default)]
-    start: Start,
 }
 
 /// How the steps of an attempt follow each other.
@@ -77,15 +75,6 @@ pub(crate) enum Order {
     Sequential,
     Strict,
     Any,
-}
-
-/// Which events of the first step start an attempt.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Start {
-    #[default]
-    Any,
-    Last,
 }
 
 fn two_weeks() -> f64 {
@@ -102,7 +91,6 @@ impl Funnel {
             order: Order::Sequential,
             exclude: Vec::new(),
             within_days: two_weeks(),
-            start: Start::Any,
         }
     }
 
@@ -135,16 +123,8 @@ impl Funnel {
         self
     }
 
-    /// Only the last event of the first step starts an attempt: who put something into the cart,
-    /// ordered, and put something in again has, as things stand, not ordered.
-    #[must_use]
-    pub fn last_start(mut self) -> Self {
-        self.start = Start::Last;
-        self
-    }
-
     /// The steps in order.
-    pub fn steps(&self) -> &[EventFilter] {
+    pub(crate) fn steps(&self) -> &[EventFilter] {
         &self.steps
     }
 
@@ -176,10 +156,6 @@ impl Funnel {
         if !(self.within_days > 0.0 && self.within_days.is_finite()) {
             return Err(Error::parameter("within_days", "above 0 and finite", self.within_days));
         }
-        if self.order == Order::Any && self.start == Start::Last {
-            let expected = "of a funnel whose steps have an order";
-            return Err(Error::parameter("last_start", expected, "of one in any order"));
-        }
         self.steps.iter().chain(&self.exclude).try_for_each(EventFilter::check)
     }
 }
@@ -201,10 +177,6 @@ mod tests {
             (two().within_days(0.0), "within_days must be above 0 and finite, but is 0"),
             (two().within_days(f64::NAN), "within_days must be above 0 and finite, but is NaN"),
             (
-                two().any_order().last_start(),
-                "last_start must be of a funnel whose steps have an order, but is of one in any order",
-            ),
-            (
                 two().exclude(EventFilter::all().when("@moon", Condition::Exists)),
                 "rule \"any event where @moon\": there is no such property of local time; see the list of @hour, @weekday, @date …",
             ),
@@ -219,7 +191,7 @@ mod tests {
         let json = r#"{"steps": [{"event": "visit"}, {"event": "order"}], "order": "strict"}"#;
         let funnel: Funnel = serde_json::from_str(json).unwrap();
         assert_eq!(funnel, Funnel::new(["visit", "order"]).strict());
-        let full = funnel.exclude("refund").within_days(2.5).last_start();
+        let full = funnel.exclude("refund").within_days(2.5);
         let json = serde_json::to_string(&full).unwrap();
         assert_eq!(serde_json::from_str::<Funnel>(&json).unwrap(), full);
         assert!(serde_json::from_str::<Funnel>(r#"{"steps": [], "window": 3}"#).is_err());

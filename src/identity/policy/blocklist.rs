@@ -103,7 +103,9 @@ mod tests {
             "-1",
             "-2",
         ];
-        for rules in [own.clone(), own.without_default_blocked(), Rules::default()] {
+        let mut bare = own.clone();
+        bare.default_blocked = false;
+        for rules in [own, bare, Rules::default()] {
             for kind in ["card", "email", "x", "*"] {
                 let list = Blocklist::new(kind, &rules);
                 for value in values {

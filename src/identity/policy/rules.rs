@@ -81,20 +81,19 @@ struct Hub {
 ///
 /// The defaults: `user_id` is the strongest kind and a person has one of them; `email` comes next,
 /// at most five; every other kind follows in alphabetical order, without limit. Placeholder values
-/// ([`Rules::BLOCKED`]) join nobody. An identifier below the top kind that was seen with more than
+/// (see [`Rules::blocked`]) join nobody. An identifier below the top kind that was seen with more than
 /// ten values of any one stronger kind is *shared* and joins nobody.
 ///
 /// ```
 /// use personas::identity::Owner;
-/// use personas::{Identifier, IdentityGraph, Rules};
+/// use personas::{IdentityGraph, Rules};
 ///
 /// let rules = Rules::default()
 ///     .priority(["user_id", "email", "card"])
 ///     .limit("card", 3)
 ///     .blocked("email", "*@test.example.com")
 ///     .hub("cookie", 4, "user_id")
-///     .owner(Owner::Latest)
-///     .cannot_link(&Identifier::new("user_id", "7"), &Identifier::new("user_id", "8"));
+///     .owner(Owner::Latest);
 /// let graph = IdentityGraph::new(rules)?;
 /// assert!(IdentityGraph::new(Rules::default().limit("card", 0)).is_err());
 /// # assert!(graph.get("card", "1").is_none());
@@ -105,7 +104,8 @@ struct Hub {
 pub struct Rules {
     priority: Vec<String>,
     limits: BTreeMap<String, usize>,
-    default_blocked: bool,
+    /// Whether the default list of placeholders is blocked, see [`Rules::blocked`]; true unless set.
+    pub default_blocked: bool,
     blocked: Vec<Blocked>,
     hubs: Vec<Hub>,
     owner: Owner,
@@ -141,10 +141,10 @@ impl Default for Rules {
 
 impl Rules {
     /// Values that stand for "nobody", as (kind, pattern); `*` is any kind. Values made of zeros
-    /// and hyphens alone, and empty ones, are blocked with them.
+    /// and hyphens alone, and empty ones, are blocked with them; [`Rules::blocked`] lists them for users.
     ///
     /// Collected from the lists of Segment, PostHog and Adobe and from RFC 2606.
-    pub const BLOCKED: &'static [(&'static str, &'static str)] = &[
+    const BLOCKED: &'static [(&'static str, &'static str)] = &[
         ("*", "-1"),
         ("*", "null"),
         ("*", "none"),
@@ -177,32 +177,28 @@ impl Rules {
     /// A person has at most `n` values of a kind.
     ///
     /// A link is refused if it would join two people who both have values of the kind, more than
-    /// `n` together.
+    /// `n` together. `usize::MAX` removes the limit.
     #[must_use]
     pub fn limit(mut self, kind: impl Into<String>, n: usize) -> Self {
-        self.limits.insert(kind.into(), n);
-        self
-    }
-
-    /// A person may have any number of values of a kind.
-    #[must_use]
-    pub fn unlimited(mut self, kind: &str) -> Self {
-        self.limits.remove(kind);
+        let kind = kind.into();
+        if n == usize::MAX {
+            self.limits.remove(&kind);
+        } else {
+            self.limits.insert(kind, n);
+        }
         self
     }
 
     /// Values of a kind (`*`: of any kind) that never join anybody. In a pattern `*` stands for
     /// any text and `?` for one character; ASCII letters match in either case.
+    ///
+    /// Blocked unless [`default_blocked`](#structfield.default_blocked) is false: values made of zeros
+    /// and hyphens alone, and what clients send in place of an identifier, such as `null`,
+    /// `undefined`, `anonymous`, `true` or `[object Object]`; collected from the lists of Segment, PostHog and
+    /// Adobe and from RFC 2606.
     #[must_use]
     pub fn blocked(mut self, kind: impl Into<String>, pattern: impl Into<String>) -> Self {
         self.blocked.push(Blocked { kind: kind.into(), pattern: pattern.into() });
-        self
-    }
-
-    /// Drops the default list [`Rules::BLOCKED`]; patterns added by [`Rules::blocked`] stay.
-    #[must_use]
-    pub fn without_default_blocked(mut self) -> Self {
-        self.default_blocked = false;
         self
     }
 
@@ -232,30 +228,6 @@ impl Rules {
     #[must_use]
     pub fn weak(mut self, kind: impl Into<String>) -> Self {
         self.weak.insert(kind.into());
-        self
-    }
-
-    /// Two identifiers are one person's, whatever limits and hubs say. If they are of one kind, they
-    /// count as one value. Both exist from then on, seen or not.
-    #[must_use]
-    pub fn must_link(mut self, a: &Identifier<'_>, b: &Identifier<'_>) -> Self {
-        self.must.insert(pair(a, b));
-        self
-    }
-
-    /// Two identifiers are never one person's, whatever else says so.
-    #[must_use]
-    pub fn cannot_link(mut self, a: &Identifier<'_>, b: &Identifier<'_>) -> Self {
-        self.cannot.insert(pair(a, b));
-        self
-    }
-
-    /// Removes the manual links between two identifiers.
-    #[must_use]
-    pub fn unlink(mut self, a: &Identifier<'_>, b: &Identifier<'_>) -> Self {
-        let pair = pair(a, b);
-        self.must.remove(&pair);
-        self.cannot.remove(&pair);
         self
     }
 
@@ -390,17 +362,7 @@ impl Rules {
     /// The id of a profile that is named by an identifier, under the key of these rules.
     ///
     /// An [`IdentityGraph`](crate::IdentityGraph) names a profile by its strongest identifier.
-    ///
-    /// ```
-    /// use personas::{Event, IdentityGraph, Rules, Timestamp};
-    ///
-    /// let rules = Rules::default().key([7; 16]);
-    /// let mut graph = IdentityGraph::new(rules.clone())?;
-    /// graph.observe(&Event::new("login", Timestamp::parse("2024-05-01")?).id("email", "Ann@mail.org"))?;
-    /// assert_eq!(graph.get("email", "ann@mail.org"), Some(rules.profile_id("email", " ann@mail.org")));
-    /// # Ok::<(), personas::Error>(())
-    /// ```
-    pub fn profile_id(&self, kind: &str, value: &str) -> ProfileId {
+    pub(crate) fn profile_id(&self, kind: &str, value: &str) -> ProfileId {
         ProfileId::keyed(self.secret(), kind, &value::normalise(kind, value))
     }
 
@@ -433,14 +395,19 @@ mod tests {
     #[test]
     fn a_rule_that_makes_no_sense_is_refused_with_its_name() {
         let user = Identifier::new("user_id", "7");
+        let linked = |relation, other: &Identifier<'_>| {
+            let mut rules = Rules::default();
+            rules.set_link(relation, &pair(&user, other), true);
+            rules
+        };
         let mut rules = vec![
             (Rules::default().limit("card", 0), "limit card 0"),
             (Rules::default().hub("card", 3, "card"), "hub card=3:card"),
             (Rules::default().hub("card", 0, "email"), "hub card=0:email"),
             (Rules::default().weak("user_id"), "weak user_id"),
             (Rules::default().priority(["a", "b", "a"]), "priority a"),
-            (Rules::default().must_link(&user, &user), "must_link"),
-            (Rules::default().cannot_link(&user, &Identifier::new("a", "\0")), "cannot_link"),
+            (linked(Relation::Must, &user), "must_link"),
+            (linked(Relation::Cannot, &Identifier::new("a", "\0")), "cannot_link"),
             (Rules::default().blocked("*", "x".repeat(2000)), "blocked"),
         ];
         let late = Timestamp::from_millis(1);
@@ -478,7 +445,7 @@ mod tests {
         ] {
             assert!(!rules.blocks(kind, value), "{kind} {value}");
         }
-        let bare = Rules::default().without_default_blocked().blocked("card", "test?");
+        let bare = Rules { default_blocked: false, ..Rules::default() }.blocked("card", "test?");
         assert!(!bare.blocks("card", "null") && !bare.blocks("card", ""));
         assert!(bare.blocks("card", "TEST1") && !bare.blocks("cookie", "test1"));
     }

@@ -6,7 +6,7 @@ mod said;
 use std::collections::{BTreeMap, BTreeSet};
 
 use personas::features::{Best, ColumnType, Measure, SessionMeasure, Share};
-use personas::{Event, FeatureSet, ProfileId, Rules, Timestamp};
+use personas::{Event, FeatureSet, ProfileId, Timestamp};
 use said::{Said, When, amount, declared, passes, values};
 use serde::Deserialize;
 
@@ -55,7 +55,7 @@ pub(crate) fn people<'e>(events: &'e [Event<'e>], as_of: Timestamp) -> Vec<Perso
             .iter()
             .min_by_key(|id| (strength(&id.0), first_seen(id), id.1.clone()))
             .expect("a group has an identifier");
-        let id = Rules::default().profile_id(&anchor.0, &anchor.1);
+        let id = crate::identity::worlds::profile_id(&anchor.0, &anchor.1);
         let events: Vec<_> = events.into_iter().filter(|event| event.at <= as_of).collect();
         if let Some(first) = events.iter().map(|event| event.at).min() {
             rows.push((first, Person { id, events }));

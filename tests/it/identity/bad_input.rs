@@ -70,8 +70,8 @@ fn two_values_are_no_contradiction_when_one_is_claimed_blocked_or_the_same() {
     ] {
         assert_eq!(graph.extend([&fine]).accepted, 1);
     }
-    assert_eq!(graph.get("user_id", "1"), Some(Rules::default().profile_id("user_id", "1")));
-    assert_eq!(graph.get("user_id", "2"), Some(Rules::default().profile_id("user_id", "2")));
+    assert_eq!(graph.get("user_id", "1"), Some(profile_id("user_id", "1")));
+    assert_eq!(graph.get("user_id", "2"), Some(profile_id("user_id", "2")));
 }
 
 #[test]
@@ -124,12 +124,12 @@ fn an_attacker_who_invents_kinds_fills_the_graph_and_breaks_nothing() {
 #[test]
 fn forgetting_the_unknown_is_fine_and_lasts() {
     let mut graph = some_graph();
-    let report = graph.forget("email", " Nobody@X.org").expect("it can be an identifier");
+    let report = graph.forget(("email", " Nobody@X.org")).expect("it can be an identifier");
     assert_eq!((report.identifiers.len(), report.dropped, report.changed), (0, 0, 0));
     assert_eq!(graph.extend([&at(0).id("email", "nobody@x.org")]).suppressed, 1);
-    assert!(graph.forget("email", "\0").is_err());
-    let stranger = Rules::default().profile_id("x", "y");
-    assert_eq!(graph.forget_profile(stranger).dropped, 0);
+    assert!(graph.forget(("email", "\0")).is_err());
+    let stranger = profile_id("x", "y");
+    assert_eq!(graph.forget(stranger).unwrap().dropped, 0);
     assert_eq!(graph.resolve(stranger), Resolution::Unknown);
     let (a, b) = (Identifier::new("email", "nobody@x.org"), Identifier::new("cookie", "c"));
     assert!(graph.must_link(&a, &b).is_err());
@@ -178,7 +178,7 @@ fn a_forged_snapshot_is_refused_with_the_reason() {
         ("make no sense", |v| v["signatures"][0]["last"] = json!(null)),
         ("too long", |v| v["signatures"][0]["message"] = json!("m".repeat(2000))),
         ("forgotten", |v| {
-            v["forgotten"] = json!([Rules::default().profile_id("cookie", "c").to_string()]);
+            v["forgotten"] = json!([profile_id("cookie", "c").to_string()]);
         }),
     ];
     for (expected, change) in forgeries {

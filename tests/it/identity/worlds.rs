@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use personas::identity::Owner;
-use personas::{Event, Identifier, IdentityGraph, Rules, Timestamp};
+use personas::{Event, Identifier, IdentityGraph, ProfileId, Rules, Timestamp};
 
 use super::naive::{self, Id, Seen};
 
@@ -57,8 +57,8 @@ pub(crate) fn defaults() -> naive::Rules {
 pub(crate) fn rules(naive: &naive::Rules) -> Rules {
     let mut rules = Rules::default()
         .priority(naive.priority.clone())
-        .unlimited("user_id")
-        .unlimited("email")
+        .limit("user_id", usize::MAX)
+        .limit("email", usize::MAX)
         .clock(Timestamp::from_millis(naive.clock.0), Timestamp::from_millis(naive.clock.1))
         .owner(match naive.owner {
             naive::Owner::First => Owner::First,
@@ -74,13 +74,25 @@ pub(crate) fn rules(naive: &naive::Rules) -> Rules {
     for kind in &naive.weak {
         rules = rules.weak(*kind);
     }
+    // Manual links are added to a graph, and are part of its rules from then on.
+    let mut graph = IdentityGraph::new(rules).expect("the rules make sense");
     for (a, b) in &naive.must {
-        rules = rules.must_link(&identifier(a), &identifier(b));
+        graph.must_link(&identifier(a), &identifier(b)).expect("it makes sense");
     }
     for (a, b) in &naive.cannot {
-        rules = rules.cannot_link(&identifier(a), &identifier(b));
+        graph.cannot_link(&identifier(a), &identifier(b)).expect("it makes sense");
     }
-    rules
+    graph.rules().clone()
+}
+
+/// The id of a profile that an identifier names, without a key.
+pub(crate) fn profile_id(kind: &str, value: &str) -> ProfileId {
+    let mut rules = Rules::default();
+    rules.default_blocked = false;
+    let mut graph = IdentityGraph::new(rules).expect("the rules make sense");
+    let event = Event::new("", Timestamp::from_millis(time(0))).id(kind, value);
+    graph.observe(&event).expect("it can be an identifier");
+    graph.get(kind, value).expect("it was seen")
 }
 
 pub(crate) fn empty(naive: &naive::Rules) -> IdentityGraph {
@@ -99,7 +111,7 @@ pub(crate) fn graph(naive: &naive::Rules, seen: &[Seen]) -> IdentityGraph {
 /// Compares everything a graph says with the naive answer.
 pub(crate) fn check(graph: &IdentityGraph, naive: &naive::Rules, all: &[Seen]) {
     let answer = naive::answer(naive, all);
-    let name = |id: &Id| Rules::default().profile_id(&id.0, &id.1);
+    let name = |id: &Id| profile_id(&id.0, &id.1);
     let mut names = BTreeSet::new();
     let ids = all.iter().flat_map(|seen| seen.ids.keys());
     for id in ids.chain(answer.profile.keys()) {
@@ -120,7 +132,7 @@ pub(crate) fn check(graph: &IdentityGraph, naive: &naive::Rules, all: &[Seen]) {
     let refused: BTreeSet<_> = health
         .refused
         .iter()
-        .map(|r| (id(&r.a.kind, &r.a.value), id(&r.b.kind, &r.b.value), r.reason.to_string()))
+        .map(|(a, b, why)| (id(&a.kind, &a.value), id(&b.kind, &b.value), why.to_string()))
         .collect();
     assert_eq!(refused, answer.refused, "{all:#?} under {naive:?}");
     let attributed = |seen: &&Seen| answer.attribution.get(&seen.ids).is_some_and(Option::is_some);
