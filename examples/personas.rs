@@ -135,6 +135,9 @@ pub(crate) struct Options {
     /// Use a model that was kept instead of making one
     #[arg(long, value_name = "FILE", conflicts_with_all = ["k", "save"])]
     apply: Option<PathBuf>,
+    /// A model that was kept earlier: what became of its personas
+    #[arg(long, value_name = "FILE")]
+    compare_with: Option<PathBuf>,
     /// Personas made by hand, as JSON, to be compared with the people
     #[arg(long, value_name = "FILE")]
     declared: Option<PathBuf>,
@@ -189,6 +192,14 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
         let kept = Kept { features: people.features.clone(), model: model.clone() };
         output::write(file, &kept.to_json()?)?;
     }
+    let lineage = match &options.compare_with {
+        Some(file) => {
+            let old = Kept::read(file)?.model;
+            let lineage = model.lineage(&matches, &old, &old.assign(table)?)?;
+            screen::lineage(&lineage, &old, &model)
+        }
+        None => String::new(),
+    };
     let comparison = match &options.declared {
         Some(file) => Some(model.compare(&output::declared(file)?, table)?),
         None => None,
@@ -197,7 +208,9 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
     if options.json {
         return output::json(&model, &people);
     }
-    Ok(screen::text(&people, &model, &matches, comparison.as_ref(), options.html.is_some()))
+    let more =
+        lineage + &comparison.map_or(String::new(), |found| screen::declared(&model, &found));
+    Ok(screen::text(&people, &model, &matches, &more, options.html.is_some()))
 }
 
 /// People as rows, and where they come from.

@@ -1,7 +1,9 @@
 //! What `personas` prints: one screen.
 
 use personas::PersonaModel;
-use personas::persona::{Comparison, DeclaredVerdict, Evidence, Matches, Persona};
+use personas::persona::{
+    Comparison, DeclaredVerdict, Evidence, Fate, Lineage, Matches, Origin, Persona,
+};
 
 use super::words::{count, hanging, list, paragraph, percent, section, several};
 use super::{Events, People};
@@ -15,7 +17,7 @@ pub(crate) fn text(
     people: &People,
     model: &PersonaModel,
     matches: &Matches,
-    comparison: Option<&Comparison>,
+    more: &str,
     has_report: bool,
 ) -> String {
     let attention = people.events.as_ref().and_then(attention).unwrap_or_default();
@@ -26,9 +28,7 @@ pub(crate) fn text(
     );
     text += &section(&headline(model), &cards(model, matches));
     text += &section("How far to trust it", &trust(people, model, matches));
-    if let Some(comparison) = comparison {
-        text += &section("Personas made by hand", &declared(model, comparison));
-    }
+    text += more;
     if !has_report {
         text += "--html FILE writes the full report, --out FILE who is in which persona.\n";
     }
@@ -171,7 +171,47 @@ fn drivers(evidence: &Evidence) -> String {
     format!("The personas differ mostly by: {}.", list(&shares))
 }
 
-fn declared(model: &PersonaModel, comparison: &Comparison) -> String {
+/// What became of the personas of an earlier model.
+pub(crate) fn lineage(lineage: &Lineage, old: &PersonaModel, new: &PersonaModel) -> String {
+    let name = |model: &PersonaModel, at: usize| format!("“{}”", model.personas()[at].name);
+    let names = |model: &PersonaModel, all: &[usize]| {
+        list(&all.iter().map(|&at| name(model, at)).collect::<Vec<_>>())
+    };
+    if !lineage.is_known {
+        let n = several(lineage.n_shared, "person is", "people are");
+        let text = format!("{n} known at both times: too few to tell what became of the personas.");
+        return section("Since the earlier model", &paragraph(2, &text));
+    }
+    let mut said = Vec::new();
+    for (at, fate) in lineage.earlier.iter().enumerate() {
+        let before = name(old, at);
+        said.push(match fate {
+            Fate::Survived(now) => format!("{before} is now {}.", name(new, *now)),
+            Fate::Split(parts) => format!("{before} split into {}.", names(new, parts)),
+            Fate::Merged(into) => format!("{before} went into {}.", name(new, *into)),
+            _ => format!("{before} is gone."),
+        });
+    }
+    for (at, origin) in lineage.later.iter().enumerate() {
+        match origin {
+            Origin::New(from) if from.is_empty() => said.push(format!("{} is new.", name(new, at))),
+            Origin::New(from) => {
+                said.push(format!(
+                    "{} is new, with people of {}.",
+                    name(new, at),
+                    names(old, from)
+                ));
+            }
+            _ => {}
+        }
+    }
+    section(
+        "Since the earlier model",
+        &said.iter().map(|text| paragraph(2, text)).collect::<String>(),
+    )
+}
+
+pub(crate) fn declared(model: &PersonaModel, comparison: &Comparison) -> String {
     let n_people = comparison.n_rows.max(1) as f64;
     let mut said: Vec<String> = Vec::new();
     for declared in &comparison.declared {
@@ -192,5 +232,8 @@ fn declared(model: &PersonaModel, comparison: &Comparison) -> String {
     if !names.is_empty() {
         said.push(format!("Nobody declared: {}.", list(&names)));
     }
-    said.iter().map(|text| paragraph(2, text)).collect()
+    section(
+        "Personas made by hand",
+        &said.iter().map(|text| paragraph(2, text)).collect::<String>(),
+    )
 }

@@ -1,5 +1,6 @@
 //! Layer 0: numbers and kernels on plain slices; knows nothing of people.
 
+pub(crate) mod assignment;
 pub(crate) mod boxes;
 pub(crate) mod check;
 pub(crate) mod columns;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::cluster::{DbscanFit, KMeansFit};
 use crate::num::check::{self, Rows};
 use crate::num::distance::{nearest, squared};
-use crate::{Error, Labels, Result};
+use crate::{Error, Labels, Metric, Result};
 
 /// How the rows of a table are grouped, and how new rows are to be placed.
 ///
@@ -19,8 +19,8 @@ use crate::{Error, Labels, Result};
 /// core row within `eps`, else none, as the fit itself predicts) or `&Labels` of any origin
 /// (nearest centroid of the labelled rows).
 ///
-/// Rows are placed by Euclidean distance. For a `DbscanFit` of another
-/// [metric](crate::cluster::DbscanFit::metric), use its labels.
+/// Rows are placed by Euclidean distance, so that a `DbscanFit` of another metric is refused: describe
+/// its labels.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Grouping {
     pub(super) labels: Labels,
@@ -35,6 +35,7 @@ enum Kind {
     Cores {
         eps: f64,
         rows: Vec<usize>,
+        metric: Metric,
     },
     Labels,
 }
@@ -49,7 +50,8 @@ impl From<&KMeansFit> for Grouping {
 
 impl From<&DbscanFit> for Grouping {
     fn from(fit: &DbscanFit) -> Self {
-        let kind = Kind::Cores { eps: fit.eps(), rows: fit.core_rows().to_vec() };
+        let rows = fit.core_rows().to_vec();
+        let kind = Kind::Cores { eps: fit.eps(), rows, metric: fit.metric() };
         Self { labels: fit.labels().clone(), kind }
     }
 }
@@ -84,7 +86,12 @@ impl Grouping {
             Kind::Labels => {
                 (means(rows, &self.labels.to_vec(), n_personas), (0..n_personas).collect(), None)
             }
-            Kind::Cores { eps, rows: cores } => {
+            Kind::Cores { metric, .. } if *metric != Metric::Euclidean => {
+                let expected =
+                    "by Euclidean distance; describe the labels of a fit by another metric";
+                return Err(Error::parameter("groups", expected, format!("{metric:?}")));
+            }
+            Kind::Cores { eps, rows: cores, .. } => {
                 let personas = cores.iter().filter_map(|&row| self.labels.get(row)).collect();
                 let points = cores.iter().flat_map(|&row| rows.row(row)).copied().collect();
                 (points, personas, Some(*eps))

@@ -48,7 +48,7 @@ impl<'q> Judge<'q> {
                 ready.push((rule, bound));
             }
         }
-        let asks = ready.iter().any(|(rule, _)| *&rule.of == Subject::Event);
+        let asks = ready.iter().any(|(rule, _)| rule.of == Subject::Event);
         Ok(Self { rules: ready, repeats: if asks { repeats(events) } else { Vec::new() } })
     }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use personas::features::Condition;
 use personas::persona::{DeclaredPersona, DeclaredVerdict, Describer, PersonaModel};
-use personas::{Dbscan, Error, FeatureTable, KMeans, Labels, Matrix, Preprocessor};
+use personas::{Dbscan, Error, FeatureTable, KMeans, Labels, Matrix, Metric, Preprocessor};
 use proptest::prelude::*;
 
 fn rows(n: usize) -> FeatureTable {
@@ -68,7 +68,7 @@ fn one_persona_of_everyone_explains_nothing_and_has_no_runner_up() {
     let one = model(&table, &groups(60, &[0..60, 60..60]));
     assert_eq!(one.unexplained(), 1.0);
     let matches = one.assign(&table).unwrap();
-    let first = matches.get(0).unwrap();
+    let first = matches.first().unwrap();
     assert_eq!((first.persona, first.runner_up, first.margin), (Some(0), None, 1.0));
     assert!(matches.reasons(0).is_empty());
     assert_eq!(one.explain(&matches, 0), "Mixed; there is no other persona.");
@@ -83,7 +83,7 @@ fn a_new_person_is_placed_with_reasons_in_words() {
         .and_then(|t| t.categorical("city", vec![None]))
         .unwrap();
     let matches = personas.assign(&ann).unwrap();
-    let found = matches.get(0).unwrap();
+    let found = matches.first().unwrap();
     assert_eq!((found.id, found.persona, found.runner_up), (None, Some(1), Some(0)));
     assert!(found.margin > 0.3 && found.margin < 1.0, "{found:?}");
     let reasons = matches.reasons(0);
@@ -236,6 +236,17 @@ fn declared_personas_are_held_against_people() {
     let big = DeclaredPersona::new("Big").when("spend", Condition::Greater(90.0));
     let confirmed = personas.compare(&[big], &table).unwrap();
     assert_eq!(confirmed.declared[0].verdict, DeclaredVerdict::Confirmed);
+}
+
+#[test]
+fn people_are_not_placed_by_another_distance_than_the_one_that_grouped_them() {
+    let table = sixty();
+    let prep = Preprocessor::default().fit(&table).unwrap();
+    let x = prep.transform(&table).unwrap();
+    let fit = Dbscan::new(2.0, 3).metric(Metric::Manhattan).fit(&x).unwrap();
+    let error = PersonaModel::describe(&table, &prep, &fit).unwrap_err().to_string();
+    assert!(error.contains("Euclidean") && error.contains("Manhattan"), "{error}");
+    assert!(PersonaModel::describe(&table, &prep, fit.labels()).is_ok());
 }
 
 #[test]

@@ -377,6 +377,8 @@ fn personas_writes_members_a_page_and_a_model_that_places_people_again() {
     // The model puts the same people where they were, with columns it knows.
     run(&["--apply", &model, "--out", &again]).unwrap();
     assert_eq!(std::fs::read_to_string(&again).unwrap(), members);
+    let since = run(&["--compare-with", &model]).unwrap();
+    assert!(since.contains("is now “"), "{since}");
     let told: Value = serde_json::from_str(&run(&["--json"]).unwrap()).unwrap();
     assert_eq!(told["people"], 60);
     assert!(told["personas"].as_array().unwrap().len() >= 2);

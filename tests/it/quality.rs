@@ -180,7 +180,7 @@ proptest! {
         events in prop::collection::vec(an_event(), 0..20), quality in some_rules(),
     ) {
         // What one rule blanks another can miss.
-        let is_kept = |rule: &&QualityRule| *&rule.check != Check::Is(Condition::Exists);
+        let is_kept = |rule: &&QualityRule| rule.check != Check::Is(Condition::Exists);
         let rules = quality.rules.iter().filter(is_kept).cloned();
         let quality = rules.fold(Quality::default(), Quality::with);
         let (clean, _) = quality.clean(events, now()).unwrap();
