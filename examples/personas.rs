@@ -306,10 +306,17 @@ impl People {
                     table.numeric(&texts.name, numbers.collect())?
                 }
                 None => {
-                    let value = |text: Option<&str>| {
-                        text.filter(|text| !reading.is_missing(text)).map(str::to_owned)
-                    };
-                    table.categorical(&texts.name, texts.iter().map(value).collect())?
+                    let texts = texts.without(|text| reading.is_missing(text));
+                    match events::days(&texts) {
+                        Some(days) => {
+                            let days = days.into_iter().map(|n| (!n.is_nan()).then_some(n));
+                            table.numeric(format!("{}_days", texts.name), days.collect())?
+                        }
+                        None => {
+                            let values = texts.iter().map(|text| text.map(str::to_owned));
+                            table.categorical(&texts.name, values.collect())?
+                        }
+                    }
                 }
             };
         }

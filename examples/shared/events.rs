@@ -370,12 +370,32 @@ impl Reading {
 
 /// A column of attributes: numbers, if that loses nothing in any cell, or texts.
 fn attribute(texts: &Texts, reading: &Reading, delimiter: u8) -> Attribute {
-    match numeric(texts, reading, delimiter) {
-        Some(values) => Attribute::Numbers(texts.name.clone(), values),
-        None => Attribute::Texts(
-            texts.without(|text| is_missing_text(text) || reading.is_missing(text)),
-        ),
+    if let Some(values) = numeric(texts, reading, delimiter) {
+        return Attribute::Numbers(texts.name.clone(), values);
     }
+    let present = texts.without(|text| is_missing_text(text) || reading.is_missing(text));
+    match days(&present) {
+        Some(days) => Attribute::Numbers(format!("{}_days", texts.name), days),
+        None => Attribute::Texts(present),
+    }
+}
+
+/// Of a column of dates, the days from each to the latest one; as texts, every one would be a level.
+pub(crate) fn days(texts: &Texts) -> Option<Vec<f64>> {
+    let dates = Dates::of(texts).ok().filter(|dates| *dates != Dates::Epoch)?;
+    let mut at = Vec::with_capacity(texts.len());
+    for text in texts.iter() {
+        at.push(match text {
+            Some(text) => Some(dates.read(text)?.0),
+            None => None,
+        });
+    }
+    let latest = at.iter().flatten().max().copied()?;
+    Some(at.iter().map(|at| at.map_or(f64::NAN, |at| days_between(at, latest))).collect())
+}
+
+fn days_between(at: Timestamp, latest: Timestamp) -> f64 {
+    (latest.millis() - at.millis()) as f64 / 86_400_000.0
 }
 
 /// The numbers of a column, if every cell is one; codes such as `007` or 20 digits are texts.

@@ -56,6 +56,7 @@ mod join;
 pub(crate) mod local_time;
 mod log;
 mod measure;
+mod names;
 pub(crate) mod ordered;
 mod plan;
 mod retail;

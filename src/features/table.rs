@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::names::Names;
 use crate::{Error, ProfileId, Result, Timestamp};
 
 /// The values of a column, one per row.
@@ -79,6 +80,8 @@ pub struct FeatureTable {
     columns: Vec<Column>,
     #[serde(skip_serializing_if = "is_none")]
     attributes_left_out: usize,
+    #[serde(skip)]
+    names: Names,
 }
 
 fn is_none(n: &usize) -> bool {
@@ -88,13 +91,20 @@ fn is_none(n: &usize) -> bool {
 impl FeatureTable {
     /// A table without columns yet, whose rows are known by their numbers.
     pub fn new(n_rows: usize) -> Self {
-        Self { n_rows, ids: Vec::new(), as_of: None, columns: Vec::new(), attributes_left_out: 0 }
+        Self {
+            n_rows,
+            ids: Vec::new(),
+            as_of: None,
+            columns: Vec::new(),
+            attributes_left_out: 0,
+            names: Names::default(),
+        }
     }
 
     /// A table of people as of a moment, without columns yet.
     pub(crate) fn of_people(ids: Vec<ProfileId>, as_of: Timestamp, n_left_out: usize) -> Self {
         let (n_rows, as_of) = (ids.len(), Some(as_of));
-        Self { n_rows, ids, as_of, columns: Vec::new(), attributes_left_out: n_left_out }
+        Self { ids, as_of, attributes_left_out: n_left_out, ..Self::new(n_rows) }
     }
 
     /// A table of columns that have one value per row and names of their own.
@@ -154,6 +164,7 @@ impl FeatureTable {
                 reason: "the table has a column of this name".into(),
             });
         }
+        self.names.push(&name, self.columns.len());
         self.columns.push(Column { name, values, cut });
         Ok(self)
     }
@@ -192,13 +203,14 @@ impl FeatureTable {
 
     /// A column by name.
     pub fn column(&self, name: &str) -> Option<&Column> {
-        self.columns.iter().find(|column| column.name == name)
+        self.names.position(name, &self.columns).map(|place| &self.columns[place])
     }
 
     /// The table without some columns; names that are not there are no error.
     #[must_use]
     pub fn without(mut self, names: &[&str]) -> Self {
         self.columns.retain(|column| !names.contains(&column.name.as_str()));
+        self.names = Names::default();
         self
     }
 
@@ -229,6 +241,7 @@ impl FeatureTable {
             as_of: self.as_of,
             columns: columns.collect(),
             attributes_left_out: self.attributes_left_out,
+            names: self.names.clone(),
         })
     }
 }
@@ -253,7 +266,7 @@ impl<'de> Deserialize<'de> for FeatureTable {
             let reason = format!("{n_rows} rows, but {} ids", ids.len());
             return Err(serde::de::Error::custom(reason));
         }
-        let table = Self { n_rows, ids, as_of, columns: Vec::new(), attributes_left_out };
+        let table = Self { ids, as_of, attributes_left_out, ..Self::new(n_rows) };
         let add = |table: Self, column: Column| {
             let Column { name, values, mut cut } = column;
             cut.retain(|&row| row < values.len());
@@ -297,6 +310,22 @@ mod tests {
         let json = serde_json::to_string(&table).unwrap();
         let ragged = json.replace("[0.1,null]", "[0.1]");
         assert!(serde_json::from_str::<FeatureTable>(&ragged).is_err());
+    }
+
+    #[test]
+    fn a_wide_table_finds_its_columns_by_name() {
+        let names: Vec<String> = (0..100).map(|i| format!("c{i}")).collect();
+        let mut table = FeatureTable::new(1);
+        for (i, name) in names.iter().enumerate() {
+            assert!(table.column(name).is_none());
+            table = table.numeric(name, vec![Some(i as f64)]).unwrap();
+            assert_eq!(table.column(name).map(|column| &column.name), Some(name));
+        }
+        assert!(table.clone().numeric("c7", vec![None]).is_err());
+        let fewer = table.without(&["c0", "c50"]);
+        let value = |name: &str| fewer.column(name).map(|column| column.values.clone());
+        assert_eq!(value("c50"), None);
+        assert_eq!(value("c99"), Some(Values::Numeric(vec![Some(99.0)])));
     }
 
     #[test]

@@ -295,15 +295,14 @@ fn reason_in_words(reason: &Reason, own: &Persona, other: &Persona) -> String {
 /// The distinct features behind some columns, in order, and the feature of each column.
 fn features_of(columns: &[MatrixColumn]) -> (Vec<String>, Vec<usize>) {
     let mut features: Vec<String> = Vec::new();
-    let part = columns
-        .iter()
-        .map(|column| {
-            features.iter().position(|f| *f == column.feature).unwrap_or_else(|| {
-                features.push(column.feature.clone());
-                features.len() - 1
-            })
-        })
-        .collect();
+    let mut part = Vec::with_capacity(columns.len());
+    // The columns of a feature stand side by side.
+    for column in columns {
+        if features.last() != Some(&column.feature) {
+            features.push(column.feature.clone());
+        }
+        part.push(features.len() - 1);
+    }
     (features, part)
 }
 

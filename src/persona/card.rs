@@ -34,6 +34,32 @@ impl Persona {
     pub fn description(&self) -> String {
         self.sentences.join(" ")
     }
+
+    /// Whether all its numbers are.
+    pub(super) fn is_finite(&self) -> bool {
+        let fits = |fitting: &Fitting| fitting.members.is_finite() && fitting.others.is_finite();
+        let center = |summary: &Summary| match summary.center {
+            Some(Center::Median(number) | Center::Mostly { share: number, .. }) => {
+                number.is_finite()
+            }
+            None => true,
+        };
+        let told = |told: &Trait| {
+            let effect = [told.effect.size, told.effect.low, told.effect.high];
+            let contrast = match told.contrast {
+                Contrast::Numeric { median, median_others, median_all } => {
+                    [median, median_others, median_all]
+                }
+                Contrast::Category { share, share_others, lift, .. }
+                | Contrast::Missing { share, share_others, lift } => [share, share_others, lift],
+            };
+            effect.iter().chain(&contrast).all(|number| number.is_finite()) && fits(&told.fitting)
+        };
+        self.share.is_finite()
+            && self.coverage.iter().all(fits)
+            && self.summary.iter().all(center)
+            && self.traits.iter().all(told)
+    }
 }
 
 /// A difference between a group and everyone else that is large and certain enough to be told.

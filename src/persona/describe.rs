@@ -584,6 +584,25 @@ mod tests {
     }
 
     #[test]
+    fn a_persona_with_a_number_that_is_not_finite_is_found_out() {
+        let spend = (0..80).map(|i| if i < 40 { i } else { 500 + i });
+        let table = rows(80).numeric("spend", numbers(spend)).unwrap();
+        let sound = told(&table, &two(40, 40, 0), &default()).remove(0);
+        assert!(sound.is_finite());
+        let break_at: [fn(&mut Persona); 4] = [
+            |persona| persona.share = f64::NAN,
+            |persona| persona.coverage[0].others = f64::INFINITY,
+            |persona| persona.traits[0].effect.low = f64::NAN,
+            |persona| persona.summary[0].center = Some(Center::Median(f64::NAN)),
+        ];
+        for break_it in break_at {
+            let mut broken = sound.clone();
+            break_it(&mut broken);
+            assert!(!broken.is_finite(), "{broken:?}");
+        }
+    }
+
+    #[test]
     fn a_name_uses_only_columns_that_made_the_groups() {
         let spend = (0..80).map(|i| if i < 40 { i } else { 500 + i });
         let table = rows(80).numeric("spend", numbers(spend)).unwrap();

@@ -30,6 +30,15 @@ pub struct Evidence {
     pub reason: String,
 }
 
+impl Evidence {
+    /// Whether all its numbers are; those of the choice of groups are checked there.
+    pub(super) fn is_finite(&self) -> bool {
+        let numbers = self.candidates.iter().flat_map(|c| [c.explained, c.gain, c.stability]);
+        let shares = self.blocks.iter().map(|block| block.share);
+        numbers.chain(shares).chain(self.stability.iter().copied()).all(f64::is_finite)
+    }
+}
+
 /// A number of personas that was tried as a cut for use.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]

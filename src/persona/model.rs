@@ -199,6 +199,12 @@ impl TryFrom<Stored> for PersonaModel {
         if shares.iter().any(|share| !(0.0..=1.0).contains(share)) {
             return Err(invalid("a share is outside [0, 1]"));
         }
+        if !personas.iter().all(Persona::is_finite)
+            || !stored.importances.iter().all(|importance| importance.strength.is_finite())
+            || !stored.evidence.as_ref().is_none_or(Evidence::is_finite)
+        {
+            return Err(invalid("a number of its descriptions is not finite"));
+        }
         Ok(Self {
             prep,
             rule,

@@ -391,16 +391,28 @@ fn personas_writes_members_a_page_and_a_model_that_places_people_again() {
 
 #[test]
 fn personas_made_by_hand_are_compared_and_a_table_of_people_needs_no_events() {
-    let rows = (0..80)
-        .map(|i| format!("{},{},{}\n", i % 40 + i / 40 * 500, i * 7 % 40, ["NO", "SE"][i % 2]));
-    let table =
-        file("people_rows.csv", String::from("spend,visits,country\n") + &rows.collect::<String>());
+    let row = |i: usize| {
+        let (spend, country) = (i % 40 + i / 40 * 500, ["NO", "SE"][i % 2]);
+        format!("{spend},{},{country},{}/0{}/2024\n", i * 7 % 40, 13 + i % 9, 1 + i / 40)
+    };
+    let rows: String = (0..80).map(row).collect();
+    let table = file("people_rows.csv", String::from("spend,visits,country,joined\n") + &rows);
     let declared = file(
         "declared.json",
         r#"[{"name":"Gold","rules":[{"feature":"spend","condition":{"at_least":500.0}}]}]"#,
     );
     let report = run_personas(&["--table", &table, "--declared", &declared]).unwrap();
     assert!(report.contains("80 people from "), "{report}");
+    let told = run_personas(&["--table", &table, "--json"]).unwrap();
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let features: Vec<&str> = told["importances"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|importance| importance["feature"].as_str().unwrap())
+        .collect();
+    // Dates count in days; as texts, each would be a level of its own.
+    assert!(features.contains(&"joined_days") && features.contains(&"country"), "{features:?}");
     assert!(report.contains("Gold: confirmed; 40 people fit it in full, 50%."), "{report}");
     let error = run_personas(&["--table", &table, "--keep-out", "nothing"]).unwrap_err();
     assert!(error.contains("nothing"), "{error}");

@@ -1,0 +1,42 @@
+//! Columns by name: few are compared one by one, many are looked up in a map that is made once.
+//!
+//! Cost: below 32 columns a comparison each; else one hash.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use super::table::Column;
+
+/// Columns from which on a map pays.
+const MANY: usize = 32;
+
+/// Where each name stands. It says nothing that the columns do not, so that all are equal.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Names(OnceLock<HashMap<String, usize>>);
+
+impl PartialEq for Names {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Names {
+    /// Where the column of this name stands.
+    pub(super) fn position(&self, name: &str, columns: &[Column]) -> Option<usize> {
+        if columns.len() < MANY {
+            return columns.iter().position(|column| column.name == name);
+        }
+        let of_columns = || {
+            let places = columns.iter().enumerate();
+            places.map(|(place, column)| (column.name.clone(), place)).collect()
+        };
+        self.0.get_or_init(of_columns).get(name).copied()
+    }
+
+    /// A column of this name was added at the end.
+    pub(super) fn push(&mut self, name: &str, place: usize) {
+        if let Some(places) = self.0.get_mut() {
+            places.insert(name.to_owned(), place);
+        }
+    }
+}
