@@ -279,6 +279,11 @@ impl Histories {
         self.summaries.get(signature as usize * stride..(signature as usize + 1) * stride)
     }
 
+    /// Words of a summary; `None` where logs are whole.
+    pub(crate) fn summary_len(&self) -> Option<usize> {
+        self.max_log.map(|_| self.layout.n_words())
+    }
+
     /// Fetches the summary of a history ahead of reading it.
     pub(crate) fn prefetch(&self, signature: u32) {
         if self.max_log.is_some() {
@@ -587,13 +592,57 @@ impl Sorted {
 impl Histories {
     /// The summary of another store with the codes of this one.
     pub(crate) fn translated_summary(&mut self, summary: &[u64], from: &Self) -> Box<[u64]> {
-        let mut words: Box<[u64]> = summary.into();
         let Self { layout, dictionary, .. } = self;
-        layout.translate(&mut words, |value| {
-            value.relabelled(|label| dictionary.intern(from.dictionary.text(label)))
-        });
-        words
+        relabelled(layout, summary, |label| dictionary.intern(from.dictionary.text(label)))
     }
+
+    /// A summary whose codes are those of a piece, with the codes of this store.
+    pub(crate) fn restored_summary<'t>(
+        &mut self,
+        summary: &[u64],
+        text: impl Fn(u32) -> &'t str,
+    ) -> Box<[u64]> {
+        let Self { layout, dictionary, .. } = self;
+        relabelled(layout, summary, |label| dictionary.intern(text(label)))
+    }
+
+    /// A summary with other codes for its texts.
+    pub(crate) fn relabelled_summary(
+        &self,
+        summary: &[u64],
+        code: impl FnMut(u32) -> u32,
+    ) -> Box<[u64]> {
+        relabelled(&self.layout, summary, code)
+    }
+
+    /// A value of a field by name.
+    pub(crate) fn restored(
+        &mut self,
+        scope: Scope,
+        name: &str,
+        item: u16,
+        number: Option<f64>,
+        text: Option<&str>,
+    ) -> FieldValue {
+        let field = match scope {
+            Scope::Property => self.schema.property(name),
+            Scope::Attribute => match self.schema.declare(name) {
+                Some(field) => {
+                    self.schema.retain(field, 1);
+                    field
+                }
+                None => Field::NONE,
+            },
+        };
+        let label = text.map(|text| self.dictionary.intern(text));
+        FieldValue::new(field, item, number, label)
+    }
+}
+
+fn relabelled(layout: &Layout, summary: &[u64], mut code: impl FnMut(u32) -> u32) -> Box<[u64]> {
+    let mut words: Box<[u64]> = summary.into();
+    layout.translate(&mut words, |value| value.relabelled(&mut code));
+    words
 }
 
 /// A value with the codes of another store.

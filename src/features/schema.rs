@@ -34,6 +34,10 @@ impl Field {
             .then_some(usize::from(self.0) & (MAX_FIELDS - 1))
     }
 
+    pub(crate) fn number(self) -> u16 {
+        self.0
+    }
+
     fn index(self) -> usize {
         usize::from(self.0)
     }

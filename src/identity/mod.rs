@@ -71,6 +71,8 @@ pub use forget::{Forgotten, Subject};
 pub use graph::{IdentityGraph, Memory, Resolution};
 pub use health::Health;
 pub use partition::Reason;
+pub(crate) use policy::Pair;
 pub use policy::{Owner, Rules};
 pub use profile_id::ProfileId;
+pub(crate) use snapshot::Evidence;
 pub use snapshot::Snapshot;

@@ -3,8 +3,47 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::graph::IdentityGraph;
-use super::snapshot::Snapshot;
+use super::policy::Pair;
+use super::profile_id::ProfileId;
+use super::snapshot::{self, Evidence, Snapshot};
 use crate::Result;
+
+impl IdentityGraph {
+    /// The evidence of some signatures, each with the number of observations to be counted, and the
+    /// place of each in it.
+    pub(crate) fn evidence_of(&self, signatures: &[(u32, u32)]) -> (Evidence, Vec<u32>) {
+        snapshot::evidence(&self.state, signatures)
+    }
+
+    /// A graph of this evidence alone, under the same rules and key, with these manual links.
+    pub(crate) fn of_evidence(
+        &self,
+        evidence: Evidence,
+        must: Vec<Pair>,
+        cannot: Vec<Pair>,
+    ) -> Result<Self> {
+        let rules = self.rules().with_links(must, cannot);
+        Ok(Self::from_state(evidence.into_state(&rules)?))
+    }
+
+    /// The signatures that have observations, and how many.
+    pub(crate) fn live_signatures(&self) -> Vec<(u32, u32)> {
+        let signatures = self.state.evidence.signatures();
+        signatures.live().map(|sig| (sig, signatures.times(sig).count)).collect()
+    }
+
+    /// An upper bound of the bytes of a signature's evidence in a piece.
+    pub(crate) fn bytes_of_signature(&self, sig: u32) -> usize {
+        let part = |part: super::policy::Part<'_>| part.kind.len() + part.value.len() + 30;
+        let message = self.state.evidence.signatures().message(sig).map_or(0, str::len);
+        self.state.parts_of(sig).into_iter().map(part).sum::<usize>() + message + 50
+    }
+
+    /// The marks of the forgotten, ascending.
+    pub(crate) fn forgotten(&self) -> Vec<ProfileId> {
+        self.state.policy.forgotten.iter().copied().collect()
+    }
+}
 
 impl Snapshot {
     /// Restores the graph.

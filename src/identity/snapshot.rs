@@ -66,20 +66,29 @@ impl TryFrom<u32> for Version {
     }
 }
 
+/// The evidence of some signatures, to be stored beside their events; see [`Snapshot`].
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Evidence {
+    kinds: Vec<String>,
+    identifiers: Vec<(u32, String)>,
+    signatures: Vec<Stored>,
+    pub(crate) forgotten: Vec<ProfileId>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stored {
     /// Identifiers by number, ascending.
     ids: Vec<u32>,
     /// Those of them that are only claimed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     claimed: Vec<u32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     first: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     last: Option<i64>,
     count: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     message: Option<String>,
 }
 
@@ -94,23 +103,11 @@ fn key_check(rules: &Rules) -> Option<ProfileId> {
 /// The whole state but the key.
 pub(super) fn snapshot(state: &State) -> Snapshot {
     let (nodes, signatures) = (state.evidence.nodes(), state.evidence.signatures());
-    let seen = (0..nodes.len() as u32).filter(|&node| nodes.has(node, flag::SEEN));
-    let mut order: Vec<u32> = seen.collect();
-    let text = |node: u32| (&*state.policy.kinds().get(nodes.kind(node)).name, nodes.value(node));
-    order.sort_unstable_by(|&a, &b| text(a).cmp(&text(b)));
+    let seen = (0..nodes.len() as u32).filter(|&node| nodes.has(node, flag::SEEN)).collect();
     let mut number = vec![0; nodes.len()];
-    let mut kinds: Vec<String> = Vec::new();
-    let mut identifiers = Vec::with_capacity(order.len());
-    for (i, &node) in order.iter().enumerate() {
-        number[node as usize] = i as u32;
-        let (kind, value) = text(node);
-        if kinds.last().is_none_or(|last| last != kind) {
-            kinds.push(kind.to_owned());
-        }
-        identifiers.push((kinds.len() as u32 - 1, value.to_owned()));
-    }
+    let (kinds, identifiers) = named(state, seen, |node, place| number[node as usize] = place);
     let mut signatures: Vec<Stored> =
-        signatures.live().map(|sig| store(state, sig, &number)).collect();
+        signatures.live().map(|sig| store(state, sig, |node| number[node as usize])).collect();
     signatures.sort_unstable();
     Snapshot {
         version: Version(VERSION),
@@ -123,10 +120,70 @@ pub(super) fn snapshot(state: &State) -> Snapshot {
     }
 }
 
-fn store(state: &State, sig: u32, number: &[u32]) -> Stored {
+/// The kinds and values of some nodes, sorted; `number` is told the place of each.
+fn named(
+    state: &State,
+    mut order: Vec<u32>,
+    mut number: impl FnMut(u32, u32),
+) -> (Vec<String>, Vec<(u32, String)>) {
+    let nodes = state.evidence.nodes();
+    let text = |node: u32| (&*state.policy.kinds().get(nodes.kind(node)).name, nodes.value(node));
+    order.sort_unstable_by(|&a, &b| text(a).cmp(&text(b)));
+    let mut kinds: Vec<String> = Vec::new();
+    let mut identifiers = Vec::with_capacity(order.len());
+    for (i, &node) in order.iter().enumerate() {
+        number(node, i as u32);
+        let (kind, value) = text(node);
+        if kinds.last().is_none_or(|last| last != kind) {
+            kinds.push(kind.to_owned());
+        }
+        identifiers.push((kinds.len() as u32 - 1, value.to_owned()));
+    }
+    (kinds, identifiers)
+}
+
+/// The evidence of some signatures, of which only a part of the observations is counted, and the place
+/// of each of them in it. Without the forgotten.
+pub(super) fn evidence(state: &State, signatures: &[(u32, u32)]) -> (Evidence, Vec<u32>) {
+    let slots = |sig: u32| state.evidence.signatures().slots(sig).iter().copied();
+    let mut nodes: Vec<u32> =
+        signatures.iter().flat_map(|&(sig, _)| slots(sig).map(node_of)).collect();
+    nodes.sort_unstable();
+    nodes.dedup();
+    let place_of = |node: u32| nodes.binary_search(&node).unwrap_or_default();
+    let mut numbers = vec![0; nodes.len()];
+    let (kinds, identifiers) =
+        named(state, nodes.clone(), |node, place| numbers[place_of(node)] = place);
+    let number = |node| numbers[place_of(node)];
+    let stored = |&(sig, count): &(u32, u32)| Stored { count, ..store(state, sig, number) };
+    let mut all: Vec<(Stored, usize)> = signatures.iter().map(stored).zip(0..).collect();
+    all.sort_unstable();
+    let mut places = vec![0; all.len()];
+    (0..).zip(&all).for_each(|(place, &(_, row))| places[row] = place);
+    let signatures = all.into_iter().map(|(stored, _)| stored).collect();
+    (Evidence { kinds, identifiers, signatures, forgotten: Vec::new() }, places)
+}
+
+impl Evidence {
+    pub(crate) fn n_signatures(&self) -> usize {
+        self.signatures.len()
+    }
+
+    /// Restores a state of this evidence alone. Signature `i` of it is the `i`-th of the evidence.
+    pub(super) fn into_state(self, rules: &Rules) -> Result<State> {
+        let Self { kinds, identifiers, signatures, forgotten } = self;
+        let (version, key_check) = (Version(VERSION), key_check(rules));
+        let rules = rules.clone();
+        let key = rules.secret().copied();
+        Snapshot { version, rules, key_check, kinds, identifiers, signatures, forgotten }
+            .into_state(key)
+    }
+}
+
+fn store(state: &State, sig: u32, number: impl Fn(u32) -> u32) -> Stored {
     let signatures = state.evidence.signatures();
     let slots = signatures.slots(sig);
-    let id = |&slot: &u32| number[node_of(slot) as usize];
+    let id = |&slot: &u32| number(node_of(slot));
     let mut ids: Vec<u32> = slots.iter().map(id).collect();
     let claimed = slots.iter().filter(|&&slot| is_claim(slot));
     let mut claimed: Vec<u32> = claimed.map(id).collect();

@@ -14,9 +14,9 @@ use crate::{Error, Identifier, Result};
 
 /// Events and summaries that are to be put into histories.
 #[derive(Default)]
-struct Loose {
-    events: Vec<Copy>,
-    summaries: Vec<(u32, Box<[u64]>)>,
+pub(super) struct Loose {
+    pub(super) events: Vec<Copy>,
+    pub(super) summaries: Vec<(u32, Box<[u64]>)>,
 }
 
 impl Profiles {
@@ -178,12 +178,13 @@ impl Profiles {
     }
 
     /// Lets the events follow their signatures.
-    fn follow(&mut self, moves: &Moves) {
+    pub(super) fn follow(&mut self, moves: &Moves) {
         self.version += 1;
-        if !moves.is_empty() {
-            self.newest = OnceLock::new();
-        }
         self.resize();
+        if moves.is_empty() {
+            return;
+        }
+        self.newest = OnceLock::new();
         let to: HashMap<u32, Option<u32>> = moves.iter().copied().collect();
         let mut taken = Loose::default();
         for &(from, _) in moves {
@@ -228,7 +229,7 @@ impl Profiles {
     }
 
     /// Puts events and summaries into the histories of their signatures.
-    fn put(&mut self, loose: Loose) {
+    pub(super) fn put(&mut self, loose: Loose) {
         self.resize();
         for (signature, summary) in &loose.summaries {
             self.histories.add_summary(*signature, summary);

@@ -3,14 +3,18 @@
 //! One store for bulk and live. Whatever the order, the batches, the shards and the number of
 //! threads, equal sets of events give equal profiles and equal features.
 
+mod absorb;
 mod change;
 mod ingest;
 #[cfg(feature = "segment")]
 mod lines;
 mod messages;
 mod options;
+mod piece;
+mod pieces;
 mod profile;
 mod reports;
+mod state_hash;
 mod store;
 
 pub use options::StoreOptions;

@@ -2,6 +2,7 @@
 //!
 //! What one person did, changes, reports and ways in stand in files of their own.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
@@ -63,6 +64,8 @@ pub struct Profiles {
     pub(super) newest: OnceLock<Option<Timestamp>>,
     /// Signatures whose events could be nobody's.
     pub(super) doubtful: Vec<u32>,
+    /// Ids of pieces that were absorbed.
+    pub(super) absorbed: BTreeSet<u128>,
     fixed_for: FixedFor,
 }
 
@@ -164,6 +167,7 @@ impl Profiles {
             version: 0,
             newest: OnceLock::new(),
             doubtful: Vec::new(),
+            absorbed: BTreeSet::new(),
             fixed_for: FixedFor::default(),
         };
         people.bind();

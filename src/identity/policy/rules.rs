@@ -371,6 +371,12 @@ impl Rules {
         Self { must: BTreeSet::new(), cannot: BTreeSet::new(), ..self.clone() }
     }
 
+    /// With these manual links in place of its own.
+    pub(crate) fn with_links(&self, must: Vec<Pair>, cannot: Vec<Pair>) -> Self {
+        let (must, cannot) = (must.into_iter().collect(), cannot.into_iter().collect());
+        Self { must, cannot, ..self.clone() }
+    }
+
     /// Without the secret, as a snapshot keeps them.
     pub(crate) fn without_key(&self) -> Self {
         Self { key: None, ..self.clone() }

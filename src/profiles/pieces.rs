@@ -1,0 +1,421 @@
+//! Pieces: a store as blocks of bytes.
+//!
+//! Each piece is a shard of its own: some signatures with their identifiers and events, the texts and
+//! fields these use, and who was forgotten or linked by hand. So restoring, merging and resharding are
+//! one operation, [`Profiles::absorb`], in any order, and its result is that of [`Profiles::merge`]. A
+//! long history is spread over several pieces.
+//!
+//! Cost: one pass over the store; beside it, one piece at a time.
+
+use std::collections::HashMap;
+
+use super::messages::{Copy, Messages};
+use super::piece::{Content, History, Settings, Stored, frame};
+use super::store::Profiles;
+use crate::ProfileId;
+use crate::features::{Field, FieldValue, Log, NONE, Scope, StoredEvent};
+use crate::identity::Pair;
+
+/// Bytes of a piece at most, unless a single event is larger.
+const MAX_BYTES: usize = 1 << 20;
+/// Bytes of a piece that are filled before the next is begun. What is counted are upper bounds.
+const FULL: usize = MAX_BYTES - (1 << 14);
+/// Marks of the forgotten in one piece; each takes 33 bytes.
+const FORGOTTEN: usize = 1 << 14;
+
+impl Profiles {
+    /// Returns the whole store as pieces: self-contained blocks of bytes, each at most 1 MiB unless a
+    /// single event is larger. [`Profiles::absorb`] adds them to a store, in any order. `shard` is a
+    /// number of your choice that tells stores apart: pieces of two shards count both, even if they
+    /// hold the same.
+    ///
+    /// Pieces carry evidence of identity, events, summaries, manual links and the marks of the
+    /// forgotten; of the key only a check value. Texts are in the clear, apart from what was
+    /// forgotten. They are made one at a time, as the iterator is asked.
+    ///
+    /// A service that writes its events to a log, and pieces from time to time, loses nothing: it
+    /// restores the pieces, and then the part of the log that came after them.
+    ///
+    /// ```
+    /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
+    ///
+    /// let at = Timestamp::parse("2017-03-01")?;
+    /// let mut people = Profiles::new(Rules::default(), FeatureSet::retail())?;
+    /// people.observe(&Event::new("visit", at).id("card", "1").id("email", "ann@mail.test"))?;
+    /// people.forget(("email", "bob@mail.test"))?;
+    /// let pieces: Vec<Vec<u8>> = people.pieces(0).collect();
+    ///
+    /// let mut restored = Profiles::new(Rules::default(), FeatureSet::retail())?;
+    /// for piece in &pieces {
+    ///     assert!(restored.absorb(piece)?);
+    /// }
+    /// assert_eq!(restored.state_hash(), people.state_hash());
+    /// assert!(!restored.absorb(&pieces[0])?); // known
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    pub fn pieces(&self, shard: u64) -> impl Iterator<Item = Vec<u8>> + '_ {
+        self.pieces_of(shard, FULL)
+    }
+
+    fn pieces_of(&self, shard: u64, full: usize) -> Pieces<'_> {
+        let mut aside: HashMap<u32, Vec<&Copy>> = HashMap::new();
+        for copy in self.messages.iter().flat_map(Messages::aside) {
+            aside.entry(copy.signature).or_default().push(copy);
+        }
+        let rules = self.graph.rules();
+        let links = [rules.must(), rules.cannot()].map(|links| links.iter().cloned().collect());
+        Pieces {
+            people: self,
+            settings: Settings { origin: (shard, 0), ..self.settings() },
+            aside,
+            signatures: self.graph.live_signatures(),
+            place: Place::default(),
+            forgotten: self.graph.forgotten(),
+            links: Some(links),
+            full,
+        }
+    }
+
+    /// An upper bound of the bytes of an event in a piece.
+    fn bytes_of(&self, event: StoredEvent<'_>) -> usize {
+        let text = |label: u32| {
+            if label == NONE { 0 } else { self.histories.dictionary.text(label).len() + 5 }
+        };
+        let value = |value: &FieldValue| {
+            let name = self.histories.schema.order_of(value.field).1.len() + 6;
+            24 + name + value.label().map_or(0, text)
+        };
+        40 + text(event.name) + event.values.iter().map(value).sum::<usize>()
+    }
+}
+
+/// Where the next piece begins.
+#[derive(Debug, Default, Clone, Copy)]
+struct Place {
+    signature: usize,
+    event: usize,
+    /// Observations of the signature that earlier pieces have counted.
+    counted: u32,
+}
+
+struct Pieces<'p> {
+    people: &'p Profiles,
+    settings: Settings,
+    aside: HashMap<u32, Vec<&'p Copy>>,
+    /// The signatures, and how often each was observed.
+    signatures: Vec<(u32, u32)>,
+    place: Place,
+    /// Those whose marks are still to be written.
+    forgotten: Vec<ProfileId>,
+    links: Option<[Vec<Pair>; 2]>,
+    /// Bytes that are filled.
+    full: usize,
+}
+
+/// The texts and fields of a piece, and an upper bound of its bytes.
+#[derive(Default)]
+struct Filling {
+    content: Content,
+    texts: HashMap<u32, u32>,
+    fields: HashMap<u16, u32>,
+    n_bytes: usize,
+}
+
+impl Filling {
+    fn text(&mut self, people: &Profiles, label: u32) -> u32 {
+        *self.texts.entry(label).or_insert_with(|| {
+            let text = people.histories.dictionary.text(label);
+            self.n_bytes += text.len() + 5;
+            self.content.texts.push(text.to_owned());
+            self.content.texts.len() as u32 - 1
+        })
+    }
+
+    fn field(&mut self, people: &Profiles, field: Field) -> Option<u32> {
+        if field == Field::NONE {
+            return None;
+        }
+        let number = self.fields.entry(field.number()).or_insert_with(|| {
+            let (scope, name) = people.histories.schema.order_of(field);
+            self.n_bytes += name.len() + 6;
+            self.content.fields.push((scope == Scope::Attribute, name.to_owned()));
+            self.content.fields.len() as u32 - 1
+        });
+        Some(*number)
+    }
+
+    fn event(&mut self, people: &Profiles, event: StoredEvent<'_>) -> Stored {
+        self.n_bytes += 40 + 24 * event.values.len();
+        let name = (event.name != NONE).then(|| self.text(people, event.name));
+        let cell = |value: &FieldValue| {
+            let text = value.label().map(|label| self.text(people, label));
+            (self.field(people, value.field), value.item, value.number(), text)
+        };
+        let values = event.values.iter().map(cell).collect();
+        Stored { at: event.at.millis(), name, message: people.message_id(event.message), values }
+    }
+}
+
+impl Iterator for Pieces<'_> {
+    type Item = Vec<u8>;
+
+    fn next(&mut self) -> Option<Vec<u8>> {
+        let mut filling = Filling::default();
+        if let Some([must, cannot]) = self.links.take() {
+            (filling.content.must, filling.content.cannot) = (must, cannot);
+        } else if !self.forgotten.is_empty() {
+            let rest = self.forgotten.len().saturating_sub(FORGOTTEN);
+            filling.content.evidence.forgotten = self.forgotten.split_off(rest);
+        } else if self.place.signature < self.signatures.len() {
+            self.fill(&mut filling);
+        } else {
+            return None;
+        }
+        self.settings.origin.1 += 1;
+        Some(frame(&self.settings, &filling.content))
+    }
+}
+
+impl Pieces<'_> {
+    /// Fills a piece with what fits.
+    fn fill(&mut self, filling: &mut Filling) {
+        let (people, mut parts, mut histories) = (self.people, Vec::new(), Vec::new());
+        while let Some(&(sig, count)) = self.signatures.get(self.place.signature) {
+            let names = people.graph.bytes_of_signature(sig);
+            if filling.n_bytes > 0 && filling.n_bytes + names > self.full {
+                break;
+            }
+            filling.n_bytes += names;
+            let log = people.histories.log(sig).into_iter().flat_map(Log::iter);
+            let aside = self.aside.get(&sig).into_iter().flatten().map(|copy| copy.event());
+            let mut history = History::default();
+            let (mut is_done, start) = (true, self.place.event);
+            for event in log.chain(aside).skip(start) {
+                // An event that does not fit is the first of the next piece.
+                if filling.n_bytes > names && filling.n_bytes + people.bytes_of(event) > self.full {
+                    is_done = false;
+                    break;
+                }
+                let event = filling.event(people, event);
+                history.events.push(event);
+                self.place.event += 1;
+            }
+            if !is_done && history.events.is_empty() {
+                break;
+            }
+            if start == 0
+                && let Some(words) = people.histories.summary(sig)
+            {
+                filling.n_bytes += 10 * words.len();
+                let code = |label| filling.text(people, label);
+                history.summary = Some(people.histories.relabelled_summary(words, code).into());
+            }
+            // A history in several pieces counts one observation in each, and the rest in the last.
+            let rest = count.saturating_sub(self.place.counted).max(1);
+            parts.push((sig, if is_done { rest } else { 1 }));
+            histories.push(history);
+            if !is_done {
+                self.place.counted += 1;
+                break;
+            }
+            self.place = Place { signature: self.place.signature + 1, ..Place::default() };
+        }
+        let (evidence, places) = people.graph.evidence_of(&parts);
+        filling.content.evidence = evidence;
+        filling.content.histories.resize_with(histories.len(), History::default);
+        for (history, place) in histories.into_iter().zip(places) {
+            filling.content.histories[place as usize] = history;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::profiles::StoreOptions;
+    use crate::{Event, FeatureSet, Identifier, Rules, Timestamp};
+
+    fn empty(options: StoreOptions) -> Profiles {
+        let features = match options.max_log {
+            Some(_) => [crate::features::Feature::new("n", crate::features::Measure::Count)]
+                .into_iter()
+                .chain([crate::features::Feature::new(
+                    "city",
+                    crate::features::Measure::Attribute {
+                        name: "city".into(),
+                        column: crate::features::ColumnType::Category,
+                    },
+                )])
+                .collect(),
+            None => FeatureSet::retail(),
+        };
+        Profiles::with_options(Rules::default().key([3; 16]), features, options).unwrap()
+    }
+
+    fn at(day: i64) -> Timestamp {
+        Timestamp::from_millis(1_500_000_000_000 + day * 86_400_000)
+    }
+
+    fn an_event() -> impl Strategy<Value = Event<'static>> {
+        (0u8..5, 0u8..5, 0i64..4, prop::option::of(0u8..4), 0u8..3).prop_map(
+            |(person, cookie, day, message, word)| {
+                let event = Event::new(format!("e{word}"), at(day))
+                    .id("cookie", format!("c{cookie}"))
+                    .property("amount", f64::from(word))
+                    .property("category", format!("w{word}"))
+                    .attribute("city", format!("t{person}"));
+                let event =
+                    if person > 0 { event.id("user_id", person.to_string()) } else { event };
+                match message {
+                    Some(id) => event.message_id(id.to_string()),
+                    None => event,
+                }
+            },
+        )
+    }
+
+    fn options() -> impl Strategy<Value = StoreOptions> {
+        prop_oneof![
+            Just(StoreOptions::default()),
+            Just(StoreOptions::default().dedupe()),
+            Just(StoreOptions::default().max_log(2)),
+        ]
+    }
+
+    /// Some people, one of them forgotten.
+    fn some() -> Profiles {
+        let mut people = empty(StoreOptions::default().dedupe());
+        for (id, cookie) in [("1", "a"), ("2", "b"), ("2", "c")] {
+            let event = Event::new("visit", at(1)).id("user_id", id).id("cookie", cookie);
+            people.observe(&event.property("amount", 2.5).message_id(cookie)).unwrap();
+        }
+        people.forget(("user_id", "1")).unwrap();
+        people
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_truncation_of_a_piece_is_an_error_and_changes_nothing() {
+        let pieces: Vec<Vec<u8>> = some().pieces(0).collect();
+        let mut restored = empty(StoreOptions::default().dedupe());
+        let untouched = restored.state_hash();
+        for piece in &pieces {
+            for bit in 0..piece.len() * 8 {
+                let mut bad = piece.clone();
+                bad[bit / 8] ^= 1 << (bit % 8);
+                assert!(restored.absorb(&bad).is_err(), "{bit}");
+            }
+            for len in 0..piece.len() {
+                assert!(restored.absorb(&piece[..len]).is_err(), "{len}");
+            }
+            assert!(restored.absorb(&[&piece[..], &[0]].concat()).is_err());
+        }
+        assert_eq!(restored.state_hash(), untouched);
+    }
+
+    #[test]
+    fn a_piece_of_a_store_with_another_setting_is_refused_by_its_name() {
+        let piece = some().pieces(0).last().unwrap();
+        let rules = || Rules::default().key([3; 16]);
+        let dedupe = || StoreOptions::default().dedupe();
+        let retail = FeatureSet::retail;
+        let mut fixed = some();
+        fixed.freeze(at(5)).unwrap();
+        let others = [
+            (Profiles::with_options(rules().weak("cookie"), retail(), dedupe()), "rules"),
+            (Profiles::with_options(rules().key([4; 16]), retail(), dedupe()), "key"),
+            (Profiles::with_options(Rules::default(), retail(), dedupe()), "key"),
+            (Profiles::with_options(rules(), FeatureSet::engagement(), dedupe()), "features"),
+            (Profiles::with_options(rules(), retail(), StoreOptions::default()), "store options"),
+            (Ok(fixed), "fixed columns"),
+        ];
+        for (other, setting) in others {
+            let refused = other.unwrap().absorb(&piece).unwrap_err().to_string();
+            assert!(refused.contains(setting), "{refused}");
+        }
+        assert!(!String::from_utf8_lossy(&piece).contains(&"\u{3}".repeat(16)));
+    }
+
+    #[test]
+    fn forgotten_people_stay_forgotten_after_a_restart() {
+        let mut restored = empty(StoreOptions::default().dedupe());
+        some().pieces(0).for_each(|piece| assert!(restored.absorb(&piece).unwrap()));
+        let event = Event::new("visit", at(1)).id("user_id", "1").id("cookie", "a");
+        assert_eq!(restored.extend([&event]).suppressed, 1);
+    }
+
+    #[test]
+    fn fixed_columns_come_back_with_the_features_in_force() {
+        let mut people = some();
+        people.freeze(at(5)).unwrap();
+        let rules = Rules::default().key([3; 16]);
+        let options = StoreOptions::default().dedupe();
+        let mut restored =
+            Profiles::with_options(rules, people.feature_set().clone(), options).unwrap();
+        people.pieces(0).for_each(|piece| assert!(restored.absorb(&piece).unwrap()));
+        assert_eq!(restored.state_hash(), people.state_hash());
+        assert_eq!(restored.features(at(9)).unwrap(), people.features(at(9)).unwrap());
+    }
+
+    #[test]
+    fn a_history_larger_than_a_piece_is_spread_over_several() {
+        let mut people = empty(StoreOptions::default());
+        let word = |i: i64| format!("{i}").repeat(40);
+        for i in 0..9000 {
+            let event = Event::new("visit", at(0)).id("user_id", "1");
+            people.observe(&event.property("category", word(10_000 + i))).unwrap();
+        }
+        let pieces: Vec<Vec<u8>> = people.pieces(0).collect();
+        assert!(pieces.len() > 2);
+        assert!(pieces.iter().all(|piece| piece.len() <= MAX_BYTES));
+        let mut restored = empty(StoreOptions::default());
+        pieces.iter().rev().for_each(|piece| assert!(restored.absorb(piece).unwrap()));
+        assert_eq!(restored.state_hash(), people.state_hash());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+        #[test]
+        fn pieces_of_any_shards_in_any_order_are_the_store_that_saw_all_events(
+            options in options(),
+            events in prop::collection::vec((an_event(), 0usize..3), 1..24),
+            order in any::<u64>(),
+            full in prop::sample::select(vec![1usize, 200, 1000, FULL]),
+        ) {
+            let mut all = empty(options.clone());
+            all.extend(events.iter().map(|(event, _)| event));
+            let mut shards = vec![empty(options.clone()); 3];
+            for (event, shard) in &events {
+                shards[*shard].observe(event).unwrap();
+            }
+            for people in shards.iter_mut().chain([&mut all]) {
+                people.forget(("user_id", "1")).unwrap();
+                let [a, b] = ["2", "c1"].map(|id| Identifier::new(if id == "2" { "user_id" } else { "cookie" }, id));
+                people.must_link(&a, &b).unwrap();
+            }
+            let mut pieces: Vec<Vec<u8>> =
+                (0..).zip(&shards).flat_map(|(i, shard)| shard.pieces_of(i, full).collect::<Vec<_>>()).collect();
+            pieces.sort_by_key(|piece| piece[20] as u64 ^ order);
+            let mut restored = empty(options.clone());
+            let mut n_new = 0;
+            for piece in pieces.iter().chain(&pieces) {
+                n_new += usize::from(restored.absorb(piece).unwrap());
+            }
+            pieces.sort();
+            pieces.dedup();
+            prop_assert_eq!(n_new, pieces.len());
+            prop_assert!(restored.graph == all.graph);
+            prop_assert_eq!(restored.features(at(9)).unwrap(), all.features(at(9)).unwrap());
+            prop_assert_eq!(restored.state_hash(), all.state_hash());
+            prop_assert_eq!(restored.histories.dictionary.held(), all.histories.dictionary.held());
+            // What comes later is added as if there had been no break.
+            for (event, _) in &events {
+                restored.observe(event).unwrap();
+                all.observe(event).unwrap();
+            }
+            prop_assert_eq!(restored.state_hash(), all.state_hash());
+        }
+    }
+}

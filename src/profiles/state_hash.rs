@@ -1,0 +1,80 @@
+//! One number for the whole state: equal sets of events, equal hashes.
+//!
+//! A sum of hashes, one for each signature and each event, of their texts and not of their codes, so
+//! that no order shows.
+
+use super::messages::Messages;
+use super::piece::{Settings, hash};
+use super::store::Profiles;
+use crate::ProfileId;
+use crate::features::{Log, NONE, Scope, StoredEvent};
+use crate::num::parallel;
+
+impl Profiles {
+    /// Returns a hash of all that answers depend on: evidence of identity, events, summaries, manual
+    /// links, who was forgotten, rules, key, features and options. Equal sets of events give equal
+    /// hashes, whatever their order, the shards and the restarts between them.
+    ///
+    /// Cost: reads everything, on all threads.
+    pub fn state_hash(&self) -> u128 {
+        let settings = hash(&self.settings());
+        let rules = self.graph.rules();
+        let rest = hash(&(self.graph.forgotten(), rules.must(), rules.cannot()));
+        let live = self.graph.live_signatures();
+        let of = parallel::map(live.len(), 1000, |i| {
+            let (sig, count) = live[i];
+            let seen = hash(&self.graph.evidence_of(&[(sig, count)]).0);
+            let log = self.histories.log(sig).into_iter().flat_map(Log::iter);
+            let events = log.map(|event| self.event_hash(seen, event));
+            let events = events.fold(0u128, u128::wrapping_add);
+            let summary = self.histories.summary(sig).map(|words| {
+                let code = |label| hash(&self.histories.dictionary.text(label)) as u32 >> 1;
+                hash(&(seen, &*self.histories.relabelled_summary(words, code)))
+            });
+            seen.wrapping_add(events).wrapping_add(summary.unwrap_or(0))
+        });
+        let aside = self.messages.iter().flat_map(Messages::aside).map(|copy| {
+            let seen = hash(&self.graph.evidence_of(&[(copy.signature, 0)]).0);
+            self.event_hash(seen, copy.event())
+        });
+        let all = of.into_iter().chain(aside).fold(settings, u128::wrapping_add);
+        all.wrapping_add(rest)
+    }
+
+    fn event_hash(&self, seen: u128, event: StoredEvent<'_>) -> u128 {
+        let (schema, dictionary) = (&self.histories.schema, &self.histories.dictionary);
+        let text = |label: u32| (label != NONE).then(|| dictionary.text(label));
+        let mut values: Vec<_> = event
+            .values
+            .iter()
+            .map(|value| {
+                let (scope, name) = schema.order_of(value.field);
+                let number = value.number().map(f64::to_bits);
+                (scope == Scope::Attribute, name, value.item, number, value.label().and_then(text))
+            })
+            .collect();
+        values.sort_unstable();
+        hash(&(seen, event.at.millis(), text(event.name), self.message_id(event.message), values))
+    }
+
+    /// The hash of a message's id; 0 without one.
+    pub(super) fn message_id(&self, message: u32) -> u128 {
+        match &self.messages {
+            Some(messages) if message != NONE => messages.id(message),
+            _ => 0,
+        }
+    }
+
+    /// What pieces must agree in.
+    pub(super) fn settings(&self) -> Settings {
+        let rules = self.graph.rules();
+        Settings {
+            rules: hash(&rules.automatic().without_key()),
+            key: rules.secret().map(|key| ProfileId::keyed(Some(key), "", "")),
+            features: hash(&self.features),
+            is_fixed: self.features.is_fixed(),
+            options: hash(&self.options),
+            origin: (0, 0),
+        }
+    }
+}
