@@ -333,7 +333,10 @@ impl People {
 
 /// A file's name without its folders.
 fn named(file: &Path) -> String {
-    file.file_name().unwrap_or(file.as_os_str()).display().to_string()
+    match file.as_os_str() == "-" {
+        true => "standard input".into(),
+        false => file.file_name().unwrap_or(file.as_os_str()).display().to_string(),
+    }
 }
 
 /// Fewest people that make personas.
