@@ -23,7 +23,7 @@ const AT_MOST: &[(&str, usize)] = &[
     ("outlier", 28),
     ("persona", 53),
     ("prepare", 28),
-    ("profiles", 45),
+    ("profiles", 46),
     ("quality", 15),
     ("reduce", 12),
     ("report", 8),

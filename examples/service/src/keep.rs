@@ -1,0 +1,157 @@
+//! What makes the service durable: a log of what was received, and pieces from time to time.
+//!
+//! A body is written to the log before it is applied and answered. A snapshot begins a new log, writes
+//! the store as pieces, and then removes what came before. On start, the newest whole snapshot is
+//! absorbed, and the logs from its number on are applied again: the state is that of never having
+//! stopped. A write survives the end of the process at once; what the system has not yet written to
+//! the disk when the power fails is lost, unless you call `sync_data` after each write.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use personas::segment::Received;
+use personas::{IngestReport, Profiles, Timestamp};
+use serde_json::{Value, json};
+
+/// A store, its log and its folder.
+pub(crate) struct Kept {
+    pub(crate) people: Profiles,
+    folder: PathBuf,
+    /// Number of the current log; the snapshot of the same number came before it.
+    number: u64,
+    log: File,
+    /// Bytes of the log that are whole.
+    written: u64,
+}
+
+impl Kept {
+    /// Opens a folder, and restores what it holds into an empty store.
+    pub(crate) fn open(folder: &Path, mut people: Profiles) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        let snapshot = numbers(folder, "snapshot")?.pop();
+        if let Some(number) = snapshot {
+            absorb(&mut people, &file(folder, "snapshot", number))?;
+        }
+        let logs = numbers(folder, "log")?;
+        let newest = logs.last().copied().max(snapshot).unwrap_or(0);
+        for number in logs.into_iter().filter(|&number| Some(number) >= snapshot) {
+            replay(&mut people, &file(folder, "log", number))?;
+        }
+        // The last line of an old log can be torn; so nothing is added to it.
+        let (folder, number) = (folder.to_owned(), newest + 1);
+        let log = create_log(&folder, number)?;
+        Ok(Self { people, folder, number, log, written: 0 })
+    }
+
+    /// Keeps a body, and then adds its calls.
+    pub(crate) fn receive(
+        &mut self,
+        at: Timestamp,
+        call: &str,
+        body: &str,
+    ) -> io::Result<IngestReport> {
+        self.append(&json!({"at": at.millis(), "call": call, "body": body}))?;
+        Ok(add(&mut self.people, at, call, body))
+    }
+
+    /// Keeps that somebody is to be forgotten, and forgets them.
+    pub(crate) fn forget(&mut self, kind: &str, value: &str) -> io::Result<()> {
+        self.append(&json!({"forget": [kind, value]}))?;
+        self.people.forget((kind, value)).map(|_| ()).map_err(io::Error::other)
+    }
+
+    fn append(&mut self, entry: &Value) -> io::Result<()> {
+        let line = format!("{entry}\n");
+        if let Err(error) = self.log.write_all(line.as_bytes()) {
+            self.log.set_len(self.written)?;
+            return Err(error);
+        }
+        self.written += line.len() as u64;
+        Ok(())
+    }
+
+    /// Writes the store as pieces, begins a new log, and removes the files before. If it fails, the
+    /// old ones go on.
+    pub(crate) fn snapshot(&mut self) -> io::Result<()> {
+        let number = self.number + 1;
+        let unfinished = self.folder.join("unfinished");
+        let mut to = BufWriter::new(File::create(&unfinished)?);
+        for piece in self.people.pieces(0) {
+            to.write_all(&(piece.len() as u32).to_le_bytes())?;
+            to.write_all(&piece)?;
+        }
+        // The end, by which a whole snapshot is known.
+        to.write_all(&0u32.to_le_bytes())?;
+        to.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        let log = create_log(&self.folder, number)?;
+        fs::rename(&unfinished, file(&self.folder, "snapshot", number))?;
+        File::open(&self.folder)?.sync_all()?;
+        (self.number, self.log, self.written) = (number, log, 0);
+        for name in ["log", "snapshot"] {
+            for old in numbers(&self.folder, name)?.into_iter().filter(|&old| old < number) {
+                fs::remove_file(file(&self.folder, name, old))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn add(people: &mut Profiles, at: Timestamp, call: &str, body: &str) -> IngestReport {
+    let mut received = Received::at(at);
+    received.call = Some(call.to_owned());
+    people.extend_json(body, &received)
+}
+
+fn file(folder: &Path, name: &str, number: u64) -> PathBuf {
+    folder.join(format!("{name}-{number}"))
+}
+
+fn create_log(folder: &Path, number: u64) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(file(folder, "log", number))
+}
+
+/// The numbers of the files of a name, ascending.
+fn numbers(folder: &Path, name: &str) -> io::Result<Vec<u64>> {
+    let mut numbers = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let file = entry?.file_name();
+        let number = file.to_str().and_then(|file| file.strip_prefix(name)?.strip_prefix('-'));
+        numbers.extend(number.and_then(|number| number.parse::<u64>().ok()));
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+fn absorb(people: &mut Profiles, snapshot: &Path) -> io::Result<()> {
+    let mut from = BufReader::new(File::open(snapshot)?);
+    loop {
+        let mut len = [0; 4];
+        from.read_exact(&mut len)?;
+        let len = u32::from_le_bytes(len);
+        if len == 0 {
+            return Ok(());
+        }
+        let mut piece = Vec::new();
+        from.by_ref().take(len.into()).read_to_end(&mut piece)?;
+        people.absorb(&piece).map_err(io::Error::other)?;
+    }
+}
+
+/// Applies a log again. A last line without an end was never answered.
+fn replay(people: &mut Profiles, log: &Path) -> io::Result<()> {
+    let (mut from, mut line) = (BufReader::new(File::open(log)?), String::new());
+    while from.read_line(&mut line)? > 0 && line.ends_with('\n') {
+        let entry: Value = serde_json::from_str(&line)?;
+        if let Some([kind, value]) = entry["forget"].as_array().map(Vec::as_slice) {
+            let (kind, value) = (kind.as_str().unwrap_or(""), value.as_str().unwrap_or(""));
+            people.forget((kind, value)).map_err(io::Error::other)?;
+        } else {
+            let text = |name: &str| entry[name].as_str().unwrap_or("");
+            let at = Timestamp::from_millis(entry["at"].as_i64().unwrap_or(0));
+            add(people, at, text("call"), text("body"));
+        }
+        line.clear();
+    }
+    Ok(())
+}

@@ -1,0 +1,305 @@
+//! A customer data service in two files: calls of Segment's clients in, profiles out.
+//!
+//! ```text
+//! WRITE_KEY=secret cargo run --release -p personas-service -- folder [127.0.0.1:8080]
+//! ```
+//!
+//! | request | does |
+//! |---|---|
+//! | `POST /v1/{track,identify,page,screen,group,alias,batch}` | adds calls, as the clients post them; gzip or not |
+//! | `GET /v1/profiles/{kind}:{value}/{traits,external_ids,events,metadata,all}` | in the shape of Segment's Profile API; `all` is everything stored about the person. `events` takes `limit` and `next` |
+//! | `DELETE /v1/profiles/{kind}:{value}` | forgets; with `?dry_run=true` only says what would go |
+//! | `GET /health` | says that it runs |
+//!
+//! The write key is the user of basic authentication, as the clients send it, or `writeKey` in the body.
+//! Unknown people are 404, forgotten ones 410. What has got its 200 survives `kill -9`: see `keep.rs`.
+
+mod keep;
+
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::path::Path as Folder;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use keep::Kept;
+use personas::features::{Feature, Measure, Values};
+use personas::identity::Resolution;
+use personas::profiles::{Profile, StoreOptions};
+use personas::{Event, FeatureSet, Profiles, Refusal, Rules, Timestamp};
+use serde_json::{Value, json};
+use subtle::ConstantTimeEq;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Bytes of a body at most, also when it is unpacked.
+const MAX_BODY: usize = 4 << 20;
+const BETWEEN_SNAPSHOTS: Duration = Duration::from_secs(300);
+
+struct Service {
+    write_key: String,
+    kept: Mutex<Kept>,
+}
+
+/// What is known of a person: features that do not depend on others, so that a read is cheap.
+fn features() -> FeatureSet {
+    FeatureSet::default()
+        .with(Feature::new("days since last event", Measure::RecencyDays))
+        .with(Feature::new("events", Measure::Count))
+        .with(Feature::new("orders", Measure::Count).on("Order Completed"))
+        .with(Feature::new("revenue", Measure::Sum("revenue".into())).on("Order Completed"))
+        .with(
+            Feature::new("orders this month", Measure::Count)
+                .on("Order Completed")
+                .within_days(30.0),
+        )
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let folder = arguments.next().ok_or("usage: personas-service FOLDER [ADDRESS]")?;
+    let address = arguments.next().unwrap_or("127.0.0.1:8080".into());
+    let write_key = std::env::var("WRITE_KEY").map_err(|_| "WRITE_KEY is not set")?;
+    let options = StoreOptions::default().dedupe();
+    let people = Profiles::with_options(Rules::default(), features(), options)?;
+    let kept = Mutex::new(Kept::open(Folder::new(&folder), people)?);
+    let service = Arc::new(Service { write_key, kept });
+    tokio::runtime::Runtime::new()?.block_on(serve(service, &address))?;
+    Ok(())
+}
+
+async fn serve(service: Arc<Service>, address: &str) -> io::Result<()> {
+    let router = Router::new()
+        .route("/v1/{call}", post(receive))
+        .route("/v1/profiles/{who}/{what}", get(read))
+        .route("/v1/profiles/{who}", axum::routing::delete(forget))
+        .route("/health", get(|| async { "ok" }))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(service.clone());
+    let listener = TcpListener::bind(address).await?;
+    writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
+    let timed = service.clone();
+    tokio::spawn(async move {
+        let mut timer = tokio::time::interval(BETWEEN_SNAPSHOTS);
+        timer.tick().await; // the first is at once
+        loop {
+            timer.tick().await;
+            if let Err(error) = tokio::task::block_in_place(|| timed.lock().snapshot()) {
+                let _ = writeln!(io::stderr(), "no snapshot: {error}");
+            }
+        }
+    });
+    let mut end = signal(SignalKind::terminate())?;
+    let until = async move { _ = end.recv().await };
+    axum::serve(listener, router).with_graceful_shutdown(until).await?;
+    service.lock().snapshot()
+}
+
+impl Service {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a request, or its body, has the write key.
+    fn lets_in(&self, headers: &HeaderMap, body: &str) -> bool {
+        let own = self.write_key.as_bytes();
+        let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let basic = header.and_then(|value| value.strip_prefix("Basic "));
+        let basic = basic.and_then(|text| BASE64_STANDARD.decode(text).ok());
+        match basic.as_deref().and_then(|pair| pair.split(|&byte| byte == b':').next()) {
+            Some(user) => user.ct_eq(own).into(),
+            None => {
+                let body: Value = serde_json::from_str(body).unwrap_or_default();
+                body["writeKey"].as_str().is_some_and(|key| key.as_bytes().ct_eq(own).into())
+            }
+        }
+    }
+}
+
+fn error(status: StatusCode, code: &str, message: &str) -> Response {
+    let body =
+        json!({"code": code, "message": message, "error": {"code": code, "message": message}});
+    answer(status, &body)
+}
+
+fn answer(status: StatusCode, body: &Value) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+}
+
+async fn receive(
+    State(service): State<Arc<Service>>,
+    Path(call): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let is_packed = headers.get(header::CONTENT_ENCODING).is_some_and(|value| value == "gzip");
+    let body = if is_packed { unpack(&body) } else { Ok(body.into()) };
+    let Ok(Ok(body)) = body.map(String::from_utf8) else {
+        return error(StatusCode::BAD_REQUEST, "invalid_request", "the body cannot be read");
+    };
+    if !service.lets_in(&headers, &body) {
+        return error(StatusCode::UNAUTHORIZED, "unauthorized", "the write key is wrong");
+    }
+    let now = Timestamp::from(SystemTime::now());
+    match tokio::task::block_in_place(|| service.lock().receive(now, &call, &body)) {
+        Ok(report)
+            if report.refused.iter().any(|r| matches!(r.reason, Refusal::NotJson { .. })) =>
+        {
+            error(StatusCode::BAD_REQUEST, "invalid_request", "malformed JSON")
+        }
+        Ok(report) => {
+            let report = json!({"success": true, "report": report.to_string()});
+            answer(StatusCode::OK, &report)
+        }
+        // The clients try again.
+        Err(_) => {
+            error(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the log cannot be written")
+        }
+    }
+}
+
+fn unpack(body: &[u8]) -> io::Result<Vec<u8>> {
+    let mut unpacked = Vec::new();
+    flate2::read::GzDecoder::new(body).take(MAX_BODY as u64 + 1).read_to_end(&mut unpacked)?;
+    if unpacked.len() > MAX_BODY { Err(io::ErrorKind::InvalidData.into()) } else { Ok(unpacked) }
+}
+
+async fn read(
+    State(service): State<Arc<Service>>,
+    Path((who, what)): Path<(String, String)>,
+    Query(query): Query<HashMap<String, String>>,
+    headers: HeaderMap,
+) -> Response {
+    if !service.lets_in(&headers, "") {
+        return error(StatusCode::UNAUTHORIZED, "authentication_error", "the key is wrong");
+    }
+    let Some((kind, value)) = who.split_once(':') else {
+        return error(StatusCode::BAD_REQUEST, "invalid_request_error", "expected kind:value");
+    };
+    let now = Timestamp::from(SystemTime::now());
+    tokio::task::block_in_place(|| {
+        let kept = service.lock();
+        let Some(person) = kept.people.get(kind, value) else {
+            return missing(&kept.people, kind, value);
+        };
+        let number = |name: &str| query.get(name).and_then(|text| text.parse().ok());
+        let (skip, limit) = (number("next").unwrap_or(0), number("limit").unwrap_or(20));
+        let body = match &*what {
+            "traits" => traits(&person, now),
+            "external_ids" => external_ids(&person),
+            "events" => events(&person, now, skip, usize::min(limit, 100)),
+            "metadata" => metadata(&person),
+            "all" => json!({
+                "metadata": metadata(&person)["metadata"],
+                "external_ids": external_ids(&person)["data"],
+                "traits": traits(&person, now)["traits"],
+                "events": events(&person, Timestamp::from_millis(i64::MAX), 0, usize::MAX)["data"],
+            }),
+            _ => return error(StatusCode::NOT_FOUND, "not_found", "no such resource"),
+        };
+        answer(StatusCode::OK, &body)
+    })
+}
+
+/// The answer for somebody who has no profile.
+fn missing(people: &Profiles, kind: &str, value: &str) -> Response {
+    match people.resolve((kind, value)) {
+        Resolution::Forgotten => error(StatusCode::GONE, "forgotten", "Profile was forgotten."),
+        _ => error(StatusCode::NOT_FOUND, "not_found", "Profile was not found."),
+    }
+}
+
+fn cursor(next: Option<usize>) -> Value {
+    let text = next.map_or(String::new(), |next| next.to_string());
+    json!({"has_more": next.is_some(), "next": text})
+}
+
+fn traits(person: &Profile<'_>, now: Timestamp) -> Value {
+    let table = person.features(now);
+    let columns = table.iter().flat_map(|table| table.columns());
+    let value = |values: &Values| match values {
+        Values::Numeric(values) => json!(values.first()),
+        Values::Categorical(values) => json!(values.first()),
+        _ => Value::Null,
+    };
+    let traits: serde_json::Map<_, _> =
+        columns.map(|column| (column.name.clone(), value(&column.values))).collect();
+    json!({"traits": traits, "cursor": cursor(None)})
+}
+
+fn external_ids(person: &Profile<'_>) -> Value {
+    let ids = person.identifiers().into_iter().map(
+        |id| json!({"type": id.kind, "id": id.value, "collection": "users", "encoding": "none"}),
+    );
+    json!({"data": ids.collect::<Vec<_>>(), "cursor": cursor(None)})
+}
+
+/// The newest first.
+fn events(person: &Profile<'_>, until: Timestamp, skip: usize, limit: usize) -> Value {
+    let mut all: Vec<Event<'_>> = person.timeline(until).collect();
+    all.reverse();
+    let next = (all.len().saturating_sub(skip) > limit).then(|| skip + limit);
+    let page = all.iter().skip(skip).take(limit).map(|event| {
+        let properties: serde_json::Map<_, _> =
+            event.properties.iter().map(|(name, value)| (name.to_string(), json!(value))).collect();
+        json!({"event": event.name, "timestamp": event.at.to_string(), "properties": properties})
+    });
+    json!({"data": page.collect::<Vec<_>>(), "cursor": cursor(next)})
+}
+
+fn metadata(person: &Profile<'_>) -> Value {
+    let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
+    json!({"metadata": {
+        "id": person.id(), "n_events": person.n_events(),
+        "first_seen": time(person.first_seen()), "last_seen": time(person.last_seen()),
+    }})
+}
+
+async fn forget(
+    State(service): State<Arc<Service>>,
+    Path(who): Path<String>,
+    Query(query): Query<HashMap<String, String>>,
+    headers: HeaderMap,
+) -> Response {
+    if !service.lets_in(&headers, "") {
+        return error(StatusCode::UNAUTHORIZED, "authentication_error", "the key is wrong");
+    }
+    let Some((kind, value)) = who.split_once(':') else {
+        return error(StatusCode::BAD_REQUEST, "invalid_request_error", "expected kind:value");
+    };
+    tokio::task::block_in_place(|| {
+        let mut kept = service.lock();
+        let Ok(would) = kept.people.identity().would_forget((kind, value)) else {
+            return error(StatusCode::BAD_REQUEST, "invalid_request_error", "not an identifier");
+        };
+        let is_dry = query.get("dry_run").is_some_and(|flag| flag != "false");
+        if !is_dry && kept.forget(kind, value).is_err() {
+            return error(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "the log cannot be written",
+            );
+        }
+        let body = json!({"dry_run": is_dry, "events": would.dropped, "changed": would.changed});
+        answer(StatusCode::OK, &body)
+    })
+}

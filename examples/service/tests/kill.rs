@@ -1,0 +1,165 @@
+//! The service as its clients see it: what they post, what they read, and what a kill leaves.
+
+#![allow(clippy::unwrap_used)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+
+/// A running service; killed when it is dropped.
+struct Running {
+    child: Child,
+    address: String,
+}
+
+impl Running {
+    fn start(folder: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_personas-service"))
+            .arg(folder)
+            .arg("127.0.0.1:0")
+            .env("WRITE_KEY", "secret")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on ").unwrap().to_owned();
+        Self { child, address }
+    }
+
+    fn send(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Option<(u16, Value)> {
+        let mut stream = TcpStream::connect(&self.address).ok()?;
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).ok()?;
+        stream.write_all(body).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let status = answer.split(' ').nth(1)?.parse().ok()?;
+        let body = answer.split_once("\r\n\r\n")?.1;
+        Some((status, serde_json::from_str(body).unwrap_or_default()))
+    }
+
+    /// With the write key as the clients send it: `secret:`.
+    fn ask(&self, method: &str, path: &str, body: &str) -> Option<(u16, Value)> {
+        self.send(method, path, "Authorization: Basic c2VjcmV0Og==\r\n", body.as_bytes())
+    }
+
+    fn signal(&mut self, name: &str) {
+        Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    folder
+}
+
+fn call(user: &str, message: usize) -> Value {
+    json!({"type": "track", "event": "Order Completed", "userId": user, "messageId": format!("m{message}"),
+        "timestamp": "2024-05-01T12:00:00Z", "properties": {"revenue": 2.5}})
+}
+
+#[test]
+fn calls_go_in_and_profiles_come_out() {
+    let service = Running::start(&folder("calls"));
+    let one = call("u1", 1);
+    assert_eq!(service.send("POST", "/v1/track", "", one.to_string().as_bytes()).unwrap().0, 401);
+    let wrong = "Authorization: Basic eDo=\r\n";
+    assert_eq!(service.send("POST", "/v1/track", wrong, b"{}").unwrap().0, 401);
+    assert_eq!(service.ask("POST", "/v1/track", "{").unwrap().0, 400);
+
+    let batch = json!({"batch": [one, call("u1", 2)], "writeKey": "secret"}).to_string();
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(batch.as_bytes()).unwrap();
+    let headers = "Content-Encoding: gzip\r\n";
+    let (status, answer) =
+        service.send("POST", "/v1/batch", headers, &packed.finish().unwrap()).unwrap();
+    assert_eq!((status, &answer["success"]), (200, &json!(true)));
+    let identify = r#"{"userId":"u1","anonymousId":"a1","traits":{"email":"a@kunden.test"}}"#;
+    assert_eq!(service.ask("POST", "/v1/identify", identify).unwrap().0, 200);
+    assert_eq!(service.ask("POST", "/v1/track", &call("u1", 2).to_string()).unwrap().0, 200);
+
+    let read = |path: &str| service.ask("GET", &format!("/v1/profiles/{path}"), "").unwrap();
+    let (_, traits) = read("user_id:u1/traits");
+    assert_eq!(
+        (&traits["traits"]["orders"], &traits["traits"]["revenue"]),
+        (&json!(2.0), &json!(5.0))
+    );
+    let (_, ids) = read("email:a@kunden.test/external_ids");
+    assert_eq!(ids["data"].as_array().unwrap().len(), 3);
+    let (_, events) = read("user_id:u1/events?limit=2");
+    assert_eq!(
+        (&events["data"][0]["event"], &events["cursor"]["next"]),
+        (&json!("identify"), &json!("2"))
+    );
+    let (_, rest) = read("user_id:u1/events?limit=2&next=2");
+    assert_eq!(
+        (rest["data"].as_array().unwrap().len(), &rest["cursor"]["has_more"]),
+        (1, &json!(false))
+    );
+    assert_eq!(read("user_id:u1/all").1["events"].as_array().unwrap().len(), 3);
+    assert_eq!(read("user_id:u2/traits").0, 404);
+    let (_, dry) = service.ask("DELETE", "/v1/profiles/user_id:u1?dry_run=true", "").unwrap();
+    assert_eq!(dry["events"], json!(4));
+    assert_eq!(read("user_id:u1/traits").0, 200);
+    assert_eq!(service.ask("DELETE", "/v1/profiles/user_id:u1", "").unwrap().0, 200);
+    assert_eq!(read("user_id:u1/traits").0, 410);
+}
+
+#[test]
+fn no_call_is_lost_after_its_200_and_nobody_forgotten_comes_back() {
+    let folder = folder("kills");
+    let (mut acknowledged, mut sent) = (0, 0);
+    for round in 0..12 {
+        let mut service = Running::start(&folder);
+        if round == 0 {
+            service.ask("POST", "/v1/track", &call("gone", 1_000_000).to_string()).unwrap();
+            service.ask("DELETE", "/v1/profiles/user_id:gone", "").unwrap();
+        }
+        // Killed while a client sends, after a number of calls that differs; twice it ends by itself.
+        let pid = service.child.id().to_string();
+        let killer = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(5 + 17 * round));
+            let signal = if round % 5 == 4 { "-TERM" } else { "-KILL" };
+            Command::new("kill").args([signal, &pid]).status().unwrap();
+        });
+        for _ in 0..200 {
+            sent += 1;
+            match service.ask("POST", "/v1/track", &call("u1", sent).to_string()) {
+                Some((200, _)) => acknowledged += 1,
+                _ => break,
+            }
+        }
+        killer.join().unwrap();
+        service.child.wait().unwrap();
+    }
+    let mut service = Running::start(&folder);
+    let n = |service: &Running| {
+        let (_, answer) = service.ask("GET", "/v1/profiles/user_id:u1/metadata", "").unwrap();
+        answer["metadata"]["n_events"].as_u64().unwrap() as usize
+    };
+    assert!((acknowledged..=sent).contains(&n(&service)), "{acknowledged} {} {sent}", n(&service));
+    service.ask("POST", "/v1/track", &call("gone", 1_000_000).to_string()).unwrap();
+    let before = n(&service);
+    service.signal("-TERM");
+    let service = Running::start(&folder);
+    assert_eq!(n(&service), before);
+    assert_eq!(service.ask("GET", "/v1/profiles/user_id:gone/traits", "").unwrap().0, 410);
+}
