@@ -13,7 +13,7 @@ use super::stats;
 
 /// Why a row is odd, one column of it; in the units of the matrix that was fitted.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Reason {
+pub struct RowReason {
     /// The column, from 0.
     pub column: usize,
     /// The row's value.
@@ -31,12 +31,12 @@ const MOST: f64 = 1e6;
 
 /// The reasons of a row beside a group, the strongest first: by share, then |z|, then column. Empty for
 /// an empty group.
-pub(crate) fn reasons(rows: &Rows<'_>, row: usize, group: &[usize]) -> Vec<Reason> {
+pub(crate) fn reasons(rows: &Rows<'_>, row: usize, group: &[usize]) -> Vec<RowReason> {
     let others: Vec<usize> = group.iter().copied().filter(|&other| other != row).collect();
     if others.is_empty() {
         return Vec::new();
     }
-    let mut reasons: Vec<Reason> = (0..rows.n_columns())
+    let mut reasons: Vec<RowReason> = (0..rows.n_columns())
         .map(|column| {
             let values: Vec<f64> = others.iter().map(|&other| rows.row(other)[column]).collect();
             let typical = stats::median(&stats::sorted(&values));
@@ -46,19 +46,19 @@ pub(crate) fn reasons(rows: &Rows<'_>, row: usize, group: &[usize]) -> Vec<Reaso
             let spread = if median > 0.0 { median } else { 1.2533 * stats::mean(&off) };
             let difference = value - typical;
             let z = if difference == 0.0 { 0.0 } else { (difference / spread).clamp(-MOST, MOST) };
-            Reason { column, value, typical, z, share: 0.0 }
+            RowReason { column, value, typical, z, share: 0.0 }
         })
         .collect();
     // By the greatest difference first, so that no square leaves the range of floats.
-    let difference = |reason: &Reason| (reason.value - reason.typical).abs();
+    let difference = |reason: &RowReason| (reason.value - reason.typical).abs();
     let most = reasons.iter().map(difference).fold(0.0, f64::max);
     if most > 0.0 {
-        let part = |reason: &Reason| (difference(reason) / most).powi(2);
+        let part = |reason: &RowReason| (difference(reason) / most).powi(2);
         let whole: f64 = reasons.iter().map(part).sum();
         reasons.iter_mut().for_each(|reason| reason.share = part(reason) / whole);
     }
     reasons.sort_by(|a, b| {
-        let z = |reason: &Reason| reason.z.abs();
+        let z = |reason: &RowReason| reason.z.abs();
         b.share.total_cmp(&a.share).then(z(b).total_cmp(&z(a))).then(a.column.cmp(&b.column))
     });
     reasons

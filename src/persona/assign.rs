@@ -42,7 +42,7 @@ pub struct Match {
 /// A feature's part in why a person is in one persona and not in the runner-up.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Reason {
+pub struct Contribution {
     /// The feature.
     pub feature: String,
     /// Its part of the difference of squared distances in the prepared matrix; positive for the
@@ -73,17 +73,17 @@ impl Matches {
     /// Why a row is in its persona and not in the runner-up: one reason per feature, the weightiest
     /// first, whichever way it points. Empty for a row without persona or runner-up, and for a row
     /// that does not exist.
-    pub fn reasons(&self, row: usize) -> Vec<Reason> {
+    pub fn reasons(&self, row: usize) -> Vec<Contribution> {
         let told = |found: &Match| found.persona.is_some() && found.runner_up.is_some();
         if !self.get(row).is_some_and(told) {
             return Vec::new();
         }
         let width = self.features.len();
         let contributions = &self.contributions[row * width..(row + 1) * width];
-        let mut reasons: Vec<Reason> = contributions
+        let mut reasons: Vec<Contribution> = contributions
             .iter()
             .zip(self.features.iter().zip(&self.values))
-            .map(|(&contribution, (feature, values))| Reason {
+            .map(|(&contribution, (feature, values))| Contribution {
                 feature: feature.clone(),
                 contribution,
                 value: in_words(feature, values.as_ref(), row),
@@ -278,7 +278,7 @@ impl PersonaModel {
     }
 }
 
-fn reason_in_words(reason: &Reason, own: &Persona, other: &Persona) -> String {
+fn reason_in_words(reason: &Contribution, own: &Persona, other: &Persona) -> String {
     let center = |persona: &Persona| {
         persona.summary.iter().find(|s| s.feature == reason.feature).and_then(phrase::center)
     };

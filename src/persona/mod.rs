@@ -26,7 +26,7 @@ mod place;
 mod settings;
 mod words;
 
-pub use assign::{Match, Matches, Reason};
+pub use assign::{Contribution, Match, Matches};
 pub use card::{Center, Contrast, Fitting, Persona, Summary, Trait};
 pub use compare::{Comparison, DeclaredMatch, DeclaredVerdict, Nearest, Overlap, RuleMatch};
 pub use declared::{DeclaredPersona, DeclaredRule};

@@ -8,7 +8,7 @@ use siphasher::sip128::{Hasher128, SipHasher24};
 
 use super::check::Bound;
 use super::report::{Breaches, QualityReport};
-use super::rule::{Action, QualityRule, Subject};
+use super::rule::{Action, QualityRule, Target};
 use crate::{Event, Result, Timestamp, Value};
 
 /// The rules of events, ready for a batch of them.
@@ -48,7 +48,7 @@ impl<'q> Judge<'q> {
                 ready.push((rule, bound));
             }
         }
-        let asks = ready.iter().any(|(rule, _)| rule.of == Subject::Event);
+        let asks = ready.iter().any(|(rule, _)| rule.of == Target::Event);
         Ok(Self { rules: ready, repeats: if asks { repeats(events) } else { Vec::new() } })
     }
 
@@ -66,16 +66,16 @@ impl<'q> Judge<'q> {
                 continue;
             }
             let is_broken = match &rule.of {
-                Subject::Property(name) => bound.is_broken(values(&event.properties, name)),
-                Subject::Attribute(name) => bound.is_broken(values(&event.attributes, name)),
-                Subject::Identifier(kind) => {
+                Target::Property(name) => bound.is_broken(values(&event.properties, name)),
+                Target::Attribute(name) => bound.is_broken(values(&event.attributes, name)),
+                Target::Identifier(kind) => {
                     let ids = event.identifiers.iter().filter(|id| id.kind == *kind);
                     let texts: Vec<Value<'_>> = ids.map(|id| text(&id.value)).collect();
                     bound.is_broken(texts.iter())
                 }
-                Subject::Time => bound.is_broken([Value::Time(event.at)].iter()),
-                Subject::Event => self.repeats[position],
-                Subject::Column(_) | Subject::Columns | Subject::Rows => false,
+                Target::Time => bound.is_broken([Value::Time(event.at)].iter()),
+                Target::Event => self.repeats[position],
+                Target::Column(_) | Target::Columns | Target::Rows => false,
             };
             if is_broken {
                 verdict.breached.push(place);
@@ -96,20 +96,20 @@ impl<'q> Judge<'q> {
                 continue;
             }
             match &rule.of {
-                Subject::Property(name) => n += take_out(&mut event.properties, name, bound),
-                Subject::Attribute(name) => n += take_out(&mut event.attributes, name, bound),
-                Subject::Identifier(kind) => {
+                Target::Property(name) => n += take_out(&mut event.properties, name, bound),
+                Target::Attribute(name) => n += take_out(&mut event.attributes, name, bound),
+                Target::Identifier(kind) => {
                     let before = event.identifiers.len();
                     event
                         .identifiers
                         .retain(|id| id.kind != *kind || bound.passes(&text(&id.value)));
                     n += before - event.identifiers.len();
                 }
-                Subject::Time
-                | Subject::Event
-                | Subject::Column(_)
-                | Subject::Columns
-                | Subject::Rows => {}
+                Target::Time
+                | Target::Event
+                | Target::Column(_)
+                | Target::Columns
+                | Target::Rows => {}
             }
         }
         n
@@ -243,7 +243,7 @@ mod tests {
     }
 
     fn unique() -> Quality {
-        Quality::default().with(QualityRule::new(Subject::Event, Check::Unique).then(Action::Drop))
+        Quality::default().with(QualityRule::new(Target::Event, Check::Unique).then(Action::Drop))
     }
 
     #[test]
@@ -298,12 +298,12 @@ mod tests {
         let mails = Check::Is(Condition::Contains("@".into()));
         let quality = Quality::default()
             .with(
-                QualityRule::new(Subject::Property("amount".into()), Check::Number)
+                QualityRule::new(Target::Property("amount".into()), Check::Number)
                     .then(Action::Blank),
             )
-            .with(QualityRule::new(Subject::Attribute("mails".into()), mails).then(Action::Blank))
+            .with(QualityRule::new(Target::Attribute("mails".into()), mails).then(Action::Blank))
             .with(
-                QualityRule::new(Subject::Identifier("email".into()), Check::Email)
+                QualityRule::new(Target::Identifier("email".into()), Check::Email)
                     .then(Action::Blank),
             );
         let nested = Value::List(vec!["a@b".into(), Value::List(vec!["c".into(), "d@e".into()])]);
@@ -327,10 +327,10 @@ mod tests {
     #[test]
     fn rules_judge_what_came_whatever_other_rules_do() {
         let blank =
-            QualityRule::new(Subject::Property("amount".into()), Check::Number).then(Action::Blank);
+            QualityRule::new(Target::Property("amount".into()), Check::Number).then(Action::Blank);
         let required =
-            QualityRule::new(Subject::Property("amount".into()), Check::Is(Condition::Exists));
-        let drop = QualityRule::new(Subject::Time, Check::NotInFuture).then(Action::Drop);
+            QualityRule::new(Target::Property("amount".into()), Check::Is(Condition::Exists));
+        let drop = QualityRule::new(Target::Time, Check::NotInFuture).then(Action::Drop);
         let events = [
             event().property("amount", "x"),
             Event { at: at(5), ..event() }.property("amount", "x"),
@@ -349,7 +349,7 @@ mod tests {
     #[test]
     fn a_rule_on_one_event_leaves_the_others_alone() {
         let rule =
-            QualityRule::new(Subject::Property("amount".into()), Check::Is(Condition::Exists))
+            QualityRule::new(Target::Property("amount".into()), Check::Is(Condition::Exists))
                 .on("purchase");
         let events = [Event::new("visit", at(0)), Event::new("purchase", at(0)), event()];
         let report = Quality::default().with(rule).check(&events, at(0)).unwrap();

@@ -17,7 +17,7 @@ mod table;
 
 pub use check::Check;
 pub use report::{Breaches, QualityReport};
-pub use rule::{Action, QualityRule, Subject};
+pub use rule::{Action, QualityRule, Target};
 use serde::{Deserialize, Serialize};
 
 use crate::FeatureTable;
@@ -27,14 +27,14 @@ use crate::{Event, Result, Timestamp};
 ///
 /// ```
 /// use personas::features::Condition;
-/// use personas::quality::{Action, Check, Quality, QualityRule, Subject};
+/// use personas::quality::{Action, Check, Quality, QualityRule, Target};
 /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
 ///
 /// let quality = Quality::default()
-///     .with(QualityRule::new(Subject::Property("amount".into()), Check::Is(Condition::Between(0.0, 1e5))).then(Action::Blank))
-///     .with(QualityRule::new(Subject::Property("order_id".into()), Check::Is(Condition::Exists)).on("purchase"))
-///     .with(QualityRule::new(Subject::Time, Check::NotInFuture).then(Action::Drop))
-///     .with(QualityRule::new(Subject::Event, Check::Unique).then(Action::Drop));
+///     .with(QualityRule::new(Target::Property("amount".into()), Check::Is(Condition::Between(0.0, 1e5))).then(Action::Blank))
+///     .with(QualityRule::new(Target::Property("order_id".into()), Check::Is(Condition::Exists)).on("purchase"))
+///     .with(QualityRule::new(Target::Time, Check::NotInFuture).then(Action::Drop))
+///     .with(QualityRule::new(Target::Event, Check::Unique).then(Action::Drop));
 ///
 /// let (may, now) = (Timestamp::parse("2017-05-01")?, Timestamp::parse("2017-06-01")?);
 /// let bought = |amount: f64| Event::new("purchase", may).id("card", "1").property("amount", amount);
@@ -58,7 +58,7 @@ use crate::{Event, Result, Timestamp};
 /// matter. The rules are plain data that a configuration file can hold:
 ///
 /// ```
-/// use personas::quality::{Check, Quality, QualityRule, Subject};
+/// use personas::quality::{Check, Quality, QualityRule, Target};
 ///
 /// let json = r#"[
 ///     {"of": {"attribute": "email"}, "check": "email", "action": "blank"},
@@ -146,16 +146,16 @@ impl Quality {
     ///
     /// ```
     /// use personas::features::Condition;
-    /// use personas::quality::{Action, Check, Quality, QualityRule, Subject};
+    /// use personas::quality::{Action, Check, Quality, QualityRule, Target};
     /// use personas::FeatureTable;
     ///
     /// let table = FeatureTable::new(3)
     ///     .numeric("age", vec![Some(31.0), Some(999.0), Some(64.0)])?
     ///     .categorical("pet", vec![None, None, Some("cat".into())])?;
     /// let quality = Quality::default()
-    ///     .with(QualityRule::new(Subject::Column("age".into()), Check::Is(Condition::Between(0.0, 120.0))).then(Action::Blank))
-    ///     .with(QualityRule::new(Subject::Columns, Check::Complete(0.5)).then(Action::Drop))
-    ///     .with(QualityRule::new(Subject::Rows, Check::Complete(1.0)).then(Action::Drop));
+    ///     .with(QualityRule::new(Target::Column("age".into()), Check::Is(Condition::Between(0.0, 120.0))).then(Action::Blank))
+    ///     .with(QualityRule::new(Target::Columns, Check::Complete(0.5)).then(Action::Drop))
+    ///     .with(QualityRule::new(Target::Rows, Check::Complete(1.0)).then(Action::Drop));
     /// let (table, report) = quality.clean_table(&table)?;
     /// assert_eq!((table.n_rows(), table.n_columns()), (2, 1));
     /// assert_eq!(report.columns_dropped, ["pet"]);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::rule::{Action, QualityRule, Subject};
+use super::rule::{Action, QualityRule, Target};
 
 /// How many positions are kept per rule.
 const N_EXAMPLES: usize = 3;
@@ -57,10 +57,10 @@ impl QualityReport {
     ///
     /// ```
     /// use personas::features::Condition;
-    /// use personas::quality::{Check, Quality, QualityRule, Subject};
+    /// use personas::quality::{Check, Quality, QualityRule, Target};
     /// use personas::{Event, Timestamp};
     ///
-    /// let quality = Quality::default().with(QualityRule::new(Subject::Property("amount".into()), Check::Is(Condition::Exists)));
+    /// let quality = Quality::default().with(QualityRule::new(Target::Property("amount".into()), Check::Is(Condition::Exists)));
     /// let now = Timestamp::parse("2017-05-01")?;
     /// let (good, bad) = (Event::new("visit", now).property("amount", 1.0), Event::new("visit", now));
     /// let mut report = quality.check([&good, &bad], now)?;
@@ -83,7 +83,7 @@ impl QualityReport {
             let known = &mut self.rules[place];
             known.n += breaches.n;
             // Columns are numbered anew in every table.
-            let is_row = !matches!(&breaches.rule.of, Subject::Columns);
+            let is_row = !matches!(&breaches.rule.of, Target::Columns);
             let shift = if is_row { self.n_rows } else { 0 };
             let free = N_EXAMPLES - known.examples.len().min(N_EXAMPLES);
             known.examples.extend(breaches.examples.iter().take(free).map(|&p| p + shift));

@@ -10,16 +10,16 @@ use crate::{Error, Result};
 /// What must hold of something, and what is done where it does not.
 ///
 /// ```
-/// use personas::quality::{Action, Check, QualityRule, Subject};
+/// use personas::quality::{Action, Check, QualityRule, Target};
 ///
-/// let rule = QualityRule::new(Subject::Identifier("email".into()), Check::Email).then(Action::Blank);
+/// let rule = QualityRule::new(Target::Identifier("email".into()), Check::Email).then(Action::Blank);
 /// assert_eq!(rule.to_string(), "identifier \"email\" must look like an e-mail address");
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct QualityRule {
     /// What it is about.
-    pub of: Subject,
+    pub of: Target,
     /// What must hold.
     pub check: Check,
     /// The name of the events that are looked at; `None` for all.
@@ -39,7 +39,7 @@ pub enum Action {
     Keep,
     /// The bad value becomes missing; of a list, only the bad ones among its values.
     Blank,
-    /// The event or the row is dropped; of [`Subject::Columns`] the column.
+    /// The event or the row is dropped; of [`Target::Columns`] the column.
     Drop,
 }
 
@@ -47,7 +47,7 @@ pub enum Action {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Subject {
+pub enum Target {
     /// A property of events. Of one that is given twice the last counts; of a list, each value.
     Property(String),
     /// An attribute that events declare.
@@ -68,7 +68,7 @@ pub enum Subject {
 
 impl QualityRule {
     /// A rule for all events, whose breaches are only counted.
-    pub fn new(of: Subject, check: Check) -> Self {
+    pub fn new(of: Target, check: Check) -> Self {
         Self { of, check, on: None, action: Action::Keep }
     }
 
@@ -93,15 +93,15 @@ impl QualityRule {
 
     /// Whether it is about tables, not events.
     pub(super) fn is_of_tables(&self) -> bool {
-        matches!(self.of, Subject::Column(_) | Subject::Columns | Subject::Rows)
+        matches!(self.of, Target::Column(_) | Target::Columns | Target::Rows)
     }
 
     /// Whether a bad value is a thing of its own, that can be blanked.
     fn has_values(&self) -> bool {
         match self.of {
-            Subject::Property(_) | Subject::Attribute(_) | Subject::Identifier(_) => true,
-            Subject::Column(_) => !matches!(self.check, Check::Complete(_)),
-            Subject::Time | Subject::Event | Subject::Columns | Subject::Rows => false,
+            Target::Property(_) | Target::Attribute(_) | Target::Identifier(_) => true,
+            Target::Column(_) => !matches!(self.check, Check::Complete(_)),
+            Target::Time | Target::Event | Target::Columns | Target::Rows => false,
         }
     }
 
@@ -113,25 +113,25 @@ impl QualityRule {
     /// Whether the rule makes sense.
     pub(super) fn make_sense(&self) -> Result<()> {
         let fits = match (&self.of, &self.check) {
-            (Subject::Event, Check::Unique) => true,
-            (Subject::Event, _) | (_, Check::Unique) => false,
-            (Subject::Columns | Subject::Rows | Subject::Column(_), Check::Complete(_)) => true,
-            (Subject::Columns | Subject::Rows, _) | (_, Check::Complete(_)) => false,
+            (Target::Event, Check::Unique) => true,
+            (Target::Event, _) | (_, Check::Unique) => false,
+            (Target::Columns | Target::Rows | Target::Column(_), Check::Complete(_)) => true,
+            (Target::Columns | Target::Rows, _) | (_, Check::Complete(_)) => false,
             // A table holds numbers and categories only.
-            (Subject::Column(_), check) => !check.is_of_moments(),
+            (Target::Column(_), check) => !check.is_of_moments(),
             _ => true,
         };
         let fault = match &self.of {
             _ if !fits => Some("this check does not fit what the rule is about"),
-            Subject::Property(name)
-            | Subject::Attribute(name)
-            | Subject::Identifier(name)
-            | Subject::Column(name)
+            Target::Property(name)
+            | Target::Attribute(name)
+            | Target::Identifier(name)
+            | Target::Column(name)
                 if name.trim().is_empty() =>
             {
                 Some("it has no name")
             }
-            Subject::Property(name) if name.starts_with('@') => {
+            Target::Property(name) if name.starts_with('@') => {
                 Some("properties that begin with @ are not the sender's")
             }
             _ if self.on.is_some() && self.is_of_tables() => Some("a table has no events"),
@@ -148,14 +148,14 @@ impl fmt::Display for QualityRule {
     /// As in `property "amount" of "purchase" must be a number`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.of {
-            Subject::Property(name) => write!(f, "property {name:?}")?,
-            Subject::Attribute(name) => write!(f, "attribute {name:?}")?,
-            Subject::Identifier(name) => write!(f, "identifier {name:?}")?,
-            Subject::Time => f.write_str("the time")?,
-            Subject::Event => f.write_str("the event")?,
-            Subject::Column(name) => write!(f, "column {name:?}")?,
-            Subject::Columns => f.write_str("every column")?,
-            Subject::Rows => f.write_str("every row")?,
+            Target::Property(name) => write!(f, "property {name:?}")?,
+            Target::Attribute(name) => write!(f, "attribute {name:?}")?,
+            Target::Identifier(name) => write!(f, "identifier {name:?}")?,
+            Target::Time => f.write_str("the time")?,
+            Target::Event => f.write_str("the event")?,
+            Target::Column(name) => write!(f, "column {name:?}")?,
+            Target::Columns => f.write_str("every column")?,
+            Target::Rows => f.write_str("every row")?,
         }
         if let Some(event) = &self.on {
             write!(f, " of {event:?}")?;
@@ -175,26 +175,26 @@ mod tests {
     fn a_rule_that_makes_no_sense_says_why() {
         let range = |low, high| Check::Is(Condition::Between(low, high));
         let bad = [
-            QualityRule::new(Subject::Property("amount".into()), range(2.0, 1.0)),
-            QualityRule::new(Subject::Property("amount".into()), range(f64::NAN, 1.0)),
-            QualityRule::new(Subject::Property(" ".into()), Check::Is(Condition::Exists)),
-            QualityRule::new(Subject::Property("@hour".into()), Check::Is(Condition::Exists)),
-            QualityRule::new(Subject::Property("zip".into()), Check::Pattern("(".into())),
+            QualityRule::new(Target::Property("amount".into()), range(2.0, 1.0)),
+            QualityRule::new(Target::Property("amount".into()), range(f64::NAN, 1.0)),
+            QualityRule::new(Target::Property(" ".into()), Check::Is(Condition::Exists)),
+            QualityRule::new(Target::Property("@hour".into()), Check::Is(Condition::Exists)),
+            QualityRule::new(Target::Property("zip".into()), Check::Pattern("(".into())),
             QualityRule::new(
-                Subject::Property("zip".into()),
+                Target::Property("zip".into()),
                 Check::Pattern("(a{1000}){1000}".into()),
             ),
             QualityRule::new(
-                Subject::Property("amount".into()),
+                Target::Property("amount".into()),
                 Check::Is(Condition::Less(f64::NAN)),
             ),
-            QualityRule::new(Subject::Property("kind".into()), Check::Is(Condition::OneOf(vec![]))),
-            QualityRule::new(Subject::Property("due".into()), Check::FreshDays(f64::INFINITY)),
-            QualityRule::new(Subject::Property("due".into()), Check::Unique),
-            QualityRule::new(Subject::Property("due".into()), Check::Complete(0.5)),
-            QualityRule::new(Subject::Time, Check::NotInFuture).then(Action::Blank),
-            QualityRule::new(Subject::Event, Check::Is(Condition::Exists)),
-            QualityRule::new(Subject::Event, Check::Unique).then(Action::Blank),
+            QualityRule::new(Target::Property("kind".into()), Check::Is(Condition::OneOf(vec![]))),
+            QualityRule::new(Target::Property("due".into()), Check::FreshDays(f64::INFINITY)),
+            QualityRule::new(Target::Property("due".into()), Check::Unique),
+            QualityRule::new(Target::Property("due".into()), Check::Complete(0.5)),
+            QualityRule::new(Target::Time, Check::NotInFuture).then(Action::Blank),
+            QualityRule::new(Target::Event, Check::Is(Condition::Exists)),
+            QualityRule::new(Target::Event, Check::Unique).then(Action::Blank),
         ];
         let now = Timestamp::from_millis(0);
         for rule in bad {
@@ -202,15 +202,15 @@ mod tests {
             assert!(matches!(result, Err(Error::InvalidRule { .. })), "{rule}");
         }
         let bad = [
-            QualityRule::new(Subject::Columns, Check::Is(Condition::Exists)),
-            QualityRule::new(Subject::Columns, Check::Complete(1.5)),
-            QualityRule::new(Subject::Rows, Check::Complete(f64::NAN)),
-            QualityRule::new(Subject::Rows, Check::Complete(0.5)).then(Action::Blank),
-            QualityRule::new(Subject::Column("age".into()), Check::Complete(0.5))
+            QualityRule::new(Target::Columns, Check::Is(Condition::Exists)),
+            QualityRule::new(Target::Columns, Check::Complete(1.5)),
+            QualityRule::new(Target::Rows, Check::Complete(f64::NAN)),
+            QualityRule::new(Target::Rows, Check::Complete(0.5)).then(Action::Blank),
+            QualityRule::new(Target::Column("age".into()), Check::Complete(0.5))
                 .then(Action::Blank),
-            QualityRule::new(Subject::Column("age".into()), Check::NotInFuture),
-            QualityRule::new(Subject::Column("age".into()), Check::Number).on("purchase"),
-            QualityRule::new(Subject::Column("aeg".into()), Check::Number),
+            QualityRule::new(Target::Column("age".into()), Check::NotInFuture),
+            QualityRule::new(Target::Column("age".into()), Check::Number).on("purchase"),
+            QualityRule::new(Target::Column("aeg".into()), Check::Number),
         ];
         let table = FeatureTable::new(1).numeric("age", vec![None]);
         let table = table.unwrap();

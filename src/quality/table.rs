@@ -2,7 +2,7 @@
 
 use super::check::Bound;
 use super::report::{Breaches, QualityReport};
-use super::rule::{Action, QualityRule, Subject};
+use super::rule::{Action, QualityRule, Target};
 use crate::features::{Column, FeatureTable, Values};
 use crate::quality::Check;
 use crate::{Result, Timestamp, Value};
@@ -51,7 +51,7 @@ impl Cleaner {
     fn values(&mut self, rules: &[&QualityRule]) -> Result<()> {
         let mut blank: Vec<(usize, usize)> = Vec::new();
         for (place, rule) in rules.iter().enumerate() {
-            let Subject::Column(name) = &rule.of else { continue };
+            let Target::Column(name) = &rule.of else { continue };
             if matches!(&rule.check, Check::Complete(_)) {
                 continue;
             }
@@ -90,8 +90,8 @@ impl Cleaner {
         for (place, rule) in rules.iter().enumerate() {
             let Check::Complete(share) = &rule.check else { continue };
             let asked = match &rule.of {
-                Subject::Columns => 0..self.columns.len(),
-                Subject::Column(name) => {
+                Target::Columns => 0..self.columns.len(),
+                Target::Column(name) => {
                     let column = self.position(rule, name)?;
                     column..column + 1
                 }
@@ -122,7 +122,7 @@ impl Cleaner {
     fn rows(&mut self, rules: &[&QualityRule]) {
         let mut drops = vec![false; self.stays.len()];
         for (place, rule) in rules.iter().enumerate() {
-            let (Subject::Rows, Check::Complete(share)) = (&rule.of, &rule.check) else { continue };
+            let (Target::Rows, Check::Complete(share)) = (&rule.of, &rule.check) else { continue };
             for row in (0..self.stays.len()).filter(|&row| self.stays[row]) {
                 let n = self.columns.iter().filter(|c| is_there(&c.values, row)).count();
                 if is_too_little(n, self.columns.len(), *share) {
@@ -191,13 +191,13 @@ mod tests {
     #[test]
     fn values_go_first_then_columns_then_rows() {
         let quality = Quality::default()
-            .with(QualityRule::new(Subject::Rows, Check::Complete(0.75)).then(Action::Drop))
-            .with(QualityRule::new(Subject::Columns, Check::Complete(0.5)).then(Action::Drop))
+            .with(QualityRule::new(Target::Rows, Check::Complete(0.75)).then(Action::Drop))
+            .with(QualityRule::new(Target::Columns, Check::Complete(0.5)).then(Action::Drop))
             .with(
-                QualityRule::new(Subject::Column("city".into()), Check::Pattern("\\w+".into()))
+                QualityRule::new(Target::Column("city".into()), Check::Pattern("\\w+".into()))
                     .then(Action::Blank),
             )
-            .with(QualityRule::new(Subject::Column("age".into()), positive()).then(Action::Drop));
+            .with(QualityRule::new(Target::Column("age".into()), positive()).then(Action::Drop));
         let (clean, report) = quality.clean_table(&table()).unwrap();
         // Row 1 goes for its age, of the rest "?" is blanked, then "pet" goes; rows 2 and 3 are half full.
         assert_eq!(clean, table().select(&[0]).unwrap().without(&["pet"]));
@@ -211,11 +211,11 @@ mod tests {
     #[test]
     fn what_is_only_kept_changes_nothing() {
         let quality = Quality::default()
-            .with(QualityRule::new(Subject::Column("age".into()), Check::Is(Condition::Exists)))
-            .with(QualityRule::new(Subject::Column("pet".into()), Check::Complete(0.26)))
-            .with(QualityRule::new(Subject::Rows, Check::Complete(1.0)))
+            .with(QualityRule::new(Target::Column("age".into()), Check::Is(Condition::Exists)))
+            .with(QualityRule::new(Target::Column("pet".into()), Check::Complete(0.26)))
+            .with(QualityRule::new(Target::Rows, Check::Complete(1.0)))
             .with(QualityRule::new(
-                Subject::Property("anything".into()),
+                Target::Property("anything".into()),
                 Check::Is(Condition::Exists),
             ));
         let (same, report) = quality.clean_table(&table()).unwrap();
@@ -229,8 +229,8 @@ mod tests {
     fn a_table_without_rows_or_columns_lacks_nothing() {
         let complete = |of| QualityRule::new(of, Check::Complete(1.0));
         let quality = Quality::default()
-            .with(complete(Subject::Columns).then(Action::Drop))
-            .with(complete(Subject::Rows).then(Action::Drop));
+            .with(complete(Target::Columns).then(Action::Drop))
+            .with(complete(Target::Rows).then(Action::Drop));
         for empty in [FeatureTable::new(table().n_rows()), table().select(&[]).unwrap()] {
             let (same, report) = quality.clean_table(&empty).unwrap();
             assert_eq!(same, empty);

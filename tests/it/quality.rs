@@ -4,7 +4,7 @@
 //! where it comes from.
 
 use personas::features::{Condition, Retail, Values};
-use personas::quality::{Action, Check, Quality, QualityRule, Subject};
+use personas::quality::{Action, Check, Quality, QualityRule, Target};
 use personas::{Event, Profiles, Rules, Timestamp, Value};
 use proptest::prelude::*;
 
@@ -40,19 +40,19 @@ fn of_the_shop(breach: Action) -> Quality {
     Quality::default()
         .with(
             QualityRule::new(
-                Subject::Identifier("customer_id".into()),
+                Target::Identifier("customer_id".into()),
                 Check::Is(Condition::Exists),
             )
             .then(breach),
         )
         .with(QualityRule::new(
-            Subject::Property("order_id".into()),
+            Target::Property("order_id".into()),
             Check::Pattern("[0-9]{6}".into()),
         ))
-        .with(QualityRule::new(Subject::Property("quantity".into()), positive()))
-        .with(QualityRule::new(Subject::Property("price".into()), positive()).then(Action::Blank))
-        .with(QualityRule::new(Subject::Time, Check::NotInFuture).then(Action::Drop))
-        .with(QualityRule::new(Subject::Event, Check::Unique).then(Action::Drop))
+        .with(QualityRule::new(Target::Property("quantity".into()), positive()))
+        .with(QualityRule::new(Target::Property("price".into()), positive()).then(Action::Blank))
+        .with(QualityRule::new(Target::Time, Check::NotInFuture).then(Action::Drop))
+        .with(QualityRule::new(Target::Event, Check::Unique).then(Action::Drop))
 }
 
 #[test]
@@ -125,14 +125,14 @@ fn an_event() -> impl Strategy<Value = Event<'static>> {
 fn some_rules() -> impl Strategy<Value = Quality> {
     let range = || Check::Is(Condition::Between(0.0, 9.0));
     let rules = [
-        QualityRule::new(Subject::Property("amount".into()), range()),
-        QualityRule::new(Subject::Property("amount".into()), Check::Number).on("purchase"),
-        QualityRule::new(Subject::Property("amount".into()), Check::Is(Condition::Exists)),
-        QualityRule::new(Subject::Attribute("email".into()), Check::Email),
-        QualityRule::new(Subject::Identifier("email".into()), Check::Email),
-        QualityRule::new(Subject::Identifier("email".into()), Check::Is(Condition::Exists)),
-        QualityRule::new(Subject::Time, Check::NotInFuture),
-        QualityRule::new(Subject::Time, Check::FreshDays(1.0)),
+        QualityRule::new(Target::Property("amount".into()), range()),
+        QualityRule::new(Target::Property("amount".into()), Check::Number).on("purchase"),
+        QualityRule::new(Target::Property("amount".into()), Check::Is(Condition::Exists)),
+        QualityRule::new(Target::Attribute("email".into()), Check::Email),
+        QualityRule::new(Target::Identifier("email".into()), Check::Email),
+        QualityRule::new(Target::Identifier("email".into()), Check::Is(Condition::Exists)),
+        QualityRule::new(Target::Time, Check::NotInFuture),
+        QualityRule::new(Target::Time, Check::FreshDays(1.0)),
     ];
     let breach = prop::sample::select(vec![Action::Keep, Action::Blank, Action::Drop]);
     prop::collection::vec((prop::sample::select(rules.to_vec()), breach), 0..6).prop_map(|rules| {
