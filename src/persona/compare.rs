@@ -143,7 +143,7 @@ impl PersonaModel {
     ///
     /// # Errors
     /// [`Error::InvalidRule`](crate::Error::InvalidRule) for a rule on a feature that the table
-    /// lacks or has with another type, for an empty range, a bound that is no finite number, a
+    /// lacks or has with another type, for an empty range, a bound that is not finite, a
     /// weight that is not above 0, or no rules; and those of [`PersonaModel::assign`].
     ///
     /// ```

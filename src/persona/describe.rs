@@ -219,7 +219,7 @@ fn contrasts(
     let n_missing = missing.iter().filter(|&&m| m).count();
     for (group, found) in found.iter_mut().enumerate() {
         let n = sizes[group];
-        // What is known of too few is no trait; that it is not known may be one.
+        // A value known of too few does not make a trait; that it is unknown may make one.
         let n_others = groups.len() - n;
         let known = [(found.summary.n, n), (groups.len() - n_missing - found.summary.n, n_others)];
         let is_known = known.iter().all(|&(k, n)| k as f64 >= rules.min_known * n as f64);

@@ -2,14 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Grouping, PersonaModel};
-use crate::prepare::PreprocessorFit;
-use crate::{Error, FeatureTable, Result};
+use crate::{Error, Result};
 
 /// Fewest people a description may be about.
 const FLOOR: usize = 5;
 
-/// How personas are described. [`PersonaModel::describe`] uses the defaults.
+/// How personas are described. [`PersonaModel::describe`](super::PersonaModel::describe) uses the defaults.
 ///
 /// ```
 /// use personas::persona::Describer;
@@ -58,21 +56,6 @@ impl Default for Describer {
 }
 
 impl Describer {
-    /// Describes groups with these thresholds; as [`PersonaModel::describe`].
-    ///
-    /// # Errors
-    /// [`Error::InvalidParameter`] for a threshold outside its range, and those of
-    /// [`PersonaModel::describe`].
-    pub fn describe(
-        &self,
-        table: &FeatureTable,
-        prep: &PreprocessorFit,
-        groups: impl Into<Grouping>,
-    ) -> Result<PersonaModel> {
-        self.check()?;
-        PersonaModel::build(table, prep, groups.into(), self, None)
-    }
-
     /// The smallest group that is described.
     pub(super) fn least(&self) -> usize {
         if self.any_size { 1 } else { self.min_size }

@@ -142,9 +142,26 @@ impl PersonaModel {
     }
 
     /// Whether the model holds rows of the people it was made from, as one described from DBSCAN
-    /// does (its core rows): then forgetting a person means making the model anew.
+    /// does (its core rows): to forget a person, make the model again without them.
     pub fn contains_training_rows(&self) -> bool {
         self.rule.reaches()
+    }
+}
+
+impl Describer {
+    /// Describes groups with these thresholds; as [`PersonaModel::describe`].
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`] for a threshold outside its range, and those of
+    /// [`PersonaModel::describe`].
+    pub fn describe(
+        &self,
+        table: &FeatureTable,
+        prep: &PreprocessorFit,
+        groups: impl Into<Grouping>,
+    ) -> Result<PersonaModel> {
+        self.check()?;
+        PersonaModel::build(table, prep, groups.into(), self, None)
     }
 }
 

@@ -15,7 +15,7 @@
 //! correlation of 0.7. Cost: n·p²/2 multiplications; p² numbers. Beyond 512 columns none are looked for.
 
 use super::fitted::PreprocessorFit;
-use super::preprocessor::WEIGHTS;
+use super::options::WEIGHTS;
 use super::step::{Encoding, FeatureStep};
 use crate::num::{eigen, parallel, stats};
 use crate::{FeatureTable, Result};

@@ -12,15 +12,12 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::numeric;
-use super::preprocessor::Scaling;
-use super::step::{Dropped, Encoding};
+use super::options::Scaling;
+use super::step::{Dropped, Encoding, OTHER};
 use crate::features::ordered;
 
 /// Most one-hot columns of a feature, `other` included.
 pub(super) const MAX_LEVELS: usize = 20;
-
-/// The name of the column that rare levels share.
-pub(super) const OTHER: &str = "other";
 
 /// Levels by name, with the number of rows that hold each.
 #[derive(Debug, Clone)]

@@ -6,11 +6,11 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use super::categorical::Lookup;
+use super::matrix::{Matrix, MatrixColumn};
 use super::step::{Encoding, FeatureStep, Short};
 use crate::features::ordered;
 use crate::features::{FeatureTable, Values};
 use crate::num::check::MAX_MAGNITUDE;
-use crate::prepare::{Matrix, MatrixColumn};
 use crate::{Error, Result};
 
 /// What [`Preprocessor::fit`](crate::Preprocessor::fit) decided; turns tables into matrices, and

@@ -8,11 +8,14 @@ mod categorical;
 mod fitted;
 mod matrix;
 mod numeric;
+mod options;
 mod preprocessor;
+mod scale;
 mod step;
 
 pub use fitted::{Original, PreprocessorFit};
 pub use matrix::{Matrix, MatrixColumn};
-pub use numeric::{Scale, TailTransform};
-pub use preprocessor::{Preprocessor, Scaling, Tails};
+pub use options::{Scaling, Tails};
+pub use preprocessor::Preprocessor;
+pub use scale::{Scale, TailTransform};
 pub use step::{Dropped, Encoding, FeatureStep};

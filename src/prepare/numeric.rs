@@ -11,108 +11,12 @@
 //!
 //! Cost: one sort and a few passes per column.
 
-use serde::{Deserialize, Serialize};
-
-use super::preprocessor::{Scaling, Tails};
+use super::options::{Scaling, Tails};
+use super::scale::{Scale, TailTransform};
 use super::step::{Dropped, Encoding};
 use crate::num::check::MAX_MAGNITUDE;
 use crate::num::powers::two_to;
-use crate::num::{portable, stats};
-
-/// What was done to a column's tail before scaling.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum TailTransform {
-    /// Nothing.
-    Kept,
-    /// `ln(1 + x / bend)` above 0 and `-ln(1 - x / bend)` below: nearly straight up to `bend`, a
-    /// logarithm far beyond it.
-    Log {
-        /// The lower quartile of the magnitudes of values other than 0; above 0.
-        bend: f64,
-    },
-}
-
-impl TailTransform {
-    /// Increasing; finite for every magnitude up to 1e145.
-    pub(super) fn apply(self, x: f64) -> f64 {
-        match self {
-            Self::Kept => x,
-            Self::Log { bend } => portable::ln_1p((x / bend).abs()).copysign(x),
-        }
-    }
-
-    pub(super) fn invert(self, t: f64) -> f64 {
-        match self {
-            Self::Kept => t,
-            Self::Log { bend } => bend * portable::exp_m1(t.abs()).copysign(t),
-        }
-    }
-}
-
-/// How a column was centred and scaled: `(x - centre) / width`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Scale {
-    /// Not at all.
-    AsIs,
-    /// To mean 0 and standard deviation 1.
-    Standard {
-        /// Mean of the values that are present.
-        mean: f64,
-        /// Their population standard deviation.
-        sd: f64,
-    },
-    /// To median 0 and interquartile range 1.
-    Robust {
-        /// Median of the values that are present.
-        median: f64,
-        /// Their interquartile range, type 7.
-        iqr: f64,
-    },
-    /// To median 0 and standard deviation 1: robust scaling where half the values are equal, so
-    /// that the interquartile range is 0.
-    MedianDeviation {
-        /// Median of the values that are present.
-        median: f64,
-        /// Their population standard deviation.
-        sd: f64,
-    },
-}
-
-impl Scale {
-    /// What is taken off.
-    pub(crate) fn centre(&self) -> f64 {
-        match *self {
-            Self::AsIs => 0.0,
-            Self::Standard { mean, .. } => mean,
-            Self::Robust { median, .. } | Self::MedianDeviation { median, .. } => median,
-        }
-    }
-
-    /// What is divided by.
-    pub(crate) fn width(&self) -> f64 {
-        match *self {
-            Self::AsIs => 1.0,
-            Self::Standard { sd, .. } | Self::MedianDeviation { sd, .. } => sd,
-            Self::Robust { iqr, .. } => iqr,
-        }
-    }
-
-    pub(super) fn apply(&self, t: f64) -> f64 {
-        let distance = t - self.centre();
-        if distance.is_finite() {
-            distance / self.width()
-        } else {
-            // Two numbers near ±1.8e308: halves have a difference.
-            (t / 2.0 - self.centre() / 2.0) / (self.width() / 2.0)
-        }
-    }
-
-    pub(super) fn invert(&self, z: f64) -> f64 {
-        z * self.width() + self.centre()
-    }
-}
+use crate::num::stats;
 
 /// Chooses tail transform, scale and fill for the values that are present; `values` not empty.
 pub(super) fn fit(

@@ -10,45 +10,16 @@
 //! Cost: a sort per feature to fit, one pass to transform.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
 use super::fitted::PreprocessorFit;
+use super::options::{Scaling, Tails, WEIGHTS};
 use super::step::{Dropped, Encoding, FeatureStep};
 use super::{blocks, categorical, numeric};
 use crate::features::{Column, FeatureTable, Values};
 use crate::num::parallel;
 use crate::{Error, Result};
-
-/// Weights other than 0. Wider ones would cost digits on the way there and back.
-pub(super) const WEIGHTS: RangeInclusive<f64> = 1e-6..=1e6;
-
-/// How numbers are centred and scaled. Deviations are of the population (divisor n).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Scaling {
-    /// To mean 0 and standard deviation 1.
-    #[default]
-    Standard,
-    /// To median 0 and interquartile range 1; where that range is 0, to standard deviation 1.
-    Robust,
-    /// Not at all; categories are then 0 or 1 and ordered ones ranks.
-    None,
-}
-
-/// What is done to long tails of numbers before scaling.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Tails {
-    /// Columns with a skewness of at least 1 become signed logarithms
-    /// ([`TailTransform::Log`](super::TailTransform::Log)), if that takes at least a tenth off. Not a long left
-    /// tail of numbers that are not negative.
-    #[default]
-    Auto,
-    /// Nothing.
-    Keep,
-}
 
 /// Makes a matrix of a table: fills in, tames long tails, scales, encodes.
 ///
@@ -199,7 +170,7 @@ impl Preprocessor {
     ///
     /// # Errors
     /// [`Error::InvalidParameter`] for a weight or share outside its range, and for a feature
-    /// named in a setting that the table does not have as such; [`Error::Empty`] for a table
+    /// named in a setting that the table lacks or has with another type; [`Error::Empty`] for a table
     /// without rows; [`Error::NoColumns`] if every feature is dropped.
     pub fn fit(&self, table: &FeatureTable) -> Result<PreprocessorFit> {
         self.check(table)?;

@@ -4,9 +4,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::categorical::OTHER;
-use super::numeric::{Scale, TailTransform};
+use super::options::WEIGHTS;
+use super::scale::{Scale, TailTransform};
 use crate::features::ordered;
+
+/// The name of the column that rare levels share.
+pub(super) const OTHER: &str = "other";
 
 /// What was done to one feature of the table. Shown in plain words:
 /// `spend: log1p, then standardised (mean 5.213, sd 1.07); 3 missing → median 182.5`.
@@ -92,7 +95,7 @@ impl FeatureStep {
 
     /// What a restored step must hold so that no later call can panic or lie; else the rule broken.
     pub(super) fn check(&self) -> Result<(), &'static str> {
-        let weight_is_sound = super::preprocessor::WEIGHTS.contains(&self.weight);
+        let weight_is_sound = WEIGHTS.contains(&self.weight);
         let fill_exists = |fill: usize, levels: &[String]| fill < levels.len();
         match &self.encoding {
             Encoding::Dropped(_) if self.missing_indicator => {

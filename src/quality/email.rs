@@ -2,7 +2,7 @@
 //!
 //! `local@host`: the local part is 1 to 64 bytes of letters, digits and ``!#$%&'*+/=?^_`{|}~-``,
 //! with single dots between; the host has at least two names of letters, digits and hyphens that
-//! neither begin nor end in a hyphen, and the last of them is no number; 254 bytes in all. Letters
+//! neither begin nor end in a hyphen, and the last of them is not a number; 254 bytes in all. Letters
 //! of any script will do. Source: RFC 5321 and 5322 without quoted names, comments and addresses
 //! in digits, which almost only ever are errors.
 

@@ -82,7 +82,7 @@ impl QualityReport {
             is_met[place] = true;
             let known = &mut self.rules[place];
             known.n += breaches.n;
-            // Columns are numbered anew in every table.
+            // Columns are numbered from 0 in every table.
             let is_row = !matches!(&breaches.rule.of, Target::Columns);
             let shift = if is_row { self.n_rows } else { 0 };
             let free = N_EXAMPLES - known.examples.len().min(N_EXAMPLES);

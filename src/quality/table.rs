@@ -1,10 +1,9 @@
 //! Judging tables: values, then columns, then rows.
 
-use super::check::Bound;
+use super::check::{Bound, Check};
 use super::report::{Breaches, QualityReport};
 use super::rule::{Action, QualityRule, Target};
 use crate::features::{Column, FeatureTable, Values};
-use crate::quality::Check;
 use crate::{Result, Timestamp, Value};
 
 /// A table on its way to being clean.

@@ -33,9 +33,9 @@ const BELOW: [(&str, &[&str]); 18] = [
 const AGAINST: &[(&str, &str)] = &[];
 
 /// Rooms without circles between their files; the others follow.
-const WITHOUT_CIRCLES: [&str; 11] = [
+const WITHOUT_CIRCLES: [&str; 14] = [
     "num", "labels", "event", "segment", "cluster", "outlier", "validate", "features", "journey",
-    "profiles", "report",
+    "profiles", "report", "prepare", "persona", "quality",
 ];
 
 /// Root names that stand for a room, as in `use crate::Labels`.

@@ -1,0 +1,34 @@
+//! What can be chosen when a table is prepared.
+
+use std::ops::RangeInclusive;
+
+use serde::{Deserialize, Serialize};
+
+/// Weights other than 0. Wider ones would cost digits on the way there and back.
+pub(super) const WEIGHTS: RangeInclusive<f64> = 1e-6..=1e6;
+
+/// How numbers are centred and scaled. Deviations are of the population (divisor n).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Scaling {
+    /// To mean 0 and standard deviation 1.
+    #[default]
+    Standard,
+    /// To median 0 and interquartile range 1; where that range is 0, to standard deviation 1.
+    Robust,
+    /// Not at all; categories are then 0 or 1 and ordered ones ranks.
+    None,
+}
+
+/// What is done to long tails of numbers before scaling.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Tails {
+    /// Columns with a skewness of at least 1 become signed logarithms
+    /// ([`TailTransform::Log`](super::TailTransform::Log)), if that takes at least a tenth off. Not a long left
+    /// tail of numbers that are not negative.
+    #[default]
+    Auto,
+    /// Nothing.
+    Keep,
+}
