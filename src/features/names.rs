@@ -5,8 +5,6 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use super::table::Column;
-
 /// Columns from which on a map pays.
 const MANY: usize = 32;
 
@@ -21,16 +19,17 @@ impl PartialEq for Names {
 }
 
 impl Names {
-    /// Where the column of this name stands.
-    pub(super) fn position(&self, name: &str, columns: &[Column]) -> Option<usize> {
-        if columns.len() < MANY {
-            return columns.iter().position(|column| column.name == name);
+    /// Where the column of this name stands among `names`, which are in their order.
+    pub(super) fn position<'a>(
+        &self,
+        name: &str,
+        mut names: impl ExactSizeIterator<Item = &'a String>,
+    ) -> Option<usize> {
+        if names.len() < MANY {
+            return names.position(|known| known == name);
         }
-        let of_columns = || {
-            let places = columns.iter().enumerate();
-            places.map(|(place, column)| (column.name.clone(), place)).collect()
-        };
-        self.0.get_or_init(of_columns).get(name).copied()
+        let places = || names.enumerate().map(|(place, name)| (name.clone(), place)).collect();
+        self.0.get_or_init(places).get(name).copied()
     }
 
     /// A column of this name was added at the end.

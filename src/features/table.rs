@@ -203,7 +203,8 @@ impl FeatureTable {
 
     /// A column by name.
     pub fn column(&self, name: &str) -> Option<&Column> {
-        self.names.position(name, &self.columns).map(|place| &self.columns[place])
+        let names = self.columns.iter().map(|column| &column.name);
+        self.names.position(name, names).map(|place| &self.columns[place])
     }
 
     /// The table without some columns; names that are not there are no error.
