@@ -30,8 +30,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let means = KMeans::new(choice.k).seed(7).fit(&z)?;
     let tree = Agglomerative::new(Linkage::Ward).fit(&z)?.cut_into(choice.k)?;
     let dense = Dbscan::new(0.5, 5).fit(&z)?;
-    for (name, labels) in [("hierarchy", &tree), ("DBSCAN", dense.labels())] {
-        let agreement = validate::agreement(means.labels(), labels)?;
+    for (name, labels) in [("hierarchy", &tree), ("DBSCAN", &dense.labels)] {
+        let agreement = validate::agreement(&means.labels, labels)?;
         let silhouette = validate::silhouette(&z, labels)?.mean;
         let rand = agreement.adjusted_rand;
         writeln!(out, "{name}: adjusted Rand {rand:.3}, silhouette {silhouette:.3}")?;

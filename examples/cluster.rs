@@ -218,17 +218,17 @@ impl Plan {
         match self {
             Self::KMeans(method) => {
                 let fit = method.fit(x)?;
-                let (inertia, n_iter, converged) = (fit.inertia(), fit.n_iter(), fit.converged());
-                Ok((fit.into_labels(), Some(Figures::KMeans { inertia, n_iter, converged })))
+                let (inertia, n_iter) = (fit.inertia, fit.inertia_per_iter.len());
+                let converged = fit.converged;
+                Ok((fit.labels, Some(Figures::KMeans { inertia, n_iter, converged })))
             }
             Self::CutInto(method, k) => Ok((method.fit(x)?.cut_into(*k)?, None)),
             Self::CutAt(method, height) => Ok((method.fit(x)?.cut_at(*height)?, None)),
-            Self::Dbscan(method) => Ok((method.fit(x)?.into_labels(), None)),
+            Self::Dbscan(method) => Ok((method.fit(x)?.labels, None)),
             Self::Hdbscan(method) => {
                 let fit = method.fit(x)?;
-                let strengths = fit.strengths().to_vec();
-                let persistence = fit.persistence().to_vec();
-                Ok((fit.into_labels(), Some(Figures::Hdbscan { strengths, persistence })))
+                let (strengths, persistence) = (fit.strengths, fit.persistence);
+                Ok((fit.labels, Some(Figures::Hdbscan { strengths, persistence })))
             }
         }
     }

@@ -37,13 +37,13 @@ use crate::{Error, Result};
 /// }
 /// // A hundred rows later the first group weighs a quarter.
 /// let groups = stream.groups(0)?.expect("there are rows");
-/// assert_eq!(groups.labels().n_clusters(), 2);
+/// assert_eq!(groups.labels.n_clusters(), 2);
 /// // Another two hundred, and it is no longer dense.
 /// for i in 0..200 {
 ///     stream.insert(aview1(&[20.0 + f64::from(i % 10) * 0.1]), 0)?;
 /// }
 /// let groups = stream.groups(0)?.expect("there are rows");
-/// assert_eq!(groups.labels().n_clusters(), 1);
+/// assert_eq!(groups.labels.n_clusters(), 1);
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -260,7 +260,7 @@ mod tests {
         assert_eq!(stream.centres().into_raw_vec_and_offset().0, [0.5, 5.25]);
         assert_eq!(stream.weights(0), [2.0, 3.0]);
         let groups = stream.groups(0).unwrap().unwrap();
-        assert_eq!(groups.labels().n_clusters(), 2);
+        assert_eq!(groups.labels.n_clusters(), 2);
     }
 
     #[test]
@@ -274,8 +274,8 @@ mod tests {
         }
         assert_eq!(asked, stream);
         assert_eq!(stream.weights(2 * day), [2.0]);
-        assert_eq!(stream.groups(2 * day).unwrap().unwrap().labels().n_clusters(), 1);
-        assert_eq!(stream.groups(2 * day + 1).unwrap().unwrap().labels().n_clusters(), 0);
+        assert_eq!(stream.groups(2 * day).unwrap().unwrap().labels.n_clusters(), 1);
+        assert_eq!(stream.groups(2 * day + 1).unwrap().unwrap().labels.n_clusters(), 0);
         // The first row that is far from all makes a micro-cluster, also where none is light.
         learn(&mut stream, &[100.0], 2 * day);
         assert_eq!(stream.weights(2 * day), [2.0, 1.0]);

@@ -47,9 +47,9 @@ pub(super) fn cut(
             Err(Error::TooFewSamples { .. }) => break,
             fit => fit?,
         };
-        let explained = if total > 0.0 { (1.0 - fit.inertia() / total).max(0.0) } else { 0.0 };
-        let stability = stability(rows, fit.labels(), k, settings.n_half_samples)?;
-        let personas = describe::personas(table, fit.labels(), &settings.describer, used);
+        let explained = if total > 0.0 { (1.0 - fit.inertia / total).max(0.0) } else { 0.0 };
+        let stability = stability(rows, &fit.labels, k, settings.n_half_samples)?;
+        let personas = describe::personas(table, &fit.labels, &settings.describer, used);
         let candidate = judged(
             k,
             explained,
@@ -154,9 +154,9 @@ pub(super) fn stability(
     let found = half_samples(&few, &of_few, n_samples, SEED, |sample| {
         match KMeans::new(k).n_init(STARTS).fit(sample) {
             Err(Error::TooFewSamples { got, .. }) if got > 0 => {
-                Ok(KMeans::new(got).fit(sample)?.into_labels())
+                Ok(KMeans::new(got).fit(sample)?.labels)
             }
-            fit => Ok(fit?.into_labels()),
+            fit => Ok(fit?.labels),
         }
     })?;
     Ok(found.per_cluster.iter().map(|cluster| cluster.mean_jaccard).collect())

@@ -64,7 +64,8 @@ impl PersonaModel {
         };
         // Groups of a few people are none that can be described, let alone be worked with.
         let least = settings.describer.least();
-        let natural = natural.filter(|fit| is_given || fit.sizes().iter().all(|&n| n >= least));
+        let natural =
+            natural.filter(|fit| is_given || fit.labels.sizes().iter().all(|&n| n >= least));
         let is_natural = natural.is_some();
         let mut candidates = Vec::new();
         let fit = match (given, natural) {
@@ -75,7 +76,7 @@ impl PersonaModel {
                 fit
             }
         };
-        let k = fit.sizes().len();
+        let k = fit.labels.sizes().len();
         let reason = match (is_given, is_natural) {
             (true, _) => format!("The number of personas was given. {}", groups.reason()),
             (false, true) => groups.reason(),
@@ -83,8 +84,8 @@ impl PersonaModel {
         };
         let evidence = Evidence {
             as_of: table.as_of(),
-            stability: cut::stability(&rows, fit.labels(), k, settings.n_half_samples)?,
-            blocks: blocks(&rows, fit.labels(), &prep),
+            stability: cut::stability(&rows, &fit.labels, k, settings.n_half_samples)?,
+            blocks: blocks(&rows, &fit.labels, &prep),
             groups,
             is_natural,
             is_given,

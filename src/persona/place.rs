@@ -44,15 +44,15 @@ impl From<&KMeansFit> for Grouping {
     fn from(fit: &KMeansFit) -> Self {
         let centroids = fit.centroids();
         let kind = Kind::Centroids(centroids.iter().copied().collect(), centroids.ncols());
-        Self { labels: fit.labels().clone(), kind }
+        Self { labels: fit.labels.clone(), kind }
     }
 }
 
 impl From<&DbscanFit> for Grouping {
     fn from(fit: &DbscanFit) -> Self {
-        let rows = fit.core_rows().to_vec();
-        let kind = Kind::Cores { eps: fit.eps(), rows, metric: fit.metric() };
-        Self { labels: fit.labels().clone(), kind }
+        let rows = fit.core_rows.clone();
+        let kind = Kind::Cores { eps: fit.eps, rows, metric: fit.metric };
+        Self { labels: fit.labels.clone(), kind }
     }
 }
 

@@ -132,7 +132,7 @@ fn judge(rows: &Rows<'_>, range: RangeInclusive<usize>, seed: u64) -> Result<KCh
     let mut trials = Vec::new();
     for k in range {
         let Some(fit) = trials::fit(rows.view(), k, trials::MANY_RUNS, seed)? else { break };
-        let (silhouette, valley) = measures(&centred, fit.labels());
+        let (silhouette, valley) = measures(&centred, &fit.labels);
         let (clouds, resamples) = (Vec::new(), Vec::new());
         trials.push(Trial { k, fit, silhouette, valley, clouds, resamples });
     }
@@ -143,7 +143,7 @@ fn judge(rows: &Rows<'_>, range: RangeInclusive<usize>, seed: u64) -> Result<KCh
     let mut curve: Vec<(f64, f64)> = (first == 2).then_some((1.0, 1.0)).into_iter().collect();
     let mut candidates = Vec::with_capacity(trials.len());
     for trial in &trials {
-        let scatter = Scatter::new(rows, trial.fit.labels());
+        let scatter = Scatter::new(rows, &trial.fit.labels);
         curve.push((trial.k as f64, scatter.left()));
         candidates.push(trial.candidate(&scatter, tightest));
     }
@@ -192,7 +192,7 @@ fn draw_clouds(trials: &mut [Trial], rows: &Rows<'_>, seed: u64) -> Result<()> {
             let cloud = check::rows(trials::view(&cloud, rows.n_columns()))?;
             let of_k = |&k: &usize| {
                 let fit = trials::fit_at_most(cloud.view(), k, seed ^ index as u64)?;
-                let (silhouette, valley) = measures(&cloud, fit.labels());
+                let (silhouette, valley) = measures(&cloud, &fit.labels);
                 Ok((silhouette, valley.evidence))
             };
             ks.iter().map(of_k).collect::<Result<Vec<(f64, f64)>>>()
@@ -221,8 +221,8 @@ fn draw_resamples(trials: &mut [Trial], rows: &Rows<'_>, seed: u64) -> Result<()
             let of_trial = |&at: &usize| {
                 let Trial { k, ref fit, .. } = trials[at];
                 let again = trials::fit_at_most(sample.view(), k, seed ^ (start + i) as u64)?;
-                let own = present.iter().map(|&row| fit.labels().get(row));
-                let table = Contingency::new(own.zip(again.labels().iter()));
+                let own = present.iter().map(|&row| fit.labels.get(row));
+                let table = Contingency::new(own.zip(again.labels.iter()));
                 Ok(table.best_jaccards(k))
             };
             open.iter().map(of_trial).collect::<Result<Vec<Vec<Option<f64>>>>>()
@@ -303,7 +303,7 @@ impl Trial {
         let (stability, stability_error) = self.stability();
         Candidate {
             k: self.k,
-            inertia: self.fit.inertia(),
+            inertia: self.fit.inertia,
             silhouette: self.silhouette,
             null_silhouette,
             null_spread,
@@ -417,9 +417,9 @@ mod tests {
         let choice = choose_k(&x, 2..=5, 3).unwrap();
         for candidate in choice.candidates {
             let fit = trials::fit(x.view(), candidate.k, trials::MANY_RUNS, 3).unwrap().unwrap();
-            let index = crate::validate::calinski_harabasz(&x, fit.labels()).ok();
+            let index = crate::validate::calinski_harabasz(&x, &fit.labels).ok();
             assert_eq!(candidate.calinski_harabasz, index);
-            let index = crate::validate::davies_bouldin(&x, fit.labels()).ok();
+            let index = crate::validate::davies_bouldin(&x, &fit.labels).ok();
             assert_eq!(candidate.davies_bouldin, index);
         }
     }

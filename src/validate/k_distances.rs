@@ -50,7 +50,7 @@ pub struct KDistances {
 /// let curve = validate::suggest_eps(&x, 4, Metric::Euclidean)?;
 /// let eps = curve.eps.expect("the curve bends");
 /// let fit = Dbscan::new(eps, 4).fit(&x)?;
-/// assert_eq!((fit.labels().n_clusters(), fit.labels().n_noise()), (2, 5));
+/// assert_eq!((fit.labels.n_clusters(), fit.labels.n_noise()), (2, 5));
 /// # Ok::<(), personas::Error>(())
 /// ```
 ///
@@ -122,7 +122,7 @@ mod tests {
             let above = curve.distances.iter().enumerate().filter(|(_, eps)| **eps > 0.0);
             for (i, &eps) in above {
                 let fit = crate::Dbscan::new(eps, 5).metric(metric).fit(&x).unwrap();
-                assert!(fit.core_rows().len() > i, "{metric:?}: {eps:e}");
+                assert!(fit.core_rows.len() > i, "{metric:?}: {eps:e}");
             }
         }
     }

@@ -133,7 +133,7 @@ fn both_ways(halves: &[Rows<'_>; 2], k: usize, seed: u64) -> Result<Option<f64>>
 /// How well `by` places the rows that were fitted by `own` together.
 fn predicted(by: &KMeansFit, rows: &Rows<'_>, own: &KMeansFit) -> Result<f64> {
     let placed = by.predict(rows.view())?;
-    let pairs = own.labels().iter().zip(placed.iter());
+    let pairs = own.labels.iter().zip(placed.iter());
     Ok(Contingency::new(pairs).least_together())
 }
 

@@ -45,12 +45,11 @@ fn journey() -> String {
     let x = prep.transform(&table).unwrap();
     let fit = KMeans::new(3).seed(7).fit(&x).unwrap();
     let choice = validate::choose_k(&x, 2..=4, 7).unwrap();
-    let again = |sample: personas::ndarray::ArrayView2<'_, f64>| {
-        Ok(KMeans::new(3).fit(sample)?.into_labels())
-    };
-    let stability = validate::stability(&x, fit.labels(), 10, 7, again).unwrap();
-    let folds = validate::k_fold(&x, fit.labels(), 5, 7, again).unwrap();
-    let silhouette = validate::silhouette(&x, fit.labels()).unwrap();
+    let again =
+        |sample: personas::ndarray::ArrayView2<'_, f64>| Ok(KMeans::new(3).fit(sample)?.labels);
+    let stability = validate::stability(&x, &fit.labels, 10, 7, again).unwrap();
+    let folds = validate::k_fold(&x, &fit.labels, 5, 7, again).unwrap();
+    let silhouette = validate::silhouette(&x, &fit.labels).unwrap();
     let personas = PersonaModel::describe(&table, &prep, &fit).unwrap();
     let forest = IsolationForest::new().fit(&x).unwrap();
     let lof = LocalOutlierFactor::new(10).fit(&x).unwrap();

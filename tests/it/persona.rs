@@ -129,7 +129,7 @@ fn dbscan_places_people_as_it_predicts_and_leaves_far_ones_out() {
     let x = prep.transform(&table).unwrap();
     let near = (x[[1, 0]] - x[[0, 0]]).abs();
     let fit = Dbscan::new(1.5 * near, 3).fit(&x).unwrap();
-    assert_eq!((fit.labels().n_clusters(), fit.labels().n_noise()), (2, 1));
+    assert_eq!((fit.labels.n_clusters(), fit.labels.n_noise()), (2, 1));
     let personas = PersonaModel::describe(&table, &prep, &fit).unwrap();
     assert!(personas.contains_training_rows());
     assert_eq!((personas.agreement(), personas.coverage()), (1.0, 60.0 / 61.0));
@@ -246,7 +246,7 @@ fn people_are_not_placed_by_another_distance_than_the_one_that_grouped_them() {
     let fit = Dbscan::new(2.0, 3).metric(Metric::Manhattan).fit(&x).unwrap();
     let error = PersonaModel::describe(&table, &prep, &fit).unwrap_err().to_string();
     assert!(error.contains("Euclidean") && error.contains("Manhattan"), "{error}");
-    assert!(PersonaModel::describe(&table, &prep, fit.labels()).is_ok());
+    assert!(PersonaModel::describe(&table, &prep, &fit.labels).is_ok());
 }
 
 #[test]
@@ -307,7 +307,7 @@ proptest! {
         let personas = any().describe(&table, &prep, &fit).unwrap();
         prop_assert_eq!(personas.agreement(), 1.0);
         let matches = personas.assign(&table).unwrap();
-        prop_assert_eq!(matches.personas(), fit.labels().to_vec());
+        prop_assert_eq!(matches.personas(), fit.labels.to_vec());
         for (row, found) in matches.iter().enumerate() {
             prop_assert!((0.0..=1.0).contains(&found.margin));
             let Some(other) = found.runner_up else { continue };
@@ -334,8 +334,8 @@ proptest! {
         let personas = any().describe(&table, &prep, &fit).unwrap();
         let matches = personas.assign(&table).unwrap();
         prop_assert_eq!(matches.personas(), fit.predict(&x).unwrap().to_vec());
-        for &row in fit.core_rows() {
-            prop_assert_eq!(matches.get(row).unwrap().persona, fit.labels().get(row));
+        for &row in &fit.core_rows {
+            prop_assert_eq!(matches.get(row).unwrap().persona, fit.labels.get(row));
         }
     }
 

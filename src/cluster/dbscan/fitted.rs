@@ -17,44 +17,23 @@ const MANY: usize = 64;
 /// What DBSCAN found, with the core rows by which new rows are labelled.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored")]
+#[non_exhaustive]
 pub struct DbscanFit {
-    pub(super) labels: Labels,
-    /// Ascending.
-    pub(super) core_rows: Vec<usize>,
-    /// Their values, in the same order.
+    /// The cluster of every row, none for noise.
+    pub labels: Labels,
+    /// The rows with enough neighbours to be core, ascending.
+    pub core_rows: Vec<usize>,
+    /// How near neighbours are.
+    pub eps: f64,
+    /// How distances are measured.
+    pub metric: Metric,
+    /// The values of the core rows, in the same order.
     pub(super) cores: Array2<f64>,
-    pub(super) eps: f64,
-    pub(super) metric: Metric,
     /// Distances are compared at this scale.
     pub(super) scale: Scale,
 }
 
 impl DbscanFit {
-    /// The cluster of every row, none for noise.
-    pub fn labels(&self) -> &Labels {
-        &self.labels
-    }
-
-    /// The labels alone.
-    pub fn into_labels(self) -> Labels {
-        self.labels
-    }
-
-    /// The rows with enough neighbours to be core, ascending.
-    pub fn core_rows(&self) -> &[usize] {
-        &self.core_rows
-    }
-
-    /// How near neighbours are.
-    pub fn eps(&self) -> f64 {
-        self.eps
-    }
-
-    /// How distances are measured.
-    pub fn metric(&self) -> Metric {
-        self.metric
-    }
-
     /// For each row of `x`, `(n_samples, n_features)`, the cluster of the nearest core row if that
     /// lies within `eps`, ties going to the lower row; else none. The numbers are those of the fit.
     ///
@@ -86,7 +65,8 @@ impl DbscanFit {
             let queries = Tree::within(&rows, self.metric, &frame);
             Tree::within(&cores, self.metric, &frame).nearest_within(&queries, radius)
         };
-        let cluster = |core: u32| self.labels.get(self.core_rows[core as usize]);
+        let cluster =
+            |core: u32| self.core_rows.get(core as usize).and_then(|&row| self.labels.get(row));
         let clusters = nearest.into_iter().map(|nearest| {
             nearest.and_then(|core| cluster(core.row)).map_or(NOISE, |cluster| cluster as u32)
         });

@@ -38,9 +38,9 @@ pub use fitted::DbscanFit;
 ///
 /// let x = array![[1.0], [1.5], [2.0], [7.0], [7.5], [8.0], [99.0]];
 /// let fit = Dbscan::new(0.5, 3).fit(&x)?;
-/// assert_eq!(fit.labels().to_vec()[..6], [0, 0, 0, 1, 1, 1].map(Some));
-/// assert_eq!(fit.labels().get(6), None);
-/// assert_eq!(fit.core_rows(), [1, 4]);
+/// assert_eq!(fit.labels.to_vec()[..6], [0, 0, 0, 1, 1, 1].map(Some));
+/// assert_eq!(fit.labels.get(6), None);
+/// assert_eq!(fit.core_rows, [1, 4]);
 /// assert_eq!(fit.predict(&array![[7.25], [50.0]])?.to_vec(), [Some(1), None]);
 /// # Ok::<(), personas::Error>(())
 /// ```
@@ -94,7 +94,7 @@ impl Dbscan {
     ///
     /// let x = array![[0.0], [0.4], [9.0], [9.4]];
     /// let fit = Dbscan::new(0.5, 3).fit_weighted(&x, &[2.0, 1.0, 1.5, 0.5])?;
-    /// assert_eq!(fit.labels().to_vec(), [Some(0), Some(0), None, None]);
+    /// assert_eq!(fit.labels.to_vec(), [Some(0), Some(0), None, None]);
     /// # Ok::<(), personas::Error>(())
     /// ```
     ///
@@ -120,7 +120,7 @@ impl Dbscan {
     ///
     /// let distances = array![[0.0, 0.2, 0.9], [0.2, 0.0, 0.8], [0.9, 0.8, 0.0]];
     /// let fit = Dbscan::new(0.5, 2).fit_distances(&distances)?;
-    /// assert_eq!(fit.labels().to_vec(), [Some(0), Some(0), None]);
+    /// assert_eq!(fit.labels.to_vec(), [Some(0), Some(0), None]);
     /// # Ok::<(), personas::Error>(())
     /// ```
     ///
@@ -249,7 +249,7 @@ mod tests {
 
     /// One letter per row, `.` for noise.
     fn letters(fit: &DbscanFit) -> String {
-        fit.labels().iter().map(|c| c.map_or('.', |c| (b'A' + c as u8) as char)).collect()
+        fit.labels.iter().map(|c| c.map_or('.', |c| (b'A' + c as u8) as char)).collect()
     }
 
     #[test]
@@ -273,7 +273,7 @@ mod tests {
         ];
         let fit = fit(1.0, 4, &x);
         assert_eq!(letters(&fit), "AAAABBBBCCCCD");
-        assert_eq!(fit.core_rows(), [1, 5, 9, 12]);
+        assert_eq!(fit.core_rows, [1, 5, 9, 12]);
     }
 
     #[test]
@@ -282,7 +282,7 @@ mod tests {
         let x = array![[2.0], [4.0], [3.9], [3.8], [3.0], [0.0], [0.1], [0.2], [1.0]];
         for x in [4.0 - &x, x] {
             let fit = fit(1.0, 5, &x);
-            assert_eq!(fit.core_rows(), [4, 8]);
+            assert_eq!(fit.core_rows, [4, 8]);
             assert_eq!(letters(&fit), "AAAAABBBB");
         }
     }
@@ -344,7 +344,7 @@ mod tests {
         let x = Array2::from_shape_simple_fn((600, 2), || stream.normal());
         let fits = [1, 2].map(|n| parallel::with_threads(n, || fit(0.2, 5, &x)));
         assert_eq!(fits[0], fits[1]);
-        assert!(fits[0].labels().n_clusters() > 1 && fits[0].labels().n_noise() > 1);
+        assert!(fits[0].labels.n_clusters() > 1 && fits[0].labels.n_noise() > 1);
     }
 
     #[test]
@@ -419,8 +419,8 @@ mod tests {
             let method = Dbscan::new(eps * unit, min_samples).metric(metric);
             let x = &plain * unit;
             let fit = method.fit(&x).unwrap();
-            prop_assert_eq!(fit.core_rows(), &core);
-            prop_assert_eq!(fit.labels(), &labels);
+            prop_assert_eq!(&fit.core_rows, &core);
+            prop_assert_eq!(&fit.labels, &labels);
             // Weights are copies; distances are distances.
             let weighted = method.fit_weighted(&x, &vec![1.0; n]).unwrap();
             prop_assert_eq!(&weighted, &fit);
@@ -428,8 +428,8 @@ mod tests {
                 metric.distance(metric.reduced(&plain.row(a).to_vec(), &plain.row(b).to_vec()))
             });
             let by_distances = Dbscan::new(eps, min_samples).fit_distances(&distances).unwrap();
-            prop_assert_eq!(by_distances.labels(), &labels);
-            prop_assert_eq!(by_distances.core_rows(), &core);
+            prop_assert_eq!(&by_distances.labels, &labels);
+            prop_assert_eq!(&by_distances.core_rows, &core);
             // Core rows and noise are foretold as they were found, by few rows and by many.
             for repeats in [1, 64 / n + 1] {
                 let rows: Vec<ArrayView2<'_, f64>> = vec![x.view(); repeats];
@@ -455,13 +455,13 @@ mod tests {
             let fit = fit(5.0, min_samples, &x);
             let turned =
                 Dbscan::new(5.0, min_samples).fit(&x.select(ndarray::Axis(0), &order)).unwrap();
-            let is_core = |fit: &DbscanFit, row| fit.core_rows().binary_search(&row).is_ok();
+            let is_core = |fit: &DbscanFit, row| fit.core_rows.binary_search(&row).is_ok();
             for (a, &from) in order.iter().enumerate() {
                 prop_assert_eq!(is_core(&turned, a), is_core(&fit, from));
-                let noise = |fit: &DbscanFit, row| fit.labels().get(row).is_none();
+                let noise = |fit: &DbscanFit, row| fit.labels.get(row).is_none();
                 prop_assert_eq!(noise(&turned, a), noise(&fit, from));
                 for (b, &other) in order.iter().enumerate().filter(|&(b, _)| is_core(&turned, b)) {
-                    let together = |fit: &DbscanFit, a, b| fit.labels().get(a) == fit.labels().get(b);
+                    let together = |fit: &DbscanFit, a, b| fit.labels.get(a) == fit.labels.get(b);
                     if is_core(&turned, a) {
                         prop_assert_eq!(together(&turned, a, b), together(&fit, from, other));
                     }
@@ -489,7 +489,7 @@ mod tests {
         let mut stream = crate::num::rng::Stream::new(2, 0);
         let x = Array2::from_shape_simple_fn((60_000, 2), || stream.unit());
         let fit = fit(3.0, 10, &x);
-        assert_eq!((fit.labels().n_clusters(), fit.core_rows().len()), (1, 60_000));
+        assert_eq!((fit.labels.n_clusters(), fit.core_rows.len()), (1, 60_000));
     }
 
     #[test]

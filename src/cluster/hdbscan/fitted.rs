@@ -14,12 +14,18 @@ use crate::{Error, Labels, Result};
 /// What HDBSCAN found, with the rows that new ones are compared with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored")]
+#[non_exhaustive]
 pub struct HdbscanFit {
-    pub(super) labels: Labels,
-    pub(super) strengths: Vec<f64>,
-    pub(super) outlier_scores: Vec<f64>,
-    /// Per cluster.
-    pub(super) persistence: Vec<f64>,
+    /// The cluster of every row, none for noise.
+    pub labels: Labels,
+    /// How firmly each row belongs to its cluster, from 0 to 1: the density at which it leaves,
+    /// relative to the greatest at which a row of the cluster itself does. 0 for noise.
+    pub strengths: Vec<f64>,
+    /// How odd each row is beside the densest rows of its part of the hierarchy, from 0 to 1 (GLOSH).
+    pub outlier_scores: Vec<f64>,
+    /// How long each cluster lasts, from 0 to 1: the mean over its rows of the span of densities that
+    /// they spend in it, relative to the greatest density of all.
+    pub persistence: Vec<f64>,
     /// Per cluster, 1 by the distance at which it parts from its parent; lifted.
     pub(super) births: Vec<f64>,
     /// The training rows, row-major; none if the distances were given.
@@ -37,33 +43,6 @@ pub struct HdbscanFit {
 const MANY: usize = 64;
 
 impl HdbscanFit {
-    /// The cluster of every row, none for noise.
-    pub fn labels(&self) -> &Labels {
-        &self.labels
-    }
-
-    /// The labels alone.
-    pub fn into_labels(self) -> Labels {
-        self.labels
-    }
-
-    /// How firmly each row belongs to its cluster, from 0 to 1: the density at which it leaves,
-    /// relative to the greatest at which a row of the cluster itself does. 0 for noise.
-    pub fn strengths(&self) -> &[f64] {
-        &self.strengths
-    }
-
-    /// How odd each row is beside the densest rows of its part of the hierarchy, from 0 to 1 (GLOSH).
-    pub fn outlier_scores(&self) -> &[f64] {
-        &self.outlier_scores
-    }
-
-    /// How long each cluster lasts, from 0 to 1: the mean over its rows of the span of densities that
-    /// they spend in it, relative to the greatest density of all.
-    pub fn persistence(&self) -> &[f64] {
-        &self.persistence
-    }
-
     /// For each row of `x`, `(n_samples, n_features)`, its cluster; the numbers are those of the fit.
     ///
     /// A new row goes with the training row that it is mutually reachable from at the least distance
@@ -113,7 +92,7 @@ impl HdbscanFit {
             let cluster = found.and_then(|(nearest, reach)| {
                 let cluster = self.labels.get(nearest)?;
                 // Compared as the tree compares, so that no rounding comes between.
-                (1.0 / reach >= self.births[cluster]).then_some(cluster)
+                (1.0 / reach >= *self.births.get(cluster)?).then_some(cluster)
             });
             clusters[row] = cluster.map_or(NOISE, |cluster| cluster as u32);
         }
@@ -149,7 +128,7 @@ impl HdbscanFit {
     ///     _ => (i * 3 % 20) as f64,
     /// });
     /// let fit = Hdbscan::new(10).min_samples(3).fit(&x)?;
-    /// assert_eq!(fit.labels().get(40), None);
+    /// assert_eq!(fit.labels.get(40), None);
     /// let why = &fit.reasons(40)?[0];
     /// assert_eq!((why.column, why.value), (1, 255.0));
     /// assert!(why.z > 3.0);

@@ -54,8 +54,8 @@ pub enum ClusterSelection {
 ///     _ => 300.0,
 /// });
 /// let fit = Hdbscan::new(5).fit(&x)?;
-/// assert_eq!(fit.labels().sizes(), [10, 10]);
-/// assert_eq!(fit.labels().get(20), None);
+/// assert_eq!(fit.labels.sizes(), [10, 10]);
+/// assert_eq!(fit.labels.get(20), None);
 /// assert_eq!(fit.predict(&Array2::from_elem((1, 1), 0.055))?.to_vec(), [Some(0)]);
 /// # Ok::<(), personas::Error>(())
 /// ```
@@ -132,7 +132,7 @@ impl Hdbscan {
     /// let place = [0.0, 1.0, 2.0, 10.0, 11.0, 12.0_f64];
     /// let distances = Array2::from_shape_fn((6, 6), |(a, b)| (place[a] - place[b]).abs());
     /// let fit = Hdbscan::new(3).min_samples(2).fit_distances(&distances)?;
-    /// assert_eq!(fit.labels().to_vec(), [0, 0, 0, 1, 1, 1].map(Some));
+    /// assert_eq!(fit.labels.to_vec(), [0, 0, 0, 1, 1, 1].map(Some));
     /// # Ok::<(), personas::Error>(())
     /// ```
     ///
@@ -322,7 +322,7 @@ mod tests {
                 _ => Some(1),
             })
             .collect();
-        assert_eq!(fit.labels(), &Labels::new(expected).unwrap());
+        assert_eq!(&fit.labels, &Labels::new(expected).unwrap());
         for (row, strength) in [
             (0, 0.8436614877),
             (2, 0.6957010852),
@@ -333,30 +333,30 @@ mod tests {
             (31, 0.0),
             (32, 0.3364370626),
         ] {
-            assert!((fit.strengths()[row] - strength).abs() < 1e-9, "row {row}");
+            assert!((fit.strengths[row] - strength).abs() < 1e-9, "row {row}");
         }
         let fine = Hdbscan::new(3).min_samples(2);
         let fit = fine.fit(&x).unwrap();
-        assert_eq!((fit.labels().sizes(), fit.labels().n_noise()), (&[15, 10, 5][..], 3));
+        assert_eq!((fit.labels.sizes(), fit.labels.n_noise()), (&[15, 10, 5][..], 3));
         for (row, strength) in [(2, 0.7294587663), (7, 0.242535625), (12, 0.367607311)] {
-            assert!((fit.strengths()[row] - strength).abs() < 1e-9, "row {row}");
+            assert!((fit.strengths[row] - strength).abs() < 1e-9, "row {row}");
         }
         let leaves = fine.cluster_selection(ClusterSelection::Leaf);
         let fit = leaves.fit(&x).unwrap();
-        assert_eq!((fit.labels().n_clusters(), fit.labels().n_noise()), (6, 9));
+        assert_eq!((fit.labels.n_clusters(), fit.labels.n_noise()), (6, 9));
         // Leaves that part nearer than 1.2 are one.
         let merged = leaves.cluster_selection_epsilon(1.2).fit(&x).unwrap();
-        assert!((2..6).contains(&merged.labels().n_clusters()));
-        assert!(merged.labels().n_noise() < 9);
+        assert!((2..6).contains(&merged.labels.n_clusters()));
+        assert!(merged.labels.n_noise() < 9);
     }
 
     #[test]
     fn one_group_equal_rows_and_too_few_rows_are_noise() {
         for x in [array![[1.0]], array![[1.0], [2.0]], Array2::from_elem((40, 2), 0.3)] {
             let fit = Hdbscan::new(5).fit(&x).unwrap();
-            assert_eq!(fit.labels().n_noise(), x.nrows());
-            assert!(fit.strengths().iter().all(|&strength| strength == 0.0));
-            assert!(fit.outlier_scores().iter().all(|score| (0.0..=1.0).contains(score)));
+            assert_eq!(fit.labels.n_noise(), x.nrows());
+            assert!(fit.strengths.iter().all(|&strength| strength == 0.0));
+            assert!(fit.outlier_scores.iter().all(|score| (0.0..=1.0).contains(score)));
             assert_eq!(fit.predict(&x).unwrap().n_noise(), x.nrows());
             assert!(fit.reasons(0).unwrap().is_empty());
         }
@@ -365,10 +365,10 @@ mod tests {
     #[test]
     fn a_row_far_from_all_is_odder_than_those_between() {
         let fit = Hdbscan::new(5).fit(&clouds()).unwrap();
-        let odd = fit.outlier_scores();
+        let odd = &fit.outlier_scores;
         assert!(odd[31] > odd[32] && odd[31] > 0.9 && odd[1] < 0.3);
-        assert_eq!(fit.persistence().len(), 2);
-        assert!(fit.persistence().iter().all(|&p| p > 0.0 && p < 1.0));
+        assert_eq!(fit.persistence.len(), 2);
+        assert!(fit.persistence.iter().all(|&p| p > 0.0 && p < 1.0));
         assert_eq!(fit.reasons(31).unwrap().len(), 2);
         assert!(fit.reasons(33).is_err());
     }
@@ -377,15 +377,13 @@ mod tests {
     fn new_rows_go_where_they_are_reached_and_training_rows_keep_their_labels() {
         let x = clouds();
         let fit = Hdbscan::new(5).fit(&x).unwrap();
-        assert_eq!(&fit.predict(&x).unwrap(), fit.labels());
+        assert_eq!(&fit.predict(&x).unwrap(), &fit.labels);
         let many = ndarray::concatenate![ndarray::Axis(0), x, x, x];
         let predicted = fit.predict(&many).unwrap();
-        assert!(
-            predicted.iter().enumerate().all(|(row, label)| label == fit.labels().get(row % 33))
-        );
+        assert!(predicted.iter().enumerate().all(|(row, label)| label == fit.labels.get(row % 33)));
         let new = array![[1.2, 1.2], [10.4, 3.0], [60.0, 60.0], [-1e144, 0.0]];
         let predicted = fit.predict(&new).unwrap().to_vec();
-        assert_eq!(predicted, [fit.labels().get(0), fit.labels().get(20), None, None]);
+        assert_eq!(predicted, [fit.labels.get(0), fit.labels.get(20), None, None]);
         assert!(fit.predict(&array![[0.0]]).is_err());
     }
 
@@ -453,17 +451,17 @@ mod tests {
             let unit = 2f64.powi(exponent);
             let scaled = method(unit).fit(&(&x * unit)).unwrap();
             for other in [&by_distances, &scaled] {
-                prop_assert_eq!(other.labels(), fit.labels());
+                prop_assert_eq!(&other.labels, &fit.labels);
                 for (a, b) in [
-                    (other.strengths(), fit.strengths()),
-                    (other.outlier_scores(), fit.outlier_scores()),
-                    (other.persistence(), fit.persistence()),
+                    (&other.strengths, &fit.strengths),
+                    (&other.outlier_scores, &fit.outlier_scores),
+                    (&other.persistence, &fit.persistence),
                 ] {
                     prop_assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-12));
                 }
             }
-            prop_assert!(fit.labels().sizes().iter().all(|&size| size >= min_cluster_size));
-            prop_assert!(fit.labels().is_canonical());
+            prop_assert!(fit.labels.sizes().iter().all(|&size| size >= min_cluster_size));
+            prop_assert!(fit.labels.is_canonical());
         }
     }
 }

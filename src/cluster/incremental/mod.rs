@@ -468,11 +468,11 @@ mod tests {
             let x = Array2::from_shape_vec((self.rows.len(), width), values).unwrap();
             let batch = Dbscan::new(groups.eps, groups.min_samples).metric(groups.metric);
             let batch = batch.fit(&x).unwrap();
-            assert_eq!(&groups.labels().unwrap(), batch.labels());
+            assert_eq!(groups.labels().unwrap(), batch.labels);
             let is_core = groups.by_number.values().map(|&slot| groups.is_core(slot));
             let cores: Vec<usize> =
                 is_core.enumerate().filter(|(_, is_core)| *is_core).map(|(row, _)| row).collect();
-            assert_eq!(cores, batch.core_rows());
+            assert_eq!(cores, batch.core_rows);
         }
 
         fn insert(&mut self, row: &[f64], at: i64) {

@@ -8,33 +8,50 @@ use serde::{Deserialize, Serialize};
 use super::lloyd::Run;
 use super::weights::{self, Weighting, Weights};
 use crate::num::check::{self, Rows};
-use crate::num::distance::{nearest, squared};
+use crate::num::distance::nearest;
 use crate::num::parallel;
 use crate::num::scale::Scale;
 use crate::{Error, Labels, Result};
 
 /// A fitted [`KMeans`](super::KMeans). Row i of the centroids is cluster i of the labels.
 ///
+/// The fields report what the fit found; [`predict`](Self::predict) depends on the centroids alone.
+///
 /// ```
 /// use personas::{KMeans, ndarray::array};
 ///
 /// let x = array![[0.0], [1.0], [10.0]];
 /// let fit = KMeans::new(2).fit(&x)?;
-/// assert_eq!(fit.sizes(), [2, 1]);
-/// assert_eq!(fit.transform(&array![[0.5]])?, array![[0.0, 9.5]]);
-/// assert!(fit.converged());
+/// assert_eq!(fit.centroids(), array![[0.5], [10.0]]);
+/// assert_eq!(fit.inertia, 0.5);
+/// assert!(fit.converged);
+/// assert_eq!(fit.labels.sizes(), [2, 1]);
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored")]
+#[non_exhaustive]
 pub struct KMeansFit {
-    labels: Labels,
+    /// The cluster of every row, numbered by size. No row is noise, no cluster is empty.
+    pub labels: Labels,
     centroids: Array2<f64>,
-    inertia: f64,
-    inertia_per_iter: Vec<f64>,
-    converged: bool,
-    refilled: usize,
-    seed: u64,
+    /// Sum of the rows' squared distances to their centroids, each times the row's weight if there
+    /// are weights; 0 or more.
+    ///
+    /// Squares of distances below 1e-162 cannot be stored and give 0 here; the labels stay right.
+    pub inertia: f64,
+    /// The inertia at the start of every iteration of the best run, before its centroids moved. It
+    /// never rises but for rounding, and the final [`inertia`](Self::inertia) is not greater. Its
+    /// length is the number of iterations.
+    pub inertia_per_iter: Vec<f64>,
+    /// Whether the best run stood still before its last iteration was used up, and no observer
+    /// stopped the fit. If so and the tolerance was 0, the centroids are the means of their rows;
+    /// else they may be a step behind.
+    pub converged: bool,
+    /// How often the best run moved a cluster that had lost all its rows to a far row.
+    pub refilled: usize,
+    /// The seed of the random draws.
+    pub seed: u64,
     /// Distances are compared at this scale.
     scale: Scale,
 }
@@ -121,60 +138,9 @@ impl KMeansFit {
         }
     }
 
-    /// The cluster of every row; none is noise, no cluster is empty.
-    pub fn labels(&self) -> &Labels {
-        &self.labels
-    }
-
-    /// The labels alone.
-    pub fn into_labels(self) -> Labels {
-        self.labels
-    }
-
     /// The centroids, `(k, n_features)`, in the numbering of the labels, no two equal.
     pub fn centroids(&self) -> ArrayView2<'_, f64> {
         self.centroids.view()
-    }
-
-    /// Rows per cluster, largest first.
-    pub fn sizes(&self) -> &[usize] {
-        self.labels.sizes()
-    }
-
-    /// Sum of the rows' squared distances to their centroids, each times the row's weight if there
-    /// are weights; 0 or more.
-    ///
-    /// Squares of distances below 1e-162 cannot be stored and give 0 here; the labels do not suffer.
-    pub fn inertia(&self) -> f64 {
-        self.inertia
-    }
-
-    /// The inertia found at the start of every iteration of the best run, before its centroids
-    /// moved; never rising but for rounding. The final [`inertia`](Self::inertia) is no greater.
-    pub fn inertia_per_iter(&self) -> &[f64] {
-        &self.inertia_per_iter
-    }
-
-    /// Iterations of the best run.
-    pub fn n_iter(&self) -> usize {
-        self.inertia_per_iter.len()
-    }
-
-    /// Whether the best run stood still before its last iteration was used up, and no observer
-    /// stopped the fit. If so and the
-    /// tolerance was 0, the centroids are the means of their rows; else they may be a step behind.
-    pub fn converged(&self) -> bool {
-        self.converged
-    }
-
-    /// How often the best run put a cluster that had lost all rows on a far row.
-    pub fn refilled(&self) -> usize {
-        self.refilled
-    }
-
-    /// The seed of the random draws.
-    pub fn seed(&self) -> u64 {
-        self.seed
     }
 
     /// The nearest centroid of each row of `x`, `(n_samples, n_features)`, in the numbering of the
@@ -187,60 +153,12 @@ impl KMeansFit {
         Labels::numbered(self.assign(x.into())?.labels, self.centroids.nrows())
     }
 
-    /// The distance of each row of `x` to each centroid, `(n_samples, k)`, not squared.
-    ///
-    /// # Errors
-    /// As [`predict`](Self::predict).
-    pub fn transform<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<Array2<f64>> {
-        let rows = check::rows_of_width(x.into(), self.centroids.ncols())?;
-        let lifted = self.lifted_centroids();
-        let (factor, inverse) = (self.scale.factor(), self.scale.inverse());
-        let distances = parallel::map(rows.n_rows(), lifted.len(), |row| {
-            let row = rows.row(row);
-            let up: Vec<f64> = row.iter().map(|v| v * factor).collect();
-            let both = lifted.chunks_exact(row.len()).zip(self.flat().chunks_exact(row.len()));
-            both.map(|(lifted, plain)| match squared(&up, lifted) {
-                d if d.is_finite() => d.sqrt() * inverse,
-                _ => squared(row, plain).sqrt(),
-            })
-            .collect::<Vec<f64>>()
-        });
-        let shape = (rows.n_rows(), self.centroids.nrows());
-        Ok(Array2::from_shape_vec(shape, distances.concat())
-            .expect("one distance per row and centroid"))
-    }
-
-    /// Minus the sum of squared distances of the rows of `x` to their nearest centroids: 0 or less,
-    /// the higher the better, as scikit-learn's `score`. Of the fitted rows it is minus the inertia,
-    /// if they had no weights.
-    ///
-    /// # Errors
-    /// As [`predict`](Self::predict).
-    pub fn score<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<f64> {
-        Ok(-self.inertia_of(x.into(), None)?)
-    }
-
-    /// As [`score`](Self::score), each row's squared distance times its weight. Of the rows and
-    /// weights that were fitted it is minus the inertia. Weights of far-off rows may be so large
-    /// that it is minus infinity.
-    ///
-    /// # Errors
-    /// As [`predict`](Self::predict), and as [`fit_weighted`](super::KMeans::fit_weighted) for the
-    /// weights.
-    pub fn score_weighted<'a>(
-        &self,
-        x: impl Into<ArrayView2<'a, f64>>,
-        weights: &[f64],
-    ) -> Result<f64> {
-        let x = x.into();
-        check::rows_of_width(x, self.centroids.ncols())?;
-        let weighting = Weighting::new(weights, x.nrows())?;
-        let inertia = self.inertia_of(weighting.select(x).view(), weighting.weights())?;
-        Ok(-weighting.restore(inertia))
-    }
-
     /// Sum of squared distances to the nearest centroids, each times its relative weight.
-    fn inertia_of(&self, x: ArrayView2<'_, f64>, weights: Option<&Weights>) -> Result<f64> {
+    pub(super) fn inertia_of(
+        &self,
+        x: ArrayView2<'_, f64>,
+        weights: Option<&Weights>,
+    ) -> Result<f64> {
         let rows = check::rows_of_width(x, self.centroids.ncols())?;
         let inertia = assign(&rows, weights, self.flat().len(), self.finder()).inertia;
         if inertia.is_finite() {

@@ -26,8 +26,6 @@ mod sums;
 mod tiled;
 mod weights;
 
-use std::ops::ControlFlow;
-
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
@@ -69,9 +67,9 @@ pub enum KMeansInit {
 ///
 /// let x = array![[0., 0.], [0., 2.], [3., 0.], [3., 2.], [10., 0.], [10., 1.]];
 /// let fit = KMeans::new(2).seed(7).fit(&x)?;
-/// assert_eq!(fit.labels().to_vec(), [0, 0, 0, 0, 1, 1].map(Some));
+/// assert_eq!(fit.labels.to_vec(), [0, 0, 0, 0, 1, 1].map(Some));
 /// assert_eq!(fit.centroids(), array![[1.5, 1.0], [10.0, 0.5]]);
-/// assert_eq!(fit.inertia(), 13.5);
+/// assert_eq!(fit.inertia, 13.5);
 /// assert_eq!(fit.predict(&array![[9.0, 9.0]])?.to_vec(), [Some(1)]);
 /// # Ok::<(), personas::Error>(())
 /// ```
@@ -145,59 +143,39 @@ impl KMeans {
         self.fit_rows(x.into(), None, None)
     }
 
-    /// As [`fit`](Self::fit), calling `observe` after every iteration, which may stop it there.
+    /// As [`fit`](Self::fit), with a weight for every row, an observer, or both.
     ///
-    /// Stopped, it gives the best grouping so far, be it of a finished run or of the one cut short;
-    /// it is as valid as any, but has not [`converged`](KMeansFit::converged). Not stopped, it gives
-    /// the same bits as `fit`. The runs go one after another, so that small data take longer where
-    /// `fit` has several threads. There is no call before the first iteration, so drawing first
+    /// **Weights**: one finite number of 0 or more per row. A row of weight 2 moves its centroid, and
+    /// adds to the inertia, as the row twice would; of whole weights and equal first centroids the new
+    /// ones are the same to the last bit. A row of weight 0 only gets a label. Equal weights change
+    /// nothing but the inertia. Only the ratios of weights matter; they are kept to 2⁻⁵⁰ of the
+    /// greatest, or better where there are fewer than ten million rows. Clusters are numbered by
+    /// rows, whatever they weigh. The tolerance goes by the weighted variance, so that a weight means
+    /// the same there too (scikit-learn takes the plain one).
+    ///
+    /// **Observer**: it is called after every iteration and may stop the fit there. The result then is
+    /// the best grouping so far; it is valid, but has not [`converged`](field@KMeansFit::converged).
+    /// If it does not stop the fit, the result has the same bits as without it. The runs go one after
+    /// another, so that small data take longer where `fit` has several threads. The drawing of first
     /// centroids cannot be stopped.
     ///
     /// ```
     /// use std::ops::ControlFlow;
-    /// use personas::{KMeans, ndarray::array};
-    ///
-    /// let x = array![[0.0], [1.0], [5.0], [6.0], [20.0]];
-    /// let mut path = Vec::new();
-    /// let fit = KMeans::new(2).n_init(1).fit_with(&x, |progress| {
-    ///     path.push(progress.inertia);
-    ///     ControlFlow::Continue(())
-    /// })?;
-    /// assert_eq!(path, fit.inertia_per_iter());
-    /// # Ok::<(), personas::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`fit`](Self::fit).
-    pub fn fit_with<'a>(
-        &self,
-        x: impl Into<ArrayView2<'a, f64>>,
-        mut observe: impl FnMut(&KMeansProgress) -> ControlFlow<()>,
-    ) -> Result<KMeansFit> {
-        self.fit_rows(x.into(), None, Some(&mut observe))
-    }
-
-    /// Groups the rows of `x`, each counting as often as its weight says: one finite number of 0 or
-    /// more per row.
-    ///
-    /// A row of weight 2 moves its centroid, and adds to the inertia, as the row twice would; of
-    /// whole weights and equal first centroids the new ones are the same to the last bit. A row of
-    /// weight 0 takes no part; it only gets a label. Equal weights change nothing but the inertia.
-    /// Only what the weights are to each other matters; they are kept to 2⁻⁵⁰ of the greatest, or
-    /// better where there are fewer than ten million rows.
-    ///
-    /// Clusters are numbered and [`sizes`](KMeansFit::sizes) given by rows, whatever they weigh; so
-    /// is refilling a cluster that has lost all its rows. The tolerance goes by the weighted
-    /// variance, so that a weight means the same there too (scikit-learn takes the plain one).
-    ///
-    /// ```
-    /// use personas::{KMeans, ndarray::array};
+    /// use personas::{KMeans, cluster::KMeansProgress, ndarray::array};
     ///
     /// // Four customers answer for 100, 300, 50 and no others.
     /// let x = array![[1.0], [2.0], [10.0], [11.0]];
-    /// let fit = KMeans::new(2).fit_weighted(&x, &[100.0, 300.0, 50.0, 0.0])?;
-    /// assert_eq!(fit.labels().to_vec(), [0, 0, 1, 1].map(Some));
+    /// let fit = KMeans::new(2).fit_with(&x, Some(&[100.0, 300.0, 50.0, 0.0]), None)?;
+    /// assert_eq!(fit.labels.to_vec(), [0, 0, 1, 1].map(Some));
     /// assert_eq!(fit.centroids(), array![[1.75], [10.0]]);
+    ///
+    /// let mut path = Vec::new();
+    /// let mut observe = |progress: &KMeansProgress| {
+    ///     path.push(progress.inertia);
+    ///     ControlFlow::Continue(())
+    /// };
+    /// let fit = KMeans::new(2).n_init(1).fit_with(&x, None, Some(&mut observe))?;
+    /// assert_eq!(path, fit.inertia_per_iter);
     /// # Ok::<(), personas::Error>(())
     /// ```
     ///
@@ -205,26 +183,17 @@ impl KMeans {
     /// As [`fit`](Self::fit), where [`Error::TooFewSamples`] counts rows of weight above 0;
     /// [`Error::DimensionMismatch`] for another number of weights than rows;
     /// [`Error::InvalidParameter`] for a weight that is negative or not finite, naming its row, for
-    /// weights that are all 0, and for such as make the inertia too large to be stored.
-    pub fn fit_weighted<'a>(
+    /// weights that are all 0, and for weights that make the inertia too large to be stored.
+    pub fn fit_with<'a>(
         &self,
         x: impl Into<ArrayView2<'a, f64>>,
-        weights: &[f64],
+        weights: Option<&[f64]>,
+        observe: Option<Observer<'_>>,
     ) -> Result<KMeansFit> {
-        self.fit_weighing(x.into(), weights, None)
-    }
-
-    /// [`fit_weighted`](Self::fit_weighted) and [`fit_with`](Self::fit_with) at once.
-    ///
-    /// # Errors
-    /// As [`fit_weighted`](Self::fit_weighted).
-    pub fn fit_weighted_with<'a>(
-        &self,
-        x: impl Into<ArrayView2<'a, f64>>,
-        weights: &[f64],
-        mut observe: impl FnMut(&KMeansProgress) -> ControlFlow<()>,
-    ) -> Result<KMeansFit> {
-        self.fit_weighing(x.into(), weights, Some(&mut observe))
+        match weights {
+            Some(weights) => self.fit_weighing(x.into(), weights, observe),
+            None => self.fit_rows(x.into(), None, observe),
+        }
     }
 
     fn fit_weighing(
@@ -355,27 +324,22 @@ mod tests {
     /// Labels, centroids, sizes and inertia recomputed from the centroids alone.
     fn check(fit: &KMeansFit, x: &Array2<f64>) {
         let predicted = fit.predict(x).unwrap();
-        assert_eq!(predicted, *fit.labels());
+        assert_eq!(predicted, fit.labels);
         assert!(predicted.is_canonical());
-        assert_eq!(fit.labels().n_clusters(), fit.centroids().nrows());
-        assert_eq!(fit.score(x).unwrap(), -fit.inertia());
-        let distances = fit.transform(x).unwrap();
-        for (row, cluster) in predicted.iter().enumerate() {
-            let (row, cluster) = (distances.row(row), cluster.unwrap());
-            assert!(row.iter().all(|&d| row[cluster] <= d));
-        }
-        let total = -KMeans::new(1).fit(x).unwrap().score(x).unwrap();
-        let last = fit.inertia_per_iter().last().unwrap() + 1e-12 * total;
-        assert!(fit.inertia() <= last, "{} {last}", fit.inertia());
+        assert_eq!(fit.labels.n_clusters(), fit.centroids().nrows());
+        assert_eq!(fit.inertia_of(x.view(), None).unwrap(), fit.inertia);
+        let total = KMeans::new(1).fit(x).unwrap().inertia;
+        let last = fit.inertia_per_iter.last().unwrap() + 1e-12 * total;
+        assert!(fit.inertia <= last, "{} {last}", fit.inertia);
     }
 
     #[test]
     fn the_golden_data_give_scikit_learns_numbers() {
         let fit = given(array![[0., 0.], [10., 0.]]).fit(&p()).unwrap();
         assert_eq!(fit.centroids(), array![[1.5, 1.0], [10.0, 0.5]]);
-        assert_eq!((fit.inertia(), fit.n_iter(), fit.converged()), (13.5, 2, true));
+        assert_eq!((fit.inertia, fit.inertia_per_iter.len(), fit.converged), (13.5, 2, true));
         let near = |a: f64, b: f64| (a - b).abs() < 1e-12;
-        let per_iter = fit.inertia_per_iter();
+        let per_iter = &fit.inertia_per_iter;
         assert!(per_iter.len() == 2 && near(per_iter[0], 27.0) && near(per_iter[1], 13.5));
         let x = p();
         let rows = check::rows(x.view()).unwrap();
@@ -424,12 +388,12 @@ mod tests {
             let start = x.select(Axis(0), &stream.sample(n, k.min(n)));
             let fit = given(start.clone()).tol(0.0).max_iter(1000).fit(&x).unwrap();
             // Ties and lost clusters are our own rules; draws like these have none.
-            proptest::prop_assume!(fit.refilled() == 0);
+            proptest::prop_assume!(fit.refilled == 0);
             let (labels, centroids, inertia) = textbook(&x, &start);
             let labels = crate::Labels::new(labels.into_iter().map(Some)).unwrap();
-            proptest::prop_assert_eq!(&labels, fit.labels());
+            proptest::prop_assert_eq!(&labels, &fit.labels);
             let off = 1e-12 * (1.0 + offset * offset);
-            proptest::prop_assert!((inertia - fit.inertia()).abs() < n as f64 * off);
+            proptest::prop_assert!((inertia - fit.inertia).abs() < n as f64 * off);
             for row in fit.centroids().rows() {
                 let near = |other: ndarray::ArrayView1<'_, f64>| {
                     (&row - &other).iter().all(|v| v.abs() < 1e-12 * (1.0 + offset.abs()))
@@ -443,7 +407,7 @@ mod tests {
     fn an_empty_cluster_takes_the_farthest_row() {
         let fit = given(array![[0., 0.], [10., 0.], [100., 100.]]).fit(&p()).unwrap();
         assert_eq!(fit.centroids(), array![[0., 1.], [3., 1.], [10., 0.5]]);
-        assert_eq!((fit.inertia(), fit.refilled()), (4.5, 1));
+        assert_eq!((fit.inertia, fit.refilled), (4.5, 1));
         check(&fit, &p());
     }
 
@@ -452,8 +416,8 @@ mod tests {
         let x = array![[0.0], [9.0], [9.0], [8.0], [1.0]];
         let fit = given(array![[0.0], [100.0], [200.0], [300.0]]).max_iter(1).fit(&x).unwrap();
         // Three at first; then the one between 0 and the other 9, nearest to none, becomes the 0.
-        assert_eq!(fit.refilled(), 4);
-        assert_eq!(fit.labels().to_vec(), [1, 0, 0, 2, 3].map(Some));
+        assert_eq!(fit.refilled, 4);
+        assert_eq!(fit.labels.to_vec(), [1, 0, 0, 2, 3].map(Some));
         check(&fit, &x);
     }
 
@@ -463,16 +427,16 @@ mod tests {
         // cluster has the lower number, so the row belongs there, and the means move on.
         let x = array![[0.0], [2.0], [3.0], [3.0], [3.0]];
         let fit = given(array![[1.0], [3.0]]).tol(0.0).fit(&x).unwrap();
-        assert_eq!(fit.labels().to_vec(), [1, 0, 0, 0, 0].map(Some));
+        assert_eq!(fit.labels.to_vec(), [1, 0, 0, 0, 0].map(Some));
         assert_eq!(fit.centroids(), array![[2.75], [0.0]]);
-        assert!(fit.converged());
+        assert!(fit.converged);
         check(&fit, &x);
     }
 
     #[test]
     fn one_cluster_of_equal_rows_is_exact_in_one_iteration() {
         let fit = KMeans::new(1).fit(&Array2::from_elem((7, 2), 0.1)).unwrap();
-        assert_eq!((fit.inertia(), fit.n_iter()), (0.0, 1));
+        assert_eq!((fit.inertia, fit.inertia_per_iter.len()), (0.0, 1));
         assert_eq!(fit.centroids(), array![[0.1, 0.1]]);
     }
 
@@ -489,7 +453,7 @@ mod tests {
             let error = more.fit(&x).unwrap_err();
             assert!(matches!(error, Error::TooFewSamples { needed: 7, got: 6, .. }), "{error}");
         }
-        assert_eq!(KMeans::new(6).fit(&x).unwrap().inertia(), 0.0);
+        assert_eq!(KMeans::new(6).fit(&x).unwrap().inertia, 0.0);
     }
 
     #[test]
@@ -518,8 +482,8 @@ mod tests {
     fn an_offset_of_1e9_changes_no_label_and_hardly_the_inertia() {
         let near = KMeans::new(3).fit(&p()).unwrap();
         let far = KMeans::new(3).fit(&(p() + 1e9)).unwrap();
-        assert_eq!(near.labels(), far.labels());
-        assert!((near.inertia() - far.inertia()).abs() < 1e-6);
+        assert_eq!(&near.labels, &far.labels);
+        assert!((near.inertia - far.inertia).abs() < 1e-6);
         check(&far, &(p() + 1e9));
     }
 
@@ -551,12 +515,12 @@ mod tests {
             assert!((found[0] - mean(0)).abs() < 1e-12, "{sentinel} {found:?}");
             assert!((found[1] - mean(1)).abs() < 1e-11, "{sentinel} {found:?}");
             assert_eq!(found[2], sentinel);
-            assert!(fit.n_iter() < 10 && fit.converged());
-            assert!(fit.inertia_per_iter().is_sorted_by(|a, b| a >= b), "{sentinel}");
+            assert!(fit.inertia_per_iter.len() < 10 && fit.converged);
+            assert!(fit.inertia_per_iter.is_sorted_by(|a, b| a >= b), "{sentinel}");
         }
         let x = array![[-1.0], [-4.9], [-1e145], [-1e145], [-97.0]];
         let fit = KMeans::new(3).seed(12_794_819).n_init(3).fit(&x).unwrap();
-        assert!(fit.inertia() < 9000.0 && fit.converged(), "{fit:?}");
+        assert!(fit.inertia < 9000.0 && fit.converged, "{fit:?}");
     }
 
     #[test]
@@ -565,13 +529,13 @@ mod tests {
         for factor in [2f64.powi(-664), 2f64.powi(-1000) * 2f64.powi(-70)] {
             let x = p() * factor;
             let fit = KMeans::new(2).fit(&x).unwrap();
-            assert_eq!(fit.labels(), large.labels());
+            assert_eq!(&fit.labels, &large.labels);
             assert!((fit.centroids()[[1, 0]] / factor - 10.0).abs() < 1e-9);
             check(&fit, &x);
-            // A row beyond the tiny scale still finds its centroid, and its distance is finite.
-            assert_eq!(fit.predict(&array![[1e140, 0.0]]).unwrap().len(), 1);
-            assert_eq!(fit.transform(&array![[1e140, 0.0]]).unwrap(), array![[1e140, 1e140]]);
-            assert_eq!(fit.score(&array![[1e140, 0.0]]).unwrap(), -1e280);
+            // A row beyond the tiny scale still finds its centroid, and its square is finite.
+            let far = array![[1e140, 0.0]];
+            assert_eq!(fit.predict(&far).unwrap().len(), 1);
+            assert_eq!(fit.inertia_of(far.view(), None).unwrap(), 1e280);
         }
     }
 

@@ -14,12 +14,13 @@ use std::ops::ControlFlow;
 ///
 /// let x = array![[0.0], [1.0], [5.0], [6.0], [20.0]];
 /// let mut left = 3;
-/// let fit = KMeans::new(2).fit_with(&x, |progress: &KMeansProgress| {
+/// let mut observe = |_: &KMeansProgress| {
 ///     left -= 1;
 ///     if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-/// })?;
-/// assert_eq!(fit.labels().to_vec(), [0, 0, 0, 0, 1].map(Some));
-/// assert!(!fit.converged());
+/// };
+/// let fit = KMeans::new(2).fit_with(&x, None, Some(&mut observe))?;
+/// assert_eq!(fit.labels.to_vec(), [0, 0, 0, 0, 1].map(Some));
+/// assert!(!fit.converged);
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,7 +31,7 @@ pub struct KMeansProgress {
     /// Iterations of this run, this one included.
     pub n_iter: usize,
     /// The inertia this iteration started from, as in
-    /// [`inertia_per_iter`](super::KMeansFit::inertia_per_iter).
+    /// [`inertia_per_iter`](field@super::KMeansFit::inertia_per_iter).
     pub inertia: f64,
     /// Rows that changed their cluster; in a run's first iteration all, but for those of weight 0.
     pub n_changed: usize,

@@ -112,7 +112,7 @@ impl OnlineKMeans {
         let fit = KMeans::new(self.k).seed(self.seed).fit(x)?;
         let rows = check::rows(x)?;
         let mut moments = Moments::at(fit.centroids().iter().copied().collect(), self.k);
-        for (row, cluster) in rows.iter().zip(fit.labels().iter()) {
+        for (row, cluster) in rows.iter().zip(fit.labels.iter()) {
             moments.push(cluster.expect("k-means leaves no row out"), row);
         }
         Ok(OnlineKMeansFit::new(moments, self.decay, self.reassignment_ratio, rows.n_rows()))
