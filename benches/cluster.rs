@@ -83,7 +83,7 @@ fn kmeans_small(c: &mut Criterion) {
     group.bench_function("ten runs/1000x8x8", |b| b.iter(|| default.fit(black_box(&x))));
     let weights: Vec<f64> = (0..x.nrows()).map(|row| (row % 7) as f64).collect();
     group.bench_function("weighted/1000x8x8", |b| {
-        b.iter(|| given.fit_weighted(black_box(&x), &weights));
+        b.iter(|| given.fit_with(black_box(&x), Some(&weights), None));
     });
     let fit = given.fit(&x).expect("the data are finite and distinct");
     let row = x.slice(s![..1, ..]);
@@ -120,16 +120,30 @@ fn kmeans_large(c: &mut Criterion) {
     let weights: Vec<f64> = (0..1_000_000).map(|row| 1.0 + f64::from(row % 7)).collect();
     group.bench_function("weighted/1000000x8x8", |b| {
         let means = KMeans::new(8).init(first_rows(&x, 8)).max_iter(20).tol(0.0);
-        b.iter(|| means.fit_weighted(black_box(&*x), &weights));
+        b.iter(|| means.fit_with(black_box(&*x), Some(&weights), None));
     });
 }
 
 fn agglomerative(c: &mut Criterion) {
     let mut group = c.benchmark_group("agglomerative");
     let x = groups(1_000, 8);
-    for linkage in [Linkage::Single, Linkage::Complete, Linkage::Average, Linkage::Ward] {
+    for linkage in [
+        Linkage::Single,
+        Linkage::Complete,
+        Linkage::Average,
+        Linkage::Weighted,
+        Linkage::Ward,
+        Linkage::Centroid,
+        Linkage::Median,
+    ] {
         group.bench_with_input(BenchmarkId::new("fit", format!("{linkage:?}")), &x, |b, x| {
             b.iter(|| Agglomerative::new(linkage).fit(black_box(x)));
+        });
+    }
+    for linkage in [Linkage::Single, Linkage::Ward] {
+        let large = LazyCell::new(|| blobs(20_000, 8, 12));
+        group.bench_function(BenchmarkId::new("fit 20000x8", format!("{linkage:?}")), |b| {
+            b.iter(|| Agglomerative::new(linkage).fit(black_box(&*large)));
         });
     }
     let tree = Agglomerative::new(Linkage::Ward).fit(&x).expect("the data are finite");

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | a given number of round groups, every row in one | [`KMeans`] | O(n·k·d) a step, O(n) |
 //! | the same for rows that keep coming | [`OnlineKMeans`] | O(n·k·d) a batch, O(k·d) |
-//! | to see how groups nest and decide their number later | [`Agglomerative`] | O(n²), 4·n² bytes |
+//! | to see how groups nest and decide their number later | [`Agglomerative`] | single and Ward linkage about O(n·log n) in few dimensions, O(n); the others O(n²), 4·n² bytes |
 //! | groups of any shape, rows that belong nowhere left out | [`Dbscan`] | about O(n·log n) in few dimensions, at most O(n²·d); O(n) |
 //! | the same for rows that come and go, exact | [`IncrementalDbscan`] | a search a row |
 //! | the same for a stream that fades, in bounded memory | [`FadingDbscan`] | O(micro-clusters·d) a row |
@@ -49,8 +49,11 @@ mod hdbscan;
 mod incremental;
 mod kmeans;
 mod online;
+mod within;
 
-pub use agglomerative::{Agglomerative, Distances, Linkage};
+pub use agglomerative::niches::{Contrast, Niche};
+pub use agglomerative::suggest::SuggestedCut;
+pub use agglomerative::{Agglomerative, Linkage, Pairwise};
 pub use dbscan::{Dbscan, DbscanFit};
 pub use dendrogram::{Dendrogram, Merge};
 pub use fading::FadingDbscan;
@@ -58,3 +61,4 @@ pub use hdbscan::{ClusterSelection, Hdbscan, HdbscanFit};
 pub use incremental::{IncrementalDbscan, Window};
 pub use kmeans::{KMeans, KMeansFit, KMeansInit, KMeansProgress};
 pub use online::{Decay, Learned, OnlineKMeans, OnlineKMeansFit, Reseeded};
+pub use within::within;

@@ -241,6 +241,43 @@ impl Boxes {
     }
 }
 
+/// Some points in at most `n_parts` parts, cut at medians, so that all are about as large.
+pub(crate) fn parts<'a>(
+    points: Points<'_>,
+    numbers: &'a mut [u32],
+    n_parts: usize,
+) -> Vec<&'a mut [u32]> {
+    let mut done = Vec::new();
+    let mut open = vec![(numbers, n_parts)];
+    while let Some((part, n_parts)) = open.pop() {
+        let n_parts = n_parts.min(part.len());
+        if n_parts <= 1 {
+            done.push(part);
+            continue;
+        }
+        let n_left = n_parts / 2;
+        // As 128 bits: many rows in many parts.
+        let middle = (part.len() as u128 * n_left as u128 / n_parts as u128) as usize;
+        let (left, right) = split(points, part, middle);
+        open.push((right, n_parts - n_left));
+        open.push((left, n_left));
+    }
+    done
+}
+
+/// Points in two parts by their widest column; ties by number.
+fn split<'a>(
+    points: Points<'_>,
+    part: &'a mut [u32],
+    middle: usize,
+) -> (&'a mut [u32], &'a mut [u32]) {
+    let column = widest(points, part);
+    let value = |number: u32| points.values[number as usize * points.n_columns + column];
+    let order = |&a: &u32, &b: &u32| value(a).total_cmp(&value(b)).then(a.cmp(&b));
+    part.select_nth_unstable_by(middle, order);
+    part.split_at_mut(middle)
+}
+
 /// Sorts points so that sixteen, and eight times as many, and so on, lie together.
 fn sort(points: Points<'_>, numbers: &mut [u32]) {
     let mut open: Vec<&mut [u32]> = vec![numbers];
@@ -252,10 +289,7 @@ fn sort(points: Points<'_>, numbers: &mut [u32]) {
         // Full subtrees on the left, so that every node above the leaves is one of these parts.
         let n_left = (n_tiles - 1).ilog2();
         let middle = (1usize << n_left) * WIDTH;
-        let column = widest(points, part);
-        let value = |number: u32| points.values[number as usize * points.n_columns + column];
-        part.select_nth_unstable_by(middle, |&a, &b| value(a).total_cmp(&value(b)).then(a.cmp(&b)));
-        let (left, right) = part.split_at_mut(middle);
+        let (left, right) = split(points, part, middle);
         open.push(right);
         open.push(left);
     }

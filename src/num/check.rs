@@ -86,13 +86,6 @@ impl Rows<'_> {
         Self { data: Cow::Owned(data), ..self }
     }
 
-    /// The same rows less one row.
-    pub(crate) fn minus(self, row: &[f64]) -> Self {
-        let values = self.iter().flat_map(|values| values.iter().zip(row));
-        let data = values.map(|(value, shift)| value - shift).collect();
-        Self { data: Cow::Owned(data), ..self }
-    }
-
     /// The same rows with every value times `factor`; a copy unless that is 1.
     pub(crate) fn times(self, factor: f64) -> Self {
         if factor == 1.0 {

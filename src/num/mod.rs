@@ -28,5 +28,6 @@ pub(crate) mod stats;
 pub(crate) mod table;
 pub(crate) mod tally;
 pub(crate) mod tiles;
+pub(crate) mod triangle;
 pub(crate) mod union_find;
 pub(crate) mod yeo_johnson;

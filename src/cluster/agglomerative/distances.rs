@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::linkage::Linkage;
 use crate::num::check::{MAX_MAGNITUDE, Rows};
 use crate::num::tiles::{Lanes, Tiles, WIDTH};
+use crate::num::triangle::Triangle;
 use crate::num::{condensed, parallel};
 use crate::{Error, Result};
 
@@ -14,18 +15,18 @@ use crate::{Error, Result};
 /// row. A plain vector counts as Euclidean.
 ///
 /// ```
-/// use personas::cluster::Distances;
+/// use personas::cluster::Pairwise;
 /// use personas::{Agglomerative, Linkage};
 ///
-/// let mixed = Distances::Other(vec![0.25, 1.0, 0.5]);
-/// assert!(Agglomerative::new(Linkage::Ward).fit_condensed(mixed.clone()).is_err());
-/// let tree = Agglomerative::new(Linkage::Complete).fit_condensed(mixed)?;
+/// let mixed = Pairwise::Other(vec![0.25, 1.0, 0.5]);
+/// assert!(Agglomerative::new(Linkage::Ward).fit_condensed(mixed.clone(), None).is_err());
+/// let tree = Agglomerative::new(Linkage::Complete).fit_condensed(mixed, None)?;
 /// assert_eq!(tree.merges()[1].height, 1.0);
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub enum Distances {
+pub enum Pairwise {
     /// Lengths of straight lines between points: every linkage makes sense.
     Euclidean(Vec<f64>),
     /// Any other dissimilarities, such as Gower's: Ward, centroid and median, which reckon with
@@ -33,13 +34,13 @@ pub enum Distances {
     Other(Vec<f64>),
 }
 
-impl From<Vec<f64>> for Distances {
+impl From<Vec<f64>> for Pairwise {
     fn from(distances: Vec<f64>) -> Self {
         Self::Euclidean(distances)
     }
 }
 
-impl Distances {
+impl Pairwise {
     /// The numbers, if the linkage makes sense of them.
     pub(super) fn into_values(self, linkage: Linkage) -> Result<Vec<f64>> {
         match self {
@@ -54,30 +55,47 @@ impl Distances {
     }
 }
 
-/// Fills `distances` with the distance of every pair, in condensed order; squared or not.
-pub(super) fn pairwise(rows: &Rows<'_>, keep_squared: bool, distances: &mut Vec<f64>) {
-    const TILES: usize = 32;
+/// The linkage's distance of every pair of rows, squared if the linkage is on squares; none if there
+/// is no memory for them.
+pub(super) fn of_rows(rows: &Rows<'_>, weights: &[f64], linkage: Linkage) -> Option<Triangle> {
     let (n_rows, d) = (rows.n_rows(), rows.n_columns());
-    distances.resize(n_rows * (n_rows - 1) / 2, 0.0);
+    let mut distances = Triangle::new(n_rows)?;
     let tiles = Tiles::new(rows.iter(), d);
-    let work = n_rows * n_rows / 2 * d;
-    parallel::for_each(condensed::split(distances, n_rows), work, |row, part| {
-        let mut out = [Lanes::FAR; TILES];
-        let n_tiles = n_rows.div_ceil(WIDTH);
-        let mut done = 0;
-        for first in ((row + 1) / WIDTH..n_tiles).step_by(TILES) {
-            let out = &mut out[..TILES.min(n_tiles - first)];
-            tiles.squared(rows.row(row), first, out);
-            let skip = (row + 1 + done) - first * WIDTH;
-            let squares = out.iter().flat_map(|lanes| lanes.0).skip(skip);
-            let rest = &mut part[done..];
-            done += rest.len().min(out.len() * WIDTH - skip);
-            for (distance, square) in rest.iter_mut().zip(squares) {
-                *distance = if keep_squared { square } else { square.sqrt() };
+    let work = n_rows.saturating_mul(n_rows) / 2 * d;
+    parallel::for_each(distances.panels_mut(n_rows, 1), work, |_, mut panel| {
+        let mut squares = [Lanes::FAR];
+        for row in panel.rows.clone() {
+            for tile in row / WIDTH..n_rows.div_ceil(WIDTH) {
+                tiles.squared(rows.row(row), tile, &mut squares);
+                let values = &mut squares[0].0;
+                let columns = tile * WIDTH..n_rows.min((tile + 1) * WIDTH);
+                if !linkage.is_on_squares() {
+                    values.iter_mut().for_each(|value| *value = value.sqrt());
+                }
+                for (value, &other) in values.iter_mut().zip(&weights[columns.clone()]) {
+                    *value = linkage.of_rows(*value, [weights[row], other]);
+                }
+                panel.set(row, columns.start, &values[..columns.len()]);
             }
         }
-        debug_assert_eq!(done, part.len());
     });
+    Some(distances)
+}
+
+/// Condensed distances, laid out as they are merged; none if there is no memory for them.
+pub(super) fn of_pairs(pairs: &[f64], weights: &[f64], linkage: Linkage) -> Option<Triangle> {
+    let n = weights.len();
+    let mut distances = Triangle::new(n)?;
+    let mut rest = pairs;
+    for row in 0..n {
+        let (here, after) = rest.split_at(n - 1 - row);
+        let others = here.iter().zip(&weights[row + 1..]);
+        let values: Vec<f64> =
+            others.map(|(&pair, &other)| linkage.of_rows(pair, [weights[row], other])).collect();
+        distances.set_row(row, &values);
+        rest = after;
+    }
+    Some(distances)
 }
 
 /// The number of rows of a condensed matrix whose distances are all usable.
@@ -128,13 +146,18 @@ mod tests {
         for n in [1, 2, 15, 16, 17, 33, 700] {
             let x = Array2::from_shape_simple_fn((n, 3), || stream.normal());
             let rows = rows(x.view()).unwrap();
-            let pairs = (0..n).flat_map(|i| (i + 1..n).map(move |j| (i, j)));
-            let naive: Vec<f64> = pairs.map(|(i, j)| squared(rows.row(i), rows.row(j))).collect();
-            let mut found = Vec::new();
-            pairwise(&rows, true, &mut found);
-            assert_eq!(found, naive);
-            pairwise(&rows, false, &mut found);
-            assert!(found.iter().zip(naive).all(|(found, naive)| *found == naive.sqrt()));
+            let weights: Vec<f64> = (0..n).map(|row| (row % 3 + 1) as f64).collect();
+            for linkage in [Linkage::Average, Linkage::Ward, Linkage::Centroid] {
+                let found = of_rows(&rows, &weights, linkage).unwrap();
+                for i in 0..n {
+                    for j in i + 1..n {
+                        let square = squared(rows.row(i), rows.row(j));
+                        let naive = if linkage.is_on_squares() { square } else { square.sqrt() };
+                        let naive = linkage.of_rows(naive, [weights[i], weights[j]]);
+                        assert_eq!(found.get(i, j), naive);
+                    }
+                }
+            }
         }
     }
 }

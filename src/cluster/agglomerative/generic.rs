@@ -1,4 +1,4 @@
-//! The nearest pair, merged over and over, on a condensed matrix.
+//! The nearest pair, merged over and over, on a matrix of all distances.
 //!
 //! Every cluster goes by its smallest row. For each, the nearest cluster of a greater row is kept with
 //! its distance; the least of these is the next merge. A merge rewrites one row and one column; a
@@ -10,26 +10,31 @@
 //!
 //! Source: Müllner 2011, the generic algorithm; he keeps a heap of the lower bounds, where a plain
 //! minimum over an array is faster for what fits in memory.
-//! Cost: O(n²) time on ordinary data, O(n³) at worst; the matrix is updated in place, and rows drop
-//! the columns of merged clusters whenever half of them are gone.
+//! Cost: O(n²) time on ordinary data, O(n³) at worst; the matrix is updated in place, and drops the
+//! rows and columns of merged clusters whenever a third of them are gone.
 
 use super::linkage::Linkage;
 use crate::num::least::{first_least, first_least_sum};
-use crate::num::{condensed, parallel};
+use crate::num::parallel;
+use crate::num::triangle::{ROWS, Triangle};
 
 /// No cluster: the nearest one is to be looked for.
 const UNKNOWN: u32 = u32::MAX;
 
+/// Prefetch distance down a column, in rows.
+const AHEAD: usize = 24;
+
+/// Merged clusters are forgotten when fewer than this share of the places is left.
+const KEPT: (usize, usize) = (2, 3);
+
 /// Merges (smallest row of the one, smallest row of the other, distance), in the order they are made.
-///
-/// `distances` are condensed, one for each pair of weights.
 pub(super) fn merges(
     linkage: Linkage,
     weights: &[f64],
-    distances: &mut [f64],
+    distances: Triangle,
 ) -> Vec<(usize, usize, f64)> {
     let n_rows = weights.len();
-    debug_assert_eq!(distances.len(), n_rows * (n_rows - 1) / 2);
+    debug_assert_eq!(distances.n(), n_rows);
     debug_assert!(u32::try_from(n_rows).is_ok_and(|n| n < UNKNOWN));
     // On a thread of the pool, waking the others for every merge is cheaper.
     parallel::beside(
@@ -39,7 +44,7 @@ pub(super) fn merges(
             while let Some((a, b, distance)) = clusters.nearest_pair() {
                 merges.push((clusters.rows[a] as usize, clusters.rows[b] as usize, distance));
                 clusters.merge(a, b, distance);
-                clusters.drop_columns();
+                clusters.forget_merged();
             }
             debug_assert_eq!(merges.len(), n_rows - 1);
             merges
@@ -51,7 +56,7 @@ pub(super) fn merges(
 /// The clusters that are left, and the places of some that are not.
 ///
 /// A place is an index into all of these; places ascend by the clusters' smallest rows.
-struct Clusters<'a> {
+struct Clusters {
     linkage: Linkage,
     n_left: usize,
     /// The smallest row.
@@ -60,19 +65,28 @@ struct Clusters<'a> {
     sizes: Vec<f64>,
     /// 0, or infinity if the cluster was merged: added to distances, it hides them.
     hidden: Vec<f64>,
-    /// Distances to the clusters at the places after this one.
-    distances: Vec<&'a mut [f64]>,
-    /// The least of them, or a lower bound where `nearest` is unknown; infinite if there are none.
+    /// Between places.
+    distances: Triangle,
+    /// The least distance to a later place, or a lower bound of it where `nearest` is unknown;
+    /// infinite if there is none.
     least: Vec<f64>,
     /// The first place where it stands.
     nearest: Vec<u32>,
+    /// One row of distances, and another.
+    scratch: [Vec<f64>; 2],
 }
 
-impl<'a> Clusters<'a> {
-    fn new(linkage: Linkage, weights: &[f64], distances: &'a mut [f64]) -> Self {
+impl Clusters {
+    fn new(linkage: Linkage, weights: &[f64], distances: Triangle) -> Self {
         let n = weights.len();
-        let distances = condensed::split(distances, n);
-        let least = parallel::map(n, n / 2, |place| first_least(distances[place]));
+        let found = parallel::map(n, n / 2, |place| {
+            let mut row = Vec::new();
+            distances.row_into(place, &mut row);
+            first_least(&row)
+        });
+        let nearest = |(place, found): (usize, &Option<(usize, f64)>)| {
+            found.map_or(UNKNOWN, |(after, _)| (place + 1 + after) as u32)
+        };
         Self {
             linkage,
             n_left: n,
@@ -80,14 +94,9 @@ impl<'a> Clusters<'a> {
             sizes: weights.to_vec(),
             hidden: vec![0.0; n],
             distances,
-            nearest: least
-                .iter()
-                .enumerate()
-                .map(|(place, least)| {
-                    least.map_or(UNKNOWN, |(after, _)| (place + 1 + after) as u32)
-                })
-                .collect(),
-            least: least.iter().map(|least| least.map_or(f64::INFINITY, |least| least.1)).collect(),
+            nearest: found.iter().enumerate().map(nearest).collect(),
+            least: found.iter().map(|found| found.map_or(f64::INFINITY, |found| found.1)).collect(),
+            scratch: [Vec::new(), Vec::new()],
         }
     }
 
@@ -98,13 +107,15 @@ impl<'a> Clusters<'a> {
             if self.nearest[place] != UNKNOWN {
                 return Some((place, self.nearest[place] as usize, distance));
             }
-            self.look(place);
+            let [row, _] = &mut self.scratch;
+            self.distances.row_into(place, row);
+            self.set_nearest(place);
         }
     }
 
-    /// Finds the nearest cluster after a place.
-    fn look(&mut self, place: usize) {
-        let found = first_least_sum(self.distances[place], &self.hidden[place + 1..]);
+    /// Finds the nearest cluster after a place, whose distances are in the scratch.
+    fn set_nearest(&mut self, place: usize) {
+        let found = first_least_sum(&self.scratch[0], &self.hidden[place + 1..]);
         let (nearest, least) = match found {
             Some((after, least)) => ((place + 1 + after) as u32, least),
             None => (UNKNOWN, f64::INFINITY),
@@ -115,42 +126,62 @@ impl<'a> Clusters<'a> {
     /// Merges the cluster at `b` into the one at `a < b`.
     fn merge(&mut self, a: usize, b: usize, between: f64) {
         debug_assert!(a < b);
-        let (linkage, size_a, size_b) = (self.linkage, self.sizes[a], self.sizes[b]);
-        let updated =
-            |to_a, to_b, size| linkage.updated(to_a, to_b, between, [size_a, size_b, size]);
+        let [size_a, size_b] = [self.sizes[a], self.sizes[b]];
         self.n_left -= 1;
         self.sizes[a] += size_b;
         self.sizes[b] = 0.0;
         self.hidden[b] = f64::INFINITY;
         self.least[b] = f64::INFINITY;
-
-        self.merge_columns(a, b, updated);
-        // Between a and b the distances to b stand in the column b.
-        let merged = std::mem::take(&mut self.distances[a]);
-        let (between_them, after) = merged.split_at_mut(b - a - 1);
-        self.merge_row_and_column(a, b, between_them, updated);
-        let (_, after) = after.split_first_mut().expect("the distance of a and b is one of a's");
-        let sizes = &self.sizes[b + 1..];
-        for ((to_a, &to_b), &size) in after.iter_mut().zip(&*self.distances[b]).zip(sizes) {
-            *to_a = updated(*to_a, to_b, size);
+        // The formula is chosen here, once for all distances.
+        macro_rules! merge_by {
+            ($($linkage:ident)*) => {
+                match self.linkage {
+                    $(Linkage::$linkage => self.update(a, b, |to_a, to_b, size| {
+                        let sizes = [size_a, size_b, size];
+                        Linkage::$linkage.updated(to_a, to_b, between, sizes)
+                    }),)*
+                }
+            };
         }
-        self.distances[a] = merged;
-        self.look(a);
+        merge_by!(Single Complete Average Weighted Ward Centroid Median);
     }
 
-    /// Updates the distances of the clusters before `a`, which all stand in their own rows.
-    fn merge_columns(&mut self, a: usize, b: usize, updated: impl Fn(f64, f64, f64) -> f64 + Sync) {
+    fn update(&mut self, a: usize, b: usize, updated: impl Fn(f64, f64, f64) -> f64 + Sync) {
+        self.update_before(a, b, &updated);
+        // The row of a is changed aside, as rows between a and b may share its panel.
+        let [mut to_a, mut to_b] = std::mem::take(&mut self.scratch);
+        self.distances.row_into(a, &mut to_a);
+        self.distances.row_into(b, &mut to_b);
+        let (between, after) = to_a.split_at_mut(b - a - 1);
+        self.update_between(a, b, between, &updated);
+        for ((to_a, &to_b), &size) in after[1..].iter_mut().zip(&to_b).zip(&self.sizes[b + 1..]) {
+            *to_a = updated(*to_a, to_b, size);
+        }
+        self.distances.set_row(a, &to_a);
+        self.scratch = [to_a, to_b];
+        self.set_nearest(a);
+    }
+
+    /// Updates the distances of the clusters before `a`, which stand in their rows.
+    fn update_before(&mut self, a: usize, b: usize, updated: impl Fn(f64, f64, f64) -> f64 + Sync) {
         let (work, len) = portions(a);
-        let state = self.distances[..a].chunks_mut(len).zip(self.least[..a].chunks_mut(len));
+        let (n_panels, len) = (len / ROWS, len);
+        let state = self.distances.panels_mut(a, n_panels).into_iter();
+        let state = state.zip(self.least[..a].chunks_mut(len));
         let state = state.zip(self.nearest[..a].chunks_mut(len)).zip(self.sizes[..a].chunks(len));
-        parallel::for_each(state.collect(), work, |part, (((rows, least), nearest), sizes)| {
-            for (i, row) in rows.iter_mut().enumerate() {
+        parallel::for_each(state.collect(), work, |_, (((mut panels, least), nearest), sizes)| {
+            for (i, row) in panels.rows.clone().enumerate() {
+                if row + AHEAD < a {
+                    panels.prefetch(row + AHEAD, a);
+                    panels.prefetch(row + AHEAD, b);
+                }
                 if sizes[i] == 0.0 {
                     continue;
                 }
-                let first = part * len + i + 1;
-                let to_a = updated(row[a - first], row[b - first], sizes[i]);
-                row[a - first] = to_a;
+                let to_b = *panels.at(row, b);
+                let place = panels.at(row, a);
+                let to_a = updated(*place, to_b, sizes[i]);
+                *place = to_a;
                 let (least, nearest) = (&mut least[i], &mut nearest[i]);
                 if to_a < *least {
                     (*least, *nearest) = (to_a, a as u32);
@@ -165,26 +196,29 @@ impl<'a> Clusters<'a> {
     }
 
     /// Updates the distances of `a` to the clusters between `a` and `b`.
-    fn merge_row_and_column(
+    fn update_between(
         &mut self,
         a: usize,
         b: usize,
-        row: &mut [f64],
+        to_a: &mut [f64],
         updated: impl Fn(f64, f64, f64) -> f64 + Sync,
     ) {
         let places = a + 1..b;
         let (work, len) = portions(places.len());
-        let rows = self.distances[places.clone()].chunks(len);
-        let state = row.chunks_mut(len).zip(rows);
-        let state = state.zip(self.nearest[places.clone()].chunks_mut(len));
+        let distances = &self.distances;
+        let state = to_a.chunks_mut(len).zip(self.nearest[places.clone()].chunks_mut(len));
         let state = state.zip(self.sizes[places].chunks(len));
-        parallel::for_each(state.collect(), work, |part, (((row, rows), nearest), sizes)| {
-            for (i, to_a) in row.iter_mut().enumerate() {
+        parallel::for_each(state.collect(), work, |part, ((to_a, nearest), sizes)| {
+            for (i, to_a) in to_a.iter_mut().enumerate() {
+                let place = a + 1 + part * len + i;
+                if place + AHEAD < b {
+                    distances.prefetch(place + AHEAD, b);
+                }
                 if sizes[i] == 0.0 {
                     continue;
                 }
-                let first = a + 1 + part * len + i + 1;
-                *to_a = updated(*to_a, rows[i][b - first], sizes[i]);
+                let to_b = distances.get(place, b);
+                *to_a = updated(*to_a, to_b, sizes[i]);
                 if nearest[i] == b as u32 {
                     nearest[i] = UNKNOWN;
                 }
@@ -192,28 +226,20 @@ impl<'a> Clusters<'a> {
         });
     }
 
-    /// Forgets the places of merged clusters if they are half of all.
-    fn drop_columns(&mut self) {
+    /// Forgets the places of merged clusters if they are a third of all.
+    fn forget_merged(&mut self) {
         let n_places = self.rows.len();
-        if 2 * self.n_left > n_places || n_places < 64 {
+        if KEPT.1 * self.n_left > KEPT.0 * n_places || n_places < 64 {
             return;
         }
         let left: Vec<usize> = (0..n_places).filter(|&place| self.sizes[place] > 0.0).collect();
         let mut new_place = vec![UNKNOWN; n_places];
         left.iter().enumerate().for_each(|(new, &old)| new_place[old] = new as u32);
-        let rows = left.iter().map(|&place| std::mem::take(&mut self.distances[place])).collect();
-        let work = left.len() * left.len();
-        self.distances = parallel::map_each(rows, work, |new, row: &'a mut [f64]| {
-            let after = &left[new + 1..];
-            for (to, &from) in after.iter().enumerate() {
-                row[to] = row[from - left[new] - 1];
-            }
-            &mut row[..after.len()]
-        });
         let nearest = |&place: &usize| match self.nearest[place] {
             UNKNOWN => UNKNOWN,
             nearest => new_place[nearest as usize],
         };
+        self.distances.keep(&left);
         self.nearest = left.iter().map(nearest).collect();
         self.rows = left.iter().map(|&place| self.rows[place]).collect();
         self.sizes = left.iter().map(|&place| self.sizes[place]).collect();
@@ -222,8 +248,9 @@ impl<'a> Clusters<'a> {
     }
 }
 
-/// The work of updating so many distances that lie apart in memory, and how many one thread gets.
+/// The work of updating so many distances that lie apart in memory, and how many one thread gets: a
+/// number of whole panels.
 fn portions(n: usize) -> (usize, usize) {
-    // Reading from memory takes as long as some thirty multiply-adds.
-    (30 * n, n.div_ceil(parallel::n_threads()).max(512))
+    // Reading from memory takes as long as some ten multiply-adds.
+    (10 * n, n.div_ceil(parallel::n_threads()).max(512).next_multiple_of(ROWS))
 }

@@ -12,9 +12,12 @@
 mod distances;
 mod generic;
 mod linkage;
+pub(super) mod niches;
 #[cfg(test)]
 mod primitive;
 mod spanning;
+pub(super) mod suggest;
+mod summaries;
 mod units;
 mod ward;
 
@@ -23,12 +26,12 @@ use std::ops::RangeInclusive;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-pub use distances::Distances;
+pub use distances::Pairwise;
 pub use linkage::Linkage;
 
 use super::dendrogram::Dendrogram;
-use crate::num::check::{self, Rows};
-use crate::num::{condensed, parallel};
+use crate::num::check;
+use crate::num::triangle::Triangle;
 use crate::{Error, Result};
 use units::Units;
 
@@ -38,7 +41,7 @@ const WEIGHTS: RangeInclusive<f64> = 1e-12..=1e12;
 /// Builds a hierarchy of groups by merging the two nearest, over and over.
 ///
 /// No number of groups is needed beforehand: cut the [`Dendrogram`] where it suits. Ward and single
-/// linkage take memory in proportion to the rows; the others need it for all pairs of rows, so they
+/// linkage need memory in proportion to the rows; the others need it for all pairs of rows, so they
 /// are for samples of up to some ten thousand.
 ///
 /// ```
@@ -55,21 +58,42 @@ const WEIGHTS: RangeInclusive<f64> = 1e-12..=1e12;
 pub struct Agglomerative {
     linkage: Linkage,
     max_samples: Option<usize>,
+    n_summaries: Option<usize>,
 }
 
 impl Agglomerative {
     /// With this linkage and the default limit of rows.
     #[must_use]
     pub fn new(linkage: Linkage) -> Self {
-        Self { linkage, max_samples: None }
+        Self { linkage, max_samples: None, n_summaries: None }
     }
 
     /// Most rows that a fit on rows takes. By default 20,000, whose distances take 1.6 GB (4·n²
-    /// bytes; 40 GB for 100,000 rows); 200,000 for single and Ward linkage, whose memory is linear but
-    /// whose time can grow with n².
+    /// bytes; 40 GB for 100,000 rows); 200,000 for Ward and 2,000,000 for single linkage, whose
+    /// memory is linear but whose time can grow with n².
     #[must_use]
     pub fn max_samples(mut self, max_samples: usize) -> Self {
         self.max_samples = Some(max_samples);
+        self
+    }
+
+    /// Beyond [`max_samples`](Self::max_samples), clusters at most so many micro-clusters, made by a
+    /// short k-means, instead of refusing: exact Ward on them with their weights, and inside each. Ward
+    /// linkage only. The tree says that it [is approximate](field@Dendrogram::approximate); its cuts are
+    /// good where groups are much larger than micro-clusters.
+    ///
+    /// ```
+    /// use personas::{Agglomerative, Linkage, ndarray::Array2};
+    ///
+    /// let x = Array2::from_shape_fn((900, 1), |(row, _)| (row % 3 * 5000 + row) as f64);
+    /// let tree = Agglomerative::new(Linkage::Ward).max_samples(500).summaries(60).fit(&x)?;
+    /// assert!(tree.approximate);
+    /// assert_eq!(tree.cut_into(3)?.sizes(), [300, 300, 300]);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    #[must_use]
+    pub fn summaries(mut self, n_summaries: usize) -> Self {
+        self.n_summaries = Some(n_summaries);
         self
     }
 
@@ -83,7 +107,7 @@ impl Agglomerative {
     /// [`Error::Empty`], [`Error::NoColumns`], [`Error::NonFinite`], [`Error::MagnitudeTooLarge`]
     /// for such a matrix; [`Error::InvalidParameter`] for more rows than
     /// [`max_samples`](Self::max_samples), before anything is allocated: it names the memory they
-    /// would take.
+    /// would take; and for [`summaries`](Self::summaries) of 0 or with another linkage than Ward.
     pub fn fit<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<Dendrogram> {
         self.fit_rows(x.into(), None)
     }
@@ -116,15 +140,21 @@ impl Agglomerative {
 
     /// The hierarchy from distances of any kind, condensed as scipy's `pdist`: those of the pairs
     /// (0, 1), (0, 2), …, (0, n − 1), (1, 2), …; not squared. None at all is one row. A vector counts
-    /// as Euclidean distances; see [`Distances`] for others.
+    /// as Euclidean distances; see [`Pairwise`] for others. Weights count as in
+    /// [`fit_weighted`](Self::fit_weighted).
     ///
-    /// They are updated in place, and [`max_samples`](Self::max_samples) does not apply.
+    /// [`max_samples`](Self::max_samples) does not apply. While clusters merge, as much memory again is
+    /// needed; for a short time both.
     ///
     /// ```
     /// use personas::{Agglomerative, Linkage};
     ///
-    /// let tree = Agglomerative::new(Linkage::Average).fit_condensed(vec![1.0, 5.0, 4.0])?;
+    /// let tree = Agglomerative::new(Linkage::Average).fit_condensed(vec![1.0, 5.0, 4.0], None)?;
     /// assert_eq!(tree.merges()[1].height, 4.5);
+    /// let weights = [3.0, 1.0, 1.0];
+    /// let tree = Agglomerative::new(Linkage::Average)
+    ///     .fit_condensed(vec![1.0, 5.0, 4.0], Some(&weights))?;
+    /// assert_eq!(tree.merges()[1].height, (3.0 * 5.0 + 4.0) / 4.0);
     /// # Ok::<(), personas::Error>(())
     /// ```
     ///
@@ -132,50 +162,35 @@ impl Agglomerative {
     /// [`Error::DimensionMismatch`] if the length is not n·(n − 1)/2 for any n;
     /// [`Error::NonFinite`], [`Error::MagnitudeTooLarge`] or, for a negative distance,
     /// [`Error::InvalidParameter`], naming the first pair as row and column;
-    /// [`Error::InvalidParameter`] for Ward, centroid or median on distances that are not Euclidean.
-    pub fn fit_condensed(&self, distances: impl Into<Distances>) -> Result<Dendrogram> {
-        self.fit_matrix(distances.into(), None)
-    }
-
-    /// [`fit_condensed`](Self::fit_condensed) of rows that stand for several each, as in
-    /// [`fit_weighted`](Self::fit_weighted).
-    ///
-    /// ```
-    /// use personas::{Agglomerative, Linkage};
-    ///
-    /// let tree = Agglomerative::new(Linkage::Average)
-    ///     .fit_condensed_weighted(vec![1.0, 5.0, 4.0], &[3.0, 1.0, 1.0])?;
-    /// assert_eq!(tree.merges()[1].height, (3.0 * 5.0 + 4.0) / 4.0);
-    /// # Ok::<(), personas::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`fit_condensed`](Self::fit_condensed), and for the weights as
-    /// [`fit_weighted`](Self::fit_weighted).
-    pub fn fit_condensed_weighted(
+    /// [`Error::InvalidParameter`] for Ward, centroid or median on distances that are not Euclidean;
+    /// for the weights as [`fit_weighted`](Self::fit_weighted).
+    pub fn fit_condensed(
         &self,
-        distances: impl Into<Distances>,
-        weights: &[f64],
+        distances: impl Into<Pairwise>,
+        weights: Option<&[f64]>,
     ) -> Result<Dendrogram> {
-        self.fit_matrix(distances.into(), Some(weights))
+        self.fit_matrix(distances.into(), weights)
     }
 
     fn fit_rows(&self, x: ArrayView2<'_, f64>, weights: Option<&[f64]>) -> Result<Dendrogram> {
-        self.check_size(x.nrows())?;
+        let n_summaries = self.check_size(x.nrows(), x.ncols())?;
         let rows = check::rows(x)?;
         let weights = check_weights(weights, rows.n_rows())?;
         let (rows, units) = Units::of_rows(rows);
+        if let Some(n_summaries) = n_summaries {
+            let merges = summaries::merges(&rows, &weights, n_summaries)?;
+            return Ok(tree(merges, true, units).into_approximate());
+        }
         match self.linkage {
             Linkage::Single => return Ok(tree(spanning::of_rows(&rows), true, units)),
             Linkage::Ward => return Ok(tree(ward::merges(&rows, &weights), true, units)),
             _ => {}
         }
-        let mut distances = self.allocate(&rows)?;
-        distances::pairwise(&rows, self.linkage.is_on_squares(), &mut distances);
-        Ok(self.merge(&weights, distances, units))
+        let distances = distances::of_rows(&rows, &weights, self.linkage);
+        self.merge(&weights, distances, units)
     }
 
-    fn fit_matrix(&self, distances: Distances, weights: Option<&[f64]>) -> Result<Dendrogram> {
+    fn fit_matrix(&self, distances: Pairwise, weights: Option<&[f64]>) -> Result<Dendrogram> {
         let mut distances = distances.into_values(self.linkage)?;
         let n_samples = distances::check(&distances)?;
         let weights = check_weights(weights, n_samples)?;
@@ -189,55 +204,55 @@ impl Agglomerative {
             }
         }
         if self.linkage == Linkage::Single {
-            return Ok(tree(spanning::of_matrix(n_samples, &distances), false, units));
+            return Ok(tree(spanning::of_pairs(n_samples, &distances), false, units));
         }
-        Ok(self.merge(&weights, distances, units))
+        let laid_out = distances::of_pairs(&distances, &weights, self.linkage);
+        drop(distances);
+        self.merge(&weights, laid_out, units)
     }
 
-    /// Scaled condensed distances of rows, squared if the linkage is on squares, to a tree.
-    fn merge(&self, weights: &[f64], mut distances: Vec<f64>, units: Units) -> Dendrogram {
-        let linkage = self.linkage;
-        if weights.iter().any(|&weight| weight != 1.0) {
-            let parts = condensed::split(&mut distances, weights.len());
-            let work = weights.len() * weights.len();
-            parallel::for_each(parts, work, |row, part| {
-                for (distance, &other) in part.iter_mut().zip(&weights[row + 1..]) {
-                    *distance = linkage.of_rows(*distance, [weights[row], other]);
-                }
-            });
-        }
-        let merges = generic::merges(linkage, weights, &mut distances);
-        tree(merges, linkage.is_on_squares(), units)
-    }
-
-    fn check_size(&self, n_samples: usize) -> Result<()> {
-        let is_linear = matches!(self.linkage, Linkage::Single | Linkage::Ward);
-        let limit = self.max_samples.unwrap_or(if is_linear { 200_000 } else { 20_000 });
-        if n_samples <= limit {
-            return Ok(());
-        }
-        let cost = match is_linear {
-            true => "whose comparisons take long".into(),
-            false => format!("whose distances take {}", bytes(n_samples)),
-        };
-        Err(Error::parameter(
-            "max_samples",
-            format!("{n_samples} or more for so many rows, {cost}"),
-            limit,
-        ))
-    }
-
-    /// Room for the distances of all pairs of rows.
-    fn allocate(&self, rows: &Rows<'_>) -> Result<Vec<f64>> {
-        let n_samples = rows.n_rows();
-        let n_pairs = n_samples.checked_mul(n_samples - 1).map(|product| product / 2);
-        let mut distances = Vec::new();
-        // A caller may have raised the limit beyond what the machine has.
-        if n_pairs.is_none_or(|n_pairs| distances.try_reserve_exact(n_pairs).is_err()) {
-            let expected = format!("fewer rows, as there is no memory for {}", bytes(n_samples));
+    /// The tree of distances in these units, if there was memory for them.
+    fn merge(
+        &self,
+        weights: &[f64],
+        distances: Option<Triangle>,
+        units: Units,
+    ) -> Result<Dendrogram> {
+        let Some(distances) = distances else {
+            // A caller may have raised the limit beyond what the machine has.
+            let n_samples = weights.len();
+            let needed = memory(4.0 * n_samples as f64 * n_samples as f64);
+            let expected = format!("fewer, as there is no memory for {needed} of distances");
             return Err(Error::parameter("n_samples", expected, n_samples));
+        };
+        let merges = generic::merges(self.linkage, weights, distances);
+        Ok(tree(merges, self.linkage.is_on_squares(), units))
+    }
+
+    /// The number of micro-clusters, if there are too many rows to go without.
+    fn check_size(&self, n_samples: usize, n_features: usize) -> Result<Option<usize>> {
+        match self.n_summaries {
+            Some(n_summaries) if self.linkage != Linkage::Ward => {
+                let expected = "unset for other linkages than Ward";
+                return Err(Error::parameter("summaries", expected, n_summaries));
+            }
+            Some(0) => return Err(Error::parameter("summaries", "1 or more", 0)),
+            _ => {}
         }
-        Ok(distances)
+        let (n, d) = (n_samples as f64, n_features as f64);
+        // For linear memory, what was measured per row.
+        let (limit, bytes) = match self.linkage {
+            Linkage::Ward => (200_000, n * (24.0 * d + 200.0)),
+            Linkage::Single => (2_000_000, n * (24.0 * d + 250.0)),
+            _ => (20_000, 4.0 * n * n),
+        };
+        let limit = self.max_samples.unwrap_or(limit);
+        if n_samples <= limit || self.n_summaries.is_some() {
+            return Ok(self.n_summaries.filter(|_| n_samples > limit));
+        }
+        let expected =
+            format!("{n_samples} or more for so many rows, which take {}", memory(bytes));
+        Err(Error::parameter("max_samples", expected, limit))
     }
 }
 
@@ -249,9 +264,8 @@ fn tree(mut merges: Vec<(usize, usize, f64)>, squared: bool, units: Units) -> De
     Dendrogram::from_merges(merges)
 }
 
-/// The memory of the distances of so many rows, for people.
-fn bytes(n_samples: usize) -> String {
-    let bytes = 4.0 * (n_samples as f64) * (n_samples as f64);
+/// So many bytes, for people.
+fn memory(bytes: f64) -> String {
     match bytes {
         ..1e9 => format!("{:.1} MB", bytes / 1e6),
         _ => format!("{:.1} GB", bytes / 1e9),
@@ -290,19 +304,30 @@ const ALL: [Linkage; 7] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::{Array2, array};
+    use crate::Labels;
+    use crate::num::distance::squared;
+    use crate::num::parallel;
+    use ndarray::{Array2, array, s};
 
     const P: [[f64; 2]; 6] = [[0., 0.], [0., 2.], [3., 0.], [3., 2.], [10., 0.], [10., 1.]];
     fn p() -> Array2<f64> {
         Array2::from(P.to_vec())
     }
 
+    /// Condensed distances.
+    fn pairs(x: &Array2<f64>) -> Vec<f64> {
+        let distance = |i, j| squared(&x.row(i).to_vec(), &x.row(j).to_vec()).sqrt();
+        let n = x.nrows();
+        (0..n).flat_map(|i| (i + 1..n).map(move |j| distance(i, j))).collect()
+    }
+
     fn heights(tree: &Dendrogram) -> Vec<f64> {
         tree.merges().iter().map(|merge| merge.height).collect()
     }
 
-    fn close(a: &[f64], b: &[f64]) -> bool {
-        a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-9 * (1.0 + b.abs()))
+    fn close(a: &[f64], b: &[f64], scale: f64) -> bool {
+        let near = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-9 * (scale + b.abs());
+        a.len() == b.len() && a.iter().zip(b).all(near)
     }
 
     #[test]
@@ -323,20 +348,75 @@ mod tests {
     }
 
     #[test]
+    fn the_golden_cophenetic_correlations_are_scipys() {
+        for (linkage, expected) in [
+            (Linkage::Single, 0.9405216788),
+            (Linkage::Complete, 0.9406881863),
+            (Linkage::Average, 0.9408003322),
+            (Linkage::Ward, 0.9401276953),
+            (Linkage::Centroid, 0.940204),
+        ] {
+            let tree = Agglomerative::new(linkage).fit(&p()).unwrap();
+            let found = tree.cophenetic_correlation(&pairs(&p())).unwrap();
+            assert!((found - expected).abs() < 5e-7, "{linkage:?} {found}");
+        }
+    }
+
+    #[test]
+    fn one_two_and_three_rows_have_their_tree_at_any_scale() {
+        for scale in [1e-170, 1.0, 1e140] {
+            let x = array![[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]] * scale;
+            for linkage in ALL {
+                let fit = |n: usize| Agglomerative::new(linkage).fit(x.slice(s![..n, ..])).unwrap();
+                assert!(fit(1).merges().is_empty());
+                assert!(close(&heights(&fit(2)), &[5.0 * scale], scale));
+                let three = fit(3);
+                assert_eq!((three.merges()[0].a, three.merges()[0].b), (0, 2));
+                let top = match linkage {
+                    Linkage::Single => 18f64.sqrt(),
+                    Linkage::Complete => 5.0,
+                    Linkage::Average | Linkage::Weighted => (18f64.sqrt() + 5.0) / 2.0,
+                    Linkage::Ward => (4.0 / 3.0 * 21.25f64).sqrt(),
+                    Linkage::Centroid | Linkage::Median => 21.25f64.sqrt(),
+                };
+                assert!(close(&heights(&three), &[scale, top * scale], scale), "{linkage:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_order_of_the_rows_does_not_change_the_groups_where_no_distances_tie() {
+        let mut stream = crate::num::rng::Stream::new(3, 0);
+        let x = Array2::from_shape_simple_fn((120, 3), || stream.normal());
+        let mut order: Vec<usize> = (0..120).collect();
+        stream.shuffle(&mut order);
+        for linkage in ALL {
+            let tree = Agglomerative::new(linkage).fit(&x).unwrap();
+            let other =
+                Agglomerative::new(linkage).fit(&x.select(ndarray::Axis(0), &order)).unwrap();
+            assert!(close(&heights(&tree), &heights(&other), 1.0));
+            for k in 1..120 {
+                let moved = tree.cut_into(k).unwrap();
+                let moved = Labels::new(order.iter().map(|&row| moved.get(row))).unwrap();
+                assert_eq!(moved, other.cut_into(k).unwrap(), "{linkage:?}, k = {k}");
+            }
+        }
+    }
+
+    #[test]
     fn distances_and_rows_give_the_same_tree() {
-        let mut distances = Vec::new();
-        distances::pairwise(&check::rows(p().view()).unwrap(), false, &mut distances);
+        let distances = pairs(&p());
         for linkage in ALL {
             let by_rows = Agglomerative::new(linkage).fit(&p()).unwrap();
-            let tree = Agglomerative::new(linkage).fit_condensed(distances.clone()).unwrap();
-            assert!(close(&heights(&tree), &heights(&by_rows)));
+            let tree = Agglomerative::new(linkage).fit_condensed(distances.clone(), None).unwrap();
+            assert!(close(&heights(&tree), &heights(&by_rows), 1.0));
             assert_eq!(tree.cut_into(3), by_rows.cut_into(3));
         }
     }
 
     #[test]
     fn condensed_distances_that_make_no_sense_are_refused() {
-        let fit = |d: &[f64]| Agglomerative::new(Linkage::Ward).fit_condensed(d.to_vec());
+        let fit = |d: &[f64]| Agglomerative::new(Linkage::Ward).fit_condensed(d.to_vec(), None);
         assert!(matches!(
             fit(&[1.0; 4]),
             Err(Error::DimensionMismatch { expected: 6, got: 4, .. })
@@ -357,13 +437,18 @@ mod tests {
     fn too_many_rows_are_refused_with_the_memory_they_would_take() {
         let x = Array2::zeros((20_001, 1));
         let error = Agglomerative::new(Linkage::Complete).fit(&x).unwrap_err().to_string();
-        let expected = "max_samples must be 20001 or more for so many rows, whose distances take \
-            1.6 GB, but is 20000";
+        let expected = "max_samples must be 20001 or more for so many rows, which take 1.6 GB, but \
+            is 20000";
         assert_eq!(error, expected);
         for linkage in ALL {
             assert!(Agglomerative::new(linkage).max_samples(5).fit(&p()).is_err());
             assert!(Agglomerative::new(linkage).max_samples(6).fit(&p()).is_ok());
         }
+        let error = |method: Agglomerative| method.fit(&p()).unwrap_err().to_string();
+        assert!(
+            error(Agglomerative::new(Linkage::Average).summaries(3)).contains("unset for other")
+        );
+        assert!(error(Agglomerative::new(Linkage::Ward).summaries(0)).contains("1 or more"));
     }
 
     #[test]
@@ -395,7 +480,7 @@ mod tests {
             let tiny = Agglomerative::new(linkage).fit(&(p() * factor)).unwrap();
             let expected: Vec<f64> = heights(&tree).iter().map(|h| h * factor).collect();
             assert_eq!(heights(&tiny), expected);
-            let two = Agglomerative::new(linkage).fit_condensed(vec![factor]).unwrap();
+            let two = Agglomerative::new(linkage).fit_condensed(vec![factor], None).unwrap();
             assert_eq!(heights(&two), [factor]);
         }
     }

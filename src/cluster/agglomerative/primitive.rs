@@ -125,23 +125,28 @@ mod tests {
             };
             for linkage in ALL {
                 let rows = check::rows(x.view()).unwrap();
-                let mut distances = Vec::new();
-                distances::pairwise(&rows, linkage.is_on_squares(), &mut distances);
+                let pairs = |linkage: Linkage| {
+                    let distances = distances::of_rows(&rows, &weights, linkage).unwrap();
+                    let pairs = (0..n).flat_map(|i| (i + 1..n).map(move |j| (i, j)));
+                    pairs.map(|(i, j)| distances.get(i, j)).collect::<Vec<f64>>()
+                };
                 if linkage == Linkage::Single {
-                    let clusters = |edges| Dendrogram::from_merges(edges);
-                    let expected = clusters(single(n, &distances));
-                    assert_eq!(clusters(spanning::of_matrix(n, &distances)), expected);
-                    distances::pairwise(&rows, true, &mut distances);
-                    let expected = clusters(single(n, &distances));
-                    assert_eq!(clusters(spanning::of_rows(&rows)), expected);
+                    let tree = |edges| Dendrogram::from_merges(edges);
+                    for (found, pairs) in [
+                        (spanning::of_pairs(n, &pairs(linkage)), pairs(linkage)),
+                        (spanning::of_rows(&rows), pairs(Linkage::Centroid)),
+                    ] {
+                        assert_eq!(tree(found), tree(single(n, &pairs)), "case {case}");
+                    }
                     continue;
                 }
                 if linkage == Linkage::Ward {
                     let expected = ward_by_means(&rows, &weights);
                     assert_eq!(ward::merges(&rows, &weights), expected, "case {case}");
                 }
-                let expected = on_matrix(linkage, &weights, &distances);
-                let found = generic::merges(linkage, &weights, &mut distances);
+                let expected = on_matrix(linkage, &weights, &pairs(linkage));
+                let distances = distances::of_rows(&rows, &weights, linkage).unwrap();
+                let found = generic::merges(linkage, &weights, distances);
                 assert_eq!(found, expected, "{linkage:?}, case {case}");
                 let heights = found.iter().map(|merge| merge.2);
                 assert!(!linkage.is_monotone() || heights.is_sorted());

@@ -29,7 +29,13 @@ impl Units {
         let magnitude = columns.magnitudes.iter().copied().fold(0.0, f64::max);
         let units = Self::of_spread(spread, magnitude);
         let shift: Vec<f64> = low.iter().zip(high).map(|(&low, &high)| offset(low, high)).collect();
-        let rows = if shift.iter().any(|&shift| shift != 0.0) { rows.minus(&shift) } else { rows };
+        let rows = if shift.iter().any(|&shift| shift != 0.0) {
+            let values = rows.iter().flat_map(|row| row.iter().zip(&shift));
+            let values = values.map(|(value, shift)| value - shift).collect();
+            rows.with_data(values)
+        } else {
+            rows
+        };
         (rows.times(units.factor), units)
     }
 

@@ -31,10 +31,10 @@ const NONE: u32 = u32::MAX;
 
 /// A merge of the clusters whose smallest rows are `a < b`, and their squared distance.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Merge {
-    a: u32,
-    b: u32,
-    squared: f64,
+pub(super) struct Merge {
+    pub(super) a: u32,
+    pub(super) b: u32,
+    pub(super) squared: f64,
 }
 
 impl Merge {
@@ -47,14 +47,43 @@ impl Merge {
 /// Merges (smallest row of the one, smallest row of the other, squared distance), in the order they
 /// are made.
 pub(super) fn merges(rows: &Rows<'_>, weights: &[f64]) -> Vec<(usize, usize, f64)> {
+    in_order(unordered(rows, weights), rows.n_rows())
+}
+
+/// The merges, parts before the whole.
+pub(super) fn unordered(rows: &Rows<'_>, weights: &[f64]) -> Vec<Merge> {
     debug_assert!(u32::try_from(rows.n_rows()).is_ok_and(|n| n < NONE));
-    let mut clusters = Clusters::new(rows, weights);
     let mut merges = Vec::with_capacity(rows.n_rows() - 1);
+    let mut sizes = weights.to_vec();
+    let left = merge_equal(rows, &mut sizes, &mut merges);
+    let mut clusters = Clusters::new(rows, sizes, left);
     while clusters.left.len() > 1 {
         clusters.look();
         clusters.merge_pairs(&mut merges);
     }
-    in_order(merges, rows.n_rows())
+    merges
+}
+
+/// Merges equal rows, each into the first of its kind, as the primitive algorithm does before all
+/// else. Rounds would do so one by one, as every copy sees only the first row. Returns the rows that
+/// are left, ascending.
+fn merge_equal(rows: &Rows<'_>, sizes: &mut [f64], merges: &mut Vec<Merge>) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..rows.n_rows() as u32).collect();
+    let compare = |a: u32, b: u32| {
+        let (a, b) = (rows.row(a as usize), rows.row(b as usize));
+        a.partial_cmp(b).expect("the rows are finite")
+    };
+    parallel::sort_by(&mut order, |&a, &b| compare(a, b).then(a.cmp(&b)));
+    let mut left = Vec::new();
+    for equal in order.chunk_by(|&a, &b| compare(a, b).is_eq()) {
+        left.push(equal[0]);
+        for &b in &equal[1..] {
+            merges.push(Merge { a: equal[0], b, squared: 0.0 });
+            sizes[equal[0] as usize] += sizes[b as usize];
+        }
+    }
+    left.sort_unstable();
+    left
 }
 
 /// The mean of two clusters; exact where both are equal.
@@ -84,22 +113,22 @@ struct Clusters {
 }
 
 impl Clusters {
-    fn new(rows: &Rows<'_>, weights: &[f64]) -> Self {
-        let (n, n_columns) = (rows.n_rows(), rows.n_columns());
-        let (means, left) = (rows.data().to_vec(), (0..n as u32).collect::<Vec<u32>>());
+    fn new(rows: &Rows<'_>, sizes: Vec<f64>, left: Vec<u32>) -> Self {
+        let (n, n_columns, n_boxed) = (rows.n_rows(), rows.n_columns(), left.len());
+        let means = rows.data().to_vec();
         let mut slots = vec![0; n];
-        let points = Points { values: &means, weights, n_columns };
+        let points = Points { values: &means, weights: &sizes, n_columns };
         Self {
             n_columns,
             boxes: Boxes::new(points, left.clone(), &mut slots),
             means,
-            sizes: weights.to_vec(),
+            sizes,
             heights: vec![0.0; n],
             nearest: vec![Merge { a: NONE, b: NONE, squared: f64::INFINITY }; n],
             merged_in: vec![0; n],
             round: 1,
             left,
-            n_boxed: n,
+            n_boxed,
             slots,
         }
     }
@@ -189,7 +218,7 @@ impl Clusters {
 
 /// Orders merges as the primitive algorithm makes them: the least first of those whose two clusters
 /// are there.
-fn in_order(merges: Vec<Merge>, n_rows: usize) -> Vec<(usize, usize, f64)> {
+pub(super) fn in_order(merges: Vec<Merge>, n_rows: usize) -> Vec<(usize, usize, f64)> {
     // Merge i needs at most two others; what it makes goes on under its smaller row.
     let mut last = vec![NONE; n_rows];
     let mut needs = vec![0u8; merges.len()];

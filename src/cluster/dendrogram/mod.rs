@@ -1,12 +1,14 @@
-//! A binary tree of merges, the lowest first, that can be cut into groups at any height.
+//! A binary tree of merges that can be cut into groups at any height.
 //!
 //! Rows are the clusters 0..n; merge i makes cluster n + i. A child is always made before its
 //! parent, so one pass over the merges, forwards or backwards, walks the tree: no recursion, and
 //! chains of any length are safe. A cut is O(n) besides the numbering of its labels.
 
+mod drawing;
+mod measures;
+
 use serde::{Deserialize, Serialize};
 
-use crate::num::condensed;
 use crate::num::union_find::UnionFind;
 use crate::{Error, Labels, Result};
 
@@ -26,6 +28,9 @@ pub struct Merge {
 
 /// A hierarchy of groups, from every row alone to all in one.
 ///
+/// The stored form (serde, such as JSON) is flat: the arrays `a`, `b`, `height` and `size`, one number
+/// per merge, and `approximate`.
+///
 /// ```
 /// use personas::{Agglomerative, Linkage, ndarray::array};
 ///
@@ -37,10 +42,14 @@ pub struct Merge {
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Vec<Merge>", into = "Vec<Merge>")]
+#[serde(try_from = "Stored", into = "Stored")]
+#[non_exhaustive]
 pub struct Dendrogram {
     /// One fewer than rows.
     merges: Vec<Merge>,
+    /// Whether the tree was made from micro-clusters instead of all rows (see
+    /// [`Agglomerative::summaries`](crate::Agglomerative::summaries)).
+    pub approximate: bool,
 }
 
 impl Dendrogram {
@@ -59,7 +68,12 @@ impl Dendrogram {
             clusters[x.min(y)] = (n_samples + i, size);
             Merge { a: x_id.min(y_id), b: x_id.max(y_id), height, size }
         });
-        Self { merges: merges.collect() }
+        Self { merges: merges.collect(), approximate: false }
+    }
+
+    /// The same tree, flagged as made from micro-clusters.
+    pub(super) fn into_approximate(self) -> Self {
+        Self { approximate: true, ..self }
     }
 
     /// The merges in the order they are made, n − 1 of n rows. Heights ascend, except that with
@@ -69,7 +83,7 @@ impl Dendrogram {
     }
 
     /// Number of rows, 1 or more.
-    pub fn n_samples(&self) -> usize {
+    pub(super) fn n_samples(&self) -> usize {
         self.merges.len() + 1
     }
 
@@ -77,7 +91,7 @@ impl Dendrogram {
     /// coarser one. Of merges of equal height, the one listed first is done first.
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`] unless `k` is in 1..=[`n_samples`](Self::n_samples).
+    /// [`Error::InvalidParameter`] unless `k` is in 1..=the number of rows.
     pub fn cut_into(&self, k: usize) -> Result<Labels> {
         if !(1..=self.n_samples()).contains(&k) {
             return Err(Error::parameter("k", format!("in 1..={}", self.n_samples()), k));
@@ -115,45 +129,111 @@ impl Dendrogram {
         Labels::new(group[..n_samples].iter().map(|&g| Some(g)))
     }
 
-    /// For each pair of rows the height at which they come together, in the order
-    /// (0, 1), (0, 2), …, (1, 2), …, as scipy's condensed matrices.
+    /// The rows of a cluster, ascending, and the tree below it, whose row i is the i-th of them.
     ///
-    /// Needs 8 bytes for each of n·(n − 1)/2 pairs, as many as the distances the tree was made from.
-    pub fn cophenetic(&self) -> Vec<f64> {
-        let n_samples = self.n_samples();
-        // The tree's leaves from left to right: every cluster is a range that starts at its first.
-        let size = |cluster: usize| match cluster.checked_sub(n_samples) {
-            Some(merge) => self.merges[merge].size,
-            None => 1,
-        };
-        let mut start = vec![0; 2 * n_samples - 1];
-        for (i, merge) in self.merges.iter().enumerate().rev() {
-            start[merge.a] = start[n_samples + i];
-            start[merge.b] = start[n_samples + i] + size(merge.a);
-        }
-        let mut leaves = vec![0; n_samples];
-        (0..n_samples).for_each(|row| leaves[start[row]] = row);
+    /// Cluster c below n is row c; from n on it is what merge c − n made.
+    ///
+    /// ```
+    /// use personas::{Agglomerative, Linkage, ndarray::array};
+    ///
+    /// let x = array![[0.0], [9.0], [1.0], [10.5]];
+    /// let tree = Agglomerative::new(Linkage::Single).fit(&x)?;
+    /// let upper = tree.merges()[1];
+    /// assert_eq!((upper.a, upper.b), (1, 3));
+    /// let (rows, below) = tree.subtree(4 + 1)?;
+    /// assert_eq!(rows, [1, 3]);
+    /// assert_eq!(below.merges()[0].height, 1.5);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`] for a cluster that the tree does not have.
+    pub fn subtree(&self, cluster: usize) -> Result<(Vec<usize>, Self)> {
+        let inside = self.below(cluster)?;
+        let rows = (0..self.n_samples()).filter(|&row| inside[row]).collect();
+        // What each cluster inside is called in the subtree: rows first, then merges, in order.
+        let mut number = vec![usize::MAX; inside.len()];
+        let clusters = (0..inside.len()).filter(|&cluster| inside[cluster]);
+        clusters.enumerate().for_each(|(new, old)| number[old] = new);
+        let below = self.merges.iter().zip(&inside[self.n_samples()..]);
+        let merges = below.filter(|(_, inside)| **inside).map(|(merge, _)| Merge {
+            a: number[merge.a],
+            b: number[merge.b],
+            ..*merge
+        });
+        Ok((rows, Self { merges: merges.collect(), approximate: self.approximate }))
+    }
 
-        let mut heights = vec![0.0; n_samples * (n_samples - 1) / 2];
-        for merge in &self.merges {
-            for &x in &leaves[start[merge.a]..][..size(merge.a)] {
-                for &y in &leaves[start[merge.b]..][..size(merge.b)] {
-                    heights[condensed::place(n_samples, x.min(y), x.max(y))] = merge.height;
-                }
+    /// For every cluster whether it is the given one or a part of it.
+    fn below(&self, cluster: usize) -> Result<Vec<bool>> {
+        let n_samples = self.n_samples();
+        let n_clusters = n_samples + self.merges.len();
+        if cluster >= n_clusters {
+            return Err(Error::parameter("cluster", format!("in 0..{n_clusters}"), cluster));
+        }
+        let mut inside = vec![false; n_clusters];
+        inside[cluster] = true;
+        for (i, merge) in self.merges.iter().enumerate().rev() {
+            if inside[n_samples + i] {
+                inside[merge.a] = true;
+                inside[merge.b] = true;
             }
         }
-        heights
+        Ok(inside)
+    }
+
+    /// The height of a cluster's merge; 0 for a row.
+    fn height(&self, cluster: usize) -> f64 {
+        cluster.checked_sub(self.n_samples()).map_or(0.0, |merge| self.merges[merge].height)
+    }
+
+    /// Rows in a cluster.
+    pub(super) fn size(&self, cluster: usize) -> usize {
+        cluster.checked_sub(self.n_samples()).map_or(1, |merge| self.merges[merge].size)
     }
 }
 
-impl TryFrom<Vec<Merge>> for Dendrogram {
+/// [`Dendrogram`] as it is stored, not yet checked: one array per part of a merge.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    a: Vec<usize>,
+    b: Vec<usize>,
+    height: Vec<f64>,
+    size: Vec<usize>,
+    approximate: bool,
+}
+
+impl From<Dendrogram> for Stored {
+    fn from(tree: Dendrogram) -> Self {
+        let merges = tree.merges.iter();
+        Self {
+            a: merges.clone().map(|merge| merge.a).collect(),
+            b: merges.clone().map(|merge| merge.b).collect(),
+            height: merges.clone().map(|merge| merge.height).collect(),
+            size: merges.map(|merge| merge.size).collect(),
+            approximate: tree.approximate,
+        }
+    }
+}
+
+impl TryFrom<Stored> for Dendrogram {
     type Error = Error;
 
-    fn try_from(merges: Vec<Merge>) -> Result<Self> {
+    fn try_from(stored: Stored) -> Result<Self> {
         let invalid = |reason: &'static str| {
             Err(Error::InvalidSnapshot { what: "Dendrogram", reason: reason.into() })
         };
-        let n_samples = merges.len() + 1;
+        let n_merges = stored.a.len();
+        if [stored.b.len(), stored.height.len(), stored.size.len()] != [n_merges; 3] {
+            return invalid("the arrays differ in length");
+        }
+        let n_samples = n_merges + 1;
+        let clusters = stored.a.into_iter().zip(stored.b);
+        let figures = stored.height.into_iter().zip(stored.size);
+        let merges: Vec<Merge> = clusters
+            .zip(figures)
+            .map(|((a, b), (height, size))| Merge { a, b, height, size })
+            .collect();
         // Size of each cluster that is not yet part of another.
         let mut free: Vec<Option<usize>> = vec![Some(1); n_samples];
         for merge in &merges {
@@ -171,13 +251,7 @@ impl TryFrom<Vec<Merge>> for Dendrogram {
             }
             free.push(Some(merge.size));
         }
-        Ok(Self { merges })
-    }
-}
-
-impl From<Dendrogram> for Vec<Merge> {
-    fn from(tree: Dendrogram) -> Self {
-        tree.merges
+        Ok(Self { merges, approximate: stored.approximate })
     }
 }
 
@@ -233,11 +307,6 @@ mod tests {
     }
 
     #[test]
-    fn cophenetic_heights_are_those_of_the_first_common_merge() {
-        assert_eq!(tree().cophenetic(), [1.0, 5.0, 5.0, 5.0, 5.0, 2.0]);
-    }
-
-    #[test]
     fn one_row_has_no_merges_and_one_group() {
         let tree = Dendrogram::from_merges(Vec::new());
         assert_eq!((tree.n_samples(), tree.merges().len()), (1, 0));
@@ -251,18 +320,39 @@ mod tests {
             Dendrogram::from_merges((1..100_000).map(|row| (row - 1, row, row as f64)).collect());
         assert_eq!(tree.cut_into(2).unwrap().sizes(), [99_999, 1]);
         assert_eq!(tree.cut_at(50_000.0).unwrap().sizes()[0], 50_001);
-        let stored = Vec::from(tree.clone());
-        assert_eq!(Dendrogram::try_from(stored).unwrap(), tree);
+        let json = serde_json::to_string(&tree).unwrap();
+        assert_eq!(serde_json::from_str::<Dendrogram>(&json).unwrap(), tree);
+        let (rows, below) = tree.subtree(150_000).unwrap();
+        assert_eq!((rows.len(), below.n_samples()), (50_002, 50_002));
+        assert_eq!(tree.leaf_order().len(), 100_000);
+        assert!(tree.to_newick(|row| row.to_string()).ends_with(");"));
+        assert_eq!(tree.inconsistency(3).unwrap().len(), 99_999);
+    }
+
+    #[test]
+    fn a_subtree_holds_what_is_below_a_cluster_under_new_row_numbers() {
+        let tree = tree();
+        let (rows, below) = tree.subtree(5).unwrap();
+        assert_eq!(rows, [2, 3]);
+        assert_eq!(below.merges(), [Merge { a: 0, b: 1, height: 2.0, size: 2 }]);
+        assert_eq!(tree.subtree(6).unwrap(), (vec![0, 1, 2, 3], tree.clone()));
+        assert_eq!(tree.subtree(3).unwrap(), (vec![3], Dendrogram::from_merges(Vec::new())));
+        assert!(matches!(tree.subtree(7), Err(Error::InvalidParameter { name: "cluster", .. })));
     }
 
     #[test]
     fn a_stored_tree_comes_back_equal_and_broken_ones_are_refused() {
         let json = serde_json::to_string(&tree()).unwrap();
+        let flat = r#"{"a":[0,2,4],"b":[1,3,5],"height":[1.0,2.0,5.0],"size":[2,2,4],"approximate":false}"#;
+        assert_eq!(json, flat);
+        let short = json.replace("[1,3,5]", "[1,3]");
+        let error = serde_json::from_str::<Dendrogram>(&short).unwrap_err().to_string();
+        assert!(error.contains("the arrays differ"), "{error}");
         assert_eq!(serde_json::from_str::<Dendrogram>(&json).unwrap(), tree());
         let check = |change: fn(&mut Vec<Merge>), message: &str| {
-            let mut merges = tree().merges;
-            change(&mut merges);
-            let error = Dendrogram::try_from(merges).unwrap_err().to_string();
+            let mut tree = tree();
+            change(&mut tree.merges);
+            let error = Dendrogram::try_from(Stored::from(tree)).unwrap_err().to_string();
             assert!(error.contains(message), "{error}");
         };
         check(|m| m[0].b = 9, "earlier clusters");
