@@ -104,12 +104,6 @@ pub enum Refusal {
         /// The field's name in the Segment spec.
         field: String,
     },
-    /// A number is NaN, infinite or beyond ±2⁶⁰, where sums could not be exact.
-    #[error("property {property:?} is not a number between -2^60 and 2^60")]
-    NotSummable {
-        /// The property's name.
-        property: String,
-    },
 }
 
 /// An offset as clocks show it: `+25:00`.

@@ -49,6 +49,10 @@ pub struct IngestReport {
     /// used, and their offset is unknown.
     #[serde(default)]
     pub contradictory_offsets: usize,
+    /// Identifiers left out of accepted events, because they cannot be identifiers: too long, or with a
+    /// control character. The event counts with the others.
+    #[serde(default)]
+    pub bad_identifiers: usize,
     /// Refused events by reason, ordered by the first event of each.
     pub refused: Vec<Refused>,
     /// Values of accepted events that some feature could not read, by property, ordered by the first
@@ -109,6 +113,7 @@ impl IngestReport {
         self.suppressed += other.suppressed;
         self.without_local_time += other.without_local_time;
         self.contradictory_offsets += other.contradictory_offsets;
+        self.bad_identifiers += other.bad_identifiers;
         let translated =
             |examples: Vec<usize>| examples.into_iter().map(&position).collect::<Vec<_>>();
         for refused in other.refused {

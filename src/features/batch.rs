@@ -209,15 +209,20 @@ impl<'a> EventBatch<'a> {
     }
 
     /// Stores a value of a field as far as it is read: its number, the code of its text, or both.
-    /// 1 if something wants it as a number and it is not one.
+    /// A blank text is a missing value. 1 if something wants it as a number and it is not one that can
+    /// be summed.
     fn value(&mut self, field: Field, item: u16, value: &Value<'_>, onto: Projection<'_>) -> usize {
-        let need: Need = onto.schema.need(field);
-        let number = if need.number { number(value) } else { None };
-        let label = need.label.then(|| self.intern(&text(value), onto));
-        if number.is_some() || label.is_some() {
-            self.values.push(FieldValue::new(field, item, number, label));
+        if is_missing(value) {
+            return usize::from(matches!(value, Value::Number(_)));
         }
-        usize::from(onto.schema.wants_numbers(field) && !is_number(value))
+        let need: Need = onto.schema.need(field);
+        let as_number = number(value).filter(|number| Fixed::holds(*number));
+        let stored = if need.number { as_number } else { None };
+        let label = need.label.then(|| self.intern(&text(value), onto));
+        if stored.is_some() || label.is_some() {
+            self.values.push(FieldValue::new(field, item, stored, label));
+        }
+        usize::from(onto.schema.wants_numbers(field) && as_number.is_none())
     }
 
     /// Stores what an event has of itself, such as its hour.
@@ -231,8 +236,8 @@ impl<'a> EventBatch<'a> {
     ) {
         for &(derived, field) in onto.schema.derived() {
             if let Some((number, text)) = derived.value(at, utc_offset_minutes, name) {
-                let label = self.intern(&text, onto);
-                self.values.push(FieldValue::new(field, 0, number, Some(label)));
+                let label = text.map(|text| self.intern(&text, onto));
+                self.values.push(FieldValue::new(field, 0, number, label));
             }
         }
         if utc_offset_minutes.is_none() && onto.schema.needs_offset() {
@@ -394,8 +399,7 @@ impl LocalAttributes {
     }
 }
 
-/// Why an event cannot be stored: a number that is stored and cannot be summed exactly, a list that is too
-/// long, an offset that no place on Earth has, a time outside the clock.
+/// Why an event cannot be stored: a list that is too long, an offset that no place on Earth has, a time outside the clock.
 fn check(event: &Event<'_>, onto: Projection<'_>) -> Result<(), Refusal> {
     for (name, value) in &event.properties {
         // Whether the property is stored takes longer to find out, and hardly ever matters.
@@ -464,15 +468,7 @@ impl<'a, 'c> ColumnGroup<'a, 'c> {
 }
 
 fn check_value(name: &str, value: &Value<'_>) -> Result<(), Refusal> {
-    let mut n_values = 0;
-    for value in value.each() {
-        n_values += 1;
-        if let Value::Number(number) = value
-            && !Fixed::holds(*number)
-        {
-            return Err(Refusal::NotSummable { property: name.to_owned() });
-        }
-    }
+    let n_values = if matches!(value, Value::List(_)) { value.each().count() } else { 1 };
     if n_values > MAX_LIST {
         let (property, limit) = (name.to_owned(), MAX_LIST);
         return Err(Refusal::ListTooLong { property, got: n_values, limit });
@@ -497,8 +493,13 @@ fn sort<'t>(values: &mut [FieldValue], text: impl Fn(u32) -> &'t str) {
     });
 }
 
-fn is_number(value: &Value<'_>) -> bool {
-    matches!(value, Value::Number(_) | Value::Time(_))
+/// Whether a value says nothing: a blank text, or a number that is none.
+fn is_missing(value: &Value<'_>) -> bool {
+    match value {
+        Value::Text(text) => text.trim().is_empty(),
+        Value::Number(number) => !number.is_finite(),
+        _ => false,
+    }
 }
 
 /// The number that a value is, if it is one.
@@ -523,13 +524,19 @@ pub(crate) fn text<'v>(value: &'v Value<'_>) -> Cow<'v, str> {
 }
 
 /// How the value of an attribute is read: its number and its text. A list is one category, of its
-/// values in order; an empty list declares nothing.
+/// values in order. An empty list says that the attribute has no value any more: neither a number nor
+/// a text. A blank text says nothing.
 fn declared<'v>(value: &'v Value<'_>) -> Option<(Option<f64>, Option<Cow<'v, str>>)> {
+    if is_missing(value) {
+        return None;
+    }
     Some(match value {
         Value::Number(_) => (number(value), None),
+        Value::List(values) if values.is_empty() => (None, None),
         Value::Time(_) => (number(value), Some(text(value))),
         Value::List(_) => {
-            let mut words: Vec<Cow<'_, str>> = value.each().map(text).collect();
+            let mut words: Vec<Cow<'_, str>> =
+                value.each().filter(|value| !is_missing(value)).map(text).collect();
             words.sort_unstable();
             words.dedup();
             if words.is_empty() {
@@ -606,7 +613,9 @@ mod tests {
         // Also where the last one cannot be read: a sum must not depend on other features.
         let twice = event().property("amount", 1.0).property("amount", "two");
         let twice = twice.property("kind", "a").property("kind", vec![]);
-        check(&twice.attribute("age", 1.0).attribute("age", vec![]), &[]);
+        // An empty list says that the attribute has no value any more.
+        let gone = [("age", None, None)];
+        check(&twice.attribute("age", 1.0).attribute("age", vec![]), &gone);
     }
 
     #[test]
@@ -666,6 +675,8 @@ mod tests {
         let mut histories = Histories::of_event(&set(), &event);
         let (log, _) = histories.take(0);
         log.iter().for_each(|event| histories.release(event));
-        assert!(histories.dictionary.held().is_empty());
+        // What features compare stays.
+        let fresh = Histories::new(&set(), &[], None);
+        assert_eq!(histories.dictionary.held(), fresh.dictionary.held());
     }
 }

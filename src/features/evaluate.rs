@@ -46,9 +46,9 @@ impl<'e> Selection<'e> {
         distinct(self.labels(field).filter(|&label| holds(label)))
     }
 
-    /// Number of days with events.
-    pub(super) fn n_days(self) -> usize {
-        distinct(self.events.iter().map(|event| event.at.day()))
+    /// Number of days with events, on the person's own clock.
+    pub(super) fn n_days(self, local_day: Field) -> usize {
+        distinct(self.events.iter().map(|event| event.day(local_day)))
     }
 
     /// The different texts of a field in order, as one text; `None` if there are none.

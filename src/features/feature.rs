@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::condition::Condition;
 use super::definition::{How, Names, Read};
 use super::dictionary::Dictionary;
-use super::filter::{EventFilter, When};
+use super::filter::{BoundFilter, EventFilter, When};
 use super::local_time;
 use super::measure::Measure;
 use super::schema::Schema;
@@ -37,7 +37,8 @@ pub struct Feature {
 }
 
 impl Feature {
-    /// A feature over all events.
+    /// A feature over all events but `identify` and `alias` calls, which are not activity: see
+    /// [`EventFilter::all`]. Attributes are read of all events.
     pub fn new(name: impl Into<String>, measure: Measure) -> Self {
         Self {
             name: name.into(),
@@ -145,7 +146,15 @@ impl Feature {
 
     /// The texts whose codes it compares.
     pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
-        self.filter.texts().chain(self.measure.texts())
+        self.filter.texts_of_activity().chain(self.measure.texts())
+    }
+
+    /// The filter for stored events: attributes are read of all, everything else of activity.
+    pub(super) fn bind(&self, schema: &Schema, dictionary: &Dictionary) -> BoundFilter {
+        match self.measure {
+            Measure::Attribute { .. } | Measure::Attributes => self.filter.bind(schema, dictionary),
+            _ => self.filter.bind_activity(schema, dictionary),
+        }
     }
 
     /// Makes room for it in the summaries; where it is, or `None` if a summary cannot tell it.
@@ -159,7 +168,8 @@ impl Feature {
         }
         match self.measure.define(Names::new(schema, dictionary)).how {
             How::Totals { keep, field, .. } | How::Value { keep, field } => {
-                Some(layout.add(&self.filter, keep, field, (schema, dictionary)))
+                let bound = self.bind(schema, dictionary);
+                Some(layout.add((&self.filter, bound), keep, field))
             }
             How::Log(_) | How::Columns | How::Open => None,
         }

@@ -8,11 +8,15 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::condition::{BoundCondition, Condition};
-use super::dictionary::Dictionary;
+use super::dictionary::{Dictionary, NONE};
 use super::local_time;
 use super::schema::{Need, Schema};
 use super::stored::StoredEvent;
 use crate::{Error, Result};
+
+/// Calls that say who somebody is. They are not activity, so that a feature does not count them unless
+/// it names them or tests `@event`.
+const NOT_ACTIVITY: [&str; 2] = ["alias", "identify"];
 
 /// A property and the condition it must meet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,7 +58,8 @@ impl From<String> for EventFilter {
 }
 
 impl EventFilter {
-    /// All events.
+    /// All events. Of these, features do not count `identify` and `alias` calls, which are not activity;
+    /// a filter that names them or tests `@event` does.
     pub fn all() -> Self {
         Self::default()
     }
@@ -108,11 +113,32 @@ impl EventFilter {
         self.when.iter().any(|when| when.is.reads_texts())
     }
 
+    /// Whether it says itself which events by name count.
+    fn names_events(&self) -> bool {
+        self.event.is_some() || self.when.iter().any(|when| when.property == "@event")
+    }
+
+    /// The texts whose codes a filter of activity compares.
+    pub(super) fn texts_of_activity(&self) -> impl Iterator<Item = &str> {
+        let names = if self.names_events() { &[][..] } else { &NOT_ACTIVITY };
+        self.texts().chain(names.iter().copied())
+    }
+
+    /// As [`EventFilter::bind`], without calls that are not activity.
+    pub(super) fn bind_activity(&self, schema: &Schema, dictionary: &Dictionary) -> BoundFilter {
+        let mut bound = self.bind(schema, dictionary);
+        if !self.names_events() {
+            bound.not = NOT_ACTIVITY.map(|name| dictionary.code(name));
+        }
+        bound
+    }
+
     /// The filter for stored events; valid as long as its texts keep their codes.
     pub(crate) fn bind(&self, schema: &Schema, dictionary: &Dictionary) -> BoundFilter {
         let when = self.when.iter();
         BoundFilter {
             name: self.event.as_ref().map(|name| dictionary.code(name)),
+            not: [NONE; 2],
             conditions: when
                 .map(|when| when.is.bind(schema.property(&when.property), dictionary))
                 .collect(),
@@ -132,16 +158,25 @@ impl fmt::Display for EventFilter {
 }
 
 /// A filter with its names looked up.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct BoundFilter {
     name: Option<u32>,
+    /// Codes of names that do not count.
+    not: [u32; 2],
     conditions: Vec<BoundCondition>,
+}
+
+impl Default for BoundFilter {
+    fn default() -> Self {
+        Self { name: None, not: [NONE; 2], conditions: Vec::new() }
+    }
 }
 
 impl BoundFilter {
     /// Whether a stored event counts.
     pub(crate) fn passes(&self, event: StoredEvent<'_>, dictionary: &Dictionary) -> bool {
         self.name.is_none_or(|name| event.name == name)
+            && self.not.iter().all(|&name| name == NONE || name != event.name)
             && self.conditions.iter().all(|condition| condition.passes(event, dictionary))
     }
 }

@@ -107,7 +107,7 @@ impl<'f> Fixing<'f> {
     /// Of every person, the events that a feature counts.
     fn events(&self, feature: &Feature) -> Vec<impl Iterator<Item = StoredEvent<'f>> + use<'f>> {
         let Histories { schema, dictionary, .. } = self.histories;
-        let filter = feature.filter().bind(schema, dictionary);
+        let filter = feature.bind(schema, dictionary);
         let after = feature.after(self.as_of);
         let of_person = |person: &'f PersonEvents<'f>| {
             let filter = filter.clone();
@@ -154,7 +154,9 @@ impl<'f> Fixing<'f> {
         let mut declared: BTreeMap<Field, Declared> = BTreeMap::new();
         for (person, events) in (1..).zip(self.events(feature)) {
             for value in events.flat_map(|event| event.values) {
-                if value.field == Field::NONE || schema.scope(value.field) != Scope::Attribute {
+                let is_declared =
+                    value.field != Field::NONE && schema.scope(value.field) == Scope::Attribute;
+                if !is_declared || value.is_gone() {
                     continue;
                 }
                 let said = declared.entry(value.field).or_default();

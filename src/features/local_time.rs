@@ -37,6 +37,10 @@ const MONTHS: [&str; 12] = [
 const SEASONS: [&str; 4] = ["winter", "spring", "summer", "autumn"];
 const DAYTIMES: [&str; 4] = ["night", "morning", "afternoon", "evening"];
 
+/// The day on the person's own clock, in days since 1970-01-01, of events whose day is another in UTC:
+/// what measures of days read. Nobody can name it.
+pub(crate) const LOCAL_DAY: &str = "@local day\0";
+
 /// A property that an event has of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Derived {
@@ -48,6 +52,7 @@ pub(super) enum Derived {
     Month,
     Season,
     Event,
+    LocalDay,
 }
 
 /// What is wrong with a name that only a derived property could have, if it is none of theirs.
@@ -73,6 +78,7 @@ impl Derived {
             "@month" => Self::Month,
             "@season" => Self::Season,
             "@event" => Self::Event,
+            LOCAL_DAY => Self::LocalDay,
             _ => return None,
         })
     }
@@ -87,13 +93,13 @@ impl Derived {
             Self::WeekPart => words(&["workday", "weekend"]),
             Self::Month => words(&MONTHS),
             Self::Season => words(&SEASONS),
-            Self::Date | Self::Event => Vec::new(),
+            Self::Date | Self::Event | Self::LocalDay => Vec::new(),
         }
     }
 
-    /// Whether an event without an offset has none.
+    /// Whether features lack something of an event without an offset.
     pub(super) fn needs_offset(self) -> bool {
-        self != Self::Event
+        !matches!(self, Self::Event | Self::LocalDay)
     }
 
     /// Its number and text for an event; `None` without an offset, and beyond the years −9999 to 9999.
@@ -102,29 +108,33 @@ impl Derived {
         at: Timestamp,
         utc_offset_minutes: Option<i16>,
         name: &'n str,
-    ) -> Option<(Option<f64>, Cow<'n, str>)> {
+    ) -> Option<(Option<f64>, Option<Cow<'n, str>>)> {
         if self == Self::Event {
-            return Some((None, Cow::Borrowed(name)));
+            return Some((None, Some(Cow::Borrowed(name))));
         }
         let offset_ms = i64::from(utc_offset_minutes?) * 60_000;
         let local = at.millis().checked_add(offset_ms)?;
+        if self == Self::LocalDay {
+            let day = Timestamp::from_millis(local).day();
+            return (day != at.day()).then_some((Some(day as f64), None));
+        }
         let time = jiff::Timestamp::from_millisecond(local).ok()?;
         let clock = jiff::tz::Offset::UTC.to_datetime(time);
         let weekday = usize::from(clock.weekday().to_monday_zero_offset().unsigned_abs());
         let month = usize::from(clock.month().unsigned_abs()) - 1;
         let hour = clock.hour();
         let text = match self {
-            Self::Hour => return Some((Some(f64::from(hour)), hour.to_string().into())),
-            Self::Date => return Some((None, clock.date().to_string().into())),
+            Self::Hour => return Some((Some(f64::from(hour)), Some(hour.to_string().into()))),
+            Self::Date => return Some((None, Some(clock.date().to_string().into()))),
             Self::Daytime => DAYTIMES[usize::from(hour.unsigned_abs()) / 6],
             Self::Weekday => WEEKDAYS[weekday],
             Self::WeekPart if weekday < 5 => "workday",
             Self::WeekPart => "weekend",
             Self::Month => MONTHS[month],
             Self::Season => SEASONS[(month + 1) % 12 / 3],
-            Self::Event => name,
+            Self::Event | Self::LocalDay => name,
         };
-        Some((None, Cow::Borrowed(text)))
+        Some((None, Some(Cow::Borrowed(text))))
     }
 }
 
@@ -136,7 +146,7 @@ mod tests {
         let (at, offset) = Timestamp::parse_with_offset(time).unwrap();
         for (property, expected) in expected {
             let value = Derived::named(property).unwrap().value(at, offset, "visit");
-            assert_eq!(value.map(|(_, text)| text).as_deref(), Some(*expected), "{property}");
+            assert_eq!(value.and_then(|(_, text)| text).as_deref(), Some(*expected), "{property}");
         }
     }
 

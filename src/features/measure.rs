@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::definition::{Definition, Names, Output, Read};
 use super::filter::EventFilter;
 use super::funnel::Funnel;
+use super::local_time::LOCAL_DAY;
 use super::rhythm::{self, SessionMeasure};
 use super::share;
 use super::totals::{Anchor, Keep};
@@ -19,7 +20,8 @@ use crate::num::stats;
 
 /// What is measured over the events of a person.
 ///
-/// A day is a UTC day. Properties are told apart by their text; a number by its shortest decimal
+/// A day is one of the person's own clock where the event's offset from UTC is known, else of UTC. A
+/// blank text is a missing value. Properties are told apart by their text; a number by its shortest decimal
 /// form, a flag as `true` or `false`. Numbers are added in steps of 2⁻⁴⁰, exactly in any order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -74,7 +76,7 @@ pub enum Measure {
     /// Number of distinct values of a property; 0 if there are none.
     Distinct(String),
     /// Number of orders: distinct values of the property that holds the order's id, and for
-    /// events without one or with an empty text, the days on which they happened. 0 if there are none.
+    /// events without one, the days on which they happened. 0 if there are none.
     Orders(String),
     /// Days from the last event to the moment asked about; less is more recent. Missing without
     /// events. This is the recency of RFM; that of BG/NBD is [`Measure::SpanDays`].
@@ -87,8 +89,9 @@ pub enum Measure {
     ActiveDays,
     /// Mean number of days from one active day to the next; missing below two active days.
     GapDays,
-    /// Mean over the days with events but for the first of a property's sum on that day: the
-    /// value of a repeated purchase, as BG/NBD and Gamma-Gamma take it. Missing below two such days.
+    /// Mean of a property's sums by day, over the days with the property, without the first day with an
+    /// event: the value of a repeated purchase, as BG/NBD and Gamma-Gamma take it. Missing if there
+    /// are no such days.
     RepeatMean(String),
     /// Something about the person's sessions: runs of events less than so many minutes apart, each
     /// from the one before.
@@ -139,6 +142,7 @@ pub enum Measure {
     /// that have it. A category.
     MostFrequent(String),
     /// What was declared of a person: the newest value by the event's time, ties to the smaller value.
+    /// An empty list, or `null` in a Segment call, says that there is no value any more.
     Attribute {
         /// The attribute.
         name: String,
@@ -318,14 +322,22 @@ impl Measure {
                 })
             }
             Self::Orders(p) => {
-                let (field, empty) = (names.property(p), names.code(""));
-                Definition::log([Read::label(p)], move |s| Some(rhythm::orders(s, field, empty)))
+                let (field, day) = (names.property(p), names.property(LOCAL_DAY));
+                let reads = [Read::label(p), Read::number(LOCAL_DAY)];
+                Definition::log(reads, move |s| Some(rhythm::orders(s, field, day)))
             }
-            Self::ActiveDays => Definition::log([], |s| Some(s.n_days() as f64)),
-            Self::GapDays => Definition::log([], rhythm::gap_days),
+            Self::ActiveDays => {
+                let day = names.property(LOCAL_DAY);
+                Definition::log([Read::number(LOCAL_DAY)], move |s| Some(s.n_days(day) as f64))
+            }
+            Self::GapDays => {
+                let day = names.property(LOCAL_DAY);
+                Definition::log([Read::number(LOCAL_DAY)], move |s| rhythm::gap_days(s, day))
+            }
             Self::RepeatMean(p) => {
-                let field = names.property(p);
-                Definition::log([Read::number(p)], move |s| rhythm::repeat_mean(s, field))
+                let (field, day) = (names.property(p), names.property(LOCAL_DAY));
+                let reads = [Read::number(p), Read::number(LOCAL_DAY)];
+                Definition::log(reads, move |s| rhythm::repeat_mean(s, field, day))
             }
             Self::Session { of, minutes } => {
                 let (of, minutes) = (*of, *minutes);
@@ -468,7 +480,6 @@ impl Measure {
         match self {
             Self::Share(Share::Value { value, .. }) => vec![value],
             Self::Share(Share::Events(filter)) => filter.texts().collect(),
-            Self::Orders(_) => vec![""],
             Self::FurthestStep(funnel) | Self::FunnelDays(funnel) => funnel.texts().collect(),
             _ => Vec::new(),
         }

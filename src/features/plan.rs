@@ -81,7 +81,7 @@ impl Plan {
         let (schema, dictionary) = (&histories.schema, &histories.dictionary);
         let mut layout: Layout = histories.layout().clone();
         let bind = |feature: &Feature| Bound {
-            filter: feature.filter().bind(schema, dictionary),
+            filter: feature.bind(schema, dictionary),
             definition: feature.measure().define(Names::new(schema, dictionary)),
             reading: feature.reserve(&mut layout, (schema, dictionary)),
         };
@@ -209,7 +209,7 @@ impl Definition {
             How::Totals { read, .. } => {
                 read(totals, fades, as_of).filter(|number| number.is_finite()).map(Answer::Number)
             }
-            How::Value { .. } => totals.value.map(Answer::Value),
+            How::Value { .. } => totals.value.filter(|value| !value.is_gone()).map(Answer::Value),
             _ => None,
         }
     }

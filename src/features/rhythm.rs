@@ -82,34 +82,37 @@ pub(super) fn session_measure(
     }
 }
 
-/// The mean of a field's sums by day, without the first day.
-pub(super) fn repeat_mean(selection: Selection<'_>, field: Field) -> Option<f64> {
-    let has_it = |event: &&StoredEvent<'_>| event.numbers(field).next().is_some();
-    let counted: Vec<StoredEvent<'_>> = selection.events.iter().filter(has_it).copied().collect();
-    let mut days = counted.chunk_by(|a, b| a.at.day() == b.at.day());
-    let first = days.next()?;
-    let n_further = days.count();
-    let further = counted[first.len()..].iter().flat_map(|event| event.numbers(field));
-    let sum: Fixed = further.map(fixed).sum();
-    (n_further > 0).then(|| sum.value() / n_further as f64)
+/// The mean of a field's sums by day, without the first day with an event.
+pub(super) fn repeat_mean(selection: Selection<'_>, field: Field, local_day: Field) -> Option<f64> {
+    let first = selection.events.iter().map(|event| event.day(local_day)).min()?;
+    let mut sums: BTreeMap<i64, Fixed> = BTreeMap::new();
+    for event in selection.events {
+        for number in event.numbers(field) {
+            let sum = sums.entry(event.day(local_day)).or_default();
+            *sum = sum.add(fixed(number));
+        }
+    }
+    sums.remove(&first);
+    let n_days = sums.len();
+    let sum: Fixed = sums.into_values().sum();
+    (n_days > 0).then(|| sum.value() / n_days as f64)
 }
 
 /// Mean number of days from one day with events to the next; missing below two such days.
-pub(super) fn gap_days(selection: Selection<'_>) -> Option<f64> {
-    let n_days = selection.n_days();
-    let (first, last) = selection.events.first().zip(selection.events.last())?;
+pub(super) fn gap_days(selection: Selection<'_>, local_day: Field) -> Option<f64> {
+    let n_days = selection.n_days(local_day);
+    let days = || selection.events.iter().map(|event| event.day(local_day));
     // The gaps add up to the time from the first day to the last.
-    let span = last.at.day() - first.at.day();
+    let span = days().max()? - days().min()?;
     (n_days > 1).then(|| span as f64 / (n_days - 1) as f64)
 }
 
 /// Number of orders: different ids, and for events without one the days on which they happened.
-pub(super) fn orders(selection: Selection<'_>, field: Field, empty: u32) -> f64 {
-    let is_id = |label: u32| label != empty;
-    let has_id = |event: &StoredEvent<'_>| event.labels(field).any(is_id);
+pub(super) fn orders(selection: Selection<'_>, field: Field, local_day: Field) -> f64 {
+    let has_id = |event: &&StoredEvent<'_>| event.labels(field).next().is_some();
     let without = selection.events.iter().filter(|event| !has_id(event));
-    let n_days = distinct(without.map(|event| event.at.day()));
-    (selection.n_distinct(field, is_id) + n_days) as f64
+    let n_days = distinct(without.map(|event| event.day(local_day)));
+    (selection.n_distinct(field, |_| true) + n_days) as f64
 }
 
 /// What most often follows what within sessions, as `a → b`: repetitions of an event are one step; ties

@@ -16,7 +16,7 @@ use crate::Timestamp;
 /// A value of a field.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FieldValue {
-    /// NaN where only the text is stored.
+    /// NaN where only the text is stored; with neither, an attribute has no value any more.
     number: f64,
     /// [`NONE`] where only the number is stored.
     label: u32,
@@ -37,6 +37,11 @@ impl FieldValue {
 
     pub(crate) fn label(self) -> Option<u32> {
         (self.label != NONE).then_some(self.label)
+    }
+
+    /// Whether it says that there is no value any more, as an attribute can.
+    pub(crate) fn is_gone(self) -> bool {
+        self.number.is_nan() && self.label == NONE
     }
 
     /// The same value with another code for its text.
@@ -98,6 +103,12 @@ pub(crate) struct StoredEvent<'h> {
 }
 
 impl<'h> StoredEvent<'h> {
+    /// The day on the person's own clock, in days since 1970-01-01; `local` is the field of
+    /// [`LOCAL_DAY`](super::local_time::LOCAL_DAY), which only events have whose day is another in UTC.
+    pub(crate) fn day(self, local: Field) -> i64 {
+        self.numbers(local).next().map_or_else(|| self.at.day(), |day| day as i64)
+    }
+
     /// The values of a field, in their order.
     pub(crate) fn values(self, field: Field) -> impl Iterator<Item = FieldValue> + 'h {
         self.values.iter().filter(move |value| value.field == field).copied()

@@ -13,13 +13,13 @@
 //! | sum of a field | number of values, sum in fixed point (2) |
 //! | smallest, largest value | 1 each |
 //! | squares | 4: their sum as an integer of 256 bits |
-//! | first, last value | time, number, text and which of the two there are |
+//! | first, last value | time, number, text and which of the two there are, or that the value is gone |
 //!
 //! Cost: one pass over the slots per event.
 
 use super::dictionary::{Dictionary, NONE};
 use super::filter::{BoundFilter, EventFilter};
-use super::schema::{Field, Schema};
+use super::schema::Field;
 use super::stored::{FieldValue, StoredEvent};
 use super::totals::{Keep, Totals, fixed};
 use crate::Timestamp;
@@ -95,15 +95,14 @@ impl Layout {
     /// codes as long as the layout is used.
     pub(super) fn add(
         &mut self,
-        filter: &EventFilter,
+        (filter, bound): (&EventFilter, BoundFilter),
         keep: Keep,
         field: Field,
-        (schema, dictionary): (&Schema, &Dictionary),
     ) -> Reading {
-        let group = match self.groups.iter().position(|group| group.filter == *filter) {
+        let is_same = |group: &Group| group.filter == *filter && group.bound == bound;
+        let group = match self.groups.iter().position(is_same) {
             Some(known) => known,
             None => {
-                let bound = filter.bind(schema, dictionary);
                 let (filter, at) = (filter.clone(), self.n_words);
                 self.groups.push(Group { filter, bound, at, slots: Vec::new() });
                 self.n_words += TIMES;
@@ -334,13 +333,15 @@ impl Default for Dated {
 /// Marks beside the code of a text.
 const HAS_NUMBER: u64 = 1 << 32;
 const HAS_LABEL: u64 = 1 << 33;
+/// The value says that there is none any more.
+const IS_GONE: u64 = 1 << 34;
 
 impl Dated {
     fn read(words: &[u64], at: usize) -> Self {
         let mark = words[at + 2];
         let number = (mark & HAS_NUMBER != 0).then(|| f64::from_bits(words[at + 1]));
         let label = (mark & HAS_LABEL != 0).then_some(mark as u32);
-        let is_some = number.is_some() || label.is_some();
+        let is_some = mark & (HAS_NUMBER | HAS_LABEL | IS_GONE) != 0;
         // The field is that of the slot, and nobody asks for it.
         let value = is_some.then(|| FieldValue::new(Field::NONE, 0, number, label));
         Self { at: Timestamp::from_millis(words[at].cast_signed()), value }
@@ -349,7 +350,10 @@ impl Dated {
     fn write(self, words: &mut [u64], at: usize) {
         let number = self.value.and_then(FieldValue::number);
         let label = self.label();
-        let mark = number.map_or(0, |_| HAS_NUMBER) | label.map_or(0, |_| HAS_LABEL);
+        let is_gone = self.value.is_some_and(FieldValue::is_gone);
+        let mark = number.map_or(0, |_| HAS_NUMBER)
+            | label.map_or(0, |_| HAS_LABEL)
+            | if is_gone { IS_GONE } else { 0 };
         words[at] = self.at.millis().cast_unsigned();
         words[at + 1] = number.unwrap_or(0.0).to_bits();
         words[at + 2] = mark | u64::from(label.unwrap_or(NONE));

@@ -241,6 +241,11 @@ impl IdentityGraph {
 
     // By number, for `Profiles`.
 
+    /// Whether a text can be the id of one message: it is not a placeholder.
+    pub(crate) fn is_message_id(&self, text: &str) -> bool {
+        self.state.policy.is_message_id(text)
+    }
+
     /// The node of an identifier that is in a profile.
     pub(crate) fn node(&self, kind: &str, value: &str) -> Option<u32> {
         self.state.find_in_profile(kind, value)

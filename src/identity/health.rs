@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::evidence::{flag, node_of};
+use super::evidence::{flag, is_claim, node_of};
 use super::partition::{Edge, Reason, edges_among, futile_edges};
 use super::policy::Relation;
 use super::profile_id::ProfileId;
@@ -37,6 +37,12 @@ pub struct Health<'g> {
     /// Single links whose removal would split a profile into two that each hold a strong identifier:
     /// the stronger end, the weaker end, and the profile.
     pub bridges: Vec<(Identifier<'g>, Identifier<'g>, ProfileId)>,
+    /// Identifiers of the strongest kind that were seen with more than 50 values of the next kind, though
+    /// a person has few: probably a placeholder, or a test account. A [hub rule](crate::Rules::hub)
+    /// keeps such values from joining people, and [`Rules::blocked`](crate::Rules::blocked) this one.
+    pub suspicious: Vec<Identifier<'g>>,
+    /// Rules about kinds of which no identifier was seen, such as `hub email=3:nme`; defaults aside.
+    pub unused_rules: Vec<String>,
     /// Identifiers that were forgotten.
     pub forgotten: usize,
 }
@@ -67,10 +73,52 @@ pub(super) fn health(state: &State) -> Health<'_> {
     let shared = state.nodes_in_profiles().filter(|&node| nodes.has(node, flag::SHARED));
     health.shared = state.basis().sorted(shared.collect());
     health.shared.iter_mut().for_each(|identifier| identifier.claimed = false);
+    health.suspicious = suspicious(state);
+    health.unused_rules = unused_rules(state);
     health.bridges.sort_unstable();
     add_idle_links(state, &mut health);
     health.contradictions.sort_unstable();
     health
+}
+
+/// Values of the next kind with which an identifier of the strongest kind is suspicious.
+const SUSPICIOUS: usize = 50;
+
+/// The identifiers of the strongest kind that were seen with very many of the next kind.
+fn suspicious(state: &State) -> Vec<Identifier<'_>> {
+    let kinds = state.policy.kinds();
+    let mut named = state.policy.rules().priority_order().map(|name| kinds.find(name));
+    let (Some(Some(top)), Some(Some(next))) = (named.next(), named.next()) else {
+        return Vec::new();
+    };
+    let (nodes, signatures) = (state.evidence.nodes(), state.evidence.signatures());
+    let is_suspicious = |&node: &u32| {
+        if nodes.kind(node) != top || nodes.has(node, flag::BLOCKED) {
+            return false;
+        }
+        let mut seen = BTreeSet::new();
+        for (sig, claimed) in state.evidence.signatures_of(node) {
+            let slots = if claimed { &[] } else { signatures.slots(sig) };
+            let counts = |slot: &u32| !is_claim(*slot) && nodes.kind(node_of(*slot)) == next;
+            seen.extend(slots.iter().copied().filter(counts));
+            if seen.len() > SUSPICIOUS {
+                return true;
+            }
+        }
+        false
+    };
+    state.basis().sorted(state.nodes_in_profiles().filter(is_suspicious).collect())
+}
+
+/// The rules about kinds of which nothing was seen.
+fn unused_rules(state: &State) -> Vec<String> {
+    let (kinds, nodes) = (state.policy.kinds(), state.evidence.nodes());
+    let present = (0..nodes.len() as u32).filter(|&node| nodes.is_present(node));
+    let seen: BTreeSet<_> = present.map(|node| nodes.kind(node)).collect();
+    let is_seen = |kind: &str| kinds.find(kind).is_some_and(|kind| seen.contains(&kind));
+    let rules = state.policy.rules().of_kinds();
+    let unused = rules.into_iter().filter(|(_, kinds)| !kinds.iter().all(|kind| is_seen(kind)));
+    unused.map(|(rule, _)| rule).collect()
 }
 
 fn plain(state: &State, node: u32) -> Identifier<'_> {

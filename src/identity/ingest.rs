@@ -191,6 +191,7 @@ impl<'g> Ingestion<'g> {
             let kept = recorded.signatures.iter().filter(|&&sig| sig != Recorded::NONE);
             self.report.accepted += kept.count();
             self.report.suppressed += recorded.suppressed;
+            self.report.bad_identifiers += recorded.n_bad;
             for (row, reason) in recorded.refused {
                 self.report.refuse(self.position + row, reason);
             }

@@ -213,7 +213,7 @@ impl State {
         identifiers: &[IdentifierRef<'o>],
     ) -> std::result::Result<Option<Vec<Part<'o>>>, Refusal> {
         let mut parts = Vec::new();
-        let admitted = self.policy.admit(None, identifiers, &mut parts)?;
+        let (admitted, _) = self.policy.admit(None, identifiers, &mut parts)?;
         Ok((admitted == Admitted::Kept).then_some(parts))
     }
 

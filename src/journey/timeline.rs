@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::features::local_time::LOCAL_DAY;
 use crate::features::{Dictionary, Field, FieldValue, Lexicon, Scope, StoredEvent};
 use crate::{Event, Timestamp, Value};
 
@@ -11,7 +12,8 @@ pub(crate) fn event<'t>(stored: StoredEvent<'_>, lexicon: Lexicon<'t>) -> Event<
     let Lexicon { schema, dictionary } = lexicon;
     let mut event = Event::new(dictionary.text(stored.name), stored.at);
     let fields = stored.values.chunk_by(|a, b| a.field == b.field);
-    let is_stored = |values: &&[FieldValue]| values[0].field != Field::NONE;
+    let local_day = schema.property(LOCAL_DAY);
+    let is_stored = |values: &&[FieldValue]| ![Field::NONE, local_day].contains(&values[0].field);
     let mut fields: Vec<&[FieldValue]> = fields.filter(is_stored).collect();
     fields.sort_by_key(|values| schema.order_of(values[0].field));
     for values in fields {
@@ -33,7 +35,9 @@ fn value<'t>(value: FieldValue, dictionary: &'t Dictionary) -> Value<'t> {
     let text = value.label().map(|label| dictionary.text(label));
     match (value.number(), text) {
         (Some(number), None) => Value::Number(number),
-        (None, text) => Value::Text(Cow::Borrowed(text.unwrap_or_default())),
+        (None, Some(text)) => Value::Text(Cow::Borrowed(text)),
+        // An attribute without a value any more.
+        (None, None) => Value::List(Vec::new()),
         // A number that is told apart by another text is a time.
         (Some(number), Some(text)) => match Timestamp::parse(text) {
             Ok(at) if number.to_string() != text => Value::Time(at),

@@ -43,8 +43,7 @@ impl Profiles {
         let Some(signature) = self.graph.observe_signature(event)? else { return Ok(()) };
         self.version += 1;
         let ids = self.message_ids(&batch);
-        let (signatures, suppressed, refused) = (vec![signature], 0, Vec::new());
-        let recorded = Recorded { signatures, suppressed, refused };
+        let recorded = Recorded { signatures: vec![signature], ..Recorded::default() };
         self.store(vec![batch], vec![recorded], vec![ids], 0, &mut IngestReport::default());
         Ok(())
     }
@@ -55,7 +54,8 @@ impl Profiles {
             return Vec::new();
         }
         let (key, seen) = (self.graph.rules().secret(), &batch.observations);
-        let id = |row| seen.message_id(row).map_or(0, |id| message_hash(key, id));
+        let is_id = |id: &&str| self.graph.is_message_id(id);
+        let id = |row| seen.message_id(row).filter(is_id).map_or(0, |id| message_hash(key, id));
         (0..seen.len()).map(id).collect()
     }
 
@@ -158,6 +158,7 @@ impl Profiles {
         let mut start = position;
         for (batch, recorded) in batches.iter_mut().zip(recorded) {
             report.suppressed += recorded.suppressed;
+            report.bad_identifiers += recorded.n_bad;
             for (row, refusal) in batch.refused.drain(..).chain(recorded.refused) {
                 report.refuse(start + row, refusal);
             }

@@ -606,7 +606,7 @@ proptest! {
         let events: Vec<Event<'_>> = events
             .into_iter()
             .map(|(event, id)| match id {
-                Some(id) => event.message_id(id.to_string()),
+                Some(id) => event.message_id(format!("m{id}")),
                 None => event,
             })
             .collect();

@@ -28,6 +28,7 @@ mod profiles;
 mod programs;
 mod quality;
 mod reading;
+mod real_input;
 mod report;
 mod retail;
 #[cfg(feature = "segment")]

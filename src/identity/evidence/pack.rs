@@ -48,6 +48,8 @@ pub(crate) struct Packed {
     /// Positions in the batch of what is not kept, with the reason if it is refused; none where it
     /// was skipped.
     pub(super) others: Vec<(u32, Other)>,
+    /// Identifiers of kept rows that were left out, because they cannot be identifiers.
+    n_bad: usize,
     /// Names of kinds that had no number.
     new_kinds: Vec<Box<str>>,
     new_kind_of: BTreeMap<Box<str>, Kind>,
@@ -61,6 +63,8 @@ pub(crate) struct Recorded {
     pub(crate) signatures: Vec<u32>,
     /// Rows about somebody who was forgotten.
     pub(crate) suppressed: usize,
+    /// Identifiers that were left out of rows, because they cannot be identifiers.
+    pub(crate) n_bad: usize,
     /// Rows refused, in order.
     pub(crate) refused: Vec<(usize, Refusal)>,
 }
@@ -71,7 +75,8 @@ impl Recorded {
 
     /// What is certain before the rows are recorded.
     pub(super) fn of(packed: &Packed) -> Self {
-        let mut recorded = Self { signatures: vec![NONE; packed.n()], ..Self::default() };
+        let (signatures, n_bad) = (vec![NONE; packed.n()], packed.n_bad);
+        let mut recorded = Self { signatures, n_bad, ..Self::default() };
         for (position, other) in &packed.others {
             match other {
                 Other::Skipped | Other::Late(_) => {}
@@ -178,6 +183,7 @@ impl Packed {
         self.new_kinds.clear();
         self.new_kind_of.clear();
         self.n_names = 0;
+        self.n_bad = 0;
     }
 
     /// Packs a batch of one, in place of what was there.
@@ -205,6 +211,7 @@ impl Packed {
         mut keep: impl FnMut(u32, Cow<'o, str>, Kind),
     ) {
         let position = self.n() as u32;
+        let message_id = message_id.filter(|id| policy.is_message_id(id));
         let at = policy.rules().trusted(at).unwrap_or(i64::MAX);
         if let (&[identifier], None, false) = (identifiers, message_id, policy.has_forgotten()) {
             // The usual case, without a detour: nothing to sort, nothing else to check.
@@ -219,8 +226,12 @@ impl Packed {
         }
         let mut parts = std::mem::take(&mut packing.parts);
         let other = match policy.admit(message_id, identifiers, &mut parts) {
-            Ok(Admitted::Kept) if self.has_room_for(&parts) => None,
-            Ok(Admitted::Kept) => {
+            Ok((Admitted::Kept, n_bad)) if self.has_room_for(&parts) => {
+                self.n_bad += n_bad;
+                None
+            }
+            Ok((Admitted::Kept, n_bad)) => {
+                self.n_bad += n_bad;
                 let own = |part: &Part<'_>| (part.kind.into(), (&*part.value).into(), part.claimed);
                 let parts = parts.iter().map(own).collect();
                 Some(Other::Late(Box::new(LateRow {
@@ -229,7 +240,7 @@ impl Packed {
                     parts,
                 })))
             }
-            Ok(Admitted::Suppressed) => Some(Other::Suppressed),
+            Ok((Admitted::Suppressed, _)) => Some(Other::Suppressed),
             Err(refusal) => Some(Other::Refused(refusal)),
         };
         match other {

@@ -31,7 +31,15 @@ impl Blocklist {
         };
         if list.zeros {
             list.may_begin[usize::from(b'0')] = true;
-            list.may_begin[usize::from(b'-')] = true;
+            for byte in *b"-fF" {
+                list.may_begin[usize::from(byte)] = true;
+            }
+        }
+        for first in "\"'`\u{ad}\u{180e}\u{200b}\u{feff}\u{3164}".chars() {
+            // What may stand around a value; other blanks are trimmed before.
+            let mut bytes = [0; 4];
+            first.encode_utf8(&mut bytes);
+            list.may_begin[usize::from(bytes[0])] = true;
         }
         for pattern in rules.patterns(kind) {
             match pattern.bytes().next() {
@@ -49,14 +57,18 @@ impl Blocklist {
 
     /// Whether a normalised value joins nobody.
     pub(super) fn blocks(&self, value: &str) -> bool {
-        let is_hit = |pattern: &str| value::matches(pattern.as_bytes(), value.as_bytes());
         let may_begin = match value.bytes().next() {
             Some(first) => self.may_begin[usize::from(first)],
             None => self.may_be_empty,
         };
+        let core = if may_begin { value::core(value) } else { value };
+        let is_hit = |pattern: &str| {
+            let matches = |text: &str| value::matches(pattern.as_bytes(), text.as_bytes());
+            matches(value) || core.len() != value.len() && matches(core)
+        };
         may_begin
-            && (value.is_empty()
-                || self.zeros && value::is_zeros(value)
+            && (core.is_empty() && self.may_be_empty
+                || self.zeros && value::is_void(core)
                 || self.fixed.iter().any(|pattern| is_hit(pattern)))
             || self.open.iter().any(|pattern| is_hit(pattern))
     }
@@ -102,6 +114,14 @@ mod tests {
             "\u{1f600}b",
             "-1",
             "-2",
+            "\"null\"",
+            "'0'",
+            "\u{200b}",
+            "null\u{feff}",
+            "\"root@localhost\"",
+            "ffffffff-ffff-ffff",
+            "fff",
+            "a@b.c",
         ];
         let mut bare = own.clone();
         bare.default_blocked = false;

@@ -19,6 +19,7 @@ pub(crate) use rules::{MAX_BYTES, MAX_IDENTIFIERS, Name, Pair, check_link, pair,
 pub use rules::{Owner, Rules};
 
 use super::profile_id::ProfileId;
+use blocklist::Blocklist;
 use value::illegal;
 
 use crate::event::IdentifierRef;
@@ -52,6 +53,8 @@ pub(crate) struct Policy {
     kinds: Kinds,
     /// The manual links of the rules, by the nodes of their ends.
     pub(super) manual: ManualLinks,
+    /// What is not a message id.
+    messages: Blocklist,
     /// Ids of the identifiers that were forgotten.
     pub(super) forgotten: BTreeSet<ProfileId>,
 }
@@ -62,7 +65,8 @@ impl Policy {
         rules.check()?;
         let kinds = Kinds::new(&rules);
         let (manual, forgotten) = (ManualLinks::default(), BTreeSet::new());
-        Ok(Self { rules, kinds, manual, forgotten })
+        let messages = Blocklist::new("", &rules);
+        Ok(Self { rules, kinds, manual, messages, forgotten })
     }
 
     pub(super) fn rules(&self) -> &Rules {
@@ -71,6 +75,11 @@ impl Policy {
 
     pub(super) fn kinds(&self) -> &Kinds {
         &self.kinds
+    }
+
+    /// Whether a text can be the id of one message: it is not a placeholder.
+    pub(super) fn is_message_id(&self, text: &str) -> bool {
+        !self.messages.blocks(text.trim())
     }
 
     /// Numbers a kind; the caller has checked that there is room.
@@ -93,30 +102,31 @@ impl Policy {
     }
 
     /// Checks an observation and fills `parts` with its identifiers, from the strongest, each
-    /// once, without those that were forgotten.
+    /// once, without those that were forgotten; how many identifiers were bad and left out.
     pub(super) fn admit<'o>(
         &self,
         message_id: Option<&str>,
         identifiers: &[IdentifierRef<'o>],
         parts: &mut Vec<Part<'o>>,
-    ) -> std::result::Result<Admitted, Refusal> {
+    ) -> std::result::Result<(Admitted, usize), Refusal> {
         if let Some(id) = message_id
             && id.len() > MAX_MESSAGE_BYTES
         {
             let bytes = id.len();
             return Err(Refusal::IdentifierTooLong { bytes, limit: MAX_MESSAGE_BYTES });
         }
-        self.check(identifiers, parts)?;
-        Ok(self.leave_out_forgotten(parts))
+        let n_bad = self.check(identifiers, parts)?;
+        Ok((self.leave_out_forgotten(parts), n_bad))
     }
 
     /// Checks the identifiers of an observation and fills `parts` with them, from the strongest,
-    /// each once.
+    /// each once. A bad identifier, such as one with a line break, costs itself: it is left out and
+    /// counted. An observation with none left is refused.
     pub(super) fn check<'o>(
         &self,
         identifiers: &[IdentifierRef<'o>],
         parts: &mut Vec<Part<'o>>,
-    ) -> std::result::Result<(), Refusal> {
+    ) -> std::result::Result<usize, Refusal> {
         parts.clear();
         let n = identifiers.len();
         if n == 0 {
@@ -125,15 +135,22 @@ impl Policy {
         if n > MAX_IDENTIFIERS {
             return Err(Refusal::TooManyIdentifiers { got: n, limit: MAX_IDENTIFIERS });
         }
+        let mut fault = None;
         for &identifier in identifiers {
-            let part = self.part(identifier, parts.last().map(|part| (part.kind, part.known)))?;
-            parts.push(part);
+            match self.part(identifier, parts.last().map(|part| (part.kind, part.known))) {
+                Ok(part) => parts.push(part),
+                Err(refusal) => fault = fault.or(Some(refusal)),
+            }
+        }
+        let n_bad = n - parts.len();
+        if let (true, Some(refusal)) = (parts.is_empty(), fault) {
+            return Err(refusal);
         }
         if n > 1 {
             self.sort(parts);
             self.check_single_values(parts)?;
         }
-        Ok(())
+        Ok(n_bad)
     }
 
     /// Checks and normalises one identifier; `before` is a kind that was looked up, which is usually

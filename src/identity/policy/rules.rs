@@ -157,14 +157,33 @@ impl Rules {
         ("*", "true"),
         ("*", "false"),
         ("*", "[object Object]"),
+        ("*", "[object Undefined]"),
         ("*", "distinct_id"),
+        ("*", "distinctid"),
         ("*", "email"),
         ("*", "id"),
+        ("*", "nil"),
+        ("*", "n/a"),
+        ("*", "na"),
+        ("*", "(null)"),
+        ("*", "<null>"),
+        ("*", "(none)"),
+        ("*", "(not set)"),
+        ("*", "{}"),
+        ("*", "[]"),
+        // The Android id of an emulator image.
+        ("*", "lmy47d"),
         ("email", "*@localhost"),
         ("email", "*@*.local"),
         ("email", "*@*.localdomain"),
         ("email", "*@*.invalid"),
         ("email", "*@example.*"),
+        ("email", "test@test.com"),
+        ("email", "noemail@noemail.com"),
+        ("email", "?@?"),
+        ("email", "?@?.?"),
+        ("email", "?@?.??"),
+        ("email", "?@?.???"),
     ];
 
     /// The kinds from the strongest down; kinds not named follow in alphabetical order.
@@ -193,9 +212,11 @@ impl Rules {
     /// any text and `?` for one character; ASCII letters match in either case.
     ///
     /// Blocked unless [`default_blocked`](#structfield.default_blocked) is false: values made of zeros
-    /// and hyphens alone, and what clients send in place of an identifier, such as `null`,
-    /// `undefined`, `anonymous`, `true` or `[object Object]`; collected from the lists of Segment, PostHog and
-    /// Adobe and from RFC 2606.
+    /// and hyphens alone, of `f` and hyphens alone, of invisible characters alone, and what clients send in
+    /// place of an identifier, such as `null`, `undefined`, `n/a`, `(not set)`, `{}`, `true` or
+    /// `[object Object]`; e-mails such as `a@b`, `test@test.com` or of a domain that RFC 2606 reserves. They
+    /// are collected from the lists of Segment, PostHog and Adobe. Quotation marks and invisible
+    /// characters around a value do not hide a placeholder. Such values are not message ids either.
     #[must_use]
     pub fn blocked(mut self, kind: impl Into<String>, pattern: impl Into<String>) -> Self {
         self.blocked.push(Blocked { kind: kind.into(), pattern: pattern.into() });
@@ -251,8 +272,12 @@ impl Rules {
 
     /// Whether values like this one join nobody. The value is normalised.
     pub(crate) fn blocks(&self, kind: &str, value: &str) -> bool {
-        let is_hit = |pattern: &str| value::matches(pattern.as_bytes(), value.as_bytes());
-        self.blocks_zeros() && value::is_zeros(value) || self.patterns(kind).any(is_hit)
+        let core = value::core(value);
+        let is_hit = |pattern: &str| {
+            let matches = |text: &str| value::matches(pattern.as_bytes(), text.as_bytes());
+            matches(value) || matches(core)
+        };
+        self.blocks_zeros() && value::is_void(core) || self.patterns(kind).any(is_hit)
     }
 
     /// Whether values made of zeros and hyphens alone are blocked.
@@ -299,6 +324,32 @@ impl Rules {
     /// Whether some hub rule differs from the default.
     pub(crate) fn has_hubs(&self) -> bool {
         !self.hubs.is_empty() || self.owner == Owner::Nobody
+    }
+
+    /// The kinds of the priority, the strongest first.
+    pub(crate) fn priority_order(&self) -> impl Iterator<Item = &str> {
+        self.priority.iter().map(String::as_str)
+    }
+
+    /// The rules about certain kinds that differ from the default, as they are called, with these kinds.
+    pub(crate) fn of_kinds(&self) -> Vec<(String, Vec<&str>)> {
+        let default = Self::default();
+        let mut rules = Vec::new();
+        for (kind, n) in &self.limits {
+            if default.limits.get(kind) != Some(n) {
+                rules.push((format!("limit {kind} {n}"), vec![kind.as_str()]));
+            }
+        }
+        for Hub { kind, n, of } in &self.hubs {
+            rules.push((format!("hub {kind}={n}:{of}"), vec![kind.as_str(), of.as_str()]));
+        }
+        for kind in &self.weak {
+            rules.push((format!("weak {kind}"), vec![kind.as_str()]));
+        }
+        for Blocked { kind, pattern } in self.blocked.iter().filter(|rule| rule.kind != "*") {
+            rules.push((format!("blocked {kind} {pattern}"), vec![kind.as_str()]));
+        }
+        rules
     }
 
     /// The kinds these rules know by name.
@@ -440,6 +491,12 @@ mod tests {
             ("email", "root@localhost"),
             ("email", "a@b.local"),
             ("email", "jane@example.co.uk"),
+            ("email", "a@b"),
+            ("user_id", "\"null\""),
+            ("user_id", "'0'"),
+            ("user_id", "\u{200b}"),
+            ("user_id", "(Not Set)"),
+            ("device", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF"),
         ] {
             assert!(rules.blocks(kind, value), "{kind} {value}");
         }
@@ -447,6 +504,9 @@ mod tests {
             ("cookie", "00000000-0000-0000-0000-000000000001"),
             ("user_id", "nullx"),
             ("cookie", "a@localhost"),
+            ("cookie", "fff"),
+            ("email", "ab@cd.org"),
+            ("user_id", "o'nil"),
             ("email", "jane@myexample.org"),
         ] {
             assert!(!rules.blocks(kind, value), "{kind} {value}");

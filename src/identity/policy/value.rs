@@ -51,6 +51,25 @@ pub(crate) fn is_zeros(value: &str) -> bool {
     value.bytes().all(|b| b == b'0' || b == b'-')
 }
 
+/// Whether a character neither tells people apart nor shows: a quotation mark around a value, or what has
+/// no width.
+pub(super) fn is_wrapping(c: char) -> bool {
+    matches!(c, '"' | '\'' | '`' | '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}')
+        || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{3164}')
+        || c.is_whitespace()
+}
+
+/// A value without quotation marks and invisible characters around it.
+pub(crate) fn core(value: &str) -> &str {
+    value.trim_matches(is_wrapping)
+}
+
+/// Whether a value has no content: zeros and hyphens alone, nothing, or an id of all ones.
+pub(crate) fn is_void(core: &str) -> bool {
+    let is_ones = |b: u8| matches!(b, b'f' | b'F' | b'-');
+    is_zeros(core) || core.len() >= 8 && core.bytes().all(is_ones)
+}
+
 /// Whether a pattern matches a value: `*` stands for any text, `?` for one character, ASCII letters
 /// match in either case. Cost: at most the product of the lengths, as only the last `*` is retried.
 pub(crate) fn matches(pattern: &[u8], value: &[u8]) -> bool {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use personas::features::{Best, ColumnType, Measure, SessionMeasure, Share};
 use personas::{Event, FeatureSet, ProfileId, Timestamp};
-use said::{Said, When, amount, declared, passes, values};
+use said::{Said, When, amount, day, declared, passes, values};
 use serde::Deserialize;
 
 const DAY: i64 = 86_400_000;
@@ -95,8 +95,13 @@ impl Written {
     fn seen<'e>(&self, person: &Person<'e>, as_of: Timestamp) -> Seen<'e> {
         let start =
             self.within_days.map(|days| as_of.millis() - (days * DAY as f64).round() as i64);
+        // Calls that say who somebody is are not activity; attributes are read of them.
+        let is_asked = self.event.is_some()
+            || self.when.iter().any(|when| when.property == "@event")
+            || matches!(self.measure, Measure::Attribute { .. } | Measure::Attributes);
         let counts = |event: &&&Event<'_>| {
             start.is_none_or(|start| event.at.millis() > start)
+                && (is_asked || !["alias", "identify"].contains(&&*event.name))
                 && passes(event, self.event.as_deref(), &self.when)
         };
         let events = person.events.iter().filter(counts).copied().collect();
@@ -194,19 +199,23 @@ fn columns_of(
                     _ => false,
                 })
             };
-            let said = |event: &&Event<'_>, name: &str| declared(event, name).is_some();
+            let said = |event: &&Event<'_>, name: &str| declared(event, name).flatten().is_some();
             let all: BTreeSet<&str> = everything()
                 .flat_map(|e| e.attributes.iter().map(move |(name, _)| (e, name.as_ref())))
                 .filter(|(event, name)| said(event, name) && !asked_for(name))
                 .map(|(_, name)| name)
                 .collect();
             let column = |of: &str| {
-                typed(everything().filter_map(|e| declared(e, of)).collect(), &|row| row.newest(of))
+                typed(everything().filter_map(|e| declared(e, of).flatten()).collect(), &|row| {
+                    row.newest(of)
+                })
             };
             return all.into_iter().map(|of| (free(of.to_owned()), column(of))).collect();
         }
         Measure::Attribute { name: of, column: ColumnType::Auto } => {
-            typed(everything().filter_map(|e| declared(e, of)).collect(), &|row| row.newest(of))
+            typed(everything().filter_map(|e| declared(e, of).flatten()).collect(), &|row| {
+                row.newest(of)
+            })
         }
         Measure::Attribute { name: of, column: ColumnType::Number } => {
             each_row(&|row| row.newest(of)?.into_number())
@@ -343,9 +352,17 @@ impl<'e> Seen<'e> {
 
     fn newest(&self, attribute: &str) -> Option<Said> {
         let said = |e: &&'e Event<'e>| Some((e.at, declared(e, attribute)?));
-        let all: Vec<(Timestamp, Said)> = self.events.iter().filter_map(said).collect();
+        let all: Vec<(Timestamp, Option<Said>)> = self.events.iter().filter_map(said).collect();
         let newest = all.iter().map(|(at, _)| *at).max()?;
-        all.into_iter().filter(|(at, _)| *at == newest).map(|(_, v)| v).min_by(Said::compare)
+        let newest: Vec<Option<Said>> =
+            all.into_iter().filter(|(at, _)| *at == newest).map(|(_, v)| v).collect();
+        // Numbers before what is gone, and that before texts.
+        let number = newest.iter().flatten().filter(|said| said.number.is_some());
+        match number.cloned().min_by(Said::compare) {
+            None if newest.contains(&None) => None,
+            None => newest.into_iter().flatten().min_by(Said::compare),
+            number => number,
+        }
     }
 
     fn share(&self, property: &str, value: &str, by: &Option<String>) -> Option<f64> {
@@ -375,8 +392,7 @@ impl<'e> Seen<'e> {
 
     /// A measure that is a number of one person's events.
     fn number(&self, measure: &Measure) -> Option<f64> {
-        let day = |event: &&Event<'_>| event.at.millis().div_euclid(DAY);
-        let days: BTreeSet<i64> = self.events.iter().map(day).collect();
+        let days: BTreeSet<i64> = self.events.iter().map(|event| day(event)).collect();
         let first = self.events.iter().map(|e| e.at.millis()).min();
         let last = self.events.iter().map(|e| e.at.millis()).max();
         let in_days = |millis: i64| millis as f64 / DAY as f64;
@@ -417,11 +433,10 @@ impl<'e> Seen<'e> {
             }
             Measure::Distinct(p) => Some(BTreeSet::from_iter(self.texts(p)).len() as f64),
             Measure::Orders(p) => {
-                let mut orders: BTreeSet<String> = self.texts(p).into_iter().collect();
-                orders.remove("");
-                let is_blank = |said: &Said| said.text.is_empty();
-                let without = self.events.iter().filter(|e| values(e, p).iter().all(is_blank));
-                Some((orders.len() + BTreeSet::from_iter(without.map(day)).len()) as f64)
+                let orders: BTreeSet<String> = self.texts(p).into_iter().collect();
+                let without = self.events.iter().filter(|e| values(e, p).is_empty());
+                let days = BTreeSet::from_iter(without.map(|event| day(event)));
+                Some((orders.len() + days.len()) as f64)
             }
             Measure::RecencyDays => Some(in_days(as_of - last?)),
             Measure::TenureDays => Some(in_days(as_of - first?)),
@@ -440,7 +455,8 @@ impl<'e> Seen<'e> {
                         *sums.entry(day(event)).or_default() += amount;
                     }
                 }
-                mean(&sums.into_values().skip(1).collect::<Vec<_>>())
+                sums.remove(days.first()?);
+                mean(&sums.into_values().collect::<Vec<_>>())
             }
             Measure::Session { of: SessionMeasure::Count, minutes } => {
                 Some(self.sessions(*minutes).len() as f64)

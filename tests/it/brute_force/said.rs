@@ -46,11 +46,18 @@ pub(super) fn each(value: &Value<'_>) -> Vec<Said> {
         // Minus zero is zero.
         Value::Number(number) => said(Some(number + 0.0), &(number + 0.0).to_string()),
         Value::Flag(flag) => said(None, &flag.to_string()),
+        Value::Text(text) if text.trim().is_empty() => Vec::new(),
         Value::Text(text) => said(None, text),
         Value::Time(at) => said(Some(at.millis() as f64 / DAY as f64), &at.to_string()),
         Value::List(values) => values.iter().flat_map(each).collect(),
         other => panic!("{other:?} is new"),
     }
+}
+
+/// The day of an event on its own clock, from 1970; in UTC if that is not known.
+pub(super) fn day(event: &Event<'_>) -> i64 {
+    let offset = i64::from(event.utc_offset_minutes.unwrap_or(0)) * 60_000;
+    (event.at.millis() + offset).div_euclid(DAY)
 }
 
 /// All values of a property of an event.
@@ -165,16 +172,18 @@ pub(super) fn passes(event: &Event<'_>, name: Option<&str>, when: &[When]) -> bo
         && when.iter().all(|test| holds(&test.is, &values(event, &test.property)))
 }
 
-/// What an event declares of an attribute; a list is one category.
-pub(super) fn declared(event: &Event<'_>, name: &str) -> Option<Said> {
+/// What an event declares of an attribute; a list is one category, and an empty one says that there is
+/// no value any more.
+pub(super) fn declared(event: &Event<'_>, name: &str) -> Option<Option<Said>> {
     let last = event.attributes.iter().rev().find(|(known, _)| known == name);
     match last.map(|(_, value)| value)? {
+        Value::List(values) if values.is_empty() => Some(None),
         list @ Value::List(_) => {
             let texts: BTreeSet<String> = each(list).into_iter().map(|said| said.text).collect();
             let text = texts.into_iter().collect::<Vec<_>>().join(", ");
-            (!text.is_empty()).then_some(Said { number: None, text })
+            (!text.is_empty()).then_some(Some(Said { number: None, text }))
         }
-        value => each(value).pop(),
+        value => each(value).pop().map(Some),
     }
 }
 

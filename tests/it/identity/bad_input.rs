@@ -42,10 +42,7 @@ fn observations_that_cannot_be_are_refused_whole() {
     let two = at(0).id("user_id", "8").id("user_id", "9").id("cookie", "new");
     assert_eq!(refusal(&mut graph, &two), Refusal::TwoValues { kind: "user_id".into() });
     let too_long = Refusal::IdentifierTooLong { bytes: 1025, limit: 1024 };
-    assert_eq!(
-        refusal(&mut graph, &at(0).id("cookie", "new").id("email", long.as_str())),
-        too_long
-    );
+    assert_eq!(refusal(&mut graph, &at(0).id("email", long.as_str())), too_long);
     assert_eq!(refusal(&mut graph, &at(0).id(long.as_str(), "x")), too_long);
     assert_eq!(refusal(&mut graph, &at(0).id("cookie", "c").message_id(long.as_str())), too_long);
     for text in ["a\0b", "a\u{1b}b", "caf\u{fffd}"] {
@@ -57,6 +54,22 @@ fn observations_that_cannot_be_are_refused_whole() {
     assert_eq!(refusal(&mut graph, &many), limit);
     for refused in [two, many] {
         assert!(!graph.observe(&refused).expect_err("refused").to_string().contains("new"));
+    }
+}
+
+#[test]
+fn a_bad_identifier_costs_itself_and_is_counted() {
+    let long = "x".repeat(1025);
+    for bad in ["a\nb", "a\0b", "caf\u{fffd}", long.as_str()] {
+        let mut graph = some_graph();
+        let event = at(0).id("user_id", "9").id("email", bad).id("cookie", "new");
+        let report = graph.extend([&event]);
+        assert_eq!((report.accepted, report.bad_identifiers, report.n_refused()), (1, 1, 0));
+        assert_eq!(graph.get("cookie", "new"), Some(profile_id("user_id", "9")));
+        assert_eq!(graph.get("email", bad), None);
+        let mut without = some_graph();
+        without.observe(&at(0).id("user_id", "9").id("cookie", "new")).expect("it is fine");
+        assert_eq!(bytes(&graph), bytes(&without));
     }
 }
 
