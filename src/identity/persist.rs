@@ -77,3 +77,26 @@ impl<'de> Deserialize<'de> for IdentityGraph {
         Snapshot::deserialize(deserializer)?.open(None).map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Event, Identifier, Rules, Timestamp};
+
+    #[test]
+    fn a_graph_survives_a_format_without_names_and_no_truncation_passes() {
+        let at = Timestamp::from_millis(1_500_000_000_000);
+        let mut graph = IdentityGraph::new(Rules::default().weak("cookie")).unwrap();
+        graph.observe(&Event::new("", at).id("user_id", "1").id("cookie", "a")).unwrap();
+        let claim = Event::new("", at).claimed_id("email", "a@x.org").id("cookie", "b");
+        graph.observe(&claim.message_id("m")).unwrap();
+        let [a, b] = ["a", "b"].map(|cookie| Identifier::new("cookie", cookie));
+        graph.must_link(&a, &b).unwrap();
+        graph.forget(("user_id", "2")).unwrap();
+        let bytes = postcard::to_stdvec(&graph).unwrap();
+        assert!(postcard::from_bytes::<IdentityGraph>(&bytes).unwrap() == graph);
+        for len in 0..bytes.len() {
+            assert!(postcard::from_bytes::<IdentityGraph>(&bytes[..len]).is_err(), "{len}");
+        }
+    }
+}

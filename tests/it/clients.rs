@@ -267,4 +267,8 @@ fn stale_traits_of_a_browser_do_not_overwrite_those_of_identify() {
     let identify = r#"{"type":"identify","userId":"u1","timestamp":"2026-11-01T12:00:00Z","traits":{"plan":"gold"}}"#;
     let track = r#"{"type":"track","event":"A","userId":"u1","timestamp":"2026-11-01T12:00:01Z","context":{"traits":{"plan":"free"}}}"#;
     assert_eq!(plan(&[identify, track]).as_deref(), Some("gold"));
+    // Null, which says that a trait is gone, is handed on as an empty list.
+    let null = identify.replace("\"gold\"", "null");
+    let attributes = &receive(&null, &Received::default()).events[0].attributes;
+    assert_eq!(attributes[..], [("plan".into(), Value::List(Vec::new()))]);
 }
