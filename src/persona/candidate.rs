@@ -5,6 +5,8 @@
 //!
 //! Cost: O(n) per trait.
 
+use std::collections::BTreeMap;
+
 use super::card::{Contrast, Fitting, Trait};
 use super::effect::Effect;
 use super::phrase::{detail, is_yes_no, phrase, sentence};
@@ -19,6 +21,8 @@ pub(super) struct Telling<'a> {
     pub(super) group: usize,
     /// Its members.
     pub(super) size: usize,
+    /// What features and categories are called.
+    pub(super) labels: &'a BTreeMap<String, String>,
 }
 
 impl Telling<'_> {
@@ -33,7 +37,13 @@ impl Telling<'_> {
         let mut candidate = Candidate {
             told: Trait {
                 feature: feature.clone(),
-                phrase: phrase(feature, &contrast, effect, is_yes_no(&self.column.values)),
+                phrase: phrase(
+                    feature,
+                    &contrast,
+                    effect,
+                    is_yes_no(&self.column.values),
+                    self.labels,
+                ),
                 sentence: String::new(),
                 detail: detail(&contrast, effect),
                 also: Vec::new(),
@@ -56,7 +66,7 @@ impl Telling<'_> {
         let told = &mut candidate.told;
         told.fitting = if candidate.with_median { with_median } else { strict };
         let known = (n, self.size);
-        told.sentence = sentence(told, effect, candidate.with_median, known);
+        told.sentence = sentence(told, effect, candidate.with_median, known, self.labels);
         candidate
     }
 }

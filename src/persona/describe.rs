@@ -233,7 +233,8 @@ fn contrasts(
         if effect.holds(rules.min_effect) && effect.size.abs() > rival {
             let (share, share_others, lift) = share.shares();
             let contrast = Contrast::Missing { share, share_others, lift };
-            let told = Telling { column, groups, group, size: n };
+            let labels = &rules.labels;
+            let told = Telling { column, groups, group, size: n, labels };
             let candidate = told.candidate(contrast, effect, (n, n_others));
             if is_sayable(&candidate) {
                 found.candidate = Some(candidate);
@@ -285,7 +286,8 @@ fn flag(
                 let (share, share_others, lift) = share.shares();
                 let category = YES.to_owned();
                 let contrast = Contrast::Category { category, share, share_others, lift };
-                let told = Telling { column, groups, group, size: sizes[group] };
+                let (size, labels) = (sizes[group], &rules.labels);
+                let told = Telling { column, groups, group, size, labels };
                 told.candidate(contrast, effect, (n, n_all - n))
             });
             Found { summary, candidate }
@@ -330,7 +332,8 @@ fn numeric(
                 let median_others = stats::median(&others.collect::<Vec<_>>());
                 let contrast =
                     Contrast::Numeric { median: stats::median(members), median_others, median_all };
-                let told = Telling { column, groups, group, size: sizes[group] };
+                let (size, labels) = (sizes[group], &rules.labels);
+                let told = Telling { column, groups, group, size, labels };
                 told.candidate(contrast, effect, (n, n_others))
             });
             Found { summary, candidate }
@@ -375,7 +378,8 @@ fn categorical(
                 let (share, share_others, lift) = share(category).shares();
                 let category = counts.names[category].to_owned();
                 let contrast = Contrast::Category { category, share, share_others, lift };
-                let told = Telling { column, groups, group, size: sizes[group] };
+                let (size, labels) = (sizes[group], &rules.labels);
+                let told = Telling { column, groups, group, size, labels };
                 told.candidate(contrast, effect, (n, counts.n_known - n))
             });
             Found { summary, candidate }
@@ -600,6 +604,25 @@ mod tests {
             break_it(&mut broken);
             assert!(!broken.is_finite(), "{broken:?}");
         }
+    }
+
+    #[test]
+    fn features_and_categories_are_told_by_the_labels_of_the_caller() {
+        let share = (0..80).map(|i| if i < 40 { i } else { 500 + i });
+        let table = rows(80)
+            .numeric("share of GROCERY", numbers(share))
+            .and_then(|t| t.categorical("reg", texts((0..80).map(|i| ["NA", "EU"][i / 40]))))
+            .unwrap();
+        let labels = [("GROCERY", "groceries"), ("reg", "region"), ("NA", "North America")];
+        let labels = labels.map(|(name, label)| (name.to_owned(), label.to_owned())).into();
+        let rules = Describer { labels, ..default() };
+        let first = |column: &str| told(&table.clone().without(&[column]), &two(40, 40, 0), &rules);
+        let personas = first("reg");
+        assert_eq!(personas[1].name, "Much groceries");
+        assert!(personas[1].sentences[1].contains("median share of groceries 560"), "{personas:?}");
+        assert_eq!(personas[1].traits[0].feature, "share of GROCERY");
+        let personas = first("share of GROCERY");
+        assert_eq!([&personas[0].name, &personas[1].name], ["Region North America", "Region EU"]);
     }
 
     #[test]

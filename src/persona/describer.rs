@@ -1,5 +1,7 @@
 //! The thresholds a difference must pass to be told, in one place.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -14,6 +16,11 @@ const FLOOR: usize = 5;
 ///
 /// let strict = Describer { min_size: 50, min_effect: 0.33, ..Describer::default() };
 /// assert_eq!((strict.max_traits, strict.min_known), (5, 0.7));
+///
+/// // "Much groceries" instead of "much GROCERY".
+/// let labels = [("GROCERY".to_owned(), "groceries".to_owned())].into();
+/// let readable = Describer { labels, ..Describer::default() };
+/// assert_eq!(readable.labels.len(), 1);
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -39,6 +46,10 @@ pub struct Describer {
     pub min_name_fit: f64,
     /// Most traits of a description; 5.
     pub max_traits: usize,
+    /// What features and categories are called in names and sentences: "GROCERY" → "groceries". Of
+    /// "share of GROCERY" and "number of visits", the part after "of" is looked up as well. Records keep
+    /// the names of the table.
+    pub labels: BTreeMap<String, String>,
 }
 
 impl Default for Describer {
@@ -51,6 +62,7 @@ impl Default for Describer {
             min_name_effect: 0.33,
             min_name_fit: 0.5,
             max_traits: 5,
+            labels: BTreeMap::new(),
         }
     }
 }

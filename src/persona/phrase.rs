@@ -5,9 +5,11 @@
 //! is not spending. Everything else is said plainly: "high web spend share". Templates, no
 //! invention: the same numbers always give the same words.
 
+use std::collections::BTreeMap;
+
 use super::card::{Center, Contrast, Summary, Trait};
 use super::effect::Effect;
-use super::words::{capitalised, in_ten, label, measure, percent, ratio, words};
+use super::words::{called, capitalised, in_ten, measure, percent, ratio, words};
 use crate::features::Values;
 
 /// Words that must all occur, and what to call people with high and with low values.
@@ -169,8 +171,14 @@ pub(super) fn is_yes_no(values: &Values) -> bool {
 }
 
 /// A trait in two or three words.
-pub(super) fn phrase(feature: &str, contrast: &Contrast, effect: Effect, yes_no: bool) -> String {
-    let label = label(feature);
+pub(super) fn phrase(
+    feature: &str,
+    contrast: &Contrast,
+    effect: Effect,
+    yes_no: bool,
+    labels: &BTreeMap<String, String>,
+) -> String {
+    let label = called(feature, labels);
     let more = effect.size > 0.0;
     match contrast {
         Contrast::Numeric { .. } => match entry(feature) {
@@ -184,7 +192,7 @@ pub(super) fn phrase(feature: &str, contrast: &Contrast, effect: Effect, yes_no:
             let said = match yes_no {
                 true if YES.contains(&lower.as_str()) => label,
                 true if NO.contains(&lower.as_str()) => format!("no {label}"),
-                _ => format!("{label} {category}"),
+                _ => format!("{label} {}", labels.get(category).unwrap_or(category)),
             };
             if more { said } else { format!("rarely {said}") }
         }
@@ -214,12 +222,13 @@ pub(super) fn sentence(
     effect: Effect,
     with_median: bool,
     known: (usize, usize),
+    labels: &BTreeMap<String, String>,
 ) -> String {
     let mut text = format!("{}: ", capitalised(&told.phrase));
     match told.contrast {
         Contrast::Numeric { median, median_others, median_all } => {
             let feature = told.feature.as_str();
-            text += &format!("median {} {}", label(feature), measure(feature, median));
+            text += &format!("median {} {}", called(feature, labels), measure(feature, median));
             let others = measure(feature, median_others);
             text += &match ratio(median, median_others) {
                 Some(times) if median != median_others => format!(", {times} the others' {others}"),
@@ -338,7 +347,7 @@ mod tests {
     fn told(feature: &str, contrast: Contrast, size: f64) -> Trait {
         Trait {
             feature: feature.to_owned(),
-            phrase: phrase(feature, &contrast, effect(size), true),
+            phrase: phrase(feature, &contrast, effect(size), true, &BTreeMap::new()),
             sentence: String::new(),
             detail: detail(&contrast, effect(size)),
             also: vec![],
@@ -352,8 +361,9 @@ mod tests {
 
     #[test]
     fn well_known_features_are_said_in_human_words() {
-        let said =
-            |feature: &str, size| phrase(feature, &numeric(0.0, 0.0, 0.0), effect(size), false);
+        let said = |feature: &str, size| {
+            phrase(feature, &numeric(0.0, 0.0, 0.0), effect(size), false, &BTreeMap::new())
+        };
         assert_eq!(said("monetary", 0.5), "big spenders");
         assert_eq!(said("Total_Spend", -0.5), "small spenders");
         assert_eq!(said("recency_days", -0.5), "recently active");
@@ -375,7 +385,7 @@ mod tests {
             let (share, share_others, lift) = (0.0, 0.0, 0.0);
             let category = category.to_owned();
             let contrast = Contrast::Category { category, share, share_others, lift };
-            phrase("home_owner", &contrast, effect(size), yes_no)
+            phrase("home_owner", &contrast, effect(size), yes_no, &BTreeMap::new())
         };
         assert_eq!(said("yes", 0.5, true), "home owner");
         assert_eq!(said("No", 0.5, true), "no home owner");
@@ -391,7 +401,8 @@ mod tests {
     #[test]
     fn a_sentence_carries_the_numbers() {
         let said = |feature, contrast: Contrast, size| {
-            sentence(&told(feature, contrast, size), effect(size), false, (30, 40))
+            let none = BTreeMap::new();
+            sentence(&told(feature, contrast, size), effect(size), false, (30, 40), &none)
         };
         assert_eq!(
             said("monetary", numeric(230.0, 84.0, 100.0), 0.62),

@@ -4,6 +4,8 @@
 //! that a group's median does not have. Everything is decided by the value alone, so equal values
 //! read equal everywhere.
 
+use std::collections::BTreeMap;
+
 /// A number to three significant digits: `0.0123`, `4.5`, `1230`, `1.2e20`.
 pub(super) fn number(value: f64) -> String {
     significant(value, 3)
@@ -82,6 +84,19 @@ pub(super) fn label(feature: &str) -> String {
         Some((label, _)) => label.to_owned(),
         None => words,
     }
+}
+
+/// A feature as readers call it: by its own label, by that of what it is a share or number of, else by
+/// its name.
+pub(super) fn called(feature: &str, labels: &BTreeMap<String, String>) -> String {
+    if let Some(called) = labels.get(feature) {
+        return called.clone();
+    }
+    let of = ["share of ", "number of "].into_iter().find_map(|of| {
+        let called = labels.get(feature.strip_prefix(of)?)?;
+        Some(format!("{of}{called}"))
+    });
+    of.unwrap_or_else(|| label(feature))
 }
 
 /// A value of a feature, with the unit that the feature's name ends in: `12 days`, `1 day`.
