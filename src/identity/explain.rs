@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::evidence::{flag, node_of, slot};
-use super::partition::{Basis, Edge, End, Reason, edges_among, futile_edges, sort_edges};
+use super::partition::{
+    Basis, Edge, End, Reason, compare_edges, edges_among, futile_edges, sort_edges,
+};
 use super::state::State;
 use crate::{Identifier, Timestamp};
 
@@ -150,6 +152,7 @@ fn refused_at(state: &State, name: u32) -> Vec<(Edge, Reason)> {
     if let Some(merged) = state.merged(name) {
         let here = merged.refused().iter();
         refused.extend(here.filter(|(e, _)| inside(e.a.0) || inside(e.b.0)).cloned());
+        refused.sort_by(|(x, _), (y, _)| compare_edges(x, y, state.basis()));
     }
     let mut futile = Vec::new();
     for &node in &members {
@@ -183,16 +186,19 @@ fn shared_at(state: &State, node: u32) -> BTreeSet<u32> {
 /// A link with all its evidence.
 fn link<'g>(state: &'g State, edge: &Edge) -> Link<'g> {
     let end = |(node, claimed): End| Identifier { claimed, ..state.basis().identifier(node) };
-    let mut messages = Vec::new();
+    let (mut messages, mut times) = (Vec::new(), edge.times);
     if !edge.manual {
+        // Those of a kept merge may have been seen again.
+        times.count = 0;
         let signatures = state.evidence.signatures();
         for (sig, _) in state.evidence.signatures_of(edge.a.0) {
             let slots = signatures.slots(sig);
             let both = [edge.a, edge.b].iter().all(|end| slots.contains(&slot(end.0, end.1)));
             let anchor = state.basis().anchor(slots);
             if both && (anchor == Some(edge.a.0) || anchor == Some(edge.b.0)) {
-                let first = signatures.times(sig).first;
-                messages.extend(signatures.message(sig).map(|id| (first, id)));
+                let own = signatures.times(sig);
+                messages.extend(signatures.message(sig).map(|id| (own.first, id)));
+                times.merge(own);
             }
         }
     }
@@ -201,9 +207,9 @@ fn link<'g>(state: &'g State, edge: &Edge) -> Link<'g> {
         a: end(edge.a),
         b: end(edge.b),
         manual: edge.manual,
-        first: Some(edge.times.first).filter(|&at| at != i64::MAX).map(Timestamp::from_millis),
-        last: Some(edge.times.last).filter(|&at| at != i64::MIN).map(Timestamp::from_millis),
-        count: edge.times.count.into(),
+        first: Some(times.first).filter(|&at| at != i64::MAX).map(Timestamp::from_millis),
+        last: Some(times.last).filter(|&at| at != i64::MIN).map(Timestamp::from_millis),
+        count: times.count.into(),
         message_ids: messages.into_iter().map(|message| message.1).collect(),
     }
 }

@@ -43,8 +43,11 @@
 //!
 //! An observation touches its own component. An identifier that becomes or ceases to be shared or
 //! verified re-joins the components at it. A component in which a rule may part anybody goes
-//! through the constrained merge at the next read after it changed, at the cost of sorting its links;
-//! all other reads are a few look-ups. [`IdentityGraph::extend`] joins everything again when most of
+//! through the constrained merge once, at the cost of sorting its links. Evidence that changes no earlier
+//! decision extends the result by a few look-ups: new identifiers of known people, new people on known
+//! devices, repeats. In the worst case, such as a link earlier than those that were taken or, under
+//! [`Owner::Latest`], any later link, the next read merges that component again.
+//! All other reads are a few look-ups. [`IdentityGraph::extend`] joins everything again when most of
 //! it is new, which is several times faster; beside the graph it holds a million events at a time.
 
 mod by_id;

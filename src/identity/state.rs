@@ -204,6 +204,21 @@ impl State {
         self.reconsider(&around, i64::MAX);
     }
 
+    /// The same state whose merges are made from the beginning at the next read.
+    #[cfg(test)]
+    pub(super) fn merged_again(&self) -> Self {
+        let mut again = self.clone();
+        let basis = Basis { policy: &again.policy, evidence: &again.evidence };
+        again.partition.forget_merges(basis);
+        again
+    }
+
+    /// Number of merges that are known.
+    #[cfg(test)]
+    pub(super) fn n_merges(&self) -> usize {
+        self.partition.n_known()
+    }
+
     // Questions.
 
     /// The identifiers of an observation as checked parts, without those that were forgotten; none

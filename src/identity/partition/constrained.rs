@@ -13,6 +13,7 @@ use super::super::evidence::flag;
 use super::super::policy::Relation;
 use super::basis::Basis;
 use super::edges::{Edge, edges_among, sort_edges};
+use super::merged::Merged;
 
 /// Why a link was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -43,54 +44,6 @@ impl std::fmt::Display for Reason {
             Self::Limit { kind, limit, values } => write!(f, "limit {kind} {limit}: {values}"),
             Self::Weak => f.write_str("weak"),
         }
-    }
-}
-
-/// The profiles of one component.
-#[derive(Debug)]
-pub(crate) struct Merged {
-    /// The members of the component, ascending.
-    members: Vec<u32>,
-    /// The cluster of every member.
-    cluster: Vec<u32>,
-    /// The node that names every cluster.
-    names: Vec<u32>,
-    /// The links that joined two clusters: a forest.
-    taken: Vec<Edge>,
-    /// The links between two profiles.
-    refused: Vec<(Edge, Reason)>,
-}
-
-impl Merged {
-    pub(super) fn n_clusters(&self) -> usize {
-        self.names.len()
-    }
-
-    fn cluster_of(&self, node: u32) -> u32 {
-        let at = self.members.binary_search(&node);
-        self.cluster[at.expect("a merge covers its whole component")]
-    }
-
-    /// The node that names the profile of a member.
-    pub(crate) fn name_of(&self, node: u32) -> u32 {
-        self.names[self.cluster_of(node) as usize]
-    }
-
-    /// The members of a member's profile, ascending.
-    pub(super) fn members_of(&self, node: u32) -> impl Iterator<Item = u32> + '_ {
-        let cluster = self.cluster_of(node);
-        let all = self.members.iter().zip(&self.cluster);
-        all.filter(move |entry| *entry.1 == cluster).map(|entry| *entry.0)
-    }
-
-    /// The links that joined two clusters.
-    pub(crate) fn taken(&self) -> &[Edge] {
-        &self.taken
-    }
-
-    /// The links between two profiles, in the order of the merge, with the reasons.
-    pub(crate) fn refused(&self) -> &[(Edge, Reason)] {
-        &self.refused
     }
 }
 
@@ -134,10 +87,14 @@ pub(super) fn constrained_merge(members: Vec<u32>, basis: Basis<'_>) -> Merged {
             }
         }
     }
+    if !counted {
+        clusters.count_values();
+    }
     let (cluster, names) = clusters.numbered();
     let of = |node: u32| at(node).map(|i| cluster[i as usize]);
     refused.retain(|(edge, _)| of(edge.a.0) != of(edge.b.0));
-    Merged { members, cluster, names, taken, refused }
+    let (counts, has_enemies) = clusters.facts(&cluster, names.len());
+    Merged::new(members, cluster, names, (taken, refused), (counts, has_enemies), basis)
 }
 
 impl<'g> Clusters<'g> {
@@ -242,6 +199,24 @@ impl<'g> Clusters<'g> {
         let is_strong = self.strong[a as usize] && self.strong[b as usize];
         let is_weak = [edge.a.0, edge.b.0].iter().any(|&node| self.basis.is_weak(node));
         (is_strong && is_weak).then_some(Reason::Weak)
+    }
+
+    /// For the numbers of clusters: values per limited kind, end to end, and whether each has an end of a
+    /// cannot-link.
+    fn facts(&mut self, cluster: &[u32], n_clusters: usize) -> (Vec<u32>, Vec<bool>) {
+        let n_limited = self.basis.policy.kinds().limited().len();
+        let (mut counts, mut has_enemies) =
+            (vec![0; n_clusters * n_limited], vec![false; n_clusters]);
+        for (i, &number) in cluster.iter().enumerate() {
+            if self.parent[i] == i as u32 {
+                let start = number as usize * n_limited;
+                for (to, &from) in counts[start..].iter_mut().zip(&self.counts[i]) {
+                    *to = u32::try_from(from).unwrap_or(u32::MAX);
+                }
+                has_enemies[number as usize] = !self.enemies[i].is_empty();
+            }
+        }
+        (counts, has_enemies)
     }
 
     /// Numbers the clusters by their smallest member; returns the number of every member's, and

@@ -1,5 +1,7 @@
 //! Links with their evidence, and the order in which a constrained merge takes them.
 
+use std::cmp::Ordering;
+
 use super::super::evidence::{Times, flag, is_claim};
 use super::super::policy::Relation;
 use super::basis::{Basis, End};
@@ -64,6 +66,15 @@ pub(crate) fn edges_among(members: &[u32], basis: Basis<'_>) -> Vec<Edge> {
     edges
 }
 
+/// The links of a signature that can be taken.
+pub(super) fn edges_of(sig: u32, basis: Basis<'_>) -> Vec<Edge> {
+    let signatures = basis.evidence.signatures();
+    let (slots, times) = (signatures.slots(sig), signatures.times(sig));
+    let Some(anchor) = basis.anchor(slots) else { return Vec::new() };
+    let links = basis.links(slots, anchor).filter(|link| !basis.is_futile(link.1));
+    links.map(|ends| Edge::new(ends, times, basis)).collect()
+}
+
 /// The links of a signature that a claim can never make.
 pub(crate) fn futile_edges(sig: u32, basis: Basis<'_>) -> Vec<Edge> {
     let signatures = basis.evidence.signatures();
@@ -76,9 +87,9 @@ pub(crate) fn futile_edges(sig: u32, basis: Basis<'_>) -> Vec<Edge> {
     links.map(|ends| Edge::new(ends, signatures.times(sig), basis)).collect()
 }
 
-/// Sorts links into the order in which they are taken: manual ones first; then unclaimed before
-/// claimed, the rank of the weaker end, of the stronger end, time, and the identifiers themselves.
-pub(crate) fn sort_edges(edges: &mut [Edge], basis: Basis<'_>) {
+/// The order in which links are taken: manual ones first; then unclaimed before claimed, the rank of the
+/// weaker end, of the stronger end, time, and the identifiers themselves.
+pub(crate) fn compare_edges(x: &Edge, y: &Edge, basis: Basis<'_>) -> Ordering {
     let latest = basis.policy.rules().latest();
     let rank = |end: End| basis.policy.kinds().rank(basis.kind(end.0));
     let key = |edge: &Edge| {
@@ -87,10 +98,13 @@ pub(crate) fn sort_edges(edges: &mut [Edge], basis: Basis<'_>) {
         (!edge.manual, edge.a.1 || edge.b.1, rank(edge.b), rank(edge.a), time)
     };
     let value = |end: End| basis.evidence.nodes().value(end.0);
-    edges.sort_by(|x, y| {
-        let order = key(x).cmp(&key(y));
-        order
-            .then_with(|| (value(x.a), value(x.b)).cmp(&(value(y.a), value(y.b))))
-            .then_with(|| (x.a.1, x.b.1).cmp(&(y.a.1, y.b.1)))
-    });
+    key(x)
+        .cmp(&key(y))
+        .then_with(|| (value(x.a), value(x.b)).cmp(&(value(y.a), value(y.b))))
+        .then_with(|| (x.a.1, x.b.1).cmp(&(y.a.1, y.b.1)))
+}
+
+/// Sorts links into the order in which they are taken.
+pub(crate) fn sort_edges(edges: &mut [Edge], basis: Basis<'_>) {
+    edges.sort_by(|x, y| compare_edges(x, y, basis));
 }

@@ -3,8 +3,8 @@
 //! Links join components as they come. When an identifier becomes or ceases to be shared or
 //! verified, the components at it are dissolved and joined again; nothing else is touched. A
 //! component in which no rule may part anybody is a profile as it stands. The others go through the
-//! constrained merge at the next read, and its result is kept until something in the component
-//! changes.
+//! constrained merge at the next read. Evidence that changes no earlier decision extends its result
+//! (`merged`); anything else in the component, and it is merged again at the next read.
 //!
 //! Invariants, once [`Partition::follow`] was called: every node is in the component that the links
 //! of all live signatures and the must-links give it; a merge that is kept is still true.
@@ -14,16 +14,18 @@ mod components;
 mod constrained;
 mod edges;
 mod gather;
+mod merged;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub(crate) use basis::{Basis, End};
 use components::Components;
-pub(crate) use constrained::Merged;
 pub use constrained::Reason;
 use constrained::constrained_merge;
-pub(crate) use edges::{Edge, edges_among, futile_edges, sort_edges};
+use edges::edges_of;
+pub(crate) use edges::{Edge, compare_edges, edges_among, futile_edges, sort_edges};
+pub(crate) use merged::Merged;
 
 use super::evidence::{Changes, flag, node_of};
 use super::policy::Relation;
@@ -116,8 +118,7 @@ impl Partition {
             self.join_new(basis);
             let mut changes = std::mem::take(&mut self.changes);
             for &node in &changes.earlier {
-                self.sets.offer(node, basis);
-                self.touch(node);
+                self.offer(node, basis);
             }
             for &sig in &changes.retimed {
                 let slots = basis.evidence.signatures().slots(sig);
@@ -154,9 +155,62 @@ impl Partition {
                 self.prefetch_roots(slots, &mut roots, basis);
             }
             for sig in group {
+                if self.extend(sig, basis) {
+                    continue;
+                }
                 self.join(sig, basis);
+                let slots = signatures.slots(sig).iter();
+                slots.for_each(|&slot| self.touch(node_of(slot)));
             }
-            slots.iter().for_each(|&slot| self.touch(node_of(slot)));
+        }
+    }
+
+    /// Adds a new signature to the merge of the only component with more than one member that it
+    /// touches, if that is certain to change no earlier decision.
+    fn extend(&mut self, sig: u32, basis: Basis<'_>) -> bool {
+        let merges = self.merges.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if merges.known.is_empty() || !basis.evidence.signatures().is_live(sig) {
+            return false;
+        }
+        let edges = edges_of(sig, basis);
+        let ends = edges.iter().flat_map(|edge| [edge.a.0, edge.b.0]);
+        let mut roots = ends.filter(|&end| !self.sets.is_alone(end)).map(|end| self.sets.root(end));
+        let Some(root) = roots.next() else {
+            // Without links it says nothing of who is who.
+            return edges.is_empty();
+        };
+        if roots.any(|other| other != root) {
+            return false;
+        }
+        let Some(merged) = merges.known.get_mut(&root) else { return false };
+        let merged = Arc::make_mut(merged);
+        let n_before = merged.n_clusters();
+        let is_extended = merged.extend(edges.clone(), basis);
+        merges.n_extra += merged.n_clusters() - n_before;
+        if !is_extended {
+            return false;
+        }
+        for edge in &edges {
+            self.sets.union(edge.a.0, edge.b.0, basis);
+        }
+        let top = self.sets.root(edges[0].a.0);
+        if top != root
+            && let Some(merged) = merges.known.remove(&root)
+        {
+            merges.known.insert(top, merged);
+        }
+        true
+    }
+
+    /// Lets a node whose first time is earlier now name its profile.
+    fn offer(&mut self, node: u32, basis: Basis<'_>) {
+        self.sets.offer(node, basis);
+        let merges = self.merges.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if merges.known.is_empty() || self.sets.is_alone(node) {
+            return;
+        }
+        if let Some(merged) = merges.known.get_mut(&self.sets.root(node)) {
+            Arc::make_mut(merged).offer(node, basis);
         }
     }
 
@@ -383,6 +437,18 @@ impl Partition {
         parallel::map(pending.len(), 1 << 12, |i| drop(self.merged(pending[i], basis)));
         let merges = self.merges.read().unwrap_or_else(PoisonError::into_inner);
         basis.evidence.nodes().n_in_profiles() - self.sets.n_joined() + merges.n_extra
+    }
+
+    /// Forgets all merges, so that each is made from the beginning at the next read.
+    #[cfg(test)]
+    pub(super) fn forget_merges(&mut self, basis: Basis<'_>) {
+        self.find_pending(basis);
+    }
+
+    /// Number of merges that are known.
+    #[cfg(test)]
+    pub(super) fn n_known(&self) -> usize {
+        self.merges.read().unwrap_or_else(PoisonError::into_inner).known.len()
     }
 
     pub(super) fn shrink(&mut self) {

@@ -357,6 +357,11 @@ impl Rules {
         self.priority.iter().chain(self.limits.keys()).map(String::as_str)
     }
 
+    /// Whether some kind is weak.
+    pub(crate) fn has_weak(&self) -> bool {
+        !self.weak.is_empty()
+    }
+
     pub(crate) fn is_weak(&self, kind: &str) -> bool {
         self.weak.contains(kind)
     }
