@@ -162,13 +162,13 @@ impl FadingDbscan {
     }
 
     /// The centres of the micro-clusters, `(n_micro_clusters, n_features)`, the oldest first.
-    pub fn centres(&self) -> Array2<f64> {
+    fn centres(&self) -> Array2<f64> {
         Array2::from_shape_vec((self.weights.len(), self.n_features), self.centres.clone())
             .expect("every centre has all columns")
     }
 
     /// How much each micro-cluster weighs at a moment, the newest or later.
-    pub fn weights(&self, at_ms: i64) -> Vec<f64> {
+    fn weights(&self, at_ms: i64) -> Vec<f64> {
         let mut later = self.clone();
         later.pass(0, at_ms);
         let unit = later.age.unit(later.decay);

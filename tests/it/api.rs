@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// Public items of each room. The whole aims at 300, at most 400 with rooms that are still to come; until
 /// then these are the last counts: lower a line with every item that goes.
 const AT_MOST: &[(&str, usize)] = &[
-    ("cluster", 102),
+    ("cluster", 95),
     ("error", 2),
     ("event", 36),
     ("features", 52),

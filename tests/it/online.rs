@@ -60,7 +60,7 @@ fn row_by_row_without_decay_centroids_are_the_means_of_the_rows_they_got() {
         let off = &model.variances().row(cluster) - &(squares / n);
         assert!(off.iter().all(|d: &f64| d.abs() < 1e-12));
     }
-    assert_eq!(model.n_rows(), 300);
+    assert_eq!(model.n_rows, 300);
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn time_that_goes_back_stands_and_a_huge_gap_forgets_without_losing_the_places()
     let x = three(30, 11);
     for at_ms in [5 * DAY_MS, 5 * DAY_MS, i64::MIN, 0] {
         model.learn_at(&x, at_ms).unwrap();
-        assert_eq!(model.clock_ms(), Some(5 * DAY_MS));
+        assert_eq!(model.clock_ms, Some(5 * DAY_MS));
     }
     assert_eq!(model.weights(), [40.0; 3]);
     let places = model.centroids().to_owned();
@@ -230,7 +230,7 @@ fn a_place_that_no_row_ever_comes_to_goes_to_half_of_the_heaviest_cluster() {
         reseeded.extend(model.learn(&two(batch)).unwrap().reseeded.iter().map(|r| (batch, *r)));
     }
     let [(19, which)] = reseeded[..] else { panic!("{reseeded:?}") };
-    assert_eq!((which.cluster, which.half_of, model.n_reseeded()), (1, 0, 1));
+    assert_eq!((which.cluster, which.half_of, model.n_reseeded), (1, 0, 1));
     // Cut across the second column, where the spread was; the new rows have settled it since.
     let labels = model.predict(&two(99)).unwrap();
     assert!(labels.iter().enumerate().all(|(row, label)| label == Some(row / 50)));
@@ -301,7 +301,7 @@ fn two_shards_merged_equal_the_whole_where_both_tell_the_groups_apart_alike() {
     let other = shards.pop().unwrap();
     let mut merged = shards.pop().unwrap();
     merged.merge(&other).unwrap();
-    assert_eq!((merged.weights(), merged.n_rows()), (whole.weights(), 600));
+    assert_eq!((merged.weights(), merged.n_rows), (whole.weights(), 600));
     assert!(close(&merged.centroids().to_owned(), &whole.centroids().to_owned(), 1e-12));
     assert!(close(&merged.variances(), &whole.variances(), 1e-12));
 }
@@ -316,7 +316,7 @@ fn merging_goes_by_place_not_by_number_and_brings_both_to_the_later_clock() {
     let untouched = b.clone();
     a.merge(&b).unwrap();
     assert_eq!(b, untouched);
-    assert_eq!((a.weights(), a.clock_ms()), (vec![2.0, 2.0], Some(8 * DAY_MS)));
+    assert_eq!((a.weights(), a.clock_ms), (vec![2.0, 2.0], Some(8 * DAY_MS)));
     assert_eq!(a.centroids(), array![[0.5], [11.5]]);
     // The other way round: the older one ages on its way in, and the numbering is b's.
     b.merge(&online.start(&[[5.0], [6.0]]).unwrap()).unwrap();
@@ -372,7 +372,7 @@ fn settings_and_starts_out_of_range_are_named() {
     let mut model = two.decay(Decay::HalfLifeDays(1.0)).start(&[[0.0], [1.0]]).unwrap();
     let error = model.learn(&[[0.0]]).unwrap_err();
     assert!(matches!(error, Error::InvalidParameter { name: "decay", .. }));
-    assert_eq!(model.n_rows(), 0);
+    assert_eq!(model.n_rows, 0);
 }
 
 proptest! {

@@ -161,7 +161,7 @@ impl IncrementalDbscan {
     pub fn insert_at(&mut self, row: ArrayView1<'_, f64>, at: i64) -> Result<u64> {
         let row = self.prepared(row)?;
         let limit = u32::MAX as usize - 2;
-        if self.len() == limit {
+        if self.by_number.len() == limit {
             return Err(Error::TooManySamples { what: "IncrementalDbscan", limit, got: limit + 1 });
         }
         let number = self.next_number;
@@ -180,18 +180,8 @@ impl IncrementalDbscan {
         true
     }
 
-    /// How many rows there are.
-    pub fn len(&self) -> usize {
-        self.by_number.len()
-    }
-
-    /// Whether there are no rows.
-    pub fn is_empty(&self) -> bool {
-        self.by_number.is_empty()
-    }
-
     /// The numbers of the rows that are there, ascending: the order of [`labels`](Self::labels).
-    pub fn numbers(&self) -> impl Iterator<Item = u64> + '_ {
+    pub fn numbers(&self) -> impl ExactSizeIterator<Item = u64> + '_ {
         self.by_number.keys().copied()
     }
 
@@ -237,7 +227,7 @@ impl IncrementalDbscan {
 
     fn expire(&mut self) {
         while let Some(&(at, number)) = self.by_moment.first() {
-            if !self.window.is_past(at, self.newest, self.len()) {
+            if !self.window.is_past(at, self.newest, self.by_number.len()) {
                 return;
             }
             self.remove(number);
@@ -375,7 +365,7 @@ impl IncrementalDbscan {
 impl From<IncrementalDbscan> for Stored {
     fn from(groups: IncrementalDbscan) -> Self {
         let width = groups.buckets.as_ref().map_or(0, |buckets| buckets.width());
-        let mut values = Vec::with_capacity(groups.len() * width);
+        let mut values = Vec::with_capacity(groups.by_number.len() * width);
         let mut row = Vec::new();
         let inverse = groups.scale.inverse();
         for &slot in groups.by_number.values() {
@@ -394,7 +384,7 @@ impl From<IncrementalDbscan> for Stored {
                 .iter()
                 .map(|(&n, &s)| (n, groups.slots[s as usize].at))
                 .collect(),
-            values: Array2::from_shape_vec((groups.len(), width), values)
+            values: Array2::from_shape_vec((groups.by_number.len(), width), values)
                 .expect("every row has all columns"),
             next_number: groups.next_number,
             newest: groups.newest,
@@ -460,7 +450,7 @@ mod tests {
             let groups = &self.groups;
             assert!(groups.numbers().eq(self.rows.keys().copied()));
             if self.rows.is_empty() {
-                assert!(groups.is_empty() && groups.labels().unwrap().is_empty());
+                assert!(groups.numbers().len() == 0 && groups.labels().unwrap().is_empty());
                 return;
             }
             let width = self.rows.values().next().unwrap().1.len();
@@ -557,7 +547,7 @@ mod tests {
         groups.insert(aview1(&[0.0, 1.0])).unwrap();
         assert!(groups.insert(aview1(&[0.0])).is_err());
         assert!(groups.insert(aview1(&[0.0, f64::NAN])).is_err());
-        assert_eq!(groups.len(), 1);
+        assert_eq!(groups.numbers().len(), 1);
         assert!(groups.clone().metric(Metric::Manhattan).is_err());
         assert!(groups.clone().window(Window::Rows(0)).is_err());
         assert!(groups.window(Window::Span(-1)).is_err());

@@ -65,16 +65,20 @@ pub struct Reseeded {
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored")]
+#[non_exhaustive]
 pub struct OnlineKMeansFit {
     decay: Decay,
     reassignment_ratio: f64,
     moments: Moments,
     age: Age,
-    clock_ms: Option<i64>,
+    /// The latest moment given, in milliseconds.
+    pub clock_ms: Option<i64>,
     /// Rows learned since each cluster last got one.
     passed_by: Vec<u64>,
-    n_rows: u64,
-    n_reseeded: u64,
+    /// Rows learned in all, the first batch and those of merged models included.
+    pub n_rows: u64,
+    /// How often a dying cluster was re-seeded here; those of merged models not included.
+    pub n_reseeded: u64,
 }
 
 impl OnlineKMeansFit {
@@ -207,21 +211,6 @@ impl OnlineKMeansFit {
         let shape = self.centroids().raw_dim();
         Array2::from_shape_vec(shape, self.moments.variances())
             .expect("the variances fill their matrix")
-    }
-
-    /// Rows learned in all, the first batch and those of merged models included.
-    pub fn n_rows(&self) -> u64 {
-        self.n_rows
-    }
-
-    /// How often a dying cluster was re-seeded here; those of merged models not included.
-    pub fn n_reseeded(&self) -> u64 {
-        self.n_reseeded
-    }
-
-    /// The latest moment given, in milliseconds.
-    pub fn clock_ms(&self) -> Option<i64> {
-        self.clock_ms
     }
 
     fn learn_view(&mut self, x: ArrayView2<'_, f64>, at_ms: Option<i64>) -> Result<Learned> {
