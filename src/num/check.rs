@@ -86,6 +86,13 @@ impl Rows<'_> {
         Self { data: Cow::Owned(data), ..self }
     }
 
+    /// The same rows less one row.
+    pub(crate) fn minus(self, row: &[f64]) -> Self {
+        let values = self.iter().flat_map(|values| values.iter().zip(row));
+        let data = values.map(|(value, shift)| value - shift).collect();
+        Self { data: Cow::Owned(data), ..self }
+    }
+
     /// The same rows with every value times `factor`; a copy unless that is 1.
     pub(crate) fn times(self, factor: f64) -> Self {
         if factor == 1.0 {
@@ -152,6 +159,27 @@ pub(crate) fn rows_of_width(x: ArrayView2<'_, f64>, n_columns: usize) -> Result<
         });
     }
     rows(x)
+}
+
+/// Checks weights of rows: finite, 0 or more, at least one above 0.
+///
+/// # Errors
+/// `DimensionMismatch` for another number; `InvalidParameter` otherwise, naming the row.
+pub(crate) fn weights(weights: &[f64], n_rows: usize) -> Result<()> {
+    if weights.len() != n_rows {
+        let what = "weights".into();
+        return Err(Error::DimensionMismatch { what, expected: n_rows, got: weights.len() });
+    }
+    let wrong = |w: &f64| !(*w >= 0.0 && w.is_finite());
+    if let Some(row) = weights.iter().position(wrong) {
+        let got = format!("{} at row {row}", weights[row]);
+        return Err(Error::parameter("weights", "0 or more and finite", got));
+    }
+    if weights.iter().all(|&w| w == 0.0) {
+        let got = format!("0 at all {n_rows} rows");
+        return Err(Error::parameter("weights", "above 0 for at least one row", got));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -3,7 +3,10 @@
 //! | question | answer |
 //! |---|---|
 //! | along which directions do rows differ most? | [`Pca`] |
+//! | between which extremes do rows lie, and how near to each? | [`Archetypes`] |
 
+mod archetypes;
 mod pca;
 
+pub use archetypes::{Archetypes, ArchetypesFit, Mixtures};
 pub use pca::{Pca, PcaFit};

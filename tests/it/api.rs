@@ -25,7 +25,7 @@ const AT_MOST: &[(&str, usize)] = &[
     ("prepare", 28),
     ("profiles", 46),
     ("quality", 15),
-    ("reduce", 12),
+    ("reduce", 21),
     ("report", 8),
     ("scale", 6),
     ("segment", 4),

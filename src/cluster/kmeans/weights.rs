@@ -12,8 +12,9 @@
 
 use ndarray::{ArrayView2, Axis, CowArray, Ix2};
 
+use crate::Result;
+use crate::num::check;
 use crate::num::powers::times_two_to;
-use crate::{Error, Result};
 
 /// The rows that count and how much.
 #[derive(Debug, Clone)]
@@ -40,24 +41,9 @@ impl Weighting {
     /// `DimensionMismatch` for another number; `InvalidParameter` for one that is negative or not
     /// finite, and if none is above 0.
     pub(super) fn new(weights: &[f64], n_rows: usize) -> Result<Self> {
-        if weights.len() != n_rows {
-            let what = "weights";
-            return Err(Error::DimensionMismatch {
-                what: what.into(),
-                expected: n_rows,
-                got: weights.len(),
-            });
-        }
-        let wrong = |w: &f64| !(*w >= 0.0 && w.is_finite());
-        if let Some(row) = weights.iter().position(wrong) {
-            let got = format!("{} at row {row}", weights[row]);
-            return Err(Error::parameter("weights", "0 or more and finite", got));
-        }
+        check::weights(weights, n_rows)?;
         let positive: Vec<f64> = weights.iter().copied().filter(|&w| w > 0.0).collect();
-        let Some(&first) = positive.first() else {
-            let got = format!("0 at all {n_rows} rows");
-            return Err(Error::parameter("weights", "above 0 for at least one row", got));
-        };
+        let first = positive[0];
         let present = (positive.len() < n_rows)
             .then(|| (0..n_rows).filter(|&row| weights[row] > 0.0).collect());
         if positive.iter().all(|&w| w == first) {

@@ -1,0 +1,394 @@
+//! Archetypes: a few pure types, and every row as a mixture of them.
+//!
+//! Where people differ by degree, groups cut a continuum at arbitrary places. Archetypes describe it: k
+//! points on the rim of the data (each itself a mixture of rows), so that mixtures of them, with parts
+//! that are 0 or more and sum to 1, lie as near to all rows as they can. Least Σ w·‖x − Zᵀa‖² over
+//! archetypes Z = B·X and mixtures a, where the rows of B are mixtures, too.
+//!
+//! Source: Cutler, Breiman 1994; starts as Mørup, Hansen 2012. Both halves of the problem are solved
+//! exactly (active sets), not by penalties. From 2,048 rows on, starts are tried on a sample with
+//! its extremes, and the best is improved on all rows.
+//! Cost: n·k·(k + d) per turn, tens of turns, in parallel; memory 8·n·k bytes.
+
+mod alternate;
+mod hull;
+mod simplex;
+mod starts;
+
+use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
+
+use self::alternate::{Cloud, Fitted, Mixer, products};
+use self::hull::Corner;
+use crate::num::check::{self, Rows};
+use crate::num::columns::Columns;
+use crate::num::parallel;
+use crate::num::rng::Stream;
+use crate::num::scale::Scale;
+use crate::{Error, Result};
+
+/// Archetypes at most: nobody reads more, and mixtures take 8·n·k bytes.
+const MOST: usize = 256;
+/// Rows on which starts are tried.
+const SAMPLE: usize = 2048;
+/// Directions whose ends join the sample, besides the columns.
+const DIRECTIONS: usize = 32;
+/// A start is improved until a turn saves less than this part of all variance …
+const ROUGHLY: f64 = 1e-5;
+/// … and so many of the best, until a turn saves less than this part.
+const FINALISTS: usize = 3;
+const CLOSELY: f64 = 1e-10;
+/// The same for more rows than the sample.
+const CLOSELY_MANY: f64 = 1e-8;
+
+/// Archetypal analysis; scale the columns first ([`Scaler`](crate::Scaler)) unless they share a unit.
+///
+/// Extremes become archetypes, so tame far values before (a logarithm, or ranks). More archetypes
+/// always explain more: take the number after which the gain is small, and look whether other samples
+/// give the same ones.
+///
+/// ```
+/// use personas::{reduce::Archetypes, ndarray::array};
+///
+/// // Rows between three extremes.
+/// let x = array![[0.0, 0.0], [6.0, 0.0], [0.0, 6.0], [1.0, 1.0], [2.0, 1.0], [3.0, 3.0]];
+/// let fit = Archetypes::new(3).fit(&x)?;
+/// assert!((fit.explained_variance - 1.0).abs() < 1e-12);
+/// // Row 5 is half of the one and half of the other.
+/// let parts = fit.mixtures.parts.row(5);
+/// assert_eq!(parts.iter().filter(|part| (*part - 0.5).abs() < 1e-9).count(), 2);
+/// assert!(fit.mixtures.squared_distances[5] < 1e-12);
+/// # Ok::<(), personas::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Archetypes {
+    k: usize,
+    n_init: usize,
+    seed: u64,
+}
+
+impl Archetypes {
+    /// `k` archetypes, 1 to 256; 20 starts, seed 0.
+    pub fn new(k: usize) -> Self {
+        Self { k, n_init: 20, seed: 0 }
+    }
+
+    /// Number of starts, at least 1; 20 unless set. Half begin at extremes, half by chance.
+    #[must_use]
+    pub fn n_init(mut self, n_init: usize) -> Self {
+        self.n_init = n_init;
+        self
+    }
+
+    /// Seed of the starts; 0 unless set. The same seed and rows give the same bits.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Finds the archetypes of `x`, `(n_samples, n_features)`.
+    ///
+    /// How much k archetypes explain, against k:
+    ///
+    /// ```
+    /// use personas::{reduce::Archetypes, ndarray::Array2};
+    ///
+    /// let x = Array2::from_shape_fn((60, 2), |(i, j)| ((i * (7 + 4 * j)) % 11) as f64);
+    /// let explained = |k| Ok(Archetypes::new(k).fit(&x)?.explained_variance);
+    /// let curve: Vec<f64> = (1..=4).map(explained).collect::<Result<_, personas::Error>>()?;
+    /// assert!(curve[0].abs() < 1e-12 && curve.is_sorted());
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`] for no archetypes, more than 256, or no starts; [`Error::TooFewSamples`] for fewer
+    /// distinct rows than archetypes; and as every method for a matrix that is empty or not finite.
+    pub fn fit<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<ArchetypesFit> {
+        self.fit_rows(&check::rows(x.into())?, None)
+    }
+
+    /// Finds the archetypes of rows that count as often as their weights say: a finite number of 0 or
+    /// more per row. A row of weight 2 counts as the row twice; one of weight 0 only gets a mixture.
+    ///
+    /// ```
+    /// use personas::{reduce::Archetypes, ndarray::array};
+    ///
+    /// let x = array![[0.0], [1.0], [2.0], [90.0]];
+    /// let fit = Archetypes::new(2).fit_weighted(&x, &[1.0, 5.0, 1.0, 0.0])?;
+    /// assert_eq!(fit.archetypes.iter().copied().fold(0.0, f64::max), 2.0);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit); [`Error::DimensionMismatch`] for another number of weights than rows;
+    /// [`Error::InvalidParameter`] for a weight that is negative or not finite, naming its row.
+    pub fn fit_weighted<'a>(
+        &self,
+        x: impl Into<ArrayView2<'a, f64>>,
+        weights: &[f64],
+    ) -> Result<ArchetypesFit> {
+        let rows = check::rows(x.into())?;
+        check::weights(weights, rows.n_rows())?;
+        self.fit_rows(&rows, Some(weights))
+    }
+
+    fn fit_rows(&self, given: &Rows<'_>, weights: Option<&[f64]>) -> Result<ArchetypesFit> {
+        if !(1..=MOST).contains(&self.k) {
+            return Err(Error::parameter("k", "between 1 and 256", self.k));
+        }
+        if self.n_init == 0 {
+            return Err(Error::parameter("n_init", "at least 1", 0));
+        }
+        // Rows that count, centred and lifted; weights as parts of the greatest.
+        let counting: Vec<usize> = match weights {
+            None => (0..given.n_rows()).collect(),
+            Some(weights) => (0..given.n_rows()).filter(|&row| weights[row] > 0.0).collect(),
+        };
+        let greatest = weights.map_or(1.0, |w| w.iter().copied().fold(0.0, f64::max));
+        let parts: Vec<f64> =
+            counting.iter().map(|&row| weights.map_or(1.0, |w| w[row] / greatest)).collect();
+        let too_few = || Error::TooFewSamples {
+            what: "Archetypes (distinct rows)",
+            needed: self.k,
+            got: distinct(given, &counting, self.k),
+        };
+        if counting.len() < self.k {
+            return Err(too_few());
+        }
+        let chosen = given.select(&counting);
+        let columns = Columns::of(&chosen);
+        let factor = Scale::spanning(&columns, None).factor();
+        let rows = chosen.minus(&columns.means).times(factor);
+        let cloud = Cloud::new(&rows, &parts);
+        let fitted = self.best(&cloud).ok_or_else(too_few)?;
+        let places = fitted.corners.iter().flat_map(|corner| {
+            corner.at.iter().zip(&columns.means).map(|(v, mean)| v / factor + mean)
+        });
+        let shape = (self.k, given.n_columns());
+        let archetypes = Array2::from_shape_vec(shape, places.collect()).expect("whole rows");
+        let made_of = fitted.corners.iter().map(|corner| {
+            corner.of.iter().map(|&(row, part)| (counting[row], part)).collect::<Vec<_>>()
+        });
+        ArchetypesFit::new(
+            given,
+            weights,
+            archetypes,
+            made_of.collect(),
+            cloud.total,
+            factor,
+            greatest,
+        )
+    }
+
+    /// The best of all starts; `None` if there are fewer different rows than archetypes.
+    fn best(&self, cloud: &Cloud<'_>) -> Option<Fitted> {
+        if cloud.rows.n_rows() > SAMPLE {
+            let chosen = sample(cloud, self.seed);
+            let rows = cloud.rows.select(&chosen);
+            // The sample stands for all rows; an extreme stands for itself.
+            let heavy = cloud.rows.n_rows() as f64 / SAMPLE as f64;
+            let weight = |(at, &row): (usize, &usize)| {
+                cloud.weights[row] * if at < SAMPLE { heavy } else { 1.0 }
+            };
+            let weights: Vec<f64> = chosen.iter().enumerate().map(weight).collect();
+            if let Some(found) = self.search(&Cloud::new(&rows, &weights)) {
+                let of_all = found.corners.into_iter().map(|corner| Corner {
+                    of: sorted(corner.of.iter().map(|&(row, part)| (chosen[row], part))),
+                    at: corner.at,
+                });
+                return Some(cloud.improve(of_all.collect(), CLOSELY_MANY));
+            }
+        }
+        self.search(cloud)
+    }
+
+    fn search(&self, cloud: &Cloud<'_>) -> Option<Fitted> {
+        let work = cloud.rows.data().len().saturating_mul(self.k);
+        let rough = parallel::map(self.n_init, work, |index| {
+            let mut stream = Stream::new(self.seed, index as u64);
+            let chosen = if index % 2 == 0 {
+                starts::furthest_sum(cloud.rows, self.k, &mut stream)
+            } else {
+                starts::plus_plus(cloud.rows, cloud.weights, self.k, &mut stream)
+            }?;
+            let corners = chosen.iter().map(|&row| Corner::row(cloud.rows, row)).collect();
+            Some(cloud.improve(corners, ROUGHLY))
+        });
+        let mut rough: Vec<Fitted> = rough.into_iter().collect::<Option<_>>()?;
+        rough.sort_by(|a, b| a.residual.total_cmp(&b.residual));
+        rough.truncate(FINALISTS);
+        let close = rough.into_iter().map(|fitted| cloud.improve(fitted.corners, CLOSELY));
+        close.min_by(|a, b| a.residual.total_cmp(&b.residual))
+    }
+}
+
+/// How many different rows there are, counted up to `enough`.
+fn distinct(rows: &Rows<'_>, counting: &[usize], enough: usize) -> usize {
+    let mut found: Vec<usize> = Vec::new();
+    for &row in counting {
+        if found.len() == enough {
+            break;
+        }
+        if found.iter().all(|&other| rows.row(other) != rows.row(row)) {
+            found.push(row);
+        }
+    }
+    found.len()
+}
+
+fn sorted(pairs: impl Iterator<Item = (usize, f64)>) -> Vec<(usize, f64)> {
+    let mut pairs: Vec<(usize, f64)> = pairs.collect();
+    pairs.sort_unstable_by_key(|&(row, _)| row);
+    pairs
+}
+
+/// Rows drawn at random, then the ends of the columns and of random directions.
+fn sample(cloud: &Cloud<'_>, seed: u64) -> Vec<usize> {
+    let (rows, d) = (cloud.rows, cloud.rows.n_columns());
+    let mut stream = Stream::new(seed, u64::MAX);
+    let mut chosen = stream.sample(rows.n_rows(), SAMPLE);
+    let mut taken = vec![false; rows.n_rows()];
+    chosen.iter().for_each(|&row| taken[row] = true);
+    let mut directions: Vec<Vec<f64>> =
+        (0..DIRECTIONS).map(|_| (0..d).map(|_| stream.normal()).collect()).collect();
+    for column in 0..d.min(SAMPLE / 4) {
+        directions.push((0..d).map(|other| f64::from(u8::from(other == column))).collect());
+    }
+    for direction in &directions {
+        let against: Vec<f64> = direction.iter().map(|v| -v).collect();
+        for direction in [direction, &against] {
+            let (row, _) = hull::farthest(rows, direction);
+            if !std::mem::replace(&mut taken[row], true) {
+                chosen.push(row);
+            }
+        }
+    }
+    chosen
+}
+
+/// Archetypes, what they are made of, and what the rows are made of; returned by [`Archetypes::fit`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ArchetypesFit {
+    /// The archetypes, `(k, n_features)`, in the units of the matrix; the one of which the rows are
+    /// made most comes first.
+    pub archetypes: Array2<f64>,
+    /// The rows that each archetype is a mixture of, with their parts, ascending by row. An archetype
+    /// of a single row is that row: no type, but an outlier or a person.
+    pub made_of: Vec<Vec<(usize, f64)>>,
+    /// What the rows of the fit are made of.
+    pub mixtures: Mixtures,
+    /// Weighted sum of the rows' squared distances to their mixtures.
+    pub residual: f64,
+    /// The share of the squared distances to the mean that the mixtures explain, in [0, 1]; 0 for one
+    /// archetype, and 1 if all rows are equal.
+    pub explained_variance: f64,
+}
+
+/// Rows as mixtures of archetypes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Mixtures {
+    /// The part of every archetype in every row, `(n_samples, k)`; each row is 0 or more and sums to 1.
+    pub parts: Array2<f64>,
+    /// The squared distance of every row to its mixture: 0 inside the archetypes' hull. A row far
+    /// outside gets a mixture like any other, so look here, too.
+    pub squared_distances: Vec<f64>,
+}
+
+impl ArchetypesFit {
+    /// Orders the archetypes and mixes the rows.
+    fn new(
+        given: &Rows<'_>,
+        weights: Option<&[f64]>,
+        archetypes: Array2<f64>,
+        made_of: Vec<Vec<(usize, f64)>>,
+        total: f64,
+        factor: f64,
+        greatest: f64,
+    ) -> Result<Self> {
+        let (mixtures, _) = mix(&archetypes, given)?;
+        let weight = |row: usize| weights.map_or(1.0, |weights| weights[row] / greatest);
+        let mut shares = vec![0.0; archetypes.nrows()];
+        for (row, parts) in mixtures.parts.rows().into_iter().enumerate() {
+            shares.iter_mut().zip(parts).for_each(|(share, part)| *share += weight(row) * part);
+        }
+        let mut order: Vec<usize> = (0..shares.len()).collect();
+        order.sort_by(|&a, &b| {
+            let values = |j: usize| archetypes.row(j).to_vec();
+            let by_value =
+                || values(a).partial_cmp(&values(b)).unwrap_or(std::cmp::Ordering::Equal);
+            shares[b].total_cmp(&shares[a]).then_with(by_value)
+        });
+        let archetypes = archetypes.select(ndarray::Axis(0), &order);
+        // Once more in the new order, so that `transform` gives the same bits.
+        let (mixtures, squares) = mix(&archetypes, given)?;
+        let squares = squares.iter().enumerate();
+        let lifted: f64 = squares.map(|(row, square)| weight(row) * square).sum();
+        Ok(Self {
+            archetypes,
+            made_of: order.iter().map(|&j| made_of[j].clone()).collect(),
+            mixtures,
+            residual: lifted / factor / factor * greatest,
+            explained_variance: if total > 0.0 { (1.0 - lifted / total).max(0.0) } else { 1.0 },
+        })
+    }
+
+    /// Rows of `x`, `(n_samples, n_features)`, as mixtures of the archetypes. Those of the fit get the
+    /// same bits.
+    ///
+    /// With more archetypes than columns and one, several mixtures can lie equally near; the one found is
+    /// of as few archetypes as need be.
+    ///
+    /// ```
+    /// use personas::{reduce::Archetypes, ndarray::array};
+    ///
+    /// let fit = Archetypes::new(2).fit(&array![[0.0], [4.0], [1.0], [2.0]])?;
+    /// let new = fit.transform(&array![[6.0]])?;
+    /// assert_eq!(new.parts.iter().filter(|part| **part == 1.0).count(), 1);
+    /// assert_eq!(new.squared_distances, [4.0]);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::DimensionMismatch`] for another number of columns than in the fit; else as
+    /// [`Archetypes::fit`].
+    pub fn transform<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<Mixtures> {
+        mix(&self.archetypes, &check::rows_of_width(x.into(), self.archetypes.ncols())?)
+            .map(|(mixtures, _)| mixtures)
+    }
+}
+
+/// The best mixtures of `archetypes`, seen from their middle, and the squared distances as lifted.
+fn mix(archetypes: &Array2<f64>, x: &Rows<'_>) -> Result<(Mixtures, Vec<f64>)> {
+    let places = check::rows(archetypes.view())?;
+    let (k, d) = (places.n_rows(), places.n_columns());
+    let columns = Columns::of(&places);
+    let factor = Scale::spanning(&columns, Some(x)).factor();
+    let places = places.minus(&columns.means).times(factor);
+    let gram = products(places.data(), d);
+    let chunks = parallel::map_chunks(x.n_rows(), k * (k + d + 8), |range| {
+        let mut mixer = Mixer::new(places.data(), &gram, d);
+        let (mut parts, mut squares) = (vec![0.0; range.len() * k], Vec::new());
+        let mut seen = vec![0.0; d];
+        for (row, a) in x.range(range).chunks_exact(d).zip(parts.chunks_exact_mut(k)) {
+            for ((seen, v), mean) in seen.iter_mut().zip(row).zip(&columns.means) {
+                *seen = (v - mean) * factor;
+            }
+            squares.push(mixer.mix(&seen, a));
+        }
+        (parts, squares)
+    });
+    let (mut parts, mut lifted) = (Vec::new(), Vec::new());
+    for (some, squares) in chunks {
+        parts.extend(some);
+        lifted.extend(squares);
+    }
+    let parts = Array2::from_shape_vec((x.n_rows(), k), parts).expect("whole rows");
+    let squared_distances = lifted.iter().map(|square| square / factor / factor).collect();
+    Ok((Mixtures { parts, squared_distances }, lifted))
+}
+
+#[cfg(test)]
+mod tests;
