@@ -138,6 +138,7 @@ impl Pca {
 
 /// Principal components, greatest variance first; see [`Pca`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Stored")]
 pub struct PcaFit {
     means: Vec<f64>,
     /// Row-major, a component per row.
@@ -270,6 +271,36 @@ impl PcaFit {
     }
 }
 
+/// A [`PcaFit`] as it is stored, not yet checked.
+#[derive(Deserialize)]
+struct Stored {
+    means: Vec<f64>,
+    components: Vec<f64>,
+    variances: Vec<f64>,
+    deviations: Vec<f64>,
+    ratios: Vec<f64>,
+    whiten: bool,
+}
+
+impl TryFrom<Stored> for PcaFit {
+    type Error = Error;
+
+    fn try_from(stored: Stored) -> Result<Self> {
+        let Stored { means, components, variances, deviations, ratios, whiten } = stored;
+        let (k, d) = (variances.len(), means.len());
+        let fits = (1..=d).contains(&k)
+            && k.checked_mul(d) == Some(components.len())
+            && deviations.len() == k
+            && ratios.len() == k;
+        let all = [&means, &components, &variances, &deviations, &ratios];
+        if !fits || all.into_iter().flatten().any(|value| !value.is_finite()) {
+            let reason = "its parts differ in length, or a number is not finite";
+            return Err(Error::InvalidSnapshot { what: "PcaFit", reason: reason.into() });
+        }
+        Ok(Self { means, components, variances, deviations, ratios, whiten })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -279,6 +310,17 @@ mod tests {
     fn table(n: usize, d: usize) -> Array2<f64> {
         let mut stream = Stream::new(6, 0);
         Array2::from_shape_fn((n, d), |(_, j)| (j + 1) as f64 * stream.normal())
+    }
+
+    #[test]
+    fn a_stored_fit_comes_back_and_one_of_other_lengths_is_refused() {
+        let x = ndarray::array![[0.0, 1.0], [2.0, 0.0], [4.0, 5.0]];
+        let fit = Pca::new(2).fit(&x).unwrap();
+        let json = serde_json::to_string(&fit).unwrap();
+        assert_eq!(serde_json::from_str::<PcaFit>(&json).unwrap(), fit);
+        let mut short: serde_json::Value = serde_json::from_str(&json).unwrap();
+        short["components"].as_array_mut().unwrap().pop();
+        assert!(serde_json::from_value::<PcaFit>(short).is_err());
     }
 
     #[test]
