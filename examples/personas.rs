@@ -170,7 +170,7 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
     };
     let table = &people.table;
 
-    // Who they are: by a model that was kept, or by one that is made of them.
+    // Use the model that was kept, or make one of these people.
     progress.step("finding personas");
     let model = match &kept {
         Some(kept) => kept.model.clone(),

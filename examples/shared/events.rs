@@ -1,9 +1,9 @@
 //! Events, and what is known of people, from CSV files whose columns the caller names.
 //!
 //! Cells go into columns, and the library reads these where they lie: no event is built. Columns that
-//! nobody named are not kept, and never cost a row. A row that cannot be read is counted and skipped,
-//! and its line is remembered: one broken line among a million is no reason to stop, but also no
-//! reason to be silent.
+//! nobody named are not kept, and never cost a row. A row that cannot be read is skipped and counted,
+//! and its line is remembered, so that one broken line among a million neither stops the program nor
+//! goes unseen.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -380,7 +380,8 @@ fn attribute(texts: &Texts, reading: &Reading, delimiter: u8) -> Attribute {
     }
 }
 
-/// Of a column of dates, the days from each to the latest one; as texts, every one would be a level.
+/// Reads a column of dates as the days from each date to the latest one. Read as texts, nearly every
+/// date would be a category of its own.
 pub(crate) fn days(texts: &Texts) -> Option<Vec<f64>> {
     let dates = Dates::of(texts).ok().filter(|dates| *dates != Dates::Epoch)?;
     let mut at = Vec::with_capacity(texts.len());
@@ -423,17 +424,17 @@ fn only<T>(values: Vec<T>, keep: &[bool]) -> Vec<T> {
     values.into_iter().zip(keep).filter(|&(_, &keep)| keep).map(|(value, _)| value).collect()
 }
 
-/// How programs write that there is no number.
+/// How programs write a missing number.
 fn is_missing_number(text: &str) -> bool {
     ["NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "-"].contains(&text)
 }
 
-/// How programs write that there is no text. `NA` is North America, or Namibia.
+/// How programs write a missing text. `NA` is North America, or Namibia.
 fn is_missing_text(text: &str) -> bool {
     ["NaN", "nan", "NULL", "null", "None", "#N/A"].contains(&text)
 }
 
-/// How programs write that there is no identifier.
+/// How programs write a missing identifier.
 fn is_missing_id(text: &str) -> bool {
     is_missing_text(text) || ["NA", "N/A"].contains(&text)
 }

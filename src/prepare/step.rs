@@ -12,7 +12,7 @@ use crate::features::ordered;
 pub(super) const OTHER: &str = "other";
 
 /// What was done to one feature of the table. Shown in plain words:
-/// `spend: log1p, then standardised (mean 5.213, sd 1.07); 3 missing → median 182.5`.
+/// `spend: logarithm beyond 20, then standardised (mean 5.213, sd 1.07); 3 missing → median 182.5`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FeatureStep {
