@@ -41,13 +41,14 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use encoding_rs::Encoding;
 use personas::features::Retail;
-use personas::persona::PersonaSettings;
+use personas::persona::{DeclaredPersona, Describer, PersonaSettings, Vocabulary};
 use personas::report::Report;
 use personas::{
-    FeatureSet, FeatureTable, IngestReport, PersonaModel, Preprocessor, Profiles, Rules, Timestamp,
+    Agglomerative, FeatureSet, FeatureTable, Hdbscan, IngestReport, Linkage, PersonaModel,
+    Preprocessor, Profiles, Rules, Timestamp,
 };
 
 use csv_file::{CsvTable, Source};
@@ -142,15 +143,34 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     declared: Option<PathBuf>,
 
+    /// The words of the descriptions, as JSON: {"labels": {"GROCERY": "groceries"}}, and units, sayings and
+    /// texts in another language
+    #[arg(long, value_name = "FILE", conflicts_with = "apply")]
+    words: Option<PathBuf>,
+
     /// The moment to look from; later events do not count (default: the newest event)
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
     as_of: Option<Timestamp>,
     /// Number of personas (default: the groups the data hold, or a cut for use in 3 to 8)
     #[arg(long)]
     k: Option<usize>,
+    /// How people are grouped; hdbscan finds the number of groups, and leaves out who belongs to none
+    #[arg(long, value_enum, default_value_t = Grouping::Kmeans)]
+    method: Grouping,
     /// Seed of everything random; the same seed gives the same report
     #[arg(long, default_value_t = 0)]
     seed: u64,
+}
+
+/// How people are grouped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Grouping {
+    /// K-means, with all the evidence there is for the number of groups.
+    Kmeans,
+    /// Nested groups by Ward's method, cut where the data suggest or into --k.
+    Ward,
+    /// Dense groups of any shape.
+    Hdbscan,
 }
 
 fn main() -> ExitCode {
@@ -174,7 +194,7 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
     progress.step("finding personas");
     let model = match &kept {
         Some(kept) => kept.model.clone(),
-        None => PersonaModel::fit(table, &options.settings(&people))?,
+        None => options.model(&people)?,
     };
     let matches = model.assign(table)?;
 
@@ -201,7 +221,9 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
         None => String::new(),
     };
     let comparison = match &options.declared {
-        Some(file) => Some(model.compare(&output::declared(file)?, table)?),
+        Some(file) => {
+            Some(model.compare(&output::from_json::<Vec<DeclaredPersona>>(file)?, table)?)
+        }
         None => None,
     };
     drop(progress);
@@ -352,12 +374,45 @@ impl Options {
         }
     }
 
+    /// The personas of these people.
+    fn model(&self, people: &People) -> Result<PersonaModel, Box<dyn std::error::Error>> {
+        let settings = self.settings(people)?;
+        let table = &people.table;
+        if self.method == Grouping::Kmeans {
+            return Ok(PersonaModel::fit(table, &settings)?);
+        }
+        let prep = settings.preprocessor.fit(table)?;
+        let matrix = prep.transform(table)?;
+        let labels = match (self.method, self.k) {
+            (Grouping::Hdbscan, None) => Hdbscan::new(settings.min_size).fit(&matrix)?.labels,
+            (Grouping::Hdbscan, Some(_)) => return Err("--method hdbscan takes no --k".into()),
+            (_, k) => {
+                let ward = Agglomerative::new(Linkage::Ward);
+                let tree = ward.fit(&matrix)?;
+                let suggested = ward.suggest_cut(&matrix, &tree, self.seed)?.map(|cut| cut.k);
+                let k = k.or(suggested);
+                tree.cut_into(k.ok_or("the hierarchy suggests no number of personas: give --k")?)?
+            }
+        };
+        Ok(settings.describer.describe(table, &prep, &labels)?)
+    }
+
     /// Groups are made from what people do. What is declared of them is kept out, so that it can tell
     /// afterwards whether the groups mean anything.
-    fn settings(&self, people: &People) -> PersonaSettings {
+    fn settings(&self, people: &People) -> Result<PersonaSettings, Box<dyn std::error::Error>> {
         let kept_out = people.declared.iter().chain(&self.keep_out);
         let prepare = kept_out.fold(Preprocessor::default(), |prep, name| prep.weight(name, 0.0));
-        PersonaSettings { k: self.k, seed: self.seed, preprocessor: prepare, ..Default::default() }
+        let vocabulary = match &self.words {
+            Some(file) => output::from_json(file)?,
+            None => Vocabulary::default(),
+        };
+        Ok(PersonaSettings {
+            k: self.k,
+            seed: self.seed,
+            preprocessor: prepare,
+            describer: Describer { vocabulary, ..Default::default() },
+            ..Default::default()
+        })
     }
 }
 

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use personas::persona::{DeclaredPersona, Matches};
+use personas::persona::Matches;
 use personas::{FeatureSet, FeatureTable, PersonaModel, ProfileId, Profiles};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -22,8 +23,7 @@ pub(crate) struct Kept {
 
 impl Kept {
     pub(crate) fn read(file: &Path) -> Outcome<Self> {
-        let text = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
-        Ok(serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", file.display()))?)
+        from_json(file)
     }
 
     pub(crate) fn to_json(&self) -> Outcome<String> {
@@ -35,8 +35,8 @@ pub(crate) fn write(file: &Path, text: &str) -> Outcome<()> {
     Ok(std::fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))?)
 }
 
-/// Personas made by hand.
-pub(crate) fn declared(file: &Path) -> Outcome<Vec<DeclaredPersona>> {
+/// What a file of JSON holds.
+pub(crate) fn from_json<T: DeserializeOwned>(file: &Path) -> Outcome<T> {
     let text = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
     Ok(serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", file.display()))?)
 }

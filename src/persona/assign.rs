@@ -10,19 +10,22 @@
 //! Cost: one pass over the reference points per row; memory one number per row and feature.
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::card::Persona;
+use super::describer::Describer;
 use super::model::PersonaModel;
 use super::phrase;
 use super::place::{Near, Place, means};
-use super::words::{label, measure, number};
+use super::vocabulary::Vocabulary;
+use super::words::{called, measure, number};
 use crate::features::Values;
 use crate::num::distance::squared;
 use crate::num::{check, parallel};
 use crate::prepare::MatrixColumn;
-use crate::{Error, FeatureTable, ProfileId, Result};
+use crate::{FeatureTable, ProfileId, Result};
 
 /// Where one person belongs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,10 +56,11 @@ pub struct Contribution {
 }
 
 /// Where every row of a table belongs, and why: a slice of matches in row order, with the reasons.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Stored")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Matches {
     matches: Vec<Match>,
+    /// How values are told.
+    rules: Arc<Describer>,
     /// The features behind the matrix, and the table's values of them.
     features: Vec<String>,
     values: Vec<Option<Values>>,
@@ -86,7 +90,7 @@ impl Matches {
             .map(|(&contribution, (feature, values))| Contribution {
                 feature: feature.clone(),
                 contribution,
-                value: in_words(feature, values.as_ref(), row),
+                value: in_words(&self.rules.vocabulary, feature, values.as_ref(), row),
             })
             .collect();
         reasons.sort_by(|a, b| b.contribution.abs().total_cmp(&a.contribution.abs()));
@@ -122,18 +126,22 @@ impl<'a> IntoIterator for &'a Matches {
     }
 }
 
-fn in_words(feature: &str, values: Option<&Values>, row: usize) -> String {
-    let label = label(feature);
-    match values {
-        Some(Values::Numeric(values)) => match values.get(row).copied().flatten() {
-            Some(value) => format!("{label} {}", measure(feature, value)),
-            None => format!("no {label}"),
-        },
-        Some(Values::Categorical(values)) => match values.get(row).and_then(Option::as_ref) {
-            Some(value) => format!("{label} {value}"),
-            None => format!("no {label}"),
-        },
-        None => label,
+fn in_words(words: &Vocabulary, feature: &str, values: Option<&Values>, row: usize) -> String {
+    let label = called(words, feature);
+    let value = match values {
+        Some(Values::Numeric(values)) => {
+            let value = values.get(row).copied().flatten();
+            value.map(|value| measure(words, feature, value))
+        }
+        Some(Values::Categorical(values)) => {
+            let value = values.get(row).and_then(Option::as_ref);
+            value.map(|value| words.labels.get(value).unwrap_or(value).clone())
+        }
+        None => return label,
+    };
+    match value {
+        Some(value) => words.say("{label} {value}", &[("label", &label), ("value", &value)]),
+        None => words.say("no {label} known", &[("label", &label)]),
     }
 }
 
@@ -145,8 +153,8 @@ impl PersonaModel {
     /// A table without rows has no matches.
     ///
     /// # Errors
-    /// [`Error::SchemaMismatch`] if the table lacks a column the model needs, or has it with
-    /// another type; [`Error::MagnitudeTooLarge`] for a number too far out to be compared.
+    /// [`Error::SchemaMismatch`](crate::Error::SchemaMismatch) if the table lacks a column the model needs, or has it with
+    /// another type; [`Error::MagnitudeTooLarge`](crate::Error::MagnitudeTooLarge) for a number too far out to be compared.
     ///
     /// ```
     /// # use personas::{FeatureTable, KMeans, PersonaModel, Preprocessor};
@@ -170,6 +178,7 @@ impl PersonaModel {
         if table.n_rows() == 0 {
             return Ok(Matches {
                 matches: Vec::new(),
+                rules: self.rules.clone(),
                 features,
                 values,
                 contributions: Vec::new(),
@@ -187,7 +196,7 @@ impl PersonaModel {
             matches.push(found(table.ids().get(row).copied(), place));
             contributions.extend(parts);
         }
-        Ok(Matches { matches, features, values, contributions })
+        Ok(Matches { matches, rules: self.rules.clone(), features, values, contributions })
     }
 
     /// The persona of every row, without margins and reasons.
@@ -258,38 +267,55 @@ impl PersonaModel {
     pub fn explain(&self, matches: &Matches, row: usize) -> String {
         let Some(found) = matches.get(row) else { return String::new() };
         let persona = |index: Option<usize>| index.and_then(|i| self.personas.get(i));
+        let words = &self.rules.vocabulary;
         match (persona(found.persona), persona(found.runner_up)) {
-            (None, None) => "In no persona.".into(),
-            (None, Some(nearest)) => format!("In no persona; the nearest is {}.", nearest.name),
-            (Some(own), None) => format!("{}; there is no other persona.", own.name),
+            (None, None) => words.say("In no persona.", &[]),
+            (None, Some(nearest)) => {
+                words.say("In no persona; the nearest is {name}.", &[("name", &nearest.name)])
+            }
+            (Some(own), None) => {
+                words.say("{name}; there is no other persona.", &[("name", &own.name)])
+            }
             (Some(own), Some(other)) => {
                 let said: Vec<String> = matches
                     .reasons(row)
                     .iter()
                     .filter(|reason| reason.contribution != 0.0)
                     .take(3)
-                    .map(|reason| reason_in_words(reason, own, other))
+                    .map(|reason| reason_in_words(words, reason, own, other))
                     .collect();
-                let (own, other) = (&own.name, &other.name);
-                let margin = number(found.margin);
-                format!("{own} rather than {other} (margin {margin}): {}.", said.join("; "))
+                let (margin, reasons) = (number(found.margin), said.join("; "));
+                let parts = [
+                    ("name", own.name.as_str()),
+                    ("other", &other.name),
+                    ("margin", &margin),
+                    ("reasons", &reasons),
+                ];
+                words.say("{name} rather than {other} (margin {margin}): {reasons}.", &parts)
             }
         }
     }
 }
 
-fn reason_in_words(reason: &Contribution, own: &Persona, other: &Persona) -> String {
+fn reason_in_words(
+    words: &Vocabulary,
+    reason: &Contribution,
+    own: &Persona,
+    other: &Persona,
+) -> String {
     let center = |persona: &Persona| {
-        persona.summary.iter().find(|s| s.feature == reason.feature).and_then(phrase::center)
+        let summary = persona.summary.iter().find(|s| s.feature == reason.feature);
+        summary.and_then(|summary| phrase::center(words, summary))
     };
     let mut text = reason.value.clone();
-    if let (Some(own), Some(other)) = (center(own), center(other)) {
-        text += &format!(" (here {own}, there {other})");
+    if let (Some(own), Some(there)) = (center(own), center(other)) {
+        let parts = [("value", &*text), ("own", &own), ("there", &there)];
+        text = words.say("{value} (here {own}, there {there})", &parts);
     }
-    if reason.contribution < 0.0 {
-        text += " speaks against it";
+    match reason.contribution < 0.0 {
+        true => words.say("{reason} speaks against it", &[("reason", &text)]),
+        false => text,
     }
-    text
 }
 
 /// The distinct features behind some columns, in order, and the feature of each column.
@@ -318,30 +344,4 @@ fn found(id: Option<ProfileId>, place: Place) -> Match {
     let runner_up = if persona.is_some() { place.second } else { place.nearest };
     let index = |near: Option<Near>| near.map(|near| near.persona);
     Match { id, persona: index(persona), runner_up: index(runner_up), margin }
-}
-
-/// [`Matches`] as they are stored, not yet checked.
-#[derive(Deserialize)]
-struct Stored {
-    matches: Vec<Match>,
-    features: Vec<String>,
-    values: Vec<Option<Values>>,
-    contributions: Vec<f64>,
-}
-
-impl TryFrom<Stored> for Matches {
-    type Error = Error;
-
-    fn try_from(stored: Stored) -> Result<Self> {
-        let Stored { matches, features, values, contributions } = stored;
-        let whole = values.len() == features.len()
-            && values.iter().flatten().all(|values| values.len() == matches.len())
-            && matches.len().checked_mul(features.len()) == Some(contributions.len())
-            && matches.iter().all(|found| (0.0..=1.0).contains(&found.margin));
-        if !whole {
-            let reason = "matches, values and contributions do not belong together".into();
-            return Err(Error::InvalidSnapshot { what: "Matches", reason });
-        }
-        Ok(Self { matches, features, values, contributions })
-    }
 }

@@ -5,11 +5,10 @@
 //!
 //! Cost: O(n) per trait.
 
-use std::collections::BTreeMap;
-
 use super::card::{Contrast, Fitting, Trait};
 use super::effect::Effect;
-use super::phrase::{detail, is_yes_no, phrase, sentence};
+use super::phrase::{detail, phrase, sentence};
+use super::vocabulary::Vocabulary;
 use crate::features::{Column, Values};
 
 /// What a trait is told of.
@@ -21,31 +20,26 @@ pub(super) struct Telling<'a> {
     pub(super) group: usize,
     /// Its members.
     pub(super) size: usize,
-    /// What features and categories are called.
-    pub(super) labels: &'a BTreeMap<String, String>,
+    pub(super) words: &'a Vocabulary,
 }
 
 impl Telling<'_> {
-    /// The trait in words; `known` is (members, others) with a value.
+    /// The trait in words; `known` is (members, others) with a value, `counted` what the category is in
+    /// its column.
     pub(super) fn candidate(
         &self,
         contrast: Contrast,
         effect: Effect,
         known: (usize, usize),
+        counted: Counted,
     ) -> Candidate {
         let (feature, (n, n_others)) = (&self.column.name, known);
         let mut candidate = Candidate {
             told: Trait {
                 feature: feature.clone(),
-                phrase: phrase(
-                    feature,
-                    &contrast,
-                    effect,
-                    is_yes_no(&self.column.values),
-                    self.labels,
-                ),
+                phrase: phrase(self.words, feature, &contrast, effect, counted.yes),
                 sentence: String::new(),
-                detail: detail(&contrast, effect),
+                detail: detail(self.words, &contrast, effect),
                 also: Vec::new(),
                 effect,
                 n,
@@ -54,6 +48,7 @@ impl Telling<'_> {
                 contrast,
             },
             with_median: false,
+            number: counted.number,
         };
         let fitting = |candidate: &Candidate| {
             fitting(&candidate.fits(&self.column.values), self.groups, self.group)
@@ -66,9 +61,18 @@ impl Telling<'_> {
         let told = &mut candidate.told;
         told.fitting = if candidate.with_median { with_median } else { strict };
         let known = (n, self.size);
-        told.sentence = sentence(told, effect, candidate.with_median, known, self.labels);
+        told.sentence = sentence(self.words, told, candidate.with_median, known);
         candidate
     }
+}
+
+/// What a category is in its column; nothing of it for a number.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Counted {
+    /// Yes or no, in a column that holds nothing else.
+    pub(super) yes: Option<bool>,
+    /// The number, in a column of two numbers.
+    pub(super) number: f64,
 }
 
 /// A trait, and whether the median itself fits it.
@@ -76,6 +80,8 @@ impl Telling<'_> {
 pub(super) struct Candidate {
     pub(super) told: Trait,
     with_median: bool,
+    /// The number that is the category, in a column of two numbers.
+    number: f64,
 }
 
 impl Candidate {
@@ -95,7 +101,7 @@ impl Candidate {
                 values.iter().map(|v| v.as_ref().is_some_and(|v| (v == category) == more)).collect()
             }
             (Contrast::Category { .. }, Values::Numeric(values)) => {
-                values.iter().map(|v| v.is_some_and(|v| (v == 1.0) == more)).collect()
+                values.iter().map(|v| v.is_some_and(|v| (v == self.number) == more)).collect()
             }
             _ => missing(values).iter().map(|&missing| missing == more).collect(),
         }

@@ -14,7 +14,8 @@ use super::card::Summary;
 use super::declared::{BoundRule, DeclaredPersona};
 use super::model::PersonaModel;
 use super::phrase;
-use super::words::percent;
+use super::vocabulary::Vocabulary;
+use super::words::{capitalised, percent};
 use crate::{FeatureTable, Result};
 
 /// A rule is contradicted, and a data persona is not covered, if fewer than this share fit.
@@ -178,7 +179,8 @@ impl PersonaModel {
         let placed = self.placed(table)?;
         let mut members = vec![0usize; self.personas.len()];
         placed.iter().flatten().for_each(|&persona| members[persona] += 1);
-        let fits: Vec<Fits> = bound.iter().map(|rules| fits(rules, table.n_rows())).collect();
+        let fits: Vec<Fits> =
+            bound.iter().map(|rules| fits(rules, table.n_rows(), &self.rules.vocabulary)).collect();
         let matched: Vec<bool> =
             (0..table.n_rows()).map(|row| fits.iter().any(|fits| fits.full[row])).collect();
         let covered = count(&matched, &placed, members.len()).0;
@@ -257,7 +259,7 @@ impl PersonaModel {
         nearest: Option<&Nearest>,
     ) -> DeclaredVerdict {
         let large = in_personas.iter().filter(|&&n| share(n, n_full) >= PART).count();
-        if n_full < self.min_size.max(1) {
+        if n_full < self.rules.least() {
             DeclaredVerdict::Absent
         } else if nearest.is_some_and(|nearest| nearest.jaccard >= MOST) {
             DeclaredVerdict::Confirmed
@@ -284,20 +286,28 @@ impl PersonaModel {
             }
         }
         let share = share(n_fitting, n_known);
-        if n_known < self.min_size.max(1) || share >= MOST {
+        if n_known < self.rules.least() || share >= MOST {
             return (share, None);
         }
         let persona = &self.personas[persona];
         let feature = |summary: &&Summary| summary.feature == rule.rule.feature;
-        let center = persona.summary.iter().find(feature).and_then(phrase::center);
-        let center = center.map_or_else(String::new, |center| format!(" ({center})"));
-        let (rule_text, fitting) = (super::words::capitalised(&rule.in_words()), percent(share));
-        (share, Some(format!("{rule_text}: fits {fitting} of {}{center}.", persona.name)))
+        let words = &self.rules.vocabulary;
+        let center = persona.summary.iter().find(feature);
+        let center = center.and_then(|summary| phrase::center(words, summary));
+        let middle = center.map_or_else(String::new, |center| format!(" ({center})"));
+        let (rule, fitting) = (capitalised(&rule.in_words(words)), percent(words, share));
+        let parts = [
+            ("rule", rule.as_str()),
+            ("share", &fitting),
+            ("name", &persona.name),
+            ("middle", &middle),
+        ];
+        (share, Some(words.say("{rule}: fits {share} of {name}{middle}.", &parts)))
     }
 }
 
 /// How every row fits the rules.
-fn fits(rules: &[BoundRule<'_>], n_rows: usize) -> Fits {
+fn fits(rules: &[BoundRule<'_>], n_rows: usize, words: &Vocabulary) -> Fits {
     let mut full = vec![true; n_rows];
     let mut scores = vec![0.0; n_rows];
     let mut matches = Vec::with_capacity(rules.len());
@@ -314,7 +324,7 @@ fn fits(rules: &[BoundRule<'_>], n_rows: usize) -> Fits {
         }
         matches.push(RuleMatch {
             feature: rule.rule.feature.to_owned(),
-            rule: rule.in_words(),
+            rule: rule.in_words(words),
             weight: rule.rule.weight,
             n_known,
             n_fitting,

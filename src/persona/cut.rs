@@ -18,7 +18,8 @@ use super::card::{Persona, Trait};
 use super::describe::{self, Used};
 use super::evidence::CutCandidate;
 use super::settings::PersonaSettings;
-use super::words::{people, percent};
+use super::vocabulary::english;
+use super::words;
 use crate::cluster::{KMeans, KMeansFit};
 use crate::num::check::Rows;
 use crate::num::distance::squared;
@@ -31,6 +32,15 @@ const MOST_ROWS: usize = 2_000;
 const STARTS: usize = 4;
 /// Half-samples are the same whatever the caller's seed.
 const SEED: u64 = 0x5eed;
+
+/// Evidence is told in English, whatever the words of the descriptions.
+fn people(n: usize) -> String {
+    words::people(english(), n)
+}
+
+fn percent(share: f64) -> String {
+    words::percent(english(), share)
+}
 
 /// The cut for use, and all that was tried.
 pub(super) fn cut(

@@ -5,7 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::words::{label, measure};
+use super::vocabulary::Vocabulary;
+use super::words::{called, measure};
 use crate::features::{Condition, Values};
 use crate::{Error, FeatureTable, Result};
 
@@ -170,24 +171,34 @@ impl BoundRule<'_> {
     }
 
     /// The rule in words: `frequency at least 10`.
-    pub(super) fn in_words(&self) -> String {
+    pub(super) fn in_words(&self, words: &Vocabulary) -> String {
         let feature = self.rule.feature.as_str();
-        let (label, said) = (label(feature), |value: &f64| measure(feature, *value));
+        let label = called(words, feature);
+        let number = |value: &f64| measure(words, feature, *value);
+        let category = |text: &String| words.labels.get(text).unwrap_or(text).clone();
+        let say =
+            |template, value: &str| words.say(template, &[("label", &label), ("value", value)]);
         match &self.rule.condition {
             Condition::AtLeast(low) | Condition::NotLess(low) => {
-                format!("{label} at least {}", said(low))
+                say("{label} at least {value}", &number(low))
             }
-            Condition::Greater(low) => format!("{label} above {}", said(low)),
-            Condition::AtMost(high) => format!("{label} at most {}", said(high)),
-            Condition::Less(high) => format!("{label} below {}", said(high)),
+            Condition::Greater(low) => say("{label} above {value}", &number(low)),
+            Condition::AtMost(high) => say("{label} at most {value}", &number(high)),
+            Condition::Less(high) => say("{label} below {value}", &number(high)),
             Condition::Between(low, high) => {
-                format!("{label} from {} to {}", said(low), said(high))
+                let parts = [("label", &*label), ("value", &number(low)), ("high", &number(high))];
+                words.say("{label} from {value} to {high}", &parts)
             }
-            Condition::Equals(category) => format!("{label} {category}"),
-            Condition::NotEquals(category) => format!("{label} not {category}"),
-            Condition::OneOf(categories) => format!("{label} {}", categories.join(" or ")),
-            Condition::Exists => format!("{label} known"),
-            Condition::NotExists => format!("{label} unknown"),
+            Condition::Equals(text) => say("{label} {value}", &category(text)),
+            Condition::NotEquals(text) => say("{label} not {value}", &category(text)),
+            Condition::OneOf(texts) => {
+                let either = texts.iter().map(category).reduce(|value, other| {
+                    words.say("{value} or {other}", &[("value", &value), ("other", &other)])
+                });
+                say("{label} {value}", &either.unwrap_or_default())
+            }
+            Condition::Exists => say("{label} known", ""),
+            Condition::NotExists => say("{label} unknown", ""),
             other => format!("{label} {other:?}"),
         }
     }
@@ -195,6 +206,7 @@ impl BoundRule<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::vocabulary::english;
     use super::*;
 
     fn one_of(categories: &[&str]) -> Condition {
@@ -268,6 +280,6 @@ mod tests {
         let days = FeatureTable::new(0).numeric("recency_days", Vec::new()).unwrap();
         let persona = DeclaredPersona::new("p").when("recency_days", Condition::Between(1.0, 30.0));
         let rules = persona.bind(&days).unwrap();
-        assert_eq!(rules[0].in_words(), "recency from 1 day to 30 days");
+        assert_eq!(rules[0].in_words(english()), "recency from 1 day to 30 days");
     }
 }

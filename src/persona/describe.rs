@@ -1,40 +1,27 @@
 //! What sets a group apart: every column, the members against everyone else.
 //!
-//! A difference becomes a trait only if it passes stated thresholds: both sides have at least
-//! `min_size` people with a value (fewer would tell of single people) and `min_known` of their people,
-//! the effect is at least `min_effect`, its 95 % interval leaves out "no difference", and half of the
-//! members fit it, at least a tenth more than of the others. Per feature the strongest
-//! remains: of a category column the one most over-represented, and one that is rarer only where
-//! none is more frequent, as it mirrors another. Categories held by fewer than `min_size` people
-//! are never named.
-//!
-//! A trait that holds of nearly the same people as a stronger one is told with it, not after it: five
+//! Every column offers one difference at most ([`contrasts`]); here they become the traits of a persona. A
+//! trait that holds of nearly the same people as a stronger one is told with it, not after it: five
 //! columns that say "buys a lot" are one trait. A name uses only columns that made the groups, and only
 //! traits that at least `min_name_fit` of the members fit all at once.
 //!
-//! Cost: one sort per column, then O(n · groups) where a trait is found.
+//! Cost: that of the columns, then O(n) per trait.
 
-use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use super::candidate::{Candidate, Telling, fitting, missing};
-use super::card::{Center, Contrast, Fitting, Persona, Summary, Trait};
-use super::counts::{Counts, Share};
+use super::candidate::fitting;
+use super::card::{Contrast, Fitting, Persona, Trait};
+use super::contrast::{Found, contrasts};
 use super::describer::Describer;
-use super::effect::{Effect, deltas};
 use super::phrase::names;
 use super::words::{people, percent};
-use crate::features::{Column, Values};
-use crate::num::{parallel, stats};
+use crate::features::Column;
+use crate::num::parallel;
 use crate::prepare::{Dropped, Encoding, PreprocessorFit};
 use crate::{FeatureTable, Labels};
 
 /// Phi coefficient between who fits two traits, from which on they are one.
 const SAME_PEOPLE: f64 = 0.6;
-/// Share of the members who fit a trait that is told, at least.
-const TYPICAL: f64 = 0.5;
-/// How much more that is than the share of the others who do.
-const APART: f64 = 0.1;
 
 /// The features that made the groups; a name uses no others.
 #[derive(Debug)]
@@ -74,17 +61,10 @@ pub(super) fn personas(
         .zip(phrases)
         .map(|(persona, phrases)| (persona.size >= rules.least()).then_some(phrases))
         .collect();
-    for (persona, name) in personas.iter_mut().zip(names(&phrases)) {
+    for (persona, name) in personas.iter_mut().zip(names(&rules.vocabulary, &phrases)) {
         persona.name = name;
     }
     personas
-}
-
-/// What one column says of one group.
-struct Found {
-    summary: Summary,
-    /// The strongest trait.
-    candidate: Option<Candidate>,
 }
 
 /// A trait that is told, and who fits it.
@@ -138,16 +118,26 @@ fn persona(
         .collect();
     let phrases = name_phrases(&told, groups, group, rules, used);
     let traits: Vec<Trait> = told.into_iter().map(|told| told.record).collect();
-    let mut sentences = vec![format!("{}, {} of all.", people(size), percent(share))];
-    if size < rules.least() {
-        sentences[0] = format!("Fewer than {}: not described.", people(rules.least()));
-    } else if traits.is_empty() {
-        sentences.push("Nothing sets them apart clearly.".into());
+    let words = &rules.vocabulary;
+    let percent = |share| percent(words, share);
+    let mut sentences = vec![match size < rules.least() {
+        true => {
+            let least = people(words, rules.least());
+            words.say("Fewer than {people}: not described.", &[("people", &least)])
+        }
+        false => {
+            let (people, share) = (people(words, size), percent(share));
+            words.say("{people}, {share} of all.", &[("people", &people), ("share", &share)])
+        }
+    }];
+    if size >= rules.least() && traits.is_empty() {
+        sentences.push(words.say("Nothing sets them apart clearly.", &[]));
     }
     sentences.extend(traits.iter().map(|told| told.sentence.clone()));
     if let (Some(last), true) = (coverage.last(), coverage.len() > 1) {
         let (members, others) = (percent(last.members), percent(last.others));
-        sentences.push(format!("All of it fits {members} of them (others {others})."));
+        let parts = [("members", &*members), ("others", &others)];
+        sentences.push(words.say("All of it fits {members} of them (others {others}).", &parts));
     }
     (Persona { name: String::new(), size, share, sentences, traits, coverage, summary }, phrases)
 }
@@ -189,206 +179,10 @@ fn phi(a: &[bool], b: &[bool]) -> f64 {
     if variances > 0.0 { (n * both - a * b) / variances.sqrt() } else { 0.0 }
 }
 
-/// Whether a difference is one that can be said of the members: most fit it, and clearly more of them
-/// than of the others. What few have is told of a category by its share alone.
-fn is_sayable(candidate: &Candidate) -> bool {
-    let told = &candidate.told;
-    let apart = told.fitting.members - told.fitting.others;
-    match &told.contrast {
-        Contrast::Numeric { .. } => told.fitting.members >= TYPICAL && apart >= APART,
-        Contrast::Category { share, share_others, .. } => {
-            (share - share_others).abs() >= APART || share.min(*share_others) == 0.0
-        }
-        Contrast::Missing { .. } => apart >= APART,
-    }
-}
-
-/// What a column says of every group.
-fn contrasts(
-    column: &Column,
-    groups: &[Option<usize>],
-    sizes: &[usize],
-    rules: &Describer,
-) -> Vec<Option<Found>> {
-    let mut found = match &column.values {
-        Values::Numeric(values) if is_flag(values) => flag(column, values, groups, sizes, rules),
-        Values::Numeric(values) => numeric(column, values, groups, sizes, rules),
-        Values::Categorical(values) => categorical(column, values, groups, sizes, rules),
-    };
-    let missing = missing(&column.values);
-    let n_missing = missing.iter().filter(|&&m| m).count();
-    for (group, found) in found.iter_mut().enumerate() {
-        let n = sizes[group];
-        // A value known of too few does not make a trait; that it is unknown may make one.
-        let n_others = groups.len() - n;
-        let known = [(found.summary.n, n), (groups.len() - n_missing - found.summary.n, n_others)];
-        let is_known = known.iter().all(|&(k, n)| k as f64 >= rules.min_known * n as f64);
-        found.candidate = found.candidate.take().filter(|c| is_known && is_sayable(c));
-        let share = Share { k: n - found.summary.n, n, k_all: n_missing, n_all: groups.len() };
-        if n_missing < rules.least() || !share.can_be_told(rules.least()) {
-            continue;
-        }
-        let effect = share.effect();
-        let rival = found.candidate.as_ref().map_or(0.0, Candidate::strength);
-        if effect.holds(rules.min_effect) && effect.size.abs() > rival {
-            let (share, share_others, lift) = share.shares();
-            let contrast = Contrast::Missing { share, share_others, lift };
-            let labels = &rules.labels;
-            let told = Telling { column, groups, group, size: n, labels };
-            let candidate = told.candidate(contrast, effect, (n, n_others));
-            if is_sayable(&candidate) {
-                found.candidate = Some(candidate);
-            }
-        }
-    }
-    found.into_iter().map(Some).collect()
-}
-
-/// Whether a column says yes or no in numbers: 1 or 0.
-fn is_flag(values: &[Option<f64>]) -> bool {
-    let mut seen = [false; 2];
-    values.iter().flatten().all(|&value| {
-        let place = if value == 0.0 { 0 } else { 1 };
-        seen[place] = true;
-        value == 0.0 || value == 1.0
-    }) && seen == [true; 2]
-}
-
-/// A flag is told by its share, as a category.
-fn flag(
-    column: &Column,
-    values: &[Option<f64>],
-    groups: &[Option<usize>],
-    sizes: &[usize],
-    rules: &Describer,
-) -> Vec<Found> {
-    let mut known = vec![(0usize, 0usize); sizes.len()];
-    let (mut k_all, mut n_all) = (0, 0);
-    for (value, &group) in values.iter().zip(groups) {
-        let Some(value) = value else { continue };
-        let yes = usize::from(*value == 1.0);
-        (k_all, n_all) = (k_all + yes, n_all + 1);
-        if let Some(group) = group {
-            known[group] = (known[group].0 + yes, known[group].1 + 1);
-        }
-    }
-    known
-        .into_iter()
-        .enumerate()
-        .map(|(group, (k, n))| {
-            let share = Share { k, n, k_all, n_all };
-            let told = share.can_be_told(rules.least()) && k_all >= rules.least();
-            let center = (told && k >= rules.least())
-                .then(|| Center::Mostly { category: YES.into(), share: k as f64 / n as f64 });
-            let summary = Summary { feature: column.name.clone(), n, center };
-            let effect = told.then(|| share.effect()).filter(|e| e.holds(rules.min_effect));
-            let candidate = effect.map(|effect| {
-                let (share, share_others, lift) = share.shares();
-                let category = YES.to_owned();
-                let contrast = Contrast::Category { category, share, share_others, lift };
-                let (size, labels) = (sizes[group], &rules.labels);
-                let told = Telling { column, groups, group, size, labels };
-                told.candidate(contrast, effect, (n, n_all - n))
-            });
-            Found { summary, candidate }
-        })
-        .collect()
-}
-
-/// The category of a flag that is 1.
-const YES: &str = "yes";
-
-fn numeric(
-    column: &Column,
-    values: &[Option<f64>],
-    groups: &[Option<usize>],
-    sizes: &[usize],
-    rules: &Describer,
-) -> Vec<Found> {
-    let rows = values.iter().zip(groups);
-    let mut sorted: Vec<(f64, Option<usize>)> =
-        rows.filter_map(|(value, &group)| value.map(|v| (v, group))).collect();
-    // By group as well, so that equal elements are interchangeable.
-    parallel::sort_by(&mut sorted, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    let effects = deltas(&sorted, sizes.len());
-    let mut members: Vec<Vec<f64>> = vec![Vec::new(); sizes.len()];
-    for &(value, group) in &sorted {
-        if let Some(group) = group {
-            members[group].push(value);
-        }
-    }
-    let all: Vec<f64> = sorted.iter().map(|&(value, _)| value).collect();
-    let median_all = stats::median(&all);
-    let found = members.iter().zip(effects).enumerate();
-    found
-        .map(|(group, (members, effect))| {
-            let n = members.len();
-            let n_others = sorted.len() - n;
-            let center = (n >= rules.least()).then(|| Center::Median(stats::median(members)));
-            let summary = Summary { feature: column.name.clone(), n, center };
-            let enough = n.min(n_others) >= rules.least() && effect.holds(rules.min_effect);
-            let candidate = enough.then(|| {
-                let others = sorted.iter().filter(|(_, g)| *g != Some(group)).map(|&(v, _)| v);
-                let median_others = stats::median(&others.collect::<Vec<_>>());
-                let contrast =
-                    Contrast::Numeric { median: stats::median(members), median_others, median_all };
-                let (size, labels) = (sizes[group], &rules.labels);
-                let told = Telling { column, groups, group, size, labels };
-                told.candidate(contrast, effect, (n, n_others))
-            });
-            Found { summary, candidate }
-        })
-        .collect()
-}
-
-fn categorical(
-    column: &Column,
-    values: &[Option<String>],
-    groups: &[Option<usize>],
-    sizes: &[usize],
-    rules: &Describer,
-) -> Vec<Found> {
-    let counts = Counts::new(values, groups, sizes.len(), rules.least());
-    (0..sizes.len())
-        .map(|group| {
-            let n = counts.known[group];
-            let share = |category: usize| Share {
-                k: counts.of(category, group),
-                n,
-                k_all: counts.totals[category],
-                n_all: counts.n_known,
-            };
-            let top = (0..counts.names.len())
-                .max_by_key(|&category| (counts.of(category, group), Reverse(category)))
-                .filter(|&top| counts.of(top, group) >= rules.least());
-            let center = top.map(|top| Center::Mostly {
-                category: counts.names[top].to_owned(),
-                share: counts.of(top, group) as f64 / n as f64,
-            });
-            let summary = Summary { feature: column.name.clone(), n, center };
-            let strongest = (0..counts.names.len())
-                .filter(|&category| share(category).can_be_told(rules.least()))
-                .map(|category| (category, share(category).effect()))
-                .filter(|(_, effect)| effect.holds(rules.min_effect))
-                .max_by(|(i, a), (j, b)| {
-                    let key = |e: &Effect| if e.size > 0.0 { 1.0 + e.size } else { -e.size };
-                    key(a).total_cmp(&key(b)).then(j.cmp(i))
-                });
-            let candidate = strongest.map(|(category, effect)| {
-                let (share, share_others, lift) = share(category).shares();
-                let category = counts.names[category].to_owned();
-                let contrast = Contrast::Category { category, share, share_others, lift };
-                let (size, labels) = (sizes[group], &rules.labels);
-                let told = Telling { column, groups, group, size, labels };
-                told.candidate(contrast, effect, (n, counts.n_known - n))
-            });
-            Found { summary, candidate }
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::card::Center;
+    use super::super::vocabulary::Vocabulary;
     use super::*;
 
     fn default() -> Describer {
@@ -615,7 +409,8 @@ mod tests {
             .unwrap();
         let labels = [("GROCERY", "groceries"), ("reg", "region"), ("NA", "North America")];
         let labels = labels.map(|(name, label)| (name.to_owned(), label.to_owned())).into();
-        let rules = Describer { labels, ..default() };
+        let vocabulary = Vocabulary { labels, ..Vocabulary::default() };
+        let rules = Describer { vocabulary, ..default() };
         let first = |column: &str| told(&table.clone().without(&[column]), &two(40, 40, 0), &rules);
         let personas = first("reg");
         assert_eq!(personas[1].name, "Much groceries");
@@ -644,5 +439,54 @@ mod tests {
         };
         assert_eq!(median_all, 0.0);
         assert!(!personas[0].description().contains("inf"), "{}", personas[0].description());
+    }
+
+    #[test]
+    fn two_codes_are_told_as_shares_and_two_amounts_as_amounts() {
+        let table = rows(80)
+            .numeric("Channel", numbers((0..80).map(|i| if (40..77).contains(&i) { 1 } else { 2 })))
+            .and_then(|t| t.numeric("spend", numbers((0..80).map(|i| if i < 40 { 9 } else { 20 }))))
+            .unwrap();
+        let personas = told(&table.clone().without(&["spend"]), &two(40, 40, 0), &default());
+        assert_eq!([&personas[0].name, &personas[1].name], ["Channel 2", "Channel 1"]);
+        assert_eq!(personas[1].sentences[1], "Channel 1: 92% (others 0%).");
+        assert_eq!(
+            personas[1].summary[0].center,
+            Some(Center::Mostly { category: "1".into(), share: 37.0 / 40.0 })
+        );
+        assert_eq!(personas[1].traits[0].fitting, Fitting { members: 0.925, others: 0.0 });
+        let personas = told(&table.without(&["Channel"]), &two(40, 40, 0), &default());
+        assert_eq!([&personas[0].name, &personas[1].name], ["Small spenders", "Big spenders"]);
+    }
+
+    #[test]
+    fn a_vocabulary_of_another_language_leaves_no_english_in_a_description() {
+        let mut words = Vocabulary::default();
+        for saying in &mut words.sayings {
+            saying.high = format!("VIEL-{}", saying.high.len());
+            saying.low = format!("WENIG-{}", saying.low.len());
+        }
+        for text in words.texts.values_mut() {
+            // What stands outside the braces becomes X.
+            let parts = text.split('{').map(|part| part.split_once('}'));
+            let parts: Vec<String> = parts
+                .map(|part| part.map_or("X".into(), |(name, _)| format!("{{{name}}}X")))
+                .collect();
+            *text = parts.concat();
+        }
+        let table = rows(80)
+            .numeric("spend", numbers((0..80).map(|i| if i < 40 { i } else { 500 + i })))
+            .and_then(|t| t.categorical("Q", texts((0..80).map(|i| ["A", "B"][i / 40]))))
+            .and_then(|t| {
+                t.numeric("Z", (0..80).map(|i| (i > 39).then_some(f64::from(i % 7))).collect())
+            })
+            .unwrap();
+        let rules = Describer { vocabulary: words, ..default() };
+        for persona in told(&table, &two(40, 40, 0), &rules) {
+            let told = persona.traits.iter().map(|told| format!("{} {}", told.phrase, told.detail));
+            let text: String = told.chain([persona.name, persona.sentences.concat()]).collect();
+            let english = text.replace("spend", "").chars().any(|c| c.is_ascii_lowercase());
+            assert!(!english, "{text}");
+        }
     }
 }

@@ -1,9 +1,8 @@
 //! The thresholds a difference must pass to be told, in one place.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
+use super::vocabulary::Vocabulary;
 use crate::{Error, Result};
 
 /// Fewest people a description may be about.
@@ -16,12 +15,7 @@ const FLOOR: usize = 5;
 ///
 /// let strict = Describer { min_size: 50, min_effect: 0.33, ..Describer::default() };
 /// assert_eq!((strict.max_traits, strict.min_known), (5, 0.7));
-///
-/// // "Much groceries" instead of "much GROCERY".
-/// let labels = [("GROCERY".to_owned(), "groceries".to_owned())].into();
-/// let readable = Describer { labels, ..Describer::default() };
-/// assert_eq!(readable.labels.len(), 1);
-/// ```
+////// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Describer {
@@ -46,10 +40,9 @@ pub struct Describer {
     pub min_name_fit: f64,
     /// Most traits of a description; 5.
     pub max_traits: usize,
-    /// What features and categories are called in names and sentences: "GROCERY" → "groceries". Of
-    /// "share of GROCERY" and "number of visits", the part after "of" is looked up as well. Records keep
+    /// The words of names and sentences: labels and units of features, sayings, templates. Records keep
     /// the names of the table.
-    pub labels: BTreeMap<String, String>,
+    pub vocabulary: Vocabulary,
 }
 
 impl Default for Describer {
@@ -62,7 +55,7 @@ impl Default for Describer {
             min_name_effect: 0.33,
             min_name_fit: 0.5,
             max_traits: 5,
-            labels: BTreeMap::new(),
+            vocabulary: Vocabulary::default(),
         }
     }
 }
@@ -89,7 +82,7 @@ impl Describer {
                 return Err(Error::parameter(name, "in [0, 1]", value));
             }
         }
-        Ok(())
+        self.vocabulary.check()
     }
 }
 

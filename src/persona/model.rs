@@ -5,7 +5,9 @@
 //! and in another when asked for: [`PersonaModel::agreement`] says how far that holds, and for
 //! k-means it holds always.
 
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::card::Persona;
 use super::describe::{self, Used};
@@ -48,7 +50,9 @@ pub struct PersonaModel {
     pub(super) personas: Vec<Persona>,
     importances: Vec<Importance>,
     n_rows: usize,
-    pub(super) min_size: usize,
+    /// How they are described: thresholds and words.
+    #[serde(serialize_with = "shared")]
+    pub(super) rules: Arc<Describer>,
     unexplained: f64,
     agreement: f64,
     pub(super) evidence: Option<Evidence>,
@@ -95,7 +99,7 @@ impl PersonaModel {
             personas: describe::personas(table, labels, rules, &Used::by(prep)),
             importances: importance::importances(table, labels, rules.min_size),
             n_rows: rows.n_rows(),
-            min_size: rules.min_size,
+            rules: Arc::new(rules.clone()),
             prep: prep.clone(),
             rule,
             evidence,
@@ -183,6 +187,13 @@ fn unexplained(rows: &Rows<'_>, labels: &Labels) -> f64 {
     if total > 0.0 { (within / total).min(1.0) } else { 0.0 }
 }
 
+fn shared<S: Serializer>(
+    rules: &Arc<Describer>,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    rules.serialize(serializer)
+}
+
 /// A [`PersonaModel`] as it is stored, not yet checked.
 #[derive(Deserialize)]
 struct Stored {
@@ -191,7 +202,7 @@ struct Stored {
     personas: Vec<Persona>,
     importances: Vec<Importance>,
     n_rows: usize,
-    min_size: usize,
+    rules: Describer,
     unexplained: f64,
     agreement: f64,
     evidence: Option<Evidence>,
@@ -206,6 +217,7 @@ impl TryFrom<Stored> for PersonaModel {
             reason: reason.into(),
         };
         let Stored { prep, rule, personas, .. } = stored;
+        stored.rules.check()?;
         rule.check(prep.columns().len(), personas.len()).map_err(invalid)?;
         let members =
             personas.iter().try_fold(0usize, |sum, persona| sum.checked_add(persona.size));
@@ -228,7 +240,7 @@ impl TryFrom<Stored> for PersonaModel {
             personas,
             importances: stored.importances,
             n_rows: stored.n_rows,
-            min_size: stored.min_size,
+            rules: Arc::new(stored.rules),
             unexplained: stored.unexplained,
             agreement: stored.agreement,
             evidence: stored.evidence,

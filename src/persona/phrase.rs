@@ -1,293 +1,181 @@
 //! Traits and middles in words, and groups by name.
 //!
-//! A small vocabulary turns well-known features into what one would say of people ("big
-//! spenders"); it applies only if it covers every word of a feature's name, as `web_spend_share`
-//! is not spending. Everything else is said plainly: "high web spend share". Templates, no
-//! invention: the same numbers always give the same words.
-
-use std::collections::BTreeMap;
+//! Well-known features have sayings of people ("big spenders"), everything else is said plainly: "high
+//! web spend share". Sayings and templates are those of a [`Vocabulary`]; nothing is invented, so the
+//! same numbers always give the same words.
 
 use super::card::{Center, Contrast, Summary, Trait};
 use super::effect::Effect;
-use super::words::{called, capitalised, in_ten, measure, percent, ratio, words};
-use crate::features::Values;
-
-/// Words that must all occur, and what to call people with high and with low values.
-struct Entry {
-    /// Counts something: a mean of it is another thing.
-    counts: bool,
-    names: &'static [&'static [&'static str]],
-    high: &'static str,
-    low: &'static str,
-}
-
-const VOCABULARY: &[Entry] = &[
-    Entry {
-        counts: false,
-        names: &[&["recency"], &["since", "last"], &["since", "last", "purchase"]],
-        high: "long absent",
-        low: "recently active",
-    },
-    Entry {
-        counts: false,
-        names: &[
-            &["tenure"],
-            &["since", "first"],
-            &["since", "first", "purchase"],
-            &["account", "age"],
-        ],
-        high: "long-standing customers",
-        low: "new customers",
-    },
-    Entry {
-        counts: true,
-        names: &[
-            &["frequency"],
-            &["purchase"],
-            &["purchases"],
-            &["order"],
-            &["orders"],
-            &["transaction"],
-            &["transactions"],
-        ],
-        high: "frequent buyers",
-        low: "rare buyers",
-    },
-    Entry {
-        counts: true,
-        names: &[&["visit"], &["visits"], &["session"], &["sessions"], &["trips"]],
-        high: "frequent visitors",
-        low: "rare visitors",
-    },
-    Entry {
-        counts: false,
-        names: &[
-            &["monetary"],
-            &["spend"],
-            &["spending"],
-            &["spent"],
-            &["revenue"],
-            &["sales"],
-            &["amount"],
-            &["purchase", "amount"],
-        ],
-        high: "big spenders",
-        low: "small spenders",
-    },
-    Entry {
-        counts: false,
-        names: &[
-            &["basket"],
-            &["basket", "value"],
-            &["basket", "size"],
-            &["order", "value"],
-            &["spend", "per", "order"],
-        ],
-        high: "large baskets",
-        low: "small baskets",
-    },
-    Entry {
-        counts: false,
-        names: &[
-            &["coupon"],
-            &["coupons"],
-            &["coupon", "redeemed"],
-            &["coupon", "redemptions"],
-            &["coupons", "redeemed"],
-        ],
-        high: "many coupons",
-        low: "few coupons",
-    },
-    Entry {
-        counts: false,
-        names: &[&["gap"], &["between", "visits"], &["between", "purchases"]],
-        high: "long gaps between visits",
-        low: "short gaps between visits",
-    },
-    Entry {
-        counts: false,
-        names: &[&["discount"], &["discount", "share"], &["discounts"]],
-        high: "high discounts",
-        low: "low discounts",
-    },
-    Entry {
-        counts: false,
-        names: &[&["returns"], &["refunds"]],
-        high: "many returns",
-        low: "few returns",
-    },
-    Entry {
-        counts: false,
-        names: &[&["household", "size"]],
-        high: "large households",
-        low: "small households",
-    },
-    Entry {
-        counts: false,
-        names: &[&["department"], &["departments"], &["category"], &["categories"]],
-        high: "broad choice",
-        low: "narrow choice",
-    },
-    Entry { counts: false, names: &[&["age"]], high: "older", low: "younger" },
-];
-
-/// Words that do not change what is counted.
-const NEUTRAL: &[&str] =
-    &["total", "sum", "count", "number", "num", "n", "of", "days", "years", "unique", "distinct"];
-
-/// Words that do not change an amount, but make a count one: an average order is money.
-const AVERAGES: &[&str] = &["mean", "average", "avg", "median"];
-
-fn entry(feature: &str) -> Option<&'static Entry> {
-    let lower = feature.to_lowercase();
-    let is_average = words(&lower).any(|word| AVERAGES.contains(&word));
-    let is_content = |word: &&str| !NEUTRAL.contains(word) && !AVERAGES.contains(word);
-    let content: Vec<&str> = words(&lower).filter(is_content).collect();
-    let known = |content: &[&str]| VOCABULARY.iter().find(|entry| entry.names.contains(&content));
-    match known(&content)? {
-        // The mean of single orders, purchases or transactions is what one is worth.
-        entry if is_average && entry.counts => {
-            known(&["order", "value"]).filter(|_| !content.iter().any(|word| VISITS.contains(word)))
-        }
-        entry => Some(entry),
-    }
-}
-
-const VISITS: &[&str] = &["visit", "visits", "session", "sessions", "trips", "frequency"];
-
-const YES: &[&str] = &["true", "yes", "y"];
-const NO: &[&str] = &["false", "no", "n"];
+use super::vocabulary::Vocabulary;
+use super::words::{called, capitalised, in_ten, measure, percent, ratio};
 
 /// Whether a column says yes or no: all its categories are words for it, as `NO` alone may be Norway.
-/// Flags of 0 and 1 do.
-pub(super) fn is_yes_no(values: &Values) -> bool {
-    match values {
-        Values::Numeric(_) => true,
-        Values::Categorical(values) => values.iter().flatten().all(|value| {
-            let lower = value.to_lowercase();
-            YES.contains(&lower.as_str()) || NO.contains(&lower.as_str())
-        }),
-    }
+pub(super) fn is_yes_no(values: &[Option<String>], words: &Vocabulary) -> bool {
+    values.iter().flatten().all(|value| words.yes_no(value).is_some())
 }
 
-/// A trait in two or three words.
+/// A trait in two or three words; `answer` if its category is a yes or no.
 pub(super) fn phrase(
+    words: &Vocabulary,
     feature: &str,
     contrast: &Contrast,
     effect: Effect,
-    yes_no: bool,
-    labels: &BTreeMap<String, String>,
+    answer: Option<bool>,
 ) -> String {
-    let label = called(feature, labels);
+    let label = called(words, feature);
     let more = effect.size > 0.0;
     match contrast {
-        Contrast::Numeric { .. } => match entry(feature) {
-            Some(entry) => if more { entry.high } else { entry.low }.to_owned(),
-            None => plain(&label, more),
+        Contrast::Numeric { .. } => match words.saying(feature) {
+            Some(saying) => if more { &saying.high } else { &saying.low }.clone(),
+            None => plain(words, &label, more),
         },
         Contrast::Category { category, .. } => {
-            let lower = category.to_lowercase();
             // A share that is always 0 or 1 says where all of it went.
-            let label = label.strip_prefix("share of ").unwrap_or(&label).to_owned();
-            let said = match yes_no {
-                true if YES.contains(&lower.as_str()) => label,
-                true if NO.contains(&lower.as_str()) => format!("no {label}"),
-                _ => format!("{label} {}", labels.get(category).unwrap_or(category)),
+            let label = label.strip_prefix("share of ").unwrap_or(&label);
+            let said = match answer {
+                Some(true) => label.to_owned(),
+                Some(false) => words.say("no {label}", &[("label", label)]),
+                None => {
+                    let category = words.labels.get(category).unwrap_or(category);
+                    words.say("{label} {category}", &[("label", label), ("category", category)])
+                }
             };
-            if more { said } else { format!("rarely {said}") }
+            if more { said } else { words.say("rarely {phrase}", &[("phrase", &said)]) }
         }
         Contrast::Missing { .. } => {
-            format!("{label} {}", if more { "often unknown" } else { "mostly known" })
+            let text = if more { "{label} often unknown" } else { "{label} mostly known" };
+            words.say(text, &[("label", &label)])
         }
     }
 }
 
-/// High or low values of a feature that the vocabulary does not know: "often campaign mailed",
-/// "little PRODUCE", "high web visits".
-fn plain(label: &str, more: bool) -> String {
-    let pick = |high: &'static str, low: &'static str| if more { high } else { low };
+/// High or low values of a feature without a saying: "often campaign mailed", "little PRODUCE", "high
+/// web visits".
+fn plain(words: &Vocabulary, label: &str, more: bool) -> String {
+    let said = |high, low, label| words.say(if more { high } else { low }, &[("label", label)]);
     if let Some(event) = label.strip_prefix("number of ") {
-        return format!("{} {event}", pick("often", "seldom"));
+        return said("often {label}", "seldom {label}", event);
     }
     if let Some(part) = label.strip_prefix("share of ") {
-        return format!("{} {part}", pick("much", "little"));
+        return said("much {label}", "little {label}", part);
     }
-    format!("{} {label}", pick("high", "low"))
+    said("high {label}", "low {label}", label)
 }
 
 /// A trait in a plain sentence with its numbers; `with_median` if the median itself fits it. `known` is
 /// (members with a value, members).
 pub(super) fn sentence(
+    words: &Vocabulary,
     told: &Trait,
-    effect: Effect,
     with_median: bool,
     known: (usize, usize),
-    labels: &BTreeMap<String, String>,
 ) -> String {
-    let mut text = format!("{}: ", capitalised(&told.phrase));
-    match told.contrast {
-        Contrast::Numeric { median, median_others, median_all } => {
-            let feature = told.feature.as_str();
-            text += &format!("median {} {}", called(feature, labels), measure(feature, median));
-            let others = measure(feature, median_others);
-            text += &match ratio(median, median_others) {
-                Some(times) if median != median_others => format!(", {times} the others' {others}"),
-                _ => format!(" (others {others})"),
-            };
-            let (side, at) = (if effect.size > 0.0 { "above" } else { "below" }, with_median);
-            let side = if at { format!("at or {side}") } else { side.to_owned() };
-            let (members, others) = (in_ten(told.fitting.members), in_ten(told.fitting.others));
-            text += &match effect.size < 0.0 && at && median_all == 0.0 {
-                true => format!("; {members} have none (others {others})"),
-                false => format!("; {members} lie {side} the median of everyone (others {others})"),
-            };
+    let more = told.effect.size > 0.0;
+    let share = |share| percent(words, share);
+    let phrase = capitalised(&told.phrase);
+    let known = match known {
+        (n, size) if n < size => {
+            words.say("; known for {share} of them", &[("share", &share(n as f64 / size as f64))])
         }
-        Contrast::Category { share, share_others, .. } => {
-            text += &format!("{} (others {})", percent(share), percent(share_others));
-            if let Some(times) = ratio(share, share_others).filter(|_| share > share_others) {
-                text += &format!(", {times} as often");
+        _ => String::new(),
+    };
+    let mut parts = vec![("phrase", phrase), ("known", known)];
+    let template = match told.contrast {
+        Contrast::Numeric { median, median_others, median_all } => {
+            let value = |value| measure(words, &told.feature, value);
+            let none = !more && with_median && median_all == 0.0;
+            parts.push(("fit", side(words, told, with_median, none)));
+            parts.push(("label", called(words, &told.feature)));
+            parts.push(("value", value(median)));
+            parts.push(("others", value(median_others)));
+            let times = ratio(words, median, median_others).filter(|_| median != median_others);
+            let is_ratio = times.is_some();
+            parts.extend(times.map(|times| ("times", times)));
+            match is_ratio {
+                true => {
+                    "{phrase}: median {label} {value}, {times} the others' {others}; {fit}{known}."
+                }
+                false => "{phrase}: median {label} {value} (others {others}); {fit}{known}.",
             }
         }
-        Contrast::Missing { share, share_others, .. } if effect.size > 0.0 => {
-            let (share, others) = (percent(share), percent(share_others));
-            text += &format!("unknown for {share} (others {others})");
+        Contrast::Category { share: own, share_others, .. } => {
+            parts.push(("share", share(own)));
+            parts.push(("others", share(share_others)));
+            let times = ratio(words, own, share_others).filter(|_| own > share_others);
+            let is_ratio = times.is_some();
+            parts.extend(times.map(|times| ("times", times)));
+            match is_ratio {
+                true => "{phrase}: {share} (others {others}), {times} as often{known}.",
+                false => "{phrase}: {share} (others {others}){known}.",
+            }
         }
-        Contrast::Missing { share, share_others, .. } => {
-            let (share, others) = (percent(1.0 - share), percent(1.0 - share_others));
-            text += &format!("known for {share} (others {others})");
+        Contrast::Missing { share: own, share_others, .. } => {
+            let of = |unknown: f64| share(if more { unknown } else { 1.0 - unknown });
+            parts.push(("share", of(own)));
+            parts.push(("others", of(share_others)));
+            match more {
+                true => "{phrase}: unknown for {share} (others {others}).",
+                false => "{phrase}: known for {share} (others {others}).",
+            }
         }
-    }
-    let (n, size) = known;
-    if n < size && !matches!(told.contrast, Contrast::Missing { .. }) {
-        text += &format!("; known for {} of them", percent(n as f64 / size as f64));
-    }
-    text + "."
+    };
+    let parts: Vec<(&str, &str)> = parts.iter().map(|(name, text)| (*name, &**text)).collect();
+    words.say(template, &parts)
+}
+
+/// How many lie on the group's side of the median of everyone.
+fn side(words: &Vocabulary, told: &Trait, with_median: bool, none: bool) -> String {
+    let template = match (told.effect.size > 0.0, with_median) {
+        _ if none => "{members} have none (others {others})",
+        (true, false) => "{members} lie above the median of everyone (others {others})",
+        (true, true) => "{members} lie at or above the median of everyone (others {others})",
+        (false, false) => "{members} lie below the median of everyone (others {others})",
+        (false, true) => "{members} lie at or below the median of everyone (others {others})",
+    };
+    let members = in_ten(words, told.fitting.members);
+    let others = in_ten(words, told.fitting.others);
+    words.say(template, &[("members", &members), ("others", &others)])
 }
 
 /// The statistics behind a trait.
-pub(super) fn detail(contrast: &Contrast, effect: Effect) -> String {
+pub(super) fn detail(words: &Vocabulary, contrast: &Contrast, effect: Effect) -> String {
+    let signed = |value: f64| format!("{value:+.2}");
     match contrast {
         Contrast::Numeric { .. } => {
-            let [pairs, low, high] = effect.pairs().map(percent);
-            let direction = if effect.size > 0.0 { "higher" } else { "lower" };
-            format!(
-                "A member is {direction} than somebody else in {pairs} of pairs (95% interval {low} to \
-                 {high}; Cliff's delta {:+.2}).",
-                effect.size
-            )
+            let [pairs, low, high] = effect.pairs().map(|share| percent(words, share));
+            let template = match effect.size > 0.0 {
+                true => {
+                    "A member is higher than somebody else in {pairs} of pairs (95% interval {low} to \
+                     {high}; Cliff's delta {delta})."
+                }
+                false => {
+                    "A member is lower than somebody else in {pairs} of pairs (95% interval {low} to \
+                     {high}; Cliff's delta {delta})."
+                }
+            };
+            let delta = signed(effect.size);
+            let parts = [("pairs", &*pairs), ("low", &low), ("high", &high), ("delta", &delta)];
+            words.say(template, &parts)
         }
-        _ => format!(
-            "Difference of shares {:+.2} (95% interval {:+.2} to {:+.2}).",
-            effect.size, effect.low, effect.high
-        ),
+        _ => {
+            let [difference, low, high] = [effect.size, effect.low, effect.high].map(signed);
+            let parts = [("difference", &*difference), ("low", &low), ("high", &high)];
+            words.say("Difference of shares {difference} (95% interval {low} to {high}).", &parts)
+        }
     }
 }
 
 /// The middle of a group in a few words: `median 12 days`, `mostly 25-34`.
-pub(super) fn center(summary: &Summary) -> Option<String> {
+pub(super) fn center(words: &Vocabulary, summary: &Summary) -> Option<String> {
     summary.center.as_ref().map(|center| match center {
-        Center::Median(median) => format!("median {}", measure(&summary.feature, *median)),
-        Center::Mostly { category, .. } => format!("mostly {category}"),
+        Center::Median(median) => {
+            let value = measure(words, &summary.feature, *median);
+            words.say("median {value}", &[("value", &value)])
+        }
+        Center::Mostly { category, .. } => {
+            let category = words.labels.get(category).unwrap_or(category);
+            words.say("mostly {category}", &[("category", category)])
+        }
     })
 }
 
@@ -296,11 +184,11 @@ pub(super) fn center(summary: &Summary) -> Option<String> {
 ///
 /// Two phrases make a name. Groups that would share it get their next phrase each, as long as they
 /// have one; what is still equal is numbered.
-pub(super) fn names(groups: &[Option<Vec<String>>]) -> Vec<String> {
+pub(super) fn names(words: &Vocabulary, groups: &[Option<Vec<String>>]) -> Vec<String> {
     let mut used: Vec<usize> = groups.iter().map(|_| 2).collect();
     let name = |group: &Option<Vec<String>>, used: usize| match group {
-        None => "Small group".to_owned(),
-        Some(phrases) if phrases.is_empty() => "Mixed".to_owned(),
+        None => words.say("Small group", &[]),
+        Some(phrases) if phrases.is_empty() => words.say("Mixed", &[]),
         Some(phrases) => capitalised(&phrases[..used.min(phrases.len())].join(", ")),
     };
     loop {
@@ -333,6 +221,7 @@ fn numbered(names: Vec<String>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::super::card::Fitting;
+    use super::super::vocabulary::english;
     use super::*;
 
     fn effect(size: f64) -> Effect {
@@ -347,9 +236,9 @@ mod tests {
     fn told(feature: &str, contrast: Contrast, size: f64) -> Trait {
         Trait {
             feature: feature.to_owned(),
-            phrase: phrase(feature, &contrast, effect(size), true, &BTreeMap::new()),
+            phrase: phrase(english(), feature, &contrast, effect(size), None),
             sentence: String::new(),
-            detail: detail(&contrast, effect(size)),
+            detail: detail(english(), &contrast, effect(size)),
             also: vec![],
             effect: effect(size),
             n: 30,
@@ -362,7 +251,7 @@ mod tests {
     #[test]
     fn well_known_features_are_said_in_human_words() {
         let said = |feature: &str, size| {
-            phrase(feature, &numeric(0.0, 0.0, 0.0), effect(size), false, &BTreeMap::new())
+            phrase(english(), feature, &numeric(0.0, 0.0, 0.0), effect(size), None)
         };
         assert_eq!(said("monetary", 0.5), "big spenders");
         assert_eq!(said("Total_Spend", -0.5), "small spenders");
@@ -383,9 +272,10 @@ mod tests {
     fn a_category_is_a_yes_or_no_only_if_all_of_its_column_are() {
         let said = |category: &str, size, yes_no| {
             let (share, share_others, lift) = (0.0, 0.0, 0.0);
+            let answer = english().yes_no(category).filter(|_| yes_no);
             let category = category.to_owned();
             let contrast = Contrast::Category { category, share, share_others, lift };
-            phrase("home_owner", &contrast, effect(size), yes_no, &BTreeMap::new())
+            phrase(english(), "home_owner", &contrast, effect(size), answer)
         };
         assert_eq!(said("yes", 0.5, true), "home owner");
         assert_eq!(said("No", 0.5, true), "no home owner");
@@ -393,7 +283,8 @@ mod tests {
         assert_eq!(said("flat", -0.5, false), "rarely home owner flat");
         assert_eq!(said("NO", 0.5, false), "home owner NO");
         let column = |texts: [&str; 2]| {
-            is_yes_no(&Values::Categorical(texts.map(|text| Some(text.to_owned())).to_vec()))
+            let texts = texts.map(|text| Some(text.to_owned())).to_vec();
+            is_yes_no(&texts, english())
         };
         assert_eq!((column(["Yes", "no"]), column(["NO", "SE"])), (true, false));
     }
@@ -401,8 +292,7 @@ mod tests {
     #[test]
     fn a_sentence_carries_the_numbers() {
         let said = |feature, contrast: Contrast, size| {
-            let none = BTreeMap::new();
-            sentence(&told(feature, contrast, size), effect(size), false, (30, 40), &none)
+            sentence(english(), &told(feature, contrast, size), false, (30, 40))
         };
         assert_eq!(
             said("monetary", numeric(230.0, 84.0, 100.0), 0.62),
@@ -424,7 +314,7 @@ mod tests {
             "Gap mostly known: known for over 99% (others 13%)."
         );
         assert_eq!(
-            detail(&numeric(230.0, 84.0, 100.0), effect(0.62)),
+            detail(english(), &numeric(230.0, 84.0, 100.0), effect(0.62)),
             "A member is higher than somebody else in 81% of pairs (95% interval 76% to 86%; Cliff's delta \
              +0.62)."
         );
@@ -433,15 +323,18 @@ mod tests {
     #[test]
     fn names_differ_by_the_next_phrase_and_only_then_by_number() {
         let group = |phrases: &[&str]| Some(phrases.iter().map(|&p| p.to_owned()).collect());
-        let names = names(&[
-            group(&["a", "b", "c"]),
-            group(&["a", "b", "d", "e"]),
-            group(&["a", "b"]),
-            group(&[]),
-            group(&[]),
-            group(&["mixed 2"]),
-            None,
-        ]);
+        let names = names(
+            english(),
+            &[
+                group(&["a", "b", "c"]),
+                group(&["a", "b", "d", "e"]),
+                group(&["a", "b"]),
+                group(&[]),
+                group(&[]),
+                group(&["mixed 2"]),
+                None,
+            ],
+        );
         let expected = ["A, b, c", "A, b, d", "A, b", "Mixed", "Mixed 3", "Mixed 2", "Small group"];
         assert_eq!(names, expected);
     }

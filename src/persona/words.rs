@@ -4,7 +4,7 @@
 //! that a group's median does not have. Everything is decided by the value alone, so equal values
 //! read equal everywhere.
 
-use std::collections::BTreeMap;
+use super::vocabulary::Vocabulary;
 
 /// A number to three significant digits: `0.0123`, `4.5`, `1230`, `1.2e20`.
 pub(super) fn number(value: f64) -> String {
@@ -35,60 +35,55 @@ fn trimmed(text: &str) -> &str {
 }
 
 /// A share in percent; never 0 % or 100 % for a share that is not exactly that.
-pub(super) fn percent(share: f64) -> String {
+pub(super) fn percent(words: &Vocabulary, share: f64) -> String {
+    let said = |n: &str| words.say("{n}%", &[("n", n)]);
     match share {
-        s if s <= 0.0 => "0%".into(),
-        s if s < 0.001 => "under 0.1%".into(),
-        s if s >= 1.0 => "100%".into(),
-        s if s >= 0.995 => "over 99%".into(),
-        s => format!("{}%", significant(100.0 * s, 2)),
+        s if s <= 0.0 => said("0"),
+        s if s < 0.001 => words.say("under 0.1%", &[]),
+        s if s >= 1.0 => said("100"),
+        s if s >= 0.995 => words.say("over 99%", &[]),
+        s => said(&significant(100.0 * s, 2)),
     }
 }
 
 /// A share as people of ten: `9 in 10`, `half`, `nearly all`, `none`.
-pub(super) fn in_ten(share: f64) -> String {
+pub(super) fn in_ten(words: &Vocabulary, share: f64) -> String {
     match share {
-        s if s <= 0.0 => "none".into(),
-        s if s < 0.05 => "nearly none".into(),
-        s if s >= 1.0 => "all".into(),
-        s if s >= 0.95 => "nearly all".into(),
-        s if (0.45..0.55).contains(&s) => "half".into(),
-        s => format!("{:.0} in 10", 10.0 * s),
+        s if s <= 0.0 => words.say("none", &[]),
+        s if s < 0.05 => words.say("nearly none", &[]),
+        s if s >= 1.0 => words.say("all", &[]),
+        s if s >= 0.95 => words.say("nearly all", &[]),
+        s if (0.45..0.55).contains(&s) => words.say("half", &[]),
+        s => words.say("{n} in 10", &[("n", &format!("{:.0}", 10.0 * s))]),
     }
 }
 
 /// `value` as a multiple of `base`: `2.3 times`, `43% of`, `about`; none if the base or the value
 /// is not above 0, where a ratio says nothing.
-pub(super) fn ratio(value: f64, base: f64) -> Option<String> {
+pub(super) fn ratio(words: &Vocabulary, value: f64, base: f64) -> Option<String> {
     let ratio = value / base;
     if !(value > 0.0 && base > 0.0 && ratio.is_finite()) {
         return None;
     }
     Some(match ratio {
-        r if r < 0.95 => format!("{} of", percent(r)),
-        r if r < 1.05 => "about".into(),
-        r => format!("{} times", significant(r, 2)),
+        r if r < 0.95 => words.say("{share} of", &[("share", &percent(words, r))]),
+        r if r < 1.05 => words.say("about", &[]),
+        r => words.say("{n} times", &[("n", &significant(r, 2))]),
     })
 }
 
 /// `1 person`, `2 people`.
-pub(super) fn people(n: usize) -> String {
-    if n == 1 { "1 person".into() } else { format!("{n} people") }
-}
-
-/// A feature's name without the unit at its end: `recency_days` becomes `recency`. Only names joined
-/// by underscores end in a unit: `orders of last 30 days` counts orders.
-pub(super) fn label(feature: &str) -> String {
-    let words = spaced(feature);
-    match unit(feature, &words) {
-        Some((label, _)) => label.to_owned(),
-        None => words,
+pub(super) fn people(words: &Vocabulary, n: usize) -> String {
+    match n {
+        1 => words.say("1 person", &[]),
+        n => words.say("{n} people", &[("n", &n.to_string())]),
     }
 }
 
 /// A feature as readers call it: by its own label, by that of what it is a share or number of, else by
-/// its name.
-pub(super) fn called(feature: &str, labels: &BTreeMap<String, String>) -> String {
+/// its name without the unit at its end: `recency_days` becomes `recency`.
+pub(super) fn called(words: &Vocabulary, feature: &str) -> String {
+    let labels = &words.labels;
     if let Some(called) = labels.get(feature) {
         return called.clone();
     }
@@ -96,18 +91,29 @@ pub(super) fn called(feature: &str, labels: &BTreeMap<String, String>) -> String
         let called = labels.get(feature.strip_prefix(of)?)?;
         Some(format!("{of}{called}"))
     });
-    of.unwrap_or_else(|| label(feature))
+    of.unwrap_or_else(|| {
+        let spaced = spaced(feature);
+        unit(feature, &spaced).map_or_else(|| spaced.clone(), |(label, _)| label.to_owned())
+    })
 }
 
-/// A value of a feature, with the unit that the feature's name ends in: `12 days`, `1 day`.
-pub(super) fn measure(feature: &str, value: f64) -> String {
-    let words = spaced(feature);
-    let text = number(value);
-    match unit(feature, &words) {
-        Some((_, unit)) if text == "1" => format!("1 {}", &unit[..unit.len() - 1]),
-        Some((_, unit)) => format!("{text} {unit}"),
-        None => text,
-    }
+/// A value of a feature with its unit, `12 days`, `1 day`: the one declared, else the one that the
+/// feature's name ends in. Only names joined by underscores end in a unit: `orders of last 30 days`
+/// counts orders.
+pub(super) fn measure(words: &Vocabulary, feature: &str, value: f64) -> String {
+    let n = number(value);
+    let spaced = spaced(feature);
+    let unit = match words.units.get(feature) {
+        Some(declared) => Some(declared.as_str()).filter(|unit| !unit.is_empty()),
+        None => unit(feature, &spaced).map(|(_, unit)| unit),
+    };
+    let Some(unit) = unit else { return n };
+    let unit = match UNITS.iter().find(|(_, many)| *many == unit) {
+        Some((one, _)) if n == "1" => words.say(one, &[]),
+        Some((_, many)) => words.say(many, &[]),
+        None => unit.to_owned(),
+    };
+    words.say("{n} {unit}", &[("n", &n), ("unit", &unit)])
 }
 
 /// A text with its first letter in upper case.
@@ -118,29 +124,38 @@ pub(super) fn capitalised(text: &str) -> String {
 
 /// Underscores and other joints become single spaces; a name of joints alone stays as it is.
 fn spaced(feature: &str) -> String {
-    let words: Vec<&str> = words(feature).collect();
+    let words: Vec<&str> = parts(feature).collect();
     if words.is_empty() { feature.to_owned() } else { words.join(" ") }
 }
 
 /// The parts of a feature's name.
-pub(super) fn words(feature: &str) -> impl Iterator<Item = &str> {
+pub(super) fn parts(feature: &str) -> impl Iterator<Item = &str> {
     feature.split(|c: char| c == '_' || c.is_whitespace()).filter(|word| !word.is_empty())
 }
 
-/// Label and unit, if the last of several words is a unit. All units end in `s`.
-fn unit<'a>(feature: &str, words: &'a str) -> Option<(&'a str, &'static str)> {
+/// One and many.
+const UNITS: [(&str, &str); 7] = [
+    ("day", "days"),
+    ("hour", "hours"),
+    ("minute", "minutes"),
+    ("second", "seconds"),
+    ("week", "weeks"),
+    ("month", "months"),
+    ("year", "years"),
+];
+
+/// Label and unit, if the last of several words is a unit.
+fn unit<'a>(feature: &str, spaced: &'a str) -> Option<(&'a str, &'static str)> {
     if feature.contains(char::is_whitespace) {
         return None;
     }
-    let (label, last) = words.rsplit_once(' ')?;
-    ["days", "hours", "minutes", "seconds", "weeks", "months", "years"]
-        .into_iter()
-        .find(|unit| *unit == last)
-        .map(|unit| (label, unit))
+    let (label, last) = spaced.rsplit_once(' ')?;
+    UNITS.iter().find(|(_, many)| *many == last).map(|&(_, unit)| (label, unit))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::vocabulary::english;
     use super::*;
 
     #[test]
@@ -174,33 +189,50 @@ mod tests {
             (0.999_9, "over 99%"),
             (1.0, "100%"),
         ] {
-            assert_eq!(percent(share), text);
+            assert_eq!(percent(english(), share), text);
         }
     }
 
     #[test]
     fn ratios_below_one_are_shares_and_meaningless_ones_are_left_out() {
-        assert_eq!(ratio(230.0, 100.0).as_deref(), Some("2.3 times"));
-        assert_eq!(ratio(43.0, 100.0).as_deref(), Some("43% of"));
-        assert_eq!(ratio(101.0, 100.0).as_deref(), Some("about"));
+        assert_eq!(ratio(english(), 230.0, 100.0).as_deref(), Some("2.3 times"));
+        assert_eq!(ratio(english(), 43.0, 100.0).as_deref(), Some("43% of"));
+        assert_eq!(ratio(english(), 101.0, 100.0).as_deref(), Some("about"));
         for (value, base) in [(1.0, 0.0), (0.0, 1.0), (-2.0, -1.0), (1e308, 1e-308)] {
-            assert_eq!(ratio(value, base), None);
+            assert_eq!(ratio(english(), value, base), None);
         }
     }
 
     #[test]
     fn units_follow_singular_and_plural() {
-        assert_eq!(measure("recency_days", 1.0), "1 day");
-        assert_eq!(measure("recency_days", 12.0), "12 days");
-        assert_eq!(measure("monetary", 12.0), "12");
+        assert_eq!(measure(english(), "recency_days", 1.0), "1 day");
+        assert_eq!(measure(english(), "recency_days", 12.0), "12 days");
+        assert_eq!(measure(english(), "monetary", 12.0), "12");
         // A count in its own right, whatever its name ends in.
-        assert_eq!(measure("orders of last 30 days", 2.0), "2");
-        assert_eq!(label("recency_days"), "recency");
+        assert_eq!(measure(english(), "orders of last 30 days", 2.0), "2");
+        assert_eq!(called(english(), "recency_days"), "recency");
         assert_eq!(
-            (label("days"), label("__"), label("a__b")),
+            (called(english(), "days"), called(english(), "__"), called(english(), "a__b")),
             ("days".into(), "__".into(), "a b".into())
         );
-        assert_eq!((people(1), people(2)), ("1 person".into(), "2 people".into()));
+        assert_eq!(
+            (people(english(), 1), people(english(), 2)),
+            ("1 person".into(), "2 people".into())
+        );
         assert_eq!((capitalised("été"), capitalised("")), ("Été".into(), String::new()));
+    }
+
+    #[test]
+    fn a_declared_unit_counts_before_the_name() {
+        let mut words = english().clone();
+        words.units.insert("monetary".into(), "EUR".into());
+        words.units.insert("trial_days".into(), String::new());
+        words.units.insert("wait".into(), "hours".into());
+        let said = |feature, value| measure(&words, feature, value);
+        assert_eq!(
+            (said("monetary", 12.0), said("trial_days", 3.0)),
+            ("12 EUR".into(), "3".into())
+        );
+        assert_eq!((said("wait", 1.0), said("wait", 2.0)), ("1 hour".into(), "2 hours".into()));
     }
 }

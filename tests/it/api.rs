@@ -21,7 +21,7 @@ const AT_MOST: &[(&str, usize)] = &[
     ("labels", 11),
     ("num", 2), // the metrics of neighbours and the reason of an odd row stand below the methods that use them
     ("outlier", 28),
-    ("persona", 53),
+    ("persona", 55),
     ("prepare", 28),
     ("profiles", 46),
     ("quality", 15),

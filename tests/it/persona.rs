@@ -88,7 +88,7 @@ fn a_new_person_is_placed_with_reasons_in_words() {
     assert!(found.margin > 0.3 && found.margin < 1.0, "{found:?}");
     let reasons = matches.reasons(0);
     assert_eq!((reasons[0].feature.as_str(), reasons[0].value.as_str()), ("spend", "spend 99"));
-    assert_eq!(reasons[1].value, "no city");
+    assert_eq!(reasons[1].value, "no city known");
     assert!(reasons[0].contribution > 0.0);
     let text = personas.explain(&matches, 0);
     assert!(
@@ -164,10 +164,7 @@ fn a_kept_model_places_people_as_the_first_one_does() {
     let json = serde_json::to_string(&personas).unwrap();
     let kept: PersonaModel = serde_json::from_str(&json).unwrap();
     assert_eq!(kept, personas);
-    let matches = kept.assign(&table).unwrap();
-    assert_eq!(matches, personas.assign(&table).unwrap());
-    let json = serde_json::to_string(&matches).unwrap();
-    assert_eq!(serde_json::from_str::<personas::persona::Matches>(&json).unwrap(), matches);
+    assert_eq!(kept.assign(&table).unwrap(), personas.assign(&table).unwrap());
 }
 
 #[test]
@@ -185,10 +182,6 @@ fn a_broken_snapshot_is_refused() {
     assert!(broken("/personas/0/size", serde_json::json!(u64::MAX)).contains("more members"));
     assert!(broken("/n_rows", serde_json::json!(0)).contains("more members"));
     assert!(broken("/unexplained", serde_json::json!(-0.5)).contains("outside [0, 1]"));
-    let matches = serde_json::to_value(personas.assign(&sixty()).unwrap()).unwrap();
-    let mut short = matches;
-    *short.pointer_mut("/contributions").unwrap() = serde_json::json!([]);
-    assert!(serde_json::from_value::<personas::persona::Matches>(short).is_err());
 }
 
 #[test]
