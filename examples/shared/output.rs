@@ -60,7 +60,11 @@ pub(crate) fn names(rows: &Rows, people: &Profiles, table: &FeatureTable) -> Vec
 }
 
 /// One line per person: who, which persona, how clearly, and why.
-pub(crate) fn members(people: &People, model: &PersonaModel, matches: &Matches) -> Outcome<String> {
+pub(crate) fn members(
+    people: &People,
+    model: &PersonaModel,
+    matches: &Matches<'_>,
+) -> Outcome<String> {
     let name = |persona: Option<usize>| {
         persona.map_or("", |persona| model.personas()[persona].name.as_str()).to_owned()
     };

@@ -16,7 +16,7 @@ const MUCH: f64 = 0.05;
 pub(crate) fn text(
     people: &People,
     model: &PersonaModel,
-    matches: &Matches,
+    matches: &Matches<'_>,
     more: &str,
     has_report: bool,
 ) -> String {
@@ -94,7 +94,7 @@ fn headline(model: &PersonaModel) -> String {
     }
 }
 
-fn cards(model: &PersonaModel, matches: &Matches) -> String {
+fn cards(model: &PersonaModel, matches: &Matches<'_>) -> String {
     let stability = model.evidence().map(|evidence| evidence.stability.as_slice());
     let personas = matches.personas();
     let mut body = String::new();
@@ -131,7 +131,7 @@ fn card(persona: &Persona) -> String {
     body
 }
 
-fn trust(people: &People, model: &PersonaModel, matches: &Matches) -> String {
+fn trust(people: &People, model: &PersonaModel, matches: &Matches<'_>) -> String {
     let mut said = Vec::new();
     if let Some(evidence) = model.evidence() {
         said.push(evidence.reason.clone());

@@ -21,12 +21,16 @@ pub(crate) fn quantile(sorted: &[f64], q: f64) -> f64 {
 
 /// The median of sorted finite values, without overflow at the ends of f64; NaN for none.
 pub(crate) fn median(sorted: &[f64]) -> f64 {
-    let median = quantile(sorted, 0.5);
-    if median.is_finite() || sorted.is_empty() {
-        return median;
+    match sorted.len() {
+        0 => f64::NAN,
+        n => middle(sorted[(n - 1) / 2], sorted[n / 2]),
     }
-    let half = sorted.len() / 2;
-    f64::midpoint(sorted[half - 1], sorted[half])
+}
+
+/// The median by the two middle values, which are one and the same of an odd number of values.
+pub(crate) fn middle(low: f64, high: f64) -> f64 {
+    let middle = low + (high - low) * 0.5;
+    if middle.is_finite() { middle } else { f64::midpoint(low, high) }
 }
 
 /// The mean, in order; NaN for none.

@@ -10,12 +10,10 @@
 //! Cost: one pass over the reference points per row; memory one number per row and feature.
 
 use std::ops::Deref;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::card::Persona;
-use super::describer::Describer;
 use super::model::PersonaModel;
 use super::phrase;
 use super::place::{Near, Place, means};
@@ -24,7 +22,7 @@ use super::words::{called, measure, number};
 use crate::features::Values;
 use crate::num::distance::squared;
 use crate::num::{check, parallel};
-use crate::prepare::MatrixColumn;
+use crate::prepare::Matrix;
 use crate::{FeatureTable, ProfileId, Result};
 
 /// Where one person belongs.
@@ -55,20 +53,18 @@ pub struct Contribution {
     pub value: String,
 }
 
-/// Where every row of a table belongs, and why: a slice of matches in row order, with the reasons.
+/// Where every row of a table belongs, and why: a slice of matches in row order, with the reasons. It
+/// borrows the model and the table.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Matches {
+pub struct Matches<'a> {
+    model: &'a PersonaModel,
+    table: &'a FeatureTable,
+    matrix: Matrix,
+    places: Vec<Place>,
     matches: Vec<Match>,
-    /// How values are told.
-    rules: Arc<Describer>,
-    /// The features behind the matrix, and the table's values of them.
-    features: Vec<String>,
-    values: Vec<Option<Values>>,
-    /// A number per row and feature, row after row; 0 where there are no two to tell apart.
-    contributions: Vec<f64>,
 }
 
-impl Matches {
+impl Matches<'_> {
     /// The personas alone, in row order.
     pub fn personas(&self) -> Vec<Option<usize>> {
         self.matches.iter().map(|found| found.persona).collect()
@@ -78,23 +74,44 @@ impl Matches {
     /// first, whichever way it points. Empty for a row without persona or runner-up, and for a row
     /// that does not exist.
     pub fn reasons(&self, row: usize) -> Vec<Contribution> {
-        let told = |found: &Match| found.persona.is_some() && found.runner_up.is_some();
-        if !self.get(row).is_some_and(told) {
-            return Vec::new();
+        self.weighed(row).into_iter().map(|weighed| self.reason(row, weighed)).collect()
+    }
+
+    /// A row's match in one text: its persona, the runner-up, and the three weightiest features
+    /// with the person's value and the middles of both personas. Empty if there is no such row.
+    ///
+    /// ```text
+    /// Big spenders rather than Small spenders (margin 0.82): spend 99 (here median 114, there
+    /// median 14.5).
+    /// ```
+    pub fn explain(&self, row: usize) -> String {
+        let Some(found) = self.get(row) else { return String::new() };
+        let words = &self.model.rules.vocabulary;
+        let persona = |index: Option<usize>| index.and_then(|i| self.model.personas.get(i));
+        match (persona(found.persona), persona(found.runner_up)) {
+            (None, None) => words.say("In no persona.", &[]),
+            (None, Some(nearest)) => {
+                words.say("In no persona; the nearest is {name}.", &[("name", &nearest.name)])
+            }
+            (Some(own), None) => {
+                words.say("{name}; there is no other persona.", &[("name", &own.name)])
+            }
+            (Some(own), Some(other)) => {
+                let weighed = self.weighed(row).into_iter().filter(|&(_, part)| part != 0.0);
+                let said: Vec<String> = weighed
+                    .take(3)
+                    .map(|weighed| reason_in_words(words, &self.reason(row, weighed), own, other))
+                    .collect();
+                let (margin, reasons) = (number(found.margin), said.join("; "));
+                let parts = [
+                    ("name", own.name.as_str()),
+                    ("other", &other.name),
+                    ("margin", &margin),
+                    ("reasons", &reasons),
+                ];
+                words.say("{name} rather than {other} (margin {margin}): {reasons}.", &parts)
+            }
         }
-        let width = self.features.len();
-        let contributions = &self.contributions[row * width..(row + 1) * width];
-        let mut reasons: Vec<Contribution> = contributions
-            .iter()
-            .zip(self.features.iter().zip(&self.values))
-            .map(|(&contribution, (feature, values))| Contribution {
-                feature: feature.clone(),
-                contribution,
-                value: in_words(&self.rules.vocabulary, feature, values.as_ref(), row),
-            })
-            .collect();
-        reasons.sort_by(|a, b| b.contribution.abs().total_cmp(&a.contribution.abs()));
-        reasons
     }
 
     /// The share of rows in a persona whose margin is below `margin`: people between two personas.
@@ -106,9 +123,40 @@ impl Matches {
         });
         if n == 0 { 0.0 } else { below as f64 / n as f64 }
     }
+
+    /// Per feature, its part of the runner-up's squared distance less the persona's; the weightiest
+    /// first, of equals the earlier feature.
+    fn weighed(&self, row: usize) -> Vec<(&str, f64)> {
+        let Some(Place { nearest: Some(own), second: Some(other), within: true }) =
+            self.places.get(row)
+        else {
+            return Vec::new();
+        };
+        let cells = self.matrix.row(row);
+        let own = self.model.rule.point(*own, cells.len());
+        let other = self.model.rule.point(*other, cells.len());
+        let mut parts: Vec<(&str, f64)> = Vec::new();
+        // The columns of a feature stand side by side.
+        for (column, (&x, about)) in cells.iter().zip(self.matrix.columns()).enumerate() {
+            let (to_other, to_own) = (x - other[column], x - own[column]);
+            let part = to_other * to_other - to_own * to_own;
+            match parts.last_mut() {
+                Some((feature, sum)) if *feature == about.feature => *sum += part,
+                _ => parts.push((&about.feature, part)),
+            }
+        }
+        parts.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+        parts
+    }
+
+    fn reason(&self, row: usize, (feature, contribution): (&str, f64)) -> Contribution {
+        let values = self.table.column(feature).map(|column| &column.values);
+        let value = in_words(&self.model.rules.vocabulary, feature, values, row);
+        Contribution { feature: feature.to_owned(), contribution, value }
+    }
 }
 
-impl Deref for Matches {
+impl Deref for Matches<'_> {
     type Target = [Match];
 
     /// The matches, in row order.
@@ -117,7 +165,7 @@ impl Deref for Matches {
     }
 }
 
-impl<'a> IntoIterator for &'a Matches {
+impl<'a> IntoIterator for &'a Matches<'_> {
     type Item = &'a Match;
     type IntoIter = std::slice::Iter<'a, Match>;
 
@@ -171,32 +219,20 @@ impl PersonaModel {
     /// assert_eq!(matches.reasons(0)[0].value, "spend 99");
     /// # Ok::<(), personas::Error>(())
     /// ```
-    pub fn assign(&self, table: &FeatureTable) -> Result<Matches> {
+    pub fn assign<'a>(&'a self, table: &'a FeatureTable) -> Result<Matches<'a>> {
         let matrix = self.prep.transform(table)?;
-        let (features, part) = features_of(matrix.columns());
-        let values = features.iter().map(|f| table.column(f).map(|c| c.values.clone())).collect();
-        if table.n_rows() == 0 {
-            return Ok(Matches {
-                matches: Vec::new(),
-                rules: self.rules.clone(),
-                features,
-                values,
-                contributions: Vec::new(),
-            });
-        }
-        let rows = check::rows((&matrix).into())?;
-        let unit = self.rule.n_points().saturating_mul(rows.n_columns());
-        let placed = parallel::map(rows.n_rows(), unit, |row| {
-            let (place, row) = (self.rule.place(rows.row(row)), rows.row(row));
-            (place, self.parts(place, row, &part, features.len()))
-        });
-        let mut matches = Vec::with_capacity(placed.len());
-        let mut contributions = Vec::with_capacity(placed.len() * features.len());
-        for (row, (place, parts)) in placed.into_iter().enumerate() {
-            matches.push(found(table.ids().get(row).copied(), place));
-            contributions.extend(parts);
-        }
-        Ok(Matches { matches, rules: self.rules.clone(), features, values, contributions })
+        let places = match table.n_rows() {
+            0 => Vec::new(),
+            _ => {
+                let rows = check::rows((&matrix).into())?;
+                let unit = self.rule.n_points().saturating_mul(rows.n_columns());
+                parallel::map(rows.n_rows(), unit, |row| self.rule.place(rows.row(row)))
+            }
+        };
+        let id = |row: usize| table.ids().get(row).copied();
+        let matches =
+            places.iter().enumerate().map(|(row, place)| found(id(row), *place)).collect();
+        Ok(Matches { model: self, table, matrix, places, matches })
     }
 
     /// The persona of every row, without margins and reasons.
@@ -208,20 +244,6 @@ impl PersonaModel {
         let rows = check::rows((&matrix).into())?;
         let unit = self.rule.n_points().saturating_mul(rows.n_columns());
         Ok(parallel::map(rows.n_rows(), unit, |row| self.rule.persona(rows.row(row))))
-    }
-
-    /// Per feature, its part of the runner-up's squared distance less the persona's.
-    fn parts(&self, place: Place, row: &[f64], part: &[usize], n_features: usize) -> Vec<f64> {
-        let mut parts = vec![0.0; n_features];
-        if let (Some(own), Some(other), true) = (place.nearest, place.second, place.within) {
-            let own = self.rule.point(own, row.len());
-            let other = self.rule.point(other, row.len());
-            for (column, &x) in row.iter().enumerate() {
-                let (to_other, to_own) = (x - other[column], x - own[column]);
-                parts[part[column]] += to_other * to_other - to_own * to_own;
-            }
-        }
-        parts
     }
 
     /// For each persona, the rows of up to `n` of its members in the table that lie nearest to its
@@ -255,46 +277,6 @@ impl PersonaModel {
             })
             .collect())
     }
-
-    /// A row's match in one text: its persona, the runner-up, and the three weightiest features
-    /// with the person's value and the middles of both personas. Empty if `matches` has no such
-    /// row, or is not of this model.
-    ///
-    /// ```text
-    /// Big spenders rather than Small spenders (margin 0.82): spend 99 (here median 114, there
-    /// median 14.5).
-    /// ```
-    pub fn explain(&self, matches: &Matches, row: usize) -> String {
-        let Some(found) = matches.get(row) else { return String::new() };
-        let persona = |index: Option<usize>| index.and_then(|i| self.personas.get(i));
-        let words = &self.rules.vocabulary;
-        match (persona(found.persona), persona(found.runner_up)) {
-            (None, None) => words.say("In no persona.", &[]),
-            (None, Some(nearest)) => {
-                words.say("In no persona; the nearest is {name}.", &[("name", &nearest.name)])
-            }
-            (Some(own), None) => {
-                words.say("{name}; there is no other persona.", &[("name", &own.name)])
-            }
-            (Some(own), Some(other)) => {
-                let said: Vec<String> = matches
-                    .reasons(row)
-                    .iter()
-                    .filter(|reason| reason.contribution != 0.0)
-                    .take(3)
-                    .map(|reason| reason_in_words(words, reason, own, other))
-                    .collect();
-                let (margin, reasons) = (number(found.margin), said.join("; "));
-                let parts = [
-                    ("name", own.name.as_str()),
-                    ("other", &other.name),
-                    ("margin", &margin),
-                    ("reasons", &reasons),
-                ];
-                words.say("{name} rather than {other} (margin {margin}): {reasons}.", &parts)
-            }
-        }
-    }
 }
 
 fn reason_in_words(
@@ -316,20 +298,6 @@ fn reason_in_words(
         true => words.say("{reason} speaks against it", &[("reason", &text)]),
         false => text,
     }
-}
-
-/// The distinct features behind some columns, in order, and the feature of each column.
-fn features_of(columns: &[MatrixColumn]) -> (Vec<String>, Vec<usize>) {
-    let mut features: Vec<String> = Vec::new();
-    let mut part = Vec::with_capacity(columns.len());
-    // The columns of a feature stand side by side.
-    for column in columns {
-        if features.last() != Some(&column.feature) {
-            features.push(column.feature.clone());
-        }
-        part.push(features.len() - 1);
-    }
-    (features, part)
 }
 
 fn found(id: Option<ProfileId>, place: Place) -> Match {

@@ -3,85 +3,77 @@
 //! Many columns pile up at their median, so whether the median itself lies on a group's side is
 //! decided by what tells the group and everyone else apart better.
 //!
-//! Cost: O(n) per trait.
+//! Cost: a bit per row where the people who fit are needed; the rest is counted already.
 
+use super::bits::Bits;
 use super::card::{Contrast, Fitting, Trait};
 use super::effect::Effect;
+use super::index::{Indexed, Kind};
 use super::phrase::{detail, phrase, sentence};
 use super::vocabulary::Vocabulary;
-use crate::features::{Column, Values};
 
 /// What a trait is told of.
 #[derive(Debug)]
 pub(super) struct Telling<'a> {
-    pub(super) column: &'a Column,
-    /// The group of every row.
-    pub(super) groups: &'a [Option<usize>],
-    pub(super) group: usize,
-    /// Its members.
+    pub(super) feature: &'a str,
+    /// Members of the group, and everyone else, with a value or without.
     pub(super) size: usize,
+    pub(super) n_others: usize,
     pub(super) words: &'a Vocabulary,
 }
 
+/// What decides whether a row fits a trait.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Side {
+    /// The number is above the median of all, or at it as well.
+    Above { with_median: bool },
+    /// The number is below the median of all, or at it as well.
+    Below { with_median: bool },
+    /// The category of this code, or, of two numbers, the first or second.
+    Category { code: usize, is: bool },
+    /// There is no value.
+    Missing { is: bool },
+}
+
+/// A trait, and who fits it.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    pub(super) told: Trait,
+    pub(super) side: Side,
+}
+
 impl Telling<'_> {
-    /// The trait in words; `known` is (members, others) with a value, `counted` what the category is in
-    /// its column.
+    /// The trait in words. `known` is (members, others) with a value, `fitting` the same of those who
+    /// fit; `answer` says whether a category is a yes or a no.
     pub(super) fn candidate(
         &self,
         contrast: Contrast,
         effect: Effect,
         known: (usize, usize),
-        counted: Counted,
+        side: Side,
+        fitting: (usize, usize),
+        answer: Option<bool>,
     ) -> Candidate {
-        let (feature, (n, n_others)) = (&self.column.name, known);
-        let mut candidate = Candidate {
-            told: Trait {
-                feature: feature.clone(),
-                phrase: phrase(self.words, feature, &contrast, effect, counted.yes),
-                sentence: String::new(),
-                detail: detail(self.words, &contrast, effect),
-                also: Vec::new(),
-                effect,
-                n,
-                n_others,
-                fitting: Fitting { members: 0.0, others: 0.0 },
-                contrast,
+        let mut told = Trait {
+            feature: self.feature.to_owned(),
+            phrase: phrase(self.words, self.feature, &contrast, effect, answer),
+            sentence: String::new(),
+            detail: detail(self.words, &contrast, effect),
+            also: Vec::new(),
+            effect,
+            n: known.0,
+            n_others: known.1,
+            fitting: Fitting {
+                members: share(fitting.0, self.size),
+                others: share(fitting.1, self.n_others),
             },
-            with_median: false,
-            number: counted.number,
+            contrast,
         };
-        let fitting = |candidate: &Candidate| {
-            fitting(&candidate.fits(&self.column.values), self.groups, self.group)
-        };
-        let gain = |fitting: Fitting| fitting.members - fitting.others;
-        let strict = fitting(&candidate);
-        candidate.with_median = true;
-        let with_median = fitting(&candidate);
-        candidate.with_median = gain(with_median) > gain(strict);
-        let told = &mut candidate.told;
-        told.fitting = if candidate.with_median { with_median } else { strict };
-        let known = (n, self.size);
-        told.sentence = sentence(self.words, told, candidate.with_median, known);
-        candidate
+        let with_median =
+            matches!(side, Side::Above { with_median: true } | Side::Below { with_median: true });
+        told.sentence = sentence(self.words, &told, with_median, (known.0, self.size));
+        Candidate { told, side }
     }
-}
-
-/// What a category is in its column; nothing of it for a number.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Counted {
-    /// Yes or no, in a column that holds nothing else.
-    pub(super) yes: Option<bool>,
-    /// The number, in a column of two numbers.
-    pub(super) number: f64,
-}
-
-/// A trait, and whether the median itself fits it.
-#[derive(Debug)]
-pub(super) struct Candidate {
-    pub(super) told: Trait,
-    with_median: bool,
-    /// The number that is the category, in a column of two numbers.
-    number: f64,
 }
 
 impl Candidate {
@@ -90,49 +82,35 @@ impl Candidate {
         self.told.effect.size.abs()
     }
 
-    /// Whether each row fits the trait.
-    pub(super) fn fits(&self, values: &Values) -> Vec<bool> {
-        let more = self.told.effect.size > 0.0;
-        match (&self.told.contrast, values) {
-            (&Contrast::Numeric { median_all, .. }, Values::Numeric(values)) => {
-                side(values, median_all, more, self.with_median)
+    /// The rows that fit the trait.
+    pub(super) fn fits(&self, indexed: &Indexed<'_>) -> Bits {
+        match (self.side, &indexed.kind) {
+            (Side::Above { with_median }, Kind::Numbers(numbers)) => match with_median {
+                true => indexed.known.without(&numbers.lower),
+                false => numbers.upper.clone(),
+            },
+            (Side::Below { with_median }, Kind::Numbers(numbers)) => match with_median {
+                true => indexed.known.without(&numbers.upper),
+                false => numbers.lower.clone(),
+            },
+            (Side::Category { code, is }, Kind::Numbers(numbers)) => {
+                let second = numbers.two().map_or(0, |(_, second)| second);
+                let is_second = (code == 1) == is;
+                numbers.rows(if is_second { second..numbers.order.len() } else { 0..second })
             }
-            (Contrast::Category { category, .. }, Values::Categorical(values)) => {
-                values.iter().map(|v| v.as_ref().is_some_and(|v| (v == category) == more)).collect()
+            (Side::Category { code, is }, Kind::Texts(texts)) => {
+                let rows = texts.rows(code);
+                if is { rows } else { indexed.known.without(&rows) }
             }
-            (Contrast::Category { .. }, Values::Numeric(values)) => {
-                values.iter().map(|v| v.is_some_and(|v| (v == self.number) == more)).collect()
-            }
-            _ => missing(values).iter().map(|&missing| missing == more).collect(),
+            (Side::Missing { is: false }, _) => indexed.known.clone(),
+            // All rows without a value; a number's side is asked of numbers only.
+            _ => Bits::of(indexed.column.values.len(), 0..indexed.column.values.len())
+                .without(&indexed.known),
         }
     }
 }
 
-/// Which rows lie above the median, or below it.
-fn side(values: &[Option<f64>], median: f64, above: bool, with_median: bool) -> Vec<bool> {
-    let fits = |v: f64| {
-        if v == median { with_median } else { (v > median) == above }
-    };
-    values.iter().map(|v| v.is_some_and(fits)).collect()
-}
-
-/// Which rows have no value.
-pub(super) fn missing(values: &Values) -> Vec<bool> {
-    match values {
-        Values::Numeric(values) => values.iter().map(Option::is_none).collect(),
-        Values::Categorical(values) => values.iter().map(Option::is_none).collect(),
-    }
-}
-
-/// Share of members and of others among whom it is true.
-pub(super) fn fitting(fits: &[bool], groups: &[Option<usize>], group: usize) -> Fitting {
-    let (mut size, mut members, mut others) = (0usize, 0usize, 0usize);
-    for (&fits, &of) in fits.iter().zip(groups) {
-        let member = of == Some(group);
-        size += usize::from(member);
-        members += usize::from(member && fits);
-        others += usize::from(!member && fits);
-    }
-    let share = |k: usize, n: usize| if n == 0 { 0.0 } else { k as f64 / n as f64 };
-    Fitting { members: share(members, size), others: share(others, fits.len() - size) }
+/// `k` of `n`; 0 of none.
+pub(super) fn share(k: usize, n: usize) -> f64 {
+    if n == 0 { 0.0 } else { k as f64 / n as f64 }
 }

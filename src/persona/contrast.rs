@@ -7,19 +7,20 @@
 //! over-represented category counts, and one that is rarer only where none is more frequent, as it
 //! mirrors another. Categories held by fewer than `min_size` people are never named.
 //!
-//! Cost: one sort per column, then O(n · groups) where a trait is found.
+//! Cost: one pass over the ordered column, whatever the number of groups.
 
 use std::cmp::Reverse;
 
-use super::candidate::{Candidate, Counted, Telling, missing};
+use super::candidate::{Candidate, Side, Telling, share};
 use super::card::{Center, Contrast, Summary};
 use super::counts::{Counts, Share};
 use super::describer::Describer;
-use super::effect::{Effect, deltas};
+use super::effect::Effect;
+use super::importance::{Importance, cramers_v_squared};
+use super::index::{Groups, Indexed, Kind, Numbers, Texts};
 use super::phrase::is_yes_no;
+use super::ranks::{Ranked, ranked};
 use super::words::number;
-use crate::features::{Column, Values};
-use crate::num::{parallel, stats};
 
 /// Share of the members who fit a trait that is told, at least.
 const TYPICAL: f64 = 0.5;
@@ -47,207 +48,288 @@ fn is_sayable(candidate: &Candidate) -> bool {
     }
 }
 
-/// What a column says of every group.
+/// What a column says of every group, and how strongly it separates them.
 pub(super) fn contrasts(
-    column: &Column,
-    groups: &[Option<usize>],
-    sizes: &[usize],
+    indexed: &Indexed<'_>,
+    groups: &Groups<'_>,
     rules: &Describer,
-) -> Vec<Option<Found>> {
-    let mut found = match &column.values {
-        Values::Numeric(values) => match two_codes(column, values, rules) {
-            Some(codes) => coded(column, values, codes, groups, sizes, rules),
-            None => numeric(column, values, groups, sizes, rules),
-        },
-        Values::Categorical(values) => categorical(column, values, groups, sizes, rules),
+) -> (Vec<Option<Found>>, Importance) {
+    let known: Vec<usize> =
+        groups.members.iter().map(|members| members.count_with(&indexed.known)).collect();
+    let (mut found, strength) = match &indexed.kind {
+        Kind::Numbers(numbers) => {
+            let (of_groups, strength) = ranked(numbers, groups, &known);
+            let found = match two_codes(&indexed.column.name, numbers, rules) {
+                Some(codes) => coded(indexed, numbers, codes, groups, &known, rules),
+                None => numeric(&indexed.column.name, numbers, &of_groups, groups, rules),
+            };
+            (found, strength)
+        }
+        Kind::Texts(texts) => {
+            let counts = Counts::new(texts, groups, rules.least());
+            let strength = cramers_v_squared(&counts);
+            (categorical(&indexed.column.name, texts, &counts, groups, rules), strength)
+        }
     };
-    let n_missing = missing(&column.values).iter().filter(|&&m| m).count();
+    let n_known = indexed.known.count();
     for (group, found) in found.iter_mut().enumerate() {
-        let n = sizes[group];
+        let (n, n_all) = (groups.sizes[group], groups.n_rows());
         // A value known of too few does not make a trait; that it is unknown may make one.
-        let n_others = groups.len() - n;
-        let known = [(found.summary.n, n), (groups.len() - n_missing - found.summary.n, n_others)];
+        let known = [(known[group], n), (n_known - known[group], n_all - n)];
         let is_known = known.iter().all(|&(k, n)| k as f64 >= rules.min_known * n as f64);
         found.candidate = found.candidate.take().filter(|c| is_known && is_sayable(c));
-        let share = Share { k: n - found.summary.n, n, k_all: n_missing, n_all: groups.len() };
-        if n_missing < rules.least() || !share.can_be_told(rules.least()) {
-            continue;
-        }
-        let effect = share.effect();
         let rival = found.candidate.as_ref().map_or(0.0, Candidate::strength);
-        if effect.holds(rules.min_effect) && effect.size.abs() > rival {
-            let (share, share_others, lift) = share.shares();
-            let contrast = Contrast::Missing { share, share_others, lift };
-            let told = Telling { column, groups, group, size: n, words: &rules.vocabulary };
-            let counted = Counted::default();
-            let candidate = told.candidate(contrast, effect, (n, n_others), counted);
-            if is_sayable(&candidate) {
-                found.candidate = Some(candidate);
-            }
-        }
+        let missing = Share { k: n - found.summary.n, n, k_all: n_all - n_known, n_all };
+        let stronger = unknown(&indexed.column.name, missing, rules)
+            .filter(|candidate| candidate.strength() > rival && is_sayable(candidate));
+        found.candidate = stronger.or(found.candidate.take());
     }
-    found.into_iter().map(Some).collect()
+    let (feature, n) = (indexed.column.name.clone(), known.iter().sum());
+    (found.into_iter().map(Some).collect(), Importance { feature, strength, n })
 }
 
-/// The two numbers of a column that holds no others and is no amount: 0 and 1, or two codes such as
-/// `Channel` 1 and 2. Two whole numbers count as codes unless the vocabulary knows the feature.
-fn two_codes(column: &Column, values: &[Option<f64>], rules: &Describer) -> Option<[f64; 2]> {
-    let mut known = values.iter().copied().flatten().map(|value| value + 0.0);
-    let first = known.next()?;
-    let second = known.find(|&value| value != first)?;
-    let codes = [first.min(second), first.max(second)];
-    let is_flag = codes == [0.0, 1.0];
-    let is_code = codes.iter().all(|code| code.fract() == 0.0)
-        && rules.vocabulary.saying(&column.name).is_none();
-    ((is_flag || is_code) && known.all(|value| codes.contains(&value))).then_some(codes)
+/// What it says of a group that a value is unknown.
+fn unknown(feature: &str, missing: Share, rules: &Describer) -> Option<Candidate> {
+    let Share { k, n, k_all, n_all } = missing;
+    if k_all < rules.least() || !missing.can_be_told(rules.least()) {
+        return None;
+    }
+    let effect = missing.effect();
+    effect.holds(rules.min_effect).then(|| {
+        let (share, share_others, lift) = missing.shares();
+        let contrast = Contrast::Missing { share, share_others, lift };
+        let told = Telling { feature, size: n, n_others: n_all - n, words: &rules.vocabulary };
+        let is = effect.size > 0.0;
+        let fitting = if is { (k, k_all - k) } else { (n - k, n_all - n - (k_all - k)) };
+        told.candidate(contrast, effect, (n, n_all - n), Side::Missing { is }, fitting, None)
+    })
+}
+
+/// The two numbers of a column that holds no others and is no amount, and the position of the second: 0
+/// and 1, or two codes such as `Channel` 1 and 2. Two whole numbers count as codes unless the vocabulary
+/// knows the feature.
+fn two_codes(feature: &str, numbers: &Numbers<'_>, rules: &Describer) -> Option<([f64; 2], usize)> {
+    numbers.two().filter(|(codes, _)| {
+        let whole = codes.iter().all(|code| code.fract() == 0.0);
+        *codes == [0.0, 1.0] || whole && rules.vocabulary.saying(feature).is_none()
+    })
 }
 
 /// A column of two codes is told by shares, as categories are: of a flag of 0 and 1 the share of `yes`,
 /// of other codes that of the one which is more frequent in the group than elsewhere.
 fn coded(
-    column: &Column,
-    values: &[Option<f64>],
-    codes: [f64; 2],
-    groups: &[Option<usize>],
-    sizes: &[usize],
+    indexed: &Indexed<'_>,
+    numbers: &Numbers<'_>,
+    (codes, second): ([f64; 2], usize),
+    groups: &Groups<'_>,
+    known: &[usize],
     rules: &Describer,
 ) -> Vec<Found> {
     let is_flag = codes == [0.0, 1.0];
-    let mut known = vec![(0usize, 0usize); sizes.len()];
-    let (mut k_all, mut n_all) = (0, 0);
-    for (value, &group) in values.iter().zip(groups) {
-        let Some(value) = value else { continue };
-        let high = usize::from(*value == codes[1]);
-        (k_all, n_all) = (k_all + high, n_all + 1);
-        if let Some(group) = group {
-            known[group] = (known[group].0 + high, known[group].1 + 1);
-        }
-    }
-    let name = |code: f64| if is_flag { YES.to_owned() } else { number(code) };
-    let of_high = |(k, n)| Share { k, n, k_all, n_all };
-    let of_low = |(k, n)| Share { k: n - k, n, k_all: n_all - k_all, n_all };
-    let counts = known.into_iter().enumerate();
-    counts
-        .map(|(group, (k, n))| {
-            // The code that most members have; of a flag, yes.
-            let (most, held) = match is_flag || k * 2 >= n {
-                true => (codes[1], k),
-                false => (codes[0], n - k),
-            };
-            let told = of_high((k, n)).can_be_told(rules.least());
-            let center = (told && held >= rules.least())
-                .then(|| Center::Mostly { category: name(most), share: held as f64 / n as f64 });
-            let summary = Summary { feature: column.name.clone(), n, center };
-            let (code, share) = match is_flag || of_high((k, n)).effect().size > 0.0 {
-                true => (codes[1], of_high((k, n))),
-                false => (codes[0], of_low((k, n))),
-            };
-            let effect = (told && share.k_all >= rules.least()).then(|| share.effect());
-            let candidate = effect.filter(|e| e.holds(rules.min_effect)).map(|effect| {
-                let (share, share_others, lift) = share.shares();
-                let contrast =
-                    Contrast::Category { category: name(code), share, share_others, lift };
-                let (size, words) = (sizes[group], &rules.vocabulary);
-                let told = Telling { column, groups, group, size, words };
-                let counted = Counted { yes: is_flag.then_some(true), number: code };
-                told.candidate(contrast, effect, (n, n_all - n), counted)
-            });
-            Found { summary, candidate }
-        })
-        .collect()
+    let n_all = numbers.order.len();
+    let high = numbers.rows(second..n_all);
+    let name = |code: usize| if is_flag { YES.to_owned() } else { number(codes[code]) };
+    let of_group = |group: usize| {
+        let n = known[group];
+        let of_high =
+            Share { k: groups.members[group].count_with(&high), n, k_all: n_all - second, n_all };
+        let of_low = Share { k: n - of_high.k, k_all: second, ..of_high };
+        // The code that most members have; of a flag, yes.
+        let (most, held) = match is_flag || of_high.k >= of_low.k {
+            true => (1, of_high.k),
+            false => (0, of_low.k),
+        };
+        let told = of_high.can_be_told(rules.least());
+        let center = (told && held >= rules.least())
+            .then(|| Center::Mostly { category: name(most), share: held as f64 / n as f64 });
+        let summary = Summary { feature: indexed.column.name.clone(), n, center };
+        let (code, share) = match is_flag || of_high.effect().size > 0.0 {
+            true => (1, of_high),
+            false => (0, of_low),
+        };
+        let answer = is_flag.then_some(true);
+        let candidate = (told && share.k_all >= rules.least())
+            .then(|| {
+                let (n_rows, size) = (groups.n_rows(), groups.sizes[group]);
+                let named = (code, name(code));
+                category(&indexed.column.name, n_rows, named, share, size, rules, answer)
+            })
+            .flatten();
+        Found { summary, candidate }
+    };
+    (0..known.len()).map(of_group).collect()
 }
 
 /// The category of a flag that is 1.
 const YES: &str = "yes";
 
+/// A category of a column, told of a group.
+fn category(
+    feature: &str,
+    n_rows: usize,
+    (code, category): (usize, String),
+    counted: Share,
+    size: usize,
+    rules: &Describer,
+    answer: Option<bool>,
+) -> Option<Candidate> {
+    let Share { k, n, k_all, n_all } = counted;
+    let effect = counted.effect();
+    effect.holds(rules.min_effect).then(|| {
+        let (share, share_others, lift) = counted.shares();
+        let contrast = Contrast::Category { category, share, share_others, lift };
+        let told = Telling { feature, size, n_others: n_rows - size, words: &rules.vocabulary };
+        let is = effect.size > 0.0;
+        let (others, n_others) = (k_all - k, n_all - n);
+        let fitting = if is { (k, others) } else { (n - k, n_others - others) };
+        told.candidate(
+            contrast,
+            effect,
+            (n, n_others),
+            Side::Category { code, is },
+            fitting,
+            answer,
+        )
+    })
+}
+
 fn numeric(
-    column: &Column,
-    values: &[Option<f64>],
-    groups: &[Option<usize>],
-    sizes: &[usize],
+    feature: &str,
+    numbers: &Numbers<'_>,
+    of_groups: &[Ranked],
+    groups: &Groups<'_>,
     rules: &Describer,
 ) -> Vec<Found> {
-    let rows = values.iter().zip(groups);
-    let mut sorted: Vec<(f64, Option<usize>)> =
-        rows.filter_map(|(value, &group)| value.map(|v| (v, group))).collect();
-    // By group as well, so that equal elements are interchangeable.
-    parallel::sort_by(&mut sorted, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    let effects = deltas(&sorted, sizes.len());
-    let mut members: Vec<Vec<f64>> = vec![Vec::new(); sizes.len()];
-    for &(value, group) in &sorted {
-        if let Some(group) = group {
-            members[group].push(value);
-        }
-    }
-    let all: Vec<f64> = sorted.iter().map(|&(value, _)| value).collect();
-    let median_all = stats::median(&all);
-    let found = members.iter().zip(effects).enumerate();
+    let n_all = numbers.order.len();
+    let found = of_groups.iter().enumerate();
     found
-        .map(|(group, (members, effect))| {
-            let n = members.len();
-            let n_others = sorted.len() - n;
-            let center = (n >= rules.least()).then(|| Center::Median(stats::median(members)));
-            let summary = Summary { feature: column.name.clone(), n, center };
-            let enough = n.min(n_others) >= rules.least() && effect.holds(rules.min_effect);
+        .map(|(group, of)| {
+            let (n, n_others) = (of.n, n_all - of.n);
+            let center = (n >= rules.least()).then_some(Center::Median(of.median));
+            let summary = Summary { feature: feature.to_owned(), n, center };
+            let enough = n.min(n_others) >= rules.least() && of.effect.holds(rules.min_effect);
             let candidate = enough.then(|| {
-                let others = sorted.iter().filter(|(_, g)| *g != Some(group)).map(|&(v, _)| v);
-                let median_others = stats::median(&others.collect::<Vec<_>>());
-                let contrast =
-                    Contrast::Numeric { median: stats::median(members), median_others, median_all };
-                let (size, words) = (sizes[group], &rules.vocabulary);
-                let told = Telling { column, groups, group, size, words };
-                told.candidate(contrast, effect, (n, n_others), Counted::default())
+                let contrast = Contrast::Numeric {
+                    median: of.median,
+                    median_others: of.median_others,
+                    median_all: numbers.median,
+                };
+                let size = groups.sizes[group];
+                let n_rest = groups.n_rows() - size;
+                let told = Telling { feature, size, n_others: n_rest, words: &rules.vocabulary };
+                let (side, fitting) = side(numbers, of, size, n_rest);
+                told.candidate(contrast, of.effect, (n, n_others), side, fitting, None)
             });
             Found { summary, candidate }
         })
         .collect()
 }
 
+/// The group's side of the median of all, with or without the median itself: what tells the group and
+/// everyone else apart better. And how many members and others lie on it.
+fn side(numbers: &Numbers<'_>, of: &Ranked, size: usize, n_rest: usize) -> (Side, (usize, usize)) {
+    let above = of.effect.size > 0.0;
+    let fitting = |with_median: bool| {
+        let below = |below: usize, at: usize, n: usize| match (above, with_median) {
+            (false, false) => below,
+            (false, true) => below + at,
+            (true, false) => n - below - at,
+            (true, true) => n - below,
+        };
+        let n_all = numbers.order.len();
+        let all = below(numbers.not_below, numbers.above - numbers.not_below, n_all);
+        let members = below(of.below, of.at, of.n);
+        (members, all - members)
+    };
+    let gain = |(members, others): (usize, usize)| share(members, size) - share(others, n_rest);
+    let with_median = gain(fitting(true)) > gain(fitting(false));
+    let side = if above { Side::Above { with_median } } else { Side::Below { with_median } };
+    (side, fitting(with_median))
+}
+
 fn categorical(
-    column: &Column,
-    values: &[Option<String>],
-    groups: &[Option<usize>],
-    sizes: &[usize],
+    feature: &str,
+    texts: &Texts<'_>,
+    counts: &Counts,
+    groups: &Groups<'_>,
     rules: &Describer,
 ) -> Vec<Found> {
-    let counts = Counts::new(values, groups, sizes.len(), rules.least());
-    let yes_no = is_yes_no(values, &rules.vocabulary);
-    (0..sizes.len())
-        .map(|group| {
-            let n = counts.known[group];
-            let share = |category: usize| Share {
-                k: counts.of(category, group),
-                n,
-                k_all: counts.totals[category],
-                n_all: counts.n_known,
-            };
-            let top = (0..counts.names.len())
-                .max_by_key(|&category| (counts.of(category, group), Reverse(category)))
-                .filter(|&top| counts.of(top, group) >= rules.least());
-            let center = top.map(|top| Center::Mostly {
-                category: counts.names[top].to_owned(),
-                share: counts.of(top, group) as f64 / n as f64,
+    let yes_no = is_yes_no(&texts.names, &rules.vocabulary);
+    let name = |place: usize| texts.names[counts.frequent[place]];
+    let of_group = |group: usize| {
+        let n = counts.known[group];
+        let share = |place: usize| Share {
+            k: counts.of(place, group),
+            n,
+            k_all: texts.totals[counts.frequent[place]],
+            n_all: counts.n_known,
+        };
+        let places = 0..counts.frequent.len();
+        let top = (places.clone())
+            .max_by_key(|&place| (counts.of(place, group), Reverse(place)))
+            .filter(|&top| counts.of(top, group) >= rules.least());
+        let center = top.map(|top| Center::Mostly {
+            category: name(top).to_owned(),
+            share: counts.of(top, group) as f64 / n as f64,
+        });
+        let summary = Summary { feature: feature.to_owned(), n, center };
+        let strongest = places
+            .filter(|&place| share(place).can_be_told(rules.least()))
+            .map(|place| (place, share(place).effect()))
+            .filter(|(_, effect)| effect.holds(rules.min_effect))
+            .max_by(|(i, a), (j, b)| {
+                let key = |e: &Effect| if e.size > 0.0 { 1.0 + e.size } else { -e.size };
+                key(a).total_cmp(&key(b)).then(j.cmp(i))
             });
-            let summary = Summary { feature: column.name.clone(), n, center };
-            let strongest = (0..counts.names.len())
-                .filter(|&category| share(category).can_be_told(rules.least()))
-                .map(|category| (category, share(category).effect()))
-                .filter(|(_, effect)| effect.holds(rules.min_effect))
-                .max_by(|(i, a), (j, b)| {
-                    let key = |e: &Effect| if e.size > 0.0 { 1.0 + e.size } else { -e.size };
-                    key(a).total_cmp(&key(b)).then(j.cmp(i))
-                });
-            let candidate = strongest.map(|(category, effect)| {
-                let (share, share_others, lift) = share(category).shares();
-                let category = counts.names[category].to_owned();
-                let answer = rules.vocabulary.yes_no(&category).filter(|_| yes_no);
-                let contrast = Contrast::Category { category, share, share_others, lift };
-                let (size, words) = (sizes[group], &rules.vocabulary);
-                let told = Telling { column, groups, group, size, words };
-                let counted = Counted { yes: answer, ..Counted::default() };
-                told.candidate(contrast, effect, (n, counts.n_known - n), counted)
-            });
-            Found { summary, candidate }
-        })
-        .collect()
+        let candidate = strongest.and_then(|(place, _)| {
+            let answer = rules.vocabulary.yes_no(name(place)).filter(|_| yes_no);
+            let named = (counts.frequent[place], name(place).to_owned());
+            let (n_rows, size) = (groups.n_rows(), groups.sizes[group]);
+            category(feature, n_rows, named, share(place), size, rules, answer)
+        });
+        Found { summary, candidate }
+    };
+    (0..groups.sizes.len()).map(of_group).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::index::Index;
+    use super::*;
+    use crate::{FeatureTable, Labels};
+
+    fn importances(table: &FeatureTable, labels: &Labels) -> Vec<Importance> {
+        let rules = Describer { any_size: true, ..Describer::default() };
+        let index = Index::new(table).unwrap();
+        let groups = Groups::new(labels);
+        index.columns.iter().map(|column| contrasts(column, &groups, &rules).1).collect()
+    }
+
+    #[test]
+    fn a_category_that_names_the_group_has_strength_one_and_an_unrelated_one_none() {
+        let categories = |letters: &str| letters.chars().map(|c| Some(c.to_string())).collect();
+        let table = FeatureTable::new(8)
+            .categorical("unrelated", categories("aabbaabb"))
+            .and_then(|t| t.categorical("name", categories("ppppqqqq")))
+            .and_then(|t| t.numeric("constant", vec![Some(3.0); 8]))
+            .unwrap();
+        let labels = Labels::new([0, 0, 0, 0, 1, 1, 1, 1].map(Some)).unwrap();
+        let found = importances(&table, &labels);
+        // φ² = 1, less 1/7; levels 2 − 1/7 each: (6/7) / (6/7).
+        assert!((found[1].strength - 1.0).abs() < 1e-12, "{found:?}");
+        assert_eq!((found[0].strength, found[2].strength), (0.0, 0.0));
+    }
+
+    #[test]
+    fn noise_missing_values_and_single_groups_count_for_nothing() {
+        let values = [Some(1.0), None, Some(2.0), Some(9.0)].to_vec();
+        let table = FeatureTable::new(4).numeric("x", values).unwrap();
+        let noise = Labels::new([Some(0), Some(0), None, None]).unwrap();
+        let found = importances(&table, &noise);
+        assert_eq!((found[0].strength, found[0].n), (0.0, 1));
+        let all = Labels::new([Some(0); 4]).unwrap();
+        assert_eq!(importances(&table, &all)[0].strength, 0.0);
+        let each = Labels::new((0..4).map(Some)).unwrap();
+        assert_eq!(importances(&table, &each)[0].strength, 0.0);
+    }
 }

@@ -1,17 +1,16 @@
 //! Categories counted by group; rare ones never by name.
 //!
-//! Cost: one sort of the texts, then a binary search per row; memory categories · groups.
+//! Cost: O(n) per column; memory categories · groups.
 
 use super::effect::{Effect, share_difference};
+use super::index::{Groups, NONE, Texts};
 
 /// How often every frequent category occurs in every group.
 #[derive(Debug)]
-pub(super) struct Counts<'a> {
-    /// The categories held by at least `min_size` people, by name.
-    pub(super) names: Vec<&'a str>,
-    /// People in each of them.
-    pub(super) totals: Vec<usize>,
-    /// Members per category and group, category after category.
+pub(super) struct Counts {
+    /// The codes of the categories held by at least `min_size` people, by name.
+    pub(super) frequent: Vec<usize>,
+    /// Members per frequent category and group, category after category.
     cells: Vec<usize>,
     /// Members with a value, frequent or not, per group.
     pub(super) known: Vec<usize>,
@@ -19,34 +18,28 @@ pub(super) struct Counts<'a> {
     pub(super) n_known: usize,
 }
 
-impl<'a> Counts<'a> {
-    pub(super) fn new(
-        values: &'a [Option<String>],
-        groups: &[Option<usize>],
-        n_groups: usize,
-        min_size: usize,
-    ) -> Self {
-        let mut sorted: Vec<&str> = values.iter().flatten().map(String::as_str).collect();
-        let n_known = sorted.len();
-        sorted.sort_unstable();
-        let frequent = sorted.chunk_by(|a, b| a == b).filter(|run| run.len() >= min_size);
-        let (names, totals): (Vec<&str>, Vec<usize>) =
-            frequent.map(|run| (run[0], run.len())).unzip();
-        let mut cells = vec![0; names.len() * n_groups];
-        let mut known = vec![0; n_groups];
-        for (value, &group) in values.iter().zip(groups) {
-            let (Some(value), Some(group)) = (value, group) else { continue };
-            known[group] += 1;
-            if let Ok(category) = names.binary_search(&value.as_str()) {
-                cells[category * n_groups + group] += 1;
+impl Counts {
+    pub(super) fn new(texts: &Texts<'_>, groups: &Groups<'_>, min_size: usize) -> Self {
+        let n_groups = groups.sizes.len();
+        let all = 0..texts.names.len();
+        let frequent: Vec<usize> = all.filter(|&code| texts.totals[code] >= min_size).collect();
+        // Rare categories share the last place.
+        let mut places = vec![frequent.len(); texts.names.len()];
+        frequent.iter().enumerate().for_each(|(place, &code)| places[code] = place);
+        let mut cells = vec![0; (frequent.len() + 1) * n_groups];
+        for (&code, &group) in texts.codes.iter().zip(&groups.of) {
+            if code != NONE && group != NONE {
+                cells[places[code as usize] * n_groups + group as usize] += 1;
             }
         }
-        Self { names, totals, cells, known, n_known }
+        let known = (0..n_groups).map(|g| cells[g..].iter().step_by(n_groups).sum()).collect();
+        cells.truncate(frequent.len() * n_groups);
+        Self { frequent, cells, known, n_known: texts.totals.iter().sum() }
     }
 
-    /// Members of a group in a category.
-    pub(super) fn of(&self, category: usize, group: usize) -> usize {
-        self.cells[category * self.known.len() + group]
+    /// Members of a group in the frequent category at a place.
+    pub(super) fn of(&self, place: usize, group: usize) -> usize {
+        self.cells[place * self.known.len() + group]
     }
 }
 
@@ -80,14 +73,17 @@ impl Share {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Labels;
 
     #[test]
     fn rare_categories_and_missing_values_are_counted_without_a_name() {
         let values = ["b", "a", "b", "rare", "", "b"];
         let values = values.map(|v| (!v.is_empty()).then(|| v.to_owned()));
-        let groups = [Some(0), Some(0), Some(1), Some(1), Some(1), None];
-        let counts = Counts::new(&values, &groups, 2, 2);
-        assert_eq!((counts.names.as_slice(), counts.totals.as_slice()), (&["b"][..], &[3][..]));
+        let labels = Labels::new([Some(0), Some(0), Some(1), Some(1), Some(1), None]).unwrap();
+        let texts = Texts::new(&values);
+        let counts = Counts::new(&texts, &Groups::new(&labels), 2);
+        assert_eq!(counts.frequent, [1]);
+        assert_eq!((texts.names[1], texts.totals[1]), ("b", 3));
         assert_eq!((counts.of(0, 0), counts.of(0, 1)), (1, 1));
         assert_eq!((counts.known, counts.n_known), (vec![2, 2], 5));
     }

@@ -15,8 +15,9 @@
 use std::collections::BTreeSet;
 
 use super::card::{Persona, Trait};
-use super::describe::{self, Used};
+use super::describe::{Used, described};
 use super::evidence::CutCandidate;
+use super::index::Index;
 use super::settings::PersonaSettings;
 use super::vocabulary::english;
 use super::words;
@@ -24,7 +25,7 @@ use crate::cluster::{KMeans, KMeansFit};
 use crate::num::check::Rows;
 use crate::num::distance::squared;
 use crate::validate::{KChoice, Structure, half_samples};
-use crate::{Error, FeatureTable, Labels, Result};
+use crate::{Error, Labels, Result};
 
 /// Most people whose half-samples are clustered.
 const MOST_ROWS: usize = 2_000;
@@ -45,7 +46,7 @@ fn percent(share: f64) -> String {
 /// The cut for use, and all that was tried.
 pub(super) fn cut(
     rows: &Rows<'_>,
-    table: &FeatureTable,
+    index: &Index<'_>,
     used: &Used,
     settings: &PersonaSettings,
 ) -> Result<(KMeansFit, Vec<CutCandidate>)> {
@@ -59,14 +60,14 @@ pub(super) fn cut(
         };
         let explained = if total > 0.0 { (1.0 - fit.inertia / total).max(0.0) } else { 0.0 };
         let stability = stability(rows, &fit.labels, k, settings.n_half_samples)?;
-        let personas = describe::personas(table, &fit.labels, &settings.describer, used);
+        let personas = described(index, &fit.labels, &settings.describer, used).personas;
         let candidate = judged(
             k,
             explained,
             explained - before,
             &stability,
             &personas,
-            table.n_rows(),
+            rows.n_rows(),
             settings,
         );
         before = explained;

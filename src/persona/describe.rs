@@ -9,16 +9,18 @@
 
 use std::collections::BTreeSet;
 
-use super::candidate::fitting;
+use super::bits::Bits;
+use super::candidate::share;
 use super::card::{Contrast, Fitting, Persona, Trait};
 use super::contrast::{Found, contrasts};
 use super::describer::Describer;
+use super::importance::Importance;
+use super::index::{Groups, Index, Indexed};
 use super::phrase::names;
 use super::words::{people, percent};
-use crate::features::Column;
+use crate::Labels;
 use crate::num::parallel;
 use crate::prepare::{Dropped, Encoding, PreprocessorFit};
-use crate::{FeatureTable, Labels};
 
 /// Phi coefficient between who fits two traits, from which on they are one.
 const SAME_PEOPLE: f64 = 0.6;
@@ -36,25 +38,38 @@ impl Used {
     }
 }
 
+/// Every group in words, and which columns separate them, the strongest first.
+pub(super) struct Described {
+    pub(super) personas: Vec<Persona>,
+    pub(super) importances: Vec<Importance>,
+}
+
 /// Describes every cluster of the labels; one label per row of the table.
-pub(super) fn personas(
-    table: &FeatureTable,
+pub(super) fn described(
+    index: &Index<'_>,
     labels: &Labels,
     rules: &Describer,
     used: &Used,
-) -> Vec<Persona> {
-    debug_assert_eq!(table.n_rows(), labels.len());
-    let groups = labels.to_vec();
-    let columns = table.columns();
-    let unit = groups.len().saturating_mul(16);
-    let mut contrasts = parallel::map(columns.len(), unit, |column| {
-        contrasts(&columns[column], &groups, labels.sizes(), rules)
-    });
-    let (mut personas, phrases): (Vec<Persona>, Vec<Vec<String>>) = (0..labels.n_clusters())
-        .map(|group| {
-            let found = contrasts.iter_mut().map(|column| column[group].take());
-            persona(group, found.flatten().collect(), table, &groups, rules, used)
+) -> Described {
+    debug_assert_eq!(index.n_rows, labels.len());
+    let groups = Groups::new(labels);
+    let unit = index.n_rows.saturating_mul(4);
+    let (mut columns, mut importances): (Vec<Vec<Option<Found>>>, Vec<Importance>) =
+        parallel::map(index.columns.len(), unit, |at| {
+            contrasts(&index.columns[at], &groups, rules)
         })
+        .into_iter()
+        .unzip();
+    // Stable: of equals, the earlier column first.
+    importances.sort_by(|a, b| b.strength.total_cmp(&a.strength));
+    let found: Vec<(usize, Vec<Found>)> = (0..labels.n_clusters())
+        .map(|g| (g, columns.iter_mut().filter_map(|column| column[g].take()).collect()))
+        .collect();
+    let (mut personas, phrases): (Vec<Persona>, Vec<Vec<String>>) =
+        parallel::map_owned(found, unit, |(group, found)| {
+            persona(group, found, index, &groups, rules, used)
+        })
+        .into_iter()
         .unzip();
     let phrases: Vec<Option<Vec<String>>> = personas
         .iter()
@@ -64,43 +79,43 @@ pub(super) fn personas(
     for (persona, name) in personas.iter_mut().zip(names(&rules.vocabulary, &phrases)) {
         persona.name = name;
     }
-    personas
+    Described { personas, importances }
 }
 
 /// A trait that is told, and who fits it.
 struct Told {
     record: Trait,
-    fits: Vec<bool>,
+    fits: Bits,
 }
 
 /// Puts a group's columns together: the persona without its name, and the phrases for one.
 fn persona(
     group: usize,
     found: Vec<Found>,
-    table: &FeatureTable,
-    groups: &[Option<usize>],
+    index: &Index<'_>,
+    groups: &Groups<'_>,
     rules: &Describer,
     used: &Used,
 ) -> (Persona, Vec<String>) {
-    let size = groups.iter().filter(|&&of| of == Some(group)).count();
-    let share = size as f64 / groups.len() as f64;
+    let size = groups.sizes[group];
+    let share = share(size, index.n_rows);
     let mut summary = Vec::with_capacity(found.len());
     let mut strongest = Vec::new();
-    for (column, found) in table.columns().iter().zip(found) {
+    for (column, found) in index.columns.iter().zip(found) {
         summary.push(found.summary);
         strongest.extend(found.candidate.map(|candidate| (column, candidate)));
     }
     // Columns that made the groups first, as they say what the groups are; then by effect. Stable: of
     // equal effects, the earlier column first.
-    let is_used = |column: &Column| used.0.contains(&column.name);
+    let is_used = |indexed: &Indexed<'_>| used.0.contains(&indexed.column.name);
     strongest.sort_by(|(a, x), (b, y)| {
         is_used(b).cmp(&is_used(a)).then_with(|| y.strength().total_cmp(&x.strength()))
     });
     let mut told: Vec<Told> = Vec::new();
     for (column, candidate) in strongest {
-        let fits = candidate.fits(&column.values);
-        let same = told.iter().position(|stronger| phi(&stronger.fits, &fits) >= SAME_PEOPLE);
-        match same {
+        let fits = candidate.fits(column);
+        let same = |stronger: &Told| phi(&stronger.fits, &fits, index.n_rows) >= SAME_PEOPLE;
+        match told.iter().position(same) {
             Some(stronger) => told[stronger].record.also.push(candidate.told.feature),
             None if told.len() < rules.max_traits => {
                 told.push(Told { record: candidate.told, fits });
@@ -108,16 +123,27 @@ fn persona(
             None => {}
         }
     }
-    let mut all = vec![true; groups.len()];
-    let coverage: Vec<Fitting> = told
-        .iter()
-        .map(|told| {
-            all.iter_mut().zip(&told.fits).for_each(|(all, fits)| *all &= fits);
-            fitting(&all, groups, group)
-        })
-        .collect();
+    let coverage = told.iter().scan(None, |all: &mut Option<Bits>, told| {
+        let both = all.as_ref().map_or_else(|| told.fits.clone(), |all| all.and(&told.fits));
+        let fitting = fitting(&both, groups, group);
+        *all = Some(both);
+        Some(fitting)
+    });
+    let coverage: Vec<Fitting> = coverage.collect();
     let phrases = name_phrases(&told, groups, group, rules, used);
     let traits: Vec<Trait> = told.into_iter().map(|told| told.record).collect();
+    let sentences = sentences(size, share, &traits, &coverage, rules);
+    (Persona { name: String::new(), size, share, sentences, traits, coverage, summary }, phrases)
+}
+
+/// The description: how many, one sentence per trait, and how many fit all of it.
+fn sentences(
+    size: usize,
+    share: f64,
+    traits: &[Trait],
+    coverage: &[Fitting],
+    rules: &Describer,
+) -> Vec<String> {
     let words = &rules.vocabulary;
     let percent = |share| percent(words, share);
     let mut sentences = vec![match size < rules.least() {
@@ -139,19 +165,29 @@ fn persona(
         let parts = [("members", &*members), ("others", &others)];
         sentences.push(words.say("All of it fits {members} of them (others {others}).", &parts));
     }
-    (Persona { name: String::new(), size, share, sentences, traits, coverage, summary }, phrases)
+    sentences
+}
+
+/// Share of a group's members and of the others who are in a set.
+fn fitting(rows: &Bits, groups: &Groups<'_>, group: usize) -> Fitting {
+    let members = rows.count_with(&groups.members[group]);
+    let size = groups.sizes[group];
+    Fitting {
+        members: share(members, size),
+        others: share(rows.count() - members, groups.n_rows() - size),
+    }
 }
 
 /// The phrases a name may use, strongest first, none twice: enough members fit all of them at once.
 fn name_phrases(
     told: &[Told],
-    groups: &[Option<usize>],
+    groups: &Groups<'_>,
     group: usize,
     rules: &Describer,
     used: &Used,
 ) -> Vec<String> {
     let mut phrases: Vec<String> = Vec::new();
-    let mut all = vec![true; groups.len()];
+    let mut all: Option<Bits> = None;
     for told in told {
         let may_name = told.record.effect.size.abs() >= rules.min_name_effect
             && !matches!(told.record.contrast, Contrast::Missing { .. })
@@ -160,21 +196,19 @@ fn name_phrases(
         if !may_name {
             continue;
         }
-        let both: Vec<bool> = all.iter().zip(&told.fits).map(|(all, fits)| *all && *fits).collect();
+        let both = all.as_ref().map_or_else(|| told.fits.clone(), |all| all.and(&told.fits));
         if fitting(&both, groups, group).members >= rules.min_name_fit {
             phrases.push(told.record.phrase.clone());
-            all = both;
+            all = Some(both);
         }
     }
     phrases
 }
 
-/// The correlation of two yes-or-no values over all people; 0 if one is the same for all.
-fn phi(a: &[bool], b: &[bool]) -> f64 {
-    let n = a.len() as f64;
-    let count = |values: &[bool]| values.iter().filter(|value| **value).count() as f64;
-    let both = a.iter().zip(b).filter(|(a, b)| **a && **b).count() as f64;
-    let (a, b) = (count(a), count(b));
+/// The correlation over `n` people of being in two sets; 0 if a set holds nobody or everybody.
+fn phi(a: &Bits, b: &Bits, n: usize) -> f64 {
+    let both = a.count_with(b) as f64;
+    let (a, b, n) = (a.count() as f64, b.count() as f64, n as f64);
     let variances = a * (n - a) * b * (n - b);
     if variances > 0.0 { (n * both - a * b) / variances.sqrt() } else { 0.0 }
 }
@@ -184,6 +218,7 @@ mod tests {
     use super::super::card::Center;
     use super::super::vocabulary::Vocabulary;
     use super::*;
+    use crate::FeatureTable;
 
     fn default() -> Describer {
         Describer::default()
@@ -196,7 +231,7 @@ mod tests {
     /// All columns made the groups.
     fn told(table: &FeatureTable, labels: &Labels, rules: &Describer) -> Vec<Persona> {
         let used = table.columns().iter().map(|column| column.name.clone()).collect();
-        super::personas(table, labels, rules, &Used(used))
+        described(&Index::new(table).unwrap(), labels, rules, &Used(used)).personas
     }
 
     fn rows(n: usize) -> FeatureTable {
@@ -425,7 +460,8 @@ mod tests {
         let spend = (0..80).map(|i| if i < 40 { i } else { 500 + i });
         let table = rows(80).numeric("spend", numbers(spend)).unwrap();
         let none = Used(BTreeSet::new());
-        let personas = super::personas(&table, &two(40, 40, 0), &default(), &none);
+        let personas =
+            described(&Index::new(&table).unwrap(), &two(40, 40, 0), &default(), &none).personas;
         assert_eq!((personas[1].name.as_str(), personas[1].traits.len()), ("Mixed 2", 1));
     }
 

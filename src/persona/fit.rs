@@ -3,6 +3,7 @@
 use super::cut;
 use super::describe::Used;
 use super::evidence::{BlockShare, Evidence};
+use super::index::Index;
 use super::model::PersonaModel;
 use super::place::means;
 use super::settings::PersonaSettings;
@@ -48,6 +49,7 @@ impl PersonaModel {
             let (needed, got) = (FEWEST, table.n_rows());
             return Err(Error::TooFewSamples { what: "personas", needed, got });
         }
+        let index = Index::new(table)?;
         let prep = settings.preprocessor.fit(table)?;
         let matrix = prep.transform(table)?;
         let rows = check::rows((&matrix).into())?;
@@ -71,7 +73,7 @@ impl PersonaModel {
         let fit = match (given, natural) {
             (Some(fit), _) | (None, Some(fit)) => fit,
             (None, None) => {
-                let (fit, tried) = cut::cut(&rows, table, &Used::by(&prep), settings)?;
+                let (fit, tried) = cut::cut(&rows, &index, &Used::by(&prep), settings)?;
                 candidates = tried;
                 fit
             }
@@ -92,7 +94,7 @@ impl PersonaModel {
             candidates,
             reason,
         };
-        Self::build(table, &prep, (&fit).into(), &settings.describer, Some(evidence))
+        Self::build(&index, &rows, &prep, (&fit).into(), &settings.describer, Some(evidence))
     }
 
     /// Why there are these personas and how far to trust them; `None` for a model that was

@@ -96,9 +96,9 @@ impl PersonaModel {
     /// [`Error::InvalidParameter`] if matches have no profile ids, or personas that the model lacks.
     pub fn lineage(
         &self,
-        matches: &Matches,
+        matches: &Matches<'_>,
         earlier: &Self,
-        earlier_matches: &Matches,
+        earlier_matches: &Matches<'_>,
     ) -> Result<Lineage> {
         let before = placed("earlier_matches", earlier_matches, earlier.personas.len())?;
         let now = placed("matches", matches, self.personas.len())?;
@@ -121,7 +121,7 @@ impl PersonaModel {
 /// Personas by profile, for look-up and in order.
 type Placed = (HashMap<ProfileId, Option<usize>>, Vec<(ProfileId, Option<usize>)>);
 
-fn placed(name: &'static str, matches: &Matches, n_personas: usize) -> Result<Placed> {
+fn placed(name: &'static str, matches: &Matches<'_>, n_personas: usize) -> Result<Placed> {
     let mut all = Vec::with_capacity(matches.len());
     for found in matches {
         let Some(id) = found.id else {

@@ -7,6 +7,7 @@
 //! reasons, and compares the personas in the data with those a team made by hand.
 
 mod assign;
+mod bits;
 mod candidate;
 mod card;
 mod compare;
@@ -20,10 +21,12 @@ mod effect;
 mod evidence;
 mod fit;
 mod importance;
+mod index;
 mod lineage;
 mod model;
 mod phrase;
 mod place;
+mod ranks;
 mod settings;
 mod vocabulary;
 mod words;

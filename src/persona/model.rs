@@ -5,18 +5,18 @@
 //! and in another when asked for: [`PersonaModel::agreement`] says how far that holds, and for
 //! k-means it holds always.
 
-use std::sync::Arc;
-
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::card::Persona;
-use super::describe::{self, Used};
+use super::describe::{Described, Used, described};
 use super::describer::Describer;
 use super::evidence::Evidence;
-use super::importance::{self, Importance};
+use super::importance::Importance;
+use super::index::Index;
 use super::place::{Grouping, Rule, means};
 use crate::num::check::{self, Rows};
 use crate::num::distance::squared;
+use crate::num::parallel;
 use crate::prepare::PreprocessorFit;
 use crate::{Error, FeatureTable, Labels, Result};
 
@@ -51,8 +51,7 @@ pub struct PersonaModel {
     importances: Vec<Importance>,
     n_rows: usize,
     /// How they are described: thresholds and words.
-    #[serde(serialize_with = "shared")]
-    pub(super) rules: Arc<Describer>,
+    pub(super) rules: Describer,
     unexplained: f64,
     agreement: f64,
     pub(super) evidence: Option<Evidence>,
@@ -75,31 +74,27 @@ impl PersonaModel {
         prep: &PreprocessorFit,
         groups: impl Into<Grouping>,
     ) -> Result<Self> {
-        Self::build(table, prep, groups.into(), &Describer::default(), None)
+        Describer::default().describe(table, prep, groups)
     }
 
     pub(super) fn build(
-        table: &FeatureTable,
+        index: &Index<'_>,
+        rows: &Rows<'_>,
         prep: &PreprocessorFit,
         groups: Grouping,
         rules: &Describer,
         evidence: Option<Evidence>,
     ) -> Result<Self> {
-        if table.n_rows() == 0 {
-            return Err(Error::Empty { what: "the table" });
-        }
-        let matrix = prep.transform(table)?;
-        let rows = check::rows((&matrix).into())?;
-        let rule = groups.rule(&rows)?;
+        let rule = groups.rule(rows)?;
         let labels = &groups.labels;
-        let agreeing = rows.iter().zip(labels.iter()).filter(|(row, l)| rule.persona(row) == *l);
+        let Described { personas, importances } = described(index, labels, rules, &Used::by(prep));
         Ok(Self {
-            agreement: agreeing.count() as f64 / rows.n_rows() as f64,
-            unexplained: unexplained(&rows, labels),
-            personas: describe::personas(table, labels, rules, &Used::by(prep)),
-            importances: importance::importances(table, labels, rules.min_size),
+            agreement: agreement(&rule, rows, labels),
+            unexplained: unexplained(rows, labels),
+            personas,
+            importances,
             n_rows: rows.n_rows(),
-            rules: Arc::new(rules.clone()),
+            rules: rules.clone(),
             prep: prep.clone(),
             rule,
             evidence,
@@ -165,8 +160,22 @@ impl Describer {
         groups: impl Into<Grouping>,
     ) -> Result<PersonaModel> {
         self.check()?;
-        PersonaModel::build(table, prep, groups.into(), self, None)
+        if table.n_rows() == 0 {
+            return Err(Error::Empty { what: "the table" });
+        }
+        let matrix = prep.transform(table)?;
+        let rows = check::rows((&matrix).into())?;
+        PersonaModel::build(&Index::new(table)?, &rows, prep, groups.into(), self, None)
     }
+}
+
+/// Share of the rows that the rule puts where the labels have them.
+fn agreement(rule: &Rule, rows: &Rows<'_>, labels: &Labels) -> f64 {
+    let unit = rule.n_points().saturating_mul(rows.n_columns());
+    let agreeing = parallel::map_chunks(rows.n_rows(), unit, |chunk| {
+        chunk.filter(|&row| rule.persona(rows.row(row)) == labels.get(row)).count()
+    });
+    agreeing.into_iter().sum::<usize>() as f64 / rows.n_rows() as f64
 }
 
 /// Squared deviations from the own group's mean (for rows in no group, from the mean of all) over
@@ -175,23 +184,19 @@ fn unexplained(rows: &Rows<'_>, labels: &Labels) -> f64 {
     let width = rows.n_columns();
     let centre = means(rows, &vec![Some(0); rows.n_rows()], 1);
     let own = means(rows, &labels.to_vec(), labels.n_clusters());
-    let (mut within, mut total) = (0.0, 0.0);
-    for (row, group) in rows.iter().zip(labels.iter()) {
-        let deviation = squared(row, &centre);
-        total += deviation;
-        within += match group {
-            Some(group) => squared(row, &own[group * width..(group + 1) * width]),
-            None => deviation,
-        };
-    }
+    // Sums by chunks of rows, in their order, whatever the number of threads.
+    let sums = parallel::map_chunks(rows.n_rows(), 2 * width, |chunk| {
+        chunk.fold((0.0, 0.0), |(within, total), row| {
+            let deviation = squared(rows.row(row), &centre);
+            let own = labels
+                .get(row)
+                .map(|group| squared(rows.row(row), &own[group * width..(group + 1) * width]));
+            (within + own.unwrap_or(deviation), total + deviation)
+        })
+    });
+    let (within, total) =
+        sums.iter().fold((0.0, 0.0), |(within, total), sum| (within + sum.0, total + sum.1));
     if total > 0.0 { (within / total).min(1.0) } else { 0.0 }
-}
-
-fn shared<S: Serializer>(
-    rules: &Arc<Describer>,
-    serializer: S,
-) -> std::result::Result<S::Ok, S::Error> {
-    rules.serialize(serializer)
 }
 
 /// A [`PersonaModel`] as it is stored, not yet checked.
@@ -240,7 +245,7 @@ impl TryFrom<Stored> for PersonaModel {
             personas,
             importances: stored.importances,
             n_rows: stored.n_rows,
-            rules: Arc::new(stored.rules),
+            rules: stored.rules,
             unexplained: stored.unexplained,
             agreement: stored.agreement,
             evidence: stored.evidence,

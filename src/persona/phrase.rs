@@ -10,8 +10,8 @@ use super::vocabulary::Vocabulary;
 use super::words::{called, capitalised, in_ten, measure, percent, ratio};
 
 /// Whether a column says yes or no: all its categories are words for it, as `NO` alone may be Norway.
-pub(super) fn is_yes_no(values: &[Option<String>], words: &Vocabulary) -> bool {
-    values.iter().flatten().all(|value| words.yes_no(value).is_some())
+pub(super) fn is_yes_no(categories: &[&str], words: &Vocabulary) -> bool {
+    categories.iter().all(|category| words.yes_no(category).is_some())
 }
 
 /// A trait in two or three words; `answer` if its category is a yes or no.
@@ -282,10 +282,7 @@ mod tests {
         assert_eq!(said("flat", 0.5, false), "home owner flat");
         assert_eq!(said("flat", -0.5, false), "rarely home owner flat");
         assert_eq!(said("NO", 0.5, false), "home owner NO");
-        let column = |texts: [&str; 2]| {
-            let texts = texts.map(|text| Some(text.to_owned())).to_vec();
-            is_yes_no(&texts, english())
-        };
+        let column = |texts: [&str; 2]| is_yes_no(&texts, english());
         assert_eq!((column(["Yes", "no"]), column(["NO", "SE"])), (true, false));
     }
 

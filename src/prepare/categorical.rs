@@ -108,21 +108,31 @@ impl<'a> Counts<'a> {
     }
 }
 
-/// Finds a level's index by its name.
+/// Finds a level's index by its name: by looking at all where they are few, else by halving.
 #[derive(Debug, Clone)]
 pub(super) struct Lookup<'a> {
+    levels: &'a [String],
+    /// Empty where levels are few.
     by_name: Vec<(&'a str, usize)>,
 }
 
+/// Most levels that are looked at one by one.
+const FEW: usize = 8;
+
 impl<'a> Lookup<'a> {
     pub(super) fn new(levels: &'a [String]) -> Self {
-        let mut by_name: Vec<(&str, usize)> =
-            levels.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
-        by_name.sort_unstable();
-        Self { by_name }
+        let mut by_name: Vec<(&str, usize)> = Vec::new();
+        if levels.len() > FEW {
+            by_name.extend(levels.iter().enumerate().map(|(index, name)| (name.as_str(), index)));
+            by_name.sort_unstable();
+        }
+        Self { levels, by_name }
     }
 
     pub(super) fn index(&self, name: &str) -> Option<usize> {
+        if self.by_name.is_empty() {
+            return self.levels.iter().position(|level| level == name);
+        }
         let at = self.by_name.binary_search_by_key(&name, |&(name, _)| name).ok()?;
         Some(self.by_name[at].1)
     }

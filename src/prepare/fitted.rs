@@ -1,16 +1,18 @@
 //! A fitted preprocessor: the same steps for any table, and back to original units.
 
 use std::fmt;
+use std::sync::Arc;
 
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use super::categorical::Lookup;
 use super::matrix::{Matrix, MatrixColumn};
+use super::source::{Source, rank, values};
 use super::step::{Encoding, FeatureStep, Short};
-use crate::features::ordered;
 use crate::features::{FeatureTable, Values};
 use crate::num::check::MAX_MAGNITUDE;
+use crate::num::parallel;
 use crate::{Error, Result};
 
 /// What [`Preprocessor::fit`](crate::Preprocessor::fit) decided; turns tables into matrices, and
@@ -38,7 +40,7 @@ use crate::{Error, Result};
 #[serde(try_from = "Vec<FeatureStep>", into = "Vec<FeatureStep>")]
 pub struct PreprocessorFit {
     steps: Vec<FeatureStep>,
-    columns: Vec<MatrixColumn>,
+    columns: Arc<[MatrixColumn]>,
     /// Step and meaning of every column.
     meanings: Vec<(usize, Meaning)>,
 }
@@ -114,7 +116,7 @@ impl PreprocessorFit {
                 add(format!("{} missing", step.feature), Meaning::Missing);
             }
         }
-        Self { steps, columns, meanings }
+        Self { steps, columns: columns.into(), meanings }
     }
 
     /// What was done, per feature of the table it was fitted to and in its order.
@@ -141,49 +143,16 @@ impl PreprocessorFit {
     pub fn transform(&self, table: &FeatureTable) -> Result<Matrix> {
         let width = self.columns.len();
         let mut data = vec![0.0; table.n_rows() * width];
-        let mut at = 0;
-        for step in &self.steps {
-            let cells = at..at + step.n_columns();
-            at = cells.end;
-            let rows = data.chunks_exact_mut(width).map(|row| &mut row[cells.clone()]);
-            match (&step.encoding, values(step, table)?) {
-                (Encoding::Numeric { tail, scale, fill }, Some(Values::Numeric(values))) => {
-                    for (cells, value) in rows.zip(values) {
-                        let t = tail.apply(value.unwrap_or(*fill));
-                        cells[0] = step.weight * scale.apply(t);
-                        step.mark(cells, value.is_none());
-                    }
-                }
-                (Encoding::Ordered { levels, scale, fill }, Some(Values::Categorical(values))) => {
-                    let lookup = Lookup::new(levels);
-                    for (cells, value) in rows.zip(values) {
-                        let rank = value.as_ref().and_then(|value| rank(value, levels, &lookup));
-                        let t = rank.unwrap_or(*fill as f64);
-                        cells[0] = step.weight * scale.apply(t);
-                        step.mark(cells, rank.is_none());
-                    }
-                }
-                (
-                    Encoding::OneHot { levels, n_folded, height, fill },
-                    Some(Values::Categorical(values)),
-                ) => {
-                    let lookup = Lookup::new(levels);
-                    let other = (*n_folded > 0).then(|| levels.len() - 1);
-                    for (cells, value) in rows.zip(values) {
-                        let level = match value {
-                            Some(value) => lookup.index(value).or(other),
-                            None => Some(*fill),
-                        };
-                        if let Some(level) = level {
-                            cells[level] = step.weight * height;
-                        }
-                        step.mark(cells, value.is_none());
-                    }
-                }
-                _ => {}
-            }
-        }
-        if let Some(at) = data.iter().position(|v| v.is_nan() || v.abs() > MAX_MAGNITUDE) {
+        let sources = Source::all(&self.steps, table)?;
+        // Rows by the block, so that all of its cells are written while they are near.
+        const BLOCK: usize = 256;
+        let cells = BLOCK * width.max(1);
+        let too_far = parallel::map_chunks_mut(&mut data, cells, 16, |block, data| {
+            sources.iter().for_each(|source| source.write(block * BLOCK, width, data));
+            let at = data.iter().position(|v| v.is_nan() || v.abs() > MAX_MAGNITUDE);
+            at.map(|at| block * cells + at)
+        });
+        if let Some(at) = too_far.into_iter().flatten().next() {
             return Err(Error::MagnitudeTooLarge {
                 row: at / width,
                 column: at % width,
@@ -289,37 +258,6 @@ impl PreprocessorFit {
         }
         Ok(features)
     }
-}
-
-impl FeatureStep {
-    /// Sets the missing-indicator, the last cell, if there is one.
-    fn mark(&self, cells: &mut [f64], missing: bool) {
-        if self.missing_indicator
-            && missing
-            && let Some(last) = cells.last_mut()
-        {
-            *last = self.weight;
-        }
-    }
-}
-
-/// The values a step needs; none for a dropped feature.
-fn values<'a>(step: &FeatureStep, table: &'a FeatureTable) -> Result<Option<&'a Values>> {
-    let problem = match (&step.encoding, table.column(&step.feature).map(|c| &c.values)) {
-        (Encoding::Dropped(_), _) => return Ok(None),
-        (_, None) => "missing",
-        (Encoding::Numeric { .. }, Some(Values::Categorical(_))) => "categorical, not numeric",
-        (Encoding::Ordered { .. } | Encoding::OneHot { .. }, Some(Values::Numeric(_))) => {
-            "numeric, not categorical"
-        }
-        (_, Some(values)) => return Ok(Some(values)),
-    };
-    Err(Error::SchemaMismatch { column: step.feature.clone(), problem })
-}
-
-fn rank(value: &str, levels: &[String], lookup: &Lookup<'_>) -> Option<f64> {
-    let known = lookup.index(value).map(|rank| rank as f64);
-    known.or_else(|| ordered::rank_of_new(value, levels))
 }
 
 impl TryFrom<Vec<FeatureStep>> for PreprocessorFit {

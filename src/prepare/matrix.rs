@@ -1,6 +1,7 @@
 //! A matrix whose rows still know their profile and whose columns still know their feature.
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use ndarray::{Array2, ArrayRef2, ArrayView2};
 use serde::{Deserialize, Serialize};
@@ -25,14 +26,14 @@ pub struct MatrixColumn {
 pub struct Matrix {
     values: Array2<f64>,
     ids: Vec<ProfileId>,
-    columns: Vec<MatrixColumn>,
+    columns: Arc<[MatrixColumn]>,
 }
 
 impl Matrix {
     pub(crate) fn new(
         values: Array2<f64>,
         ids: Vec<ProfileId>,
-        columns: Vec<MatrixColumn>,
+        columns: Arc<[MatrixColumn]>,
     ) -> Self {
         debug_assert!(ids.is_empty() || values.nrows() == ids.len());
         debug_assert_eq!(values.ncols(), columns.len());

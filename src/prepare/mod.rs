@@ -11,6 +11,7 @@ mod numeric;
 mod options;
 mod preprocessor;
 mod scale;
+mod source;
 mod step;
 
 pub use fitted::{Original, PreprocessorFit};

@@ -53,7 +53,7 @@ fn without_groups_nobody_is_placed_and_nothing_is_explained() {
     assert_eq!(none.unexplained(), 1.0);
     let matches = none.assign(&table).unwrap();
     assert!(matches.iter().all(|m| m.persona.is_none() && m.runner_up.is_none()));
-    assert_eq!(none.explain(&matches, 0), "In no persona.");
+    assert_eq!(matches.explain(0), "In no persona.");
     assert_eq!(matches.between(1.0), 0.0);
     let comparison = none
         .compare(&[DeclaredPersona::new("all").when("spend", Condition::AtLeast(0.0))], &table)
@@ -71,7 +71,7 @@ fn one_persona_of_everyone_explains_nothing_and_has_no_runner_up() {
     let first = matches.first().unwrap();
     assert_eq!((first.persona, first.runner_up, first.margin), (Some(0), None, 1.0));
     assert!(matches.reasons(0).is_empty());
-    assert_eq!(one.explain(&matches, 0), "Mixed; there is no other persona.");
+    assert_eq!(matches.explain(0), "Mixed; there is no other persona.");
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a_new_person_is_placed_with_reasons_in_words() {
     assert_eq!((reasons[0].feature.as_str(), reasons[0].value.as_str()), ("spend", "spend 99"));
     assert_eq!(reasons[1].value, "no city known");
     assert!(reasons[0].contribution > 0.0);
-    let text = personas.explain(&matches, 0);
+    let text = matches.explain(0);
     assert!(
         text.starts_with("Big spenders rather than Small spenders (margin 0.")
             && text.contains("spend 99 (here median 114, there median 14.5)"),
@@ -138,7 +138,7 @@ fn dbscan_places_people_as_it_predicts_and_leaves_far_ones_out() {
     let far = matches.get(60).unwrap();
     assert_eq!((far.persona, far.runner_up, far.margin), (None, Some(1), 0.0));
     assert!(matches.reasons(60).is_empty());
-    let text = personas.explain(&matches, 60);
+    let text = matches.explain(60);
     assert_eq!(text, "In no persona; the nearest is Big spenders.");
     // The noise row is among the others of both groups.
     assert_eq!(personas.personas()[0].traits[0].n_others, 31);

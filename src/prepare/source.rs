@@ -1,0 +1,155 @@
+//! Where the cells of a matrix come from: a step of the preprocessor and the column it reads.
+//!
+//! Cost: O(1) per cell, and a binary search per category.
+
+use std::ops::Range;
+
+use super::categorical::Lookup;
+use super::scale::{Scale, TailTransform};
+use super::step::{Encoding, FeatureStep};
+use crate::features::{FeatureTable, Values, ordered};
+use crate::{Error, Result};
+
+/// A step that makes columns, with the values it reads.
+#[derive(Debug)]
+pub(super) struct Source<'a> {
+    step: &'a FeatureStep,
+    /// Its columns of the matrix.
+    cells: Range<usize>,
+    values: Reading<'a>,
+}
+
+#[derive(Debug)]
+enum Reading<'a> {
+    Numbers {
+        values: &'a [Option<f64>],
+        tail: TailTransform,
+        scale: Scale,
+        fill: f64,
+    },
+    Ranks {
+        values: &'a [Option<String>],
+        levels: Levels<'a>,
+        scale: Scale,
+        fill: f64,
+    },
+    Levels {
+        values: &'a [Option<String>],
+        levels: Levels<'a>,
+        other: Option<usize>,
+        height: f64,
+        fill: usize,
+    },
+}
+
+#[derive(Debug)]
+struct Levels<'a> {
+    names: &'a [String],
+    lookup: Lookup<'a>,
+}
+
+impl<'a> Source<'a> {
+    /// # Errors
+    /// `SchemaMismatch` for a column that is missing or of another type.
+    pub(super) fn all(steps: &'a [FeatureStep], table: &'a FeatureTable) -> Result<Vec<Self>> {
+        let mut sources = Vec::with_capacity(steps.len());
+        let mut at = 0;
+        for step in steps {
+            let cells = at..at + step.n_columns();
+            at = cells.end;
+            let levels = |names: &'a [String]| Levels { names, lookup: Lookup::new(names) };
+            let values = match (&step.encoding, values(step, table)?) {
+                (Encoding::Numeric { tail, scale, fill }, Some(Values::Numeric(values))) => {
+                    Reading::Numbers { values, tail: *tail, scale: *scale, fill: *fill }
+                }
+                (
+                    Encoding::Ordered { levels: names, scale, fill },
+                    Some(Values::Categorical(values)),
+                ) => Reading::Ranks {
+                    values,
+                    levels: levels(names),
+                    scale: *scale,
+                    fill: *fill as f64,
+                },
+                (
+                    Encoding::OneHot { levels: names, n_folded, height, fill },
+                    Some(Values::Categorical(values)),
+                ) => Reading::Levels {
+                    values,
+                    levels: levels(names),
+                    other: (*n_folded > 0).then(|| names.len() - 1),
+                    height: *height,
+                    fill: *fill,
+                },
+                _ => continue,
+            };
+            sources.push(Self { step, cells, values });
+        }
+        Ok(sources)
+    }
+
+    /// Writes the cells of some rows, from `first` on, which are 0 before; `width` cells a row.
+    pub(super) fn write(&self, first: usize, width: usize, rows: &mut [f64]) {
+        let weight = self.step.weight;
+        let rows = rows.chunks_exact_mut(width).map(|row| &mut row[self.cells.clone()]);
+        match &self.values {
+            Reading::Numbers { values, tail, scale, fill } => {
+                for (cells, value) in rows.zip(&values[first..]) {
+                    cells[0] = weight * scale.apply(tail.apply(value.unwrap_or(*fill)));
+                    self.mark(cells, value.is_none());
+                }
+            }
+            Reading::Ranks { values, levels, scale, fill } => {
+                for (cells, value) in rows.zip(&values[first..]) {
+                    let rank = value.as_ref().and_then(|v| rank(v, levels.names, &levels.lookup));
+                    cells[0] = weight * scale.apply(rank.unwrap_or(*fill));
+                    self.mark(cells, rank.is_none());
+                }
+            }
+            Reading::Levels { values, levels, other, height, fill } => {
+                for (cells, value) in rows.zip(&values[first..]) {
+                    let level = match value {
+                        Some(value) => levels.lookup.index(value).or(*other),
+                        None => Some(*fill),
+                    };
+                    if let Some(level) = level {
+                        cells[level] = weight * height;
+                    }
+                    self.mark(cells, value.is_none());
+                }
+            }
+        }
+    }
+
+    /// Sets the missing-indicator, the last cell, if there is one.
+    fn mark(&self, cells: &mut [f64], missing: bool) {
+        if self.step.missing_indicator
+            && missing
+            && let Some(last) = cells.last_mut()
+        {
+            *last = self.step.weight;
+        }
+    }
+}
+
+/// The values a step needs; none for a dropped feature.
+pub(super) fn values<'a>(
+    step: &FeatureStep,
+    table: &'a FeatureTable,
+) -> Result<Option<&'a Values>> {
+    let problem = match (&step.encoding, table.column(&step.feature).map(|c| &c.values)) {
+        (Encoding::Dropped(_), _) => return Ok(None),
+        (_, None) => "missing",
+        (Encoding::Numeric { .. }, Some(Values::Categorical(_))) => "categorical, not numeric",
+        (Encoding::Ordered { .. } | Encoding::OneHot { .. }, Some(Values::Numeric(_))) => {
+            "numeric, not categorical"
+        }
+        (_, Some(values)) => return Ok(Some(values)),
+    };
+    Err(Error::SchemaMismatch { column: step.feature.clone(), problem })
+}
+
+pub(super) fn rank(value: &str, levels: &[String], lookup: &Lookup<'_>) -> Option<f64> {
+    let known = lookup.index(value).map(|rank| rank as f64);
+    known.or_else(|| ordered::rank_of_new(value, levels))
+}
