@@ -143,6 +143,12 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     declared: Option<PathBuf>,
 
+    /// Tell the pure types that people are mixtures of, as many as pay
+    #[arg(long)]
+    archetypes: bool,
+    /// Tell small groups inside the personas that stand apart
+    #[arg(long)]
+    niches: bool,
     /// The words of the descriptions, as JSON: {"labels": {"GROCERY": "groceries"}}, and units, sayings and
     /// texts in another language
     #[arg(long, value_name = "FILE", conflicts_with = "apply")]
@@ -198,6 +204,15 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
     };
     let matches = model.assign(table)?;
 
+    let types = match options.archetypes {
+        true => Some(model.archetypes(table, None, options.seed)?),
+        false => None,
+    };
+    let niches = match options.niches {
+        true => Some(model.niches(table, options.seed)?),
+        false => None,
+    };
+
     progress.step("writing");
     if let Some(file) = &options.out {
         output::write(file, &output::members(&people, &model, &matches)?)?;
@@ -205,8 +220,14 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
     if let Some(file) = &options.html {
         let title = format!("Personas of {}", people.name);
         let notes = screen::notes(&people);
-        let page = Report::new(&model, table).title(title).note("What was read", notes).html()?;
-        output::write(file, &page)?;
+        let mut report = Report::new(&model, table)
+            .title(title)
+            .note("What was read", notes)
+            .niches(niches.clone().unwrap_or_default());
+        if let Some(types) = types.clone() {
+            report = report.archetypes(types);
+        }
+        output::write(file, &report.html()?)?;
     }
     if let Some(file) = &options.save {
         let kept = Kept { features: people.features.clone(), model: model.clone() };
@@ -228,10 +249,12 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
     };
     drop(progress);
     if options.json {
-        return output::json(&model, &people);
+        return output::json(&model, &people, types.as_ref(), niches.as_deref());
     }
-    let more =
-        lineage + &comparison.map_or(String::new(), |found| screen::declared(&model, &found));
+    let more = types.map_or(String::new(), |types| screen::types(&types))
+        + &niches.map_or(String::new(), |niches| screen::niches(&model, &niches))
+        + &lineage
+        + &comparison.map_or(String::new(), |found| screen::declared(&model, &found));
     Ok(screen::text(&people, &model, &matches, &more, options.html.is_some()))
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use personas::persona::Matches;
+use personas::persona::{Matches, PersonaNiche, PureTypes};
 use personas::{FeatureSet, FeatureTable, PersonaModel, ProfileId, Profiles};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -90,13 +90,28 @@ pub(crate) fn members(
 }
 
 /// Personas, and what they rest on.
-pub(crate) fn json(model: &PersonaModel, people: &People) -> Outcome<String> {
+pub(crate) fn json(
+    model: &PersonaModel,
+    people: &People,
+    types: Option<&PureTypes>,
+    niches: Option<&[PersonaNiche]>,
+) -> Outcome<String> {
+    // Parts and rows are of single people, who come by --out only.
+    let types = types.map(|found| {
+        json!({"types": found.types, "by_persona": found.by_persona, "explained": found.explained})
+    });
+    let niches = niches.map(|all| {
+        let told = |niche: &PersonaNiche| json!({"persona": niche.persona, "card": niche.card});
+        all.iter().map(told).collect::<Vec<_>>()
+    });
     let told = json!({
         "source": people.name,
         "people": people.table.n_rows(),
         "personas": model.personas(),
         "importances": model.importances(),
         "evidence": model.evidence(),
+        "archetypes": types,
+        "niches": niches,
     });
     Ok(serde_json::to_string_pretty(&told)? + "\n")
 }

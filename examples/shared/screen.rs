@@ -2,7 +2,8 @@
 
 use personas::PersonaModel;
 use personas::persona::{
-    Comparison, DeclaredVerdict, Evidence, Fate, Lineage, Matches, Origin, Persona,
+    Comparison, DeclaredVerdict, Evidence, Fate, Lineage, Matches, Origin, Persona, PersonaNiche,
+    PureTypes,
 };
 
 use super::words::{count, hanging, list, paragraph, percent, section, several};
@@ -169,6 +170,39 @@ fn drivers(evidence: &Evidence) -> String {
         .map(|block| format!("{} {}", block.name, percent(block.share)))
         .collect();
     format!("The personas differ mostly by: {}.", list(&shares))
+}
+
+/// What people are mixtures of.
+pub(crate) fn types(found: &PureTypes) -> String {
+    let mut body = paragraph(
+        2,
+        &format!(
+            "Mixtures of these account for {} of the differences between people.",
+            percent(found.explained)
+        ),
+    );
+    for (at, kind) in found.types.iter().enumerate() {
+        let n = several(kind.size, "person is", "people are");
+        body +=
+            &hanging(&format!("  {}. ", at + 1), 5, &format!("{} ({n} mostly this)", kind.name));
+        body += &card(kind);
+    }
+    section(&format!("{} pure types", found.types.len()), &body)
+}
+
+/// Small groups inside personas.
+pub(crate) fn niches(model: &PersonaModel, niches: &[PersonaNiche]) -> String {
+    let mut body = String::new();
+    for niche in niches {
+        let n = several(niche.rows.len(), "person", "people");
+        let within = &model.personas()[niche.persona].name;
+        body += &hanging("  - ", 4, &format!("{} ({n} of “{within}”)", niche.card.name));
+        body += &card(&niche.card);
+    }
+    if niches.is_empty() {
+        body = paragraph(2, "No small group inside a persona stands apart and comes back.");
+    }
+    section("Niches", &body)
 }
 
 /// What became of the personas of an earlier model.

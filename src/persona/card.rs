@@ -35,6 +35,19 @@ impl Persona {
         self.sentences.join(" ")
     }
 
+    /// Nobody, with a name.
+    pub(super) fn empty(name: String) -> Self {
+        Self {
+            name,
+            size: 0,
+            share: 0.0,
+            sentences: Vec::new(),
+            traits: Vec::new(),
+            coverage: Vec::new(),
+            summary: Vec::new(),
+        }
+    }
+
     /// Whether all its numbers are.
     pub(super) fn is_finite(&self) -> bool {
         let fits = |fitting: &Fitting| fitting.members.is_finite() && fitting.others.is_finite();

@@ -3,11 +3,13 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::charts::{
-    Bar, Chart, Side, Trace, bars, blades, group_class, heat, lines, map, percent,
+    Bar, Chart, Side, Trace, bars, blades, group_class, heat, lines, map, mixtures, percent,
 };
+use super::content::Content;
 use super::facts::Facts;
 use super::text::count;
 use crate::journey::FunnelReport;
+use crate::persona::PureTypes;
 
 /// Most columns of the heat map: more cannot be told apart on a telephone.
 const MOST_TRAITS: usize = 20;
@@ -49,7 +51,7 @@ impl Figure {
 }
 
 /// All charts but those of the cards, in order.
-pub(super) fn figures(funnel_reports: &[(String, FunnelReport)], facts: &Facts<'_>) -> Vec<Figure> {
+pub(super) fn figures(content: &Content, facts: &Facts<'_>) -> Vec<Figure> {
     let mut figures = Vec::new();
     figures.extend(traits(facts));
     figures.extend(drivers(facts));
@@ -60,7 +62,8 @@ pub(super) fn figures(funnel_reports: &[(String, FunnelReport)], facts: &Facts<'
     figures.extend(importances(facts));
     figures.extend(odd_ones(facts));
     figures.extend(missing(facts));
-    figures.extend(funnels(funnel_reports));
+    figures.extend(content.types.as_ref().map(|types| mixed(types, facts)));
+    figures.extend(funnels(&content.funnels));
     figures
 }
 
@@ -346,6 +349,29 @@ fn missing(facts: &Facts<'_>) -> Option<Figure> {
             "The share of people without a value in each column.",
         )
     })
+}
+
+/// What the personas are mixtures of.
+fn mixed(types: &PureTypes, facts: &Facts<'_>) -> Figure {
+    let personas = facts.model.personas().iter().zip(&types.by_persona);
+    let rows: Vec<(String, Vec<f64>)> = personas
+        .filter(|(_, parts)| !parts.is_empty())
+        .map(|(persona, parts)| (persona.name.clone(), parts.clone()))
+        .collect();
+    let names: Vec<String> = types.types.iter().map(|kind| kind.name.clone()).collect();
+    let text = rows.iter().map(|(persona, parts)| {
+        let parts = names.iter().zip(parts);
+        let said: Vec<String> =
+            parts.map(|(name, part)| format!("{} {name}", percent(*part))).collect();
+        format!("{persona}: {}.", said.join(", "))
+    });
+    let text = text.collect::<Vec<_>>().join(" ");
+    let mut figure = Figure::new(
+        mixtures("mixtures", "What each persona is a mixture of", text, &rows),
+        "The mean part of each pure type in the people of a persona, from left to right:",
+    );
+    figure.legend = names;
+    figure
 }
 
 fn funnels(funnels: &[(String, FunnelReport)]) -> Vec<Figure> {

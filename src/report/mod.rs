@@ -9,6 +9,7 @@
 //! 2,000 rows.
 
 mod charts;
+mod content;
 mod facts;
 mod figures;
 mod page;
@@ -17,9 +18,10 @@ mod text;
 pub use charts::Chart;
 
 use crate::journey::FunnelReport;
+use crate::persona::{PersonaNiche, PureTypes};
 use crate::{FeatureTable, PersonaModel, Result};
+use content::Content;
 use facts::Facts;
-use page::Content;
 
 /// A report about a model and the people it describes.
 ///
@@ -50,7 +52,7 @@ impl<'a> Report<'a> {
     /// A report about a model and a table with the columns the model was made from: the people it was
     /// made from, or others.
     pub fn new(model: &'a PersonaModel, table: &'a FeatureTable) -> Self {
-        let content = Content { title: "Personas".into(), notes: Vec::new(), funnels: Vec::new() };
+        let content = Content { title: "Personas".into(), ..Content::default() };
         Self { model, table, content }
     }
 
@@ -76,16 +78,28 @@ impl<'a> Report<'a> {
         self
     }
 
+    /// Adds the pure types that people are mixtures of, as
+    /// [`PersonaModel::archetypes`] finds them.
+    #[must_use]
+    pub fn archetypes(mut self, types: PureTypes) -> Self {
+        self.content.types = Some(types);
+        self
+    }
+
+    /// Adds small groups inside personas, as [`PersonaModel::niches`] finds them.
+    #[must_use]
+    pub fn niches(mut self, niches: Vec<PersonaNiche>) -> Self {
+        self.content.niches = niches;
+        self
+    }
+
     /// All charts of the page, in its order, each alone as SVG with a text alternative.
     ///
     /// # Errors
     /// As [`PersonaModel::assign`], if the table does not have the model's columns.
     pub fn charts(&self) -> Result<Vec<Chart>> {
         let facts = Facts::of(self.model, self.table)?;
-        Ok(figures::figures(&self.content.funnels, &facts)
-            .into_iter()
-            .map(|figure| figure.chart)
-            .collect())
+        Ok(figures::figures(&self.content, &facts).into_iter().map(|figure| figure.chart).collect())
     }
 
     /// The whole page.

@@ -3,26 +3,16 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::charts::{Bar, Chart, STYLE, Side, bars, group_class, percent};
+use super::content::Content;
 use super::facts::Facts;
 use super::figures::figures;
 use super::text::count;
-use crate::journey::FunnelReport;
-use crate::persona::{Persona, Trait};
-
-/// What the caller adds to the page.
-#[derive(Debug, Clone)]
-pub(super) struct Content {
-    pub(super) title: String,
-    /// Sections of paragraphs.
-    pub(super) notes: Vec<(String, Vec<String>)>,
-    /// By group.
-    pub(super) funnels: Vec<(String, FunnelReport)>,
-}
+use crate::persona::{Persona, PersonaNiche, PureTypes, Trait};
 
 /// The page as one text.
 pub(super) fn html(content: &Content, facts: &Facts<'_>) -> String {
     let personas = facts.model.personas();
-    let all = figures(&content.funnels, facts);
+    let all = figures(content, facts);
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -38,6 +28,8 @@ pub(super) fn html(content: &Content, facts: &Facts<'_>) -> String {
                     (opening(facts))
                     h2 { "The personas" }
                     div.grid { @for (at, persona) in personas.iter().enumerate() { (card(facts, at, persona)) } }
+                    @if let Some(types) = &content.types { (pure_types(types)) }
+                    @if !content.niches.is_empty() { (niches(facts, &content.niches)) }
                     h2 { "How they differ, and how far to trust them" }
                     div.grid { @for figure in &all { (figure.markup()) } }
                     @for (heading, paragraphs) in &content.notes {
@@ -93,6 +85,46 @@ fn card(facts: &Facts<'_>, at: usize, persona: &Persona) -> Markup {
             @if let Some(fitting) = persona.coverage.last() {
                 p.soft {
                     (percent(fitting.members)) " of them fit all of this, and " (percent(fitting.others)) " of the others."
+                }
+            }
+        }
+    }
+}
+
+/// What people are mixtures of.
+fn pure_types(types: &PureTypes) -> Markup {
+    html! {
+        h2 { "Pure types" }
+        p {
+            "Everybody is a mixture of " (types.types.len()) " pure types; mixtures account for "
+            (percent(types.explained)) " of the differences between people. A type is described by the \
+             people it makes up half or more of."
+        }
+        div.grid {
+            @for kind in &types.types {
+                section.card {
+                    h3 { (kind.name) }
+                    p.soft { (count(kind.size)) " people are mostly this." }
+                    ul { @for told in &kind.traits { li title=(told.detail) { (told.sentence) } } }
+                }
+            }
+        }
+    }
+}
+
+/// Small groups inside personas.
+fn niches(facts: &Facts<'_>, niches: &[PersonaNiche]) -> Markup {
+    html! {
+        h2 { "Niches inside the personas" }
+        div.grid {
+            @for niche in niches {
+                section.card {
+                    h3 { (niche.card.name) }
+                    p.soft {
+                        (count(niche.rows.len())) " people of “" (facts.model.personas()[niche.persona].name)
+                        "”; comes back by " (format!("{:.2}", niche.stability)) "."
+                    }
+                    ul { @for told in &niche.card.traits { li title=(told.detail) { (told.sentence) } } }
                 }
             }
         }

@@ -515,3 +515,31 @@ fn options_of_own_files_need_each_other() {
     assert!(run_personas(&["--events", "x.csv"]).unwrap_err().contains("--time"));
     assert!(run_personas(&["--as-of", "soon"]).unwrap_err().contains("not a time"));
 }
+
+/// A hundred people between two ends, as a table.
+fn hundred(name: &str) -> String {
+    let row = |i: usize| format!("{},{}\n", i * 37 % 101, i * 53 % 97);
+    file(name, format!("spend,visits\n{}", (0..100).map(row).collect::<String>()))
+}
+
+#[test]
+fn personas_tells_pure_types_and_niches_when_asked_and_shows_no_single_person_in_json() {
+    let table = hundred("types.csv");
+    let ask = ["--table", &table, "--k", "3", "--archetypes", "--niches"];
+    let text = run_personas(&ask).unwrap();
+    assert!(text.contains("pure types") && text.contains("Niches"), "{text}");
+    let json = run_personas(&[&ask[..], &["--json"]].concat()).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert!(json["archetypes"]["types"].as_array().unwrap().len() > 1);
+    assert!(json["archetypes"].get("parts").is_none());
+}
+
+#[test]
+fn personas_groups_by_other_methods_when_asked() {
+    let table = hundred("methods.csv");
+    let text = run_personas(&["--table", &table, "--method", "ward", "--k", "4"]).unwrap();
+    assert!(text.contains("4 personas"), "{text}");
+    let refused =
+        run_personas(&["--table", &table, "--method", "hdbscan", "--k", "4"]).unwrap_err();
+    assert!(refused.contains("takes no --k"), "{refused}");
+}

@@ -83,3 +83,18 @@ fn one_column_one_group_and_no_group_make_a_page_too() {
         assert!(Report::new(&model, &table).html().unwrap().contains("9 people"));
     }
 }
+
+#[test]
+fn pure_types_and_niches_are_shown_where_they_were_asked_for() {
+    let table = table("Oslo");
+    let model = model(&table);
+    let plain = Report::new(&model, &table);
+    assert!(!plain.html().unwrap().contains("Pure types"));
+    let types = model.archetypes(&table, Some(2), 0).unwrap();
+    let niches = model.niches(&table, 0).unwrap();
+    let report = plain.archetypes(types.clone()).niches(niches);
+    let page = report.html().unwrap();
+    assert!(page.contains("Everybody is a mixture of 2 pure types"));
+    assert!(types.types.iter().all(|kind| page.contains(&kind.name)), "{types:?}");
+    assert!(report.charts().unwrap().iter().any(|chart| chart.id == "mixtures"));
+}

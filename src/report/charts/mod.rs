@@ -6,6 +6,7 @@ mod frame;
 mod heat;
 mod lines;
 mod map;
+mod mixtures;
 
 pub(crate) use bars::{Bar, Side, bars};
 pub(crate) use blades::blades;
@@ -14,3 +15,4 @@ pub(crate) use frame::{STYLE, group_class, percent};
 pub(crate) use heat::heat;
 pub(crate) use lines::{Trace, lines};
 pub(crate) use map::map;
+pub(crate) use mixtures::mixtures;

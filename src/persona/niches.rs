@@ -1,0 +1,99 @@
+//! Niches: small groups inside a persona that come back and differ strongly from the rest of it.
+//!
+//! The search is that of [`Agglomerative::niches`] in the prepared matrix of each persona's people; what
+//! is found is described against the rest of the persona by the same rules as personas, the smallest
+//! described size included.
+//!
+//! Cost: 21 trees of average linkage per persona, of at most 2,000 people each, evenly spread; the
+//! smallest size is then that of the spread people.
+
+use ndarray::{ArrayView2, Axis};
+use serde::{Deserialize, Serialize};
+
+use super::card::Persona;
+use super::describe::{Used, described};
+use super::index::Index;
+use super::model::PersonaModel;
+use crate::{Agglomerative, FeatureTable, Labels, Linkage, Result};
+
+/// Most people of a persona that are looked through.
+const MOST_ROWS: usize = 2_000;
+
+/// A small group inside a persona; what [`PersonaModel::niches`] returns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PersonaNiche {
+    /// The persona, as an index into [`PersonaModel::personas`].
+    pub persona: usize,
+    /// The niche against the rest of the persona; shares are of the persona's people who were looked
+    /// through.
+    pub card: Persona,
+    /// The rows of its people in the table, ascending. These are people: keep them where personal data
+    /// may be.
+    pub rows: Vec<usize>,
+    /// How far it lies from everybody else, in [0.5, 1].
+    pub separation: f64,
+    /// How well it comes back in resamples, in [0, 1].
+    pub stability: f64,
+}
+
+impl PersonaModel {
+    /// Small groups inside the personas that differ strongly from the rest of their persona and come
+    /// back in resamples; the best separated of each persona first. Often there are none.
+    ///
+    /// ```
+    /// use personas::persona::PersonaSettings;
+    /// use personas::{FeatureTable, PersonaModel};
+    ///
+    /// // Two hundred people, of whom thirty spend alike but return nearly everything.
+    /// let spend = (0..200).map(|i| Some((i * 37 % 101) as f64)).collect();
+    /// let returns = (0..200).map(|i| Some(if i < 30 { 90.0 } else { 0.0 } + (i * 17 % 11) as f64));
+    /// let table = FeatureTable::new(200).numeric("spend", spend)?.numeric("returns", returns.collect())?;
+    /// let settings = PersonaSettings { k: Some(1), ..PersonaSettings::default() };
+    /// let model = PersonaModel::fit(&table, &settings)?;
+    ///
+    /// let niches = model.niches(&table, 0)?;
+    /// assert_eq!((niches[0].rows.len(), niches[0].card.name.as_str()), (30, "Many returns"));
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`assign`](Self::assign) for the table.
+    pub fn niches(&self, table: &FeatureTable, seed: u64) -> Result<Vec<PersonaNiche>> {
+        let placed = self.assign(table)?.personas();
+        let matrix = self.prep.transform(table)?;
+        let x = ArrayView2::from(&matrix);
+        let least = self.rules.least().max(2);
+        let method = Agglomerative::new(Linkage::Average);
+        let mut niches = Vec::new();
+        for persona in 0..self.personas.len() {
+            let all: Vec<usize> =
+                (0..placed.len()).filter(|&row| placed[row] == Some(persona)).collect();
+            let step = all.len().div_ceil(MOST_ROWS).max(1);
+            let rows: Vec<usize> = all.into_iter().step_by(step).collect();
+            // A niche holds a quarter of its parent at most.
+            if rows.len() < 4 * least {
+                continue;
+            }
+            let near = x.select(Axis(0), &rows);
+            let tree = method.fit(&near)?;
+            let people = table.select(&rows)?;
+            let index = Index::new(&people)?;
+            for found in method.niches(&near, &tree, least, seed)? {
+                let mut label = vec![None; rows.len()];
+                found.rows.iter().for_each(|&row| label[row] = Some(0));
+                let labels = Labels::new(label)?;
+                let mut told =
+                    described(&index, &labels, &self.rules, &Used::by(&self.prep)).personas;
+                niches.push(PersonaNiche {
+                    persona,
+                    card: told.swap_remove(0),
+                    rows: found.rows.iter().map(|&row| rows[row]).collect(),
+                    separation: found.separation,
+                    stability: found.stability,
+                });
+            }
+        }
+        Ok(niches)
+    }
+}
