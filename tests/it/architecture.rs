@@ -24,7 +24,7 @@ const BELOW: [(&str, &[&str]); 18] = [
     ("quality", &["features"]),
     ("profiles", &["segment", "journey", "quality"]),
     ("prepare", &["scale", "features"]),
-    ("persona", &["prepare", "validate"]),
+    ("persona", &["prepare", "reduce", "validate"]),
     ("report", &["persona", "outlier", "reduce", "journey"]),
     ("error", &[]),
 ];
