@@ -38,6 +38,46 @@ pub(crate) fn first_least_sum(values: &[f64], added: &[f64]) -> Option<(usize, f
     (least < f64::INFINITY).then_some((place, least))
 }
 
+/// Numbers that change, and the first place of the least of them.
+#[derive(Debug, Clone)]
+pub(crate) struct Least {
+    values: Vec<f64>,
+    /// The least number of every [`TOGETHER`].
+    of_blocks: Vec<f64>,
+}
+
+/// Numbers whose least one is kept.
+const TOGETHER: usize = 64;
+
+fn least(values: &[f64]) -> f64 {
+    values.iter().fold(f64::INFINITY, |a, &b| if b < a { b } else { a })
+}
+
+impl Least {
+    pub(crate) fn new(values: Vec<f64>) -> Self {
+        Self { of_blocks: values.chunks(TOGETHER).map(least).collect(), values }
+    }
+
+    pub(crate) fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    pub(crate) fn set(&mut self, place: usize, value: f64) {
+        self.values[place] = value;
+        let first = place / TOGETHER * TOGETHER;
+        let end = self.values.len().min(first + TOGETHER);
+        self.of_blocks[place / TOGETHER] = least(&self.values[first..end]);
+    }
+
+    /// The first place of the least number and the number; none if all are infinite.
+    pub(crate) fn first(&self) -> Option<(usize, f64)> {
+        let (block, _) = first_least(&self.of_blocks)?;
+        let first = block * TOGETHER;
+        let end = self.values.len().min(first + TOGETHER);
+        first_least(&self.values[first..end]).map(|(place, value)| (first + place, value))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,6 +96,12 @@ mod tests {
             let mut without = values.clone();
             without[place] = f64::INFINITY;
             assert_eq!(first_least_sum(&values, &added), first_least(&without));
+        }
+        let mut values = Least::new(vec![f64::INFINITY; 300]);
+        assert_eq!(values.first(), None);
+        for _ in 0..2000 {
+            values.set(stream.below(300), stream.below(50) as f64);
+            assert_eq!(values.first(), first_least(values.values()));
         }
         assert_eq!(first_least(&[]), None);
         assert_eq!(first_least(&[f64::INFINITY; 20]), None);

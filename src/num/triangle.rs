@@ -14,7 +14,7 @@ use super::{parallel, prefetch};
 pub(crate) const ROWS: usize = 16;
 
 /// Columns of a block.
-const COLUMNS: usize = 32;
+pub(crate) const COLUMNS: usize = 32;
 
 const BLOCK: usize = ROWS * COLUMNS;
 

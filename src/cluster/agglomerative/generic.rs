@@ -28,25 +28,26 @@ const AHEAD: usize = 24;
 const KEPT: (usize, usize) = (2, 3);
 
 /// Merges (smallest row of the one, smallest row of the other, distance), in the order they are made.
+///
+/// The clusters are given by their smallest rows, ascending, and their weights.
 pub(super) fn merges(
     linkage: Linkage,
-    weights: &[f64],
+    clusters: &[(u32, f64)],
     distances: Triangle,
 ) -> Vec<(usize, usize, f64)> {
-    let n_rows = weights.len();
-    debug_assert_eq!(distances.n(), n_rows);
-    debug_assert!(u32::try_from(n_rows).is_ok_and(|n| n < UNKNOWN));
+    let n_clusters = clusters.len();
+    debug_assert_eq!(distances.n(), n_clusters);
     // On a thread of the pool, waking the others for every merge is cheaper.
     parallel::beside(
         || {
-            let mut clusters = Clusters::new(linkage, weights, distances);
-            let mut merges = Vec::with_capacity(n_rows - 1);
+            let mut clusters = Clusters::new(linkage, clusters, distances);
+            let mut merges = Vec::with_capacity(n_clusters - 1);
             while let Some((a, b, distance)) = clusters.nearest_pair() {
                 merges.push((clusters.rows[a] as usize, clusters.rows[b] as usize, distance));
                 clusters.merge(a, b, distance);
                 clusters.forget_merged();
             }
-            debug_assert_eq!(merges.len(), n_rows - 1);
+            debug_assert_eq!(merges.len(), n_clusters - 1);
             merges
         },
         || (),
@@ -77,8 +78,8 @@ struct Clusters {
 }
 
 impl Clusters {
-    fn new(linkage: Linkage, weights: &[f64], distances: Triangle) -> Self {
-        let n = weights.len();
+    fn new(linkage: Linkage, clusters: &[(u32, f64)], distances: Triangle) -> Self {
+        let n = clusters.len();
         let found = parallel::map(n, n / 2, |place| {
             let mut row = Vec::new();
             distances.row_into(place, &mut row);
@@ -90,8 +91,8 @@ impl Clusters {
         Self {
             linkage,
             n_left: n,
-            rows: (0..n as u32).collect(),
-            sizes: weights.to_vec(),
+            rows: clusters.iter().map(|cluster| cluster.0).collect(),
+            sizes: clusters.iter().map(|cluster| cluster.1).collect(),
             hidden: vec![0.0; n],
             distances,
             nearest: found.iter().enumerate().map(nearest).collect(),

@@ -2,13 +2,17 @@
 //!
 //! Every linkage has the engine that suits it: single linkage a minimum spanning tree
 //! (`spanning.rs`), Ward on rows rounds of reciprocal nearest neighbours (`ward.rs`), the others, and
-//! Ward on distances, the nearest pair on a condensed matrix (`generic.rs`). All make the merges of
-//! the primitive algorithm (`primitive.rs`), ties included. Heights equal scipy's, for Ward, centroid
-//! and median in plain Euclidean units (Ward's is R's `ward.D2`).
+//! Ward on distances, the nearest pair on a condensed matrix (`generic.rs`). Complete, average and
+//! weighted linkage on rows make most merges on near pairs alone (`sparse.rs`), and the matrix has what
+//! is left (`blocks.rs`). All make the merges of the primitive algorithm (`primitive.rs`), ties
+//! included. Heights equal scipy's, for Ward, centroid and median in plain Euclidean units (Ward's is
+//! R's `ward.D2`).
 //!
-//! Cost: O(n²·d) time at most; memory O(n·d) for single and Ward linkage on rows, else 4·n² bytes,
-//! 1.6 GB for 20,000 rows.
+//! Cost: O(n²·d) time on ordinary data; memory O(n·d) for single and Ward linkage on rows, else at most
+//! 4·n² bytes, 1.6 GB for 20,000 rows, of which complete, average and weighted linkage use a tenth where
+//! rows lie nearer to some than to most.
 
+mod blocks;
 mod distances;
 mod generic;
 mod linkage;
@@ -16,6 +20,7 @@ pub(super) mod niches;
 #[cfg(test)]
 mod primitive;
 mod spanning;
+mod sparse;
 pub(super) mod suggest;
 mod summaries;
 mod units;
@@ -33,6 +38,7 @@ use super::dendrogram::Dendrogram;
 use crate::num::check;
 use crate::num::triangle::Triangle;
 use crate::{Error, Result};
+use sparse::Merged;
 use units::Units;
 
 /// Weights of rows. Beyond them a square of a distance could overflow or vanish.
@@ -68,8 +74,8 @@ impl Agglomerative {
         Self { linkage, max_samples: None, n_summaries: None }
     }
 
-    /// Most rows that a fit on rows takes. By default 20,000, whose distances take 1.6 GB (4·n²
-    /// bytes; 40 GB for 100,000 rows); 200,000 for Ward and 2,000,000 for single linkage, whose
+    /// Most rows that a fit on rows takes. By default 20,000, whose distances take at most 1.6 GB
+    /// (4·n² bytes; 40 GB for 100,000 rows); 200,000 for Ward and 2,000,000 for single linkage, whose
     /// memory is linear but whose time can grow with n².
     #[must_use]
     pub fn max_samples(mut self, max_samples: usize) -> Self {
@@ -186,8 +192,13 @@ impl Agglomerative {
             Linkage::Ward => return Ok(tree(ward::merges(&rows, &weights), true, units)),
             _ => {}
         }
-        let distances = distances::of_rows(&rows, &weights, self.linkage);
-        self.merge(&weights, distances, units)
+        if self.linkage.is_on_squares() {
+            let distances = distances::of_rows(&rows, &weights, self.linkage);
+            return self.merge(Merged::new(&weights), distances, units);
+        }
+        let merged = sparse::merge(self.linkage, &rows, &weights);
+        let distances = blocks::of_clusters(&rows, &merged, self.linkage);
+        self.merge(merged, distances, units)
     }
 
     fn fit_matrix(&self, distances: Pairwise, weights: Option<&[f64]>) -> Result<Dendrogram> {
@@ -208,24 +219,27 @@ impl Agglomerative {
         }
         let laid_out = distances::of_pairs(&distances, &weights, self.linkage);
         drop(distances);
-        self.merge(&weights, laid_out, units)
+        self.merge(Merged::new(&weights), laid_out, units)
     }
 
-    /// The tree of distances in these units, if there was memory for them.
+    /// The tree of some merges and of distances of what is left, in these units, if there was memory
+    /// for them.
     fn merge(
         &self,
-        weights: &[f64],
+        merged: Merged,
         distances: Option<Triangle>,
         units: Units,
     ) -> Result<Dendrogram> {
+        let left = merged.left();
         let Some(distances) = distances else {
             // A caller may have raised the limit beyond what the machine has.
-            let n_samples = weights.len();
+            let n_samples = left.len();
             let needed = memory(4.0 * n_samples as f64 * n_samples as f64);
             let expected = format!("fewer, as there is no memory for {needed} of distances");
             return Err(Error::parameter("n_samples", expected, n_samples));
         };
-        let merges = generic::merges(self.linkage, weights, distances);
+        let rest = generic::merges(self.linkage, &left, distances);
+        let merges = [merged.merges, rest].concat();
         Ok(tree(merges, self.linkage.is_on_squares(), units))
     }
 

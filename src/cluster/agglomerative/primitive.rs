@@ -146,7 +146,8 @@ mod tests {
                 }
                 let expected = on_matrix(linkage, &weights, &pairs(linkage));
                 let distances = distances::of_rows(&rows, &weights, linkage).unwrap();
-                let found = generic::merges(linkage, &weights, distances);
+                let clusters: Vec<(u32, f64)> = (0..).zip(weights.iter().copied()).collect();
+                let found = generic::merges(linkage, &clusters, distances);
                 assert_eq!(found, expected, "{linkage:?}, case {case}");
                 let heights = found.iter().map(|merge| merge.2);
                 assert!(!linkage.is_monotone() || heights.is_sorted());
