@@ -45,6 +45,9 @@ pub(crate) struct EventBatch<'a> {
     ends: Vec<u32>,
     texts: LocalDictionary,
     attributes: LocalAttributes,
+    /// Of the event at hand, where a number was wanted and something else came: no formula is computed
+    /// of these.
+    not_numbers: Vec<(Field, u16)>,
     /// Events that are refused, ascending, each with the reason.
     pub(crate) refused: Vec<(usize, Refusal)>,
     /// Values that a feature wanted as numbers: event, property, how many.
@@ -139,12 +142,14 @@ impl<'a> EventBatch<'a> {
         onto: Projection<'_>,
     ) -> Result<(), Refusal> {
         check(event, onto)?;
+        let start = self.values.len();
         for (place, (name, value)) in event.properties.iter().enumerate() {
             let is_last = event.properties[place + 1..].iter().all(|(later, _)| later != name);
             if is_last {
                 self.property(row, name, value, onto);
             }
         }
+        self.compute(start, onto);
         self.derived(row, event.at, event.utc_offset_minutes, &event.name, onto);
         for (place, (name, value)) in event.attributes.iter().enumerate() {
             let is_last = event.attributes[place + 1..].iter().all(|(later, _)| later != name);
@@ -171,6 +176,7 @@ impl<'a> EventBatch<'a> {
                     for (item, value) in (1..).zip(items).take(MAX_LIST) {
                         n_unread += self.object(&mut path, item, value, onto);
                     }
+                    n_unread += items.len().saturating_sub(MAX_LIST);
                 }
                 value => n_unread += self.object(&mut path, 0, value, onto),
             }
@@ -212,17 +218,40 @@ impl<'a> EventBatch<'a> {
     /// A blank text is a missing value. 1 if something wants it as a number and it is not one that can
     /// be summed.
     fn value(&mut self, field: Field, item: u16, value: &Value<'_>, onto: Projection<'_>) -> usize {
+        let as_number = number(value).filter(|number| Fixed::holds(*number));
+        let is_blank = matches!(value, Value::Text(text) if text.trim().is_empty());
+        if as_number.is_none() && !is_blank && onto.schema.has_formulas() {
+            self.not_numbers.push((field, item));
+        }
         if is_missing(value) {
             return usize::from(matches!(value, Value::Number(_)));
         }
         let need: Need = onto.schema.need(field);
-        let as_number = number(value).filter(|number| Fixed::holds(*number));
         let stored = if need.number { as_number } else { None };
         let label = need.label.then(|| self.intern(&text(value), onto));
         if stored.is_some() || label.is_some() {
             self.values.push(FieldValue::new(field, item, stored, label));
         }
         usize::from(onto.schema.wants_numbers(field) && as_number.is_none())
+    }
+
+    /// Stores what is computed of an event's numbers; its values stand from `start` on.
+    fn compute(&mut self, start: usize, onto: Projection<'_>) {
+        for &(formula, field) in onto.schema.formulas() {
+            let need = onto.schema.need(field);
+            let products = formula.evaluate(|of| {
+                let of_field = self.values[start..].iter().filter(|value| value.field == of);
+                let good = of_field.filter_map(|value| Some((value.item, value.number()?)));
+                let bad = self.not_numbers.iter().filter(|bad| bad.0 == of);
+                good.chain(bad.map(|bad| (bad.1, f64::NAN))).collect()
+            });
+            for (item, number) in products {
+                let label = need.label.then(|| self.intern(&number.to_string(), onto));
+                let stored = need.number.then_some(number);
+                self.values.push(FieldValue::new(field, item, stored, label));
+            }
+        }
+        self.not_numbers.clear();
     }
 
     /// Stores what an event has of itself, such as its hour.
@@ -301,6 +330,7 @@ impl<'a> EventBatch<'a> {
                     self.property(place, column.name, &value, onto);
                 }
             }
+            self.compute(start, onto);
             self.derived(place, at, offset, columns.name_of(row), onto);
             for column in &attributes {
                 if let Some(value) = column.value(row) {

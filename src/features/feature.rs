@@ -8,6 +8,7 @@ use super::condition::Condition;
 use super::definition::{How, Names, Read};
 use super::dictionary::Dictionary;
 use super::filter::{BoundFilter, EventFilter, When};
+use super::formula;
 use super::local_time;
 use super::measure::Measure;
 use super::schema::Schema;
@@ -220,7 +221,7 @@ impl Feature {
         }
         self.filter.fault().or_else(|| {
             self.reads().iter().find_map(|read| match read {
-                Read::Property(name, _) => local_time::fault(name),
+                Read::Property(name, _) => local_time::fault(name).or_else(|| formula::fault(name)),
                 _ => None,
             })
         })

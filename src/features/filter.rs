@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::condition::{BoundCondition, Condition};
 use super::dictionary::{Dictionary, NONE};
+use super::formula;
 use super::local_time;
 use super::schema::{Need, Schema};
 use super::stored::StoredEvent;
@@ -90,7 +91,10 @@ impl EventFilter {
 
     /// What is wrong with it, if anything.
     pub(crate) fn fault(&self) -> Option<&'static str> {
-        let faults = |when: &When| local_time::fault(&when.property).or_else(|| when.is.fault());
+        let faults = |when: &When| {
+            let of_name = local_time::fault(&when.property);
+            of_name.or_else(|| formula::fault(&when.property)).or_else(|| when.is.fault())
+        };
         self.when.iter().find_map(faults)
     }
 

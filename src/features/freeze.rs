@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::definition::Names;
 use super::dictionary::Dictionary;
 use super::feature::Feature;
 use super::history::Histories;
@@ -13,7 +14,7 @@ use super::measure::{ColumnType, Measure, Share};
 use super::plan::PersonEvents;
 use super::schema::{Field, Scope};
 use super::set::FeatureSet;
-use super::share::{counts, heaviest, top_labels};
+use super::share::{Weight, counts, heaviest, top_labels};
 use super::stored::StoredEvent;
 use crate::Timestamp;
 
@@ -55,10 +56,11 @@ impl<'f> Fixing<'f> {
     fn add(&mut self, feature: &Feature) {
         match feature.measure() {
             Measure::TopShares { property, by, n } => {
-                let by_field = by.as_ref().map(|by| self.histories.schema.property(by));
+                let names = Names::new(&self.histories.schema, self.dictionary());
+                let weight = Weight::of(property, by.as_deref(), names);
                 let field = self.histories.schema.property(property);
                 let events = self.events(feature).into_iter().flatten();
-                let top = top_labels(events, field, by_field, *n, self.dictionary());
+                let top = top_labels(events, field, weight, *n, self.dictionary());
                 for label in top {
                     let value = self.dictionary().text(label).to_owned();
                     let name = self.free(format!("{} {value}", feature.name()));

@@ -14,7 +14,7 @@ use super::filter::EventFilter;
 use super::funnel::Funnel;
 use super::local_time::LOCAL_DAY;
 use super::rhythm::{self, SessionMeasure};
-use super::share;
+use super::share::{self, Weight};
 use super::totals::{Anchor, Keep};
 use crate::num::stats;
 
@@ -73,6 +73,9 @@ pub enum Measure {
     /// All distinct values of a property, in order of their text, as one category: `red, white`.
     /// Missing if there are none.
     UniqueList(String),
+    /// Number of values of a property over the events, 0 if there are none: of `products.sku`, the
+    /// number of items. A list has as many values as it is long.
+    Values(String),
     /// Number of distinct values of a property; 0 if there are none.
     Distinct(String),
     /// Number of orders: distinct values of the property that holds the order's id, and for
@@ -217,7 +220,8 @@ pub enum Share {
     /// The events that pass a further filter, among all that count.
     Events(EventFilter),
     /// One value among the events that have the property: by their number, or by the sum of a second
-    /// property. A list counts as each of its values.
+    /// property. A list counts as each of its values; an item of a list of objects weighs what a field of
+    /// the same item says.
     Value {
         /// The property, such as `department`.
         property: String,
@@ -321,6 +325,10 @@ impl Measure {
                     Some(s.n_distinct(field, |_| true) as f64)
                 })
             }
+            Self::Values(p) => {
+                let field = names.property(p);
+                Definition::log([Read::label(p)], move |s| Some(s.labels(field).count() as f64))
+            }
             Self::Orders(p) => {
                 let (field, day) = (names.property(p), names.property(LOCAL_DAY));
                 let reads = [Read::label(p), Read::number(LOCAL_DAY)];
@@ -369,9 +377,9 @@ impl Measure {
             Self::Share(Share::Value { property, value, by }) => {
                 let (field, value) = (names.property(property), names.code(value));
                 let by = by.as_deref();
-                let (by_field, reads) = (by.map(|by| names.property(by)), by.map(Read::number));
-                let reads = [Read::label(property)].into_iter().chain(reads);
-                Definition::log(reads, move |s| share::of_value(s, field, value, by_field))
+                let weight = Weight::of(property, by, names);
+                let reads = [Read::label(property)].into_iter().chain(by.map(Read::number));
+                Definition::log(reads, move |s| share::of_value(s, field, value, weight))
                     .decaying(Anchor::Newest)
             }
             Self::Share(Share::Part { part, rest }) => {

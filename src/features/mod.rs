@@ -20,6 +20,42 @@
 //! | `@season` | `winter` (December to February), `spring`, `summer`, `autumn`: of the north |
 //! | `@event` | the event's name; needs no offset |
 //!
+//! # Line items
+//!
+//! The `products` of an order are a list of objects, and each object is one item. A field of the items
+//! is a property: `products.category`. Where a share is weighed by another field of the same list, every item
+//! weighs what its own field says. Two formulas can stand wherever a property can:
+//!
+//! | property | is |
+//! |---|---|
+//! | `products.price * products.quantity` | the product of two numbers of the same item; where the second is missing, the first |
+//! | `amount ?? products.price * products.quantity` | `amount` where the event has it, else the sum of the products |
+//!
+//! ```
+//! use personas::features::{Feature, Measure, Values};
+//! use personas::{Event, FeatureSet, Profiles, Rules, Timestamp, Value};
+//!
+//! let paid = "products.price * products.quantity";
+//! let by = Some(paid.to_owned());
+//! let shares = Measure::TopShares { property: "products.category".into(), by, n: 8 };
+//! let features = FeatureSet::default()
+//!     .with(Feature::new("items", Measure::Values("products.category".into())))
+//!     .with(Feature::new("revenue", Measure::Sum(paid.into())))
+//!     .with(Feature::new("spend on", shares));
+//! let mut people = Profiles::new(Rules::default(), features)?;
+//! let tea = Value::from([("category", "tea".into()), ("price", 1.into())]);
+//! let cups = Value::from([("category", "cups".into()), ("price", 33.into()), ("quantity", 3.into())]);
+//! let at = Timestamp::parse("2024-05-01")?;
+//! let order = Event::new("Order Completed", at).id("user_id", "7");
+//! people.observe(&order.property("products", vec![tea, cups]))?;
+//! let table = people.features(at)?;
+//! let value = |name: &str| table.column(name).map(|column| column.values.clone());
+//! assert_eq!(value("items"), Some(Values::Numeric(vec![Some(2.0)])));
+//! assert_eq!(value("revenue"), Some(Values::Numeric(vec![Some(100.0)])));
+//! assert_eq!(value("spend on cups"), Some(Values::Numeric(vec![Some(0.99)])));
+//! # Ok::<(), personas::Error>(())
+//! ```
+//!
 //! # Calendars
 //!
 //! Holidays and sales come from you: as days by name, or from one day to another. `@date` is the
@@ -49,6 +85,7 @@ mod dictionary;
 mod evaluate;
 mod feature;
 mod filter;
+mod formula;
 mod freeze;
 mod funnel;
 mod history;

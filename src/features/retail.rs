@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
 use super::feature::Feature;
+use super::formula;
 use super::measure::{Best, Measure, Share};
 use super::set::FeatureSet;
 
@@ -70,11 +71,18 @@ pub struct Retail {
     pub purchase: String,
     /// The property that holds the order's id; `order_id`.
     pub order: String,
-    /// The property that holds the amount paid; `amount`.
+    /// The property that holds the amount paid; `amount`. Where an order has none, the amount is the sum
+    /// of price × quantity over its items.
     pub amount: String,
+    /// The field of an order's items that holds the price of one piece; `products.price`.
+    pub price: String,
+    /// The field of an order's items that holds the number of pieces, 1 where it is missing;
+    /// `products.quantity`.
+    pub quantity: String,
     /// The property that holds what was taken off the price; `discount`.
     pub discount: String,
-    /// The property that holds the kind of goods; `category`.
+    /// The property that holds the kind of goods; `category`. A field of the items, such as
+    /// `products.category`, is weighed by the price and quantity of the same item.
     pub category: String,
     /// Number of categories whose share is taken, at least 1; 8.
     pub n_categories: usize,
@@ -97,6 +105,8 @@ impl Default for Retail {
             purchase: "purchase".into(),
             order: "order_id".into(),
             amount: "amount".into(),
+            price: "products.price".into(),
+            quantity: "products.quantity".into(),
             discount: "discount".into(),
             category: "category".into(),
             n_categories: 8,
@@ -109,16 +119,19 @@ impl Retail {
     /// The set of features; [`Retail`] has an example.
     pub fn feature_set(&self) -> FeatureSet {
         let on = |name: &str, measure| Feature::new(name, measure).on(&self.purchase);
-        let bought =
-            |name: &str, measure| on(name, measure).when(&self.amount, Condition::NotLess(0.0));
+        let of_items = format!("{} * {}", self.price, self.quantity);
+        let amount = format!("{} ?? {of_items}", self.amount);
+        let bought = |name: &str, measure| on(name, measure).when(&amount, Condition::NotLess(0.0));
         let per_order = Measure::Ratio { of: "monetary".into(), per: "frequency".into() };
-        let discounts = Share::Part { part: self.discount.clone(), rest: self.amount.clone() };
+        let discounts = Share::Part { part: self.discount.clone(), rest: amount.clone() };
         let discounts = Measure::Share(discounts);
         let others =
             Measure::EventCounts { except: vec![self.purchase.clone(), "identify".into()], n: 8 };
+        let is_of_items = formula::are_of_one_list(&self.category, &of_items);
+        let by = if is_of_items { of_items } else { amount.clone() };
         let shares = Measure::TopShares {
             property: self.category.clone(),
-            by: Some(self.amount.clone()),
+            by: Some(by),
             n: self.n_categories,
         };
         let scores = [
@@ -132,7 +145,7 @@ impl Retail {
         let features = [
             bought("recency_days", Measure::RecencyDays),
             bought("frequency", Measure::Orders(self.order.clone())),
-            on("monetary", Measure::Sum(self.amount.clone())),
+            on("monetary", Measure::Sum(amount.clone())),
             Feature::new("mean_order_value", per_order),
             bought("tenure_days", Measure::TenureDays),
             bought("gap_days", Measure::GapDays),

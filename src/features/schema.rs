@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use hashbrown::HashMap;
 
+use super::formula::Formula;
 use super::local_time::Derived;
 
 /// Fields at most; names are the sender's, and memory must not grow with them without end.
@@ -98,6 +99,8 @@ pub(crate) struct Schema {
     free: Vec<Field>,
     /// Properties that every event has of itself.
     derived: Vec<(Derived, Field)>,
+    /// Properties that are computed of an event's numbers.
+    formulas: Vec<(Formula<Field>, Field)>,
     /// Names that have fields within: `products` of `products.category`.
     parents: HashSet<Box<str>>,
     /// Whether attributes of any name are stored.
@@ -121,15 +124,19 @@ impl Schema {
 
     /// Stores a property from now on, so that it can be read in a way.
     pub(crate) fn keep(&mut self, property: &str, need: Need) {
+        let formula = Formula::named(property);
+        if let Some(formula) = formula {
+            formula.properties().for_each(|factor| self.keep(factor, Need::NUMBER));
+        }
         let known = self.property(property);
         if known != Field::NONE {
             let info = &mut self.fields[known.index()];
             info.need.join(need);
             info.wants_numbers |= need == Need::NUMBER;
-        } else if let Some(field) = self.add(property, Scope::Property, need)
-            && let Some(derived) = Derived::named(property)
-        {
-            self.derived.push((derived, field));
+        } else if let Some(field) = self.add(property, Scope::Property, need) {
+            self.derived.extend(Derived::named(property).map(|derived| (derived, field)));
+            let bound = formula.map(|formula| formula.bind(|factor| self.property(factor)));
+            self.formulas.extend(bound.map(|formula| (formula, field)));
         }
     }
 
@@ -165,9 +172,15 @@ impl Schema {
         self.properties.get(name).copied().unwrap_or(Field::NONE)
     }
 
-    /// The field that an event's own property is stored in. The names of local time are not read.
+    /// The field that an event's own property is stored in. The names of local time and of formulas are
+    /// not read.
     pub(super) fn sent_property(&self, name: &str) -> Field {
-        if name.starts_with('@') { Field::NONE } else { self.property(name) }
+        if name.starts_with('@') {
+            return Field::NONE;
+        }
+        let field = self.property(name);
+        let is_computed = self.formulas.iter().any(|&(_, computed)| computed == field);
+        if is_computed { Field::NONE } else { field }
     }
 
     /// The field of an attribute, or [`Field::NONE`] if it is not stored or nobody declared it.
@@ -213,6 +226,15 @@ impl Schema {
     /// The properties that every event has of itself.
     pub(super) fn derived(&self) -> &[(Derived, Field)] {
         &self.derived
+    }
+
+    pub(super) fn has_formulas(&self) -> bool {
+        !self.formulas.is_empty()
+    }
+
+    /// The properties that are computed of an event's numbers.
+    pub(super) fn formulas(&self) -> &[(Formula<Field>, Field)] {
+        &self.formulas
     }
 
     /// Whether an event without an offset from UTC leaves some field without a value.

@@ -1,37 +1,82 @@
 //! How events spread over the values of a property.
 //!
-//! A list counts as each of its values. Weights below zero (refunds) are left out, so that shares lie in
+//! A list counts as each of its values. A value of an item of a list of objects weighs what the weighing field
+//! says of the same item, if that is a field of the same list, else what it says of the event. Weights below zero (refunds) are left out, so that shares lie in
 //! 0..=1 and add up to 1. Where old events count less, the newest one that counts has the full weight: shares
 //! are the same, and do not fade into nothing when somebody stays away.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use super::definition::Names;
 use super::dictionary::Dictionary;
 use super::evaluate::Selection;
 use super::filter::BoundFilter;
+use super::formula;
 use super::schema::Field;
-use super::stored::StoredEvent;
+use super::stored::{FieldValue, StoredEvent};
 use super::totals::fixed;
 use crate::num::fixed::Fixed;
+
+/// What the values of a property weigh.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Weight {
+    /// Each 1.
+    One,
+    /// What a field says of the event.
+    Event(Field),
+    /// What a field says of the same item.
+    Item(Field),
+}
+
+impl Weight {
+    /// How a property's values are weighed by another one.
+    pub(super) fn of(property: &str, by: Option<&str>, names: Names<'_>) -> Self {
+        match by {
+            None => Self::One,
+            Some(by) if formula::are_of_one_list(property, by) => Self::Item(names.property(by)),
+            Some(by) => Self::Event(names.property(by)),
+        }
+    }
+
+    /// The values of a field, with what each weighs in an event of which so much is left.
+    fn labels<'e>(
+        self,
+        event: StoredEvent<'e>,
+        field: Field,
+        left: f64,
+    ) -> impl Iterator<Item = (u32, Fixed)> + 'e {
+        let (of_event, of_items) = match self {
+            Self::One => (Some(fixed(left)), Vec::new()),
+            Self::Event(by) => (amount(event.numbers(by), left), Vec::new()),
+            Self::Item(by) => (None, event.values(by).collect()),
+        };
+        event.values(field).filter_map(move |value| {
+            let weight = of_event.or_else(|| {
+                let start = of_items.partition_point(|other: &FieldValue| other.item < value.item);
+                let here = of_items[start..].iter().take_while(|other| other.item == value.item);
+                amount(here.filter_map(|other| other.number()), left)
+            });
+            value.label().zip(weight)
+        })
+    }
+}
 
 /// The part that one value has among the events that have the field.
 pub(super) fn of_value(
     selection: Selection<'_>,
     field: Field,
     value: u32,
-    by: Option<Field>,
+    by: Weight,
 ) -> Option<f64> {
-    let has_label = |event: StoredEvent<'_>| event.labels(field).next().is_some();
     let is_counted = |event: &&StoredEvent<'_>| {
-        has_label(**event) && weight(**event, by, 1.0) > Some(Fixed::default())
+        by.labels(**event, field, 1.0).any(|(_, weight)| weight > Fixed::default())
     };
     let newest = selection.events.iter().rfind(is_counted)?.at;
     let fading = selection.fading(newest);
     let (mut part, mut whole) = (Fixed::default(), Fixed::default());
     for event in selection.events {
-        let Some(weight) = weight(*event, by, fading.weight(event.at)) else { continue };
-        for label in event.labels(field) {
+        for (label, weight) in by.labels(*event, field, fading.weight(event.at)) {
             whole = whole.add(weight);
             part = if label == value { part.add(weight) } else { part };
         }
@@ -55,8 +100,9 @@ pub(super) fn of_events(selection: Selection<'_>, further: &BoundFilter) -> Opti
 
 /// The sum of one field as a part of the sum of two, where both are amounts.
 pub(super) fn of_part(selection: Selection<'_>, part: Field, rest: Field) -> Option<f64> {
-    let both =
-        |event: &StoredEvent<'_>| Some((amount(*event, part, 1.0)?, amount(*event, rest, 1.0)?));
+    let both = |event: &StoredEvent<'_>| {
+        Some((amount(event.numbers(part), 1.0)?, amount(event.numbers(rest), 1.0)?))
+    };
     let (mut part, mut whole) = (Fixed::default(), Fixed::default());
     for (a, b) in selection.events.iter().filter_map(both) {
         part = part.add(a);
@@ -91,14 +137,13 @@ pub(super) fn most_frequent(selection: Selection<'_>, field: Field) -> Option<u3
 pub(super) fn top_labels<'e>(
     events: impl Iterator<Item = StoredEvent<'e>>,
     field: Field,
-    by: Option<Field>,
+    by: Weight,
     n: usize,
     dictionary: &Dictionary,
 ) -> Vec<u32> {
     let mut weights: BTreeMap<u32, Fixed> = BTreeMap::new();
     for event in events {
-        let Some(weight) = weight(event, by, 1.0) else { continue };
-        for label in event.labels(field) {
+        for (label, weight) in by.labels(event, field, 1.0) {
             let sum = weights.entry(label).or_default();
             *sum = sum.add(weight);
         }
@@ -127,20 +172,12 @@ pub(super) fn counts(labels: impl Iterator<Item = u32>) -> BTreeMap<u32, u64> {
     counts
 }
 
-/// What an event weighs: its amount, or 1, and less if it has faded.
-fn weight(event: StoredEvent<'_>, by: Option<Field>, left: f64) -> Option<Fixed> {
-    match by {
-        None => Some(fixed(left)),
-        Some(by) => amount(event, by, left),
-    }
-}
-
-/// A field that is a number not below zero, or as much of it as is left; of a list, the sum.
-fn amount(event: StoredEvent<'_>, field: Field, left: f64) -> Option<Fixed> {
-    event.numbers(field).next()?;
-    let is_amount = event.numbers(field).map(fixed).sum::<Fixed>() >= Fixed::default();
+/// A sum of numbers that is not below zero, or as much of it as is left; none without numbers.
+fn amount(numbers: impl Iterator<Item = f64> + Clone, left: f64) -> Option<Fixed> {
+    numbers.clone().next()?;
+    let is_amount = numbers.clone().map(fixed).sum::<Fixed>() >= Fixed::default();
     // Every value fades by itself, since a list's sum can be beyond what one value may be.
-    is_amount.then(|| event.numbers(field).map(|number| fixed(number * left)).sum())
+    is_amount.then(|| numbers.map(|number| fixed(number * left)).sum())
 }
 
 fn quotient(part: Fixed, whole: Fixed) -> Option<f64> {

@@ -110,12 +110,12 @@ impl<'h> StoredEvent<'h> {
     }
 
     /// The values of a field, in their order.
-    pub(crate) fn values(self, field: Field) -> impl Iterator<Item = FieldValue> + 'h {
+    pub(crate) fn values(self, field: Field) -> impl Iterator<Item = FieldValue> + Clone + 'h {
         self.values.iter().filter(move |value| value.field == field).copied()
     }
 
     /// The numbers of a field.
-    pub(crate) fn numbers(self, field: Field) -> impl Iterator<Item = f64> + 'h {
+    pub(crate) fn numbers(self, field: Field) -> impl Iterator<Item = f64> + Clone + 'h {
         self.values(field).filter_map(FieldValue::number)
     }
 

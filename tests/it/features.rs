@@ -158,6 +158,7 @@ fn every_reader() -> impl Iterator<Item = Feature> {
         of("median tags", &|property| Measure::Quantile { property, q: 0.5 }),
         of("most tags", &Measure::MostFrequent),
         of("number of tags", &Measure::Distinct),
+        of("all uses of tags", &Measure::Values),
         of("latest due", &Measure::Max),
         of("top tags", &|property| Measure::TopShares { property, by: None, n: 2 }),
         of("worth of tags", &|property| Measure::TopShares { property, by: Some(amount()), n: 9 }),

@@ -1,6 +1,6 @@
 //! What clients and people really send, with the results that are right.
 
-use personas::features::{Condition, Feature, Measure, Values};
+use personas::features::{Condition, Feature, Measure, Retail, Share, Values};
 use personas::profiles::StoreOptions;
 use personas::{Event, FeatureSet, FeatureTable, Profiles, Rules, Timestamp, Value};
 
@@ -281,4 +281,89 @@ fn rules_about_kinds_that_never_occur_are_reported() {
     people.observe(&event).unwrap();
     let health = people.identity().health();
     assert_eq!(health.unused_rules, ["limit nokind 2", "hub email=3:nokind"]);
+}
+
+/// An order of items: category, price, quantity.
+fn order(name: &'static str, items: &[(&'static str, f64, Option<f64>)]) -> Event<'static> {
+    let item = |&(category, price, quantity): &(&'static str, f64, Option<f64>)| {
+        let known = [("category", Value::from(category)), ("price", price.into())];
+        let quantity = quantity.map(|quantity| ("quantity", quantity.into()));
+        let fields = known.into_iter().chain(quantity);
+        Value::Object(fields.map(|(name, value)| (name.into(), value)).collect())
+    };
+    let items: Vec<Value<'_>> = items.iter().map(item).collect();
+    Event::new(name, at("2024-01-01")).id("user_id", "u").property("products", items)
+}
+
+#[test]
+fn an_item_weighs_what_its_own_fields_say() {
+    let paid = "products.price * products.quantity";
+    let shares = |by: &str| {
+        let by = Some(by.to_owned());
+        Measure::TopShares { property: "products.category".into(), by, n: 8 }
+    };
+    let share = |value: &str| {
+        let (property, by) = ("products.category".into(), Some("products.price".into()));
+        Measure::Share(Share::Value { property, value: value.into(), by })
+    };
+    let mut people = store([
+        Feature::new("spend on", shares("products.price")),
+        Feature::new("paid for", shares(paid)),
+        Feature::new("tea", share("tea")),
+        Feature::new("items", Measure::Values("products.category".into())),
+        Feature::new("kinds", Measure::Distinct("products.category".into())),
+        Feature::new("favourite", Measure::MostFrequent("products.category".into())),
+        Feature::new("revenue", Measure::Sum(paid.into())),
+        Feature::new("dear items", Measure::Count).when(paid, Condition::Greater(98.0)),
+    ]);
+    people.observe(&order("order", &[("tea", 1.0, Some(2.0)), ("cups", 99.0, None)])).unwrap();
+    let table = table(&people);
+    assert_eq!(numbers(&table, "spend on cups"), [Some(0.99)]);
+    assert_eq!(numbers(&table, "spend on tea"), [Some(0.01)]);
+    assert_eq!(numbers(&table, "tea"), [Some(0.01)]);
+    assert_eq!(numbers(&table, "paid for tea"), [Some(2.0 / 101.0)]);
+    assert_eq!(numbers(&table, "revenue"), [Some(101.0)]);
+    assert_eq!(numbers(&table, "items"), [Some(2.0)]);
+    assert_eq!(numbers(&table, "kinds"), [Some(2.0)]);
+    assert_eq!(numbers(&table, "dear items"), [Some(1.0)]);
+}
+
+#[test]
+fn items_without_a_weight_or_with_a_bad_one_weigh_nothing() {
+    let by = Some("products.price".to_owned());
+    let shares = Measure::TopShares { property: "products.category".into(), by, n: 8 };
+    let paid = "products.price * products.quantity";
+    let mut people = store([
+        Feature::new("spend on", shares),
+        Feature::new("revenue", Measure::Sum(paid.into())),
+    ]);
+    // A price below zero is a refund, which shares leave out; a quantity that is not
+    // a number that can be summed has no product.
+    let items = [("tea", 3.0, Some(1e300)), ("cups", -2.0, None), ("pots", 1.0, Some(0.0))];
+    people.observe(&order("order", &items)).unwrap();
+    let forged = Event::new("order", at("2024-01-02")).id("user_id", "u");
+    people.observe(&forged.property(paid, 1e9)).unwrap();
+    let table = table(&people);
+    assert_eq!(numbers(&table, "spend on tea"), [Some(0.75)]);
+    assert_eq!(numbers(&table, "spend on pots"), [Some(0.25)]);
+    assert!(table.column("spend on cups").is_none());
+    assert_eq!(numbers(&table, "revenue"), [Some(-2.0)]);
+}
+
+#[test]
+fn revenue_comes_from_the_items_where_an_order_has_no_total() {
+    let words = Retail { category: "products.category".into(), ..Retail::default() };
+    let mut people = store(words.feature_set().iter().cloned());
+    let items = [("tea", 1.0, Some(2.0)), ("cups", 99.0, None)];
+    people.observe(&order("purchase", &items)).unwrap();
+    people.observe(&order("purchase", &items).property("amount", 90.0)).unwrap();
+    let mut refund = order("purchase", &[("cups", 99.0, Some(-1.0))]);
+    refund.at = at("2024-02-01");
+    people.observe(&refund).unwrap();
+    let table = table(&people);
+    assert_eq!(numbers(&table, "monetary"), [Some(101.0 + 90.0 - 99.0)]);
+    assert_eq!(numbers(&table, "share of tea"), [Some(4.0 / 202.0)]);
+    // A refund is neither an order nor the last purchase.
+    assert_eq!(numbers(&table, "frequency"), [Some(1.0)]);
+    assert_eq!(numbers(&table, "recency_days"), [Some(366.0)]);
 }

@@ -246,6 +246,7 @@ fn columns_of(
             let list = all.into_iter().collect::<Vec<_>>().join(", ");
             (!row.texts(p).is_empty()).then_some(Cell::Text(list))
         }),
+        Measure::Values(p) => each_row(&|row| Some(Cell::Number(row.texts(p).len() as f64))),
         Measure::MostFrequent(p) => each_row(&|row| {
             let texts = row.texts(p);
             let count = |text: &String| texts.iter().filter(|other| *other == text).count();
