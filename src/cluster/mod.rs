@@ -53,7 +53,7 @@ mod within;
 
 pub use agglomerative::niches::{Contrast, Niche};
 pub use agglomerative::suggest::SuggestedCut;
-pub use agglomerative::{Agglomerative, Linkage, Pairwise};
+pub use agglomerative::{Agglomerative, Linkage};
 pub use dbscan::{Dbscan, DbscanFit};
 pub use dendrogram::{Dendrogram, Merge};
 pub use fading::FadingDbscan;
@@ -62,3 +62,5 @@ pub use incremental::{IncrementalDbscan, Window};
 pub use kmeans::{KMeans, KMeansFit, KMeansInit, KMeansProgress};
 pub use online::{Decay, Learned, OnlineKMeans, OnlineKMeansFit, Reseeded};
 pub use within::within;
+
+pub use crate::num::samples::Samples;

@@ -3,6 +3,7 @@
 use ndarray::{ArrayView2, Axis};
 
 use crate::labels::NOISE;
+use crate::num::samples::Samples;
 use crate::{Error, Labels, Result};
 
 /// Groups the rows of one cluster, of any method, by any other.
@@ -26,12 +27,12 @@ use crate::{Error, Labels, Result};
 /// [`Error::DimensionMismatch`] if there is not one label per row, or `fit` does not return one per
 /// row that it got; [`Error::InvalidParameter`] for a cluster without rows; the errors of `fit`.
 pub fn within<'a>(
-    x: impl Into<ArrayView2<'a, f64>>,
+    x: impl Into<Samples<'a>>,
     labels: &Labels,
     cluster: usize,
     fit: impl FnOnce(ArrayView2<'_, f64>) -> Result<Labels>,
 ) -> Result<Labels> {
-    let x = x.into();
+    let x = x.into().into_rows()?;
     let check = |what: &'static str, expected, got| match expected == got {
         true => Ok(()),
         false => Err(Error::DimensionMismatch { what: what.into(), expected, got }),

@@ -22,6 +22,7 @@ pub(crate) mod powers;
 pub(crate) mod prefetch;
 pub(crate) mod reasons;
 pub(crate) mod rng;
+pub(crate) mod samples;
 pub(crate) mod scale;
 pub(crate) mod scan;
 pub(crate) mod stats;

@@ -7,6 +7,7 @@ use ndarray::{Array2, ArrayRef2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use crate::ProfileId;
+use crate::num::samples::Samples;
 
 /// A column of a [`Matrix`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,6 +57,12 @@ impl Deref for Matrix {
 
     fn deref(&self) -> &Self::Target {
         &self.values
+    }
+}
+
+impl<'a> From<&'a Matrix> for Samples<'a> {
+    fn from(matrix: &'a Matrix) -> Self {
+        matrix.values.view().into()
     }
 }
 

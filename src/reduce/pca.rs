@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::num::check::{self, Rows};
 use crate::num::columns::Columns;
+use crate::num::samples::Samples;
 use crate::num::scale::Scale;
 use crate::num::{eigen, gram, parallel};
 use crate::{Error, Result};
@@ -78,8 +79,9 @@ impl Pca {
     /// [`Error::InvalidParameter`] for a number of components or a share out of range;
     /// [`Error::TooFewSamples`] for fewer than two rows; [`Error::UndefinedMetric`] if all rows are
     /// equal and a share is asked for; and as every method for a matrix that is empty or not finite.
-    pub fn fit<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<PcaFit> {
-        let (rows, columns) = Columns::checked(x.into())?;
+    pub fn fit<'a>(&self, x: impl Into<Samples<'a>>) -> Result<PcaFit> {
+        let x = x.into().into_rows()?;
+        let (rows, columns) = Columns::checked(x.view())?;
         let (n, d) = (rows.n_rows(), rows.n_columns());
         self.check(d)?;
         if n < 2 {
@@ -173,9 +175,10 @@ impl PcaFit {
     /// # Errors
     /// [`Error::DimensionMismatch`] for another number of columns than in the fit, as when the array is
     /// transposed; else as for every matrix that is empty or not finite.
-    pub fn transform<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<Array2<f64>> {
+    pub fn transform<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Array2<f64>> {
         let d = self.means.len();
-        let rows = check::rows_of_width(x.into(), d)?;
+        let x = x.into().into_rows()?;
+        let rows = check::rows_of_width(x.view(), d)?;
         Ok(self.each(&rows, self.variances.len(), |row, out| {
             for (at, (out, axis)) in out.iter_mut().zip(self.components.chunks_exact(d)).enumerate()
             {
@@ -196,9 +199,10 @@ impl PcaFit {
     /// # Errors
     /// [`Error::DimensionMismatch`] for another number of columns than components; else as
     /// [`transform`](Self::transform).
-    pub fn inverse<'a>(&self, z: impl Into<ArrayView2<'a, f64>>) -> Result<Array2<f64>> {
+    pub fn inverse<'a>(&self, z: impl Into<Samples<'a>>) -> Result<Array2<f64>> {
         let d = self.means.len();
-        let rows = check::rows_of_width(z.into(), self.variances.len())?;
+        let z = z.into().into_rows()?;
+        let rows = check::rows_of_width(z.view(), self.variances.len())?;
         Ok(self.each(&rows, d, |row, out| {
             out.copy_from_slice(&self.means);
             for (at, (&z, axis)) in row.iter().zip(self.components.chunks_exact(d)).enumerate() {

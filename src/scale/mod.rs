@@ -11,6 +11,7 @@ use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use crate::num::check::{self, Rows};
+use crate::num::samples::Samples;
 use crate::num::{parallel, stats, yeo_johnson};
 use crate::{Error, Result};
 
@@ -88,8 +89,9 @@ impl Scaler {
     /// # Errors
     /// [`Error::Empty`], [`Error::NoColumns`], [`Error::NonFinite`] and [`Error::MagnitudeTooLarge`]
     /// for such a matrix, with row and column.
-    pub fn fit<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<ScalerFit> {
-        let rows = check::rows(x.into())?;
+    pub fn fit<'a>(&self, x: impl Into<Samples<'a>>) -> Result<ScalerFit> {
+        let x = x.into().into_rows()?;
+        let rows = check::rows(x.view())?;
         let columns = parallel::map(rows.n_columns(), rows.n_rows().saturating_mul(16), |column| {
             let values: Vec<f64> = rows.iter().map(|row| row[column]).collect();
             Column::fit(*self, &values)
@@ -119,8 +121,8 @@ impl ScalerFit {
     /// # Errors
     /// [`Error::DimensionMismatch`] for another number of columns than in the fit, as when the array is
     /// transposed; else as [`Scaler::fit`].
-    pub fn transform<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<Array2<f64>> {
-        self.each(x.into(), Column::apply)
+    pub fn transform<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Array2<f64>> {
+        self.each(x.into().into_rows()?.view(), Column::apply)
     }
 
     /// Takes scaled rows back to the units of the fit.
@@ -129,8 +131,8 @@ impl ScalerFit {
     ///
     /// # Errors
     /// As [`transform`](Self::transform); [`Error::MagnitudeTooLarge`] where the result is not finite.
-    pub fn inverse<'a>(&self, z: impl Into<ArrayView2<'a, f64>>) -> Result<Array2<f64>> {
-        let x = self.each(z.into(), Column::invert)?;
+    pub fn inverse<'a>(&self, z: impl Into<Samples<'a>>) -> Result<Array2<f64>> {
+        let x = self.each(z.into().into_rows()?.view(), Column::invert)?;
         check::rows(x.view())?;
         Ok(x)
     }
@@ -292,7 +294,7 @@ mod tests {
     #[test]
     fn what_cannot_be_scaled_is_refused_with_its_place() {
         let fit = Scaler::Standard.fit(&array![[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]).unwrap();
-        let transposed = fit.transform(&Array2::zeros((2, 3)));
+        let transposed = fit.transform(&Array2::<f64>::zeros((2, 3)));
         assert!(matches!(transposed, Err(Error::DimensionMismatch { expected: 2, got: 3, .. })));
         let nan = Scaler::MinMax.fit(&array![[1.0, 2.0], [f64::NAN, 4.0]]);
         assert!(matches!(nan, Err(Error::NonFinite { row: 1, column: 0, .. })));

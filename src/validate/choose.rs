@@ -32,8 +32,6 @@
 
 use std::ops::RangeInclusive;
 
-use ndarray::ArrayView2;
-
 use super::choice::{Answer, Candidate, KChoice, TIGHTER};
 use super::elbow::kneedle;
 use super::external::Contingency;
@@ -46,6 +44,7 @@ use super::valley::{self, Valley};
 use crate::cluster::KMeansFit;
 use crate::num::check::{self, Rows};
 use crate::num::parallel;
+use crate::num::samples::Samples;
 use crate::num::scale::Scale;
 use crate::num::stats;
 use crate::{Error, Labels, Result};
@@ -100,11 +99,12 @@ const CERTAIN: f64 = 2.6;
 /// does not end below the number of rows; and as every method for a matrix that is empty or not
 /// finite. Data without groups are a result, not an error.
 pub fn choose_k<'a>(
-    x: impl Into<ArrayView2<'a, f64>>,
+    x: impl Into<Samples<'a>>,
     range: RangeInclusive<usize>,
     seed: u64,
 ) -> Result<KChoice> {
-    let rows = check::rows(x.into())?;
+    let x = x.into().into_rows()?;
+    let rows = check::rows(x.view())?;
     trials::check_range(&range, 2)?;
     let last = *range.end();
     if last >= rows.n_rows() {

@@ -11,11 +11,11 @@
 
 use std::ops::RangeInclusive;
 
-use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use super::reference::Reference;
 use super::trials::{self, Purpose, stream};
+use crate::num::samples::Samples;
 use crate::num::scale::Scale;
 use crate::num::{check, parallel, stats};
 use crate::{Error, Result};
@@ -82,12 +82,13 @@ impl Gap {
 /// sets (one has no deviation); [`Error::TooFewSamples`] if the range does not end below the number
 /// of rows; and as every method for a matrix that is empty or not finite.
 pub fn gap<'a>(
-    x: impl Into<ArrayView2<'a, f64>>,
+    x: impl Into<Samples<'a>>,
     range: RangeInclusive<usize>,
     n_references: usize,
     seed: u64,
 ) -> Result<Gap> {
-    let rows = check::rows(x.into())?;
+    let x = x.into().into_rows()?;
+    let rows = check::rows(x.view())?;
     trials::check_range(&range, 1)?;
     trials::check_count("n_references", n_references, 2)?;
     let last = *range.end();

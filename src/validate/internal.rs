@@ -9,13 +9,13 @@
 //! cluster. Its rows are neither scored nor neighbours, and the coverage says how many are left.
 //! Cost: O(n² · d) time; memory O(n) for the labels and O(k + d) per thread.
 
-use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use super::external::check_length;
 use crate::num::check::{self, Rows};
 use crate::num::parallel;
 use crate::num::rng::Stream;
+use crate::num::samples::Samples;
 use crate::num::scale::Scale;
 use crate::{Error, Labels, Result};
 
@@ -71,8 +71,9 @@ pub struct SampledSilhouette {
 /// [`Error::UndefinedMetric`] unless the rows that are not noise form at least two clusters and
 /// fewer clusters than rows; [`Error::DimensionMismatch`] if there is not one label per row; and as
 /// every method for a matrix that is empty or not finite.
-pub fn silhouette<'a>(x: impl Into<ArrayView2<'a, f64>>, labels: &Labels) -> Result<Silhouette> {
-    let rows = check::rows(x.into())?;
+pub fn silhouette<'a>(x: impl Into<Samples<'a>>, labels: &Labels) -> Result<Silhouette> {
+    let x = x.into().into_rows()?;
+    let rows = check::rows(x.view())?;
     let rows = ready(rows, labels)?;
     let scored: Vec<usize> = (0..labels.len()).filter(|&row| labels.get(row).is_some()).collect();
     let scores = score_all(&rows, &[labels], &scored);
@@ -111,12 +112,13 @@ pub fn silhouette<'a>(x: impl Into<ArrayView2<'a, f64>>, labels: &Labels) -> Res
 /// [`Error::InvalidParameter`] if `n_rows` is below 2 (one row has no error), else as
 /// [`silhouette`].
 pub fn silhouette_sampled<'a>(
-    x: impl Into<ArrayView2<'a, f64>>,
+    x: impl Into<Samples<'a>>,
     labels: &Labels,
     n_rows: usize,
     seed: u64,
 ) -> Result<SampledSilhouette> {
-    let rows = check::rows(x.into())?;
+    let x = x.into().into_rows()?;
+    let rows = check::rows(x.view())?;
     if n_rows < 2 {
         return Err(Error::parameter("n_rows", "at least 2", n_rows));
     }
@@ -271,7 +273,7 @@ mod tests {
 
     #[test]
     fn equal_rows_in_two_clusters_score_0_and_not_nan() {
-        let s = silhouette(&Array2::zeros((4, 2)), &labels(&[0, 0, 1, 1])).unwrap();
+        let s = silhouette(&Array2::<f64>::zeros((4, 2)), &labels(&[0, 0, 1, 1])).unwrap();
         assert_eq!(s.values, [Some(0.0); 4]);
         assert_eq!(s.mean, 0.0);
     }

@@ -10,10 +10,9 @@
 //! chance, ours is the greatest.
 //! Cost: the search for the k nearest of every row.
 
-use ndarray::ArrayView2;
-
 use crate::num::check;
 use crate::num::neighbors::{Metric, Tree};
+use crate::num::samples::Samples;
 use crate::num::stats;
 use crate::{Error, Result};
 
@@ -58,14 +57,15 @@ pub struct KDistances {
 /// [`Error::InvalidParameter`] for `min_samples` below 2, [`Error::TooFewSamples`] for fewer rows than
 /// that, and as for [`Dbscan::fit`](crate::Dbscan::fit) where the matrix cannot be computed with.
 pub fn suggest_eps<'a>(
-    x: impl Into<ArrayView2<'a, f64>>,
+    x: impl Into<Samples<'a>>,
     min_samples: usize,
     metric: Metric,
 ) -> Result<KDistances> {
     if min_samples < 2 {
         return Err(Error::parameter("min_samples", "at least 2", min_samples));
     }
-    let rows = check::rows(x.into())?;
+    let x = x.into().into_rows()?;
+    let rows = check::rows(x.view())?;
     let n = rows.n_rows();
     if n < min_samples {
         return Err(Error::TooFewSamples { what: "suggest_eps", needed: min_samples, got: n });

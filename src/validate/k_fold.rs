@@ -14,6 +14,7 @@ use super::external::{Contingency, check_length};
 use super::stability::cluster_rows;
 use crate::num::check::{self, Rows};
 use crate::num::rng::Stream;
+use crate::num::samples::Samples;
 use crate::num::scale::Scale;
 use crate::num::{distance, parallel, stats};
 use crate::{Error, Labels, Result};
@@ -65,13 +66,14 @@ impl KFold {
 /// have fewer than two rows (one row always agrees), else as
 /// [`stability`](crate::validate::stability).
 pub fn k_fold<'a>(
-    x: impl Into<ArrayView2<'a, f64>>,
+    x: impl Into<Samples<'a>>,
     labels: &Labels,
     n_folds: usize,
     seed: u64,
     cluster: impl Fn(ArrayView2<'_, f64>) -> Result<Labels> + Sync,
 ) -> Result<KFold> {
-    let rows = check::rows(x.into())?;
+    let x = x.into().into_rows()?;
+    let rows = check::rows(x.view())?;
     check_length("labels", rows.n_rows(), labels)?;
     if n_folds < 2 {
         return Err(Error::parameter("n_folds", "at least 2", n_folds));

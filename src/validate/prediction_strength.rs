@@ -11,13 +11,13 @@
 
 use std::ops::RangeInclusive;
 
-use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use super::external::Contingency;
 use super::trials::{self, Purpose, stream};
 use crate::cluster::KMeansFit;
 use crate::num::check::{self, Rows};
+use crate::num::samples::Samples;
 use crate::num::{parallel, stats};
 use crate::{Error, Result};
 
@@ -81,12 +81,13 @@ impl PredictionStrength {
 /// [`Error::TooFewSamples`] for fewer than two rows per cluster of the largest k; and as every method
 /// for a matrix that is empty or not finite.
 pub fn prediction_strength<'a>(
-    x: impl Into<ArrayView2<'a, f64>>,
+    x: impl Into<Samples<'a>>,
     range: RangeInclusive<usize>,
     n_splits: usize,
     seed: u64,
 ) -> Result<PredictionStrength> {
-    let rows = check::rows(x.into())?;
+    let x = x.into().into_rows()?;
+    let rows = check::rows(x.view())?;
     trials::check_range(&range, 1)?;
     trials::check_count("n_splits", n_splits, 1)?;
     let needed = range.end().saturating_mul(2);
@@ -180,7 +181,7 @@ mod tests {
         let x = Array2::from_shape_fn((60, 1), |(row, _)| (row % 3 * 10) as f64);
         let found = prediction_strength(&x, 1..=6, 10, 0).unwrap();
         assert_eq!(found.per_k.iter().map(|at| at.k).collect::<Vec<_>>(), [1, 2, 3]);
-        let alike = prediction_strength(&Array2::zeros((9, 2)), 1..=3, 5, 0).unwrap();
+        let alike = prediction_strength(&Array2::<f64>::zeros((9, 2)), 1..=3, 5, 0).unwrap();
         assert_eq!((alike.per_k.len(), alike.k), (1, Some(1)));
     }
 

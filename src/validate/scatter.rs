@@ -15,6 +15,7 @@ use ndarray::ArrayView2;
 use super::external::check_length;
 use super::internal;
 use crate::num::check::{self, Rows};
+use crate::num::samples::Samples;
 use crate::num::scale::Scale;
 use crate::{Error, Labels, Result};
 
@@ -45,9 +46,9 @@ const ONE_PLACE: f64 = 1e-12;
 /// fewer clusters than rows, and if every row equals its centroid (division by 0);
 /// [`Error::DimensionMismatch`] if there is not one label per row; and as every method for a matrix
 /// that is empty or not finite.
-pub fn calinski_harabasz<'a>(x: impl Into<ArrayView2<'a, f64>>, labels: &Labels) -> Result<f64> {
+pub fn calinski_harabasz<'a>(x: impl Into<Samples<'a>>, labels: &Labels) -> Result<f64> {
     let metric = "the Calinski–Harabasz index";
-    index(x.into(), labels, metric, Scatter::calinski_harabasz)
+    index(x.into().into_rows()?.view(), labels, metric, Scatter::calinski_harabasz)
 }
 
 /// The Davies–Bouldin index of a grouping of `x`, `(n_samples, n_features)`: the less, the better;
@@ -69,8 +70,8 @@ pub fn calinski_harabasz<'a>(x: impl Into<ArrayView2<'a, f64>>, labels: &Labels)
 /// [`Error::UndefinedMetric`] unless the rows that are not noise form at least two clusters and
 /// fewer clusters than rows, and if two centroids lie at one place, as far as rounding can tell; else
 /// as [`calinski_harabasz`].
-pub fn davies_bouldin<'a>(x: impl Into<ArrayView2<'a, f64>>, labels: &Labels) -> Result<f64> {
-    index(x.into(), labels, "the Davies–Bouldin index", Scatter::davies_bouldin)
+pub fn davies_bouldin<'a>(x: impl Into<Samples<'a>>, labels: &Labels) -> Result<f64> {
+    index(x.into().into_rows()?.view(), labels, "the Davies–Bouldin index", Scatter::davies_bouldin)
 }
 
 fn index(

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::external::{Contingency, check_length};
 use crate::num::check::{self, Rows};
 use crate::num::rng::Stream;
+use crate::num::samples::Samples;
 use crate::num::{parallel, stats};
 use crate::{Error, Labels, Result};
 
@@ -112,13 +113,14 @@ pub struct Stability {
 /// row; any error of `cluster`, that of the first resample that has one; and as every method for a
 /// matrix that is empty or not finite.
 pub fn stability<'a>(
-    x: impl Into<ArrayView2<'a, f64>>,
+    x: impl Into<Samples<'a>>,
     labels: &Labels,
     n_resamples: usize,
     seed: u64,
     cluster: impl Fn(ArrayView2<'_, f64>) -> Result<Labels> + Sync,
 ) -> Result<Stability> {
-    let rows = check::rows(x.into())?;
+    let x = x.into().into_rows()?;
+    let rows = check::rows(x.view())?;
     check_length("labels", rows.n_rows(), labels)?;
     super::trials::check_count("n_resamples", n_resamples, 1)?;
     if labels.n_occupied() == 0 {

@@ -12,15 +12,15 @@ use std::path::{Path, PathBuf};
 /// Public items of each room. The whole aims at 300, at most 400 with rooms that are still to come; until
 /// then these are the last counts: lower a line with every item that goes.
 const AT_MOST: &[(&str, usize)] = &[
-    ("cluster", 95),
+    ("cluster", 91),
     ("error", 2),
     ("event", 36),
     ("features", 52),
     ("identity", 45),
     ("journey", 10),
     ("labels", 11),
-    ("num", 2), // the metrics of neighbours and the reason of an odd row stand below the methods that use them
-    ("outlier", 28),
+    ("num", 3), // samples, the metrics of neighbours and the reason of an odd row stand below the methods that use them
+    ("outlier", 27),
     ("persona", 59),
     ("prepare", 28),
     ("profiles", 46),

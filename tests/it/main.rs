@@ -31,6 +31,7 @@ mod reading;
 mod real_input;
 mod report;
 mod retail;
+mod samples;
 #[cfg(feature = "segment")]
 mod segment;
 mod sessions;

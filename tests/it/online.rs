@@ -106,7 +106,7 @@ fn after_one_half_life_in_days_every_weight_is_exactly_half() {
         }
     }
     let (weights, centroids) = (model.weights(), model.centroids().to_owned());
-    model.learn_at(&Array2::zeros((0, 2)), 1_000_000 + 75 * DAY_MS).unwrap();
+    model.learn_at(&Array2::<f64>::zeros((0, 2)), 1_000_000 + 75 * DAY_MS).unwrap();
     assert!((model.weights()[0] / (weights[0] * 0.5f64.sqrt()) - 1.0).abs() < 1e-15);
     assert_eq!(model.centroids(), centroids);
 }
@@ -115,7 +115,7 @@ fn after_one_half_life_in_days_every_weight_is_exactly_half() {
 fn a_batch_discounts_first_and_divides_by_what_is_left_as_sparks_code_does() {
     // One cluster, 4 rows at 0, half-life 2 rows; then 2 rows at 3: (4·½·0 + 2·3) / (4·½ + 2).
     let online = OnlineKMeans::new(1).decay(Decay::HalfLifePoints(2.0));
-    let mut model = online.fit(&Array2::zeros((4, 1))).unwrap();
+    let mut model = online.fit(&Array2::<f64>::zeros((4, 1))).unwrap();
     model.learn(&[[3.0], [3.0]]).unwrap();
     assert_eq!((model.centroids()[[0, 0]], model.weights()[0]), (1.5, 4.0));
     assert_eq!(model.variances()[[0, 0]], 2.25);
@@ -170,11 +170,11 @@ fn refused_rows_change_nothing_and_no_rows_are_no_change() {
         assert!(model.learn_at(&x, 77).is_err() && model.predict(&x).is_err());
     }
     for shape in [(2, 3), (0, 3), (1, 0), (0, 0)] {
-        let error = model.learn(&Array2::zeros(shape)).unwrap_err();
+        let error = model.learn(&Array2::<f64>::zeros(shape)).unwrap_err();
         assert!(matches!(error, Error::DimensionMismatch { expected: 2, .. }), "{error}");
     }
-    assert!(matches!(model.predict(&Array2::zeros((0, 2))), Err(Error::Empty { .. })));
-    let learned = model.learn(&Array2::zeros((0, 2))).unwrap();
+    assert!(matches!(model.predict(&Array2::<f64>::zeros((0, 2))), Err(Error::Empty { .. })));
+    let learned = model.learn(&Array2::<f64>::zeros((0, 2))).unwrap();
     assert!(learned.labels.is_empty() && learned.reseeded.is_empty());
     assert_eq!(bytes(&model), before);
 }

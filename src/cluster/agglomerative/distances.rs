@@ -1,59 +1,10 @@
 //! Distances between all pairs of rows, condensed as scipy's `pdist`.
 
-use serde::{Deserialize, Serialize};
-
 use super::linkage::Linkage;
-use crate::num::check::{MAX_MAGNITUDE, Rows};
+use crate::num::check::Rows;
+use crate::num::parallel;
 use crate::num::tiles::{Lanes, Tiles, WIDTH};
 use crate::num::triangle::Triangle;
-use crate::num::{condensed, parallel};
-use crate::{Error, Result};
-
-/// The distances of all pairs of rows, and what kind they are.
-///
-/// They come in the order (0, 1), (0, 2), …, (0, n − 1), (1, 2), …, not squared; none at all is one
-/// row. A plain vector counts as Euclidean.
-///
-/// ```
-/// use personas::cluster::Pairwise;
-/// use personas::{Agglomerative, Linkage};
-///
-/// let mixed = Pairwise::Other(vec![0.25, 1.0, 0.5]);
-/// assert!(Agglomerative::new(Linkage::Ward).fit_condensed(mixed.clone(), None).is_err());
-/// let tree = Agglomerative::new(Linkage::Complete).fit_condensed(mixed, None)?;
-/// assert_eq!(tree.merges()[1].height, 1.0);
-/// # Ok::<(), personas::Error>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Pairwise {
-    /// Lengths of straight lines between points: every linkage makes sense.
-    Euclidean(Vec<f64>),
-    /// Any other dissimilarities, such as Gower's: Ward, centroid and median, which reckon with
-    /// means, refuse them.
-    Other(Vec<f64>),
-}
-
-impl From<Vec<f64>> for Pairwise {
-    fn from(distances: Vec<f64>) -> Self {
-        Self::Euclidean(distances)
-    }
-}
-
-impl Pairwise {
-    /// The numbers, if the linkage makes sense of them.
-    pub(super) fn into_values(self, linkage: Linkage) -> Result<Vec<f64>> {
-        match self {
-            Self::Euclidean(values) => Ok(values),
-            Self::Other(values) if !linkage.is_on_squares() => Ok(values),
-            Self::Other(_) => Err(Error::parameter(
-                "linkage",
-                "single, complete, average or weighted for distances that are not Euclidean",
-                format!("{linkage:?}"),
-            )),
-        }
-    }
-}
 
 /// The linkage's distance of every pair of rows, squared if the linkage is on squares; none if there
 /// is no memory for them.
@@ -96,40 +47,6 @@ pub(super) fn of_pairs(pairs: &[f64], weights: &[f64], linkage: Linkage) -> Opti
         rest = after;
     }
     Some(distances)
-}
-
-/// The number of rows of a condensed matrix whose distances are all usable.
-///
-/// # Errors
-/// As [`fit_condensed`](super::Agglomerative::fit_condensed).
-pub(super) fn check(distances: &[f64]) -> Result<usize> {
-    // n rows have n·(n − 1)/2 pairs, so n is about √(2·pairs) + 1/2; a step settles the rounding.
-    let mut n = (2.0 * distances.len() as f64).sqrt() as usize;
-    while n * n.saturating_sub(1) / 2 < distances.len() || n == 0 {
-        n += 1;
-    }
-    let n_pairs = n * (n - 1) / 2;
-    if n_pairs != distances.len() {
-        let what = "condensed distances, n * (n - 1) / 2 of n rows";
-        return Err(Error::DimensionMismatch {
-            what: what.into(),
-            expected: n_pairs,
-            got: distances.len(),
-        });
-    }
-    let Some(at) = distances.iter().position(|d| !(0.0..=MAX_MAGNITUDE).contains(d)) else {
-        return Ok(n);
-    };
-    let row = (0..n - 1).take_while(|&row| condensed::place(n, row, row + 1) <= at).count() - 1;
-    let (column, value) = (row + 1 + at - condensed::place(n, row, row + 1), distances[at]);
-    Err(if !value.is_finite() {
-        Error::NonFinite { row, column, value }
-    } else if value < 0.0 {
-        let got = format!("{value} for rows {row} and {column}");
-        Error::parameter("distances", "0 or more", got)
-    } else {
-        Error::MagnitudeTooLarge { row, column, value, limit: MAX_MAGNITUDE }
-    })
 }
 
 #[cfg(test)]

@@ -31,12 +31,13 @@ use std::ops::RangeInclusive;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-pub use distances::Pairwise;
 pub use linkage::Linkage;
 
 use super::dendrogram::Dendrogram;
-use crate::num::check;
+use crate::num::neighbors::Distances;
+use crate::num::samples::Samples;
 use crate::num::triangle::Triangle;
+use crate::num::{check, condensed};
 use crate::{Error, Result};
 use sparse::Merged;
 use units::Units;
@@ -103,8 +104,11 @@ impl Agglomerative {
         self
     }
 
-    /// The hierarchy of the rows of `x`, `(n_samples, n_features)`, by Euclidean distance. One row
-    /// gives no merges.
+    /// The hierarchy of the rows of `x`, `(n_samples, n_features)`, by Euclidean distance, or of samples
+    /// by their distances ([`Samples`]). One row gives no merges.
+    ///
+    /// [`max_samples`](Self::max_samples) does not apply to distances. While clusters merge, as much
+    /// memory as theirs is needed again, for a short time twice.
     ///
     /// Equal distances are ordered by the smallest rows of the two clusters, for single linkage by
     /// the two nearest rows: the order of the rows settles every tie.
@@ -114,8 +118,12 @@ impl Agglomerative {
     /// for such a matrix; [`Error::InvalidParameter`] for more rows than
     /// [`max_samples`](Self::max_samples), before anything is allocated: it names the memory they
     /// would take; and for [`summaries`](Self::summaries) of 0 or with another linkage than Ward.
-    pub fn fit<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<Dendrogram> {
-        self.fit_rows(x.into(), None)
+    /// For distances [`Error::DimensionMismatch`] for another number of them than n·(n − 1)/2, or n² in
+    /// a matrix; [`Error::NonFinite`], [`Error::MagnitudeTooLarge`] or, for a negative or asymmetric one,
+    /// [`Error::InvalidParameter`], naming the first as row and column; [`Error::InvalidParameter`] for
+    /// Ward, centroid or median on distances that are not [`Samples::Euclidean`].
+    pub fn fit<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Dendrogram> {
+        self.fit_samples(x.into(), None)
     }
 
     /// The hierarchy of rows that stand for several each, such as centroids with their counts or
@@ -138,44 +146,27 @@ impl Agglomerative {
     /// [`Error::InvalidParameter`] for a weight outside 1e-12..=1e12, naming its row.
     pub fn fit_weighted<'a>(
         &self,
-        x: impl Into<ArrayView2<'a, f64>>,
+        x: impl Into<Samples<'a>>,
         weights: &[f64],
     ) -> Result<Dendrogram> {
-        self.fit_rows(x.into(), Some(weights))
+        self.fit_samples(x.into(), Some(weights))
     }
 
-    /// The hierarchy from distances of any kind, condensed as scipy's `pdist`: those of the pairs
-    /// (0, 1), (0, 2), …, (0, n − 1), (1, 2), …; not squared. None at all is one row. A vector counts
-    /// as Euclidean distances; see [`Pairwise`] for others. Weights count as in
-    /// [`fit_weighted`](Self::fit_weighted).
-    ///
-    /// [`max_samples`](Self::max_samples) does not apply. While clusters merge, as much memory again is
-    /// needed; for a short time both.
-    ///
-    /// ```
-    /// use personas::{Agglomerative, Linkage};
-    ///
-    /// let tree = Agglomerative::new(Linkage::Average).fit_condensed(vec![1.0, 5.0, 4.0], None)?;
-    /// assert_eq!(tree.merges()[1].height, 4.5);
-    /// let weights = [3.0, 1.0, 1.0];
-    /// let tree = Agglomerative::new(Linkage::Average)
-    ///     .fit_condensed(vec![1.0, 5.0, 4.0], Some(&weights))?;
-    /// assert_eq!(tree.merges()[1].height, (3.0 * 5.0 + 4.0) / 4.0);
-    /// # Ok::<(), personas::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`Error::DimensionMismatch`] if the length is not n·(n − 1)/2 for any n;
-    /// [`Error::NonFinite`], [`Error::MagnitudeTooLarge`] or, for a negative distance,
-    /// [`Error::InvalidParameter`], naming the first pair as row and column;
-    /// [`Error::InvalidParameter`] for Ward, centroid or median on distances that are not Euclidean;
-    /// for the weights as [`fit_weighted`](Self::fit_weighted).
-    pub fn fit_condensed(
-        &self,
-        distances: impl Into<Pairwise>,
-        weights: Option<&[f64]>,
-    ) -> Result<Dendrogram> {
-        self.fit_matrix(distances.into(), weights)
+    fn fit_samples(&self, x: Samples<'_>, weights: Option<&[f64]>) -> Result<Dendrogram> {
+        let distances = match x {
+            Samples::Rows(x) => return self.fit_rows(x.view(), weights),
+            Samples::Euclidean(distances) => distances,
+            _ if self.linkage.is_on_squares() => {
+                return Err(Error::parameter(
+                    "linkage",
+                    "single, complete, average or weighted for distances that are not Euclidean",
+                    format!("{:?}", self.linkage),
+                ));
+            }
+            Samples::Condensed(distances) => distances,
+            square => Distances::new(&square)?.condensed(),
+        };
+        self.fit_matrix(distances, weights)
     }
 
     fn fit_rows(&self, x: ArrayView2<'_, f64>, weights: Option<&[f64]>) -> Result<Dendrogram> {
@@ -201,9 +192,8 @@ impl Agglomerative {
         self.merge(merged, distances, units)
     }
 
-    fn fit_matrix(&self, distances: Pairwise, weights: Option<&[f64]>) -> Result<Dendrogram> {
-        let mut distances = distances.into_values(self.linkage)?;
-        let n_samples = distances::check(&distances)?;
+    fn fit_matrix(&self, mut distances: Vec<f64>, weights: Option<&[f64]>) -> Result<Dendrogram> {
+        let n_samples = condensed::check(&distances)?;
         let weights = check_weights(weights, n_samples)?;
         let greatest = distances.iter().copied().fold(0.0, f64::max);
         let units = Units::of_spread(greatest, greatest);
@@ -422,7 +412,8 @@ mod tests {
         let distances = pairs(&p());
         for linkage in ALL {
             let by_rows = Agglomerative::new(linkage).fit(&p()).unwrap();
-            let tree = Agglomerative::new(linkage).fit_condensed(distances.clone(), None).unwrap();
+            let tree =
+                Agglomerative::new(linkage).fit(Samples::Euclidean(distances.clone())).unwrap();
             assert!(close(&heights(&tree), &heights(&by_rows), 1.0));
             assert_eq!(tree.cut_into(3), by_rows.cut_into(3));
         }
@@ -430,7 +421,7 @@ mod tests {
 
     #[test]
     fn condensed_distances_that_make_no_sense_are_refused() {
-        let fit = |d: &[f64]| Agglomerative::new(Linkage::Ward).fit_condensed(d.to_vec(), None);
+        let fit = |d: &[f64]| Agglomerative::new(Linkage::Ward).fit(Samples::Euclidean(d.to_vec()));
         assert!(matches!(
             fit(&[1.0; 4]),
             Err(Error::DimensionMismatch { expected: 6, got: 4, .. })
@@ -449,7 +440,7 @@ mod tests {
 
     #[test]
     fn too_many_rows_are_refused_with_the_memory_they_would_take() {
-        let x = Array2::zeros((20_001, 1));
+        let x = Array2::<f64>::zeros((20_001, 1));
         let error = Agglomerative::new(Linkage::Complete).fit(&x).unwrap_err().to_string();
         let expected = "max_samples must be 20001 or more for so many rows, which take 1.6 GB, but \
             is 20000";
@@ -494,7 +485,7 @@ mod tests {
             let tiny = Agglomerative::new(linkage).fit(&(p() * factor)).unwrap();
             let expected: Vec<f64> = heights(&tree).iter().map(|h| h * factor).collect();
             assert_eq!(heights(&tiny), expected);
-            let two = Agglomerative::new(linkage).fit_condensed(vec![factor], None).unwrap();
+            let two = Agglomerative::new(linkage).fit(Samples::Euclidean(vec![factor])).unwrap();
             assert_eq!(heights(&two), [factor]);
         }
     }

@@ -22,6 +22,7 @@ use super::{Agglomerative, Linkage};
 use crate::cluster::dendrogram::Dendrogram;
 use crate::num::check;
 use crate::num::rng::Stream;
+use crate::num::samples::Samples;
 use crate::num::stats::{mean_and_deviation, quantile, sorted};
 use crate::{Error, Result};
 
@@ -100,12 +101,13 @@ impl Agglomerative {
     /// [`Error::InvalidParameter`] for a `min_size` below 2.
     pub fn niches<'a>(
         &self,
-        x: impl Into<ArrayView2<'a, f64>>,
+        x: impl Into<Samples<'a>>,
         tree: &Dendrogram,
         min_size: usize,
         seed: u64,
     ) -> Result<Vec<Niche>> {
-        let x = x.into();
+        let x = x.into().into_rows()?;
+        let x = x.view();
         if min_size < 2 {
             return Err(Error::parameter("min_size", "2 or more", min_size));
         }
@@ -348,7 +350,7 @@ mod tests {
         assert!(method.niches(&x, &tree, 3, 0).unwrap().is_empty());
         let error = method.niches(&x, &tree, 1, 0).unwrap_err().to_string();
         assert!(error.starts_with("min_size"), "{error}");
-        let equal = Array2::zeros((20, 1));
+        let equal = Array2::<f64>::zeros((20, 1));
         let tree = Agglomerative::new(Linkage::Single).fit(&equal).unwrap();
         assert!(method.niches(&equal, &tree, 2, 0).unwrap().is_empty());
     }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::Agglomerative;
 use crate::cluster::dendrogram::Dendrogram;
 use crate::num::rng::Stream;
+use crate::num::samples::Samples;
 use crate::{Error, Labels, Result};
 
 /// Most groups suggested.
@@ -62,11 +63,12 @@ impl Agglomerative {
     /// As [`fit`](Self::fit); [`Error::DimensionMismatch`] if the tree is not one of so many rows.
     pub fn suggest_cut<'a>(
         &self,
-        x: impl Into<ArrayView2<'a, f64>>,
+        x: impl Into<Samples<'a>>,
         tree: &Dendrogram,
         seed: u64,
     ) -> Result<Option<SuggestedCut>> {
-        let x = x.into();
+        let x = x.into().into_rows()?;
+        let x = x.view();
         check_tree(x, tree)?;
         let mut cuts = gaps(tree);
         cuts.sort_by(|x, y| y.gap.total_cmp(&x.gap).then(x.k.cmp(&y.k)));

@@ -1,6 +1,6 @@
 //! A fitted DBSCAN: labels, core rows, and the rule by which new rows are labelled.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::eps::check_eps;
@@ -8,6 +8,7 @@ use crate::labels::NOISE;
 use crate::num::check;
 use crate::num::neighbors::{Frame, Metric, Tree, brute};
 use crate::num::parallel;
+use crate::num::samples::Samples;
 use crate::num::scale::Scale;
 use crate::{Error, Labels, Result};
 
@@ -44,9 +45,10 @@ impl DbscanFit {
     /// [`Error::DimensionMismatch`] for another number of columns, [`Error::Empty`],
     /// [`Error::NonFinite`], [`Error::MagnitudeTooLarge`], [`Error::UndefinedMetric`] for a row of
     /// zeros under [`Metric::Cosine`]. After
-    /// [`fit_distances`](crate::Dbscan::fit_distances) every row has another number of columns.
-    pub fn predict<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<Labels> {
-        let rows = check::rows_of_width(x.into(), self.cores.ncols())?;
+    /// [distances](crate::cluster::Samples) every row has another number of columns.
+    pub fn predict<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Labels> {
+        let x = x.into().into_rows()?;
+        let rows = check::rows_of_width(x.view(), self.cores.ncols())?;
         let rows = self.metric.prepare(rows)?.times(self.scale.factor());
         if self.core_rows.is_empty() {
             return Labels::numbered(vec![NOISE; rows.n_rows()], 0);

@@ -21,6 +21,7 @@ use super::eps::check_eps;
 use crate::num::check::{self, Rows};
 use crate::num::neighbors::{Distances, Metric, NONE, Tree};
 use crate::num::parallel;
+use crate::num::samples::Samples;
 use crate::num::scale::Scale;
 use crate::num::union_find::UnionFind;
 use crate::{Error, Result};
@@ -69,7 +70,20 @@ impl Dbscan {
         self
     }
 
-    /// Groups the rows of `x`, `(n_samples, n_features)`.
+    /// Groups the rows of `x`, `(n_samples, n_features)`, or samples by their distances
+    /// ([`Samples`]).
+    ///
+    /// With distances the metric set does not matter, the fit has no rows to compare new ones with, so
+    /// that its `predict` is an error, and the time is O(n²).
+    ///
+    /// ```
+    /// use personas::{Dbscan, cluster::Samples, ndarray::array};
+    ///
+    /// let distances = array![[0.0, 0.2, 0.9], [0.2, 0.0, 0.8], [0.9, 0.8, 0.0]];
+    /// let fit = Dbscan::new(0.5, 2).fit(Samples::Distances(distances.into()))?;
+    /// assert_eq!(fit.labels.to_vec(), [Some(0), Some(0), None]);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     ///
     /// A distance counts as `eps` or less if the f64 root of its f64 sum of squares does. All rows
     /// noise is a result, not an error.
@@ -78,9 +92,14 @@ impl Dbscan {
     /// [`Error::Empty`], [`Error::NoColumns`], [`Error::NonFinite`], [`Error::MagnitudeTooLarge`]
     /// for such a matrix; [`Error::InvalidParameter`] for an `eps` that is not above 0 and finite or
     /// `min_samples` 0; [`Error::TooManySamples`] from 2³² − 1 rows on; [`Error::UndefinedMetric`] for
-    /// a row of zeros under [`Metric::Cosine`].
-    pub fn fit<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<DbscanFit> {
-        self.fit_view(x.into(), None)
+    /// a row of zeros under [`Metric::Cosine`]. For distances [`Error::DimensionMismatch`] if they are not
+    /// square or of all pairs, [`Error::InvalidParameter`] if they are not symmetric, not 0 on the diagonal,
+    /// negative or not finite.
+    pub fn fit<'a>(&self, x: impl Into<Samples<'a>>) -> Result<DbscanFit> {
+        match &x.into() {
+            Samples::Rows(x) => self.fit_view(x.view(), None),
+            distances => self.fit_distances(&Distances::new(distances)?),
+        }
     }
 
     /// As [`fit`](Self::fit), but every row counts as much as its weight: a row is core if the rows
@@ -103,37 +122,14 @@ impl Dbscan {
     /// [`Error::InvalidParameter`] for one that is negative or not finite.
     pub fn fit_weighted<'a>(
         &self,
-        x: impl Into<ArrayView2<'a, f64>>,
+        x: impl Into<Samples<'a>>,
         weights: &[f64],
     ) -> Result<DbscanFit> {
-        self.fit_view(x.into(), Some(weights))
+        self.fit_view(x.into().into_rows()?.view(), Some(weights))
     }
 
-    /// Groups `n` rows by a matrix of their distances, `(n, n)`: symmetric, 0 on the diagonal, such
-    /// as Gower's for mixed tables. The metric set does not matter.
-    ///
-    /// The fit has no rows to compare new ones with, so its `predict` is an error.
-    /// Cost: O(n²) time.
-    ///
-    /// ```
-    /// use personas::{Dbscan, ndarray::array};
-    ///
-    /// let distances = array![[0.0, 0.2, 0.9], [0.2, 0.0, 0.8], [0.9, 0.8, 0.0]];
-    /// let fit = Dbscan::new(0.5, 2).fit_distances(&distances)?;
-    /// assert_eq!(fit.labels.to_vec(), [Some(0), Some(0), None]);
-    /// # Ok::<(), personas::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`fit`](Self::fit) for the settings; [`Error::DimensionMismatch`] for a matrix that is not
-    /// square, [`Error::InvalidParameter`] for one that is not symmetric, not 0 on the diagonal,
-    /// negative or not finite.
-    pub fn fit_distances<'a>(
-        &self,
-        distances: impl Into<ArrayView2<'a, f64>>,
-    ) -> Result<DbscanFit> {
+    fn fit_distances(&self, distances: &Distances<'_>) -> Result<DbscanFit> {
         self.check()?;
-        let distances = Distances::new(distances.into())?;
         let is_core: Vec<bool> = parallel::map(distances.n_rows(), distances.n_rows(), |row| {
             let near = distances.of(row).iter().filter(|&&distance| distance <= self.eps);
             near.take(self.min_samples).count() == self.min_samples
@@ -427,7 +423,7 @@ mod tests {
             let distances = Array2::from_shape_fn((n, n), |(a, b)| {
                 metric.distance(metric.reduced(&plain.row(a).to_vec(), &plain.row(b).to_vec()))
             });
-            let by_distances = Dbscan::new(eps, min_samples).fit_distances(&distances).unwrap();
+            let by_distances = Dbscan::new(eps, min_samples).fit(Samples::Distances((&distances).into())).unwrap();
             prop_assert_eq!(&by_distances.labels, &labels);
             prop_assert_eq!(&by_distances.core_rows, &core);
             // Core rows and noise are foretold as they were found, by few rows and by many.

@@ -52,10 +52,10 @@ impl Dendrogram {
     /// condensed as [`cophenetic`](Self::cophenetic) is: near 1 where the tree tells them well.
     ///
     /// ```
-    /// use personas::{Agglomerative, Linkage};
+    /// use personas::{Agglomerative, Linkage, cluster::Samples};
     ///
     /// let distances = vec![1.0, 5.0, 4.0];
-    /// let tree = Agglomerative::new(Linkage::Average).fit_condensed(distances.clone(), None)?;
+    /// let tree = Agglomerative::new(Linkage::Average).fit(Samples::Euclidean(distances.clone()))?;
     /// assert!(tree.cophenetic_correlation(&distances)? > 0.97);
     /// # Ok::<(), personas::Error>(())
     /// ```

@@ -8,6 +8,7 @@ use crate::num::check::{self, Rows};
 use crate::num::neighbors::{Frame, Metric, Neighbor, Tree, brute};
 use crate::num::parallel;
 use crate::num::reasons::{RowReason, reasons};
+use crate::num::samples::Samples;
 use crate::num::scale::Scale;
 use crate::{Error, Labels, Result};
 
@@ -54,9 +55,10 @@ impl HdbscanFit {
     /// [`Error::DimensionMismatch`] for another number of columns, as every matrix has after a fit of
     /// distances; [`Error::Empty`], [`Error::NonFinite`], [`Error::MagnitudeTooLarge`],
     /// [`Error::UndefinedMetric`] for a row of zeros under [`Metric::Cosine`].
-    pub fn predict<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<Labels> {
+    pub fn predict<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Labels> {
         let width = self.n_features;
-        let new = self.metric.prepare(check::rows_of_width(x.into(), width)?)?;
+        let x = x.into().into_rows()?;
+        let new = self.metric.prepare(check::rows_of_width(x.view(), width)?)?;
         let lift = self.scale.factor();
         // What cannot be lifted with tiny training rows is farther than any of them reaches.
         let too_large = |row: &[f64]| row.iter().any(|v| !(v * lift).is_finite());

@@ -21,6 +21,7 @@ use super::claims::labels_of_claims;
 use crate::num::check;
 use crate::num::neighbors::{Distances, Edge, Metric, NONE, Tree, brute};
 use crate::num::parallel;
+use crate::num::samples::Samples;
 use crate::num::scale::Scale;
 use crate::{Error, Result};
 
@@ -111,41 +112,36 @@ impl Hdbscan {
         self
     }
 
-    /// Groups the rows of `x`, `(n_samples, n_features)`. All rows noise is a result, not an error.
+    /// Groups the rows of `x`, `(n_samples, n_features)`, or samples by their distances
+    /// ([`Samples`]). All rows noise is a result, not an error.
     ///
-    /// # Errors
-    /// [`Error::InvalidParameter`] for `min_cluster_size` below 2, `min_samples` 0 or an epsilon that
-    /// is negative or not finite; [`Error::Empty`], [`Error::NoColumns`], [`Error::NonFinite`],
-    /// [`Error::MagnitudeTooLarge`] for such a matrix; [`Error::TooManySamples`] from 2³² − 2 rows on;
-    /// [`Error::UndefinedMetric`] for a row of zeros under [`Metric::Cosine`].
-    pub fn fit<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<HdbscanFit> {
-        self.fit_view(x.into())
-    }
-
-    /// Groups `n` rows by a matrix of their distances, `(n, n)`: symmetric, 0 on the diagonal, such
-    /// as Gower's for mixed tables. The metric set does not matter, and `predict` is an error.
-    /// Cost: O(n²) time.
+    /// With distances the metric set does not matter, `predict` is an error, and the time is O(n²).
     ///
     /// ```
-    /// use personas::{Hdbscan, ndarray::Array2};
+    /// use personas::{Hdbscan, cluster::Samples, ndarray::Array2};
     ///
     /// let place = [0.0, 1.0, 2.0, 10.0, 11.0, 12.0_f64];
     /// let distances = Array2::from_shape_fn((6, 6), |(a, b)| (place[a] - place[b]).abs());
-    /// let fit = Hdbscan::new(3).min_samples(2).fit_distances(&distances)?;
+    /// let fit = Hdbscan::new(3).min_samples(2).fit(Samples::Distances(distances.into()))?;
     /// assert_eq!(fit.labels.to_vec(), [0, 0, 0, 1, 1, 1].map(Some));
     /// # Ok::<(), personas::Error>(())
     /// ```
     ///
     /// # Errors
-    /// As [`fit`](Self::fit) for the settings; [`Error::DimensionMismatch`] for a matrix that is not
-    /// square, [`Error::InvalidParameter`] for one that is not symmetric, not 0 on the diagonal,
-    /// negative or not finite.
-    pub fn fit_distances<'a>(
-        &self,
-        distances: impl Into<ArrayView2<'a, f64>>,
-    ) -> Result<HdbscanFit> {
+    /// [`Error::InvalidParameter`] for `min_cluster_size` below 2, `min_samples` 0 or an epsilon that
+    /// is negative or not finite; [`Error::Empty`], [`Error::NoColumns`], [`Error::NonFinite`],
+    /// [`Error::MagnitudeTooLarge`] for such a matrix; [`Error::TooManySamples`] from 2³² − 2 rows on;
+    /// [`Error::UndefinedMetric`] for a row of zeros under [`Metric::Cosine`]. For distances as
+    /// [`Dbscan::fit`](crate::Dbscan::fit).
+    pub fn fit<'a>(&self, x: impl Into<Samples<'a>>) -> Result<HdbscanFit> {
+        match &x.into() {
+            Samples::Rows(x) => self.fit_view(x.view()),
+            distances => self.fit_distances(&Distances::new(distances)?),
+        }
+    }
+
+    fn fit_distances(&self, distances: &Distances<'_>) -> Result<HdbscanFit> {
         self.check()?;
-        let distances = Distances::new(distances.into())?;
         let n = distances.n_rows();
         let k = self.n_others(n);
         let core: Vec<f64> = parallel::map(n, n, |row| {
@@ -153,7 +149,7 @@ impl Hdbscan {
             let near = |k| brute::nearest(others, k, |other| distances.of(row)[other]);
             if k == 0 { 0.0 } else { near(k)[k - 1].reduced }
         });
-        let edges = prim(&distances, &core);
+        let edges = prim(distances, &core);
         let (rows, scale) = (Vec::new(), Scale::lifting(1.0, 1.0));
         self.select(rows, 0, scale, core, &edges, |weight| weight)
     }
@@ -447,7 +443,7 @@ mod tests {
             let distances = Array2::from_shape_fn((n, n), |(a, b)| {
                 (&x.row(a) - &x.row(b)).iter().map(|v| v.abs()).sum::<f64>()
             });
-            let by_distances = method(1.0).fit_distances(&distances).unwrap();
+            let by_distances = method(1.0).fit(Samples::Distances((&distances).into())).unwrap();
             let unit = 2f64.powi(exponent);
             let scaled = method(unit).fit(&(&x * unit)).unwrap();
             for other in [&by_distances, &scaled] {

@@ -10,6 +10,7 @@ use super::weights::{self, Weighting, Weights};
 use crate::num::check::{self, Rows};
 use crate::num::distance::nearest;
 use crate::num::parallel;
+use crate::num::samples::Samples;
 use crate::num::scale::Scale;
 use crate::{Error, Labels, Result};
 
@@ -149,8 +150,8 @@ impl KMeansFit {
     /// # Errors
     /// [`Error::DimensionMismatch`] for another number of columns, [`Error::Empty`],
     /// [`Error::NonFinite`], [`Error::MagnitudeTooLarge`].
-    pub fn predict<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<Labels> {
-        Labels::numbered(self.assign(x.into())?.labels, self.centroids.nrows())
+    pub fn predict<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Labels> {
+        Labels::numbered(self.assign(x.into().into_rows()?.view())?.labels, self.centroids.nrows())
     }
 
     /// Sum of squared distances to the nearest centroids, each times its relative weight.

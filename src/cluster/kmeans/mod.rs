@@ -34,6 +34,7 @@ pub use progress::KMeansProgress;
 
 use crate::num::check::{self, Rows};
 use crate::num::columns::Columns;
+use crate::num::samples::Samples;
 use crate::num::scale::Scale;
 use crate::{Error, Result};
 use progress::Observer;
@@ -139,8 +140,8 @@ impl KMeans {
     /// for such a matrix; [`Error::InvalidParameter`] for a setting out of range or given centroids
     /// that are not distinct; [`Error::DimensionMismatch`] for given centroids of another shape;
     /// [`Error::TooFewSamples`] for fewer (distinct) rows than `k`.
-    pub fn fit<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<KMeansFit> {
-        self.fit_rows(x.into(), None, None)
+    pub fn fit<'a>(&self, x: impl Into<Samples<'a>>) -> Result<KMeansFit> {
+        self.fit_rows(x.into().into_rows()?.view(), None, None)
     }
 
     /// As [`fit`](Self::fit), with a weight for every row, an observer, or both.
@@ -186,13 +187,13 @@ impl KMeans {
     /// weights that are all 0, and for weights that make the inertia too large to be stored.
     pub fn fit_with<'a>(
         &self,
-        x: impl Into<ArrayView2<'a, f64>>,
+        x: impl Into<Samples<'a>>,
         weights: Option<&[f64]>,
         observe: Option<Observer<'_>>,
     ) -> Result<KMeansFit> {
         match weights {
-            Some(weights) => self.fit_weighing(x.into(), weights, observe),
-            None => self.fit_rows(x.into(), None, observe),
+            Some(weights) => self.fit_weighing(x.into().into_rows()?.view(), weights, observe),
+            None => self.fit_rows(x.into().into_rows()?.view(), None, observe),
         }
     }
 

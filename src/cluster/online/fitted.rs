@@ -9,6 +9,7 @@ use super::stored::Stored;
 use crate::num::check::{self, Rows};
 use crate::num::distance::nearest;
 use crate::num::parallel;
+use crate::num::samples::Samples;
 use crate::{Error, Labels, Result};
 
 /// Rows per cluster that must have come since a cluster got one, before it counts as dying: a
@@ -105,12 +106,12 @@ impl OnlineKMeansFit {
     /// [`Error::DimensionMismatch`] for another number of columns, [`Error::NonFinite`],
     /// [`Error::MagnitudeTooLarge`]; [`Error::InvalidParameter`] if the half-life is in days: then
     /// it is [`learn_at`](Self::learn_at) that knows when.
-    pub fn learn<'a>(&mut self, x: impl Into<ArrayView2<'a, f64>>) -> Result<Learned> {
+    pub fn learn<'a>(&mut self, x: impl Into<Samples<'a>>) -> Result<Learned> {
         if matches!(self.decay, Decay::HalfLifeDays(_)) {
             let expected = "in rows, or none, to learn without a time (else see learn_at)";
             return Err(Error::parameter("decay", expected, "in days"));
         }
-        self.learn_view(x.into(), None)
+        self.learn_view(x.into().into_rows()?.view(), None)
     }
 
     /// As [`learn`](Self::learn), at a moment given as milliseconds since any fixed one, such as
@@ -118,12 +119,8 @@ impl OnlineKMeansFit {
     ///
     /// # Errors
     /// As [`learn`](Self::learn), for any decay.
-    pub fn learn_at<'a>(
-        &mut self,
-        x: impl Into<ArrayView2<'a, f64>>,
-        at_ms: i64,
-    ) -> Result<Learned> {
-        self.learn_view(x.into(), Some(at_ms))
+    pub fn learn_at<'a>(&mut self, x: impl Into<Samples<'a>>, at_ms: i64) -> Result<Learned> {
+        self.learn_view(x.into().into_rows()?.view(), Some(at_ms))
     }
 
     /// Lets time pass without rows. With a half-life in days all weights fade; centroids stay.
@@ -181,8 +178,9 @@ impl OnlineKMeansFit {
     /// # Errors
     /// [`Error::DimensionMismatch`] for another number of columns, [`Error::Empty`],
     /// [`Error::NonFinite`], [`Error::MagnitudeTooLarge`].
-    pub fn predict<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<Labels> {
-        let rows = check::rows_of_width(x.into(), self.moments.width())?;
+    pub fn predict<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Labels> {
+        let x = x.into().into_rows()?;
+        let rows = check::rows_of_width(x.view(), self.moments.width())?;
         let work = self.moments.means.len();
         let chunks = parallel::map_chunks(rows.n_rows(), work, |range| {
             let labels = range.map(|row| nearest(rows.row(row), &self.moments.means).0 as u32);

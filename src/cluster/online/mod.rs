@@ -20,7 +20,6 @@ mod half_life;
 mod moments;
 mod stored;
 
-use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 pub use fitted::{Learned, OnlineKMeansFit, Reseeded};
@@ -29,6 +28,7 @@ pub use half_life::Decay;
 
 use super::kmeans::KMeans;
 use crate::num::check;
+use crate::num::samples::Samples;
 use crate::{Error, Result};
 use moments::Moments;
 use stored::check_ratio;
@@ -106,11 +106,11 @@ impl OnlineKMeans {
     /// # Errors
     /// [`Error::InvalidParameter`] for a setting out of range; as [`KMeans::fit`] for the rows, of
     /// which at least `k` must be distinct.
-    pub fn fit<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<OnlineKMeansFit> {
-        let x = x.into();
+    pub fn fit<'a>(&self, x: impl Into<Samples<'a>>) -> Result<OnlineKMeansFit> {
+        let x = x.into().into_rows()?;
         self.check()?;
-        let fit = KMeans::new(self.k).seed(self.seed).fit(x)?;
-        let rows = check::rows(x)?;
+        let fit = KMeans::new(self.k).seed(self.seed).fit(&x)?;
+        let rows = check::rows(x.view())?;
         let mut moments = Moments::at(fit.centroids().iter().copied().collect(), self.k);
         for (row, cluster) in rows.iter().zip(fit.labels.iter()) {
             moments.push(cluster.expect("k-means leaves no row out"), row);
@@ -125,8 +125,8 @@ impl OnlineKMeans {
     /// [`Error::InvalidParameter`] for a setting out of range or two equal centroids;
     /// [`Error::DimensionMismatch`] if they are not `k`; [`Error::NoColumns`],
     /// [`Error::NonFinite`], [`Error::MagnitudeTooLarge`].
-    pub fn start<'a>(&self, centroids: impl Into<ArrayView2<'a, f64>>) -> Result<OnlineKMeansFit> {
-        let centroids = centroids.into();
+    pub fn start<'a>(&self, centroids: impl Into<Samples<'a>>) -> Result<OnlineKMeansFit> {
+        let centroids = centroids.into().into_rows()?;
         self.check()?;
         if centroids.nrows() != self.k {
             return Err(Error::DimensionMismatch {
@@ -135,7 +135,7 @@ impl OnlineKMeans {
                 got: centroids.nrows(),
             });
         }
-        let rows = check::rows(centroids)?;
+        let rows = check::rows(centroids.view())?;
         if let Some((a, b)) = rows.first_duplicate() {
             let got = format!("rows {a} and {b} equal");
             return Err(Error::parameter("centroids", "distinct", got));

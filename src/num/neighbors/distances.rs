@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use ndarray::ArrayView2;
+use ndarray::{CowArray, Ix2};
 
-use crate::num::parallel;
+use crate::num::samples::Samples;
+use crate::num::{condensed, parallel};
 use crate::{Error, Result};
 
 /// Distances between rows: square, symmetric, 0 on the diagonal, finite and 0 or more.
@@ -17,8 +18,25 @@ pub(crate) struct Distances<'a> {
 impl<'a> Distances<'a> {
     /// # Errors
     /// `Empty`, `DimensionMismatch`, `TooManySamples` or `InvalidParameter`, the first in row-major
-    /// order.
-    pub(crate) fn new(distances: ArrayView2<'a, f64>) -> Result<Self> {
+    /// order; for condensed distances as [`condensed::check`].
+    pub(crate) fn new(distances: &'a Samples<'_>) -> Result<Self> {
+        match distances {
+            Samples::Rows(square) | Samples::Distances(square) => Self::of_square(square),
+            Samples::Condensed(pairs) | Samples::Euclidean(pairs) => {
+                let n = condensed::check(pairs)?;
+                let of = |row: usize, column: usize| match row == column {
+                    true => 0.0,
+                    false => pairs[condensed::place(n, row.min(column), row.max(column))],
+                };
+                let rows = parallel::map(n, n, |row| -> Vec<f64> {
+                    (0..n).map(|column| of(row, column)).collect()
+                });
+                Ok(Self { values: Cow::Owned(rows.concat()), n })
+            }
+        }
+    }
+
+    fn of_square(distances: &'a CowArray<'_, f64, Ix2>) -> Result<Self> {
         let (n, n_columns) = distances.dim();
         if n == 0 {
             return Err(Error::Empty { what: "the matrix of distances" });
@@ -31,7 +49,7 @@ impl<'a> Distances<'a> {
         if n > limit {
             return Err(Error::TooManySamples { what: "the matrix of distances", limit, got: n });
         }
-        let values = match distances.to_slice() {
+        let values = match distances.as_slice() {
             Some(slice) => Cow::Borrowed(slice),
             None => Cow::Owned(distances.iter().copied().collect()),
         };
@@ -54,6 +72,11 @@ impl<'a> Distances<'a> {
         }
     }
 
+    /// The distances of all pairs, each once.
+    pub(crate) fn condensed(&self) -> Vec<f64> {
+        (0..self.n).flat_map(|row| &self.of(row)[row + 1..]).copied().collect()
+    }
+
     pub(crate) fn n_rows(&self) -> usize {
         self.n
     }
@@ -68,23 +91,35 @@ impl<'a> Distances<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::array;
+    use ndarray::{Array2, ArrayView2, array};
+
+    fn square(x: ArrayView2<'_, f64>) -> Samples<'_> {
+        Samples::Distances(x.into())
+    }
 
     #[test]
     fn a_matrix_that_holds_no_distances_is_refused_with_the_place() {
         let d = array![[0.0, 2.0], [2.0, 0.0]];
-        assert_eq!(Distances::new(d.view()).unwrap().of(1), [2.0, 0.0]);
-        assert_eq!(Distances::new(d.t()).unwrap().of(0), [0.0, 2.0]);
+        assert_eq!(Distances::new(&square(d.view())).unwrap().of(1), [2.0, 0.0]);
+        assert_eq!(Distances::new(&square(d.t())).unwrap().of(0), [0.0, 2.0]);
+        let pairs = Samples::Condensed(vec![1.0, 2.0, 3.0]);
+        let pairs = Distances::new(&pairs).unwrap();
+        assert_eq!([pairs.of(0), pairs.of(1)], [[0.0, 1.0, 2.0], [1.0, 0.0, 3.0]]);
+        assert_eq!(pairs.condensed(), [1.0, 2.0, 3.0]);
+        assert!(Distances::new(&Samples::Condensed(vec![1.0, 2.0])).is_err());
         for (broken, place) in [
             (array![[0.0, 2.0], [3.0, 0.0]], "row 0, column 1"),
             (array![[0.0, 2.0], [2.0, 1.0]], "row 1, column 1"),
             (array![[0.0, f64::NAN], [2.0, 0.0]], "row 0, column 1"),
             (array![[0.0, -1.0], [-1.0, 0.0]], "row 0, column 1"),
         ] {
-            let error = Distances::new(broken.view()).unwrap_err().to_string();
+            let error = Distances::new(&square(broken.view())).unwrap_err().to_string();
             assert!(error.contains(place), "{error}");
         }
-        let wide = ndarray::Array2::zeros((2, 3));
-        assert!(matches!(Distances::new(wide.view()), Err(Error::DimensionMismatch { .. })));
+        let wide = Array2::zeros((2, 3));
+        assert!(matches!(
+            Distances::new(&square(wide.view())),
+            Err(Error::DimensionMismatch { .. })
+        ));
     }
 }

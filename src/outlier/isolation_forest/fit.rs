@@ -4,13 +4,14 @@
 //! saved of the path to be expected is credited to the cut's column.
 //! Cost per row: n_trees · log ψ.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use super::tree::{MAX_SAMPLES, MAX_TREES, Tree, average_path, depth_limit};
 use super::walk::Walk;
 use crate::num::check::{self, Rows};
 use crate::num::parallel;
+use crate::num::samples::Samples;
 use crate::outlier::rank::oddest_first;
 use crate::{Error, Result};
 
@@ -48,8 +49,10 @@ impl IsolationForestFit {
     /// # Errors
     /// [`Error::DimensionMismatch`] for a matrix of another width, and as for
     /// [`fit`](super::IsolationForest::fit) where it cannot be computed with.
-    pub fn score<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<Vec<f64>> {
-        Ok(self.forest.scores(&check::rows_of_width(x.into(), self.forest.n_features)?))
+    pub fn score<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Vec<f64>> {
+        Ok(self
+            .forest
+            .scores(&check::rows_of_width(x.into().into_rows()?.view(), self.forest.n_features)?))
     }
 
     /// Why rows are odd: the share of each column in what sets the row apart,
@@ -67,9 +70,10 @@ impl IsolationForestFit {
     ///
     /// # Errors
     /// As [`score`](Self::score).
-    pub fn reasons<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<Array2<f64>> {
+    pub fn reasons<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Array2<f64>> {
         let n_features = self.forest.n_features;
-        let x = check::rows_of_width(x.into(), n_features)?;
+        let x = x.into().into_rows()?;
+        let x = check::rows_of_width(x.view(), n_features)?;
         // A gain takes two logarithms, some twenty times a plain step.
         let work = self.forest.work_per_row().saturating_mul(20);
         let reasons = parallel::map(x.n_rows(), work, |row| self.forest.reasons(x.row(row)));

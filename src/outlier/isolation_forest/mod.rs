@@ -14,11 +14,11 @@ mod fit;
 mod tree;
 mod walk;
 
-use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use crate::num::check::{self, Rows};
 use crate::num::rng::Stream;
+use crate::num::samples::Samples;
 use crate::num::{parallel, stats};
 use crate::{Error, Result};
 
@@ -115,8 +115,8 @@ impl IsolationForest {
     /// range; [`Error::TooManySamples`] for trees of more than 2³¹ rows; [`Error::Empty`],
     /// [`Error::NoColumns`], [`Error::NonFinite`] and [`Error::MagnitudeTooLarge`] for a matrix
     /// that cannot be computed with.
-    pub fn fit<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<IsolationForestFit> {
-        self.fit_rows(&check::rows(x.into())?)
+    pub fn fit<'a>(&self, x: impl Into<Samples<'a>>) -> Result<IsolationForestFit> {
+        self.fit_rows(&check::rows(x.into().into_rows()?.view())?)
     }
 
     fn fit_rows(&self, x: &Rows<'_>) -> Result<IsolationForestFit> {

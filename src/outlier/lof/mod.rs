@@ -21,13 +21,13 @@ mod distinct;
 mod fit;
 mod novelty;
 
-use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use super::isolation_forest::{Contamination, exceeded_by};
 use crate::num::check::{self, Rows};
 use crate::num::neighbors::{Distances, Metric, Nearest, Neighbor, Tree, brute};
 use crate::num::parallel;
+use crate::num::samples::Samples;
 use crate::num::scale::Scale;
 use crate::{Error, Result};
 
@@ -88,7 +88,19 @@ impl LocalOutlierFactor {
         self
     }
 
-    /// Scores the rows of `x` `(n_samples, n_features)`, and keeps them to score others against.
+    /// Scores the rows of `x`, `(n_samples, n_features)`, and keeps them to score others against; or
+    /// samples by their distances ([`Samples`]).
+    ///
+    /// With distances the metric set does not matter, new rows cannot be scored, and the time is O(n²).
+    ///
+    /// ```
+    /// use personas::{LocalOutlierFactor, cluster::Samples, ndarray::array};
+    ///
+    /// let distances = array![[0.0, 1.0, 3.0], [1.0, 0.0, 2.0], [3.0, 2.0, 0.0]];
+    /// let fit = LocalOutlierFactor::new(1).fit(Samples::Distances(distances.into()))?;
+    /// assert_eq!(fit.scores(), [1.0, 1.0, 2.0]);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     ///
     /// Bring the columns to one scale first. If there are no more rows than neighbours asked for, all
     /// other rows are the neighbours. If all rows
@@ -99,30 +111,16 @@ impl LocalOutlierFactor {
     /// [`Error::TooFewSamples`] for a single row; [`Error::TooManySamples`] from 2³² − 1 rows on;
     /// [`Error::Empty`], [`Error::NoColumns`], [`Error::NonFinite`] and
     /// [`Error::MagnitudeTooLarge`] for a matrix that cannot be computed with;
-    /// [`Error::UndefinedMetric`] for a row of zeros under [`Metric::Cosine`].
-    pub fn fit<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<LofFit> {
-        self.fit_rows(check::rows(x.into())?)
+    /// [`Error::UndefinedMetric`] for a row of zeros under [`Metric::Cosine`]. For distances as
+    /// [`Dbscan::fit`](crate::Dbscan::fit).
+    pub fn fit<'a>(&self, x: impl Into<Samples<'a>>) -> Result<LofFit> {
+        match &x.into() {
+            Samples::Rows(x) => self.fit_rows(check::rows(x.view())?),
+            distances => self.fit_distances(&Distances::new(distances)?),
+        }
     }
 
-    /// Scores `n` rows by a matrix of their distances, `(n, n)`: symmetric, 0 on the diagonal, such
-    /// as Gower's for mixed tables. The metric set does not matter, and new rows cannot be scored.
-    /// Cost: O(n²) time.
-    ///
-    /// ```
-    /// use personas::{LocalOutlierFactor, ndarray::array};
-    ///
-    /// let distances = array![[0.0, 1.0, 3.0], [1.0, 0.0, 2.0], [3.0, 2.0, 0.0]];
-    /// let fit = LocalOutlierFactor::new(1).fit_distances(&distances)?;
-    /// assert_eq!(fit.scores(), [1.0, 1.0, 2.0]);
-    /// # Ok::<(), personas::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`fit`](Self::fit) for the settings and too few rows; [`Error::DimensionMismatch`] for a
-    /// matrix that is not square, [`Error::InvalidParameter`] for one that is not symmetric, not 0 on
-    /// the diagonal, negative or not finite.
-    pub fn fit_distances<'a>(&self, distances: impl Into<ArrayView2<'a, f64>>) -> Result<LofFit> {
-        let distances = Distances::new(distances.into())?;
+    fn fit_distances(&self, distances: &Distances<'_>) -> Result<LofFit> {
         let n = distances.n_rows();
         let k = self.check(n)?;
         let lists = parallel::map(n, n, |row| {
@@ -361,9 +359,10 @@ mod tests {
         let fit = LocalOutlierFactor::new(2).metric(Metric::Manhattan).fit(&x).unwrap();
         assert!(close(fit.scores(), &[0.875, 4.0 / 3.0, 0.875, 2.0], 1e-12));
         let distances = Array2::from_shape_fn((4, 4), |(a, b)| {
-            (&x.row(a) - &x.row(b)).iter().map(|v| v.abs()).sum::<f64>()
+            (&x.row(a) - &x.row(b)).iter().map(|v: &f64| v.abs()).sum::<f64>()
         });
-        let by_distances = LocalOutlierFactor::new(2).fit_distances(&distances).unwrap();
+        let by_distances =
+            LocalOutlierFactor::new(2).fit(Samples::Distances((&distances).into())).unwrap();
         assert_eq!(by_distances.scores(), fit.scores());
         assert!(by_distances.score(&x).is_err());
     }

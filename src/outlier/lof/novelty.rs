@@ -2,14 +2,13 @@
 //!
 //! Cost: the search for the k nearest training rows of each new row.
 
-use ndarray::ArrayView2;
-
 use super::density::{factor, mean_reach};
 use super::fit::LofFit;
 use crate::Result;
 use crate::num::check::{self, Rows};
 use crate::num::neighbors::{Frame, Neighbor, Tree, brute};
 use crate::num::parallel;
+use crate::num::samples::Samples;
 use crate::outlier::rank::oddest_first;
 
 /// How odd new rows are beside the training rows; returned by [`LofFit::score`].
@@ -54,8 +53,9 @@ impl LofFit {
     /// [`Error::DimensionMismatch`](crate::Error::DimensionMismatch) for a matrix of another width,
     /// as every matrix is after a fit of distances, and as for
     /// [`fit`](super::LocalOutlierFactor::fit) where it cannot be computed with.
-    pub fn score<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<Novelty> {
-        let new = self.metric.prepare(check::rows_of_width(x.into(), self.n_features)?)?;
+    pub fn score<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Novelty> {
+        let x = x.into().into_rows()?;
+        let new = self.metric.prepare(check::rows_of_width(x.view(), self.n_features)?)?;
         let trained = self.metric.prepare(self.training_rows()?)?;
         let factor_of = |near: &[Neighbor], unit: f64| {
             let distance = |b: &Neighbor| (self.metric.distance(b.reduced) * unit).min(f64::MAX);

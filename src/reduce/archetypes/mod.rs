@@ -15,7 +15,7 @@ mod hull;
 mod simplex;
 mod starts;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use self::alternate::{Cloud, Fitted, Mixer, products};
@@ -24,6 +24,7 @@ use crate::num::check::{self, Rows};
 use crate::num::columns::Columns;
 use crate::num::parallel;
 use crate::num::rng::Stream;
+use crate::num::samples::Samples;
 use crate::num::scale::Scale;
 use crate::{Error, Result};
 
@@ -104,8 +105,8 @@ impl Archetypes {
     /// # Errors
     /// [`Error::InvalidParameter`] for no archetypes, more than 256, or no starts; [`Error::TooFewSamples`] for fewer
     /// distinct rows than archetypes; and as every method for a matrix that is empty or not finite.
-    pub fn fit<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<ArchetypesFit> {
-        self.fit_rows(&check::rows(x.into())?, None)
+    pub fn fit<'a>(&self, x: impl Into<Samples<'a>>) -> Result<ArchetypesFit> {
+        self.fit_rows(&check::rows(x.into().into_rows()?.view())?, None)
     }
 
     /// Finds the archetypes of rows that count as often as their weights say: a finite number of 0 or
@@ -125,10 +126,11 @@ impl Archetypes {
     /// [`Error::InvalidParameter`] for a weight that is negative or not finite, naming its row.
     pub fn fit_weighted<'a>(
         &self,
-        x: impl Into<ArrayView2<'a, f64>>,
+        x: impl Into<Samples<'a>>,
         weights: &[f64],
     ) -> Result<ArchetypesFit> {
-        let rows = check::rows(x.into())?;
+        let x = x.into().into_rows()?;
+        let rows = check::rows(x.view())?;
         check::weights(weights, rows.n_rows())?;
         self.fit_rows(&rows, Some(weights))
     }
@@ -354,9 +356,12 @@ impl ArchetypesFit {
     /// # Errors
     /// [`Error::DimensionMismatch`] for another number of columns than in the fit; else as
     /// [`Archetypes::fit`].
-    pub fn transform<'a>(&self, x: impl Into<ArrayView2<'a, f64>>) -> Result<Mixtures> {
-        mix(&self.archetypes, &check::rows_of_width(x.into(), self.archetypes.ncols())?)
-            .map(|(mixtures, _)| mixtures)
+    pub fn transform<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Mixtures> {
+        mix(
+            &self.archetypes,
+            &check::rows_of_width(x.into().into_rows()?.view(), self.archetypes.ncols())?,
+        )
+        .map(|(mixtures, _)| mixtures)
     }
 }
 
