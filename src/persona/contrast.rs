@@ -2,7 +2,8 @@
 //!
 //! A difference becomes a candidate only if it passes stated thresholds: both sides have at least
 //! `min_size` people with a value (fewer would tell of single people) and `min_known` of their people,
-//! the effect is at least `min_effect`, its 95 % interval leaves out "no difference", and half of the
+//! the effect is at least `min_effect`, an interval that is right of all columns and groups at once in 95 %
+//! of all cases leaves out "no difference", and half of the
 //! members fit it, at least a tenth more than of the others. Of a category column the one most
 //! over-represented category counts, and one that is rarer only where none is more frequent, as it
 //! mirrors another. Categories held by fewer than `min_size` people are never named.
@@ -53,6 +54,7 @@ pub(super) fn contrasts(
     indexed: &Indexed<'_>,
     groups: &Groups<'_>,
     rules: &Describer,
+    wider: f64,
 ) -> (Vec<Option<Found>>, Importance) {
     let known: Vec<usize> =
         groups.members.iter().map(|members| members.count_with(&indexed.known)).collect();
@@ -60,15 +62,15 @@ pub(super) fn contrasts(
         Kind::Numbers(numbers) => {
             let (of_groups, strength) = ranked(numbers, groups, &known);
             let found = match two_codes(&indexed.column.name, numbers, rules) {
-                Some(codes) => coded(indexed, numbers, codes, groups, &known, rules),
-                None => numeric(&indexed.column.name, numbers, &of_groups, groups, rules),
+                Some(codes) => coded(indexed, numbers, codes, groups, &known, (rules, wider)),
+                None => numeric(&indexed.column.name, numbers, &of_groups, groups, (rules, wider)),
             };
             (found, strength)
         }
         Kind::Texts(texts) => {
             let counts = Counts::new(texts, groups, rules.least());
             let strength = cramers_v_squared(&counts);
-            (categorical(&indexed.column.name, texts, &counts, groups, rules), strength)
+            (categorical(&indexed.column.name, texts, &counts, groups, (rules, wider)), strength)
         }
     };
     let n_known = indexed.known.count();
@@ -80,7 +82,7 @@ pub(super) fn contrasts(
         found.candidate = found.candidate.take().filter(|c| is_known && is_sayable(c));
         let rival = found.candidate.as_ref().map_or(0.0, Candidate::strength);
         let missing = Share { k: n - found.summary.n, n, k_all: n_all - n_known, n_all };
-        let stronger = unknown(&indexed.column.name, missing, rules)
+        let stronger = unknown(&indexed.column.name, missing, (rules, wider))
             .filter(|candidate| candidate.strength() > rival && is_sayable(candidate));
         found.candidate = stronger.or(found.candidate.take());
     }
@@ -88,14 +90,23 @@ pub(super) fn contrasts(
     (found.into_iter().map(Some).collect(), Importance { feature, strength, n })
 }
 
+/// How many differences of a group a column is looked through for.
+pub(super) fn n_looks(indexed: &Indexed<'_>, least: usize) -> usize {
+    let values = match &indexed.kind {
+        Kind::Numbers(_) => 1,
+        Kind::Texts(texts) => texts.totals.iter().filter(|&&n| n >= least).count(),
+    };
+    values + usize::from(indexed.known.count() < indexed.column.values.len())
+}
+
 /// What it says of a group that a value is unknown.
-fn unknown(feature: &str, missing: Share, rules: &Describer) -> Option<Candidate> {
+fn unknown(feature: &str, missing: Share, (rules, wider): (&Describer, f64)) -> Option<Candidate> {
     let Share { k, n, k_all, n_all } = missing;
     if k_all < rules.least() || !missing.can_be_told(rules.least()) {
         return None;
     }
     let effect = missing.effect();
-    effect.holds(rules.min_effect).then(|| {
+    effect.holds(rules.min_effect, wider).then(|| {
         let (share, share_others, lift) = missing.shares();
         let contrast = Contrast::Missing { share, share_others, lift };
         let told = Telling { feature, size: n, n_others: n_all - n, words: &rules.vocabulary };
@@ -123,7 +134,7 @@ fn coded(
     (codes, second): ([f64; 2], usize),
     groups: &Groups<'_>,
     known: &[usize],
-    rules: &Describer,
+    (rules, wider): (&Describer, f64),
 ) -> Vec<Found> {
     let is_flag = codes == [0.0, 1.0];
     let n_all = numbers.order.len();
@@ -152,7 +163,7 @@ fn coded(
             .then(|| {
                 let (n_rows, size) = (groups.n_rows(), groups.sizes[group]);
                 let named = (code, name(code));
-                category(&indexed.column.name, n_rows, named, share, size, rules, answer)
+                category(&indexed.column.name, n_rows, named, share, size, (rules, wider), answer)
             })
             .flatten();
         Found { summary, candidate }
@@ -170,12 +181,12 @@ fn category(
     (code, category): (usize, String),
     counted: Share,
     size: usize,
-    rules: &Describer,
+    (rules, wider): (&Describer, f64),
     answer: Option<bool>,
 ) -> Option<Candidate> {
     let Share { k, n, k_all, n_all } = counted;
     let effect = counted.effect();
-    effect.holds(rules.min_effect).then(|| {
+    effect.holds(rules.min_effect, wider).then(|| {
         let (share, share_others, lift) = counted.shares();
         let contrast = Contrast::Category { category, share, share_others, lift };
         let told = Telling { feature, size, n_others: n_rows - size, words: &rules.vocabulary };
@@ -198,7 +209,7 @@ fn numeric(
     numbers: &Numbers<'_>,
     of_groups: &[Ranked],
     groups: &Groups<'_>,
-    rules: &Describer,
+    (rules, wider): (&Describer, f64),
 ) -> Vec<Found> {
     let n_all = numbers.order.len();
     let found = of_groups.iter().enumerate();
@@ -207,7 +218,8 @@ fn numeric(
             let (n, n_others) = (of.n, n_all - of.n);
             let center = (n >= rules.least()).then_some(Center::Median(of.median));
             let summary = Summary { feature: feature.to_owned(), n, center };
-            let enough = n.min(n_others) >= rules.least() && of.effect.holds(rules.min_effect);
+            let enough =
+                n.min(n_others) >= rules.least() && of.effect.holds(rules.min_effect, wider);
             let candidate = enough.then(|| {
                 let contrast = Contrast::Numeric {
                     median: of.median,
@@ -252,7 +264,7 @@ fn categorical(
     texts: &Texts<'_>,
     counts: &Counts,
     groups: &Groups<'_>,
-    rules: &Describer,
+    (rules, wider): (&Describer, f64),
 ) -> Vec<Found> {
     let yes_no = is_yes_no(&texts.names, &rules.vocabulary);
     let name = |place: usize| texts.names[counts.frequent[place]];
@@ -276,7 +288,7 @@ fn categorical(
         let strongest = places
             .filter(|&place| share(place).can_be_told(rules.least()))
             .map(|place| (place, share(place).effect()))
-            .filter(|(_, effect)| effect.holds(rules.min_effect))
+            .filter(|(_, effect)| effect.holds(rules.min_effect, wider))
             .max_by(|(i, a), (j, b)| {
                 let key = |e: &Effect| if e.size > 0.0 { 1.0 + e.size } else { -e.size };
                 key(a).total_cmp(&key(b)).then(j.cmp(i))
@@ -285,7 +297,7 @@ fn categorical(
             let answer = rules.vocabulary.yes_no(name(place)).filter(|_| yes_no);
             let named = (counts.frequent[place], name(place).to_owned());
             let (n_rows, size) = (groups.n_rows(), groups.sizes[group]);
-            category(feature, n_rows, named, share(place), size, rules, answer)
+            category(feature, n_rows, named, share(place), size, (rules, wider), answer)
         });
         Found { summary, candidate }
     };
@@ -302,7 +314,7 @@ mod tests {
         let rules = Describer { any_size: true, ..Describer::default() };
         let index = Index::new(table).unwrap();
         let groups = Groups::new(labels);
-        index.columns.iter().map(|column| contrasts(column, &groups, &rules).1).collect()
+        index.columns.iter().map(|column| contrasts(column, &groups, &rules, 1.0).1).collect()
     }
 
     #[test]

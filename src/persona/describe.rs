@@ -12,8 +12,9 @@ use std::collections::BTreeSet;
 use super::bits::Bits;
 use super::candidate::share;
 use super::card::{Contrast, Fitting, Persona, Trait};
-use super::contrast::{Found, contrasts};
+use super::contrast::{Found, contrasts, n_looks};
 use super::describer::Describer;
+use super::effect::wider;
 use super::importance::Importance;
 use super::index::{Groups, Index, Indexed};
 use super::phrase::names;
@@ -54,9 +55,11 @@ pub(super) fn described(
     debug_assert_eq!(index.n_rows, labels.len());
     let groups = Groups::new(labels);
     let unit = index.n_rows.saturating_mul(4);
+    let looks: usize = index.columns.iter().map(|column| n_looks(column, rules.least())).sum();
+    let wider = wider(looks.saturating_mul(labels.n_clusters()));
     let (mut columns, mut importances): (Vec<Vec<Option<Found>>>, Vec<Importance>) =
         parallel::map(index.columns.len(), unit, |at| {
-            contrasts(&index.columns[at], &groups, rules)
+            contrasts(&index.columns[at], &groups, rules, wider)
         })
         .into_iter()
         .unzip();

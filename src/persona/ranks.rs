@@ -240,16 +240,16 @@ mod tests {
     fn complete_separation_proves_something_from_four_people_on() {
         let effect = delta(&[1.0, 2.0, 3.0], &[9.0, 9.0, 9.0, 9.0]);
         assert_eq!(effect.size, -1.0);
-        assert!(!effect.holds(0.3), "{effect:?}");
+        assert!(!effect.holds(0.3, 1.0), "{effect:?}");
         let effect = delta(&[1.0, 2.0, 3.0, 4.0], &[9.0, 9.0, 9.0, 9.0]);
         assert!((effect.high + (4.0 - Z * Z) / (4.0 + Z * Z)).abs() < 1e-15);
-        assert!(effect.holds(0.3), "{effect:?}");
+        assert!(effect.holds(0.3, 1.0), "{effect:?}");
     }
 
     #[test]
     fn equal_values_everywhere_are_no_effect() {
         let effect = delta(&[7.0; 30], &[7.0; 30]);
-        assert_eq!((effect.size, effect.holds(0.0)), (0.0, false));
+        assert_eq!((effect.size, effect.holds(0.0, 1.0)), (0.0, false));
     }
 
     #[test]

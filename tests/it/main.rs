@@ -7,6 +7,7 @@ mod api;
 mod architecture;
 mod brute_force;
 mod choose_k;
+mod claims;
 mod clients;
 mod cluster;
 mod columns;
