@@ -137,6 +137,15 @@ fn trust(people: &People, model: &PersonaModel, matches: &Matches<'_>) -> String
     if let Some(evidence) = model.evidence() {
         said.push(evidence.reason.clone());
         said.push(drivers(evidence));
+        if !evidence.ageing.is_empty() {
+            said.push(format!(
+                "{} {} from day to day by {}, so people can move to another persona without doing anything; \
+                 --keep-out leaves a column out of the grouping.",
+                list(&evidence.ageing),
+                if evidence.ageing.len() == 1 { "changes" } else { "change" },
+                if evidence.ageing.len() == 1 { "itself" } else { "themselves" },
+            ));
+        }
     }
     said.push(format!(
         "Knowing a person's persona leaves {} of the differences between people unexplained, and {} of them \

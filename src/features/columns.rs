@@ -34,8 +34,9 @@ pub(crate) struct Computed {
 impl Computed {
     /// The column under the name of its feature.
     pub(crate) fn into_column(self, plan: &Plan) -> Column {
-        let name = plan.features()[self.place].name().to_owned();
-        Column { name, values: self.values, cut: self.cut }
+        let feature = &plan.features()[self.place];
+        let (name, ages) = (feature.name().to_owned(), feature.measure().ages());
+        Column { name, values: self.values, cut: self.cut, ages }
     }
 
     /// The feature that always gives this column.

@@ -257,6 +257,11 @@ impl Measure {
     /// [asked for by name](Measure::Attribute).
     pub(crate) const MAX_ATTRIBUTES: usize = 256;
 
+    /// Whether its number grows from day to day without events.
+    pub(super) fn ages(&self) -> bool {
+        matches!(self, Self::RecencyDays | Self::TenureDays)
+    }
+
     /// What it reads, which column it makes, and how it is evaluated.
     // One arm per measure, so that a measure is described in one place.
     pub(super) fn define(&self, names: Names<'_>) -> Definition {

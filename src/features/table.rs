@@ -53,6 +53,10 @@ pub struct Column {
     /// log that it needs; nobody knows it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cut: Vec<usize>,
+    /// Whether it changes from day to day by itself, as the time since the last purchase does: what is
+    /// grouped by it moves people who did nothing.
+    #[serde(default)]
+    pub ages: bool,
 }
 
 /// A table of features: rows are people, columns are features.
@@ -165,7 +169,7 @@ impl FeatureTable {
             });
         }
         self.names.push(&name, self.columns.len());
-        self.columns.push(Column { name, values, cut });
+        self.columns.push(Column { name, values, cut, ages: false });
         Ok(self)
     }
 
@@ -225,6 +229,7 @@ impl FeatureTable {
         }
         let columns = self.columns.iter().map(|column| Column {
             name: column.name.clone(),
+            ages: column.ages,
             cut: {
                 let is_cut = |place: &usize| column.cut.binary_search(&rows[*place]).is_ok();
                 (0..rows.len()).filter(is_cut).collect()
@@ -269,10 +274,12 @@ impl<'de> Deserialize<'de> for FeatureTable {
         }
         let table = Self { ids, as_of, attributes_left_out, ..Self::new(n_rows) };
         let add = |table: Self, column: Column| {
-            let Column { name, values, mut cut } = column;
+            let Column { name, values, mut cut, ages } = column;
             cut.retain(|&row| row < values.len());
             cut.sort_unstable();
-            table.with(name, values, cut)
+            let mut table = table.with(name, values, cut)?;
+            table.columns.iter_mut().next_back().into_iter().for_each(|column| column.ages = ages);
+            Ok::<_, Error>(table)
         };
         columns.into_iter().try_fold(table, add).map_err(serde::de::Error::custom)
     }

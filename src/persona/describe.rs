@@ -37,6 +37,10 @@ impl Used {
         let used = prep.steps().iter().filter(|step| step.encoding != left_out);
         Self(used.map(|step| step.feature.clone()).collect())
     }
+
+    pub(super) fn contains(&self, feature: &str) -> bool {
+        self.0.contains(feature)
+    }
 }
 
 /// Every group in words, and which columns separate them, the strongest first.
@@ -110,7 +114,7 @@ fn persona(
     }
     // Columns that made the groups first, as they say what the groups are; then by effect. Stable: of
     // equal effects, the earlier column first.
-    let is_used = |indexed: &Indexed<'_>| used.0.contains(&indexed.column.name);
+    let is_used = |indexed: &Indexed<'_>| used.contains(&indexed.column.name);
     strongest.sort_by(|(a, x), (b, y)| {
         is_used(b).cmp(&is_used(a)).then_with(|| y.strength().total_cmp(&x.strength()))
     });
@@ -194,7 +198,7 @@ fn name_phrases(
     for told in told {
         let may_name = told.record.effect.size.abs() >= rules.min_name_effect
             && !matches!(told.record.contrast, Contrast::Missing { .. })
-            && used.0.contains(&told.record.feature)
+            && used.contains(&told.record.feature)
             && !phrases.contains(&told.record.phrase);
         if !may_name {
             continue;

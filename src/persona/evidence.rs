@@ -26,6 +26,9 @@ pub struct Evidence {
     /// How much each column, or block of columns that say the same, drives the grouping; the largest
     /// first. The shares sum to 1.
     pub blocks: Vec<BlockShare>,
+    /// Features that made the groups and change from day to day by themselves, such as the time since the
+    /// last purchase: people can move to another persona without doing anything.
+    pub ageing: Vec<String>,
     /// The choice in plain words.
     pub reason: String,
 }

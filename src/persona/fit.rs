@@ -89,6 +89,7 @@ impl PersonaModel {
             stability: cut::stability(&rows, &fit.labels, k, settings.n_half_samples)?,
             blocks: blocks(&rows, &fit.labels, &prep),
             groups,
+            ageing: ageing(table, &Used::by(&prep)),
             is_natural,
             is_given,
             candidates,
@@ -102,6 +103,12 @@ impl PersonaModel {
     pub fn evidence(&self) -> Option<&Evidence> {
         self.evidence.as_ref()
     }
+}
+
+/// The columns that made the groups and age by themselves.
+fn ageing(table: &FeatureTable, used: &Used) -> Vec<String> {
+    let ages = table.columns().iter().filter(|column| column.ages && used.contains(&column.name));
+    ages.map(|column| column.name.clone()).collect()
 }
 
 /// The share of every block, and of every column in none, of the variance between personas.

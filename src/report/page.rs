@@ -57,7 +57,15 @@ fn opening(facts: &Facts<'_>) -> Markup {
             }
             @if let Some(as_of) = evidence.and_then(|evidence| evidence.as_of) { " As of " (as_of) "." }
         }
-        @if let Some(evidence) = evidence { p { (evidence.reason) } }
+        @if let Some(evidence) = evidence {
+            p { (evidence.reason) }
+            @if !evidence.ageing.is_empty() {
+                p {
+                    "These change from day to day by themselves, so people can move to another persona without \
+                     doing anything: " (evidence.ageing.join(", ")) "."
+                }
+            }
+        }
     }
 }
 

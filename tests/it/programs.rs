@@ -535,6 +535,17 @@ fn personas_tells_pure_types_and_niches_when_asked_and_shows_no_single_person_in
 }
 
 #[test]
+fn personas_says_which_columns_change_by_themselves() {
+    let text = run_personas(&["--k", "3"]).unwrap().replace("\n  ", " ");
+    assert!(
+        text.contains("recency_days and tenure_days change from day to day by themselves"),
+        "{text}"
+    );
+    let text = run_personas(&["--k", "3", "--keep-out", "recency_days"]).unwrap();
+    assert!(text.contains("tenure_days changes from day to day by itself"), "{text}");
+}
+
+#[test]
 fn personas_groups_by_other_methods_when_asked() {
     let table = hundred("methods.csv");
     let text = run_personas(&["--table", &table, "--method", "ward", "--k", "4"]).unwrap();
