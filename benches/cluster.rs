@@ -183,11 +183,11 @@ fn density(c: &mut Criterion) {
     // A row in, the oldest out.
     let x = LazyCell::new(|| clouds(40_000, 8));
     group.bench_function("incremental dbscan/1000 of 20000x8", |b| {
-        let groups = IncrementalDbscan::new(2.29, 10).and_then(|g| g.window(Window::Rows(20_000)));
+        let groups = IncrementalDbscan::new(Dbscan::new(2.29, 10), Window::Rows(20_000));
         let mut groups = groups.expect("the settings are in range");
         let mut rows = x.rows().into_iter().cycle();
         let mut insert = |n: usize| {
-            rows.by_ref().take(n).for_each(|row| _ = groups.insert(row));
+            rows.by_ref().take(n).for_each(|row| _ = groups.insert(row, None));
         };
         insert(20_000);
         b.iter(|| insert(1000));

@@ -77,11 +77,11 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
     let (scores, seconds) = match options.method {
         Method::IsolationForest => {
             let forest = options.isolation_forest();
-            method::timed(options.repeat, || forest.fit(&x).map(|fit| fit.scores().to_vec()))?
+            method::timed(options.repeat, || forest.fit(&x).map(|fit| fit.scores))?
         }
         Method::Lof => {
             let factor = LocalOutlierFactor::new(options.neighbors.unwrap_or(20));
-            method::timed(options.repeat, || factor.fit(&x).map(|fit| fit.scores().to_vec()))?
+            method::timed(options.repeat, || factor.fit(&x).map(|fit| fit.scores))?
         }
     };
     Ok(serde_json::to_string(&Report { scores, seconds })? + "\n")

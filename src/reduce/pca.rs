@@ -29,7 +29,7 @@ const NO_VARIANCE: f64 = 1e-14;
 /// // Rows near the line y = 2x.
 /// let x = array![[1.0, 2.0], [2.0, 4.1], [3.0, 5.9], [4.0, 8.0]];
 /// let fit = Pca::new(1).fit(&x)?;
-/// assert!(fit.explained_ratio()[0] > 0.999);
+/// assert!(fit.explained_ratio[0] > 0.999);
 /// let near = fit.inverse(&fit.transform(&x)?)?;
 /// assert!((near[[3, 1]] - 8.0).abs() < 0.1);
 /// # Ok::<(), personas::Error>(())
@@ -117,9 +117,9 @@ impl Pca {
         Ok(PcaFit {
             means: columns.means,
             components: axes.vectors[..k * d].to_vec(),
-            variances: values[..k].iter().map(|v| v * unit * unit).collect(),
+            explained_variance: values[..k].iter().map(|v| v * unit * unit).collect(),
             deviations: values[..k].iter().map(|v| v.sqrt() * unit).collect(),
-            ratios: values[..k].iter().map(share).collect(),
+            explained_ratio: values[..k].iter().map(share).collect(),
             whiten: self.whiten,
         })
     }
@@ -141,13 +141,16 @@ impl Pca {
 /// Principal components, greatest variance first; see [`Pca`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored")]
+#[non_exhaustive]
 pub struct PcaFit {
+    /// The variance along each component (divisor n − 1), in squared units of the columns.
+    pub explained_variance: Vec<f64>,
+    /// The share of all variance that each component holds; all 0 if the rows are equal.
+    pub explained_ratio: Vec<f64>,
     means: Vec<f64>,
     /// Row-major, a component per row.
     components: Vec<f64>,
-    variances: Vec<f64>,
     deviations: Vec<f64>,
-    ratios: Vec<f64>,
     whiten: bool,
 }
 
@@ -155,18 +158,8 @@ impl PcaFit {
     /// The components, `(n_components, n_features)`: directions of length 1, at right angles to each
     /// other.
     pub fn components(&self) -> ArrayView2<'_, f64> {
-        let shape = (self.variances.len(), self.means.len());
+        let shape = (self.deviations.len(), self.means.len());
         ArrayView2::from_shape(shape, &self.components).expect("whole rows, one after the other")
-    }
-
-    /// The variance along each component (divisor n − 1), in squared units of the columns.
-    pub fn explained_variance(&self) -> &[f64] {
-        &self.variances
-    }
-
-    /// The share of all variance that each component holds; all 0 if the rows are equal.
-    pub fn explained_ratio(&self) -> &[f64] {
-        &self.ratios
     }
 
     /// Where rows lie along the components, `(n_samples, n_components)`; 0 is the mean. Whitened, in
@@ -179,7 +172,7 @@ impl PcaFit {
         let d = self.means.len();
         let x = x.into().into_rows()?;
         let rows = check::rows_of_width(x.view(), d)?;
-        Ok(self.each(&rows, self.variances.len(), |row, out| {
+        Ok(self.each(&rows, self.deviations.len(), |row, out| {
             for (at, (out, axis)) in out.iter_mut().zip(self.components.chunks_exact(d)).enumerate()
             {
                 let centred = row.iter().zip(&self.means).map(|(v, mean)| v - mean);
@@ -202,7 +195,7 @@ impl PcaFit {
     pub fn inverse<'a>(&self, z: impl Into<Samples<'a>>) -> Result<Array2<f64>> {
         let d = self.means.len();
         let z = z.into().into_rows()?;
-        let rows = check::rows_of_width(z.view(), self.variances.len())?;
+        let rows = check::rows_of_width(z.view(), self.deviations.len())?;
         Ok(self.each(&rows, d, |row, out| {
             out.copy_from_slice(&self.means);
             for (at, (&z, axis)) in row.iter().zip(self.components.chunks_exact(d)).enumerate() {
@@ -229,11 +222,11 @@ impl PcaFit {
     /// [`Error::InvalidParameter`] for a component that is not there; [`Error::DimensionMismatch`]
     /// for another number of names than columns.
     pub fn describe(&self, component: usize, names: &[&str]) -> Result<String> {
-        let (k, d) = (self.variances.len(), self.means.len());
-        if component >= k {
+        let (k, d) = (self.deviations.len(), self.means.len());
+        let Some(ratio) = self.explained_ratio.get(component).filter(|_| component < k) else {
             let expected = "the number of a component, from 0";
             return Err(Error::parameter("component", expected, component));
-        }
+        };
         if names.len() != d {
             let what = "names of columns".into();
             return Err(Error::DimensionMismatch { what, expected: d, got: names.len() });
@@ -248,7 +241,7 @@ impl PcaFit {
             format!("{sign} {}", names[column])
         });
         let said: Vec<String> = each.collect();
-        let share = 100.0 * self.ratios[component];
+        let share = 100.0 * ratio;
         Ok(format!(
             "component {}, {share:.0} % of the variance: {}",
             component + 1,
@@ -278,11 +271,11 @@ impl PcaFit {
 /// A [`PcaFit`] as it is stored, not yet checked.
 #[derive(Deserialize)]
 struct Stored {
+    explained_variance: Vec<f64>,
+    explained_ratio: Vec<f64>,
     means: Vec<f64>,
     components: Vec<f64>,
-    variances: Vec<f64>,
     deviations: Vec<f64>,
-    ratios: Vec<f64>,
     whiten: bool,
 }
 
@@ -290,18 +283,19 @@ impl TryFrom<Stored> for PcaFit {
     type Error = Error;
 
     fn try_from(stored: Stored) -> Result<Self> {
-        let Stored { means, components, variances, deviations, ratios, whiten } = stored;
-        let (k, d) = (variances.len(), means.len());
+        let Stored { explained_variance, explained_ratio, means, components, deviations, whiten } =
+            stored;
+        let (k, d) = (deviations.len(), means.len());
         let fits = (1..=d).contains(&k)
             && k.checked_mul(d) == Some(components.len())
-            && deviations.len() == k
-            && ratios.len() == k;
-        let all = [&means, &components, &variances, &deviations, &ratios];
+            && explained_variance.len() == k
+            && explained_ratio.len() == k;
+        let all = [&means, &components, &explained_variance, &deviations, &explained_ratio];
         if !fits || all.into_iter().flatten().any(|value| !value.is_finite()) {
             let reason = "its parts differ in length, or a number is not finite";
             return Err(Error::InvalidSnapshot { what: "PcaFit", reason: reason.into() });
         }
-        Ok(Self { means, components, variances, deviations, ratios, whiten })
+        Ok(Self { explained_variance, explained_ratio, means, components, deviations, whiten })
     }
 }
 
@@ -333,9 +327,9 @@ mod tests {
         let root = 3f64.sqrt();
         let x = array![[root, root], [-root, -root], [1.0, -1.0], [-1.0, 1.0]] * 0.75f64.sqrt();
         let fit = Pca::new(2).fit(&x).unwrap();
-        assert!((fit.explained_variance()[0] - 3.0).abs() < 1e-14);
-        assert!((fit.explained_variance()[1] - 1.0).abs() < 1e-14);
-        assert!((fit.explained_ratio()[0] - 0.75).abs() < 1e-15);
+        assert!((fit.explained_variance[0] - 3.0).abs() < 1e-14);
+        assert!((fit.explained_variance[1] - 1.0).abs() < 1e-14);
+        assert!((fit.explained_ratio[0] - 0.75).abs() < 1e-15);
         let half = 0.5f64.sqrt();
         assert!((fit.components()[[0, 0]] - half).abs() < 1e-15);
     }
@@ -364,7 +358,7 @@ mod tests {
         let x = table(2000, 3);
         let (near, far) = (Pca::new(3).fit(&x).unwrap(), Pca::new(3).fit(&(&x + 1e9)).unwrap());
         assert!((&near.components() - &far.components()).iter().all(|v| v.abs() < 1e-5));
-        for (a, b) in near.explained_variance().iter().zip(far.explained_variance()) {
+        for (a, b) in near.explained_variance.iter().zip(&far.explained_variance) {
             assert!((a / b - 1.0).abs() < 1e-6);
         }
     }
@@ -388,7 +382,7 @@ mod tests {
         let equal = Array2::from_elem((5, 2), 3.0);
         assert!(matches!(Pca::share(0.5).fit(&equal), Err(Error::UndefinedMetric { .. })));
         let fit = Pca::new(1).whiten().fit(&equal).unwrap();
-        assert_eq!((fit.explained_ratio()[0], fit.transform(&equal).unwrap()[[0, 0]]), (0.0, 0.0));
+        assert_eq!((fit.explained_ratio[0], fit.transform(&equal).unwrap()[[0, 0]]), (0.0, 0.0));
         assert_eq!(fit.inverse(&array![[1.0]]).unwrap(), array![[3.0, 3.0]]);
         assert!(matches!(fit.transform(&array![[1.0]]), Err(Error::DimensionMismatch { .. })));
         assert!(fit.describe(1, &["a", "b"]).is_err() && fit.describe(0, &["a"]).is_err());

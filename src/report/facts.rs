@@ -77,8 +77,7 @@ fn places(matrix: &Matrix) -> Result<Map> {
         let said = fit.describe(component, &names)?;
         Ok(said.split_once(": ").map_or(said.clone(), |(_, made_of)| made_of.to_owned()))
     };
-    let axes =
-        vec![(describe(0)?, fit.explained_ratio()[0]), (describe(1)?, fit.explained_ratio()[1])];
+    let axes = vec![(describe(0)?, fit.explained_ratio[0]), (describe(1)?, fit.explained_ratio[1])];
     let points = places.rows().into_iter().map(|row| [row[0], row[1]]).collect();
     Ok((points, axes))
 }

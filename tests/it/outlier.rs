@@ -14,9 +14,9 @@ fn rows() -> Array2<f64> {
 fn bits(x: &Array2<f64>) -> Vec<u64> {
     let forest = IsolationForest::new().n_trees(40).seed(3).fit(x).expect(FINITE);
     let factor = LocalOutlierFactor::default().fit(x).expect(FINITE);
-    let mut all = forest.scores().to_vec();
+    let mut all = forest.scores.clone();
     all.extend(forest.reasons(x).expect(FINITE));
-    all.extend(factor.scores());
+    all.extend(&factor.scores);
     all.extend(factor.score(x).expect(FINITE).scores);
     all.into_iter().map(f64::to_bits).collect()
 }
@@ -39,7 +39,7 @@ fn any_layout_gives_the_same_bits() {
     assert_eq!(bits(&x), bits(&columns_first));
     let turned = x.slice(s![..;-1, ..]).to_owned();
     let turned = turned.slice(s![..;-1, ..]);
-    let scores = |fit: personas::outlier::IsolationForestFit| fit.scores().to_vec();
+    let scores = |fit: personas::outlier::IsolationForestFit| fit.scores;
     let forest = IsolationForest::new().n_trees(10);
     assert_eq!(scores(forest.fit(&x).unwrap()), scores(forest.fit(turned).unwrap()));
 }
@@ -47,9 +47,8 @@ fn any_layout_gives_the_same_bits() {
 #[test]
 fn the_seed_decides_and_trees_differ() {
     let x = rows();
-    let scores = |n_trees, seed| {
-        IsolationForest::new().n_trees(n_trees).seed(seed).fit(&x).unwrap().scores().to_vec()
-    };
+    let scores =
+        |n_trees, seed| IsolationForest::new().n_trees(n_trees).seed(seed).fit(&x).unwrap().scores;
     assert_eq!(scores(3, 1), scores(3, 1));
     assert_ne!(scores(3, 1), scores(3, 2));
     // If every tree drew the same numbers, as in a peer, one would be as good as three.

@@ -47,9 +47,9 @@ pub use fitted::DbscanFit;
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Dbscan {
-    eps: f64,
-    min_samples: usize,
-    metric: Metric,
+    pub(super) eps: f64,
+    pub(super) min_samples: usize,
+    pub(super) metric: Metric,
 }
 
 /// Weights count in steps of 2⁻³², so that their sums are exact in any order.
@@ -191,7 +191,7 @@ impl Dbscan {
         })
     }
 
-    fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         check_eps(self.eps)?;
         if self.min_samples == 0 {
             return Err(Error::parameter("min_samples", "at least 1", 0));

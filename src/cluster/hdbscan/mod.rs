@@ -28,14 +28,33 @@ use crate::{Error, Result};
 use condense::Condensed;
 pub use fitted::HdbscanFit;
 
-/// Which clusters of the hierarchy to keep.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Which clusters of the hierarchy to keep. Clusters that part at a distance below `epsilon`, in the
+/// units of the data, stay together.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum ClusterSelection {
     /// Those that together last longest (excess of mass): few and large where they hold together.
-    #[default]
-    ExcessOfMass,
+    ExcessOfMass {
+        /// 0 or more.
+        epsilon: f64,
+    },
     /// Those that do not split any further: many and small.
-    Leaf,
+    Leaf {
+        /// 0 or more.
+        epsilon: f64,
+    },
+}
+
+impl Default for ClusterSelection {
+    fn default() -> Self {
+        Self::ExcessOfMass { epsilon: 0.0 }
+    }
+}
+
+impl ClusterSelection {
+    fn epsilon(self) -> f64 {
+        let (Self::ExcessOfMass { epsilon } | Self::Leaf { epsilon }) = self;
+        epsilon
+    }
 }
 
 /// Finds groups of any shape and of different densities, and leaves out the rest as noise.
@@ -65,7 +84,6 @@ pub struct Hdbscan {
     min_cluster_size: usize,
     min_samples: Option<usize>,
     selection: ClusterSelection,
-    epsilon: f64,
     metric: Metric,
 }
 
@@ -76,8 +94,7 @@ impl Hdbscan {
         Self {
             min_cluster_size,
             min_samples: None,
-            selection: ClusterSelection::ExcessOfMass,
-            epsilon: 0.0,
+            selection: ClusterSelection::default(),
             metric: Metric::Euclidean,
         }
     }
@@ -90,18 +107,10 @@ impl Hdbscan {
         self
     }
 
-    /// Which clusters to keep; [`ClusterSelection::ExcessOfMass`] unless set.
+    /// Which clusters to keep; excess of mass with an epsilon of 0 unless set.
     #[must_use]
     pub fn cluster_selection(mut self, selection: ClusterSelection) -> Self {
         self.selection = selection;
-        self
-    }
-
-    /// Clusters that part at a distance below this stay together; 0 unless set. In the units of the
-    /// data.
-    #[must_use]
-    pub fn cluster_selection_epsilon(mut self, epsilon: f64) -> Self {
-        self.epsilon = epsilon;
         self
     }
 
@@ -195,11 +204,11 @@ impl Hdbscan {
         let n = core.len();
         let tree = Condensed::new(n, edges, self.min_cluster_size, distance);
         let mut selected = match self.selection {
-            ClusterSelection::ExcessOfMass => tree.most_stable(),
-            ClusterSelection::Leaf => tree.leaves(),
+            ClusterSelection::ExcessOfMass { .. } => tree.most_stable(),
+            ClusterSelection::Leaf { .. } => tree.leaves(),
         };
-        if self.epsilon > 0.0 {
-            tree.merge_below(&mut selected, self.epsilon * scale.factor());
+        if self.selection.epsilon() > 0.0 {
+            tree.merge_below(&mut selected, self.selection.epsilon() * scale.factor());
         }
         let holders = tree.holders(&selected);
         // Clusters are named by their first rows until they have their numbers.
@@ -253,9 +262,9 @@ impl Hdbscan {
         if self.min_samples == Some(0) {
             return Err(Error::parameter("min_samples", "at least 1", 0));
         }
-        if !(self.epsilon >= 0.0 && self.epsilon.is_finite()) {
+        if !(self.selection.epsilon() >= 0.0 && self.selection.epsilon().is_finite()) {
             let expected = "0 or more and finite";
-            return Err(Error::parameter("cluster_selection_epsilon", expected, self.epsilon));
+            return Err(Error::parameter("cluster_selection", expected, self.selection.epsilon()));
         }
         Ok(())
     }
@@ -337,11 +346,12 @@ mod tests {
         for (row, strength) in [(2, 0.7294587663), (7, 0.242535625), (12, 0.367607311)] {
             assert!((fit.strengths[row] - strength).abs() < 1e-9, "row {row}");
         }
-        let leaves = fine.cluster_selection(ClusterSelection::Leaf);
+        let leaves = fine.cluster_selection(ClusterSelection::Leaf { epsilon: 0.0 });
         let fit = leaves.fit(&x).unwrap();
         assert_eq!((fit.labels.n_clusters(), fit.labels.n_noise()), (6, 9));
         // Leaves that part nearer than 1.2 are one.
-        let merged = leaves.cluster_selection_epsilon(1.2).fit(&x).unwrap();
+        let merged =
+            leaves.cluster_selection(ClusterSelection::Leaf { epsilon: 1.2 }).fit(&x).unwrap();
         assert!((2..6).contains(&merged.labels.n_clusters()));
         assert!(merged.labels.n_noise() < 9);
     }
@@ -389,8 +399,14 @@ mod tests {
         for (method, parameter) in [
             (Hdbscan::new(1), "min_cluster_size"),
             (Hdbscan::new(2).min_samples(0), "min_samples"),
-            (Hdbscan::new(2).cluster_selection_epsilon(-1.0), "cluster_selection_epsilon"),
-            (Hdbscan::new(2).cluster_selection_epsilon(f64::NAN), "cluster_selection_epsilon"),
+            (
+                Hdbscan::new(2).cluster_selection(ClusterSelection::Leaf { epsilon: -1.0 }),
+                "cluster_selection",
+            ),
+            (
+                Hdbscan::new(2).cluster_selection(ClusterSelection::Leaf { epsilon: f64::NAN }),
+                "cluster_selection",
+            ),
         ] {
             let error = method.fit(&x).unwrap_err();
             assert!(matches!(error, Error::InvalidParameter { name, .. } if name == parameter));
@@ -436,8 +452,10 @@ mod tests {
                 Hdbscan::new(min_cluster_size)
                     .min_samples(min_samples)
                     .metric(Metric::Manhattan)
-                    .cluster_selection_epsilon(epsilon * unit)
-                    .cluster_selection(if leaf { ClusterSelection::Leaf } else { ClusterSelection::default() })
+                    .cluster_selection(match leaf {
+                        true => ClusterSelection::Leaf { epsilon: epsilon * unit },
+                        false => ClusterSelection::ExcessOfMass { epsilon: epsilon * unit },
+                    })
             };
             let fit = method(1.0).fit(&x).unwrap();
             let distances = Array2::from_shape_fn((n, n), |(a, b)| {

@@ -1,4 +1,4 @@
-//! DBSCAN of rows that come and go, equal to [`Dbscan`](super::Dbscan) on what is there after every
+//! DBSCAN of rows that come and go, equal to [`Dbscan`] on what is there after every
 //! step.
 //!
 //! Kept are every row's number of neighbours, the component of every core row, and, of every other
@@ -23,7 +23,7 @@ use ndarray::{Array2, ArrayView1};
 use serde::{Deserialize, Serialize};
 
 use super::claims::labels_of_claims;
-use super::eps::check_eps;
+use super::dbscan::Dbscan;
 use crate::num::check;
 use crate::num::neighbors::{Buckets, Metric, NONE};
 use crate::num::scale::Scale;
@@ -36,10 +36,11 @@ pub use window::Window;
 /// DBSCAN that takes rows one by one and lets them go again, exact after every step.
 ///
 /// ```
-/// use personas::{cluster::IncrementalDbscan, ndarray::aview1};
+/// use personas::cluster::{IncrementalDbscan, Window};
+/// use personas::{Dbscan, ndarray::aview1};
 ///
-/// let mut groups = IncrementalDbscan::new(1.0, 2)?;
-/// let rows = [0.0, 0.9, 1.8, 9.0].map(|v| groups.insert(aview1(&[v])));
+/// let mut groups = IncrementalDbscan::new(Dbscan::new(1.0, 2), Window::All)?;
+/// let rows = [0.0, 0.9, 1.8, 9.0].map(|v| groups.insert(aview1(&[v]), None));
 /// assert_eq!(groups.labels()?.to_vec(), [Some(0), Some(0), Some(0), None]);
 /// // Without the row in the middle, the others no longer reach each other.
 /// groups.remove(rows[1].clone()?);
@@ -83,22 +84,24 @@ struct Slot {
 const ROOM: f64 = 1.071_508_607_186_267_3e301;
 
 impl IncrementalDbscan {
-    /// Without rows. `eps` and `min_samples` as of [`Dbscan`](super::Dbscan).
+    /// Without rows, with the settings of a [`Dbscan`] and the rows that stay; those outside the
+    /// [`Window`] go when the next row comes.
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`] for an `eps` that is not above 0 and finite or `min_samples` 0.
-    pub fn new(eps: f64, min_samples: usize) -> Result<Self> {
-        check_eps(eps)?;
-        if min_samples == 0 {
-            return Err(Error::parameter("min_samples", "at least 1", 0));
-        }
-        let mut new = Self {
+    /// [`Error::InvalidParameter`] for an `eps` that is not above 0 and finite or `min_samples` 0, and for
+    /// a window of no rows or of a negative span.
+    pub fn new(settings: Dbscan, window: Window) -> Result<Self> {
+        settings.check()?;
+        window.check()?;
+        let Dbscan { eps, min_samples, metric } = settings;
+        let scale = Scale::lifting(if metric == Metric::Cosine { 1.0 } else { eps }, 1.0);
+        Ok(Self {
             eps,
             min_samples,
-            metric: Metric::Euclidean,
-            window: Window::All,
-            scale: Scale::lifting(1.0, 1.0),
-            radius: 0.0,
+            metric,
+            window,
+            scale,
+            radius: metric.radius(eps * scale.factor()),
             buckets: None,
             slots: Vec::new(),
             free: Vec::new(),
@@ -107,58 +110,22 @@ impl IncrementalDbscan {
             by_moment: BTreeSet::new(),
             next_number: 0,
             newest: i64::MIN,
-        };
-        new.measure();
-        Ok(new)
+        })
     }
 
-    /// How distances are measured; [`Metric::Euclidean`] unless set. Only before the first row.
+    /// Adds a row and returns its number, by which it can be removed: 0, 1, 2, …
     ///
-    /// # Errors
-    /// [`Error::InvalidParameter`] if there have been rows.
-    pub fn metric(mut self, metric: Metric) -> Result<Self> {
-        if self.buckets.is_some() {
-            return Err(Error::parameter("metric", "set before the first row", "set after it"));
-        }
-        self.metric = metric;
-        self.measure();
-        Ok(self)
-    }
-
-    /// Which rows stay; [`Window::All`] unless set. Rows outside go when the next row comes.
-    ///
-    /// # Errors
-    /// [`Error::InvalidParameter`] for a window of no rows or of a negative span.
-    pub fn window(mut self, window: Window) -> Result<Self> {
-        window.check()?;
-        self.window = window;
-        Ok(self)
-    }
-
-    fn measure(&mut self) {
-        let eps = if self.metric == Metric::Cosine { 1.0 } else { self.eps };
-        self.scale = Scale::lifting(eps, 1.0);
-        self.radius = self.metric.radius(self.eps * self.scale.factor());
-    }
-
-    /// Adds a row at the moment of the newest one; its number, by which it can be removed.
-    ///
-    /// # Errors
-    /// As [`insert_at`](Self::insert_at).
-    pub fn insert(&mut self, row: ArrayView1<'_, f64>) -> Result<u64> {
-        self.insert_at(row, self.newest)
-    }
-
-    /// Adds a row at a moment, in any unit of time, and removes those that are outside the window
-    /// then: of rows of one moment the first goes first. Moments may come in any order. A row that is
-    /// outside at once goes at once. Numbers are 0, 1, 2, …
+    /// A row comes at a moment, in any unit of time, or with `None` at that of the newest row. Moments may
+    /// come in any order. Rows that are outside the window then are removed: of one moment the first
+    /// goes first. A row that is outside at once goes at once.
     ///
     /// # Errors
     /// [`Error::DimensionMismatch`] for another number of columns than the first row;
     /// [`Error::NoColumns`], [`Error::NonFinite`], [`Error::MagnitudeTooLarge`],
     /// [`Error::UndefinedMetric`] for a row that cannot be computed with;
     /// [`Error::TooManySamples`] for more than 2³² − 2 rows at a time. Nothing has changed then.
-    pub fn insert_at(&mut self, row: ArrayView1<'_, f64>, at: i64) -> Result<u64> {
+    pub fn insert(&mut self, row: ArrayView1<'_, f64>, at: impl Into<Option<i64>>) -> Result<u64> {
+        let at = at.into().unwrap_or(self.newest);
         let row = self.prepared(row)?;
         let limit = u32::MAX as usize - 2;
         if self.by_number.len() == limit {
@@ -186,7 +153,7 @@ impl IncrementalDbscan {
     }
 
     /// The cluster of every row that is there, in the order they came: what
-    /// [`Dbscan::fit`](super::Dbscan::fit) finds for them.
+    /// [`Dbscan::fit`] finds for them.
     ///
     /// # Errors
     /// [`Error::TooManySamples`] from 2³² − 1 rows on.
@@ -400,7 +367,8 @@ impl TryFrom<Stored> for IncrementalDbscan {
             Err(Error::InvalidSnapshot { what: "IncrementalDbscan", reason: reason.into() })
         };
         let Stored { eps, min_samples, metric, window, rows, values, next_number, newest } = stored;
-        let mut groups = Self::new(eps, min_samples)?.metric(metric)?.window(window)?;
+        let settings = Dbscan::new(eps, min_samples).metric(metric);
+        let mut groups = Self::new(settings, window)?;
         if rows.len() != values.nrows() {
             return invalid("a row lacks its number or its values");
         }
@@ -432,133 +400,4 @@ impl TryFrom<Stored> for IncrementalDbscan {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Dbscan;
-    use crate::num::rng::Stream;
-    use ndarray::aview1;
-    use proptest::prelude::*;
-
-    /// The rows that are there, beside the numbers of all.
-    struct Twin {
-        groups: IncrementalDbscan,
-        rows: BTreeMap<u64, (i64, Vec<f64>)>,
-    }
-
-    impl Twin {
-        fn check(&self) {
-            let groups = &self.groups;
-            assert!(groups.numbers().eq(self.rows.keys().copied()));
-            if self.rows.is_empty() {
-                assert!(groups.numbers().len() == 0 && groups.labels().unwrap().is_empty());
-                return;
-            }
-            let width = self.rows.values().next().unwrap().1.len();
-            let values = self.rows.values().flat_map(|(_, row)| row.clone()).collect();
-            let x = Array2::from_shape_vec((self.rows.len(), width), values).unwrap();
-            let batch = Dbscan::new(groups.eps, groups.min_samples).metric(groups.metric);
-            let batch = batch.fit(&x).unwrap();
-            assert_eq!(groups.labels().unwrap(), batch.labels);
-            let is_core = groups.by_number.values().map(|&slot| groups.is_core(slot));
-            let cores: Vec<usize> =
-                is_core.enumerate().filter(|(_, is_core)| *is_core).map(|(row, _)| row).collect();
-            assert_eq!(cores, batch.core_rows);
-        }
-
-        fn insert(&mut self, row: &[f64], at: i64) {
-            let number = self.groups.insert_at(aview1(row), at).unwrap();
-            self.rows.insert(number, (at, row.to_vec()));
-            let newest = self.groups.newest;
-            loop {
-                let oldest = self.rows.iter().map(|(&number, (at, _))| (*at, number)).min();
-                let Some((at, number)) = oldest else { return };
-                let outside = match self.groups.window {
-                    Window::All => false,
-                    Window::Rows(n) => self.rows.len() > n,
-                    Window::Span(span) => at < newest - span,
-                };
-                if !outside {
-                    return;
-                }
-                self.rows.remove(&number);
-            }
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn every_step_equals_the_batch(
-            steps in prop::collection::vec((0i32..24, 0i32..6, 0u8..3, 0i64..4), 1..90),
-            min_samples in 1usize..6,
-            window in prop::sample::select(vec![
-                Window::All, Window::Rows(1), Window::Rows(20), Window::Span(15),
-            ]),
-            metric in prop::sample::select(vec![Metric::Euclidean, Metric::Chebyshev]),
-            unit in prop::sample::select(vec![1.0, 1e-200]),
-        ) {
-            let groups = IncrementalDbscan::new(1.5 * unit, min_samples).unwrap();
-            let groups = groups.window(window).unwrap().metric(metric).unwrap();
-            let mut twin = Twin { groups, rows: BTreeMap::new() };
-            let mut at = 0;
-            for (x, y, action, later) in steps {
-                at += later - 1;
-                if action == 0 && !twin.rows.is_empty() {
-                    let which = x as usize % twin.rows.len();
-                    let number = *twin.rows.keys().nth(which).unwrap();
-                    prop_assert!(twin.groups.remove(number));
-                    prop_assert!(!twin.groups.remove(number));
-                    twin.rows.remove(&number);
-                } else {
-                    twin.insert(&[f64::from(x) * unit, f64::from(y) * unit], at);
-                }
-                twin.check();
-            }
-            // Stored and restored, the same again.
-            let json = serde_json::to_string(&twin.groups).unwrap();
-            twin.groups = serde_json::from_str(&json).unwrap();
-            twin.check();
-            prop_assert_eq!(&serde_json::to_string(&twin.groups).unwrap(), &json);
-        }
-    }
-
-    #[test]
-    fn a_long_chain_is_cut_and_mended_again_and_again() {
-        // Two rows that go and come split the chain far from its ends and join it.
-        let mut twin =
-            Twin { groups: IncrementalDbscan::new(1.0, 2).unwrap(), rows: BTreeMap::new() };
-        (0..400).for_each(|i| twin.insert(&[f64::from(i), 0.0], 0));
-        let mut stream = Stream::new(4, 0);
-        for step in 0..60 {
-            let which = stream.below(twin.rows.len());
-            let number = *twin.rows.keys().nth(which).unwrap();
-            twin.groups.remove(number);
-            let (_, row) = twin.rows.remove(&number).unwrap();
-            twin.check();
-            if step % 3 != 0 {
-                twin.insert(&row, 0);
-                twin.check();
-            }
-        }
-    }
-
-    #[test]
-    fn rows_that_do_not_fit_are_refused_and_change_nothing() {
-        let mut groups = IncrementalDbscan::new(1.0, 2).unwrap();
-        groups.insert(aview1(&[0.0, 1.0])).unwrap();
-        assert!(groups.insert(aview1(&[0.0])).is_err());
-        assert!(groups.insert(aview1(&[0.0, f64::NAN])).is_err());
-        assert_eq!(groups.numbers().len(), 1);
-        assert!(groups.clone().metric(Metric::Manhattan).is_err());
-        assert!(groups.clone().window(Window::Rows(0)).is_err());
-        assert!(groups.window(Window::Span(-1)).is_err());
-        let mut tiny = IncrementalDbscan::new(1e-200, 2).unwrap();
-        let error = tiny.insert(aview1(&[1e144])).unwrap_err();
-        assert!(matches!(error, Error::MagnitudeTooLarge { .. }));
-        assert!(IncrementalDbscan::new(0.0, 2).is_err() && IncrementalDbscan::new(1.0, 0).is_err());
-        let mut angles = IncrementalDbscan::new(0.1, 2).unwrap().metric(Metric::Cosine).unwrap();
-        assert!(angles.insert(aview1(&[0.0, 0.0])).is_err());
-        angles.insert(aview1(&[1.0, 0.0])).unwrap();
-        angles.insert(aview1(&[9.0, 0.1])).unwrap();
-        assert_eq!(angles.labels().unwrap().sizes(), [2]);
-    }
-}
+mod tests;

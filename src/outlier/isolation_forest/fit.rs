@@ -21,23 +21,16 @@ const BLOCK: usize = 256;
 /// A grown forest, with the scores of the rows it was grown on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored")]
+#[non_exhaustive]
 pub struct IsolationForestFit {
+    /// The score of every training row, in (0, 1]; higher = odder, about 0.5 = ordinary.
+    pub scores: Vec<f64>,
+    /// Rows that score above this are outliers.
+    pub threshold: f64,
     pub(super) forest: Forest,
-    pub(super) scores: Vec<f64>,
-    pub(super) threshold: f64,
 }
 
 impl IsolationForestFit {
-    /// The score of every training row, in (0, 1]; higher = odder, about 0.5 = ordinary.
-    pub fn scores(&self) -> &[f64] {
-        &self.scores
-    }
-
-    /// Rows that score above this are outliers.
-    pub fn threshold(&self) -> f64 {
-        self.threshold
-    }
-
     /// The training rows above the threshold, the oddest first; equal scores in row order.
     pub fn outliers(&self) -> Vec<usize> {
         oddest_first(&self.scores, self.threshold)
@@ -188,7 +181,7 @@ mod tests {
             let x = Array2::from_shape_simple_fn((n, d), || stream.normal());
             let fit = IsolationForest::new().n_trees(20).max_samples(64).fit(&x).unwrap();
             let expected = average_path(fit.forest.sample_size);
-            for (row, &score) in x.rows().into_iter().zip(fit.scores()) {
+            for (row, &score) in x.rows().into_iter().zip(&fit.scores) {
                 let path = |tree: &Tree| tree.path(row.as_slice().unwrap()) - expected;
                 let mut sum = 0.0;
                 fit.forest.trees.iter().for_each(|tree| sum += path(tree));
@@ -208,7 +201,7 @@ mod tests {
         for seed in 0..5 {
             let fit = IsolationForest::new().seed(seed).fit(&x).unwrap();
             assert_eq!(fit.outliers()[0], 100);
-            assert!(fit.scores()[100] > 0.75);
+            assert!(fit.scores[100] > 0.75);
             let reasons = fit.reasons(&x).unwrap();
             assert!(reasons[[100, 1]] > 0.9, "{}", reasons.row(100));
             // A corner is odd in both.
@@ -238,7 +231,7 @@ mod tests {
             _ => ((i * (37 + 6 * j)) % 101) as f64,
         });
         let fit = IsolationForest::new().fit(&x).unwrap();
-        assert!(fit.scores()[0] < 0.45);
+        assert!(fit.scores[0] < 0.45);
         assert_eq!(fit.reasons(&x).unwrap().row(0), array![0.0, 0.0]);
     }
 
@@ -246,7 +239,7 @@ mod tests {
     fn beyond_the_range_of_training_nothing_gets_odder() {
         let fit = IsolationForest::new().fit(&grid_and_one()).unwrap();
         let scores = fit.score(&array![[4.0, 60.0], [4.0, 61.0], [4.0, 1e100]]).unwrap();
-        assert_eq!(scores[0], fit.scores()[100]);
+        assert_eq!(scores[0], fit.scores[100]);
         assert!(scores[1] == scores[2] && scores[1] >= scores[0]);
     }
 

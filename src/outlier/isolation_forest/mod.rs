@@ -189,7 +189,7 @@ mod tests {
             for contamination in [Contamination::Auto, Contamination::Share(0.1)] {
                 let forest = IsolationForest::new().n_trees(7).contamination(contamination);
                 let fit = forest.fit(&x).unwrap();
-                assert!(fit.scores().iter().all(|&score| score == 0.5), "{n}");
+                assert!(fit.scores.iter().all(|&score| score == 0.5), "{n}");
                 assert!(fit.outliers().is_empty());
                 assert_eq!(fit.reasons(&x).unwrap(), Array2::<f64>::zeros((n, 2)));
             }
@@ -199,13 +199,13 @@ mod tests {
     #[test]
     fn trees_of_one_row_isolate_nothing() {
         let fit = IsolationForest::new().max_samples(1).fit(&array![[0.0], [1.0], [9.0]]).unwrap();
-        assert!(fit.scores().iter().all(|&score| score == 0.5));
+        assert!(fit.scores.iter().all(|&score| score == 0.5));
     }
 
     #[test]
     fn two_different_rows_are_one_cut_away_as_expected() {
         let fit = IsolationForest::new().fit(&array![[0.0], [1.0]]).unwrap();
-        assert_eq!(fit.scores(), [0.5, 0.5]);
+        assert_eq!(fit.scores, [0.5, 0.5]);
     }
 
     #[test]
@@ -238,7 +238,7 @@ mod tests {
         });
         let fit = IsolationForest::new().fit(&x).unwrap();
         assert_eq!(fit.outliers()[0], 200);
-        assert!(fit.scores()[200] > 0.8);
+        assert!(fit.scores[200] > 0.8);
     }
 
     #[test]
@@ -282,8 +282,8 @@ mod tests {
             let x = Array2::from_shape_fn((cells.len() / 3, 3), |(i, j)| f64::from(cells[3 * i + j]));
             let forest = IsolationForest::new().n_trees(10).max_samples(16).seed(seed);
             let fit = forest.clone().contamination(Contamination::Share(share)).fit(&x).unwrap();
-            prop_assert!(fit.scores().iter().all(|&score| score > 0.0 && score <= 1.0));
-            prop_assert_eq!(fit.score(&x).unwrap(), fit.scores());
+            prop_assert!(fit.scores.iter().all(|&score| score > 0.0 && score <= 1.0));
+            prop_assert_eq!(&fit.score(&x).unwrap(), &fit.scores);
             prop_assert!(fit.outliers().len() as f64 <= (share * x.nrows() as f64).ceil());
             for row in fit.reasons(&x).unwrap().rows() {
                 prop_assert!(row.iter().all(|&reason| reason >= 0.0));
@@ -293,7 +293,7 @@ mod tests {
             let mut scaled = x.clone();
             scaled.column_mut(1).mapv_inplace(|v| v * 2f64.powi(power));
             let rescaled = forest.fit(&scaled).unwrap();
-            prop_assert_eq!(rescaled.scores(), fit.scores());
+            prop_assert_eq!(&rescaled.scores, &fit.scores);
         }
 
         #[test]

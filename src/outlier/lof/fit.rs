@@ -16,7 +16,21 @@ use crate::{Error, Result};
 /// The scores of the rows, and the rows themselves to score others against.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored")]
+#[non_exhaustive]
 pub struct LofFit {
+    /// The factor of every training row; about 1 = as dense as its neighbours, higher = odder.
+    /// Finite and above 0, and the same in every unit.
+    pub scores: Vec<f64>,
+    /// Rows that score above this are outliers; 1.5 unless a share was named.
+    pub threshold: f64,
+    /// The training rows with at least `n_neighbors` copies among the others, ascending. Their
+    /// density is measured to the nearest different points instead (see the rule in
+    /// [`score`](Self::score)).
+    ///
+    /// Many such rows mean that few values repeat often. With no more different points than
+    /// neighbours the farthest one stands in, and everything scores near 1, even a single row beside
+    /// a thousand equal ones: take [`IsolationForest`](crate::IsolationForest) there.
+    pub duplicated: Vec<usize>,
     /// The training rows, row-major; none if the distances were given.
     pub(super) rows: Vec<f64>,
     pub(super) n_features: usize,
@@ -28,37 +42,12 @@ pub struct LofFit {
     pub(super) k_distances: Vec<f64>,
     /// 1 / lrd per training row.
     pub(super) mean_reaches: Vec<f64>,
-    pub(super) scores: Vec<f64>,
-    pub(super) threshold: f64,
-    pub(super) duplicated: Vec<usize>,
 }
 
 impl LofFit {
-    /// The factor of every training row; about 1 = as dense as its neighbours, higher = odder.
-    /// Finite and above 0, and the same in every unit.
-    pub fn scores(&self) -> &[f64] {
-        &self.scores
-    }
-
-    /// Rows that score above this are outliers; 1.5 unless a share was named.
-    pub fn threshold(&self) -> f64 {
-        self.threshold
-    }
-
     /// The training rows above the threshold, the oddest first; equal scores in row order.
     pub fn outliers(&self) -> Vec<usize> {
         oddest_first(&self.scores, self.threshold)
-    }
-
-    /// The training rows with at least `n_neighbors` copies among the others, ascending. Their
-    /// density is measured to the nearest different points instead (see the rule in
-    /// [`score`](Self::score)).
-    ///
-    /// Many such rows mean that few values repeat often. With no more different points than
-    /// neighbours the farthest one stands in, and everything scores near 1, even a single row beside
-    /// a thousand equal ones: take [`IsolationForest`](crate::IsolationForest) there.
-    pub fn duplicated(&self) -> &[usize] {
-        &self.duplicated
     }
 
     /// What makes a training row odd beside its `n_neighbors` nearest, the strongest reason first.
@@ -198,7 +187,7 @@ mod tests {
         // 7: neighbour 3 at distance 4, lrd 1/4.
         let new = fit.score(&array![[3.0], [7.0]]).unwrap().scores;
         assert!((new[0] - 1.0).abs() < 1e-9 && (new[1] - 2.0).abs() < 1e-9, "{new:?}");
-        assert!((fit.scores()[2] - 2.0).abs() < 1e-9);
+        assert!((fit.scores[2] - 2.0).abs() < 1e-9);
     }
 
     #[test]

@@ -98,7 +98,7 @@ impl LocalOutlierFactor {
     ///
     /// let distances = array![[0.0, 1.0, 3.0], [1.0, 0.0, 2.0], [3.0, 2.0, 0.0]];
     /// let fit = LocalOutlierFactor::new(1).fit(Samples::Distances(distances.into()))?;
-    /// assert_eq!(fit.scores(), [1.0, 1.0, 2.0]);
+    /// assert_eq!(fit.scores, [1.0, 1.0, 2.0]);
     /// # Ok::<(), personas::Error>(())
     /// ```
     ///
@@ -249,7 +249,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn scores(k: usize, x: &Array2<f64>) -> Vec<f64> {
-        LocalOutlierFactor::new(k).fit(x).unwrap().scores().to_vec()
+        LocalOutlierFactor::new(k).fit(x).unwrap().scores
     }
 
     fn close(a: &[f64], b: &[f64], tolerance: f64) -> bool {
@@ -261,9 +261,9 @@ mod tests {
         let x = array![[0.0, 0.0], [0.0, 1.0], [1.0, 1.0], [3.0, 0.0]];
         let golden = [0.926_776_7, 1.171_572_88, 0.926_776_7, 2.168_850_37];
         let fit = LocalOutlierFactor::new(2).fit(&x).unwrap();
-        assert!(close(fit.scores(), &golden, 1e-8), "{:?}", fit.scores());
+        assert!(close(&fit.scores, &golden, 1e-8), "{:?}", fit.scores);
         assert_eq!((fit.outliers(), fit.n_neighbors), (vec![3], 2));
-        assert!(fit.duplicated().is_empty());
+        assert!(fit.duplicated.is_empty());
     }
 
     #[test]
@@ -276,8 +276,8 @@ mod tests {
     fn equal_rows_all_score_exactly_1() {
         for (n, k) in [(2, 1), (7, 3), (50, 20)] {
             let fit = LocalOutlierFactor::new(k).fit(&Array2::from_elem((n, 3), 0.1)).unwrap();
-            assert!(fit.scores().iter().all(|&score| score == 1.0));
-            assert_eq!(fit.duplicated().len(), n);
+            assert!(fit.scores.iter().all(|&score| score == 1.0));
+            assert_eq!(fit.duplicated.len(), n);
             let new = fit.score(&array![[0.1, 0.1, 0.1], [0.1, 0.1, 0.2]]).unwrap();
             assert_eq!(new.scores, [1.0, f64::MAX]);
         }
@@ -289,8 +289,8 @@ mod tests {
         // so its kdist is 5, and with three points in all none is sparser than the others.
         let x = array![[0.0], [0.0], [0.0], [0.0], [0.001], [5.0]];
         let fit = LocalOutlierFactor::new(2).fit(&x).unwrap();
-        assert_eq!(fit.duplicated(), [0, 1, 2, 3]);
-        assert!(close(fit.scores(), &[1.0; 6], 1e-3), "{:?}", fit.scores());
+        assert_eq!(fit.duplicated, [0, 1, 2, 3]);
+        assert!(close(&fit.scores, &[1.0; 6], 1e-3), "{:?}", fit.scores);
     }
 
     #[test]
@@ -309,11 +309,11 @@ mod tests {
             _ => (i - 29) as f64 / 10.0,
         });
         let fit = LocalOutlierFactor::new(5).fit(&x).unwrap();
-        assert!(fit.duplicated().iter().copied().eq(0..30));
-        assert!(fit.scores()[..30].iter().all(|&score| score == 1.0));
-        assert!(fit.scores()[30..40].iter().all(|&score| score < 1.6), "{:?}", fit.scores());
+        assert!(fit.duplicated.iter().copied().eq(0..30));
+        assert!(fit.scores[..30].iter().all(|&score| score == 1.0));
+        assert!(fit.scores[30..40].iter().all(|&score| score < 1.6), "{:?}", fit.scores);
         assert_eq!(fit.outliers(), [40]);
-        assert!(fit.scores()[40] > 10.0 && fit.scores()[40] < 100.0);
+        assert!(fit.scores[40] > 10.0 && fit.scores[40] < 100.0);
         // A new row on the plateau is as dense as the plateau.
         assert_eq!(fit.score(&array![[0.0]]).unwrap().scores, [1.0]);
     }
@@ -324,7 +324,7 @@ mod tests {
         for k in [3, 4, 20, usize::MAX] {
             let fit = LocalOutlierFactor::new(k).fit(&x).unwrap();
             assert_eq!(fit.n_neighbors, 3);
-            assert_eq!(fit.scores(), scores(3, &x));
+            assert_eq!(fit.scores, scores(3, &x));
         }
     }
 
@@ -345,8 +345,8 @@ mod tests {
             let x = Array2::from_shape_fn((points.len(), 1), |(row, _)| points[row] * scale);
             let fit = LocalOutlierFactor::new(3).fit(&x).unwrap();
             // 19 to the bit at 1; where decimal points round otherwise, ties fall otherwise.
-            assert!((18.0..=19.1).contains(&fit.scores()[10]), "{scale:e}: {:?}", fit.scores());
-            assert_eq!((fit.outliers(), fit.duplicated().len()), (vec![10], 0));
+            assert!((18.0..=19.1).contains(&fit.scores[10]), "{scale:e}: {:?}", fit.scores);
+            assert_eq!((fit.outliers(), fit.duplicated.len()), (vec![10], 0));
             let new = fit.score(&array![[5.0 * scale], [1e145]]).unwrap();
             assert!(new.scores[1] > 1e3 && new.scores[1].is_finite());
             assert!(new.outliers.contains(&1));
@@ -357,13 +357,13 @@ mod tests {
     fn the_manhattan_distance_has_the_golden_factors() {
         let x = array![[0.0, 0.0], [0.0, 1.0], [1.0, 1.0], [3.0, 0.0]];
         let fit = LocalOutlierFactor::new(2).metric(Metric::Manhattan).fit(&x).unwrap();
-        assert!(close(fit.scores(), &[0.875, 4.0 / 3.0, 0.875, 2.0], 1e-12));
+        assert!(close(&fit.scores, &[0.875, 4.0 / 3.0, 0.875, 2.0], 1e-12));
         let distances = Array2::from_shape_fn((4, 4), |(a, b)| {
             (&x.row(a) - &x.row(b)).iter().map(|v: &f64| v.abs()).sum::<f64>()
         });
         let by_distances =
             LocalOutlierFactor::new(2).fit(Samples::Distances((&distances).into())).unwrap();
-        assert_eq!(by_distances.scores(), fit.scores());
+        assert_eq!(by_distances.scores, fit.scores);
         assert!(by_distances.score(&x).is_err());
     }
 
@@ -373,7 +373,7 @@ mod tests {
         let share = |share| LocalOutlierFactor::new(5).contamination(Contamination::Share(share));
         let fit = share(0.1).fit(&x).unwrap();
         assert_eq!(fit.outliers().len(), 10);
-        assert_eq!(fit.scores(), LocalOutlierFactor::new(5).fit(&x).unwrap().scores());
+        assert_eq!(fit.scores, LocalOutlierFactor::new(5).fit(&x).unwrap().scores);
         assert!(share(0.6).fit(&x).is_err());
     }
 
@@ -400,10 +400,10 @@ mod tests {
             let n = cells.len() / 2;
             let x = Array2::from_shape_fn((n, 2), |(i, j)| f64::from(cells[2 * i + j]) * unit);
             let fit = LocalOutlierFactor::new(k).fit(&x).unwrap();
-            prop_assert!(fit.scores().iter().all(|score| score.is_finite() && *score > 0.0));
+            prop_assert!(fit.scores.iter().all(|score| score.is_finite() && *score > 0.0));
             prop_assert!(fit.score(&x).unwrap().scores.iter().all(|score| score.is_finite()));
-            for &row in fit.duplicated() {
-                prop_assert!((fit.scores()[row] - 1.0).abs() < 1e-12);
+            for &row in &fit.duplicated {
+                prop_assert!((fit.scores[row] - 1.0).abs() < 1e-12);
             }
         }
 
