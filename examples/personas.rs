@@ -54,7 +54,7 @@ use personas::{
 use csv_file::{CsvTable, Source};
 use events::{IdColumn, Layout, Reading, Rows};
 use numbers::Decimal;
-use output::Kept;
+use output::{Kept, Told};
 use progress::Progress;
 
 /// Turns events into personas and tells how far to trust them. Without --events it reads a year of
@@ -249,7 +249,14 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
     };
     drop(progress);
     if options.json {
-        return output::json(&model, &people, types.as_ref(), niches.as_deref());
+        let told = Told {
+            people: &people,
+            model: &model,
+            types: types.as_ref(),
+            niches: niches.as_deref(),
+            comparison: comparison.as_ref(),
+        };
+        return told.to_json();
     }
     let more = types.map_or(String::new(), |types| screen::types(&types))
         + &niches.map_or(String::new(), |niches| screen::niches(&model, &niches))

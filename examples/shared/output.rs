@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use personas::persona::{Matches, PersonaNiche, PureTypes};
+use personas::persona::{Comparison, DeclaredMatch, Matches, PersonaNiche, PureTypes};
 use personas::{FeatureSet, FeatureTable, PersonaModel, ProfileId, Profiles};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -89,29 +89,45 @@ pub(crate) fn members(
     Ok(String::from_utf8(rows.into_inner()?)?)
 }
 
-/// Personas, and what they rest on.
-pub(crate) fn json(
-    model: &PersonaModel,
-    people: &People,
-    types: Option<&PureTypes>,
-    niches: Option<&[PersonaNiche]>,
-) -> Outcome<String> {
-    // Parts and rows are of single people, who come by --out only.
-    let types = types.map(|found| {
-        json!({"types": found.types, "by_persona": found.by_persona, "explained": found.explained})
-    });
-    let niches = niches.map(|all| {
-        let told = |niche: &PersonaNiche| json!({"persona": niche.persona, "card": niche.card});
-        all.iter().map(told).collect::<Vec<_>>()
-    });
-    let told = json!({
-        "source": people.name,
-        "people": people.table.n_rows(),
-        "personas": model.personas(),
-        "importances": model.importances(),
-        "evidence": model.evidence(),
-        "archetypes": types,
-        "niches": niches,
-    });
-    Ok(serde_json::to_string_pretty(&told)? + "\n")
+/// What is told of people: personas, what they rest on, and what was asked for besides.
+pub(crate) struct Told<'a> {
+    pub(crate) people: &'a People,
+    pub(crate) model: &'a PersonaModel,
+    pub(crate) types: Option<&'a PureTypes>,
+    pub(crate) niches: Option<&'a [PersonaNiche]>,
+    pub(crate) comparison: Option<&'a Comparison>,
+}
+
+impl Told<'_> {
+    /// As JSON. Rows, parts and scores are of single people, who come by --out only.
+    pub(crate) fn to_json(&self) -> Outcome<String> {
+        let types = self.types.map(|found| {
+            json!({"types": found.types, "by_persona": found.by_persona, "explained": found.explained})
+        });
+        let niche = |niche: &PersonaNiche| json!({"persona": niche.persona, "card": niche.card});
+        let niches = self.niches.map(|all| all.iter().map(niche).collect::<Vec<_>>());
+        let declared = |found: &DeclaredMatch| {
+            json!({
+                "name": found.name, "verdict": found.verdict, "people": found.n_full,
+                "contradictions": found.contradictions, "card": found.card,
+            })
+        };
+        let compared = self.comparison.map(|comparison| {
+            json!({
+                "declared": comparison.declared.iter().map(declared).collect::<Vec<_>>(),
+                "discovered": comparison.discovered,
+            })
+        });
+        let told = json!({
+            "source": self.people.name,
+            "people": self.people.table.n_rows(),
+            "personas": self.model.personas(),
+            "importances": self.model.importances(),
+            "evidence": self.model.evidence(),
+            "archetypes": types,
+            "niches": niches,
+            "comparison": compared,
+        });
+        Ok(serde_json::to_string_pretty(&told)? + "\n")
+    }
 }

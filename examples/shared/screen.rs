@@ -268,6 +268,15 @@ pub(crate) fn declared(model: &PersonaModel, comparison: &Comparison) -> String 
         };
         said.push(format!("{}: {verdict}; {n} it in full, {share}.", declared.name));
         said.extend(declared.contradictions.iter().cloned());
+        let is_declared = |feature: &str| declared.rules.iter().any(|rule| rule.feature == feature);
+        let traits = declared.card.iter().flat_map(|card| &card.traits);
+        let also: Vec<String> = traits
+            .filter(|told| !is_declared(&told.feature))
+            .map(|told| told.phrase.clone())
+            .collect();
+        if !also.is_empty() {
+            said.push(format!("What else sets them apart: {}.", list(&also)));
+        }
     }
     let uncovered = comparison.uncovered.iter();
     let names: Vec<String> =

@@ -69,9 +69,7 @@ impl Telling<'_> {
             },
             contrast,
         };
-        let with_median =
-            matches!(side, Side::Above { with_median: true } | Side::Below { with_median: true });
-        told.sentence = sentence(self.words, &told, with_median, (known.0, self.size));
+        told.sentence = sentence(self.words, &told, (known.0, self.size));
         Candidate { told, side }
     }
 }

@@ -60,7 +60,7 @@ impl Persona {
         let told = |told: &Trait| {
             let effect = [told.effect.size, told.effect.low, told.effect.high];
             let contrast = match told.contrast {
-                Contrast::Numeric { median, median_others, median_all } => {
+                Contrast::Numeric { median, median_others, median_all, .. } => {
                     [median, median_others, median_all]
                 }
                 Contrast::Category { share, share_others, lift, .. }
@@ -114,6 +114,8 @@ pub enum Contrast {
         median_others: f64,
         /// Median of all.
         median_all: f64,
+        /// Whether people at the median of all fit the trait as well.
+        with_median: bool,
     },
     /// A category, among those with a value.
     Category {
@@ -125,6 +127,8 @@ pub enum Contrast {
         share_others: f64,
         /// `share` over the share of all people in it.
         lift: f64,
+        /// The number that it is, in a column of two numbers; 1 is the `yes` of a flag.
+        code: Option<f64>,
     },
     /// Having no value.
     Missing {

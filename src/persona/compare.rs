@@ -10,13 +10,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::card::Summary;
+use super::card::{Persona, Summary};
 use super::declared::{BoundRule, DeclaredPersona};
+use super::describe::{Used, described};
+use super::index::Index;
 use super::model::PersonaModel;
 use super::phrase;
 use super::vocabulary::Vocabulary;
 use super::words::{capitalised, percent};
-use crate::{FeatureTable, Result};
+use crate::{FeatureTable, Labels, Result};
 
 /// A rule is contradicted, and a data persona is not covered, if fewer than this share fit.
 const MOST: f64 = 0.5;
@@ -36,6 +38,8 @@ pub struct Comparison {
     pub covered: Vec<f64>,
     /// The data personas that nobody declared: fewer than half of their members fit any.
     pub uncovered: Vec<usize>,
+    /// Those as personas that could be declared: a rule per trait. None for a persona without traits.
+    pub discovered: Vec<DeclaredPersona>,
     /// People who fit no declared persona in full.
     pub n_unmatched: usize,
     /// People compared.
@@ -52,6 +56,8 @@ pub struct DeclaredMatch {
     pub verdict: DeclaredVerdict,
     /// People who fit every rule.
     pub n_full: usize,
+    /// What else sets them apart, in words; none for fewer people than the smallest described size.
+    pub card: Option<Persona>,
     /// Its rules, in their order.
     pub rules: Vec<RuleMatch>,
     /// The weighted share of rules that each row of the table fits, in [0, 1].
@@ -186,19 +192,35 @@ impl PersonaModel {
         let covered = count(&matched, &placed, members.len()).0;
         let covered: Vec<f64> = covered.iter().zip(&members).map(|(&k, &n)| share(k, n)).collect();
         let overlaps = overlaps(&fits);
+        let index = Index::new(table)?;
         let declared = declared.iter().zip(&bound).zip(fits);
+        let matches = declared.map(|((persona, rules), fits)| {
+            let card = self.card(&index, &persona.name, &fits.full)?;
+            Ok(DeclaredMatch {
+                card,
+                ..self.declared_match(&persona.name, rules, fits, &placed, &members)
+            })
+        });
+        let uncovered: Vec<usize> =
+            (0..covered.len()).filter(|&persona| covered[persona] < MOST).collect();
+        let discovered = uncovered.iter().map(|&at| DeclaredPersona::of(&self.personas[at]));
         Ok(Comparison {
-            declared: declared
-                .map(|((persona, rules), fits)| {
-                    self.declared_match(&persona.name, rules, fits, &placed, &members)
-                })
-                .collect(),
+            declared: matches.collect::<Result<_>>()?,
             overlaps,
-            uncovered: (0..covered.len()).filter(|&persona| covered[persona] < MOST).collect(),
+            discovered: discovered.filter(|persona| !persona.rules.is_empty()).collect(),
+            uncovered,
             covered,
             n_unmatched: matched.iter().filter(|&&matched| !matched).count(),
             n_rows: table.n_rows(),
         })
+    }
+
+    /// The people of a declared persona in words, under its name.
+    fn card(&self, index: &Index<'_>, name: &str, full: &[bool]) -> Result<Option<Persona>> {
+        let labels = Labels::new(full.iter().map(|&full| full.then_some(0)))?;
+        let found = described(index, &labels, &self.rules, &Used::by(&self.prep)).personas;
+        let large = found.into_iter().next().filter(|card| card.size >= self.rules.least());
+        Ok(large.map(|card| Persona { name: name.to_owned(), ..card }))
     }
 
     fn declared_match(
@@ -242,6 +264,7 @@ impl PersonaModel {
             name: name.to_owned(),
             verdict: self.verdict(n_full, &in_personas, nearest.as_ref()),
             n_full,
+            card: None,
             rules: rule_matches,
             mean_score: fits.scores.iter().sum::<f64>() / n,
             scores: fits.scores,

@@ -21,7 +21,6 @@ use super::importance::{Importance, cramers_v_squared};
 use super::index::{Groups, Indexed, Kind, Numbers, Texts};
 use super::phrase::is_yes_no;
 use super::ranks::{Ranked, ranked};
-use super::words::number;
 
 /// Share of the members who fit a trait that is told, at least.
 const TYPICAL: f64 = 0.5;
@@ -139,7 +138,8 @@ fn coded(
     let is_flag = codes == [0.0, 1.0];
     let n_all = numbers.order.len();
     let high = numbers.rows(second..n_all);
-    let name = |code: usize| if is_flag { YES.to_owned() } else { number(codes[code]) };
+    // Codes are whole numbers, told to the last digit.
+    let name = |code: usize| if is_flag { YES.to_owned() } else { codes[code].to_string() };
     let of_group = |group: usize| {
         let n = known[group];
         let of_high =
@@ -162,7 +162,7 @@ fn coded(
         let candidate = (told && share.k_all >= rules.least())
             .then(|| {
                 let (n_rows, size) = (groups.n_rows(), groups.sizes[group]);
-                let named = (code, name(code));
+                let named = (code, name(code), Some(codes[code]));
                 category(&indexed.column.name, n_rows, named, share, size, (rules, wider), answer)
             })
             .flatten();
@@ -178,7 +178,7 @@ const YES: &str = "yes";
 fn category(
     feature: &str,
     n_rows: usize,
-    (code, category): (usize, String),
+    (code, category, number): (usize, String, Option<f64>),
     counted: Share,
     size: usize,
     (rules, wider): (&Describer, f64),
@@ -188,7 +188,7 @@ fn category(
     let effect = counted.effect();
     effect.holds(rules.min_effect, wider).then(|| {
         let (share, share_others, lift) = counted.shares();
-        let contrast = Contrast::Category { category, share, share_others, lift };
+        let contrast = Contrast::Category { category, share, share_others, lift, code: number };
         let told = Telling { feature, size, n_others: n_rows - size, words: &rules.vocabulary };
         let is = effect.size > 0.0;
         let (others, n_others) = (k_all - k, n_all - n);
@@ -221,15 +221,20 @@ fn numeric(
             let enough =
                 n.min(n_others) >= rules.least() && of.effect.holds(rules.min_effect, wider);
             let candidate = enough.then(|| {
+                let (size, words) = (groups.sizes[group], &rules.vocabulary);
+                let n_rest = groups.n_rows() - size;
+                let (with_median, fitting) = with_median(numbers, of, size, n_rest);
                 let contrast = Contrast::Numeric {
                     median: of.median,
                     median_others: of.median_others,
                     median_all: numbers.median,
+                    with_median,
                 };
-                let size = groups.sizes[group];
-                let n_rest = groups.n_rows() - size;
-                let told = Telling { feature, size, n_others: n_rest, words: &rules.vocabulary };
-                let (side, fitting) = side(numbers, of, size, n_rest);
+                let side = match of.effect.size > 0.0 {
+                    true => Side::Above { with_median },
+                    false => Side::Below { with_median },
+                };
+                let told = Telling { feature, size, n_others: n_rest, words };
                 told.candidate(contrast, of.effect, (n, n_others), side, fitting, None)
             });
             Found { summary, candidate }
@@ -237,9 +242,14 @@ fn numeric(
         .collect()
 }
 
-/// The group's side of the median of all, with or without the median itself: what tells the group and
-/// everyone else apart better. And how many members and others lie on it.
-fn side(numbers: &Numbers<'_>, of: &Ranked, size: usize, n_rest: usize) -> (Side, (usize, usize)) {
+/// Whether the median of all belongs to the group's side of it: what tells the group and everyone else
+/// apart better. And how many members and others lie on that side.
+fn with_median(
+    numbers: &Numbers<'_>,
+    of: &Ranked,
+    size: usize,
+    n_rest: usize,
+) -> (bool, (usize, usize)) {
     let above = of.effect.size > 0.0;
     let fitting = |with_median: bool| {
         let below = |below: usize, at: usize, n: usize| match (above, with_median) {
@@ -255,8 +265,7 @@ fn side(numbers: &Numbers<'_>, of: &Ranked, size: usize, n_rest: usize) -> (Side
     };
     let gain = |(members, others): (usize, usize)| share(members, size) - share(others, n_rest);
     let with_median = gain(fitting(true)) > gain(fitting(false));
-    let side = if above { Side::Above { with_median } } else { Side::Below { with_median } };
-    (side, fitting(with_median))
+    (with_median, fitting(with_median))
 }
 
 fn categorical(
@@ -295,7 +304,7 @@ fn categorical(
             });
         let candidate = strongest.and_then(|(place, _)| {
             let answer = rules.vocabulary.yes_no(name(place)).filter(|_| yes_no);
-            let named = (counts.frequent[place], name(place).to_owned());
+            let named = (counts.frequent[place], name(place).to_owned(), None);
             let (n_rows, size) = (groups.n_rows(), groups.sizes[group]);
             category(feature, n_rows, named, share(place), size, (rules, wider), answer)
         });

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::card::{Contrast, Persona, Trait};
 use super::vocabulary::Vocabulary;
 use super::words::{called, measure};
 use crate::features::{Condition, Values};
@@ -82,6 +83,33 @@ impl DeclaredPersona {
         let of_feature = self.rules.iter_mut().filter(|rule| rule.feature == feature);
         of_feature.for_each(|rule| rule.weight = weight);
         self
+    }
+
+    /// A persona of the data as one that could be declared: a rule per trait.
+    pub(super) fn of(persona: &Persona) -> Self {
+        let rule = |told: &Trait| {
+            let more = told.effect.size > 0.0;
+            let condition = match &told.contrast {
+                &Contrast::Numeric { median_all, with_median, .. } => match (more, with_median) {
+                    (true, true) => Condition::AtLeast(median_all),
+                    (true, false) => Condition::Greater(median_all),
+                    (false, true) => Condition::AtMost(median_all),
+                    (false, false) => Condition::Less(median_all),
+                },
+                // Of two numbers, what is not the higher is lower: only yes is told as rarer.
+                &Contrast::Category { code: Some(code), .. } if more => {
+                    Condition::Between(code, code)
+                }
+                &Contrast::Category { code: Some(code), .. } => Condition::Less(code),
+                Contrast::Category { category, .. } if more => Condition::Equals(category.clone()),
+                Contrast::Category { category, .. } => Condition::NotEquals(category.clone()),
+                Contrast::Missing { .. } if more => Condition::NotExists,
+                Contrast::Missing { .. } => Condition::Exists,
+            };
+            DeclaredRule { feature: told.feature.clone(), condition, weight: 1.0 }
+        };
+        let rules = persona.traits.iter().map(rule).collect();
+        Self { name: persona.name.clone(), text: persona.description(), rules }
     }
 
     fn invalid(&self, reason: String) -> Error {

@@ -292,7 +292,7 @@ mod tests {
             high.traits.iter().map(|t| (t.feature.as_str(), t.effect.size)).collect();
         // Of 400 pairs, 45 are lost and 10 tied: 10 to 19 in both. (345 − 45) / 400.
         assert_eq!(told, [("spend", 1.0), ("visits", 0.75)]);
-        let Contrast::Numeric { median, median_others, median_all } = high.traits[1].contrast
+        let Contrast::Numeric { median, median_others, median_all, .. } = high.traits[1].contrast
         else {
             panic!("{:?}", high.traits[1])
         };

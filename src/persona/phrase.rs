@@ -62,14 +62,8 @@ fn plain(words: &Vocabulary, label: &str, more: bool) -> String {
     said("high {label}", "low {label}", label)
 }
 
-/// A trait in a plain sentence with its numbers; `with_median` if the median itself fits it. `known` is
-/// (members with a value, members).
-pub(super) fn sentence(
-    words: &Vocabulary,
-    told: &Trait,
-    with_median: bool,
-    known: (usize, usize),
-) -> String {
+/// A trait in a plain sentence with its numbers. `known` is (members with a value, members).
+pub(super) fn sentence(words: &Vocabulary, told: &Trait, known: (usize, usize)) -> String {
     let more = told.effect.size > 0.0;
     let share = |share| percent(words, share);
     let phrase = capitalised(&told.phrase);
@@ -81,7 +75,7 @@ pub(super) fn sentence(
     };
     let mut parts = vec![("phrase", phrase), ("known", known)];
     let template = match told.contrast {
-        Contrast::Numeric { median, median_others, median_all } => {
+        Contrast::Numeric { median, median_others, median_all, with_median } => {
             let value = |value| measure(words, &told.feature, value);
             let none = !more && with_median && median_all == 0.0;
             parts.push(("fit", side(words, told, with_median, none)));
@@ -230,7 +224,7 @@ mod tests {
     }
 
     fn numeric(median: f64, median_others: f64, median_all: f64) -> Contrast {
-        Contrast::Numeric { median, median_others, median_all }
+        Contrast::Numeric { median, median_others, median_all, with_median: false }
     }
 
     fn told(feature: &str, contrast: Contrast, size: f64) -> Trait {
@@ -274,7 +268,7 @@ mod tests {
             let (share, share_others, lift) = (0.0, 0.0, 0.0);
             let answer = english().yes_no(category).filter(|_| yes_no);
             let category = category.to_owned();
-            let contrast = Contrast::Category { category, share, share_others, lift };
+            let contrast = Contrast::Category { category, share, share_others, lift, code: None };
             phrase(english(), "home_owner", &contrast, effect(size), answer)
         };
         assert_eq!(said("yes", 0.5, true), "home owner");
@@ -289,7 +283,7 @@ mod tests {
     #[test]
     fn a_sentence_carries_the_numbers() {
         let said = |feature, contrast: Contrast, size| {
-            sentence(english(), &told(feature, contrast, size), false, (30, 40))
+            sentence(english(), &told(feature, contrast, size), (30, 40))
         };
         assert_eq!(
             said("monetary", numeric(230.0, 84.0, 100.0), 0.62),

@@ -254,6 +254,36 @@ fn nothing_declared_leaves_everyone_unmatched() {
 }
 
 #[test]
+fn what_nobody_declared_can_be_declared_as_it_was_found() {
+    let table = sixty();
+    let personas = model(&table, &groups(60, &[0..30, 30..60]));
+    let discovered = personas.compare(&[], &table).unwrap().discovered;
+    let names: Vec<&str> = discovered.iter().map(|persona| persona.name.as_str()).collect();
+    assert_eq!(names, ["Small spenders", "Big spenders"]);
+    assert_eq!(discovered[0].rules[0].condition, Condition::Less(64.5));
+    // Declared, they are the personas they came from.
+    let again = personas.compare(&discovered, &table).unwrap();
+    assert!(again.declared.iter().all(|found| found.verdict == DeclaredVerdict::Confirmed));
+    assert!(again.uncovered.is_empty() && again.discovered.is_empty());
+}
+
+#[test]
+fn a_declared_persona_learns_what_else_sets_its_people_apart() {
+    let table = sixty();
+    let personas = model(&table, &groups(60, &[0..30, 30..60]));
+    let declared = [
+        DeclaredPersona::new("Rich").when("spend", Condition::Greater(90.0)),
+        DeclaredPersona::new("Few").when("spend", Condition::Greater(125.0)),
+    ];
+    let found = personas.compare(&declared, &table).unwrap().declared;
+    let card = found[0].card.as_ref().unwrap();
+    assert_eq!((card.name.as_str(), card.size), ("Rich", 30));
+    assert!(card.traits.iter().any(|told| told.phrase == "big spenders"), "{card:?}");
+    // Four people are not described.
+    assert_eq!(found[1].card, None);
+}
+
+#[test]
 fn columns_that_did_not_make_the_groups_are_described_too() {
     let table = sixty();
     let prep = Preprocessor::default().fit(&table.clone().without(&["city"])).unwrap();

@@ -403,8 +403,10 @@ fn personas_made_by_hand_are_compared_and_a_table_of_people_needs_no_events() {
     );
     let report = run_personas(&["--table", &table, "--declared", &declared]).unwrap();
     assert!(report.contains("80 people from "), "{report}");
-    let told = run_personas(&["--table", &table, "--json"]).unwrap();
+    let told = run_personas(&["--table", &table, "--json", "--declared", &declared]).unwrap();
     let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["comparison"]["declared"][0]["name"], "Gold");
+    assert!(!told["comparison"]["discovered"].is_null());
     let features: Vec<&str> = told["importances"]
         .as_array()
         .unwrap()
