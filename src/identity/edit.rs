@@ -59,7 +59,8 @@ impl IdentityGraph {
         self.state.add_link(Relation::Cannot, &pair)
     }
 
-    /// Removes the manual links between two identifiers. Their components are joined again.
+    /// Removes the manual links between two identifiers, and takes back the link of an
+    /// [alias](crate::identity#aliases). Their components are joined again.
     /// [`IdentityGraph::must_link`] has an example.
     ///
     /// # Errors
@@ -68,6 +69,7 @@ impl IdentityGraph {
         let pair = self.check_link("unlink", a, b)?;
         self.state.remove_link(Relation::Must, &pair);
         self.state.remove_link(Relation::Cannot, &pair);
+        self.state.reject_alias(&pair);
         Ok(())
     }
 

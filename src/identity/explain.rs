@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::aliases;
 use super::evidence::{flag, node_of, slot};
 use super::partition::{
     Basis, Edge, End, Reason, compare_edges, edges_among, futile_edges, sort_edges,
@@ -19,6 +20,9 @@ pub struct Link<'g> {
     pub b: Identifier<'g>,
     /// Whether it is a must-link.
     pub manual: bool,
+    /// Whether it is the link of an [alias](crate::identity#aliases); times, count and messages are those
+    /// of the alias calls.
+    pub alias: bool,
     /// Earliest time, if any lies within the clock.
     pub first: Option<Timestamp>,
     /// Latest time, if any lies within the clock.
@@ -183,11 +187,32 @@ fn shared_at(state: &State, node: u32) -> BTreeSet<u32> {
     shared
 }
 
+/// The signatures of the alias calls that make a link.
+fn alias_calls(state: &State, edge: &Edge) -> BTreeSet<u32> {
+    let ends = [edge.a.0, edge.b.0];
+    let mut calls = BTreeSet::new();
+    for previous in aliases::concerned(state.basis(), ends.into_iter()) {
+        for (caller, sig) in aliases::callers(state.basis(), previous) {
+            if ends.contains(&previous) || ends.contains(&caller) {
+                calls.insert(sig);
+            }
+        }
+    }
+    calls
+}
+
 /// A link with all its evidence.
 fn link<'g>(state: &'g State, edge: &Edge) -> Link<'g> {
     let end = |(node, claimed): End| Identifier { claimed, ..state.basis().identifier(node) };
     let (mut messages, mut times) = (Vec::new(), edge.times);
-    if !edge.manual {
+    if edge.alias {
+        for sig in alias_calls(state, edge) {
+            let own = state.evidence.signatures().times(sig);
+            let message = state.evidence.signatures().message(sig);
+            messages.extend(message.map(|id| (own.first, id)));
+            times.merge(own);
+        }
+    } else if !edge.manual {
         // Those of a kept merge may have been seen again.
         times.count = 0;
         let signatures = state.evidence.signatures();
@@ -207,6 +232,7 @@ fn link<'g>(state: &'g State, edge: &Edge) -> Link<'g> {
         a: end(edge.a),
         b: end(edge.b),
         manual: edge.manual,
+        alias: edge.alias,
         first: Some(times.first).filter(|&at| at != i64::MAX).map(Timestamp::from_millis),
         last: Some(times.last).filter(|&at| at != i64::MIN).map(Timestamp::from_millis),
         count: times.count.into(),

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::evidence::{flag, is_claim, node_of};
-use super::policy::{Name, Relation, pair_of};
+use super::policy::{ANONYMOUS, Name, PREVIOUS, Pair, Relation, USER, pair_of};
 use super::profile_id::ProfileId;
 use super::state::State;
 use crate::Identifier;
@@ -103,8 +103,11 @@ pub(super) fn nodes_of_profile(state: &State, node: u32) -> BTreeSet<u32> {
 
 /// The nodes of identifiers that have one.
 pub(super) fn nodes_of(state: &State, names: &[Name]) -> BTreeSet<u32> {
-    let find = |name: &Name| state.evidence.find(&state.policy, &name.kind, &name.value);
-    names.iter().filter_map(find).collect()
+    let find = |kind: &str, value: &str| state.evidence.find(&state.policy, kind, value);
+    let own = names.iter().filter_map(|name| find(&name.kind, &name.value));
+    // A previous id goes with what it may stand for.
+    let meant = names.iter().filter(|name| [USER, ANONYMOUS].contains(&name.kind.as_str()));
+    own.chain(meant.filter_map(|name| find(PREVIOUS, &name.value))).collect()
 }
 
 /// What forgetting nodes would drop and change.
@@ -148,6 +151,7 @@ pub(super) fn forget(state: &mut State, names: &[Name], owner: OwnerOf) -> Moves
     let gone = nodes_of(state, names);
     let plan = plan(state, &gone, owner);
     gone.iter().for_each(|&node| remove_links(state, node));
+    remove_rejected(state, names);
     let mut others: Vec<u32> = gone.iter().copied().collect();
     let mut removed = i64::MAX;
     let mut moves = Moves::new();
@@ -168,6 +172,18 @@ pub(super) fn forget(state: &mut State, names: &[Name], owner: OwnerOf) -> Moves
     state.reconsider(&others, removed);
     state.rejoin(&others);
     moves
+}
+
+/// Removes what was recorded of aliases that name identifiers.
+fn remove_rejected(state: &mut State, names: &[Name]) {
+    let is_gone = |end: &Name| {
+        names.iter().any(|name| name == end || end.kind == PREVIOUS && name.value == end.value)
+    };
+    let rejected = state.policy.rules().links(Relation::Alias).iter();
+    let gone: Vec<Pair> = rejected.filter(|(a, b)| is_gone(a) || is_gone(b)).cloned().collect();
+    for pair in gone {
+        state.policy.set_link(Relation::Alias, &pair, false);
+    }
 }
 
 /// Removes the manual links that name a node.

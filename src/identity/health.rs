@@ -4,9 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::aliases::{self, Meaning};
 use super::evidence::{flag, is_claim, node_of};
 use super::partition::{Edge, Reason, edges_among, futile_edges};
-use super::policy::Relation;
+use super::policy::{PREVIOUS, Relation};
 use super::profile_id::ProfileId;
 use super::state::State;
 use crate::Identifier;
@@ -28,6 +29,9 @@ pub struct Health<'g> {
     /// Observations that are nobody's: their only usable identifiers are claims to verified ones,
     /// or they have none.
     pub unattributed: u64,
+    /// Alias calls that joined nobody: the previous id was seen nowhere else, is a placeholder or shared, or
+    /// a cannot-link forbids it.
+    pub idle_aliases: u64,
     /// Identifiers that too many people share to join any two.
     pub shared: Vec<Identifier<'g>>,
     /// Links not taken whose ends are different people: the stronger end, the weaker end, and why.
@@ -59,6 +63,8 @@ pub(super) fn health(state: &State) -> Health<'_> {
         health.observations += count;
         health.blocked += if is_blocked { count } else { 0 };
         health.unattributed += if state.basis().anchor(slots).is_none() { count } else { 0 };
+        let is_idle = aliases::is_alias(state.basis(), sig) && !alias_joins(state, sig);
+        health.idle_aliases += if is_idle { count } else { 0 };
         for Edge { a, b, .. } in futile_edges(sig, state.basis()) {
             if state.name_of(a.0) != state.name_of(b.0) {
                 let [a, b] = [a.0, b.0].map(|node| plain(state, node));
@@ -79,6 +85,22 @@ pub(super) fn health(state: &State) -> Health<'_> {
     add_idle_links(state, &mut health);
     health.contradictions.sort_unstable();
     health
+}
+
+/// Whether an alias call joined somebody: two user ids, or a user and an anonymous id that was seen.
+fn alias_joins(state: &State, sig: u32) -> bool {
+    let basis = state.basis();
+    let slots = state.evidence.signatures().slots(sig);
+    let Some(anchor) = basis.anchor(slots) else { return false };
+    let name = state.name_of(anchor);
+    let is_previous = |&node: &u32| state.policy.kinds().find(PREVIOUS) == Some(basis.kind(node));
+    slots.iter().map(|&slot| node_of(slot)).filter(is_previous).any(|previous| {
+        match aliases::meaning(basis, previous) {
+            Meaning::User(user) => state.name_of(user) == name && user != anchor,
+            Meaning::Anonymous(node) => state.name_of(node) == name,
+            Meaning::Unseen | Meaning::Nobody => false,
+        }
+    })
 }
 
 /// Values of the next kind with which an identifier of the strongest kind is suspicious.

@@ -68,5 +68,11 @@ fn add_links(state: &mut State, other: &State) -> Result<()> {
             }
         }
     }
+    for pair in other.policy.rules().links(Relation::Alias) {
+        if remains(state, pair) {
+            state.reject_alias(pair);
+            state.policy.set_link(Relation::Alias, pair, true);
+        }
+    }
     Ok(())
 }

@@ -14,7 +14,38 @@
 //! identifier that was verified, and never attributes an event to it; a claimed identifier that
 //! nobody verified names a profile only where there is no other.
 //!
-//! The files: `policy/` says what may come in and join; `evidence/` what was observed;
+//! # Aliases
+//!
+//! An alias call says that a user had another id before. It is an observation with an identifier of the
+//! kind `previous_id`: `Event::new("alias", at).id("user_id", "7").id("previous_id", "old")`, which is what the
+//! `previousId` of a Segment call becomes. What it stands for is decided from all observations, earlier and
+//! later ones:
+//!
+//! | the text of `previous_id` | the call |
+//! |---|---|
+//! | is blocked, or was seen with too many user ids (a hub rule) | joins nobody |
+//! | occurs as a `user_id` that is not only claimed | links the two user ids; the limit of one does not forbid it |
+//! | else | says who the `anonymous_id` of this text is |
+//!
+//! The order of rules: cannot-links, must-links, aliases, everything else. [`IdentityGraph::explain`] shows an
+//! alias, [`IdentityGraph::unlink`] takes it back, [`Health::idle_aliases`] counts the calls that joined
+//! nobody, and [`Rules::aliases`](Rules#structfield.aliases) switches the second row off. Forgetting a user id or an
+//! anonymous id takes the previous id of the same text along.
+//!
+//! ```
+//! use personas::{Event, IdentityGraph, Rules, Timestamp};
+//!
+//! let at = Timestamp::parse("2024-05-01")?;
+//! let mut graph = IdentityGraph::new(Rules::default())?;
+//! graph.observe(&Event::new("alias", at).id("user_id", "7").id("previous_id", "ann@mail.org"))?;
+//! graph.observe(&Event::new("order", at).id("user_id", "ann@mail.org"))?;
+//! assert_eq!(graph.get("user_id", "7"), graph.get("user_id", "ann@mail.org"));
+//! # Ok::<(), personas::Error>(())
+//! ```
+//!
+//! # The files
+//!
+//! `policy/` says what may come in and join; `evidence/` what was observed; `aliases` what alias calls mean;
 //! `partition/` who is who; `state` holds the three together, and `graph` is their face: `ingest` adds
 //! observations, `edit` changes a graph by other means, `persist` keeps it. `explain`, `health` and `diff`
 //! answer questions; `forget`, `merge` and `snapshot` do the work behind the methods of their names.
@@ -50,6 +81,7 @@
 //! All other reads are a few look-ups. [`IdentityGraph::extend`] joins everything again when most of
 //! it is new, which is several times faster; beside the graph it holds a million events at a time.
 
+mod aliases;
 mod by_id;
 mod diff;
 mod edit;

@@ -16,13 +16,8 @@ impl IdentityGraph {
     }
 
     /// A graph of this evidence alone, under the same rules and key, with these manual links.
-    pub(crate) fn of_evidence(
-        &self,
-        evidence: Evidence,
-        must: Vec<Pair>,
-        cannot: Vec<Pair>,
-    ) -> Result<Self> {
-        let rules = self.rules().with_links(must, cannot);
+    pub(crate) fn of_evidence(&self, evidence: Evidence, links: [Vec<Pair>; 3]) -> Result<Self> {
+        let rules = self.rules().with_links(links);
         Ok(Self::from_state(evidence.into_state(&rules)?))
     }
 

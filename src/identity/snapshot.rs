@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::evidence::{Times, flag, is_claim, node_of};
 use super::policy::value::normalise;
-use super::policy::{MAX_BYTES, Relation, Rules};
+use super::policy::{MAX_BYTES, Rules};
 use super::profile_id::ProfileId;
 use super::state::State;
 use crate::event::IdentifierRef;
@@ -215,8 +215,7 @@ impl Snapshot {
         }
         let mut state = State::new(rules)?;
         let rules = state.policy.rules();
-        let links = rules.links(Relation::Must).iter().chain(rules.links(Relation::Cannot));
-        for pair in links {
+        for pair in rules.all_links().into_iter().flatten() {
             let ids = [&pair.0, &pair.1].map(|end| state.policy.id_of(&end.kind, &end.value));
             if ids.iter().any(|id| self.forgotten.binary_search(id).is_ok()) {
                 return Err(invalid("a manual link names a forgotten identifier"));

@@ -4,11 +4,15 @@
 //! evidence, and every manual link of the rules is numbered.
 
 use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::aliases::{self, Meaning};
 use super::evidence::{Evidence, Packed, Recorded, Times, flag, node_of, slot};
 use super::partition::{Basis, Merged, Partition};
-use super::policy::{Admitted, MAX_KINDS, Name, Pair, Part, Policy, Relation, Rules};
+use super::policy::{
+    ANONYMOUS, Admitted, MAX_KINDS, Name, PREVIOUS, Pair, Part, Policy, Relation, Rules,
+};
 use super::profile_id::ProfileId;
 use crate::event::{IdentifierRef, Observations};
 use crate::num::parallel;
@@ -20,6 +24,8 @@ pub(crate) struct State {
     pub(super) policy: Policy,
     pub(super) evidence: Evidence,
     partition: Partition,
+    /// The links that the aliases of each previous id make: user or previous id, and what that stands for.
+    aliases: BTreeMap<u32, BTreeSet<(u32, u32)>>,
 }
 
 /// Profiles with the signatures whose events belong to them.
@@ -55,7 +61,8 @@ impl State {
     pub(super) fn new(rules: Rules) -> Result<Self> {
         let policy = Policy::new(rules)?;
         let partition = Partition::new(policy.kinds().n_counters());
-        let mut state = Self { policy, evidence: Evidence::default(), partition };
+        let mut state =
+            Self { policy, evidence: Evidence::default(), partition, aliases: BTreeMap::new() };
         let links = |state: &Self, relation| -> Vec<Pair> {
             let rules = state.policy.rules();
             let links = if relation == Relation::Must { rules.must() } else { rules.cannot() };
@@ -108,8 +115,78 @@ impl State {
 
     /// Brings the partition up to date.
     pub(super) fn follow(&mut self) {
+        self.follow_at(&[]);
+    }
+
+    /// As [`State::follow`], where more than links changed at some nodes.
+    fn follow_at(&mut self, nodes: &[u32]) {
+        let signatures = self.evidence.signatures();
+        let new = self.partition.n_joined() as u32..signatures.len() as u32;
+        let seen = signatures.slots_of_range(new).iter().map(|&slot| node_of(slot));
+        // Of a user id that is shared now, all alias calls.
+        let flipped = self.partition.flipped().iter().flat_map(|&node| {
+            let calls = self.evidence.signatures_of(node);
+            let slots = calls.flat_map(|(sig, _)| signatures.slots(sig)).map(|&slot| node_of(slot));
+            slots.chain([node])
+        });
+        let changed = seen.chain(flipped).chain(nodes.iter().copied());
+        let previous = aliases::concerned(self.basis(), changed);
         let basis = Basis { policy: &self.policy, evidence: &self.evidence };
         self.partition.follow(basis);
+        previous.into_iter().for_each(|node| self.settle_aliases(node));
+    }
+
+    /// Adds and removes the links of a previous id's aliases, so that they are what the evidence says.
+    fn settle_aliases(&mut self, previous: u32) {
+        let wanted = aliases::links(self.basis(), previous);
+        let known = self.aliases.get(&previous).cloned().unwrap_or_default();
+        if wanted == known {
+            return;
+        }
+        if wanted.is_empty() {
+            self.aliases.remove(&previous);
+        } else {
+            self.aliases.insert(previous, wanted.clone());
+        }
+        for &(a, b) in known.difference(&wanted) {
+            // Two users can each have been the other's previous id.
+            let reverse =
+                self.evidence.find(&self.policy, PREVIOUS, self.evidence.nodes().value(a));
+            let reverse = reverse.and_then(|previous| self.aliases.get(&previous));
+            if !reverse.is_some_and(|links| links.contains(&(b, a))) {
+                self.change_alias_link(a, b, false);
+            }
+        }
+        for &(a, b) in wanted.difference(&known) {
+            self.change_alias_link(a, b, true);
+        }
+    }
+
+    /// Takes back the link of an alias between two identifiers, if there is one.
+    pub(super) fn reject_alias(&mut self, pair: &Pair) {
+        let find = |name: &Name| self.evidence.find(&self.policy, &name.kind, &name.value);
+        let (Some(a), Some(b)) = (find(&pair.0), find(&pair.1)) else { return };
+        if self.policy.manual.linked(Relation::Alias, a).any(|other| other == b) {
+            self.policy.set_link(Relation::Alias, pair, true);
+            let previous = aliases::concerned(self.basis(), [a, b].into_iter());
+            previous.into_iter().for_each(|node| self.settle_aliases(node));
+        }
+    }
+
+    /// Adds or removes the link of an alias.
+    fn change_alias_link(&mut self, a: u32, b: u32, is_linked: bool) {
+        if is_linked {
+            self.policy.manual.add(Relation::Alias, a, b);
+        } else {
+            self.policy.manual.remove(Relation::Alias, a, b);
+        }
+        [a, b].into_iter().for_each(|node| self.mark(node));
+        let basis = Basis { policy: &self.policy, evidence: &self.evidence };
+        if is_linked {
+            self.partition.add_link(Relation::Alias, a, b, basis);
+        } else {
+            self.partition.rejoin(&[a, b], basis);
+        }
     }
 
     /// Computes again what the evidence says of nodes after signatures were removed, the earliest of
@@ -118,7 +195,7 @@ impl State {
         for &node in nodes {
             self.evidence.reconsider(&self.policy, node, removed, self.partition.changes());
         }
-        self.follow();
+        self.follow_at(nodes);
     }
 
     /// Dissolves the components of some nodes, joins their members again, and removes those that
@@ -182,11 +259,12 @@ impl State {
         if is_idle { Relation::Idle } else { relation }
     }
 
-    /// Marks a node as an end of the manual links that name it.
+    /// Marks a node as an end of the manual links and aliases that name it.
     fn mark(&mut self, node: u32) {
-        let is_end = |relation| self.policy.manual.linked(relation, node).next().is_some();
-        let of = |relation, flag| if is_end(relation) { flag } else { 0 };
-        let flags = of(Relation::Must, flag::MUST) | of(Relation::Cannot, flag::CANNOT);
+        let is_joined = self.policy.manual.joined(node).next().is_some();
+        let is_parted = self.policy.manual.linked(Relation::Cannot, node).next().is_some();
+        let of = |holds, flag| if holds { flag } else { 0 };
+        let flags = of(is_joined, flag::MUST) | of(is_parted, flag::CANNOT);
         self.evidence.set_manual(node, flags);
     }
 
@@ -254,8 +332,18 @@ impl State {
     /// The node of an identifier that is in a profile.
     pub(super) fn find_in_profile(&self, kind: &str, value: &str) -> Option<u32> {
         let value = super::policy::value::normalise(kind, value);
+        let found = self.find_own_profile(kind, &value);
+        if found.is_some() || kind != ANONYMOUS {
+            return found;
+        }
+        // An anonymous id that only an alias call knows.
+        let previous = self.find_own_profile(PREVIOUS, &value)?;
+        (aliases::meaning(self.basis(), previous) == Meaning::Unseen).then_some(previous)
+    }
+
+    fn find_own_profile(&self, kind: &str, value: &str) -> Option<u32> {
         let kind = self.policy.kinds().find(kind)?;
-        let (hash, nodes) = (self.policy.kinds().hash(kind, &value), self.evidence.nodes());
+        let (hash, nodes) = (self.policy.kinds().hash(kind, value), self.evidence.nodes());
         // The text, and what will be asked of the node, are fetched together.
         if let Some(guess) = nodes.prefetch_facts(hash) {
             self.partition.prefetch(guess);
@@ -264,7 +352,7 @@ impl State {
                 nodes.prefetch_text(name);
             }
         }
-        let node = nodes.find(hash, kind, &value)?;
+        let node = nodes.find(hash, kind, value)?;
         nodes.is_in_profile(node).then_some(node)
     }
 

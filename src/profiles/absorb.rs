@@ -31,9 +31,9 @@ impl Profiles {
         self.check_settings(&settings)?;
         let content: Content = postcard::from_bytes(content).map_err(|_| invalid("its content"))?;
         content.check(self)?;
-        let Content { mut evidence, must, cannot, texts, fields, histories } = content;
+        let Content { mut evidence, links, texts, fields, histories } = content;
         evidence.forgotten.sort_unstable();
-        let other = self.graph.of_evidence(evidence, must, cannot)?;
+        let other = self.graph.of_evidence(evidence, links)?;
         let (ours, theirs) = self.graph.merge_moving(&other)?;
         self.newest = OnceLock::new();
         self.follow(&ours);

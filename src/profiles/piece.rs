@@ -35,8 +35,8 @@ pub(super) struct Settings {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Content {
     pub(super) evidence: Evidence,
-    pub(super) must: Vec<Pair>,
-    pub(super) cannot: Vec<Pair>,
+    /// Must-links, cannot-links, and links of aliases that were taken back.
+    pub(super) links: [Vec<Pair>; 3],
     pub(super) texts: Vec<String>,
     /// Whether it is an attribute, and its name.
     pub(super) fields: Vec<(bool, String)>,

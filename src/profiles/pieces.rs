@@ -63,7 +63,7 @@ impl Profiles {
             aside.entry(copy.signature).or_default().push(copy);
         }
         let rules = self.graph.rules();
-        let links = [rules.must(), rules.cannot()].map(|links| links.iter().cloned().collect());
+        let links = rules.all_links().map(|links| links.iter().cloned().collect());
         Pieces {
             people: self,
             settings: Settings { origin: (shard, 0), ..self.settings() },
@@ -107,7 +107,7 @@ struct Pieces<'p> {
     place: Place,
     /// Those whose marks are still to be written.
     forgotten: Vec<ProfileId>,
-    links: Option<[Vec<Pair>; 2]>,
+    links: Option<[Vec<Pair>; 3]>,
     /// Bytes that are filled.
     full: usize,
 }
@@ -161,8 +161,8 @@ impl Iterator for Pieces<'_> {
 
     fn next(&mut self) -> Option<Vec<u8>> {
         let mut filling = Filling::default();
-        if let Some([must, cannot]) = self.links.take() {
-            (filling.content.must, filling.content.cannot) = (must, cannot);
+        if let Some(links) = self.links.take() {
+            filling.content.links = links;
         } else if !self.forgotten.is_empty() {
             let rest = self.forgotten.len().saturating_sub(FORGOTTEN);
             filling.content.evidence.forgotten = self.forgotten.split_off(rest);

@@ -19,7 +19,7 @@ impl Profiles {
     pub fn state_hash(&self) -> u128 {
         let settings = hash(&self.settings());
         let rules = self.graph.rules();
-        let rest = hash(&(self.graph.forgotten(), rules.must(), rules.cannot()));
+        let rest = hash(&(self.graph.forgotten(), rules.all_links()));
         let live = self.graph.live_signatures();
         let of = parallel::map(live.len(), 1000, |i| {
             let (sig, count) = live[i];

@@ -165,7 +165,7 @@ impl<'a> Call<'a> {
         to.extend(anonymous.map(|id| Identifier::new("anonymous_id", id)));
         if kind == Kind::Alias {
             let previous = self.previous_id.text("previousId", lost);
-            to.extend(previous.map(|id| Identifier::new("anonymous_id", id)));
+            to.extend(previous.map(|id| Identifier::new("previous_id", id)));
         }
         // The traits of a group call belong to the group.
         let is_group = kind == Kind::Group;

@@ -14,7 +14,8 @@
 //! | `context.geo.location.timezone` | the offset from UTC, if it is still unknown and nothing contradicts |
 //! | `messageId` | the message id |
 //! | `userId` | an identifier `user_id` |
-//! | `anonymousId`; of `alias` also `previousId` | identifiers `anonymous_id` |
+//! | `anonymousId` | identifier `anonymous_id` |
+//! | `previousId` of `alias` | identifier `previous_id`: a user id or an anonymous one, see [aliases](crate::identity#aliases) |
 //! | `traits.email`, else `context.traits.email` | an identifier `email`, not an attribute. In a `group` call, `traits.email` belongs to the group: an attribute |
 //! | `context.device.id` | an identifier `device_id` |
 //! | `context.device.advertisingId` | an identifier `advertising_id`, if `adTrackingEnabled` is `true` |

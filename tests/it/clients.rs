@@ -77,7 +77,7 @@ fn rudderstacks_node_client_repeats_times_and_ids_in_every_call() {
         "timestamp":"2026-11-01T12:00:04.000Z","sentAt":"2026-11-01T12:00:05.000Z"}"#;
     let calls = receive(body, &now());
     assert_eq!(times(&calls), ["2026-11-01T11:00:00Z", "2026-11-01T11:00:01Z"]);
-    assert_eq!(ids(&calls), [vec!["user_id:u1", "anonymous_id:7"], vec!["user_id:u1"]]);
+    assert_eq!(ids(&calls), [vec!["user_id:u1", "previous_id:7"], vec!["user_id:u1"]]);
     // The traits of a group belong to the group, and those of the context to identify.
     let group = [("group.plan".into(), Value::from("team")), ("group_id".into(), Value::from("7"))];
     assert_eq!(calls.events[1].attributes, group);

@@ -282,6 +282,22 @@ fn an_alias_says_who_an_anonymous_id_was() {
 }
 
 #[test]
+fn an_alias_of_a_user_id_makes_one_person_of_two() {
+    let track = |user: &str, day: u8| {
+        format!(r#"{{"type":"track","event":"a","userId":"{user}","timestamp":"2024-01-0{day}"}}"#)
+    };
+    let alias = r#"{"type":"alias","userId":"new","previousId":"old","timestamp":"2024-01-02"}"#;
+    let calls = [track("old", 1), alias.to_owned(), track("new", 3)];
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
+        let lines = order.map(|i| calls[i].clone()).join("\n");
+        people.extend_json(lines, &Received::default());
+        assert_eq!(people.len(), 1, "{order:?}");
+        assert_eq!(people.get("user_id", "old").map(|ann| ann.n_events()), Some(3), "{order:?}");
+    }
+}
+
+#[test]
 fn texts_are_borrowed_unless_they_hold_escapes() {
     let json = r#"{"type":"track","event":"e","userId":"a\"b","timestamp":"2024-05-01",
         "properties":{"plain":"x","es\u0063aped":"y\n","n":{"m":"z"}}}"#;

@@ -22,7 +22,7 @@ pub(crate) mod flag {
     pub(crate) const SEEN: u8 = 8;
     /// Removed; its number is not used again.
     pub(crate) const DEAD: u8 = 16;
-    /// An end of a must-link that has an effect.
+    /// An end of a must-link that has an effect, or of an alias.
     pub(crate) const MUST: u8 = 32;
     /// An end of a cannot-link.
     pub(crate) const CANNOT: u8 = 64;

@@ -56,7 +56,7 @@ impl<'g> Basis<'g> {
         self.policy.kinds().get(facts.kind()).strong && !facts.is_only_claimed()
     }
 
-    fn rank(self, node: u32) -> u32 {
+    pub(super) fn rank(self, node: u32) -> u32 {
         self.policy.kinds().rank(self.kind(node))
     }
 

@@ -1,5 +1,6 @@
 //! The constrained merge: the links of one component in one total order, each taken or refused.
 //!
+//! Manual links come first, then those of aliases, which only a cannot-link refuses.
 //! Two clusters are joined unless a cannot-link lies between them, a limit would be broken, or a weak
 //! identifier would join two strong ones. Clusters have no values in common, so a union breaks a
 //! limit exactly if both sides have values of the kind and the sum is too high.
@@ -184,7 +185,7 @@ impl<'g> Clusters<'g> {
         if self.is_forbidden(a, b) {
             return Some(Reason::CannotLink);
         }
-        if edge.manual {
+        if edge.manual || edge.alias {
             return None;
         }
         let kinds = self.basis.policy.kinds();

@@ -13,6 +13,8 @@ pub(crate) struct Edge {
     pub(crate) a: End,
     pub(crate) b: End,
     pub(crate) manual: bool,
+    /// Whether it is the link of an alias, which no signature makes by itself.
+    pub(crate) alias: bool,
     pub(crate) times: Times,
 }
 
@@ -26,12 +28,12 @@ impl Edge {
     fn new((a, b): (End, End), times: Times, basis: Basis<'_>) -> Self {
         let is_ordered = basis.strength_order(a.0, b.0).is_lt();
         let (a, b) = if is_ordered { (a, b) } else { (b, a) };
-        Self { a, b, manual: false, times }
+        Self { a, b, manual: false, alias: false, times }
     }
 
     /// Whether both are of the same ends and claims.
-    fn key(&self) -> (bool, End, End) {
-        (self.manual, self.a, self.b)
+    fn key(&self) -> (bool, bool, End, End) {
+        (self.manual, self.alias, self.a, self.b)
     }
 }
 
@@ -48,10 +50,13 @@ pub(crate) fn edges_among(members: &[u32], basis: Basis<'_>) -> Vec<Edge> {
     }
     let is_manual = |&&node: &&u32| basis.evidence.nodes().has(node, flag::MUST);
     for &node in members.iter().filter(is_manual) {
-        for other in basis.policy.manual.linked(Relation::Must, node) {
-            if basis.strength_order(node, other).is_lt() {
-                let times = Times { first: i64::MAX, last: i64::MIN, count: 0 };
-                edges.push(Edge { a: (node, false), b: (other, false), manual: true, times });
+        for relation in [Relation::Must, Relation::Alias] {
+            for other in basis.policy.manual.linked(relation, node) {
+                if basis.strength_order(node, other).is_lt() {
+                    let times = Times { first: i64::MAX, last: i64::MIN, count: 0 };
+                    let (manual, alias) = (relation == Relation::Must, relation == Relation::Alias);
+                    edges.push(Edge { a: (node, false), b: (other, false), manual, alias, times });
+                }
             }
         }
     }
@@ -87,21 +92,25 @@ pub(crate) fn futile_edges(sig: u32, basis: Basis<'_>) -> Vec<Edge> {
     links.map(|ends| Edge::new(ends, signatures.times(sig), basis)).collect()
 }
 
-/// The order in which links are taken: manual ones first; then unclaimed before claimed, the rank of the
+/// The order in which links are taken: manual ones first, then those of aliases; then unclaimed before claimed, the rank of the
 /// weaker end, of the stronger end, time, and the identifiers themselves.
 pub(crate) fn compare_edges(x: &Edge, y: &Edge, basis: Basis<'_>) -> Ordering {
     let latest = basis.policy.rules().latest();
-    let rank = |end: End| basis.policy.kinds().rank(basis.kind(end.0));
+    let rank = |end: End| basis.policy.kinds().link_rank(basis.kind(end.0));
     let key = |edge: &Edge| {
         // Later first, as an ascending number; no negation, which i64::MIN has not.
         let time = if latest { !edge.times.last } else { edge.times.first };
-        (!edge.manual, edge.a.1 || edge.b.1, rank(edge.b), rank(edge.a), time)
+        let is_claimed = edge.a.1 || edge.b.1;
+        (!edge.manual, !edge.alias, is_claimed, rank(edge.b), rank(edge.a), time)
     };
     let value = |end: End| basis.evidence.nodes().value(end.0);
     key(x)
         .cmp(&key(y))
         .then_with(|| (value(x.a), value(x.b)).cmp(&(value(y.a), value(y.b))))
         .then_with(|| (x.a.1, x.b.1).cmp(&(y.a.1, y.b.1)))
+        .then_with(|| {
+            (basis.rank(x.a.0), basis.rank(x.b.0)).cmp(&(basis.rank(y.a.0), basis.rank(y.b.0)))
+        })
 }
 
 /// Sorts links into the order in which they are taken.

@@ -53,7 +53,7 @@ fn roots(basis: Basis<'_>) -> Vec<u32> {
             }
         }
     });
-    for (a, b) in basis.policy.manual.must_links() {
+    for (a, b) in basis.policy.manual.joining_links() {
         sets.union(a as usize, b as usize);
     }
     sets.into_roots()

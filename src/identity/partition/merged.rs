@@ -107,7 +107,10 @@ impl Merged {
             Reason::Claimed | Reason::Weak => false,
         };
         Self {
-            has_manual: taken.iter().chain(refused.iter().map(|(edge, _)| edge)).any(|e| e.manual),
+            has_manual: taken
+                .iter()
+                .chain(refused.iter().map(|(edge, _)| edge))
+                .any(|e| e.manual || e.alias),
             is_plain: refused.iter().all(|(_, reason)| is_plain(reason)),
             members,
             cluster,

@@ -100,6 +100,16 @@ impl Partition {
         &mut self.changes
     }
 
+    /// Signatures before this number are joined.
+    pub(super) fn n_joined(&self) -> usize {
+        self.n_joined
+    }
+
+    /// Nodes whose links evidence changed since.
+    pub(super) fn flipped(&self) -> &[u32] {
+        &self.changes.flipped
+    }
+
     /// Whether the partition is up to date.
     pub(super) fn is_current(&self, basis: Basis<'_>) -> bool {
         self.n_joined == basis.evidence.signatures().len() && self.changes.flipped.is_empty()
@@ -323,7 +333,7 @@ impl Partition {
         }
         for &node in &members {
             if basis.evidence.nodes().has(node, flag::MUST) {
-                let others = basis.policy.manual.linked(Relation::Must, node);
+                let others = basis.policy.manual.joined(node);
                 others.for_each(|other| self.unite(node, other, basis));
             }
         }
@@ -334,7 +344,7 @@ impl Partition {
         self.grow(basis);
         match relation {
             Relation::Idle => {}
-            Relation::Must => {
+            Relation::Must | Relation::Alias => {
                 self.unite(a, b, basis);
                 self.touch(a);
             }

@@ -13,6 +13,11 @@ use super::rules::{DEFAULT_HUB, Rules};
 
 pub(crate) type Kind = u16;
 
+/// The kind of an alias call's other id, and the two kinds that it may turn out to be.
+pub(crate) const PREVIOUS: &str = "previous_id";
+pub(crate) const ANONYMOUS: &str = "anonymous_id";
+pub(crate) const USER: &str = "user_id";
+
 /// Most kinds of identifiers in one graph. Adding one costs as much as there are.
 pub(crate) const MAX_KINDS: usize = 1024;
 
@@ -24,6 +29,8 @@ pub(crate) struct Facts {
     /// Place in the order of strength among all kinds so far; changes as kinds come, but never
     /// the order of two.
     pub(crate) rank: u32,
+    /// The same in the order of links, where a previous id stands beside an anonymous one.
+    link_rank: u32,
     /// Which of the counters counts its values.
     pub(crate) counter: Option<u16>,
     pub(crate) limit: usize,
@@ -118,6 +125,7 @@ impl Kinds {
             seed: self.seed(name),
             name: name.into(),
             rank: 0,
+            link_rank: 0,
             counter: None,
             limit: limit.unwrap_or(usize::MAX),
             weak: rules.is_weak(name),
@@ -149,11 +157,28 @@ impl Kinds {
         for (rank, &kind) in order.iter().enumerate() {
             self.all[kind].rank = rank as u32;
         }
+        // Whether or not there is an anonymous id, a previous one stands where it would.
+        let names = self.all.iter().map(|facts| &*facts.name);
+        let names = names.map(|name| if name == PREVIOUS { ANONYMOUS } else { name });
+        let strengths: Vec<_> = names.map(|name| rules.strength(name)).collect();
+        order.sort_by(|&a, &b| strengths[a].cmp(&strengths[b]));
+        let mut rank = 0;
+        let mut ranks = vec![0; order.len()];
+        for pair in order.windows(2) {
+            rank += u32::from(strengths[pair[0]] != strengths[pair[1]]);
+            ranks[pair[1]] = rank;
+        }
+        self.all.iter_mut().zip(ranks).for_each(|(facts, rank)| facts.link_rank = rank);
         new
     }
 
     pub(crate) fn rank(&self, kind: Kind) -> u32 {
         self.all[kind as usize].rank
+    }
+
+    /// The place of a kind in the order of links.
+    pub(crate) fn link_rank(&self, kind: Kind) -> u32 {
+        self.all[kind as usize].link_rank
     }
 
     /// More than this many values of `of` make one of `kind` shared.

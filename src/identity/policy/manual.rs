@@ -1,4 +1,5 @@
-//! Manual links between nodes: must-links, cannot-links, and must-links without effect.
+//! Links between nodes that no signature makes: must-links, cannot-links, must-links without effect, and
+//! those of aliases.
 //!
 //! Nodes that must-links connect are one *class*: they count as one value. A class is labelled by
 //! one of its members. Adding a link relabels the smaller class, so n links cost n log n.
@@ -14,6 +15,8 @@ pub(crate) enum Relation {
     Cannot,
     /// A must-link with a blocked end: kept, counted as a contradiction, without effect.
     Idle,
+    /// An alias call says that they are one person's.
+    Alias,
 }
 
 type Neighbours = BTreeMap<u32, BTreeSet<u32>>;
@@ -23,6 +26,7 @@ pub(crate) struct ManualLinks {
     must: Neighbours,
     cannot: Neighbours,
     idle: Neighbours,
+    alias: Neighbours,
     /// The label of every node with a must-link.
     label: BTreeMap<u32, u32>,
     /// The members of every class by its label.
@@ -51,6 +55,7 @@ impl ManualLinks {
             Relation::Must => &self.must,
             Relation::Cannot => &self.cannot,
             Relation::Idle => &self.idle,
+            Relation::Alias => &self.alias,
         }
     }
 
@@ -69,6 +74,10 @@ impl ManualLinks {
                 insert(&mut self.idle, a, b);
                 Vec::new()
             }
+            Relation::Alias => {
+                insert(&mut self.alias, a, b);
+                Vec::new()
+            }
         }
     }
 
@@ -85,6 +94,10 @@ impl ManualLinks {
             }
             Relation::Idle => {
                 remove(&mut self.idle, a, b);
+                Vec::new()
+            }
+            Relation::Alias => {
+                remove(&mut self.alias, a, b);
                 Vec::new()
             }
         }
@@ -166,9 +179,15 @@ impl ManualLinks {
         [&self.must, &self.cannot, &self.idle].into_iter().any(|links| links.contains_key(&node))
     }
 
-    /// All must-links that have an effect, in both directions.
-    pub(crate) fn must_links(&self) -> impl Iterator<Item = (u32, u32)> {
-        self.must.iter().flat_map(|(&a, others)| others.iter().map(move |&b| (a, b)))
+    /// The nodes that a must-link or an alias joins with a node.
+    pub(crate) fn joined(&self, node: u32) -> impl Iterator<Item = u32> {
+        self.linked(Relation::Must, node).chain(self.linked(Relation::Alias, node))
+    }
+
+    /// All must-links that have an effect and the links of aliases, in both directions.
+    pub(crate) fn joining_links(&self) -> impl Iterator<Item = (u32, u32)> {
+        let all = self.must.iter().chain(&self.alias);
+        all.flat_map(|(&a, others)| others.iter().map(move |&b| (a, b)))
     }
 }
 

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-pub(crate) use kinds::{Kind, Kinds, MAX_KINDS};
+pub(crate) use kinds::{ANONYMOUS, Kind, Kinds, MAX_KINDS, PREVIOUS, USER};
 pub(crate) use manual::{ManualLinks, Relation};
 pub(crate) use rules::{MAX_BYTES, MAX_IDENTIFIERS, Name, Pair, check_link, pair, pair_of};
 pub use rules::{Owner, Rules};
@@ -97,8 +97,12 @@ impl Policy {
         ProfileId::keyed(self.rules.secret(), kind, value)
     }
 
+    /// Whether an identifier was forgotten. A previous id goes with what it may turn out to be.
     pub(super) fn is_forgotten(&self, kind: &str, value: &str) -> bool {
-        !self.forgotten.is_empty() && self.forgotten.contains(&self.id_of(kind, value))
+        let is_marked = |kind: &str| self.forgotten.contains(&self.id_of(kind, value));
+        let other_kinds: &[&str] = if kind == PREVIOUS { &[USER, ANONYMOUS] } else { &[] };
+        !self.forgotten.is_empty()
+            && (is_marked(kind) || other_kinds.iter().any(|kind| is_marked(kind)))
     }
 
     /// Checks an observation and fills `parts` with its identifiers, from the strongest, each

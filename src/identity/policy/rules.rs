@@ -110,8 +110,14 @@ pub struct Rules {
     hubs: Vec<Hub>,
     owner: Owner,
     weak: BTreeSet<String>,
+    /// Whether an alias call joins two user ids, see [aliases](crate::identity#aliases); true unless set. Without
+    /// it a previous id is always an anonymous one. Switch it off where anybody can send calls, as with a
+    /// browser's write key: otherwise they can join another person's profile to their own.
+    pub aliases: bool,
     must: BTreeSet<Pair>,
     cannot: BTreeSet<Pair>,
+    /// Links of aliases that were taken back.
+    rejected_aliases: BTreeSet<Pair>,
     clock: (Timestamp, Timestamp),
     #[serde(skip)]
     key: Option<Key>,
@@ -127,8 +133,10 @@ impl Default for Rules {
             hubs: Vec::new(),
             owner: Owner::First,
             weak: BTreeSet::new(),
+            aliases: true,
             must: BTreeSet::new(),
             cannot: BTreeSet::new(),
+            rejected_aliases: BTreeSet::new(),
             // 1990-01-01 and 2200-01-01.
             clock: (
                 Timestamp::from_millis(631_152_000_000),
@@ -394,10 +402,11 @@ impl Rules {
         &self.cannot
     }
 
-    /// The manual links of a relation.
+    /// The manual links of a relation; of aliases, those that were taken back.
     pub(crate) fn links(&self, relation: Relation) -> &BTreeSet<Pair> {
         match relation {
             Relation::Must | Relation::Idle => &self.must,
+            Relation::Alias => &self.rejected_aliases,
             Relation::Cannot => &self.cannot,
         }
     }
@@ -406,6 +415,7 @@ impl Rules {
     pub(super) fn set_link(&mut self, relation: Relation, pair: &Pair, is_linked: bool) -> bool {
         let pairs = match relation {
             Relation::Must | Relation::Idle => &mut self.must,
+            Relation::Alias => &mut self.rejected_aliases,
             Relation::Cannot => &mut self.cannot,
         };
         if is_linked { pairs.insert(pair.clone()) } else { pairs.remove(pair) }
@@ -424,13 +434,18 @@ impl Rules {
 
     /// Without manual links.
     pub(crate) fn automatic(&self) -> Self {
-        Self { must: BTreeSet::new(), cannot: BTreeSet::new(), ..self.clone() }
+        self.with_links([Vec::new(), Vec::new(), Vec::new()])
     }
 
     /// With these manual links in place of its own.
-    pub(crate) fn with_links(&self, must: Vec<Pair>, cannot: Vec<Pair>) -> Self {
-        let (must, cannot) = (must.into_iter().collect(), cannot.into_iter().collect());
-        Self { must, cannot, ..self.clone() }
+    pub(crate) fn with_links(&self, links: [Vec<Pair>; 3]) -> Self {
+        let [must, cannot, rejected_aliases] = links.map(|links| links.into_iter().collect());
+        Self { must, cannot, rejected_aliases, ..self.clone() }
+    }
+
+    /// The must-links, the cannot-links, and the links of aliases that were taken back.
+    pub(crate) fn all_links(&self) -> [&BTreeSet<Pair>; 3] {
+        [&self.must, &self.cannot, &self.rejected_aliases]
     }
 
     /// Without the secret, as a snapshot keeps them.

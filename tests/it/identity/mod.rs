@@ -1,5 +1,6 @@
 //! The identity graph against its rules written down naively, and against its cases.
 
+mod aliases;
 mod bad_input;
 mod cases;
 pub(crate) mod laws;
