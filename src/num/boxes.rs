@@ -222,7 +222,7 @@ impl Boxes {
     ) -> f64 {
         let d = self.n_columns;
         let mut squares = [Lanes::FAR];
-        plain(point, &self.points[tile * d..][..d], &mut squares);
+        plain::<false>(point, &self.points[tile * d..][..d], &mut squares);
         let (squares, weights) = (&squares[0].0, &self.weights[tile].0);
         let mut near = 0u32;
         for lane in 0..WIDTH {

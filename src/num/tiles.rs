@@ -42,18 +42,27 @@ impl Tiles {
     /// The squared distances of `point` to the rows of the tiles from `first` on, as many as `out`
     /// has room for.
     pub(crate) fn squared(&self, point: &[f64], first: usize, out: &mut [Lanes]) {
+        self.measure::<false>(point, first, out);
+    }
+
+    /// The roots of [`squared`](Self::squared).
+    pub(crate) fn distances(&self, point: &[f64], first: usize, out: &mut [Lanes]) {
+        self.measure::<true>(point, first, out);
+    }
+
+    fn measure<const ROOT: bool>(&self, point: &[f64], first: usize, out: &mut [Lanes]) {
         debug_assert_eq!(point.len(), self.n_columns);
         let tiles = &self.values[first * self.n_columns..][..out.len() * self.n_columns];
         #[cfg(target_arch = "x86_64")]
         {
             if is_x86_feature_detected!("avx512f") {
-                return x86::avx512(point, tiles, out);
+                return x86::avx512::<ROOT>(point, tiles, out);
             }
             if is_x86_feature_detected!("avx2") {
-                return x86::avx2(point, tiles, out);
+                return x86::avx2::<ROOT>(point, tiles, out);
             }
         }
-        plain(point, tiles, out);
+        plain::<ROOT>(point, tiles, out);
     }
 }
 
@@ -63,29 +72,29 @@ mod x86 {
     use super::{Lanes, plain};
 
     #[target_feature(enable = "avx512f")]
-    fn with_avx512(point: &[f64], tiles: &[Lanes], out: &mut [Lanes]) {
-        plain(point, tiles, out);
+    fn with_avx512<const ROOT: bool>(point: &[f64], tiles: &[Lanes], out: &mut [Lanes]) {
+        plain::<ROOT>(point, tiles, out);
     }
 
     #[target_feature(enable = "avx2")]
-    fn with_avx2(point: &[f64], tiles: &[Lanes], out: &mut [Lanes]) {
-        plain(point, tiles, out);
+    fn with_avx2<const ROOT: bool>(point: &[f64], tiles: &[Lanes], out: &mut [Lanes]) {
+        plain::<ROOT>(point, tiles, out);
     }
 
-    pub(super) fn avx512(point: &[f64], tiles: &[Lanes], out: &mut [Lanes]) {
-        // SAFETY: called by `squared` only after detecting the feature.
-        unsafe { with_avx512(point, tiles, out) }
+    pub(super) fn avx512<const ROOT: bool>(point: &[f64], tiles: &[Lanes], out: &mut [Lanes]) {
+        // SAFETY: called by `measure` only after detecting the feature.
+        unsafe { with_avx512::<ROOT>(point, tiles, out) }
     }
 
-    pub(super) fn avx2(point: &[f64], tiles: &[Lanes], out: &mut [Lanes]) {
-        // SAFETY: called by `squared` only after detecting the feature.
-        unsafe { with_avx2(point, tiles, out) }
+    pub(super) fn avx2<const ROOT: bool>(point: &[f64], tiles: &[Lanes], out: &mut [Lanes]) {
+        // SAFETY: called by `measure` only after detecting the feature.
+        unsafe { with_avx2::<ROOT>(point, tiles, out) }
     }
 }
 
 /// The body of every build; nothing is fused, so all agree.
 #[inline(always)]
-pub(super) fn plain(point: &[f64], tiles: &[Lanes], out: &mut [Lanes]) {
+pub(super) fn plain<const ROOT: bool>(point: &[f64], tiles: &[Lanes], out: &mut [Lanes]) {
     for (tile, out) in tiles.chunks_exact(point.len()).zip(out) {
         let mut sums = [0.0; WIDTH];
         for (&value, lanes) in point.iter().zip(tile) {
@@ -94,7 +103,7 @@ pub(super) fn plain(point: &[f64], tiles: &[Lanes], out: &mut [Lanes]) {
                 *sum += d * d;
             }
         }
-        out.0 = sums;
+        out.0 = if ROOT { sums.map(f64::sqrt) } else { sums };
     }
 }
 
@@ -115,8 +124,11 @@ mod tests {
             let mut by_dispatch = vec![Lanes::FAR; n.div_ceil(WIDTH)];
             let mut by_plain = by_dispatch.clone();
             tiles.squared(point, 0, &mut by_dispatch);
-            plain(point, &tiles.values, &mut by_plain);
+            plain::<false>(point, &tiles.values, &mut by_plain);
             assert_eq!(by_dispatch, by_plain);
+            tiles.distances(point, 0, &mut by_dispatch);
+            let roots: Vec<Lanes> = by_plain.iter().map(|l| Lanes(l.0.map(f64::sqrt))).collect();
+            assert_eq!(by_dispatch, roots);
             for i in 0..n.next_multiple_of(WIDTH) {
                 let expected = rows.get(i).map_or(f64::INFINITY, |row| squared(point, row));
                 assert_eq!(by_plain[i / WIDTH].0[i % WIDTH], expected);

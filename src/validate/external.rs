@@ -121,6 +121,11 @@ impl Contingency {
             .map(move |&(a, b, both)| (self.totals[0][place(a)], self.totals[1][place(b)], both))
     }
 
+    /// Of every pair of clusters that meet, noise left out: their numbers and the rows in both.
+    pub(super) fn shared(&self) -> impl Iterator<Item = (usize, usize, u64)> + '_ {
+        self.cells.iter().filter_map(|&(a, b, both)| Some((a?, b?, both)))
+    }
+
     /// Whether both say the same but for the numbers.
     pub(super) fn is_one_to_one(&self) -> bool {
         self.meetings().all(|(a, b, both)| a == both && b == both)

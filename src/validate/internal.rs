@@ -7,23 +7,17 @@
 //! Source: Rousseeuw 1987. The odd cases are his: a cluster of one scores 0, not 1; rows that are
 //! equidistant from everything (0/0) score 0. Where we differ from scikit-learn: noise is no
 //! cluster. Its rows are neither scored nor neighbours, and the coverage says how many are left.
-//! Cost: O(n² · d) time; memory O(n) for the labels and O(k + d) per thread.
+//! Cost: O(n² · d) time; memory for the rows once more, by cluster, and O(k) per thread.
 
 use serde::{Deserialize, Serialize};
 
 use super::external::check_length;
+use super::grouped::Grouped;
 use crate::num::check::{self, Rows};
-use crate::num::parallel;
 use crate::num::rng::Stream;
 use crate::num::samples::Samples;
 use crate::num::scale::Scale;
 use crate::{Error, Labels, Result};
-
-/// Rows scored side by side: one addition serves all, without changing the order of any sum.
-const LANES: usize = 8;
-/// Distances to so many rows are kept until every labeling has summed them: 16 kB, for the first
-/// cache.
-const TILE: usize = 256;
 
 /// The silhouette of every row, cluster and grouping; see [`silhouette`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,18 +68,18 @@ pub struct SampledSilhouette {
 pub fn silhouette<'a>(x: impl Into<Samples<'a>>, labels: &Labels) -> Result<Silhouette> {
     let x = x.into().into_rows()?;
     let rows = check::rows(x.view())?;
-    let rows = ready(rows, labels)?;
+    let rows = ready(rows, labels, "the silhouette")?;
     let scored: Vec<usize> = (0..labels.len()).filter(|&row| labels.get(row).is_some()).collect();
-    let scores = score_all(&rows, &[labels], &scored);
+    let scores = score_all(&rows, labels, &scored);
     let mut values = vec![None; labels.len()];
     let mut per_cluster = vec![0.0; labels.n_clusters()];
     for (&row, score) in scored.iter().zip(&scores) {
-        values[row] = Some(score[0]);
+        values[row] = Some(*score);
         if let Some(cluster) = labels.get(row) {
-            per_cluster[cluster] += score[0];
+            per_cluster[cluster] += score;
         }
     }
-    let mean = scores.iter().map(|score| score[0]).sum::<f64>() / scored.len() as f64;
+    let mean = scores.iter().sum::<f64>() / scored.len() as f64;
     per_cluster.iter_mut().zip(labels.sizes()).for_each(|(sum, &n)| *sum /= n.max(1) as f64);
     let coverage = scored.len() as f64 / labels.len() as f64;
     Ok(Silhouette { mean, coverage, values, per_cluster })
@@ -122,7 +116,7 @@ pub fn silhouette_sampled<'a>(
     if n_rows < 2 {
         return Err(Error::parameter("n_rows", "at least 2", n_rows));
     }
-    let rows = ready(rows, labels)?;
+    let rows = ready(rows, labels, "the silhouette")?;
     let all: Vec<usize> = (0..labels.len()).filter(|&row| labels.get(row).is_some()).collect();
     let scored = if n_rows < all.len() {
         let mut drawn = Stream::new(seed, 0).sample(all.len(), n_rows);
@@ -132,20 +126,64 @@ pub fn silhouette_sampled<'a>(
     } else {
         all.clone()
     };
-    let scores = score_all(&rows, &[labels], &scored);
+    let scores = score_all(&rows, labels, &scored);
     let n = scored.len() as f64;
-    let mean = scores.iter().map(|score| score[0]).sum::<f64>() / n;
-    let squares: f64 = scores.iter().map(|score| (score[0] - mean) * (score[0] - mean)).sum();
+    let mean = scores.iter().sum::<f64>() / n;
+    let squares: f64 = scores.iter().map(|score| (score - mean) * (score - mean)).sum();
     let unseen = 1.0 - n / all.len() as f64;
     let standard_error = (squares / (n - 1.0) / n * unseen).sqrt();
     Ok(SampledSilhouette { mean, standard_error, n_rows: scored.len() })
 }
 
-/// Rows that have a silhouette with these labels, tiny ones lifted so that squares do not vanish.
-fn ready<'a>(rows: Rows<'a>, labels: &Labels) -> Result<Rows<'a>> {
+/// The Dunn index of a grouping of `x`, `(n_samples, n_features)`: the least distance between rows of
+/// different clusters, by the greatest within one; 0 or more, the greater, the better.
+///
+/// Above 1, no two rows of a cluster are as far apart as any two of different ones. One row decides it, so
+/// that it suits small data without outliers. Noise rows are left out. Source: Dunn 1974. O(n² · d).
+///
+/// ```
+/// use personas::{Labels, ndarray::array, validate};
+///
+/// let x = array![[0.0, 0.0], [0.0, 2.0], [3.0, 0.0], [3.0, 2.0], [10.0, 0.0], [10.0, 1.0]];
+/// let labels = Labels::new([0, 0, 1, 1, 2, 2].map(Some))?;
+/// assert_eq!(validate::dunn(&x, &labels)?, 1.5);
+/// # Ok::<(), personas::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`silhouette`]; [`Error::UndefinedMetric`] too if the rows of every cluster are equal.
+pub fn dunn<'a>(x: impl Into<Samples<'a>>, labels: &Labels) -> Result<f64> {
+    let metric = "the Dunn index";
+    let x = x.into().into_rows()?;
+    let rows = ready(check::rows(x.view())?, labels, metric)?;
+    let grouped = Grouped::new(&rows, labels);
+    // The farthest of the own cluster, and the nearest of another.
+    let empty = vec![[0.0, f64::INFINITY]; labels.n_clusters()];
+    let add = |ends: &mut Vec<[f64; 2]>, cluster: usize, run: &[f64]| {
+        let ends = &mut ends[cluster];
+        for &distance in run {
+            *ends = [ends[0].max(distance), ends[1].min(distance)];
+        }
+    };
+    let each = grouped.gather(&grouped.order, &empty, add, |row, ends| {
+        let own = labels.get(row).unwrap_or(0);
+        let others = ends.iter().enumerate().filter(|(cluster, _)| *cluster != own);
+        (ends[own][0], others.fold(f64::INFINITY, |least: f64, (_, ends)| least.min(ends[1])))
+    });
+    let diameter = each.iter().fold(0.0, |most: f64, ends| most.max(ends.0));
+    let gap = each.iter().fold(f64::INFINITY, |least: f64, ends| least.min(ends.1));
+    if diameter > 0.0 {
+        return Ok(gap / diameter);
+    }
+    let reason = "the rows of every cluster are equal".into();
+    Err(Error::UndefinedMetric { metric, reason })
+}
+
+/// Rows that have the measure with these labels, tiny ones lifted so that squares do not vanish.
+fn ready<'a>(rows: Rows<'a>, labels: &Labels, metric: &'static str) -> Result<Rows<'a>> {
     check_length("labels", rows.n_rows(), labels)?;
     if let Some(reason) = undefined(labels) {
-        return Err(Error::UndefinedMetric { metric: "the silhouette", reason: reason.into() });
+        return Err(Error::UndefinedMetric { metric, reason: reason.into() });
     }
     let factor = Scale::of(&rows, None).factor();
     Ok(rows.times(factor))
@@ -163,76 +201,35 @@ pub(super) fn undefined(labels: &Labels) -> Option<String> {
     }
 }
 
-/// One score per row of `scored` and labeling.
-fn score_all(rows: &Rows<'_>, labelings: &[&Labels], scored: &[usize]) -> Vec<Vec<f64>> {
-    // Noise goes to one bin more than there are clusters, which nobody reads.
-    let bins: Vec<Vec<usize>> = labelings
-        .iter()
-        .map(|labels| labels.iter().map(|c| c.unwrap_or(labels.n_clusters())).collect())
-        .collect();
-    let work = rows.data().len().saturating_mul(LANES);
-    let blocks = parallel::map(scored.len().div_ceil(LANES), work, |block| {
-        let block = &scored[block * LANES..scored.len().min((block + 1) * LANES)];
-        score_block(rows, labelings, &bins, block)
-    });
-    blocks.into_iter().flatten().collect()
+/// The score of every row of `scored`, none of which is noise.
+fn score_all(rows: &Rows<'_>, labels: &Labels, scored: &[usize]) -> Vec<f64> {
+    let grouped = Grouped::new(rows, labels);
+    let add = |sums: &mut Vec<f64>, cluster: usize, run: &[f64]| sums[cluster] += sum(run);
+    grouped.gather(scored, &vec![0.0; labels.n_clusters()], add, |row, sums| {
+        labels.get(row).map_or(0.0, |own| score(own, &sums, labels.sizes()))
+    })
 }
 
-/// The scores of at most [`LANES`] rows, at least one.
-fn score_block(
-    rows: &Rows<'_>,
-    labelings: &[&Labels],
-    bins: &[Vec<usize>],
-    block: &[usize],
-) -> Vec<Vec<f64>> {
-    // Lanes without a row repeat the last one; nobody reads them.
-    let lanes: [&[f64]; LANES] =
-        std::array::from_fn(|lane| rows.row(block[lane.min(block.len() - 1)]));
-    let points: Vec<[f64; LANES]> =
-        (0..rows.n_columns()).map(|column| lanes.map(|row| row[column])).collect();
-    let mut sums: Vec<Vec<[f64; LANES]>> =
-        labelings.iter().map(|labels| vec![[0.0; LANES]; labels.n_clusters() + 1]).collect();
-    let mut tile = vec![[0.0; LANES]; TILE.min(rows.n_rows())];
-    for start in (0..rows.n_rows()).step_by(TILE) {
-        let end = rows.n_rows().min(start + TILE);
-        for (row, tile) in (start..end).zip(&mut tile) {
-            *tile = distances(rows.row(row), &points);
-        }
-        for (sums, bins) in sums.iter_mut().zip(bins) {
-            for (&bin, tile) in bins[start..end].iter().zip(&tile) {
-                sums[bin].iter_mut().zip(tile).for_each(|(sum, d)| *sum += d);
-            }
-        }
+/// A sum on eight lanes, the same on every CPU.
+fn sum(values: &[f64]) -> f64 {
+    let (blocks, rest) = values.as_chunks::<8>();
+    let mut lanes = [0.0; 8];
+    for block in blocks {
+        lanes.iter_mut().zip(block).for_each(|(sum, value)| *sum += value);
     }
-    let of_row = |(lane, &row): (usize, &usize)| {
-        let each = labelings.iter().zip(bins).zip(&sums);
-        each.map(|((labels, bins), sums)| score(bins[row], lane, sums, labels.sizes())).collect()
-    };
-    block.iter().enumerate().map(of_row).collect()
-}
-
-/// Euclidean distances from a row to the points, which are given column by column.
-fn distances(row: &[f64], points: &[[f64; LANES]]) -> [f64; LANES] {
-    debug_assert_eq!(row.len(), points.len());
-    let mut squares = [0.0; LANES];
-    for (value, others) in row.iter().zip(points) {
-        for (sum, other) in squares.iter_mut().zip(others) {
-            *sum += (value - other) * (value - other);
-        }
-    }
-    squares.map(f64::sqrt)
+    lanes.iter().chain(rest).sum()
 }
 
 /// The silhouette of one row of cluster `own` from the sums of its distances to every cluster.
-fn score(own: usize, lane: usize, sums: &[[f64; LANES]], sizes: &[usize]) -> f64 {
-    if own >= sizes.len() || sizes[own] == 1 {
+fn score(own: usize, sums: &[f64], sizes: &[usize]) -> f64 {
+    if sizes[own] == 1 {
         return 0.0;
     }
     // The distance of the row to itself is 0 and adds nothing.
-    let a = sums[own][lane] / (sizes[own] - 1) as f64;
+    let a = sums[own] / (sizes[own] - 1) as f64;
     let others = sizes.iter().zip(sums).enumerate();
     let others = others.filter(|&(cluster, (&size, _))| cluster != own && size > 0);
-    let b = others.map(|(_, (&size, sum))| sum[lane] / size as f64).fold(f64::INFINITY, f64::min);
+    let b = others.map(|(_, (&size, sum))| sum / size as f64).fold(f64::INFINITY, f64::min);
     // With clusters < rows at least one distance counts, yet all may be 0.
     let scale = a.max(b);
     if scale > 0.0 && scale.is_finite() { (b - a) / scale } else { 0.0 }
@@ -367,14 +364,35 @@ mod tests {
     }
 
     #[test]
-    fn more_rows_than_a_tile_equal_the_definition() {
-        let n = TILE + LANES + 3;
+    fn more_rows_than_meet_at_once_equal_the_definition() {
+        let n = 300;
         let x = Array2::from_shape_fn((n, 2), |(i, j)| (i * (7 + 4 * j) % 61) as f64);
         let l = Labels::new((0..n).map(|i| (i % 9 > 0).then_some(i * i % 5))).unwrap();
         for (value, naive) in silhouette(&x, &l).unwrap().values.iter().zip(naive(&x, &l)) {
             assert_eq!(value.is_some(), naive.is_some());
             assert!((value.unwrap_or(0.0) - naive.unwrap_or(0.0)).abs() < 1e-12);
         }
+    }
+
+    #[test]
+    fn the_dunn_index_is_the_least_gap_by_the_greatest_diameter_at_any_scale() {
+        let mut stream = Stream::new(8, 0);
+        let x = Array2::from_shape_simple_fn((70, 2), || stream.normal());
+        let l = Labels::new((0..70).map(|i| (i % 7 > 0).then_some(i % 3))).unwrap();
+        let (mut gap, mut diameter) = (f64::INFINITY, 0.0f64);
+        for i in 0..70 {
+            for j in 0..i {
+                let (Some(a), Some(b)) = (l.get(i), l.get(j)) else { continue };
+                let d = (&x.row(i) - &x.row(j)).mapv(|v: f64| v * v).sum().sqrt();
+                if a == b { diameter = diameter.max(d) } else { gap = gap.min(d) }
+            }
+        }
+        for unit in [1.0, 1e-200, 1e120] {
+            assert!((dunn(&(&x * unit), &l).unwrap() / (gap / diameter) - 1.0).abs() < 1e-12);
+        }
+        let equal = array![[0.0], [0.0], [1.0]];
+        assert!(matches!(dunn(&equal, &labels(&[0, 0, 1])), Err(Error::UndefinedMetric { .. })));
+        assert!(matches!(dunn(&equal, &labels(&[0, 0, 0])), Err(Error::UndefinedMetric { .. })));
     }
 
     proptest! {

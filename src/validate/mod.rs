@@ -6,7 +6,7 @@
 //! | question | answer | what it cannot say |
 //! |---|---|---|
 //! | are rows closer to their own cluster than to the next? | [`silhouette`] | that there are groups: noise cut in two can score above 0.6; round clusters score better than long ones |
-//! | how far do clusters lie apart, for their width? | [`calinski_harabasz`], [`davies_bouldin`] | the same; good for comparing groupings of the same rows |
+//! | how far do clusters lie apart, for their width? | [`calinski_harabasz`], [`davies_bouldin`], [`dunn`] | the same; good for comparing groupings of the same rows |
 //! | do two groupings agree? | [`adjusted_rand`], [`agreement()`] | which of them is right |
 //! | do the clusters come back on other samples? | [`stability`] | that they are groups: a long cloud cut across the middle comes back every time |
 //! | do rows that were held out land where they belong? | [`k_fold`] | the same |
@@ -14,6 +14,7 @@
 //! | do the clusters of one half predict those of the other? | [`prediction_strength`] | as [`stability`] |
 //! | how many groups are there, if any? | [`choose_k`] | what k-means cannot see: rings, bands, groups within groups |
 //!
+//! [`align`] gives one grouping the numbers of another, to compare them cluster by cluster.
 //! [`suggest_eps`] comes before a grouping: it proposes how near is near for DBSCAN.
 //!
 //! So no number is believed alone. [`choose_k`] asks for clusters that come back *and* are tighter
@@ -37,11 +38,13 @@
 //! half is a high score for half of the people.
 
 mod agreement;
+mod align;
 mod choice;
 mod choose;
 mod elbow;
 mod external;
 mod gap_statistic;
+mod grouped;
 mod internal;
 mod k_distances;
 mod k_fold;
@@ -56,11 +59,12 @@ mod trials;
 mod valley;
 
 pub use agreement::{Agreement, agreement};
+pub use align::align;
 pub use choice::{Candidate, KChoice, Structure};
 pub use choose::choose_k;
 pub use external::adjusted_rand;
 pub use gap_statistic::{Gap, GapAt, gap};
-pub use internal::{SampledSilhouette, Silhouette, silhouette, silhouette_sampled};
+pub use internal::{SampledSilhouette, Silhouette, dunn, silhouette, silhouette_sampled};
 pub use k_distances::{KDistances, suggest_eps};
 pub use k_fold::{KFold, k_fold};
 pub use prediction_strength::{PredictionStrength, StrengthAt, prediction_strength};
