@@ -207,7 +207,7 @@ mod tests {
         let mut graph = IdentityGraph::new(Rules::default()).unwrap();
         let seen = |at| Event::new("", Timestamp::from_millis(at));
         let year = 1_000_000_000_000;
-        let mut observe = |event: Event<'_>| graph.observe_signature(&event).unwrap();
+        let mut observe = |event: Event<'_>| graph.observe_signature(&event).unwrap().0;
         let plain = observe(seen(year).id("user_id", "7"));
         let with = observe(seen(year + 1).id("user_id", "7").id("cookie", "c"));
         let own = observe(seen(year).id("cookie", "c"));

@@ -41,11 +41,12 @@ impl IdentityGraph {
     }
 
     /// As [`IdentityGraph::observe`]; returns the number of the signature, which stays the same until
-    /// something is forgotten, or none if the event is about somebody who was forgotten.
+    /// something is forgotten, or none if the event is about somebody who was forgotten; and how many
+    /// identifiers were left out because they cannot be identifiers.
     pub(crate) fn observe_signature(
         &mut self,
         event: &Event<'_>,
-    ) -> std::result::Result<Option<u32>, Refusal> {
+    ) -> std::result::Result<(Option<u32>, usize), Refusal> {
         let mut few = [IdentifierRef { kind: "", value: "", claimed: false }; 4];
         let packed = &mut self.one.0;
         with_identifiers(event, &mut few, |identifiers| {
@@ -54,8 +55,9 @@ impl IdentityGraph {
             packed.one(&self.state.policy, event.at, message_id, identifiers);
         });
         let recorded = self.state.record_one(packed)?;
+        let n_bad = packed.n_bad();
         self.state.follow();
-        Ok(recorded)
+        Ok((recorded, n_bad))
     }
 
     /// Adds observations; the same as one after another, and faster.
@@ -390,7 +392,7 @@ mod tests {
                 let is_kept = row % 7 != 3 && !is_refused;
                 assert_eq!(sig != Recorded::NONE, is_kept, "{row}");
                 if is_kept {
-                    assert_eq!(graph.observe_signature(event), Ok(Some(sig)));
+                    assert_eq!(graph.observe_signature(event), Ok((Some(sig), 0)));
                 }
             }
         }

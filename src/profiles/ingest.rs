@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::messages::{BatchMessages, Copy, Offered, message_hash};
+use super::observed::{Before, Observed};
 use super::store::Profiles;
 use crate::event::{Digits, EventColumns, IngestReport};
 use crate::features::{EventBatch, NONE, Placed, Projection};
@@ -28,24 +29,33 @@ fn block_len(n_events: usize) -> usize {
 }
 
 impl Profiles {
-    /// Adds one event. A duplicate is not an error, nor is an event about somebody who was
-    /// forgotten, of which nothing is stored.
+    /// Adds one event, and returns what it did; see [`Observed`]. A duplicate is not an error, nor is an
+    /// event about somebody who was forgotten, of which nothing is stored.
     ///
     /// # Errors
     /// [`Error::Refused`]; then nothing has changed.
-    pub fn observe(&mut self, event: &Event<'_>) -> Result<()> {
+    pub fn observe(&mut self, event: &Event<'_>) -> Result<Observed> {
         let mut batch = EventBatch::default();
         batch.push_event(event, self.histories.projection(self.graph.rules().clock_range()));
         if let Some((_, refusal)) = batch.refused.pop() {
             return Err(Error::Refused(refusal));
         }
+        let before = Before::of(event, &self.graph);
         // What is interned locally is dropped with the batch of an event that is not stored.
-        let Some(signature) = self.graph.observe_signature(event)? else { return Ok(()) };
+        let (signature, n_bad) = self.graph.observe_signature(event)?;
+        let mut observed = Observed::default();
+        let Some(signature) = signature else {
+            observed.report.suppressed = 1;
+            return Ok(observed);
+        };
         self.version += 1;
         let ids = self.message_ids(&batch);
-        let recorded = Recorded { signatures: vec![signature], ..Recorded::default() };
-        self.store(vec![batch], vec![recorded], vec![ids], 0, &mut IngestReport::default());
-        Ok(())
+        let recorded = Recorded { signatures: vec![signature], n_bad, ..Recorded::default() };
+        self.store(vec![batch], vec![recorded], vec![ids], 0, &mut observed.report);
+        if let Some(name) = self.graph.name_of_signature(signature) {
+            before.compare(name, &self.graph, &mut observed);
+        }
+        Ok(observed)
     }
 
     /// The hashes of the message ids of a batch, if duplicates are looked for.

@@ -396,7 +396,7 @@ mod tests {
         const N: usize = 5000;
         for amounts in [(0..N).rev().collect::<Vec<usize>>(), (0..N).collect()] {
             let mut people = people();
-            amounts.iter().for_each(|&amount| people.observe(&copy("m", amount)).unwrap());
+            amounts.iter().for_each(|&amount| drop(people.observe(&copy("m", amount)).unwrap()));
             let others: Vec<f64> = (1..N).map(|amount| amount as f64).collect();
             assert_eq!(state(&people), (Some(0.0), others));
         }

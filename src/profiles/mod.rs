@@ -9,6 +9,7 @@ mod ingest;
 #[cfg(feature = "segment")]
 mod lines;
 mod messages;
+mod observed;
 mod options;
 mod piece;
 mod pieces;
@@ -17,6 +18,7 @@ mod reports;
 mod state_hash;
 mod store;
 
+pub use observed::Observed;
 pub use options::StoreOptions;
 pub use profile::Profile;
 pub use store::Profiles;

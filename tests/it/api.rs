@@ -23,7 +23,7 @@ const AT_MOST: &[(&str, usize)] = &[
     ("outlier", 22),
     ("persona", 59),
     ("prepare", 28),
-    ("profiles", 46),
+    ("profiles", 47),
     ("quality", 15),
     ("reduce", 19),
     ("report", 10),

@@ -307,7 +307,7 @@ fn a_long_log_is_the_same_whichever_end_it_comes_from_and_wherever_it_is_added_t
     assert_eq!(expected.0, 4000);
 
     let mut backwards = store();
-    events.iter().rev().for_each(|event| backwards.observe(event).unwrap());
+    events.iter().rev().for_each(|event| drop(backwards.observe(event).unwrap()));
     assert_eq!(state(&backwards), expected);
     // 2897 has no divisor in common with the number of events.
     let mut scattered = store();
@@ -319,9 +319,9 @@ fn a_long_log_is_the_same_whichever_end_it_comes_from_and_wherever_it_is_added_t
     let part = |n: usize| events.iter().skip(n).step_by(4).cloned().collect::<Vec<Event<'_>>>();
     let (mut mixed, mut shard) = (store(), store());
     mixed.extend(&part(2));
-    part(1).iter().rev().for_each(|event| mixed.observe(event).unwrap());
+    part(1).iter().rev().for_each(|event| drop(mixed.observe(event).unwrap()));
     mixed.extend(&part(3));
-    part(0).iter().rev().for_each(|event| shard.observe(event).unwrap());
+    part(0).iter().rev().for_each(|event| drop(shard.observe(event).unwrap()));
     mixed.merge(&shard).unwrap();
     assert_eq!(state(&mixed), expected);
 }

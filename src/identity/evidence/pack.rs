@@ -186,6 +186,11 @@ impl Packed {
         self.n_bad = 0;
     }
 
+    /// How many identifiers were left out because they cannot be identifiers.
+    pub(crate) fn n_bad(&self) -> usize {
+        self.n_bad
+    }
+
     /// Packs a batch of one, in place of what was there.
     pub(crate) fn one(
         &mut self,
