@@ -43,15 +43,25 @@ fn percent(share: f64) -> String {
     words::percent(english(), share)
 }
 
-/// The cut for use, and all that was tried.
+/// The cut for use.
+pub(super) struct Cut {
+    pub(super) fit: KMeansFit,
+    /// Per persona, the mean Jaccard coefficient over half-samples.
+    pub(super) stability: Vec<f64>,
+    /// All that was tried.
+    pub(super) candidates: Vec<CutCandidate>,
+}
+
+/// Looks for the cut for use.
 pub(super) fn cut(
     rows: &Rows<'_>,
     index: &Index<'_>,
     used: &Used,
     settings: &PersonaSettings,
-) -> Result<(KMeansFit, Vec<CutCandidate>)> {
+) -> Result<Cut> {
     let total = total_variance(rows);
-    let mut tried: Vec<(KMeansFit, CutCandidate)> = Vec::new();
+    let mut tried: Vec<(KMeansFit, Vec<f64>)> = Vec::new();
+    let mut candidates: Vec<CutCandidate> = Vec::new();
     let mut before = 0.0;
     for k in 2..=settings.max_k {
         let fit = match KMeans::new(k).seed(settings.seed).fit(rows.view()) {
@@ -71,13 +81,14 @@ pub(super) fn cut(
             settings,
         );
         before = explained;
-        tried.push((fit, candidate));
+        tried.push((fit, stability));
+        candidates.push(candidate);
     }
-    let candidates: Vec<CutCandidate> = tried.iter().map(|(_, c)| c.clone()).collect();
     let Some(best) = best(&candidates, settings) else {
         return Err(Error::TooFewSamples { what: "two personas", needed: 2, got: 1 });
     };
-    Ok((tried.swap_remove(best).0, candidates))
+    let (fit, stability) = tried.swap_remove(best);
+    Ok(Cut { fit, stability, candidates })
 }
 
 /// The place of the number of personas to take.

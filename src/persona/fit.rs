@@ -7,10 +7,10 @@ use super::index::Index;
 use super::model::PersonaModel;
 use super::place::means;
 use super::settings::PersonaSettings;
-use crate::cluster::KMeans;
+use crate::cluster::{KMeans, KMeansFit};
 use crate::num::check::{self, Rows};
 use crate::prepare::PreprocessorFit;
-use crate::validate::choose_k;
+use crate::validate::{KChoice, choose_k};
 use crate::{Error, FeatureTable, Labels, Result};
 
 impl PersonaModel {
@@ -53,30 +53,17 @@ impl PersonaModel {
         let prep = settings.preprocessor.fit(table)?;
         let matrix = prep.transform(table)?;
         let rows = check::rows((&matrix).into())?;
-        let given = match settings.k {
-            Some(k) => Some(KMeans::new(k).seed(settings.seed).fit(rows.view())?),
-            None => None,
-        };
         let most = settings.max_k.min(table.n_rows() - 1);
         let groups = choose_k(rows.view(), 2..=most, settings.seed)?;
-        let is_given = given.is_some();
-        let natural = match groups.supported() && settings.k.is_none_or(|k| k == groups.k) {
-            true => Some(KMeans::new(groups.k).seed(settings.seed).fit(rows.view())?),
-            false => None,
-        };
-        // Groups of a few people are none that can be described, let alone be worked with.
-        let least = settings.describer.least();
-        let natural =
-            natural.filter(|fit| is_given || fit.labels.sizes().iter().all(|&n| n >= least));
-        let is_natural = natural.is_some();
-        let mut candidates = Vec::new();
-        let fit = match (given, natural) {
-            (Some(fit), _) | (None, Some(fit)) => fit,
-            (None, None) => {
-                let (fit, tried) = cut::cut(&rows, &index, &Used::by(&prep), settings)?;
-                candidates = tried;
-                fit
+        let is_given = settings.k.is_some();
+        let (found, is_natural) = given_or_natural(&rows, &groups, settings)?;
+        let cut::Cut { fit, stability, candidates } = match found {
+            Some(fit) => {
+                let k = fit.labels.sizes().len();
+                let stability = cut::stability(&rows, &fit.labels, k, settings.n_half_samples)?;
+                cut::Cut { fit, stability, candidates: Vec::new() }
             }
+            None => cut::cut(&rows, &index, &Used::by(&prep), settings)?,
         };
         let k = fit.labels.sizes().len();
         let reason = match (is_given, is_natural) {
@@ -86,7 +73,7 @@ impl PersonaModel {
         };
         let evidence = Evidence {
             as_of: table.as_of(),
-            stability: cut::stability(&rows, &fit.labels, k, settings.n_half_samples)?,
+            stability,
             blocks: blocks(&rows, &fit.labels, &prep),
             groups,
             ageing: ageing(table, &Used::by(&prep)),
@@ -102,6 +89,24 @@ impl PersonaModel {
     /// [described](Self::describe) from groups made elsewhere.
     pub fn evidence(&self) -> Option<&Evidence> {
         self.evidence.as_ref()
+    }
+}
+
+/// The groups of the number that was given, else those that the data hold; and whether they are the data's
+/// own. Nothing if the number is not given and the data hold none that can be described.
+fn given_or_natural(
+    rows: &Rows<'_>,
+    groups: &KChoice,
+    settings: &PersonaSettings,
+) -> Result<(Option<KMeansFit>, bool)> {
+    let holds = groups.supported() && settings.k.is_none_or(|k| k == groups.k);
+    let Some(k) = settings.k.or(holds.then_some(groups.k)) else { return Ok((None, false)) };
+    let fit = KMeans::new(k).seed(settings.seed).fit(rows.view())?;
+    // Groups of a few people are none that can be described, let alone be worked with.
+    let least = settings.describer.least();
+    match settings.k.is_some() || fit.labels.sizes().iter().all(|&n| n >= least) {
+        true => Ok((Some(fit), holds)),
+        false => Ok((None, false)),
     }
 }
 
