@@ -140,7 +140,7 @@ fn agglomerative(c: &mut Criterion) {
             b.iter(|| Agglomerative::new(linkage).fit(black_box(x)));
         });
     }
-    for linkage in [Linkage::Single, Linkage::Ward] {
+    for linkage in [Linkage::Single, Linkage::Ward, Linkage::Average, Linkage::Complete] {
         let large = LazyCell::new(|| blobs(20_000, 8, 12));
         group.bench_function(BenchmarkId::new("fit 20000x8", format!("{linkage:?}")), |b| {
             b.iter(|| Agglomerative::new(linkage).fit(black_box(&*large)));
