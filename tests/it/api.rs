@@ -22,7 +22,7 @@ const AT_MOST: &[(&str, usize)] = &[
     ("num", 3), // samples, the metrics of neighbours and the reason of an odd row stand below the methods that use them
     ("outlier", 22),
     ("persona", 59),
-    ("prepare", 28),
+    ("prepare", 36),
     ("profiles", 47),
     ("quality", 15),
     ("reduce", 19),
