@@ -77,7 +77,8 @@
 //! through the constrained merge once, at the cost of sorting its links. Evidence that changes no earlier
 //! decision extends the result by a few look-ups: new identifiers of known people, new people on known
 //! devices, repeats. In the worst case, such as a link earlier than those that were taken or, under
-//! [`Owner::Latest`], any later link, the next read merges that component again.
+//! [`Owner::Latest`], any later link, the next read merges that component again: 0.1 s for one of 1e5
+//! identifiers and 2 s for one of 1e6, on a busy machine, where an extension takes some microseconds.
 //! All other reads are a few look-ups. [`IdentityGraph::extend`] joins everything again when most of
 //! it is new, which is several times faster; beside the graph it holds a million events at a time.
 
