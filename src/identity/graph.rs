@@ -12,7 +12,7 @@ use super::profile_id::ProfileId;
 use super::snapshot::{self, Snapshot};
 use super::state::{Attribution, State};
 use crate::event::IdentifierRef;
-use crate::{Event, Identifier, Result};
+use crate::{Event, Identifier, Result, Timestamp};
 
 /// Who is who, from observations of identifiers.
 ///
@@ -269,6 +269,12 @@ impl IdentityGraph {
     /// The members of a node's profile, ascending.
     pub(crate) fn members_of(&self, node: u32) -> Vec<u32> {
         self.state.members_of(node)
+    }
+
+    /// The members of a node's profile, from the strongest, with the first and the last time that each
+    /// was observed at; none if no time can be trusted. Reads all that was observed of them.
+    pub(crate) fn seen(&self, node: u32) -> Vec<(Identifier<'_>, Option<(Timestamp, Timestamp)>)> {
+        self.state.seen(node)
     }
 
     /// Nodes as identifiers, from the strongest.

@@ -16,7 +16,7 @@ use super::policy::{
 use super::profile_id::ProfileId;
 use crate::event::{IdentifierRef, Observations};
 use crate::num::parallel;
-use crate::{Refusal, Result};
+use crate::{Identifier, Refusal, Result, Timestamp};
 
 /// Policy, evidence and partition.
 #[derive(Debug, Clone)]
@@ -420,6 +420,23 @@ impl State {
             members.into_iter().flat_map(|node| self.basis().anchored(node)).collect();
         all.sort_unstable();
         all
+    }
+
+    /// The members of a node's profile, from the strongest, with the first and the last trusted time of
+    /// what was observed of them.
+    pub(super) fn seen(&self, node: u32) -> Vec<(Identifier<'_>, Option<(Timestamp, Timestamp)>)> {
+        let mut members = self.members_of(node);
+        members.sort_unstable_by(|&a, &b| self.basis().strength_order(a, b));
+        let times = |node: u32| {
+            let all = self.evidence.signatures_of(node);
+            let all = all.map(|(sig, _)| self.evidence.signatures().times(sig));
+            let (first, last) = all.fold((i64::MAX, i64::MIN), |(first, last), times| {
+                (first.min(times.first), last.max(times.last))
+            });
+            let at = Timestamp::from_millis;
+            (first <= last).then(|| (at(first), at(last)))
+        };
+        members.into_iter().map(|node| (self.basis().identifier(node), times(node))).collect()
     }
 
     /// The signatures for which `wanted` holds, by the profile their events belong to. Reads all

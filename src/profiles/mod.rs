@@ -5,6 +5,7 @@
 
 mod absorb;
 mod change;
+mod export;
 mod ingest;
 #[cfg(feature = "segment")]
 mod lines;
@@ -18,6 +19,7 @@ mod reports;
 mod state_hash;
 mod store;
 
+pub use export::{Export, Seen};
 pub use observed::Observed;
 pub use options::StoreOptions;
 pub use profile::Profile;

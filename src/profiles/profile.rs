@@ -24,10 +24,10 @@ use crate::{FeatureTable, Identifier, ProfileId, Result, Timestamp};
 /// ```
 #[derive(Clone)]
 pub struct Profile<'p> {
-    people: &'p Profiles,
+    pub(super) people: &'p Profiles,
     id: ProfileId,
-    node: u32,
-    signatures: Vec<u32>,
+    pub(super) node: u32,
+    pub(super) signatures: Vec<u32>,
 }
 
 impl Profiles {
@@ -36,9 +36,33 @@ impl Profiles {
     pub fn get(&self, kind: &str, value: &str) -> Option<Profile<'_>> {
         Some(Profile::new(self, self.graph.node(kind, value)?))
     }
-}
 
-impl Profiles {
+    /// The profile that an identifier, or any id that a profile had once, leads to now. Its
+    /// [`id`](Profile::id) is another one if the person moved; if it is `None`,
+    /// [`Profiles::resolve`] says whether the person was forgotten or never seen.
+    ///
+    /// ```
+    /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
+    ///
+    /// let at = Timestamp::parse("2017-03-01")?;
+    /// let mut people = Profiles::new(Rules::default(), FeatureSet::retail())?;
+    /// let visit = people.observe(&Event::new("visit", at).id("cookie", "c1"))?;
+    /// people.observe(&Event::new("login", at).id("cookie", "c1").id("user_id", "7"))?;
+    /// if let Some(old) = visit.profile {
+    ///     let moved = people.find(old).map(|person| person.id());
+    ///     assert_eq!(moved, people.find(("user_id", "7")).map(|person| person.id()));
+    ///     assert_ne!(moved, Some(old));
+    /// }
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    pub fn find<'s>(&self, who: impl Into<Subject<'s>>) -> Option<Profile<'_>> {
+        let node = match who.into() {
+            Subject::Profile(id) => self.graph.node_of_id(id),
+            Subject::Identifier(name) => self.graph.node(&name.kind, &name.value),
+        };
+        Some(Profile::new(self, node?))
+    }
+
     /// Returns where an identifier, or an id that a profile had once, leads now. What leads nowhere was
     /// never seen, is a placeholder, or was forgotten: these are different answers.
     ///

@@ -198,6 +198,9 @@ impl<'p> Profile<'p> {
     /// What the person did up to and including a moment, step by step in order of time; of events
     /// at the same time, in order of their names, then of what they say.
     ///
+    /// Runs from both ends: `.rev().skip(20).take(20)` is the second page, newest first. Only events that
+    /// are reached are put together; an event that is skipped costs next to nothing.
+    ///
     /// Of a log that was [cut](crate::profiles::StoreOptions::max_log), what is left. An event tells what is kept of it: its name, its time, the properties and attributes that
     /// features read or [`StoreOptions::keep`](crate::profiles::StoreOptions::keep) asked for, in order of their names. It has no
     /// identifiers, no offset and no message id; flags are texts, and moments where only their
@@ -218,10 +221,15 @@ impl<'p> Profile<'p> {
     ///     let steps: Vec<Event<'_>> = ann.timeline(at("2017-03-05")?).collect();
     ///     assert_eq!((steps[0].name.as_ref(), steps[1].name.as_ref()), ("visit", "order"));
     ///     assert_eq!(steps[0].properties[0], ("page".into(), "/home".into()));
+    ///     let newest = ann.timeline(at("2017-03-05")?).rev().next();
+    ///     assert_eq!(newest.as_ref(), Some(&steps[1]));
     /// }
     /// # Ok::<(), personas::Error>(())
     /// ```
-    pub fn timeline(&self, as_of: Timestamp) -> impl Iterator<Item = Event<'p>> + use<'p> {
+    pub fn timeline(
+        &self,
+        as_of: Timestamp,
+    ) -> impl DoubleEndedIterator<Item = Event<'p>> + ExactSizeIterator + use<'p> {
         let lexicon: Lexicon<'p> = self.lexicon();
         self.log(as_of).into_iter().map(move |event| journey::event(event, lexicon))
     }

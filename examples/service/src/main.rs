@@ -7,7 +7,7 @@
 //! | request | does |
 //! |---|---|
 //! | `POST /v1/{track,identify,page,screen,group,alias,batch}` | adds calls, as the clients post them; gzip or not |
-//! | `GET /v1/profiles/{kind}:{value}/{traits,external_ids,events,metadata,all}` | in the shape of Segment's Profile API; `all` is everything stored about the person. `events` takes `limit` and `next` |
+//! | `GET /v1/profiles/{kind}:{value}/{traits,external_ids,events,metadata,all}` | in the shape of Segment's Profile API; `all` is everything stored about the person. `events` takes `limit` and `next`. `id:…` reads by any profile id that was ever handed out |
 //! | `DELETE /v1/profiles/{kind}:{value}` | forgets; with `?dry_run=true` only says what would go |
 //! | `GET /health` | says that it runs |
 //!
@@ -32,10 +32,10 @@ use axum::routing::{get, post};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use keep::Kept;
-use personas::features::{Feature, Measure, Values};
-use personas::identity::Resolution;
+use personas::features::{ColumnType, Feature, Measure, Values};
+use personas::identity::{Resolution, Subject};
 use personas::profiles::{Profile, StoreOptions};
-use personas::{Event, FeatureSet, Profiles, Refusal, Rules, Timestamp};
+use personas::{FeatureSet, ProfileId, Profiles, Refusal, Rules, Timestamp};
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
 use tokio::net::TcpListener;
@@ -62,6 +62,10 @@ fn features() -> FeatureSet {
                 .on("Order Completed")
                 .within_days(30.0),
         )
+        .with(Feature::new(
+            "plan",
+            Measure::Attribute { name: "plan".into(), column: ColumnType::Category },
+        ))
 }
 
 fn main() -> ExitCode {
@@ -198,8 +202,9 @@ async fn read(
     let now = Timestamp::from(SystemTime::now());
     tokio::task::block_in_place(|| {
         let kept = service.lock();
-        let Some(person) = kept.people.get(kind, value) else {
-            return missing(&kept.people, kind, value);
+        let who = subject(kind, value);
+        let Some(person) = kept.people.find(who.clone()) else {
+            return missing(&kept.people, who);
         };
         let number = |name: &str| query.get(name).and_then(|text| text.parse().ok());
         let (skip, limit) = (number("next").unwrap_or(0), number("limit").unwrap_or(20));
@@ -208,21 +213,24 @@ async fn read(
             "external_ids" => external_ids(&person),
             "events" => events(&person, now, skip, usize::min(limit, 100)),
             "metadata" => metadata(&person),
-            "all" => json!({
-                "metadata": metadata(&person)["metadata"],
-                "external_ids": external_ids(&person)["data"],
-                "traits": traits(&person, now)["traits"],
-                "events": events(&person, Timestamp::from_millis(i64::MAX), 0, usize::MAX)["data"],
-            }),
+            "all" => json!(person.export(now).ok()),
             _ => return error(StatusCode::NOT_FOUND, "not_found", "no such resource"),
         };
         answer(StatusCode::OK, &body)
     })
 }
 
+/// Who is asked about: an identifier, or the profile id behind `id:`.
+fn subject<'s>(kind: &'s str, value: &'s str) -> Subject<'s> {
+    match ProfileId::try_from(value.to_owned()) {
+        Ok(id) if kind == "id" => id.into(),
+        _ => (kind, value).into(),
+    }
+}
+
 /// The answer for somebody who has no profile.
-fn missing(people: &Profiles, kind: &str, value: &str) -> Response {
-    match people.resolve((kind, value)) {
+fn missing(people: &Profiles, who: Subject<'_>) -> Response {
+    match people.resolve(who) {
         Resolution::Forgotten => error(StatusCode::GONE, "forgotten", "Profile was forgotten."),
         _ => error(StatusCode::NOT_FOUND, "not_found", "Profile was not found."),
     }
@@ -255,10 +263,9 @@ fn external_ids(person: &Profile<'_>) -> Value {
 
 /// The newest first.
 fn events(person: &Profile<'_>, until: Timestamp, skip: usize, limit: usize) -> Value {
-    let mut all: Vec<Event<'_>> = person.timeline(until).collect();
-    all.reverse();
-    let next = (all.len().saturating_sub(skip) > limit).then(|| skip + limit);
-    let page = all.iter().skip(skip).take(limit).map(|event| {
+    let timeline = person.timeline(until);
+    let next = (timeline.len().saturating_sub(skip) > limit).then(|| skip + limit);
+    let page = timeline.rev().skip(skip).take(limit).map(|event| {
         let properties: serde_json::Map<_, _> =
             event.properties.iter().map(|(name, value)| (name.to_string(), json!(value))).collect();
         json!({"event": event.name, "timestamp": event.at.to_string(), "properties": properties})

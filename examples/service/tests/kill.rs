@@ -92,7 +92,8 @@ fn calls_go_in_and_profiles_come_out() {
     let (status, answer) =
         service.send("POST", "/v1/batch", headers, &packed.finish().unwrap()).unwrap();
     assert_eq!((status, &answer["success"]), (200, &json!(true)));
-    let identify = r#"{"userId":"u1","anonymousId":"a1","traits":{"email":"a@kunden.test"}}"#;
+    let identify =
+        r#"{"userId":"u1","anonymousId":"a1","traits":{"email":"a@kunden.test","plan":"pro"}}"#;
     assert_eq!(service.ask("POST", "/v1/identify", identify).unwrap().0, 200);
     assert_eq!(service.ask("POST", "/v1/track", &call("u1", 2).to_string()).unwrap().0, 200);
 
@@ -114,7 +115,13 @@ fn calls_go_in_and_profiles_come_out() {
         (rest["data"].as_array().unwrap().len(), &rest["cursor"]["has_more"]),
         (1, &json!(false))
     );
-    assert_eq!(read("user_id:u1/all").1["events"].as_array().unwrap().len(), 3);
+    let (_, all) = read("user_id:u1/all");
+    assert_eq!(all["events"].as_array().unwrap().len(), 3);
+    assert_eq!(all["traits"]["plan"], json!("pro"));
+    assert_eq!(all["identifiers"].as_array().unwrap().len(), 3);
+    let (_, old) = read("anonymous_id:a1/metadata");
+    let id = old["metadata"]["id"].as_str().unwrap();
+    assert_eq!(read(&format!("id:{id}/metadata")).1, old);
     assert_eq!(read("user_id:u2/traits").0, 404);
     let (_, dry) = service.ask("DELETE", "/v1/profiles/user_id:u1?dry_run=true", "").unwrap();
     assert_eq!(dry["events"], json!(4));
