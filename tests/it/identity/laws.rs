@@ -76,9 +76,9 @@ fn world() -> impl Strategy<Value = (Rules, Vec<Seen>)> {
     (any_rules(), prop::collection::vec(any_seen(), 1..9))
 }
 
+/// 256 cases, or as many as `PROPTEST_CASES` says.
 pub(crate) fn cases() -> ProptestConfig {
-    let cases = std::env::var("PERSONAS_CASES").ok().and_then(|n| n.parse().ok());
-    ProptestConfig { cases: cases.unwrap_or(64), failure_persistence: None, ..Default::default() }
+    ProptestConfig { failure_persistence: None, ..Default::default() }
 }
 
 proptest! {
