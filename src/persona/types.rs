@@ -5,7 +5,8 @@
 //! quantiles, so that no single person becomes a type.
 //!
 //! Source: Cutler, Breiman 1994. The number of types, unless given: the least whose successor explains
-//! less than 3 % more. Cost: that of the archetypes, once per number that is tried.
+//! less than 3 % more, or has a type that too few people to be described are mostly made of. Cost: that of
+//! the archetypes, once per number that is tried.
 
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
@@ -81,7 +82,7 @@ impl PersonaModel {
         let x = held(ArrayView2::from(&matrix));
         let fit = match k {
             Some(k) => Archetypes::new(k).seed(seed).fit(&x)?,
-            None => as_many_as_pay(&x, seed)?,
+            None => as_many_as_pay(&x, seed, self.rules.least())?,
         };
         let parts = fit.mixtures.parts;
         let mostly = |row: ndarray::ArrayView1<'_, f64>| row.iter().position(|&p| p >= MOSTLY);
@@ -125,14 +126,21 @@ fn held(x: ArrayView2<'_, f64>) -> Array2<f64> {
     held
 }
 
-/// The least number of types whose successor explains little more.
-fn as_many_as_pay(x: &Array2<f64>, seed: u64) -> Result<ArchetypesFit> {
+/// The least number of types whose successor explains little more, or has a type that fewer than `least`
+/// people are mostly made of.
+fn as_many_as_pay(x: &Array2<f64>, seed: u64, least: usize) -> Result<ArchetypesFit> {
+    let pays = |more: &ArchetypesFit, last: &ArchetypesFit| {
+        let parts = &more.mixtures.parts;
+        more.explained_variance - last.explained_variance >= GAIN
+            && parts
+                .columns()
+                .into_iter()
+                .all(|of_type| of_type.iter().filter(|&&part| part >= MOSTLY).count() >= least)
+    };
     let mut last = Archetypes::new(2).seed(seed).fit(x)?;
-    for k in 3..=MOST + 1 {
+    for k in 3..=MOST {
         match Archetypes::new(k).seed(seed).fit(x) {
-            Ok(more) if more.explained_variance - last.explained_variance >= GAIN && k <= MOST => {
-                last = more;
-            }
+            Ok(more) if pays(&more, &last) => last = more,
             Err(error) if !matches!(error, Error::TooFewSamples { .. }) => return Err(error),
             _ => break,
         }
