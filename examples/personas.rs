@@ -55,10 +55,11 @@ use csv_file::{CsvTable, Source};
 use events::{IdColumn, Layout, Reading, Rows};
 use numbers::Decimal;
 use output::{Kept, Told};
+use problems::Problems;
 use progress::Progress;
 
-/// Turns events into personas and tells how far to trust them. Without --events it reads a year of
-/// purchases, mailings and coupons of 801 households that the program carries in itself.
+/// Turns events into personas and reports how reliable they are. Without --events or --table it uses
+/// built-in data: a year of purchases, mailings and coupons of 801 households.
 #[derive(Debug, Parser)]
 #[command(name = "personas", allow_negative_numbers = true)]
 pub(crate) struct Options {
@@ -101,13 +102,13 @@ pub(crate) struct Options {
     #[arg(long, value_name = "KIND=COL", requires = "people")]
     people_id: Option<IdColumn>,
 
-    /// How times are written, such as "%d/%m/%Y %H:%M" (default: told from the column)
+    /// How times are written, such as "%d/%m/%Y %H:%M" (default: found from the column)
     #[arg(long, value_name = "PATTERN")]
     date_format: Option<String>,
-    /// What stands before decimals (default: told from the column)
+    /// Decimal sign (default: found from the column)
     #[arg(long, value_name = "POINT|COMMA")]
     decimal: Option<Decimal>,
-    /// Encoding of the files, such as windows-1252 (default: UTF-8; by their mark, UTF-16)
+    /// Encoding of the files, such as windows-1252 (default: UTF-8, or UTF-16 with a byte order mark)
     #[arg(long, value_name = "NAME", value_parser = encoding)]
     encoding: Option<&'static Encoding>,
     /// A text that stands for a missing value, such as NA (repeatable)
@@ -134,7 +135,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
     /// Use a model that was kept instead of making one
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["k", "save"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["k", "save", "keep_out", "method"])]
     apply: Option<PathBuf>,
     /// A model that was kept earlier: what became of its personas
     #[arg(long, value_name = "FILE")]
@@ -143,10 +144,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     declared: Option<PathBuf>,
 
-    /// Tell the pure types that people are mixtures of, as many as pay
+    /// Describe the extreme types that people are mixtures of; their number is chosen
     #[arg(long)]
     archetypes: bool,
-    /// Tell small groups inside the personas that stand apart
+    /// Find small, distinct groups inside the personas
     #[arg(long)]
     niches: bool,
     /// The words of the descriptions, as JSON: {"labels": {"GROCERY": "groceries"}}, and units, sayings and
@@ -155,14 +156,14 @@ pub(crate) struct Options {
     words: Option<PathBuf>,
 
     /// The moment to look from; later events do not count (default: the newest event)
-    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse, conflicts_with = "table")]
     as_of: Option<Timestamp>,
-    /// Number of personas (default: the groups the data hold, or a cut for use in 3 to 8)
+    /// Number of personas (default: the natural groups, or 3 to 8 if there are none)
     #[arg(long)]
     k: Option<usize>,
     /// How people are grouped; hdbscan finds the number of groups, and leaves out who belongs to none
-    #[arg(long, value_enum, default_value_t = Grouping::Kmeans)]
-    method: Grouping,
+    #[arg(long, value_enum, default_value_t = Method::Kmeans)]
+    method: Method,
     /// Seed of everything random; the same seed gives the same report
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -170,7 +171,7 @@ pub(crate) struct Options {
 
 /// How people are grouped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Grouping {
+pub(crate) enum Method {
     /// K-means, with all the evidence there is for the number of groups.
     Kmeans,
     /// Nested groups by Ward's method, cut where the data suggest or into --k.
@@ -274,6 +275,9 @@ pub(crate) struct People {
     identifiers: Vec<String>,
     /// What happened; `None` if the file held people.
     events: Option<Events>,
+    /// Rows of people that were skipped, and what else is to be known of their file.
+    skipped: Problems,
+    notes: Vec<String>,
     /// The features in force; empty if the file held people.
     features: FeatureSet,
     /// Columns that were declared of people.
@@ -291,6 +295,11 @@ pub(crate) struct Events {
 }
 
 impl People {
+    /// Rows that were skipped.
+    fn problems(&self) -> &Problems {
+        self.events.as_ref().map_or(&self.skipped, |events| &events.rows.problems)
+    }
+
     fn of_events(
         options: &Options,
         kept: Option<&Kept>,
@@ -335,6 +344,8 @@ impl People {
             features: people.feature_set().clone(),
             declared,
             table,
+            skipped: Problems::default(),
+            notes: Vec::new(),
             events: Some(Events {
                 warnings: warnings::of(&rows),
                 n_unattributed: people.n_unattributed(),
@@ -350,11 +361,20 @@ impl People {
     fn of_table(file: &Path, reading: &Reading) -> Result<Self, Box<dyn std::error::Error>> {
         let source = Source::File(file.to_path_buf());
         let csv = CsvTable::read(&[source], reading.encoding, |_| true)?;
+        if csv.lines.len() < FEWEST {
+            let rows = words::several(csv.lines.len(), "row", "rows");
+            return Err(
+                format!("{} has {rows}; personas need at least {FEWEST}", named(file)).into()
+            );
+        }
+        let skipped = Problems::of(&csv);
+        let mut notes = skipped.mended();
         let mut table = FeatureTable::new(csv.lines.len());
         for texts in &csv.columns {
             table = match events::numeric(texts, reading, csv.delimiter) {
-                Some(numbers) => {
-                    let numbers = numbers.into_iter().map(|n| (!n.is_nan()).then_some(n));
+                Some(found) => {
+                    notes.extend(warnings::bad_numbers(texts, &found.bad, &csv.lines));
+                    let numbers = found.values.into_iter().map(|n| (!n.is_nan()).then_some(n));
                     table.numeric(&texts.name, numbers.collect())?
                 }
                 None => {
@@ -377,6 +397,8 @@ impl People {
             identifiers: csv.lines.iter().map(|line| format!("line {line}")).collect(),
             table,
             events: None,
+            skipped,
+            notes,
             features: FeatureSet::default(),
             declared: Vec::new(),
         })
@@ -408,22 +430,38 @@ impl Options {
     fn model(&self, people: &People) -> Result<PersonaModel, Box<dyn std::error::Error>> {
         let settings = self.settings(people)?;
         let table = &people.table;
-        if self.method == Grouping::Kmeans {
+        if let Some(name) = self.keep_out.iter().find(|name| table.column(name).is_none()) {
+            return Err(format!("--keep-out: there is no column {name:?}").into());
+        }
+        if let Some(k) = self.k.filter(|&k| k > table.n_rows()) {
+            let people = words::several(table.n_rows(), "person", "people");
+            return Err(format!("--k {k} is more than the {people}").into());
+        }
+        if self.method == Method::Kmeans {
             return Ok(PersonaModel::fit(table, &settings)?);
         }
         let prep = settings.preprocessor.fit(table)?;
         let matrix = prep.transform(table)?;
         let labels = match (self.method, self.k) {
-            (Grouping::Hdbscan, None) => Hdbscan::new(settings.min_size).fit(&matrix)?.labels,
-            (Grouping::Hdbscan, Some(_)) => return Err("--method hdbscan takes no --k".into()),
+            (Method::Hdbscan, None) => Hdbscan::new(settings.min_size).fit(&matrix)?.labels,
+            (Method::Hdbscan, Some(_)) => return Err("--method hdbscan takes no --k".into()),
             (_, k) => {
                 let ward = Agglomerative::new(Linkage::Ward);
                 let tree = ward.fit(&matrix)?;
                 let suggested = ward.suggest_cut(&matrix, &tree, self.seed)?.map(|cut| cut.k);
                 let k = k.or(suggested);
-                tree.cut_into(k.ok_or("the hierarchy suggests no number of personas: give --k")?)?
+                tree.cut_into(k.ok_or(
+                    "Ward's method finds no clear number of personas: add --k, such as --k 4",
+                )?)?
             }
         };
+        if labels.n_clusters() == 0 {
+            let least = settings.min_size;
+            return Err(format!(
+                "there is no dense group of at least {least} people: try --method kmeans"
+            )
+            .into());
+        }
         Ok(settings.describer.describe(table, &prep, &labels)?)
     }
 

@@ -370,7 +370,10 @@ impl Reading {
 
 /// A column of attributes: numbers, if that loses nothing in any cell, or texts.
 fn attribute(texts: &Texts, reading: &Reading, delimiter: u8) -> Attribute {
-    if let Some(values) = numeric(texts, reading, delimiter) {
+    if let Some(values) = numeric(texts, reading, delimiter)
+        .filter(|found| found.bad.is_empty())
+        .map(|found| found.values)
+    {
         return Attribute::Numbers(texts.name.clone(), values);
     }
     let present = texts.without(|text| is_missing_text(text) || reading.is_missing(text));
@@ -399,24 +402,47 @@ fn days_between(at: Timestamp, latest: Timestamp) -> f64 {
     (latest.millis() - at.millis()) as f64 / 86_400_000.0
 }
 
-/// The numbers of a column, if every cell is one; codes such as `007` or 20 digits are texts.
-pub(crate) fn numeric(texts: &Texts, reading: &Reading, delimiter: u8) -> Option<Vec<f64>> {
+/// A column of numbers, and the cells that are none.
+pub(crate) struct Numbers {
+    /// A number per row; NaN is missing.
+    pub(crate) values: Vec<f64>,
+    /// Rows whose cell is neither a number nor a sign of a missing one.
+    pub(crate) bad: Vec<usize>,
+}
+
+/// Share of the cells that must be numbers for a column to be one of numbers.
+const MOSTLY_NUMBERS: f64 = 0.95;
+
+/// The numbers of a column, if nearly every cell is one; codes such as `007` or 20 digits are texts.
+pub(crate) fn numeric(texts: &Texts, reading: &Reading, delimiter: u8) -> Option<Numbers> {
     const EXACT: f64 = 9_007_199_254_740_992.0; // 2⁵³: integers up to here are all different
     let present = texts.without(|text| is_missing_number(text) || reading.is_missing(text));
     let decimal = reading.decimal.unwrap_or_else(|| Decimal::of(&present, delimiter));
+    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let is_code = |text: &str| {
         let digits = text.trim_start_matches('-');
-        digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit())
+        digits.len() > 1 && digits.starts_with('0') && is_digits(digits)
     };
     let mut values = Vec::with_capacity(present.len());
-    for text in present.iter() {
-        values.push(match text {
-            None => f64::NAN,
-            Some(text) if is_code(text) => return None,
-            Some(text) => number(text, decimal).filter(|value| value.abs() <= EXACT)?,
-        });
+    let (mut bad, mut n) = (Vec::new(), 0usize);
+    for (row, text) in present.iter().enumerate() {
+        let Some(text) = text else {
+            values.push(f64::NAN);
+            continue;
+        };
+        let value = number(text, decimal);
+        let is_long = |value: f64| value.abs() > EXACT && is_digits(text.trim_start_matches('-'));
+        if is_code(text) || value.is_some_and(is_long) {
+            return None;
+        }
+        n += usize::from(value.is_some());
+        if value.is_none() {
+            bad.push(row);
+        }
+        values.push(value.unwrap_or(f64::NAN));
     }
-    values.iter().any(|value| !value.is_nan()).then_some(values)
+    (n > 0 && n as f64 >= MOSTLY_NUMBERS * (n + bad.len()) as f64)
+        .then_some(Numbers { values, bad })
 }
 
 /// The values of the rows that are kept.

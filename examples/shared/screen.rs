@@ -6,8 +6,9 @@ use personas::persona::{
     PureTypes,
 };
 
+use super::People;
+use super::problems::Problems;
 use super::words::{count, hanging, list, paragraph, percent, section, several};
-use super::{Events, People};
 
 /// Traits of a card; the report has all.
 const MOST_TRAITS: usize = 3;
@@ -21,7 +22,7 @@ pub(crate) fn text(
     more: &str,
     has_report: bool,
 ) -> String {
-    let attention = people.events.as_ref().and_then(attention).unwrap_or_default();
+    let attention = attention(people.problems()).unwrap_or_default();
     let mut text = attention.clone();
     text += &section(
         "What was read",
@@ -38,8 +39,7 @@ pub(crate) fn text(
 
 /// What is said first and last where a good part of the rows was skipped: whatever the report says, it
 /// says of the rest.
-fn attention(events: &Events) -> Option<String> {
-    let problems = &events.rows.problems;
+fn attention(problems: &Problems) -> Option<String> {
     (problems.share() > MUCH).then(|| {
         let text = format!("{} of the rows were skipped: {problems}.", percent(problems.share()));
         section("Attention", &paragraph(2, &text))
@@ -50,7 +50,12 @@ fn attention(events: &Events) -> Option<String> {
 pub(crate) fn notes(people: &People) -> Vec<String> {
     let n_people = several(people.table.n_rows(), "person", "people");
     let Some(events) = &people.events else {
-        return vec![format!("{n_people} from {}.", people.name)];
+        let mut notes = vec![format!("{n_people} from {}.", people.name)];
+        if people.skipped.count() > 0 && people.skipped.share() <= MUCH {
+            notes.push(format!("Skipped {}.", people.skipped));
+        }
+        notes.extend(people.notes.iter().cloned());
+        return notes;
     };
     let mut notes = vec![format!(
         "{} events of {n_people} from {}, up to {}.",
@@ -76,7 +81,7 @@ pub(crate) fn notes(people: &People) -> Vec<String> {
     if events.n_unattributed > 0 {
         let n = several(events.n_unattributed, "event is", "events are");
         notes.push(format!(
-            "{n} nobody's: all they carry are placeholders, or identifiers that are somebody else's."
+            "{n} nobody's: the identifiers are placeholders, or belong to somebody else."
         ));
     }
     notes.extend(events.warnings.iter().cloned());
@@ -90,6 +95,7 @@ fn headline(model: &PersonaModel) -> String {
     }
     match model.evidence() {
         Some(evidence) if evidence.is_natural => format!("{n}: groups that the data hold"),
+        Some(evidence) if evidence.is_given => format!("{n}, as asked by --k"),
         Some(_) => format!("{n}: a cut for use"),
         None => n,
     }
@@ -136,7 +142,9 @@ fn trust(people: &People, model: &PersonaModel, matches: &Matches<'_>) -> String
     let mut said = Vec::new();
     if let Some(evidence) = model.evidence() {
         said.push(evidence.reason.clone());
-        said.push(drivers(evidence));
+        if model.personas().len() > 1 {
+            said.push(drivers(evidence));
+        }
         if !evidence.ageing.is_empty() {
             said.push(format!(
                 "{} {} from day to day by {}, so people can move to another persona without doing anything; \
@@ -148,9 +156,9 @@ fn trust(people: &People, model: &PersonaModel, matches: &Matches<'_>) -> String
         }
     }
     said.push(format!(
-        "Knowing a person's persona leaves {} of the differences between people unexplained, and {} of them \
-         stand nearly halfway between two personas.",
-        percent(model.unexplained()),
+        "The personas explain {} of the differences between people, and {} of the people are about as close \
+         to a second persona as to their own.",
+        percent(1.0 - model.unexplained()),
         percent(matches.between(0.1)),
     ));
     let related: Vec<String> = model
@@ -161,8 +169,8 @@ fn trust(people: &People, model: &PersonaModel, matches: &Matches<'_>) -> String
         .collect();
     if !related.is_empty() {
         said.push(format!(
-            "Of what is declared of people and was kept out of the grouping, the personas account for: {}. The \
-             less that is, the less they are more than habits of shopping.",
+            "Of the columns that describe people and were not used for grouping, the personas explain: {}. Low \
+             values mean that personas describe behaviour only.",
             list(&related)
         ));
     }
@@ -263,7 +271,7 @@ pub(crate) fn declared(model: &PersonaModel, comparison: &Comparison) -> String 
         let verdict = match declared.verdict {
             DeclaredVerdict::Confirmed => "confirmed",
             DeclaredVerdict::Split => "split between personas of the data",
-            DeclaredVerdict::Blurred => "no persona of the data",
+            DeclaredVerdict::Blurred => "spread over several personas",
             DeclaredVerdict::Absent => "hardly anybody",
         };
         said.push(format!("{}: {verdict}; {n} it in full, {share}.", declared.name));

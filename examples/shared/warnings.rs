@@ -3,7 +3,8 @@
 use personas::Timestamp;
 
 use super::events::Rows;
-use super::words::{count, number, percent};
+use super::texts::Texts;
+use super::words::{count, number, percent, several};
 
 const DAY_MS: i64 = 86_400_000;
 /// Days after nearly all events from which on a date is likely to be a slip.
@@ -15,6 +16,18 @@ const DOMINANT: f64 = 0.05;
 /// Dates far after the others, and amounts that dominate everything.
 pub(crate) fn of(rows: &Rows) -> Vec<String> {
     dates(&rows.at).into_iter().chain(rows.numbers.first().and_then(amounts)).collect()
+}
+
+/// Cells of a column of numbers that are none.
+pub(crate) fn bad_numbers(texts: &Texts, bad: &[usize], lines: &[u64]) -> Option<String> {
+    let first = *bad.first()?;
+    let n = several(bad.len(), "value is", "values are");
+    let text = texts.iter().nth(first).flatten().unwrap_or_default();
+    let shown: String = text.chars().take(40).collect();
+    Some(format!(
+        "In column {:?}, {n} not a number and counted as missing (line {}: {shown:?}).",
+        texts.name, lines[first]
+    ))
 }
 
 fn dates(at: &[Timestamp]) -> Option<String> {

@@ -40,7 +40,13 @@ fn is_sayable(candidate: &Candidate) -> bool {
     let told = &candidate.told;
     let apart = told.fitting.members - told.fitting.others;
     match &told.contrast {
-        Contrast::Numeric { .. } => told.fitting.members >= TYPICAL && apart >= APART,
+        // Of equal medians only "have none" says something.
+        Contrast::Numeric { median, median_others, median_all, .. } => {
+            let have_none = told.effect.size < 0.0 && *median_all == 0.0;
+            told.fitting.members >= TYPICAL
+                && apart >= APART
+                && (median != median_others || have_none)
+        }
         Contrast::Category { share, share_others, .. } => {
             (share - share_others).abs() >= APART || share.min(*share_others) == 0.0
         }

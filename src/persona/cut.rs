@@ -137,8 +137,9 @@ fn judged(
     }
     if n_sayable < personas.len() {
         let n = personas.len() - n_sayable;
+        let have = if n == 1 { "has" } else { "have" };
         failed.push(format!(
-            "{n} of {k} personas have fewer than {} traits that set them apart from every other persona",
+            "{n} of {k} personas {have} fewer than {} traits that set them apart from every other persona",
             settings.min_traits
         ));
     }

@@ -25,6 +25,8 @@ use crate::prepare::{Dropped, Encoding, PreprocessorFit};
 
 /// Phi coefficient between who fits two traits, from which on they are one.
 const SAME_PEOPLE: f64 = 0.6;
+/// Medians nearer than this share of the larger one name nobody.
+const ALIKE: f64 = 0.1;
 
 /// The features that made the groups; a name uses no others.
 #[derive(Debug)]
@@ -197,7 +199,7 @@ fn name_phrases(
     let mut all: Option<Bits> = None;
     for told in told {
         let may_name = told.record.effect.size.abs() >= rules.min_name_effect
-            && !matches!(told.record.contrast, Contrast::Missing { .. })
+            && names_something(&told.record.contrast)
             && used.contains(&told.record.feature)
             && !phrases.contains(&told.record.phrase);
         if !may_name {
@@ -210,6 +212,19 @@ fn name_phrases(
         }
     }
     phrases
+}
+
+/// Whether a difference is one to name people by: medians a tenth apart at least, and never that a value
+/// is unknown.
+fn names_something(contrast: &Contrast) -> bool {
+    match contrast {
+        &Contrast::Numeric { median, median_others, .. } => {
+            let apart = (median - median_others).abs();
+            apart >= ALIKE * median.abs().max(median_others.abs()) && apart > 0.0
+        }
+        Contrast::Category { .. } => true,
+        Contrast::Missing { .. } => false,
+    }
 }
 
 /// The correlation over `n` people of being in two sets; 0 if a set holds nobody or everybody.

@@ -5,6 +5,16 @@
 //! sentences made from numbers by fixed templates, with the numbers behind every word, the people they do
 //! not fit, and the variance they do not explain. The model then places people seen later, with
 //! reasons, and compares the personas in the data with those a team made by hand.
+//
+// Where is what?
+//   the one call from a table to personas, and the number of personas   fit.rs, cut.rs
+//   whether a difference is told        contrast.rs (per column), describe.rs (per group)
+//   its thresholds                      describer.rs
+//   how large and how certain it is     effect.rs, ranks.rs, counts.rs
+//   words, sentences, numbers in words  vocabulary.rs, phrase.rs, words.rs
+//   where a person belongs, and why     place.rs, assign.rs
+//   pure types and small groups         types.rs, niches.rs
+//   personas made by hand, and earlier ones   declared.rs, compare.rs, lineage.rs
 
 mod assign;
 mod bits;

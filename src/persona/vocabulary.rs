@@ -122,7 +122,7 @@ const TEMPLATES: &[&str] = &[
     "under 0.1%",
     "over 99%",
     "{share} of",
-    "about",
+    "about the same as",
     "{n} times",
     "none",
     "nearly none",
@@ -326,25 +326,33 @@ impl Vocabulary {
     }
 
     /// # Errors
-    /// `InvalidParameter` naming a template that does not exist, or a part that it does not have.
+    /// `InvalidParameter` naming a template that does not exist, a part that it does not have, a brace
+    /// without its other half, or a text that is blank where the template is not.
     pub(super) fn check(&self) -> Result<()> {
         for (template, text) in &self.texts {
+            let refused = |expected: String, got: &str| {
+                Err(Error::parameter("texts", expected, format!("{got:?}")))
+            };
             if !TEMPLATES.contains(&template.as_str()) {
-                let got = format!("{template:?}");
-                return Err(Error::parameter("texts", "of templates of the default", got));
+                return refused("keyed by templates of Vocabulary::default()".into(), template);
             }
             let mut rest = text.as_str();
-            while let Some((_, name, after)) = next_part(rest) {
-                if !template.contains(&format!("{{{name}}}")) {
-                    let expected = format!("a text with parts of {template:?}");
-                    return Err(Error::parameter("texts", expected, format!("{text:?}")));
+            while let Some((before, name, after)) = next_part(rest) {
+                if before.contains(BRACES) || !template.contains(&format!("{{{name}}}")) {
+                    return refused(format!("a text with the parts of {template:?}"), text);
                 }
                 rest = after;
+            }
+            if rest.contains(BRACES) || text.trim().is_empty() {
+                return refused(format!("a text for {template:?} with whole parts"), text);
             }
         }
         Ok(())
     }
 }
+
+/// What stands around a part of a template.
+const BRACES: [char; 2] = ['{', '}'];
 
 /// What comes before the next part in braces, its name, and what comes after.
 fn next_part(text: &str) -> Option<(&str, &str, &str)> {
@@ -382,8 +390,14 @@ mod tests {
         };
         assert_eq!(with("{n} people", "Leute: {n}"), Ok(()));
         let error = with("{n} person", "x").unwrap_err();
-        assert_eq!(error, "texts must be of templates of the default, but is \"{n} person\"");
+        assert_eq!(
+            error,
+            "texts must be keyed by templates of Vocabulary::default(), but is \"{n} person\""
+        );
         assert!(with("{n} people", "{m} Leute").unwrap_err().contains("parts of"));
+        for broken in ["{n Leute", "n} Leute", " "] {
+            assert!(with("{n} people", broken).unwrap_err().contains("whole parts"), "{broken}");
+        }
     }
 
     #[test]

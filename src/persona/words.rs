@@ -58,7 +58,7 @@ pub(super) fn in_ten(words: &Vocabulary, share: f64) -> String {
     }
 }
 
-/// `value` as a multiple of `base`: `2.3 times`, `43% of`, `about`; none if the base or the value
+/// `value` as a multiple of `base`: `2.3 times`, `43% of`, `about the same as`; none if the base or the value
 /// is not above 0, where a ratio says nothing.
 pub(super) fn ratio(words: &Vocabulary, value: f64, base: f64) -> Option<String> {
     let ratio = value / base;
@@ -67,7 +67,7 @@ pub(super) fn ratio(words: &Vocabulary, value: f64, base: f64) -> Option<String>
     }
     Some(match ratio {
         r if r < 0.95 => words.say("{share} of", &[("share", &percent(words, r))]),
-        r if r < 1.05 => words.say("about", &[]),
+        r if r < 1.05 => words.say("about the same as", &[]),
         r => words.say("{n} times", &[("n", &significant(r, 2))]),
     })
 }
@@ -197,7 +197,7 @@ mod tests {
     fn ratios_below_one_are_shares_and_meaningless_ones_are_left_out() {
         assert_eq!(ratio(english(), 230.0, 100.0).as_deref(), Some("2.3 times"));
         assert_eq!(ratio(english(), 43.0, 100.0).as_deref(), Some("43% of"));
-        assert_eq!(ratio(english(), 101.0, 100.0).as_deref(), Some("about"));
+        assert_eq!(ratio(english(), 101.0, 100.0).as_deref(), Some("about the same as"));
         for (value, base) in [(1.0, 0.0), (0.0, 1.0), (-2.0, -1.0), (1e308, 1e-308)] {
             assert_eq!(ratio(english(), value, base), None);
         }

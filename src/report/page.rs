@@ -52,6 +52,7 @@ fn opening(facts: &Facts<'_>) -> Markup {
             (n_people) " people in " (n) @if n == 1 { " persona" } @else { " personas" }
             @match evidence {
                 Some(evidence) if evidence.is_natural => ", groups that the data hold.",
+                Some(evidence) if evidence.is_given => ", as many as were asked for.",
                 Some(_) => ", a cut for use.",
                 None => ".",
             }

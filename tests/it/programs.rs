@@ -345,9 +345,9 @@ fn personas_reads_own_files_and_prints_the_same_twice() {
         "360 events of 60 people from ",
         ", up to 2024-09-",
         "Of the people's file, skipped 1 row: no events (line 62).",
-        "2 personas: ",
+        "2 personas, as asked by --k",
         "(30 people, 50%; comes back by ",
-        "was kept out of the grouping, the personas account for: age",
+        "not used for grouping, the personas explain: age",
     ] {
         assert!(report.contains(part), "{part:?} is not in:\n{report}");
     }
@@ -506,7 +506,8 @@ fn more_personas_than_people_is_an_error_and_one_is_everybody() {
     let thirty = run("30").unwrap();
     let words = thirty.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
-        words.contains("30 personas: ") && words.contains("The number of personas was given."),
+        words.contains("30 personas, as asked by --k")
+            && words.contains("The number of personas was given."),
         "{thirty}"
     );
 }
@@ -555,4 +556,34 @@ fn personas_groups_by_other_methods_when_asked() {
     let refused =
         run_personas(&["--table", &table, "--method", "hdbscan", "--k", "4"]).unwrap_err();
     assert!(refused.contains("takes no --k"), "{refused}");
+}
+
+#[test]
+fn a_table_counts_what_it_skips_and_what_is_no_number() {
+    let row = |i: usize| match i {
+        7 => "n/a?,1\n".to_owned(),
+        8 => "1,2,3\n".to_owned(),
+        i => format!("{},{}\n", i * 37 % 101, i * 53 % 97),
+    };
+    let rows: String = (0..100).map(row).collect();
+    let table = file("bad_cells.csv", format!("spend,visits\n{rows}"));
+    let text = run_personas(&["--table", &table, "--k", "3"]).unwrap();
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        words.contains("In column \"spend\", 1 value is not a number and counted as missing (line 9: \"n/a?\")."),
+        "{text}"
+    );
+    assert!(words.contains("Skipped 1 row: more cells than the header has"), "{text}");
+    assert!(words.contains("median spend"), "{text}");
+}
+
+#[test]
+fn the_program_says_what_is_wrong_with_its_options() {
+    let table = hundred("wrong.csv");
+    let error = |more: &[&str]| run_personas(&[&["--table", &table], more].concat()).unwrap_err();
+    assert!(error(&["--keep-out", "x"]).contains("--keep-out: there is no column \"x\""));
+    assert!(error(&["--k", "400"]).contains("--k 400 is more than the 100 people"));
+    let empty = file("only_header.csv", "spend,visits\n");
+    let error = run_personas(&["--table", &empty]).unwrap_err();
+    assert!(error.contains("has 0 rows; personas need at least 3"), "{error}");
 }
