@@ -118,6 +118,9 @@ pub(crate) struct Options {
     /// People instead of events: CSV with a header, one row per person, every column a feature
     #[arg(long, value_name = "FILE", conflicts_with = "events")]
     table: Option<PathBuf>,
+    /// Column of the table whose numbers are codes, such as a region 1, 2 or 3 (repeatable)
+    #[arg(long, value_name = "COL", requires = "table")]
+    categorical: Vec<String>,
     /// Columns to leave out of the grouping; they still describe (repeatable)
     #[arg(long, value_name = "COL")]
     keep_out: Vec<String>,
@@ -192,7 +195,7 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
     // One row per person, one column per feature.
     progress.step("reading");
     let people = match &options.table {
-        Some(file) => People::of_table(file, &options.reading())?,
+        Some(file) => People::of_table(file, &options.reading(), &options.categorical)?,
         None => People::of_events(options, kept.as_ref(), &progress)?,
     };
     let table = &people.table;
@@ -358,7 +361,11 @@ impl People {
     }
 
     /// A file with one row per person.
-    fn of_table(file: &Path, reading: &Reading) -> Result<Self, Box<dyn std::error::Error>> {
+    fn of_table(
+        file: &Path,
+        reading: &Reading,
+        categorical: &[String],
+    ) -> Result<Self, Box<dyn std::error::Error>> {
         let source = Source::File(file.to_path_buf());
         let csv = CsvTable::read(&[source], reading.encoding, |_| true)?;
         if csv.lines.len() < FEWEST {
@@ -370,9 +377,17 @@ impl People {
         let skipped = Problems::of(&csv);
         let mut notes = skipped.mended();
         let mut table = FeatureTable::new(csv.lines.len());
+        for name in categorical {
+            csv.column(name).map_err(|error| format!("--categorical: {error}"))?;
+        }
         for texts in &csv.columns {
-            table = match events::numeric(texts, reading, csv.delimiter) {
+            let numbers = match categorical.contains(&texts.name) {
+                true => None,
+                false => events::numeric(texts, reading, csv.delimiter),
+            };
+            table = match numbers {
                 Some(found) => {
+                    notes.extend(warnings::identifier(&texts.name, &found.values));
                     notes.extend(warnings::bad_numbers(texts, &found.bad, &csv.lines));
                     let numbers = found.values.into_iter().map(|n| (!n.is_nan()).then_some(n));
                     table.numeric(&texts.name, numbers.collect())?

@@ -5,6 +5,7 @@ use personas::persona::{
     Comparison, DeclaredVerdict, Evidence, Fate, Lineage, Matches, Origin, Persona, PersonaNiche,
     PureTypes,
 };
+use personas::prepare::{Dropped, Encoding};
 
 use super::People;
 use super::problems::Problems;
@@ -24,10 +25,8 @@ pub(crate) fn text(
 ) -> String {
     let attention = attention(people.problems()).unwrap_or_default();
     let mut text = attention.clone();
-    text += &section(
-        "What was read",
-        &notes(people).iter().map(|note| paragraph(2, note)).collect::<String>(),
-    );
+    let read = notes(people).into_iter().chain(unused(model));
+    text += &section("What was read", &read.map(|note| paragraph(2, &note)).collect::<String>());
     text += &section(&headline(model), &cards(model, matches));
     text += &section("How far to trust it", &trust(people, model, matches));
     text += more;
@@ -86,6 +85,23 @@ pub(crate) fn notes(people: &People) -> Vec<String> {
     }
     notes.extend(events.warnings.iter().cloned());
     notes
+}
+
+/// Columns that the grouping could not use.
+fn unused(model: &PersonaModel) -> Option<String> {
+    let steps = model.preprocessor().steps().iter();
+    let unused: Vec<String> = steps
+        .filter_map(|step| {
+            let why = match step.encoding {
+                Encoding::Dropped(Dropped::Constant) => "always the same",
+                Encoding::Dropped(Dropped::AllMissing) => "empty",
+                Encoding::Dropped(Dropped::RareLevels) => "many categories, each rare",
+                _ => return None,
+            };
+            Some(format!("{} ({why})", step.feature))
+        })
+        .collect();
+    (!unused.is_empty()).then(|| format!("Not used for grouping: {}.", list(&unused)))
 }
 
 fn headline(model: &PersonaModel) -> String {

@@ -30,6 +30,16 @@ pub(crate) fn bad_numbers(texts: &Texts, bad: &[usize], lines: &[u64]) -> Option
     ))
 }
 
+/// A column that numbers the rows.
+pub(crate) fn identifier(name: &str, values: &[f64]) -> Option<String> {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let counts_up = sorted.windows(2).all(|pair| pair[1] - pair[0] == 1.0);
+    (values.len() > 2 && counts_up).then(|| {
+        format!("{name:?} numbers the rows; --keep-out {name} leaves it out of the grouping.")
+    })
+}
+
 fn dates(at: &[Timestamp]) -> Option<String> {
     let mut sorted = at.to_vec();
     sorted.sort_unstable();

@@ -578,6 +578,22 @@ fn a_table_counts_what_it_skips_and_what_is_no_number() {
 }
 
 #[test]
+fn a_table_is_told_what_its_columns_are() {
+    let row = |i: usize| format!("{},{},{},same\n", i + 1, 1 + i / 34, i * 53 % 97);
+    let rows: String = (0..102).map(row).collect();
+    let table = file("codes.csv", format!("customer,region,spend,shop\n{rows}"));
+    let run = |more: &[&str]| run_personas(&[&["--table", &table, "--k", "3"], more].concat());
+    let text = run(&["--categorical", "region"]).unwrap();
+    assert!(text.contains("\"customer\" numbers the rows; --keep-out customer"), "{text}");
+    assert!(text.contains("Not used for grouping: shop (always the same)."), "{text}");
+    let text = run(&["--categorical", "region", "--keep-out", "customer"]).unwrap();
+    assert!(text.contains("region 1") || text.contains("Region 1"), "{text}");
+    assert!(
+        run(&["--categorical", "x"]).unwrap_err().contains("--categorical: there is no column")
+    );
+}
+
+#[test]
 fn the_program_says_what_is_wrong_with_its_options() {
     let table = hundred("wrong.csv");
     let error = |more: &[&str]| run_personas(&[&["--table", &table], more].concat()).unwrap_err();
