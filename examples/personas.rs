@@ -446,7 +446,7 @@ impl Options {
         let settings = self.settings(people)?;
         let table = &people.table;
         if let Some(name) = self.keep_out.iter().find(|name| table.column(name).is_none()) {
-            return Err(format!("--keep-out: there is no column {name:?}").into());
+            return Err(format!("--keep-out names {name:?}, which is not a column").into());
         }
         if let Some(k) = self.k.filter(|&k| k > table.n_rows()) {
             let people = words::several(table.n_rows(), "person", "people");
@@ -473,7 +473,7 @@ impl Options {
         if labels.n_clusters() == 0 {
             let least = settings.min_size;
             return Err(format!(
-                "there is no dense group of at least {least} people: try --method kmeans"
+                "HDBSCAN found no group of {least} people or more; try --method kmeans"
             )
             .into());
         }

@@ -45,8 +45,7 @@ pub(crate) struct EventBatch<'a> {
     ends: Vec<u32>,
     texts: LocalDictionary,
     attributes: LocalAttributes,
-    /// Of the event at hand, where a number was wanted and something else came: no formula is computed
-    /// of these.
+    /// Fields and items of the current event whose values are not numbers. Formulas skip them.
     not_numbers: Vec<(Field, u16)>,
     /// Events that are refused, ascending, each with the reason.
     pub(crate) refused: Vec<(usize, Refusal)>,

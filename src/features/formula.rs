@@ -8,8 +8,8 @@
 //! A formula is named wherever a property can be: in measures, weights and conditions. Its factors are
 //! stored as well. Both are fields of one list of objects, or both plain properties of the event. An item
 //! that has several values of a factor, or one that cannot be read as a number, has no product; nor does one
-//! whose product is too large to be summed exactly. The signs stand between spaces; a property whose own name reads like a formula cannot be
-//! read.
+//! whose product is too large to be summed exactly. The signs stand between spaces; a property whose own name
+//! reads like a formula cannot be read.
 //!
 //! Cost: the values of the event for each formula.
 

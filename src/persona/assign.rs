@@ -59,7 +59,7 @@ pub struct Contribution {
 pub struct Matches<'a> {
     model: &'a PersonaModel,
     table: &'a FeatureTable,
-    matrix: Matrix,
+    pub(super) matrix: Matrix,
     places: Vec<Place>,
     matches: Vec<Match>,
 }
@@ -256,12 +256,12 @@ impl PersonaModel {
     /// # Errors
     /// As [`PersonaModel::assign`].
     pub fn typical(&self, table: &FeatureTable, n: usize) -> Result<Vec<Vec<usize>>> {
-        let placed = self.placed(table)?;
+        let matches = self.assign(table)?;
+        let placed = matches.personas();
         if placed.is_empty() {
             return Ok(vec![Vec::new(); self.personas.len()]);
         }
-        let matrix = self.prep.transform(table)?;
-        let rows = check::rows((&matrix).into())?;
+        let rows = check::rows((&matches.matrix).into())?;
         let means = means(&rows, &placed, self.personas.len());
         let mut near: Vec<Vec<(f64, usize)>> = vec![Vec::new(); self.personas.len()];
         for (row, persona) in placed.iter().enumerate() {

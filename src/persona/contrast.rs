@@ -60,7 +60,7 @@ pub(super) fn contrasts(
     groups: &Groups<'_>,
     rules: &Describer,
     wider: f64,
-) -> (Vec<Option<Found>>, Importance) {
+) -> (Vec<Found>, Importance) {
     let known: Vec<usize> =
         groups.members.iter().map(|members| members.count_with(&indexed.known)).collect();
     let (mut found, strength) = match &indexed.kind {
@@ -92,7 +92,7 @@ pub(super) fn contrasts(
         found.candidate = stronger.or(found.candidate.take());
     }
     let (feature, n) = (indexed.column.name.clone(), known.iter().sum());
-    (found.into_iter().map(Some).collect(), Importance { feature, strength, n })
+    (found, Importance { feature, strength, n })
 }
 
 /// How many differences of a group a column is looked through for.

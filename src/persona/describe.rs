@@ -63,7 +63,7 @@ pub(super) fn described(
     let unit = index.n_rows.saturating_mul(4);
     let looks: usize = index.columns.iter().map(|column| n_looks(column, rules.least())).sum();
     let wider = wider(looks.saturating_mul(labels.n_clusters()));
-    let (mut columns, mut importances): (Vec<Vec<Option<Found>>>, Vec<Importance>) =
+    let (columns, mut importances): (Vec<Vec<Found>>, Vec<Importance>) =
         parallel::map(index.columns.len(), unit, |at| {
             contrasts(&index.columns[at], &groups, rules, wider)
         })
@@ -71,8 +71,10 @@ pub(super) fn described(
         .unzip();
     // Stable: of equals, the earlier column first.
     importances.sort_by(|a, b| b.strength.total_cmp(&a.strength));
+    // From columns of groups to groups of columns.
+    let mut columns: Vec<_> = columns.into_iter().map(Vec::into_iter).collect();
     let found: Vec<(usize, Vec<Found>)> = (0..labels.n_clusters())
-        .map(|g| (g, columns.iter_mut().filter_map(|column| column[g].take()).collect()))
+        .map(|group| (group, columns.iter_mut().filter_map(Iterator::next).collect()))
         .collect();
     let (mut personas, phrases): (Vec<Persona>, Vec<Vec<String>>) =
         parallel::map_owned(found, unit, |(group, found)| {

@@ -60,9 +60,9 @@ impl PersonaModel {
     /// # Errors
     /// Those of [`assign`](Self::assign) for the table.
     pub fn niches(&self, table: &FeatureTable, seed: u64) -> Result<Vec<PersonaNiche>> {
-        let placed = self.assign(table)?.personas();
-        let matrix = self.prep.transform(table)?;
-        let x = ArrayView2::from(&matrix);
+        let matches = self.assign(table)?;
+        let placed = matches.personas();
+        let x = ArrayView2::from(&matches.matrix);
         let least = self.rules.least().max(2);
         let method = Agglomerative::new(Linkage::Average);
         let mut niches = Vec::new();

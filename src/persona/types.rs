@@ -78,8 +78,7 @@ impl PersonaModel {
         seed: u64,
     ) -> Result<PureTypes> {
         let matches = self.assign(table)?;
-        let matrix = self.prep.transform(table)?;
-        let x = held(ArrayView2::from(&matrix));
+        let x = held(ArrayView2::from(&matches.matrix));
         let fit = match k {
             Some(k) => Archetypes::new(k).seed(seed).fit(&x)?,
             None => as_many_as_pay(&x, seed, self.rules.least())?,

@@ -597,7 +597,7 @@ fn a_table_is_told_what_its_columns_are() {
 fn the_program_says_what_is_wrong_with_its_options() {
     let table = hundred("wrong.csv");
     let error = |more: &[&str]| run_personas(&[&["--table", &table], more].concat()).unwrap_err();
-    assert!(error(&["--keep-out", "x"]).contains("--keep-out: there is no column \"x\""));
+    assert!(error(&["--keep-out", "x"]).contains("--keep-out names \"x\", which is not a column"));
     assert!(error(&["--k", "400"]).contains("--k 400 is more than the 100 people"));
     let empty = file("only_header.csv", "spend,visits\n");
     let error = run_personas(&["--table", &empty]).unwrap_err();

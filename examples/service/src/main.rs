@@ -220,7 +220,7 @@ async fn read(
     })
 }
 
-/// Who is asked about: an identifier, or the profile id behind `id:`.
+/// The person that a path names: by an identifier, or by a profile id after `id:`.
 fn subject<'s>(kind: &'s str, value: &'s str) -> Subject<'s> {
     match ProfileId::try_from(value.to_owned()) {
         Ok(id) if kind == "id" => id.into(),

@@ -42,7 +42,7 @@ struct Clusters<'a> {
     steps: Vec<Vec<Step>>,
 }
 
-/// The linkage's distance of all pairs of clusters that are left; none if there is no memory for them.
+/// The distances between all clusters that are left, by the linkage; `None` if memory is too small.
 pub(super) fn of_clusters(rows: &Rows<'_>, merged: &Merged, linkage: Linkage) -> Option<Triangle> {
     debug_assert!(!linkage.is_on_squares());
     let clusters = Clusters::new(rows, merged, linkage);

@@ -75,7 +75,7 @@ impl Merged {
     /// The distance of two nodes, put together from those of rows.
     fn between(&self, linkage: Linkage, rows: &Rows<'_>, a: u32, b: u32) -> f64 {
         let n_rows = self.n_rows() as u32;
-        // Of two nodes the greater was made later, so that its merge changed the distance last.
+        // The node with the greater number was made later; its merge was the last to change the distance.
         let (late, early) = (a.max(b), a.min(b));
         if late < n_rows {
             return squared(rows.row(a as usize), rows.row(b as usize)).sqrt();

@@ -82,20 +82,7 @@ mod tests {
 
     #[test]
     fn furthest_sum_finds_the_corners_and_knows_when_there_are_too_few() {
-        let x = array![
-            [0.0, 0.0],
-            [4.0, 0.0],
-            [5.0, 3.0],
-            [2.0, 5.0],
-            [-1.0, 3.0],
-            [2.0, 2.0],
-            [1.0, 1.0],
-            [3.0, 3.0],
-            [2.0, 4.0],
-            [3.0, 1.0],
-            [0.0, 3.0],
-            [2.0, 3.0]
-        ];
+        let x = super::super::tests::five_corners();
         let rows = check::rows(x.view()).unwrap();
         for seed in 0..20 {
             let mut chosen = furthest_sum(&rows, 3, &mut Stream::new(seed, 0)).unwrap();

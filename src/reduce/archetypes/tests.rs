@@ -17,7 +17,7 @@ fn triangle() -> Array2<f64> {
     ]
 }
 
-fn five_corners() -> Array2<f64> {
+pub(super) fn five_corners() -> Array2<f64> {
     array![
         [0.0, 0.0],
         [4.0, 0.0],
