@@ -17,7 +17,7 @@ use super::describer::Describer;
 use super::effect::wider;
 use super::importance::Importance;
 use super::index::{Groups, Index, Indexed};
-use super::phrase::names;
+use super::phrase::{Phrases, names};
 use super::words::{people, percent};
 use crate::Labels;
 use crate::num::parallel;
@@ -76,13 +76,13 @@ pub(super) fn described(
     let found: Vec<(usize, Vec<Found>)> = (0..labels.n_clusters())
         .map(|group| (group, columns.iter_mut().filter_map(Iterator::next).collect()))
         .collect();
-    let (mut personas, phrases): (Vec<Persona>, Vec<Vec<String>>) =
+    let (mut personas, phrases): (Vec<Persona>, Vec<Phrases>) =
         parallel::map_owned(found, unit, |(group, found)| {
             persona(group, found, index, &groups, rules, used)
         })
         .into_iter()
         .unzip();
-    let phrases: Vec<Option<Vec<String>>> = personas
+    let phrases: Vec<Option<Phrases>> = personas
         .iter()
         .zip(phrases)
         .map(|(persona, phrases)| (persona.size >= rules.least()).then_some(phrases))
@@ -107,7 +107,7 @@ fn persona(
     groups: &Groups<'_>,
     rules: &Describer,
     used: &Used,
-) -> (Persona, Vec<String>) {
+) -> (Persona, Phrases) {
     let size = groups.sizes[group];
     let share = share(size, index.n_rows);
     let mut summary = Vec::with_capacity(found.len());
@@ -189,31 +189,36 @@ fn fitting(rows: &Bits, groups: &Groups<'_>, group: usize) -> Fitting {
     }
 }
 
-/// The phrases a name may use, strongest first, none twice: enough members fit all of them at once.
+/// The phrases a name may use, strongest first, none twice: enough members fit all of them at once. Those
+/// whose medians are alike come last and only tell groups apart that would share a name.
 fn name_phrases(
     told: &[Told],
     groups: &Groups<'_>,
     group: usize,
     rules: &Describer,
     used: &Used,
-) -> Vec<String> {
+) -> Phrases {
     let mut phrases: Vec<String> = Vec::new();
     let mut all: Option<Bits> = None;
-    for told in told {
-        let may_name = told.record.effect.size.abs() >= rules.min_name_effect
-            && names_something(&told.record.contrast)
-            && used.contains(&told.record.feature)
-            && !phrases.contains(&told.record.phrase);
-        if !may_name {
-            continue;
-        }
-        let both = all.as_ref().map_or_else(|| told.fits.clone(), |all| all.and(&told.fits));
-        if fitting(&both, groups, group).members >= rules.min_name_fit {
-            phrases.push(told.record.phrase.clone());
-            all = Some(both);
+    let mut n_strong = 0;
+    for is_strong in [true, false] {
+        for told in told.iter().filter(|told| names_something(&told.record.contrast) == is_strong) {
+            let may_name = told.record.effect.size.abs() >= rules.min_name_effect
+                && !matches!(told.record.contrast, Contrast::Missing { .. })
+                && used.contains(&told.record.feature)
+                && !phrases.contains(&told.record.phrase);
+            if !may_name {
+                continue;
+            }
+            let both = all.as_ref().map_or_else(|| told.fits.clone(), |all| all.and(&told.fits));
+            if fitting(&both, groups, group).members >= rules.min_name_fit {
+                phrases.push(told.record.phrase.clone());
+                n_strong += usize::from(is_strong);
+                all = Some(both);
+            }
         }
     }
-    phrases
+    (phrases, n_strong)
 }
 
 /// Whether a difference is one to name people by: medians a tenth apart at least, and never that a value

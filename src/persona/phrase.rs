@@ -173,22 +173,27 @@ pub(super) fn center(words: &Vocabulary, summary: &Summary) -> Option<String> {
     })
 }
 
+/// Phrases for a name, the strong ones first, and how many are strong.
+pub(super) type Phrases = (Vec<String>, usize);
+
 /// One name per group, all different, from its phrases, strongest first; none for a group that is
 /// too small to be described.
 ///
-/// Two phrases make a name. Groups that would share it get their next phrase each, as long as they
+/// Up to two strong phrases make a name. Groups that would share it get their next phrase each, as long as they
 /// have one; what is still equal is numbered.
-pub(super) fn names(words: &Vocabulary, groups: &[Option<Vec<String>>]) -> Vec<String> {
-    let mut used: Vec<usize> = groups.iter().map(|_| 2).collect();
-    let name = |group: &Option<Vec<String>>, used: usize| match group {
+pub(super) fn names(words: &Vocabulary, groups: &[Option<Phrases>]) -> Vec<String> {
+    let first = |group: &Option<Phrases>| group.as_ref().map_or(0, |(_, strong)| (*strong).min(2));
+    let mut used: Vec<usize> = groups.iter().map(first).collect();
+    let name = |group: &Option<Phrases>, used: usize| match group {
         None => words.say("Small group", &[]),
-        Some(phrases) if phrases.is_empty() => words.say("Mixed", &[]),
-        Some(phrases) => capitalised(&phrases[..used.min(phrases.len())].join(", ")),
+        Some(_) if used == 0 => words.say("Mixed", &[]),
+        Some((phrases, _)) => capitalised(&phrases[..used.min(phrases.len())].join(", ")),
     };
     loop {
         let names: Vec<String> = groups.iter().zip(&used).map(|(g, &u)| name(g, u)).collect();
         let shared = |i: usize| (0..names.len()).any(|j| j != i && names[j] == names[i]);
-        let more = |i: usize| groups[i].as_ref().is_some_and(|phrases| used[i] < phrases.len());
+        let more =
+            |i: usize| groups[i].as_ref().is_some_and(|(phrases, _)| used[i] < phrases.len());
         let longer: Vec<usize> = (0..names.len()).filter(|&i| more(i) && shared(i)).collect();
         if longer.is_empty() {
             return numbered(names);
@@ -313,7 +318,9 @@ mod tests {
 
     #[test]
     fn names_differ_by_the_next_phrase_and_only_then_by_number() {
-        let group = |phrases: &[&str]| Some(phrases.iter().map(|&p| p.to_owned()).collect());
+        let group = |phrases: &[&str]| {
+            Some((phrases.iter().map(|&p| p.to_owned()).collect(), phrases.len()))
+        };
         let names = names(
             english(),
             &[
