@@ -28,6 +28,11 @@ fn main() {
     let table = people(100_000, 16);
     time("fit 1e5 x 16", || PersonaModel::fit(&table, &PersonaSettings::default()))
         .expect("fitted");
+    let settings = PersonaSettings { k: Some(5), n_half_samples: 1, ..PersonaSettings::default() };
+    let five = PersonaModel::fit(&table, &settings).expect("fitted");
+    time("importance 1e5 x 16, 5 personas", || five.importance(&table, None, 0)).expect("measured");
+    time("importance 1e5 x 16, one of 5", || five.importance(&table, Some(0), 0))
+        .expect("measured");
 }
 
 /// People of eight kinds: half of the columns are long-tailed amounts, a quarter counts, a quarter

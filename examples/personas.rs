@@ -266,7 +266,7 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
         + &niches.map_or(String::new(), |niches| screen::niches(&model, &niches))
         + &lineage
         + &comparison.map_or(String::new(), |found| screen::declared(&model, &found));
-    Ok(screen::text(&people, &model, &matches, &more, options.html.is_some()))
+    screen::text(&people, &model, &matches, &more, options.html.is_some())
 }
 
 /// People as rows, and where they come from.

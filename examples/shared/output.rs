@@ -122,7 +122,7 @@ impl Told<'_> {
             "source": self.people.name,
             "people": self.people.table.n_rows(),
             "personas": self.model.personas(),
-            "importances": self.model.importances(),
+            "importances": self.model.importance(&self.people.table, None, 0)?,
             "evidence": self.model.evidence(),
             "archetypes": types,
             "niches": niches,

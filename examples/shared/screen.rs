@@ -9,6 +9,7 @@ use personas::prepare::{Dropped, Encoding};
 
 use super::People;
 use super::problems::Problems;
+use super::program::Outcome;
 use super::words::{count, hanging, list, paragraph, percent, section, several};
 
 /// Traits of a card; the report has all.
@@ -22,18 +23,18 @@ pub(crate) fn text(
     matches: &Matches<'_>,
     more: &str,
     has_report: bool,
-) -> String {
+) -> Outcome {
     let attention = attention(people.problems()).unwrap_or_default();
     let mut text = attention.clone();
     let read = notes(people).into_iter().chain(unused(model));
     text += &section("What was read", &read.map(|note| paragraph(2, &note)).collect::<String>());
     text += &section(&headline(model), &cards(model, matches));
-    text += &section("How far to trust it", &trust(people, model, matches));
+    text += &section("How far to trust it", &trust(people, model, matches)?);
     text += more;
     if !has_report {
         text += "--html FILE writes the full report, --out FILE who is in which persona.\n";
     }
-    text + &attention
+    Ok(text + &attention)
 }
 
 /// What is said first and last where a good part of the rows was skipped: whatever the report says, it
@@ -154,7 +155,7 @@ fn card(persona: &Persona) -> String {
     body
 }
 
-fn trust(people: &People, model: &PersonaModel, matches: &Matches<'_>) -> String {
+fn trust(people: &People, model: &PersonaModel, matches: &Matches<'_>) -> Outcome {
     let mut said = Vec::new();
     if let Some(evidence) = model.evidence() {
         said.push(evidence.reason.clone());
@@ -177,20 +178,20 @@ fn trust(people: &People, model: &PersonaModel, matches: &Matches<'_>) -> String
         percent(1.0 - model.unexplained()),
         percent(matches.between(0.1)),
     ));
-    let related: Vec<String> = model
-        .importances()
-        .iter()
-        .filter(|importance| people.declared.contains(&importance.feature))
-        .map(|importance| format!("{} {}", importance.feature, percent(importance.strength)))
-        .collect();
-    if !related.is_empty() {
+    if !people.declared.is_empty() {
+        let found = model.importance(&people.table, None, 0)?;
+        let related: Vec<String> = found
+            .iter()
+            .filter(|importance| people.declared.contains(&importance.feature))
+            .map(|importance| format!("{} {}", importance.feature, percent(importance.strength)))
+            .collect();
         said.push(format!(
             "Of the columns that describe people and were not used for grouping, the personas explain: {}. Low \
              values mean that personas describe behaviour only.",
             list(&related)
         ));
     }
-    said.iter().map(|text| paragraph(2, text)).collect()
+    Ok(said.iter().map(|text| paragraph(2, text)).collect())
 }
 
 /// What the grouping was made by.

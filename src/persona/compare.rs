@@ -218,7 +218,7 @@ impl PersonaModel {
     /// The people of a declared persona in words, under its name.
     fn card(&self, index: &Index<'_>, name: &str, full: &[bool]) -> Result<Option<Persona>> {
         let labels = Labels::new(full.iter().map(|&full| full.then_some(0)))?;
-        let found = described(index, &labels, &self.rules, &Used::by(&self.prep)).personas;
+        let found = described(index, &labels, &self.rules, &Used::by(&self.prep));
         let large = found.into_iter().next().filter(|card| card.size >= self.rules.least());
         Ok(large.map(|card| Persona { name: name.to_owned(), ..card }))
     }

@@ -17,7 +17,6 @@ use super::card::{Center, Contrast, Summary};
 use super::counts::{Counts, Share};
 use super::describer::Describer;
 use super::effect::Effect;
-use super::importance::{Importance, cramers_v_squared};
 use super::index::{Groups, Indexed, Kind, Numbers, Texts};
 use super::phrase::is_yes_no;
 use super::ranks::{Ranked, ranked};
@@ -54,28 +53,26 @@ fn is_sayable(candidate: &Candidate) -> bool {
     }
 }
 
-/// What a column says of every group, and how strongly it separates them.
+/// What a column says of every group.
 pub(super) fn contrasts(
     indexed: &Indexed<'_>,
     groups: &Groups<'_>,
     rules: &Describer,
     wider: f64,
-) -> (Vec<Found>, Importance) {
+) -> Vec<Found> {
     let known: Vec<usize> =
         groups.members.iter().map(|members| members.count_with(&indexed.known)).collect();
-    let (mut found, strength) = match &indexed.kind {
+    let mut found = match &indexed.kind {
         Kind::Numbers(numbers) => {
-            let (of_groups, strength) = ranked(numbers, groups, &known);
-            let found = match two_codes(&indexed.column.name, numbers, rules) {
+            let of_groups = ranked(numbers, groups, &known);
+            match two_codes(&indexed.column.name, numbers, rules) {
                 Some(codes) => coded(indexed, numbers, codes, groups, &known, (rules, wider)),
                 None => numeric(&indexed.column.name, numbers, &of_groups, groups, (rules, wider)),
-            };
-            (found, strength)
+            }
         }
         Kind::Texts(texts) => {
             let counts = Counts::new(texts, groups, rules.least());
-            let strength = cramers_v_squared(&counts);
-            (categorical(&indexed.column.name, texts, &counts, groups, (rules, wider)), strength)
+            categorical(&indexed.column.name, texts, &counts, groups, (rules, wider))
         }
     };
     let n_known = indexed.known.count();
@@ -91,8 +88,7 @@ pub(super) fn contrasts(
             .filter(|candidate| candidate.strength() > rival && is_sayable(candidate));
         found.candidate = stronger.or(found.candidate.take());
     }
-    let (feature, n) = (indexed.column.name.clone(), known.iter().sum());
-    (found, Importance { feature, strength, n })
+    found
 }
 
 /// How many differences of a group a column is looked through for.
@@ -317,46 +313,4 @@ fn categorical(
         Found { summary, candidate }
     };
     (0..groups.sizes.len()).map(of_group).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::index::Index;
-    use super::*;
-    use crate::{FeatureTable, Labels};
-
-    fn importances(table: &FeatureTable, labels: &Labels) -> Vec<Importance> {
-        let rules = Describer { any_size: true, ..Describer::default() };
-        let index = Index::new(table).unwrap();
-        let groups = Groups::new(labels);
-        index.columns.iter().map(|column| contrasts(column, &groups, &rules, 1.0).1).collect()
-    }
-
-    #[test]
-    fn a_category_that_names_the_group_has_strength_one_and_an_unrelated_one_none() {
-        let categories = |letters: &str| letters.chars().map(|c| Some(c.to_string())).collect();
-        let table = FeatureTable::new(8)
-            .categorical("unrelated", categories("aabbaabb"))
-            .and_then(|t| t.categorical("name", categories("ppppqqqq")))
-            .and_then(|t| t.numeric("constant", vec![Some(3.0); 8]))
-            .unwrap();
-        let labels = Labels::new([0, 0, 0, 0, 1, 1, 1, 1].map(Some)).unwrap();
-        let found = importances(&table, &labels);
-        // φ² = 1, less 1/7; levels 2 − 1/7 each: (6/7) / (6/7).
-        assert!((found[1].strength - 1.0).abs() < 1e-12, "{found:?}");
-        assert_eq!((found[0].strength, found[2].strength), (0.0, 0.0));
-    }
-
-    #[test]
-    fn noise_missing_values_and_single_groups_count_for_nothing() {
-        let values = [Some(1.0), None, Some(2.0), Some(9.0)].to_vec();
-        let table = FeatureTable::new(4).numeric("x", values).unwrap();
-        let noise = Labels::new([Some(0), Some(0), None, None]).unwrap();
-        let found = importances(&table, &noise);
-        assert_eq!((found[0].strength, found[0].n), (0.0, 1));
-        let all = Labels::new([Some(0); 4]).unwrap();
-        assert_eq!(importances(&table, &all)[0].strength, 0.0);
-        let each = Labels::new((0..4).map(Some)).unwrap();
-        assert_eq!(importances(&table, &each)[0].strength, 0.0);
-    }
 }

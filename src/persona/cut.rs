@@ -70,7 +70,7 @@ pub(super) fn cut(
         };
         let explained = if total > 0.0 { (1.0 - fit.inertia / total).max(0.0) } else { 0.0 };
         let stability = stability(rows, &fit.labels, k, settings.n_half_samples)?;
-        let personas = described(index, &fit.labels, &settings.describer, used).personas;
+        let personas = described(index, &fit.labels, &settings.describer, used);
         let candidate = judged(
             k,
             explained,

@@ -15,7 +15,6 @@ use super::card::{Contrast, Fitting, Persona, Trait};
 use super::contrast::{Found, contrasts, n_looks};
 use super::describer::Describer;
 use super::effect::wider;
-use super::importance::Importance;
 use super::index::{Groups, Index, Indexed};
 use super::phrase::{Phrases, names};
 use super::words::{people, percent};
@@ -45,32 +44,21 @@ impl Used {
     }
 }
 
-/// Every group in words, and which columns separate them, the strongest first.
-pub(super) struct Described {
-    pub(super) personas: Vec<Persona>,
-    pub(super) importances: Vec<Importance>,
-}
-
 /// Describes every cluster of the labels; one label per row of the table.
 pub(super) fn described(
     index: &Index<'_>,
     labels: &Labels,
     rules: &Describer,
     used: &Used,
-) -> Described {
+) -> Vec<Persona> {
     debug_assert_eq!(index.n_rows, labels.len());
     let groups = Groups::new(labels);
     let unit = index.n_rows.saturating_mul(4);
     let looks: usize = index.columns.iter().map(|column| n_looks(column, rules.least())).sum();
     let wider = wider(looks.saturating_mul(labels.n_clusters()));
-    let (columns, mut importances): (Vec<Vec<Found>>, Vec<Importance>) =
-        parallel::map(index.columns.len(), unit, |at| {
-            contrasts(&index.columns[at], &groups, rules, wider)
-        })
-        .into_iter()
-        .unzip();
-    // Stable: of equals, the earlier column first.
-    importances.sort_by(|a, b| b.strength.total_cmp(&a.strength));
+    let columns: Vec<Vec<Found>> = parallel::map(index.columns.len(), unit, |at| {
+        contrasts(&index.columns[at], &groups, rules, wider)
+    });
     // From columns of groups to groups of columns.
     let mut columns: Vec<_> = columns.into_iter().map(Vec::into_iter).collect();
     let found: Vec<(usize, Vec<Found>)> = (0..labels.n_clusters())
@@ -90,7 +78,7 @@ pub(super) fn described(
     for (persona, name) in personas.iter_mut().zip(names(&rules.vocabulary, &phrases)) {
         persona.name = name;
     }
-    Described { personas, importances }
+    personas
 }
 
 /// A trait that is told, and who fits it.
@@ -260,7 +248,7 @@ mod tests {
     /// All columns made the groups.
     fn told(table: &FeatureTable, labels: &Labels, rules: &Describer) -> Vec<Persona> {
         let used = table.columns().iter().map(|column| column.name.clone()).collect();
-        described(&Index::new(table).unwrap(), labels, rules, &Used(used)).personas
+        described(&Index::new(table).unwrap(), labels, rules, &Used(used))
     }
 
     fn rows(n: usize) -> FeatureTable {
@@ -489,8 +477,7 @@ mod tests {
         let spend = (0..80).map(|i| if i < 40 { i } else { 500 + i });
         let table = rows(80).numeric("spend", numbers(spend)).unwrap();
         let none = Used(BTreeSet::new());
-        let personas =
-            described(&Index::new(&table).unwrap(), &two(40, 40, 0), &default(), &none).personas;
+        let personas = described(&Index::new(&table).unwrap(), &two(40, 40, 0), &default(), &none);
         assert_eq!((personas[1].name.as_str(), personas[1].traits.len()), ("Mixed 2", 1));
     }
 

@@ -11,6 +11,7 @@
 //   whether a difference is told        contrast.rs (per column), describe.rs (per group)
 //   its thresholds                      describer.rs
 //   how large and how certain it is     effect.rs, ranks.rs, counts.rs
+//   which columns separate them         importance.rs; coded.rs, forest.rs, regression.rs
 //   words, sentences, numbers in words  vocabulary.rs, phrase.rs, words.rs
 //   where a person belongs, and why     place.rs, assign.rs
 //   pure types and small groups         types.rs, niches.rs
@@ -20,6 +21,7 @@ mod assign;
 mod bits;
 mod candidate;
 mod card;
+mod coded;
 mod compare;
 mod contrast;
 mod counts;
@@ -30,6 +32,7 @@ mod describer;
 mod effect;
 mod evidence;
 mod fit;
+mod forest;
 mod importance;
 mod index;
 mod lineage;
@@ -38,6 +41,7 @@ mod niches;
 mod phrase;
 mod place;
 mod ranks;
+mod regression;
 mod settings;
 mod types;
 mod vocabulary;

@@ -8,10 +8,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::card::Persona;
-use super::describe::{Described, Used, described};
+use super::describe::{Used, described};
 use super::describer::Describer;
 use super::evidence::Evidence;
-use super::importance::Importance;
 use super::index::Index;
 use super::place::{Grouping, Rule, means};
 use crate::num::check::{self, Rows};
@@ -48,7 +47,6 @@ pub struct PersonaModel {
     pub(super) prep: PreprocessorFit,
     pub(super) rule: Rule,
     pub(super) personas: Vec<Persona>,
-    importances: Vec<Importance>,
     n_rows: usize,
     /// How they are described: thresholds and words.
     pub(super) rules: Describer,
@@ -87,12 +85,10 @@ impl PersonaModel {
     ) -> Result<Self> {
         let rule = groups.rule(rows)?;
         let labels = &groups.labels;
-        let Described { personas, importances } = described(index, labels, rules, &Used::by(prep));
         Ok(Self {
             agreement: agreement(&rule, rows, labels),
             unexplained: unexplained(rows, labels),
-            personas,
-            importances,
+            personas: described(index, labels, rules, &Used::by(prep)),
             n_rows: rows.n_rows(),
             rules: rules.clone(),
             prep: prep.clone(),
@@ -128,11 +124,6 @@ impl PersonaModel {
     /// people in no persona count as disagreeing there.
     pub fn agreement(&self) -> f64 {
         self.agreement
-    }
-
-    /// Which features separate the personas, the strongest first: all columns of the table.
-    pub fn importances(&self) -> &[Importance] {
-        &self.importances
     }
 
     /// How tables become the matrix in which people are placed.
@@ -205,7 +196,6 @@ struct Stored {
     prep: PreprocessorFit,
     rule: Rule,
     personas: Vec<Persona>,
-    importances: Vec<Importance>,
     n_rows: usize,
     rules: Describer,
     unexplained: f64,
@@ -234,7 +224,6 @@ impl TryFrom<Stored> for PersonaModel {
             return Err(invalid("a share is outside [0, 1]"));
         }
         if !personas.iter().all(Persona::is_finite)
-            || !stored.importances.iter().all(|importance| importance.strength.is_finite())
             || !stored.evidence.as_ref().is_none_or(Evidence::is_finite)
         {
             return Err(invalid("a number of its descriptions is not finite"));
@@ -243,7 +232,6 @@ impl TryFrom<Stored> for PersonaModel {
             prep,
             rule,
             personas,
-            importances: stored.importances,
             n_rows: stored.n_rows,
             rules: stored.rules,
             unexplained: stored.unexplained,

@@ -83,8 +83,7 @@ impl PersonaModel {
                 let mut label = vec![None; rows.len()];
                 found.rows.iter().for_each(|&row| label[row] = Some(0));
                 let labels = Labels::new(label)?;
-                let mut told =
-                    described(&index, &labels, &self.rules, &Used::by(&self.prep)).personas;
+                let mut told = described(&index, &labels, &self.rules, &Used::by(&self.prep));
                 niches.push(PersonaNiche {
                     persona,
                     card: told.swap_remove(0),

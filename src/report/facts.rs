@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ndarray::{ArrayView2, Axis};
 
 use crate::outlier::IsolationForest;
+use crate::persona::Importance;
 use crate::prepare::Matrix;
 use crate::reduce::Pca;
 use crate::validate::silhouette;
@@ -26,6 +27,8 @@ pub(super) struct Facts<'r> {
     pub(super) silhouettes: Vec<Vec<f64>>,
     /// Outliers by their strongest reason; the largest first.
     pub(super) odd: Vec<(String, usize)>,
+    /// What tells the personas apart; the strongest first.
+    pub(super) importances: Vec<Importance>,
     /// Columns and the share of people without a value.
     pub(super) missing: Vec<(String, f64)>,
 }
@@ -42,6 +45,7 @@ impl<'r> Facts<'r> {
         Ok(Self {
             silhouettes: silhouettes(&matrix, &personas, model.personas().len())?,
             odd: odd(&matrix)?,
+            importances: model.importance(table, None, 0)?,
             missing: missing.collect(),
             model,
             personas,

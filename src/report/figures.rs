@@ -76,8 +76,8 @@ fn traits(facts: &Facts<'_>) -> Option<Figure> {
             .iter()
             .any(|persona| persona.traits.iter().any(|told| told.feature == feature))
     };
-    let features: Vec<&str> = model
-        .importances()
+    let features: Vec<&str> = facts
+        .importances
         .iter()
         .map(|importance| importance.feature.as_str())
         .filter(|feature| told(feature))
@@ -278,9 +278,8 @@ fn stability(facts: &Facts<'_>) -> Option<Figure> {
 }
 
 fn importances(facts: &Facts<'_>) -> Option<Figure> {
-    let model = facts.model;
-    let rows: Vec<Bar> = model
-        .importances()
+    let rows: Vec<Bar> = facts
+        .importances
         .iter()
         .take(10)
         .filter(|importance| importance.strength > 0.0)

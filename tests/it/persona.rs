@@ -289,8 +289,9 @@ fn columns_that_did_not_make_the_groups_are_described_too() {
     let prep = Preprocessor::default().fit(&table.clone().without(&["city"])).unwrap();
     let fit = KMeans::new(2).fit(&prep.transform(&table).unwrap()).unwrap();
     let personas = PersonaModel::describe(&table, &prep, &fit).unwrap();
+    let found = personas.importance(&table, None, 0).unwrap();
     let strength: Vec<(&str, f64)> =
-        personas.importances().iter().map(|i| (i.feature.as_str(), i.strength)).collect();
+        found.iter().map(|i| (i.feature.as_str(), i.strength)).collect();
     assert_eq!((strength[0].0, strength[1]), ("spend", ("city", 0.0)));
     assert!(strength[0].1 > 0.7, "{strength:?}");
 }
