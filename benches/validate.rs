@@ -2,6 +2,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use personas::ndarray::Array2;
+use personas::validate::SilhouetteKind;
 use personas::{KMeans, Labels, validate};
 
 /// `n` rows around five centres, spread evenly by ±1 in each of `d` columns.
@@ -25,7 +26,11 @@ fn validate(c: &mut Criterion) {
     let other = Labels::new((0..5_000).map(|row| Some(row % 7))).expect("few rows");
     group.bench_function("silhouette/5000x10", |b| b.iter(|| validate::silhouette(&x, &labels)));
     group.bench_function("silhouette_sampled/500 of 5000x10", |b| {
-        b.iter(|| validate::silhouette_sampled(&x, &labels, 500, 0));
+        let kind = SilhouetteKind::Sampled { standard_error: 0.0, max_rows: 500, seed: 0 };
+        b.iter(|| validate::silhouette_by(&x, &labels, kind));
+    });
+    group.bench_function("silhouette squared/5000x10", |b| {
+        b.iter(|| validate::silhouette_by(&x, &labels, SilhouetteKind::Squared));
     });
     group.bench_function("adjusted_rand/5000", |b| {
         b.iter(|| validate::adjusted_rand(&labels, &other));

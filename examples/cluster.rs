@@ -22,6 +22,7 @@ use std::process::ExitCode;
 use clap::{Parser, ValueEnum};
 use personas::cluster::KMeansInit;
 use personas::ndarray::Array2;
+use personas::validate::SilhouetteKind;
 use personas::{Agglomerative, Dbscan, Error, Hdbscan, KMeans, Labels, Linkage, Scaler, validate};
 use serde::Serialize;
 
@@ -303,29 +304,31 @@ impl Options {
 
 /// Up to this many rows the silhouette is exact; its cost grows with their square.
 const EXACT_ROWS: usize = 20_000;
-/// Where it is not, each of the rows drawn is compared with all rows; so many, within the limits,
-/// as this number of operations allows.
+/// Where it is not, rows are drawn until the error is this small, ...
+const STANDARD_ERROR: f64 = 0.002;
+/// ... but each is compared with all rows, and only so many, within the limits, as this number of
+/// operations allows.
 const SAMPLE_WORK: usize = 4_000_000_000;
-const SAMPLED_ROWS: std::ops::RangeInclusive<usize> = 200..=5_000;
+const SAMPLED_ROWS: std::ops::RangeInclusive<usize> = 200..=50_000;
 
-/// The mean silhouette, and its standard error if it is that of a sample; none where it is not
-/// defined.
+/// The silhouette, and its standard error if it is that of a sample; none where it is not defined.
 fn silhouette(
     x: &Array2<f64>,
     labels: &Labels,
     seed: u64,
 ) -> Result<(Option<f64>, Option<f64>), Error> {
-    let result = if x.nrows() <= EXACT_ROWS {
-        validate::silhouette(x, labels).map(|exact| (Some(exact.mean), None))
+    let exact = x.nrows() <= EXACT_ROWS;
+    let kind = if exact {
+        SilhouetteKind::Exact
     } else {
         let (fewest, most) = SAMPLED_ROWS.into_inner();
         // A distance costs its columns, and about as much as four more for the root.
-        let n_rows = (SAMPLE_WORK / (x.nrows() * (x.ncols() + 4))).clamp(fewest, most);
-        validate::silhouette_sampled(x, labels, n_rows, seed)
-            .map(|sampled| (Some(sampled.mean), Some(sampled.standard_error)))
+        let max_rows = (SAMPLE_WORK / (x.nrows() * (x.ncols() + 4))).clamp(fewest, most);
+        SilhouetteKind::Sampled { standard_error: STANDARD_ERROR, max_rows, seed }
     };
-    match result {
+    match validate::silhouette_by(x, labels, kind) {
+        Ok(found) => Ok((Some(found.mean), (!exact).then_some(found.standard_error))),
         Err(Error::UndefinedMetric { .. }) => Ok((None, None)),
-        other => other,
+        Err(error) => Err(error),
     }
 }

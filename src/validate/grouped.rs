@@ -3,10 +3,14 @@
 //! Cost: memory for the rows once more; every distance three operations per column and a root, on
 //! sixteen rows at a time.
 
-use crate::Labels;
-use crate::num::check::Rows;
+use ndarray::ArrayView2;
+
+use super::external::check_length;
+use crate::num::check::{self, Rows};
 use crate::num::parallel;
+use crate::num::scale::Scale;
 use crate::num::tiles::{Lanes, Tiles, WIDTH};
+use crate::{Error, Labels, Result};
 
 /// Rows that meet the same part of the others while it is in the near cache.
 const TOGETHER: usize = 16;
@@ -39,13 +43,14 @@ impl<'a> Grouped<'a> {
         Self { rows, tiles, order, starts }
     }
 
-    /// `of` of each of some rows and what `add` gathered for it: `add` gets the distances of the row to
-    /// rows of one cluster, several times per cluster, always in the same order.
+    /// `of` of each of some rows and what `add` gathered for it: `add` gets a cluster, the first of some
+    /// places of its rows, and the row's distances to these, several times per cluster, always in the
+    /// same order.
     pub(super) fn gather<T: Clone + Send + Sync, R: Send>(
         &self,
         some: &[usize],
         empty: &T,
-        add: impl Fn(&mut T, usize, &[f64]) + Sync,
+        add: impl Fn(&mut T, usize, usize, &[f64]) + Sync,
         of: impl Fn(usize, T) -> R + Sync,
     ) -> Vec<R> {
         let work = (TOGETHER * self.order.len()).saturating_mul(self.rows.n_columns());
@@ -55,7 +60,9 @@ impl<'a> Grouped<'a> {
             for first in (0..self.order.len()).step_by(PART * WIDTH) {
                 let end = self.order.len().min(first + PART * WIDTH);
                 for (&row, gathered) in block.iter().zip(&mut gathered) {
-                    self.part(row, first..end, |cluster, run| add(gathered, cluster, run));
+                    self.part(row, first..end, |cluster, place, run| {
+                        add(gathered, cluster, place, run);
+                    });
                 }
             }
             let each = block.iter().zip(gathered);
@@ -65,7 +72,12 @@ impl<'a> Grouped<'a> {
     }
 
     /// The distances of a row to those at some places, in runs of one cluster each.
-    fn part(&self, row: usize, places: std::ops::Range<usize>, mut run: impl FnMut(usize, &[f64])) {
+    fn part(
+        &self,
+        row: usize,
+        places: std::ops::Range<usize>,
+        mut run: impl FnMut(usize, usize, &[f64]),
+    ) {
         let tiles = &mut [Lanes::FAR; PART][..places.len().div_ceil(WIDTH)];
         self.tiles.distances(self.rows.row(row), places.start / WIDTH, tiles);
         let mut distances = [0.0; PART * WIDTH];
@@ -77,9 +89,36 @@ impl<'a> Grouped<'a> {
         while from < places.end {
             let to = places.end.min(self.starts[cluster + 1]);
             if from < to {
-                run(cluster, &distances[from - places.start..to - places.start]);
+                run(cluster, from, &distances[from - places.start..to - places.start]);
             }
             (from, cluster) = (to, cluster + 1);
         }
+    }
+}
+
+/// Rows that have the measure with these labels, tiny ones lifted so that squares do not vanish.
+pub(super) fn ready<'a>(
+    x: ArrayView2<'a, f64>,
+    labels: &Labels,
+    metric: &'static str,
+) -> Result<Rows<'a>> {
+    let rows = check::rows(x)?;
+    check_length("labels", rows.n_rows(), labels)?;
+    if let Some(reason) = undefined(labels) {
+        return Err(Error::UndefinedMetric { metric, reason: reason.into() });
+    }
+    let factor = Scale::of(&rows, None).factor();
+    Ok(rows.times(factor))
+}
+
+/// Why no index compares within and between clusters for these labels, if so.
+pub(super) fn undefined(labels: &Labels) -> Option<String> {
+    let (clusters, n) = (labels.n_occupied(), labels.len() - labels.n_noise());
+    if clusters < 2 {
+        Some(format!("it compares at least 2 clusters, and there are {clusters}"))
+    } else if clusters >= n {
+        Some(format!("each of the {n} rows is a cluster of its own"))
+    } else {
+        None
     }
 }

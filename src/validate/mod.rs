@@ -5,7 +5,7 @@
 //!
 //! | question | answer | what it cannot say |
 //! |---|---|---|
-//! | are rows closer to their own cluster than to the next? | [`silhouette`] | that there are groups: noise cut in two can score above 0.6; round clusters score better than long ones |
+//! | are rows closer to their own cluster than to the next? | [`silhouette`], cheaper [`silhouette_by`] | that there are groups: noise cut in two can score above 0.6; round clusters score better than long ones |
 //! | how far do clusters lie apart, for their width? | [`calinski_harabasz`], [`davies_bouldin`], [`dunn`] | the same; good for comparing groupings of the same rows |
 //! | do two groupings agree? | [`adjusted_rand`], [`agreement()`] | which of them is right |
 //! | do the clusters come back on other samples? | [`stability`] | that they are groups: a long cloud cut across the middle comes back every time |
@@ -41,11 +41,11 @@ mod agreement;
 mod align;
 mod choice;
 mod choose;
+mod dunn;
 mod elbow;
 mod external;
 mod gap_statistic;
 mod grouped;
-mod internal;
 mod k_distances;
 mod k_fold;
 mod margin;
@@ -53,6 +53,7 @@ mod null;
 mod prediction_strength;
 mod reference;
 mod scatter;
+mod silhouette;
 mod simplified;
 mod stability;
 mod trials;
@@ -62,12 +63,13 @@ pub use agreement::{Agreement, agreement};
 pub use align::align;
 pub use choice::{Candidate, KChoice, Structure};
 pub use choose::choose_k;
+pub use dunn::dunn;
 pub use external::adjusted_rand;
 pub use gap_statistic::{Gap, GapAt, gap};
-pub use internal::{SampledSilhouette, Silhouette, dunn, silhouette, silhouette_sampled};
 pub use k_distances::{KDistances, suggest_eps};
 pub use k_fold::{KFold, k_fold};
 pub use prediction_strength::{PredictionStrength, StrengthAt, prediction_strength};
 pub use scatter::{calinski_harabasz, davies_bouldin};
+pub use silhouette::{Silhouette, SilhouetteKind, silhouette, silhouette_by};
 pub(crate) use stability::half_samples;
 pub use stability::{ClusterStability, Stability, Verdict, stability};

@@ -13,7 +13,7 @@
 use ndarray::ArrayView2;
 
 use super::external::check_length;
-use super::internal;
+use super::grouped;
 use crate::num::check::{self, Rows};
 use crate::num::samples::Samples;
 use crate::num::scale::Scale;
@@ -82,7 +82,7 @@ fn index(
 ) -> Result<f64> {
     let rows = check::rows(x)?;
     check_length("labels", rows.n_rows(), labels)?;
-    let value = internal::undefined(labels).map_or_else(|| of(&Scatter::new(&rows, labels)), Err);
+    let value = grouped::undefined(labels).map_or_else(|| of(&Scatter::new(&rows, labels)), Err);
     value.map_err(|reason| Error::UndefinedMetric { metric, reason: reason.into() })
 }
 
@@ -101,8 +101,10 @@ pub(super) struct Scatter {
     offsets: Vec<f64>,
     /// Mean distance of each cluster's rows to their centroid.
     radii: Vec<f64>,
-    /// Sum of all rows' squared distances to their centroids.
-    within: f64,
+    /// Sum of the squared distances of each cluster's rows to their centroid.
+    within: Vec<f64>,
+    /// Clusters, those without rows counted.
+    n_clusters: usize,
 }
 
 impl Scatter {
@@ -156,17 +158,48 @@ impl Scatter {
             radii[cluster] += squares.sqrt();
         }
         radii.iter_mut().zip(&sizes).for_each(|(sum, &size)| *sum /= size as f64);
-        let within = within.iter().sum();
-        Self { n_columns: d, numbers, sizes, factor, firsts, offsets, radii, within }
+        let n_clusters = labels.n_clusters();
+        Self { n_columns: d, numbers, sizes, factor, firsts, offsets, radii, within, n_clusters }
+    }
+
+    pub(super) fn n_clusters(&self) -> usize {
+        self.n_clusters
+    }
+
+    /// By cluster, the sum of its rows' squared distances to its centroid; 0 for one without rows.
+    pub(super) fn within(&self) -> Vec<f64> {
+        let mut within = vec![0.0; self.n_clusters];
+        self.numbers.iter().zip(&self.within).for_each(|(&cluster, &sum)| within[cluster] = sum);
+        within
+    }
+
+    /// The squared distances of a row to the centroids; those of clusters without rows are left alone.
+    pub(super) fn squares(&self, row: &[f64], out: &mut [f64]) {
+        debug_assert!(row.len() == self.n_columns && out.len() == self.n_clusters);
+        let centroids =
+            self.firsts.chunks_exact(row.len()).zip(self.offsets.chunks_exact(row.len()));
+        for (&cluster, (from, offset)) in self.numbers.iter().zip(centroids) {
+            let mut squares = 0.0;
+            for ((v, from), offset) in row.iter().zip(from).zip(offset) {
+                let difference = (v - from) * self.factor - offset;
+                squares += difference * difference;
+            }
+            out[cluster] = squares;
+        }
+    }
+
+    fn total_within(&self) -> f64 {
+        self.within.iter().sum()
     }
 
     /// The index, or why there is none.
     pub(super) fn calinski_harabasz(&self) -> std::result::Result<f64, String> {
-        if self.within == 0.0 {
+        let within = self.total_within();
+        if within == 0.0 {
             return Err("every row equals its centroid, so nothing scatters within".to_owned());
         }
         let (n, k) = (self.sizes.iter().sum::<usize>() as f64, self.sizes.len() as f64);
-        Ok(self.between() / self.within * ((n - k) / (k - 1.0)))
+        Ok(self.between() / within * ((n - k) / (k - 1.0)))
     }
 
     /// The index, or why there is none.
@@ -188,8 +221,9 @@ impl Scatter {
 
     /// The share of the rows' scatter around their common mean that the clusters leave, in [0, 1].
     pub(super) fn left(&self) -> f64 {
-        let total = self.within + self.between();
-        if total > 0.0 { self.within / total } else { 0.0 }
+        let within = self.total_within();
+        let total = within + self.between();
+        if total > 0.0 { within / total } else { 0.0 }
     }
 
     /// Sum of the centroids' squared distances to the mean of all rows, each times its rows.
@@ -388,7 +422,7 @@ mod tests {
             let order: Vec<usize> = (0..rows.len()).map(|i| (i + turn) % rows.len()).rev().collect();
             let turned = labels(&order.iter().map(|&i| raw[i]).collect::<Vec<_>>());
             let turned = both(&x.select(Axis(0), &order), &turned);
-            if internal::undefined(&l).is_some() {
+            if grouped::undefined(&l).is_some() {
                 prop_assert!(values.iter().chain(&turned).all(|v| v.is_err()));
                 return Ok(());
             }

@@ -28,27 +28,33 @@ pub(super) fn centroids(rows: &Rows<'_>, labels: &Labels) -> Vec<f64> {
 /// The mean over all rows that are not noise; 0 for none or fewer than two clusters.
 pub(super) fn mean(rows: &Rows<'_>, labels: &Labels, centroids: &[f64]) -> f64 {
     let d = rows.n_columns();
+    let mut squares = vec![0.0; centroids.len() / d];
     let (mut sum, mut n) = (0.0, 0);
     for (row, cluster) in rows.iter().zip(labels.iter()) {
         let Some(own) = cluster else { continue };
         n += 1;
-        if labels.sizes()[own] == 1 {
-            continue;
+        for (square, centroid) in squares.iter_mut().zip(centroids.chunks_exact(d)) {
+            *square = squared(row, centroid);
         }
-        let (mut a, mut b) = (0.0, f64::INFINITY);
-        for (cluster, centroid) in centroids.chunks_exact(d).enumerate() {
-            let square = squared(row, centroid);
-            if cluster == own {
-                a = square;
-            } else if labels.sizes()[cluster] > 0 && square < b {
-                b = square;
-            }
-        }
-        let (a, b) = (a.sqrt(), b.sqrt());
-        let greater = a.max(b);
-        sum += if greater > 0.0 && greater.is_finite() { (b - a) / greater } else { 0.0 };
+        sum += score(own, &squares, labels.sizes());
     }
     if n == 0 { 0.0 } else { sum / f64::from(n) }
+}
+
+/// The score of a row of cluster `own` from its squared distances to the centroids.
+pub(super) fn score(own: usize, squares: &[f64], sizes: &[usize]) -> f64 {
+    if sizes[own] == 1 {
+        return 0.0;
+    }
+    let mut b = f64::INFINITY;
+    for (cluster, &square) in squares.iter().enumerate() {
+        if cluster != own && sizes[cluster] > 0 && square < b {
+            b = square;
+        }
+    }
+    let (a, b) = (squares[own].sqrt(), b.sqrt());
+    let greater = a.max(b);
+    if greater > 0.0 && greater.is_finite() { (b - a) / greater } else { 0.0 }
 }
 
 #[cfg(test)]
