@@ -34,7 +34,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         let agreement = validate::agreement(&means.labels, labels)?;
         let silhouette = validate::silhouette(&z, labels)?.mean;
         let rand = agreement.adjusted_rand;
-        writeln!(out, "{name}: adjusted Rand {rand:.3}, silhouette {silhouette:.3}")?;
+        let dbcv = validate::dbcv(&z, labels)?.index;
+        writeln!(
+            out,
+            "{name}: adjusted Rand {rand:.3}, silhouette {silhouette:.3}, DBCV {dbcv:.3}"
+        )?;
     }
     Ok(())
 }

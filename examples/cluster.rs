@@ -28,8 +28,8 @@ use serde::Serialize;
 
 /// Clusters the rows of a matrix and prints one JSON object: labels (null for noise), n_clusters,
 /// inertia where the method has one, how firmly rows belong and how long clusters last for hdbscan,
-/// silhouette (null if there are not at least two clusters) and
-/// the seconds that fitting took.
+/// silhouette (null if there are not at least two clusters), the density-based validity (dbcv) of
+/// groups by density in up to 20,000 rows, and the seconds that fitting took.
 #[derive(Debug, Parser)]
 #[command(name = "cluster", allow_negative_numbers = true)]
 pub(crate) struct Options {
@@ -150,6 +150,8 @@ struct Report {
     silhouette: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     silhouette_se: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dbcv: Option<f64>,
     seconds: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     warning: Option<String>,
@@ -180,10 +182,17 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
     };
     let ((labels, figures), seconds) = method::timed(options.repeat, || plan.fit(&x))?;
     let (silhouette, silhouette_se) = silhouette(&x, &labels, options.seed)?;
-    let n_clusters = labels.n_clusters();
-    let labels = labels.to_vec();
-    let report =
-        Report { labels, n_clusters, figures, silhouette, silhouette_se, seconds, warning };
+    let by_density = matches!(plan, Plan::Dbscan(_) | Plan::Hdbscan(_));
+    let report = Report {
+        n_clusters: labels.n_clusters(),
+        figures,
+        silhouette,
+        silhouette_se,
+        dbcv: if by_density { density_validity(&x, &labels)? } else { None },
+        seconds,
+        warning,
+        labels: labels.to_vec(),
+    };
     Ok(serde_json::to_string(&report)? + "\n")
 }
 
@@ -329,6 +338,18 @@ fn silhouette(
     match validate::silhouette_by(x, labels, kind) {
         Ok(found) => Ok((Some(found.mean), (!exact).then_some(found.standard_error))),
         Err(Error::UndefinedMetric { .. }) => Ok((None, None)),
+        Err(error) => Err(error),
+    }
+}
+
+/// The density-based validity; none where it is not defined or takes too long.
+fn density_validity(x: &Array2<f64>, labels: &Labels) -> Result<Option<f64>, Error> {
+    if x.nrows() > EXACT_ROWS {
+        return Ok(None);
+    }
+    match validate::dbcv(x, labels) {
+        Ok(found) => Ok(Some(found.index)),
+        Err(Error::UndefinedMetric { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | are rows closer to their own cluster than to the next? | [`silhouette`], cheaper [`silhouette_by`] | that there are groups: noise cut in two can score above 0.6; round clusters score better than long ones |
 //! | how far do clusters lie apart, for their width? | [`calinski_harabasz`], [`davies_bouldin`], [`dunn`] | the same; good for comparing groupings of the same rows |
+//! | are groups of any shape denser than the ways between them? | [`dbcv()`] | the same; for groupings by density |
 //! | do two groupings agree? | [`adjusted_rand`], [`agreement()`] | which of them is right |
 //! | do the clusters come back on other samples? | [`stability`] | that they are groups: a long cloud cut across the middle comes back every time |
 //! | do rows that were held out land where they belong? | [`k_fold`] | the same |
@@ -41,6 +42,7 @@ mod agreement;
 mod align;
 mod choice;
 mod choose;
+mod dbcv;
 mod dunn;
 mod elbow;
 mod external;
@@ -63,6 +65,7 @@ pub use agreement::{Agreement, agreement};
 pub use align::align;
 pub use choice::{Candidate, KChoice, Structure};
 pub use choose::choose_k;
+pub use dbcv::{Dbcv, dbcv};
 pub use dunn::dunn;
 pub use external::adjusted_rand;
 pub use gap_statistic::{Gap, GapAt, gap};

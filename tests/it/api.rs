@@ -29,7 +29,7 @@ const AT_MOST: &[(&str, usize)] = &[
     ("report", 10),
     ("scale", 6),
     ("segment", 4),
-    ("validate", 31),
+    ("validate", 33),
 ];
 
 /// Names at the root of the crate; the rest is found by its module.

@@ -257,6 +257,7 @@ fn a_silhouette_that_is_not_defined_is_null() {
     assert_eq!(hdbscan["labels"], json!([0, 0, 1, 1, null]));
     assert_eq!(hdbscan["strengths"], json!([1.0, 1.0, 1.0, 1.0, 0.0]));
     assert_eq!(hdbscan["persistence"].as_array().unwrap().len(), 2);
+    assert!((-1.0..=1.0).contains(&hdbscan["dbcv"].as_f64().unwrap()));
     let noise = ["--method", "dbscan", "--eps", "0.5", "--min-samples", "2"];
     let noise = run_cluster(&[&[&path[..]], &noise[..]].concat()).unwrap();
     for json in [one, noise] {
