@@ -188,12 +188,16 @@ impl FadingDbscan {
 /// A [`FadingDbscan`] as it is stored, not yet checked.
 #[derive(Serialize, Deserialize)]
 struct Stored {
+    #[serde(with = "crate::num::exact")]
     eps: f64,
+    #[serde(with = "crate::num::exact")]
     min_weight: f64,
     decay: Decay,
     max_micro_clusters: usize,
+    #[serde(with = "crate::num::exact")]
     centres: Vec<f64>,
     n_features: usize,
+    #[serde(with = "crate::num::exact")]
     weights: Vec<f64>,
     age: Age,
     newest_ms: Option<i64>,

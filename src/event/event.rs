@@ -25,27 +25,25 @@ use super::value::{self, Value};
 #[non_exhaustive]
 pub struct Event<'a> {
     /// What happened; by convention `identify` if the event only declares attributes.
-    #[serde(borrow)]
     pub name: Cow<'a, str>,
     /// When it happened.
     pub at: Timestamp,
     /// How far local clocks were ahead of UTC where it happened, in minutes. If unknown, features of
     /// the hour, the weekday and the season are missing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub utc_offset_minutes: Option<i16>,
     /// The identifiers seen with it; at least one.
-    #[serde(borrow)]
     pub identifiers: Vec<Identifier<'a>>,
     /// What is known about the event: amount, product, channel … For duplicate names, the last value
     /// wins.
-    #[serde(borrow, default)]
+    #[serde(default)]
     pub properties: Vec<(Cow<'a, str>, Value<'a>)>,
     /// What the event declares about the person: age, income … For each name, the newest value by time
     /// wins.
-    #[serde(borrow, default)]
+    #[serde(default)]
     pub attributes: Vec<(Cow<'a, str>, Value<'a>)>,
     /// The sender's id of this message, by which duplicates are found.
-    #[serde(borrow, default)]
+    #[serde(default)]
     pub message_id: Option<Cow<'a, str>>,
 }
 

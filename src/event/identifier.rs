@@ -18,19 +18,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Identifier<'a> {
     /// The kind; any word.
-    #[serde(borrow)]
     pub kind: Cow<'a, str>,
     /// The value, as the sender wrote it.
-    #[serde(borrow)]
     pub value: Cow<'a, str>,
     /// Whether a client merely claims it and nobody verified it. A claim never joins an event to the
     /// person who has the identifier; see the [rules](crate::Rules).
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default)]
     pub claimed: bool,
-}
-
-fn is_false(flag: &bool) -> bool {
-    !flag
 }
 
 impl<'a> Identifier<'a> {

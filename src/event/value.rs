@@ -4,11 +4,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 use serde::ser::{Error as _, SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::time::Timestamp;
+use crate::num::exact::is_safe;
 
 /// Whole numbers up to here are all different as `f64`: 2⁵³.
 const MAX_EXACT: u64 = 1 << 53;
@@ -43,8 +44,10 @@ const MAX_DEPTH: usize = 64;
 /// # Ok::<(), personas::Error>(())
 /// ```
 ///
-/// Serde writes a value as its plain self, a moment as `{"millis": 1488326400000}`. It reads and
-/// writes lists and objects up to 64 within each other; deeper ones are an error.
+/// In JSON and other formats for people, serde writes a value as its plain self, a moment as
+/// `{"millis": 1488326400000}`, and a number that not every reader reads right, such as one of 17 digits,
+/// as `{"bits": 4599075939470750516}`: its IEEE 754 bits as a whole number. In binary formats it writes
+/// an enum. It reads and writes lists and objects up to 64 within each other; deeper ones are an error.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Value<'a> {
@@ -120,38 +123,87 @@ struct Nested<'v, 'a> {
 
 impl Serialize for Nested<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let nested = |value| Nested { value, depth: self.depth + 1 };
+        if matches!(self.value, Value::List(_) | Value::Object(_)) && self.depth == MAX_DEPTH {
+            return Err(S::Error::custom(TOO_DEEP));
+        }
+        let inner = self.depth + 1;
+        if !serializer.is_human_readable() {
+            let variant = Variant(serializer);
+            return match self.value {
+                Value::Flag(flag) => variant.write(0, "Flag", flag),
+                Value::Number(number) => variant.write(1, "Number", number),
+                Value::Text(text) => variant.write(2, "Text", text),
+                Value::Time(at) => variant.write(3, "Time", at),
+                Value::List(values) => variant.write(4, "List", &Values(values, inner)),
+                Value::Object(fields) => variant.write(5, "Object", &Fields(fields, inner)),
+            };
+        }
         match self.value {
             Value::Flag(flag) => serializer.serialize_bool(*flag),
-            Value::Number(number) => serializer.serialize_f64(*number),
+            Value::Number(number) if is_safe(*number) => serializer.serialize_f64(*number),
+            Value::Number(number) => one_field(serializer, "bits", number.to_bits()),
             Value::Text(text) => serializer.serialize_str(text),
-            Value::Time(at) => {
-                let mut map = serializer.serialize_map(Some(1))?;
-                map.serialize_entry("millis", &at.millis())?;
-                map.end()
-            }
-            Value::List(_) | Value::Object(_) if self.depth == MAX_DEPTH => {
-                Err(S::Error::custom(TOO_DEEP))
-            }
-            Value::List(values) => {
-                let mut list = serializer.serialize_seq(Some(values.len()))?;
-                values.iter().try_for_each(|value| list.serialize_element(&nested(value)))?;
-                list.end()
-            }
-            Value::Object(fields) => {
-                let mut map = serializer.serialize_map(Some(fields.len()))?;
-                fields
-                    .iter()
-                    .try_for_each(|(name, value)| map.serialize_entry(name, &nested(value)))?;
-                map.end()
-            }
+            Value::Time(at) => one_field(serializer, "millis", at.millis()),
+            Value::List(values) => Values(values, inner).serialize(serializer),
+            Value::Object(fields) => Fields(fields, inner).serialize(serializer),
         }
+    }
+}
+
+/// A serializer of one of the variants of [`Value`].
+struct Variant<S>(S);
+
+impl<S: Serializer> Variant<S> {
+    fn write<T: Serialize + ?Sized>(
+        self,
+        index: u32,
+        name: &'static str,
+        value: &T,
+    ) -> Result<S::Ok, S::Error> {
+        self.0.serialize_newtype_variant("Value", index, name, value)
+    }
+}
+
+fn one_field<S: Serializer>(
+    serializer: S,
+    name: &str,
+    value: impl Serialize,
+) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(1))?;
+    map.serialize_entry(name, &value)?;
+    map.end()
+}
+
+/// The values of a list, and how deep they lie.
+struct Values<'v, 'a>(&'v [Value<'a>], usize);
+
+impl Serialize for Values<'_, '_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(values, depth) = *self;
+        let mut list = serializer.serialize_seq(Some(values.len()))?;
+        values.iter().try_for_each(|value| list.serialize_element(&Nested { value, depth }))?;
+        list.end()
+    }
+}
+
+/// The fields of an object, and how deep they lie.
+struct Fields<'v, 'a>(&'v [(Cow<'a, str>, Value<'a>)], usize);
+
+impl Serialize for Fields<'_, '_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(fields, depth) = *self;
+        let mut map = serializer.serialize_map(Some(fields.len()))?;
+        let mut write =
+            |(name, value): &(_, _)| map.serialize_entry(name, &Nested { value, depth });
+        fields.iter().try_for_each(&mut write)?;
+        map.end()
     }
 }
 
 const TOO_DEEP: &str = "value nested too deep; at most 64 lists and objects within each other";
 
-impl<'de: 'a, 'a> Deserialize<'de> for Value<'a> {
+impl<'de> Deserialize<'de> for Value<'_> {
+    /// Copies the texts, so that a value can be read from any source.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Depth(0).deserialize(deserializer).map(|read| read.0)
     }
@@ -161,14 +213,48 @@ impl<'de: 'a, 'a> Deserialize<'de> for Value<'a> {
 #[derive(Clone, Copy)]
 struct Depth(usize);
 
-/// A value, and the whole number it was written as: the milliseconds of a moment.
-type Read<'a> = (Value<'a>, Option<i64>);
+/// A value, and the whole number it was written as in a format for people: the milliseconds of a moment,
+/// or the bits of a number.
+type Read = (Value<'static>, Option<i128>);
 
 impl<'de> DeserializeSeed<'de> for Depth {
-    type Value = Read<'de>;
+    type Value = Read;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Read<'de>, D::Error> {
-        deserializer.deserialize_any(self)
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Read, D::Error> {
+        if deserializer.is_human_readable() {
+            deserializer.deserialize_any(self)
+        } else {
+            const VARIANTS: &[&str] = &["Flag", "Number", "Text", "Time", "List", "Object"];
+            deserializer.deserialize_enum("Value", VARIANTS, self)
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(variant_identifier)]
+enum Tag {
+    Flag,
+    Number,
+    Text,
+    Time,
+    List,
+    Object,
+}
+
+/// The values of a list, or the fields of an object, in a binary format.
+enum Inside {
+    List(Depth),
+    Object(Depth),
+}
+
+impl<'de> DeserializeSeed<'de> for Inside {
+    type Value = Read;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Read, D::Error> {
+        match self {
+            Self::List(depth) => deserializer.deserialize_seq(depth),
+            Self::Object(depth) => deserializer.deserialize_map(depth),
+        }
     }
 }
 
@@ -179,41 +265,37 @@ impl Depth {
 }
 
 impl<'de> Visitor<'de> for Depth {
-    type Value = Read<'de>;
+    type Value = Read;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a number, a text, true, false, a list or an object")
     }
 
-    fn visit_bool<E>(self, flag: bool) -> Result<Read<'de>, E> {
+    fn visit_bool<E>(self, flag: bool) -> Result<Read, E> {
         Ok((flag.into(), None))
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Read<'de>, E> {
-        Ok((number.into(), Some(number)))
+    fn visit_i64<E>(self, number: i64) -> Result<Read, E> {
+        Ok((number.into(), Some(number.into())))
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Read<'de>, E> {
-        Ok((number.into(), i64::try_from(number).ok()))
+    fn visit_u64<E>(self, number: u64) -> Result<Read, E> {
+        Ok((number.into(), Some(number.into())))
     }
 
-    fn visit_f64<E>(self, number: f64) -> Result<Read<'de>, E> {
+    fn visit_f64<E>(self, number: f64) -> Result<Read, E> {
         Ok((number.into(), None))
     }
 
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Read<'de>, E> {
-        Ok((text.into(), None))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Read<'de>, E> {
+    fn visit_str<E>(self, text: &str) -> Result<Read, E> {
         Ok((text.to_owned().into(), None))
     }
 
-    fn visit_string<E>(self, text: String) -> Result<Read<'de>, E> {
+    fn visit_string<E>(self, text: String) -> Result<Read, E> {
         Ok((text.into(), None))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Read<'de>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Read, A::Error> {
         let (inner, mut values) = (self.deeper()?, Vec::new());
         while let Some((value, _)) = list.next_element_seed(inner)? {
             values.push(value);
@@ -221,16 +303,33 @@ impl<'de> Visitor<'de> for Depth {
         Ok((Value::List(values), None))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Read<'de>, A::Error> {
-        let (inner, mut fields, mut millis) = (self.deeper()?, Vec::new(), None);
-        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Read, A::Error> {
+        let (inner, mut fields, mut last) = (self.deeper()?, Vec::new(), None);
+        while let Some(name) = map.next_key::<Cow<'static, str>>()? {
             let (value, whole) = map.next_value_seed(inner)?;
-            millis = whole.filter(|_| fields.is_empty() && name == "millis");
             fields.push((name, value));
+            last = whole;
         }
-        let value = match millis {
-            Some(millis) => Value::Time(Timestamp::from_millis(millis)),
-            None => Value::Object(fields),
+        let value = match (fields.as_slice(), last) {
+            ([(name, _)], Some(whole)) => match &**name {
+                "millis" => i64::try_from(whole).ok().map(|ms| Timestamp::from_millis(ms).into()),
+                "bits" => u64::try_from(whole).ok().map(|bits| f64::from_bits(bits).into()),
+                _ => None,
+            },
+            _ => None,
+        };
+        Ok((value.unwrap_or(Value::Object(fields)), None))
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<Read, A::Error> {
+        let (tag, data) = data.variant()?;
+        let value = match tag {
+            Tag::Flag => Value::Flag(data.newtype_variant()?),
+            Tag::Number => Value::Number(data.newtype_variant()?),
+            Tag::Text => Value::Text(data.newtype_variant()?),
+            Tag::Time => Value::Time(data.newtype_variant()?),
+            Tag::List => return data.newtype_variant_seed(Inside::List(self)),
+            Tag::Object => return data.newtype_variant_seed(Inside::Object(self)),
         };
         Ok((value, None))
     }
@@ -351,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn every_value_survives_json() {
+    fn every_value_survives_json_and_a_format_without_names() {
         let all = Value::List(vec![
             Value::from(true),
             Value::from(0.1),
@@ -362,13 +461,18 @@ mod tests {
             Value::from([("millis", Value::from(2)), ("n", 3.into())]),
             Value::from([("millis", "soon".into())]),
             Value::Object(vec![]),
+            Value::from(0.1 + 0.2),
+            Value::from(f64::INFINITY),
+            Value::from([("bits", Value::from(2))]),
         ]);
         let json = serde_json::to_string(&all).unwrap();
         assert_eq!(
             json,
-            r#"[true,0.1,"1",{"millis":-5},[],{"tags":[],"n":2.0},{"millis":2.0,"n":3.0},{"millis":"soon"},{}]"#
+            r#"[true,0.1,"1",{"millis":-5},[],{"tags":[],"n":2.0},{"millis":2.0,"n":3.0},{"millis":"soon"},{},{"bits":4599075939470750516},{"bits":9218868437227405312},{"bits":2.0}]"#
         );
         assert_eq!(serde_json::from_str::<Value<'_>>(&json).unwrap(), all);
+        let bytes = postcard::to_stdvec(&all).unwrap();
+        assert_eq!(postcard::from_bytes::<Value<'_>>(&bytes).unwrap(), all);
         let long = serde_json::from_str::<Value<'_>>("20240301000000001").unwrap();
         assert_eq!(long, Value::from("20240301000000001"));
         assert!(serde_json::from_str::<Value<'_>>("null").is_err());
@@ -381,5 +485,9 @@ mod tests {
         assert_eq!(serde_json::from_str::<Value<'_>>(&json).unwrap(), deep(64));
         assert!(serde_json::from_str::<Value<'_>>(&format!("[{json}]")).is_err());
         assert!(serde_json::to_string(&deep(65)).is_err());
+        assert!(postcard::to_stdvec(&deep(65)).is_err());
+        // Variant 4 is a list; of length 1, which holds a list of length 1, …
+        let endless = [4, 1].repeat(100_000);
+        assert!(postcard::from_bytes::<Value<'_>>(&endless).is_err());
     }
 }

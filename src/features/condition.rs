@@ -38,17 +38,17 @@ pub enum Condition {
     /// Some value is one of these texts.
     OneOf(Vec<String>),
     /// Some value is a number below this.
-    Less(f64),
+    Less(#[serde(with = "crate::num::exact")] f64),
     /// Some value is a number not above this.
-    AtMost(f64),
+    AtMost(#[serde(with = "crate::num::exact")] f64),
     /// Some value is a number above this.
-    Greater(f64),
+    Greater(#[serde(with = "crate::num::exact")] f64),
     /// Some value is a number not below this.
-    AtLeast(f64),
+    AtLeast(#[serde(with = "crate::num::exact")] f64),
     /// Some value is a number from the first to the second, both included.
-    Between(f64, f64),
+    Between(#[serde(with = "crate::num::exact")] f64, #[serde(with = "crate::num::exact")] f64),
     /// No value is a number below this; holds also where there is no number.
-    NotLess(f64),
+    NotLess(#[serde(with = "crate::num::exact")] f64),
     /// Some value contains this text.
     Contains(String),
     /// No value contains this text.

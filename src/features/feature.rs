@@ -234,20 +234,18 @@ impl Feature {
 struct Stored {
     name: String,
     measure: Measure,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     event: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     when: Vec<When>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
+    #[serde(with = "crate::num::exact")]
     within_days: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
+    #[serde(with = "crate::num::exact")]
     half_life_days: Option<f64>,
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default)]
     optional: bool,
-}
-
-fn is_false(flag: &bool) -> bool {
-    !flag
 }
 
 impl From<Stored> for Feature {

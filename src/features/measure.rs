@@ -45,6 +45,7 @@ pub enum Measure {
         /// The property.
         property: String,
         /// The share of the values that lie below.
+        #[serde(with = "crate::num::exact")]
         q: f64,
     },
     /// 1 if there is an event, 0 if not.
@@ -102,6 +103,7 @@ pub enum Measure {
         /// What about them.
         of: SessionMeasure,
         /// Minutes without an event that end a session; 30 is usual.
+        #[serde(with = "crate::num::exact")]
         minutes: f64,
     },
     /// How many steps of a funnel were reached, from 0 to all of them.
@@ -113,6 +115,7 @@ pub enum Measure {
     /// `visit → purchase`. Repetitions of an event are one step; events of the same time come in
     /// order of their names. Ties to the smaller first name, then to the smaller second; missing
     /// below two transitions. A category.
+    #[serde(with = "crate::num::exact")]
     MostFrequentTransition(f64),
     /// How evenly the events spread over the values of a property: Shannon's entropy in bits, 0 if
     /// it is always the same one. Missing if no event has the property.
@@ -126,7 +129,7 @@ pub enum Measure {
         /// The property.
         property: String,
         /// The property that weighs the events; none to count them.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default)]
         by: Option<String>,
         /// Number of values at most.
         n: usize,
@@ -176,6 +179,7 @@ pub enum Measure {
         /// Name of the feature.
         of: String,
         /// The borders, from bad to good.
+        #[serde(with = "crate::num::exact")]
         borders: Vec<f64>,
         /// Which end of the feature is good.
         best: Best,
@@ -228,7 +232,7 @@ pub enum Share {
         /// Its value, such as `PRODUCE`.
         value: String,
         /// The property that weighs the events, such as `amount`; none to count them.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default)]
         by: Option<String>,
     },
     /// The sum of one property in the sum of two, over the events where both are numbers and not

@@ -13,6 +13,7 @@ use crate::{Error, ProfileId, Result, Timestamp};
 #[non_exhaustive]
 pub enum Values {
     /// Finite numbers.
+    #[serde(with = "crate::num::exact")]
     Numeric(Vec<Option<f64>>),
     /// Categories by name.
     Categorical(Vec<Option<String>>),
@@ -51,7 +52,7 @@ pub struct Column {
     pub values: Values,
     /// Rows, ascending, whose value is missing because [a limit](crate::profiles::StoreOptions::max_log) cut the
     /// log that it needs; nobody knows it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub cut: Vec<usize>,
     /// Whether it changes from day to day by itself, as the time since the last purchase does: what is
     /// grouped by it moves people who did nothing.
@@ -79,17 +80,11 @@ pub struct FeatureTable {
     n_rows: usize,
     /// One per row, or none.
     ids: Vec<ProfileId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     as_of: Option<Timestamp>,
     columns: Vec<Column>,
-    #[serde(skip_serializing_if = "is_none")]
     attributes_left_out: usize,
     #[serde(skip)]
     names: Names,
-}
-
-fn is_none(n: &usize) -> bool {
-    *n == 0
 }
 
 impl FeatureTable {

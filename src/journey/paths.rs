@@ -52,9 +52,9 @@ pub struct Paths {
     pub events: EventFilter,
     /// The property, such as the page, that names the steps in place of the event's name; none. Events
     /// without it do not count, and of several values the first in order of their text does.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
     /// A session's events are less than this many minutes apart, each from the one before; 30.
+    #[serde(with = "crate::num::exact")]
     pub gap_minutes: f64,
     /// Steps of a path at most; 5.
     pub depth: usize,

@@ -7,6 +7,7 @@ pub(crate) mod columns;
 pub(crate) mod condensed;
 pub(crate) mod distance;
 pub(crate) mod eigen;
+pub(crate) mod exact;
 pub(crate) mod fixed;
 pub(crate) mod gram;
 mod lanes;

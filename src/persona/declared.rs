@@ -56,6 +56,7 @@ pub struct DeclaredRule {
     pub condition: Condition,
     /// How much it counts in the weighted share; above 0, 1 unless set.
     #[serde(default = "one")]
+    #[serde(with = "crate::num::exact")]
     pub weight: f64,
 }
 
@@ -300,7 +301,9 @@ mod tests {
             &DeclaredPersona::new("p").when("x", Condition::AtLeast(f64::NAN)),
         )
         .unwrap();
-        assert!(serde_json::from_str::<DeclaredPersona>(&json).is_err(), "{json}");
+        let back: DeclaredPersona = serde_json::from_str(&json).unwrap();
+        let [rule] = back.rules.as_slice() else { panic!("{back:?}") };
+        assert!(matches!(rule.condition, Condition::AtLeast(bound) if bound.is_nan()), "{json}");
     }
 
     #[test]

@@ -29,14 +29,18 @@ pub struct Describer {
     pub any_size: bool,
     /// Share of the members, and of the others, whose value must be known for a trait; 0.7. Where fewer
     /// are known, being unknown may be told, and never names a persona.
+    #[serde(with = "crate::num::exact")]
     pub min_known: f64,
     /// Least effect, in absolute value, of a trait; in [0, 1]; 0.147, a "small" Cliff's delta (Romano
     /// et al. 2006).
+    #[serde(with = "crate::num::exact")]
     pub min_effect: f64,
     /// Least effect, in absolute value, of a trait that a group may be named after; in [0, 1]; 0.33, a
     /// "medium" Cliff's delta (Romano et al. 2006).
+    #[serde(with = "crate::num::exact")]
     pub min_name_effect: f64,
     /// Share of the members who must fit all traits of a name at once; 0.5.
+    #[serde(with = "crate::num::exact")]
     pub min_name_fit: f64,
     /// Most traits of a description; 5.
     pub max_traits: usize,

@@ -45,13 +45,18 @@ use crate::{Error, FeatureTable, Labels, Result};
 #[serde(try_from = "Stored")]
 pub struct PersonaModel {
     pub(super) prep: PreprocessorFit,
+    #[serde(with = "crate::num::exact")]
     pub(super) rule: Rule,
+    #[serde(with = "crate::num::exact")]
     pub(super) personas: Vec<Persona>,
     n_rows: usize,
     /// How they are described: thresholds and words.
     pub(super) rules: Describer,
+    #[serde(with = "crate::num::exact")]
     unexplained: f64,
+    #[serde(with = "crate::num::exact")]
     agreement: f64,
+    #[serde(with = "crate::num::exact")]
     pub(super) evidence: Option<Evidence>,
 }
 
@@ -194,12 +199,17 @@ fn unexplained(rows: &Rows<'_>, labels: &Labels) -> f64 {
 #[derive(Deserialize)]
 struct Stored {
     prep: PreprocessorFit,
+    #[serde(with = "crate::num::exact")]
     rule: Rule,
+    #[serde(with = "crate::num::exact")]
     personas: Vec<Persona>,
     n_rows: usize,
     rules: Describer,
+    #[serde(with = "crate::num::exact")]
     unexplained: f64,
+    #[serde(with = "crate::num::exact")]
     agreement: f64,
+    #[serde(with = "crate::num::exact")]
     evidence: Option<Evidence>,
 }
 

@@ -33,14 +33,17 @@ pub struct PersonaSettings {
     /// Half-samples that a cut is repeated on; 50.
     pub n_half_samples: usize,
     /// Mean Jaccard coefficient that each persona needs over the half-samples; 0.6.
+    #[serde(with = "crate::num::exact")]
     pub min_stability: f64,
     /// People that each persona needs; 20.
     pub min_size: usize,
     /// Share of people that each persona needs; 0.02.
+    #[serde(with = "crate::num::exact")]
     pub min_share: f64,
     /// Traits that each persona needs in a combination that no other has; 2.
     pub min_traits: usize,
     /// How much more of the variance one more persona must account for; 0.03.
+    #[serde(with = "crate::num::exact")]
     pub min_gain: f64,
 }
 

@@ -167,6 +167,7 @@ pub struct CohortsFit {
 #[derive(Serialize, Deserialize)]
 struct Stored {
     cohorts: Cohorts,
+    #[serde(with = "crate::num::exact")]
     kept: BTreeMap<String, BTreeMap<String, Vec<f64>>>,
 }
 

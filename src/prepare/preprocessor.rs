@@ -66,7 +66,9 @@ pub struct Preprocessor {
     scaling: Scaling,
     tails: Tails,
     /// `None`: no indicators.
+    #[serde(with = "crate::num::exact")]
     missing_indicator_from: Option<f64>,
+    #[serde(with = "crate::num::exact")]
     weights: BTreeMap<String, f64>,
     unordered: BTreeSet<String>,
     /// Names of blocks and their features.

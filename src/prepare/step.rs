@@ -19,12 +19,14 @@ pub struct FeatureStep {
     /// The feature's name.
     pub feature: String,
     /// How it became columns, or why it did not.
+    #[serde(with = "crate::num::exact")]
     pub encoding: Encoding,
     /// Rows without a value when fitted.
     pub n_missing: usize,
     /// Whether a last column, `<feature> missing`, marks the rows without a value.
     pub missing_indicator: bool,
     /// What its columns were multiplied by at the end.
+    #[serde(with = "crate::num::exact")]
     pub weight: f64,
     /// The block of columns it is balanced with, if any; its weight then makes the block count as one
     /// column does.

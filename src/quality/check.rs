@@ -34,6 +34,7 @@ pub enum Check {
     /// It is a moment, or a text that reads as one, not later than now.
     NotInFuture,
     /// It is a moment, or a text that reads as one, at most so many days of 24 hours before now.
+    #[serde(with = "crate::num::exact")]
     FreshDays(f64),
     /// No other event is the same in name, time, offset, identifiers, properties and attributes;
     /// in whatever order these are given, and whatever the message id. Of events that are the
@@ -41,6 +42,7 @@ pub enum Check {
     /// any, the first.
     Unique,
     /// At least this share of the values, 0 to 1, is there.
+    #[serde(with = "crate::num::exact")]
     Complete(f64),
 }
 

@@ -43,6 +43,7 @@ pub struct Pca {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 enum Wanted {
     Count(usize),
+    #[serde(with = "crate::num::exact")]
     Share(f64),
 }
 
@@ -144,12 +145,17 @@ impl Pca {
 #[non_exhaustive]
 pub struct PcaFit {
     /// The variance along each component (divisor n − 1), in squared units of the columns.
+    #[serde(with = "crate::num::exact")]
     pub explained_variance: Vec<f64>,
     /// The share of all variance that each component holds; all 0 if the rows are equal.
+    #[serde(with = "crate::num::exact")]
     pub explained_ratio: Vec<f64>,
+    #[serde(with = "crate::num::exact")]
     means: Vec<f64>,
     /// Row-major, a component per row.
+    #[serde(with = "crate::num::exact")]
     components: Vec<f64>,
+    #[serde(with = "crate::num::exact")]
     deviations: Vec<f64>,
     whiten: bool,
 }
@@ -271,10 +277,15 @@ impl PcaFit {
 /// A [`PcaFit`] as it is stored, not yet checked.
 #[derive(Deserialize)]
 struct Stored {
+    #[serde(with = "crate::num::exact")]
     explained_variance: Vec<f64>,
+    #[serde(with = "crate::num::exact")]
     explained_ratio: Vec<f64>,
+    #[serde(with = "crate::num::exact")]
     means: Vec<f64>,
+    #[serde(with = "crate::num::exact")]
     components: Vec<f64>,
+    #[serde(with = "crate::num::exact")]
     deviations: Vec<f64>,
     whiten: bool,
 }

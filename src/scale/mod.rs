@@ -167,8 +167,11 @@ impl ScalerFit {
 /// (t(x) − centre)/width, where t is Yeo–Johnson's or nothing; width 0 for a constant.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Column {
+    #[serde(with = "crate::num::exact")]
     lambda: Option<f64>,
+    #[serde(with = "crate::num::exact")]
     centre: f64,
+    #[serde(with = "crate::num::exact")]
     width: f64,
 }
 

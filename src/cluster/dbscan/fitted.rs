@@ -25,10 +25,12 @@ pub struct DbscanFit {
     /// The rows with enough neighbours to be core, ascending.
     pub core_rows: Vec<usize>,
     /// How near neighbours are.
+    #[serde(with = "crate::num::exact")]
     pub eps: f64,
     /// How distances are measured.
     pub metric: Metric,
     /// The values of the core rows, in the same order.
+    #[serde(with = "crate::num::exact")]
     pub(super) cores: Array2<f64>,
     /// Distances are compared at this scale.
     pub(super) scale: Scale,
@@ -82,9 +84,11 @@ impl DbscanFit {
 struct Stored {
     labels: Labels,
     core_rows: Vec<usize>,
-    cores: Array2<f64>,
+    #[serde(with = "crate::num::exact")]
     eps: f64,
     metric: Metric,
+    #[serde(with = "crate::num::exact")]
+    cores: Array2<f64>,
     scale: Scale,
 }
 

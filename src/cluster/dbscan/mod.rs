@@ -47,6 +47,7 @@ pub use fitted::DbscanFit;
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Dbscan {
+    #[serde(with = "crate::num::exact")]
     pub(super) eps: f64,
     pub(super) min_samples: usize,
     pub(super) metric: Metric,

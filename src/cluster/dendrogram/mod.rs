@@ -21,6 +21,7 @@ pub struct Merge {
     /// The other one, `b` > `a`.
     pub b: usize,
     /// How far apart they were, in the units of the linkage; 0 or more.
+    #[serde(with = "crate::num::exact")]
     pub height: f64,
     /// Rows in the new cluster.
     pub size: usize,
@@ -198,6 +199,7 @@ impl Dendrogram {
 struct Stored {
     a: Vec<usize>,
     b: Vec<usize>,
+    #[serde(with = "crate::num::exact")]
     height: Vec<f64>,
     size: Vec<usize>,
     approximate: bool,

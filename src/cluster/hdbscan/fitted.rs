@@ -21,15 +21,20 @@ pub struct HdbscanFit {
     pub labels: Labels,
     /// How firmly each row belongs to its cluster, from 0 to 1: the density at which it leaves,
     /// relative to the greatest at which a row of the cluster itself does. 0 for noise.
+    #[serde(with = "crate::num::exact")]
     pub strengths: Vec<f64>,
     /// How odd each row is beside the densest rows of its part of the hierarchy, from 0 to 1 (GLOSH).
+    #[serde(with = "crate::num::exact")]
     pub outlier_scores: Vec<f64>,
     /// How long each cluster lasts, from 0 to 1: the mean over its rows of the span of densities that
     /// they spend in it, relative to the greatest density of all.
+    #[serde(with = "crate::num::exact")]
     pub persistence: Vec<f64>,
     /// Per cluster, 1 by the distance at which it parts from its parent; lifted.
+    #[serde(with = "crate::num::exact")]
     pub(super) births: Vec<f64>,
     /// The training rows, row-major; none if the distances were given.
+    #[serde(with = "crate::num::exact")]
     pub(super) rows: Vec<f64>,
     pub(super) n_features: usize,
     pub(super) metric: Metric,
@@ -37,6 +42,7 @@ pub struct HdbscanFit {
     /// Other rows that a core distance needs.
     pub(super) n_others: usize,
     /// Core distances, lifted.
+    #[serde(with = "crate::num::exact")]
     pub(super) core: Vec<f64>,
 }
 
@@ -180,15 +186,21 @@ impl HdbscanFit {
 #[derive(Deserialize)]
 struct Stored {
     labels: Labels,
+    #[serde(with = "crate::num::exact")]
     strengths: Vec<f64>,
+    #[serde(with = "crate::num::exact")]
     outlier_scores: Vec<f64>,
+    #[serde(with = "crate::num::exact")]
     persistence: Vec<f64>,
+    #[serde(with = "crate::num::exact")]
     births: Vec<f64>,
+    #[serde(with = "crate::num::exact")]
     rows: Vec<f64>,
     n_features: usize,
     metric: Metric,
     scale: Scale,
     n_others: usize,
+    #[serde(with = "crate::num::exact")]
     core: Vec<f64>,
 }
 

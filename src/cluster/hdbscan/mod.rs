@@ -35,11 +35,13 @@ pub enum ClusterSelection {
     /// Those that together last longest (excess of mass): few and large where they hold together.
     ExcessOfMass {
         /// 0 or more.
+        #[serde(with = "crate::num::exact")]
         epsilon: f64,
     },
     /// Those that do not split any further: many and small.
     Leaf {
         /// 0 or more.
+        #[serde(with = "crate::num::exact")]
         epsilon: f64,
     },
 }

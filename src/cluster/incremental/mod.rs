@@ -70,6 +70,13 @@ pub struct IncrementalDbscan {
     newest: i64,
 }
 
+impl PartialEq for IncrementalDbscan {
+    /// Equal settings and rows; costs as much as copying both.
+    fn eq(&self, other: &Self) -> bool {
+        Stored::from(self.clone()) == Stored::from(other.clone())
+    }
+}
+
 /// What is known of a row.
 #[derive(Debug, Clone, Default)]
 struct Slot {

@@ -35,15 +35,18 @@ use crate::{Error, Labels, Result};
 pub struct KMeansFit {
     /// The cluster of every row, numbered by size. No row is noise, no cluster is empty.
     pub labels: Labels,
+    #[serde(with = "crate::num::exact")]
     centroids: Array2<f64>,
     /// Sum of the rows' squared distances to their centroids, each times the row's weight if there
     /// are weights; 0 or more.
     ///
     /// Squares of distances below 1e-162 cannot be stored and give 0 here; the labels stay right.
+    #[serde(with = "crate::num::exact")]
     pub inertia: f64,
     /// The inertia at the start of every iteration of the best run, before its centroids moved. It
     /// never rises but for rounding, and the final [`inertia`](Self::inertia) is not greater. Its
     /// length is the number of iterations.
+    #[serde(with = "crate::num::exact")]
     pub inertia_per_iter: Vec<f64>,
     /// Whether the best run stood still before its last iteration was used up, and no observer
     /// stopped the fit. If so and the tolerance was 0, the centroids are the means of their rows;
@@ -233,8 +236,11 @@ fn assign(
 #[derive(Deserialize)]
 struct Stored {
     labels: Labels,
+    #[serde(with = "crate::num::exact")]
     centroids: Array2<f64>,
+    #[serde(with = "crate::num::exact")]
     inertia: f64,
+    #[serde(with = "crate::num::exact")]
     inertia_per_iter: Vec<f64>,
     converged: bool,
     refilled: usize,

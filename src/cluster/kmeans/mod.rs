@@ -53,6 +53,7 @@ pub enum KMeansInit {
     /// Distinct rows, all equally likely.
     Random,
     /// These, `(k, n_features)`: finite and distinct. All runs would be equal, so there is one.
+    #[serde(with = "crate::num::exact")]
     Given(Array2<f64>),
 }
 
@@ -80,6 +81,7 @@ pub struct KMeans {
     init: KMeansInit,
     n_init: usize,
     max_iter: usize,
+    #[serde(with = "crate::num::exact")]
     tol: f64,
     seed: u64,
 }

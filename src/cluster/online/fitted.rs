@@ -69,6 +69,7 @@ pub struct Reseeded {
 #[non_exhaustive]
 pub struct OnlineKMeansFit {
     decay: Decay,
+    #[serde(with = "crate::num::exact")]
     reassignment_ratio: f64,
     moments: Moments,
     age: Age,

@@ -22,8 +22,10 @@ pub enum Decay {
     #[default]
     None,
     /// Weights halve with every so many rows learned, of whichever cluster; above 0 and finite.
+    #[serde(with = "crate::num::exact")]
     HalfLifePoints(f64),
     /// Weights halve with every so many days of 24 hours; above 0 and finite.
+    #[serde(with = "crate::num::exact")]
     HalfLifeDays(f64),
 }
 
@@ -61,7 +63,7 @@ impl Decay {
 /// Time since the moment the weights are stored at, in the half-life's own unit.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Age(f64);
+pub(crate) struct Age(#[serde(with = "crate::num::exact")] f64);
 
 impl Age {
     /// Whether this is an age that [`pass`](Self::pass) leaves.

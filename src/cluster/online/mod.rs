@@ -63,6 +63,7 @@ use stored::check_ratio;
 pub struct OnlineKMeans {
     k: usize,
     decay: Decay,
+    #[serde(with = "crate::num::exact")]
     reassignment_ratio: f64,
     seed: u64,
 }

@@ -24,11 +24,15 @@ const HALF_NORMAL: f64 = 0.797_884_560_802_865_4;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Moments {
     /// Rows, as they count; 0 for a place without rows, whose mean is then where it was put.
+    #[serde(with = "crate::num::exact")]
     pub(super) weights: Vec<f64>,
+    #[serde(with = "crate::num::exact")]
     pub(super) means: Vec<f64>,
     /// What the means' last digits leave: the mean is `means + carries`, and rounds to `means`.
+    #[serde(with = "crate::num::exact")]
     carries: Vec<f64>,
     /// Σ (x − mean)² per column.
+    #[serde(with = "crate::num::exact")]
     squares: Vec<f64>,
 }
 

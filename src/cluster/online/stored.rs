@@ -10,6 +10,7 @@ use crate::{Error, Result};
 #[derive(Debug, Deserialize)]
 pub(super) struct Stored {
     pub(super) decay: Decay,
+    #[serde(with = "crate::num::exact")]
     pub(super) reassignment_ratio: f64,
     pub(super) moments: Moments,
     pub(super) age: Age,

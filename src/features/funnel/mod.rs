@@ -61,9 +61,10 @@ pub struct Funnel {
     steps: Vec<EventFilter>,
     #[serde(default)]
     order: Order,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     exclude: Vec<EventFilter>,
     #[serde(default = "two_weeks")]
+    #[serde(with = "crate::num::exact")]
     within_days: f64,
 }
 

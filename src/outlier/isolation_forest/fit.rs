@@ -24,9 +24,12 @@ const BLOCK: usize = 256;
 #[non_exhaustive]
 pub struct IsolationForestFit {
     /// The score of every training row, in (0, 1]; higher = odder, about 0.5 = ordinary.
+    #[serde(with = "crate::num::exact")]
     pub scores: Vec<f64>,
     /// Rows that score above this are outliers.
+    #[serde(with = "crate::num::exact")]
     pub threshold: f64,
+    #[serde(with = "crate::num::exact")]
     pub(super) forest: Forest,
 }
 
@@ -128,9 +131,12 @@ impl Forest {
 /// A fit as it is stored, before its invariants are checked.
 #[derive(Deserialize)]
 struct Stored {
-    forest: Forest,
+    #[serde(with = "crate::num::exact")]
     scores: Vec<f64>,
+    #[serde(with = "crate::num::exact")]
     threshold: f64,
+    #[serde(with = "crate::num::exact")]
+    forest: Forest,
 }
 
 impl TryFrom<Stored> for IsolationForestFit {

@@ -39,6 +39,7 @@ pub enum Contamination {
     /// of them exceeds (interpolated between two scores). Only rows *above* it are outliers, so
     /// they are never more than ⌈share · n_samples⌉, and rows that tie at the threshold are all
     /// left out.
+    #[serde(with = "crate::num::exact")]
     Share(f64),
 }
 

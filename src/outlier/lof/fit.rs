@@ -20,8 +20,10 @@ use crate::{Error, Result};
 pub struct LofFit {
     /// The factor of every training row; about 1 = as dense as its neighbours, higher = odder.
     /// Finite and above 0, and the same in every unit.
+    #[serde(with = "crate::num::exact")]
     pub scores: Vec<f64>,
     /// Rows that score above this are outliers; 1.5 unless a share was named.
+    #[serde(with = "crate::num::exact")]
     pub threshold: f64,
     /// The training rows with at least `n_neighbors` copies among the others, ascending. Their
     /// density is measured to the nearest different points instead (see the rule in
@@ -32,6 +34,7 @@ pub struct LofFit {
     /// a thousand equal ones: take [`IsolationForest`](crate::IsolationForest) there.
     pub duplicated: Vec<usize>,
     /// The training rows, row-major; none if the distances were given.
+    #[serde(with = "crate::num::exact")]
     pub(super) rows: Vec<f64>,
     pub(super) n_features: usize,
     pub(super) n_neighbors: usize,
@@ -39,8 +42,10 @@ pub struct LofFit {
     /// k-distances and mean reaches are at this scale.
     pub(super) scale: Scale,
     /// kdist per training row.
+    #[serde(with = "crate::num::exact")]
     pub(super) k_distances: Vec<f64>,
     /// 1 / lrd per training row.
+    #[serde(with = "crate::num::exact")]
     pub(super) mean_reaches: Vec<f64>,
 }
 
@@ -100,16 +105,21 @@ impl LofFit {
 /// A fit as it is stored, before its invariants are checked.
 #[derive(Deserialize)]
 struct Stored {
+    #[serde(with = "crate::num::exact")]
+    scores: Vec<f64>,
+    #[serde(with = "crate::num::exact")]
+    threshold: f64,
+    duplicated: Vec<usize>,
+    #[serde(with = "crate::num::exact")]
     rows: Vec<f64>,
     n_features: usize,
     n_neighbors: usize,
     metric: Metric,
     scale: Scale,
+    #[serde(with = "crate::num::exact")]
     k_distances: Vec<f64>,
+    #[serde(with = "crate::num::exact")]
     mean_reaches: Vec<f64>,
-    scores: Vec<f64>,
-    threshold: f64,
-    duplicated: Vec<usize>,
 }
 
 impl TryFrom<Stored> for LofFit {

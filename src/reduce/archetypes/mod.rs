@@ -275,16 +275,20 @@ fn sample(cloud: &Cloud<'_>, seed: u64) -> Vec<usize> {
 pub struct ArchetypesFit {
     /// The archetypes, `(k, n_features)`, in the units of the matrix; the one of which the rows are
     /// made most comes first.
+    #[serde(with = "crate::num::exact")]
     pub archetypes: Array2<f64>,
     /// The rows that each archetype is a mixture of, with their parts, ascending by row. An archetype
     /// of a single row is that row: no type, but an outlier or a person.
+    #[serde(with = "crate::num::exact")]
     pub made_of: Vec<Vec<(usize, f64)>>,
     /// What the rows of the fit are made of.
     pub mixtures: Mixtures,
     /// Weighted sum of the rows' squared distances to their mixtures.
+    #[serde(with = "crate::num::exact")]
     pub residual: f64,
     /// The share of the squared distances to the mean that the mixtures explain, in [0, 1]; 0 for one
     /// archetype, and 1 if all rows are equal.
+    #[serde(with = "crate::num::exact")]
     pub explained_variance: f64,
 }
 
@@ -293,9 +297,11 @@ pub struct ArchetypesFit {
 #[non_exhaustive]
 pub struct Mixtures {
     /// The part of every archetype in every row, `(n_samples, k)`; each row is 0 or more and sums to 1.
+    #[serde(with = "crate::num::exact")]
     pub parts: Array2<f64>,
     /// The squared distance of every row to its mixture: 0 inside the archetypes' hull. A row far
     /// outside gets a mixture like any other, so look here, too.
+    #[serde(with = "crate::num::exact")]
     pub squared_distances: Vec<f64>,
 }
 
