@@ -337,6 +337,24 @@ impl Histories {
         self.apply(changes);
     }
 
+    /// Moves histories to the new numbers of their signatures, and shrinks to `n` of them.
+    pub(crate) fn renumber(&mut self, numbers: &[u32], n: usize) {
+        let old = std::mem::take(&mut self.logs);
+        let summaries = std::mem::take(&mut self.summaries);
+        self.n = 0;
+        self.resize(n);
+        let stride = self.layout.n_words();
+        for (log, &to) in old.into_iter().zip(numbers).filter(|moved| *moved.1 != NONE) {
+            self.logs[to as usize] = log;
+        }
+        if self.max_log.is_some() {
+            for (from, &to) in numbers.iter().enumerate().filter(|moved| *moved.1 != NONE) {
+                let words = &mut self.summaries[to as usize * stride..][..stride];
+                words.copy_from_slice(&summaries[from * stride..][..stride]);
+            }
+        }
+    }
+
     /// The codes that a summary uses end.
     pub(crate) fn release_summary(&mut self, summary: &[u64]) {
         let labels: Vec<u32> = self.layout.labels(summary).collect();

@@ -87,8 +87,10 @@ impl IdentityGraph {
 
     // Forgetting.
 
-    /// Forgets an identifier or a person: as if the observations that belong to them had never come,
-    /// and all others had come without them. Manual links that name them go with them.
+    /// Forgets an identifier or a person. An observation is removed with its strongest identifier that
+    /// is not a placeholder, unclaimed before claimed; all others lose the forgotten identifiers.
+    /// Observations that come later are treated in the same way, so it makes no difference which came
+    /// first, the observation or the forgetting. Manual links that name the forgotten are removed.
     ///
     /// Of a person go the strong identifiers of the profile, and those that no other profile's
     /// observations use; nothing happens for an id that leads nowhere. Forgetting an identifier that was
@@ -112,7 +114,9 @@ impl IdentityGraph {
     /// # Ok::<(), personas::Error>(())
     /// ```
     pub fn forget<'s>(&mut self, who: impl Into<Subject<'s>>) -> Result<Forgotten> {
-        Ok(self.forget_moving(who)?.0)
+        let report = self.forget_moving(who)?.0;
+        self.renumber_if_sparse();
+        Ok(report)
     }
 
     /// As [`IdentityGraph::forget`]; returns what became of the signatures as well.
@@ -121,7 +125,7 @@ impl IdentityGraph {
         who: impl Into<Subject<'s>>,
     ) -> Result<(Forgotten, Moves)> {
         let (names, report) = self.names_of(&who.into())?;
-        let moves = forget::forget(&mut self.state, &names, forget::anchor);
+        let moves = forget::forget(&mut self.state, &names);
         Ok((report, moves))
     }
 

@@ -1,7 +1,8 @@
 //! Forgetting: the state of a graph that never saw somebody, and a mark against their return.
 //!
-//! Of what was forgotten only its id is kept, a keyed hash. An observation that arrives later and
-//! whose strongest identifier is forgotten is dropped; others lose only the forgotten identifier.
+//! Of what was forgotten only its id is kept, a keyed hash. An observation whose strongest identifier
+//! is forgotten is dropped; others lose only the forgotten identifier. One rule decides for
+//! observations before and after the forgetting, so that their order makes no difference.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -18,7 +19,7 @@ use crate::Identifier;
 pub struct Forgotten {
     /// The identifiers, from the strongest.
     pub identifiers: Vec<Identifier<'static>>,
-    /// Observations that go with them, because they belong to them.
+    /// Observations that are removed: the forgotten are their strongest identifier.
     pub dropped: u64,
     /// Observations of others that lose an identifier.
     pub changed: u64,
@@ -63,23 +64,16 @@ impl From<ProfileId> for Subject<'_> {
 /// Old signature and the one its observations belong to now, if they were kept.
 pub(crate) type Moves = Vec<(u32, Option<u32>)>;
 
-/// By which of its nodes a signature is dropped when that node is forgotten.
-pub(super) type OwnerOf = fn(&State, &[u32]) -> Option<u32>;
-
 /// What happens to the signatures of nodes that are forgotten.
 struct Plan {
     dropped: Vec<u32>,
     changed: Vec<u32>,
 }
 
-/// The node whose profile a signature's events belong to.
-pub(super) fn anchor(state: &State, slots: &[u32]) -> Option<u32> {
-    state.basis().anchor(slots)
-}
-
-/// The node that an observation is about on arrival, whatever else is known: the strongest that is
-/// not blocked, unclaimed before claimed.
-pub(super) fn strongest(state: &State, slots: &[u32]) -> Option<u32> {
+/// The node with which an observation is forgotten: the strongest that is not blocked, unclaimed
+/// before claimed. So the rule for observations that arrive later, which knows nothing else of them,
+/// decides the same.
+fn strongest(state: &State, slots: &[u32]) -> Option<u32> {
     let nodes = state.evidence.nodes();
     let open = || slots.iter().filter(|&&slot| !nodes.has(node_of(slot), flag::BLOCKED));
     let first = open().find(|&&slot| !is_claim(slot)).or_else(|| open().next());
@@ -112,7 +106,7 @@ pub(super) fn nodes_of(state: &State, names: &[Name]) -> BTreeSet<u32> {
 
 /// What forgetting nodes would drop and change.
 pub(super) fn report(state: &State, gone: &BTreeSet<u32>) -> Forgotten {
-    let plan = plan(state, gone, anchor);
+    let plan = plan(state, gone);
     let count = |sigs: &[u32]| {
         sigs.iter().map(|&sig| u64::from(state.evidence.signatures().times(sig).count)).sum()
     };
@@ -130,26 +124,26 @@ pub(super) fn report(state: &State, gone: &BTreeSet<u32>) -> Forgotten {
     }
 }
 
-fn plan(state: &State, gone: &BTreeSet<u32>, owner: OwnerOf) -> Plan {
+fn plan(state: &State, gone: &BTreeSet<u32>) -> Plan {
     let of = |&node: &u32| state.evidence.signatures_of(node).map(|(sig, _)| sig);
     let sigs: BTreeSet<u32> = gone.iter().flat_map(of).collect();
     let goes = |sig: &u32| {
         let slots = state.evidence.signatures().slots(*sig);
         slots.iter().all(|&slot| gone.contains(&node_of(slot)))
-            || owner(state, slots).is_some_and(|node| gone.contains(&node))
+            || strongest(state, slots).is_some_and(|node| gone.contains(&node))
     };
     let (dropped, changed) = sigs.into_iter().partition(goes);
     Plan { dropped, changed }
 }
 
 /// Forgets identifiers together; returns where signatures went.
-pub(super) fn forget(state: &mut State, names: &[Name], owner: OwnerOf) -> Moves {
+pub(super) fn forget(state: &mut State, names: &[Name]) -> Moves {
     for Name { kind, value } in names {
         let id = state.policy.id_of(kind, value);
         state.policy.forgotten.insert(id);
     }
     let gone = nodes_of(state, names);
-    let plan = plan(state, &gone, owner);
+    let plan = plan(state, &gone);
     gone.iter().for_each(|&node| remove_links(state, node));
     remove_rejected(state, names);
     let mut others: Vec<u32> = gone.iter().copied().collect();

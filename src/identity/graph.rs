@@ -68,8 +68,8 @@ pub enum Resolution {
     Unknown,
 }
 
-/// Bytes that a graph holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Bytes that a graph or a store holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Memory {
     /// Identifiers and their look-up.
@@ -78,6 +78,15 @@ pub struct Memory {
     pub profiles: usize,
     /// What was observed: sets of identifiers, times, counts, message ids.
     pub evidence: usize,
+    /// Keyed hashes of the forgotten, at most 24 bytes each.
+    pub marks: usize,
+    /// Stored events and summaries; 0 for a graph alone.
+    pub events: usize,
+    /// Texts in stored events; 0 for a graph alone.
+    pub texts: usize,
+    /// Ids of messages and their copies, for [`dedupe`](crate::profiles::StoreOptions::dedupe); 0 for a
+    /// graph alone.
+    pub message_ids: usize,
 }
 
 impl IdentityGraph {
@@ -163,7 +172,8 @@ impl IdentityGraph {
     /// Bytes that the graph holds.
     pub fn memory(&self) -> Memory {
         let (identifiers, evidence) = self.state.evidence.bytes();
-        Memory { identifiers, profiles: self.state.partition_bytes(), evidence }
+        let (profiles, marks) = (self.state.partition_bytes(), self.state.policy.forgotten.bytes());
+        Memory { identifiers, profiles, evidence, marks, ..Memory::default() }
     }
 
     // Questions.

@@ -49,11 +49,11 @@ fn forget_theirs(state: &mut State, other: &State) -> Moves {
         let held = nodes.filter(|&node| state.evidence.is_held(&state.policy, node));
         names.extend(held.map(|node| state.basis().name(node)).filter(is_theirs));
     }
-    state.policy.forgotten.extend(&other.policy.forgotten);
+    state.policy.forgotten.extend(other.policy.forgotten.iter().copied());
     if names.is_empty() {
         return Moves::new();
     }
-    forget::forget(state, &names, forget::strongest)
+    forget::forget(state, &names)
 }
 
 /// Adds the manual links of the other that name nobody who was forgotten.

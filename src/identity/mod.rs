@@ -97,6 +97,7 @@ mod partition;
 mod persist;
 mod policy;
 mod profile_id;
+mod renumber;
 mod snapshot;
 mod state;
 

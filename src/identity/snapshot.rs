@@ -238,7 +238,7 @@ impl Snapshot {
             return Err(invalid("an identifier is in no signature"));
         }
         state.follow();
-        state.policy.forgotten = self.forgotten.into_iter().collect();
+        state.policy.forgotten.extend(self.forgotten);
         Ok(state)
     }
 

@@ -92,6 +92,9 @@ impl Profiles {
     pub fn forget<'s>(&mut self, who: impl Into<Subject<'s>>) -> Result<Forgotten> {
         let (report, moves) = self.graph.forget_moving(who)?;
         self.follow(&moves);
+        if let Some(numbers) = self.graph.renumber_if_sparse() {
+            self.renumber(&numbers);
+        }
         Ok(report)
     }
 
@@ -228,6 +231,17 @@ impl Profiles {
         self.bind();
     }
 
+    /// Follows signatures to their new numbers.
+    fn renumber(&mut self, numbers: &[u32]) {
+        self.histories.renumber(numbers, self.graph.n_signatures());
+        if let Some(messages) = &mut self.messages {
+            messages.renumber(numbers);
+        }
+        let doubtful = self.doubtful.iter().map(|&signature| numbers[signature as usize]);
+        self.doubtful = doubtful.filter(|&signature| signature != NONE).collect();
+        self.doubtful.sort_unstable();
+    }
+
     /// Puts events and summaries into the histories of their signatures.
     pub(super) fn put(&mut self, loose: Loose) {
         self.resize();
@@ -271,6 +285,25 @@ mod tests {
             StoreOptions::default().dedupe(),
         )
         .unwrap()
+    }
+
+    #[test]
+    fn a_store_that_forgets_as_many_as_come_stays_at_one_size() {
+        let mut people = people();
+        let mut sizes = [0, 0];
+        for i in 0..16_000usize {
+            let user = format!("customer {i:05}");
+            let event = Event::new("visit", at(1)).id("user_id", &*user).message_id(&*user);
+            people.observe(&event.attribute(user.clone(), "x").property("order_id", &*user)).unwrap();
+            people.forget(("user_id", &*user)).unwrap();
+            assert!(people.allow("user_id", &user));
+            let memory = people.memory();
+            let identity = memory.identifiers + memory.profiles + memory.evidence + memory.marks;
+            let size = &mut sizes[i / 8_000];
+            *size = (*size).max(identity + memory.events + memory.texts + memory.message_ids);
+        }
+        assert!(people.is_empty());
+        assert!(sizes[1] <= sizes[0], "{sizes:?}");
     }
 
     /// What a person does, in words that are the person's own or everybody's.
@@ -321,6 +354,9 @@ mod tests {
             let mut never = people();
             never.extend(events.iter().filter(|(person, _)| *person != 1).map(|(_, event)| event));
             never.forget(("user_id", "of-1")).unwrap();
+            // Numbers that are out of use can be used again at any time.
+            let numbers = all.graph.renumber().unwrap();
+            all.renumber(&numbers);
             prop_assert!(same(&all, &never));
             let held = serde_json::to_string(&all.graph).unwrap() + &format!("{:?}", all.histories.dictionary.held());
             prop_assert!(!held.contains("of-1"), "{}", held);

@@ -297,6 +297,15 @@ impl Messages {
         place * N_SHARDS as u32 + shard as u32
     }
 
+    /// Follows signatures to their new numbers; those that are gone have no copies.
+    pub(super) fn renumber(&mut self, numbers: &[u32]) {
+        let places = self.shards.iter_mut().flat_map(|shard| shard.places.iter_mut().flatten());
+        let others = self.others.values_mut().flatten().map(|copy| &mut copy.signature);
+        places.map(|place| &mut place.0).chain(others).for_each(|signature| {
+            *signature = numbers[*signature as usize];
+        });
+    }
+
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
         let of = |shard: &Shard| {

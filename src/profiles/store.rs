@@ -10,6 +10,7 @@ use super::messages::Messages;
 use super::options::StoreOptions;
 
 use crate::features::{self, Computed, Feature, Histories, PersonEvents, Plan};
+use crate::identity::Memory;
 use crate::num::parallel;
 use crate::{Error, FeatureSet, FeatureTable, IdentityGraph, ProfileId, Result, Rules, Timestamp};
 
@@ -373,10 +374,22 @@ impl Profiles {
         all - self.attributed().map(n).sum::<usize>()
     }
 
-    /// Returns the bytes of logs, summaries and message ids, without texts. For the identity graph, see
-    /// [`IdentityGraph::memory`].
-    pub fn memory(&self) -> usize {
-        self.histories.bytes().0 + self.messages.as_ref().map_or(0, Messages::bytes)
+    /// Returns the bytes that the store holds, by what they are for. Reads all logs.
+    ///
+    /// ```
+    /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
+    ///
+    /// let mut people = Profiles::new(Rules::default(), FeatureSet::retail())?;
+    /// people.observe(&Event::new("visit", Timestamp::parse("2017-03-01")?).id("card", "1"))?;
+    /// let memory = people.memory();
+    /// assert!(memory.identifiers > 0 && memory.events > 0);
+    /// assert_eq!((memory.message_ids, memory.marks), (0, 0));
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    pub fn memory(&self) -> Memory {
+        let (events, texts) = self.histories.bytes();
+        let message_ids = self.messages.as_ref().map_or(0, Messages::bytes);
+        Memory { events, texts, message_ids, ..self.graph.memory() }
     }
 
     /// Returns the time of the newest event that belongs to somebody: a handy moment to ask about.

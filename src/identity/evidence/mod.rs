@@ -362,6 +362,13 @@ impl Evidence {
         }
     }
 
+    /// Numbers of identifiers and signatures that are in use, and that are not any more.
+    pub(super) fn n_used_and_gone(&self) -> (usize, usize) {
+        let n = self.nodes.len() + self.signatures.len();
+        let gone = self.nodes.n_dead() + self.signatures.len() - self.signatures.n_live();
+        (n - gone, gone)
+    }
+
     /// Frees memory that was reserved for more.
     pub(super) fn shrink(&mut self) {
         self.nodes.shrink();

@@ -20,7 +20,7 @@ pub(crate) mod flag {
     pub(crate) const VERIFIED: u8 = 4;
     /// Some observation carries it.
     pub(crate) const SEEN: u8 = 8;
-    /// Removed; its number is not used again.
+    /// Removed; its number is out of use until all are numbered again.
     pub(crate) const DEAD: u8 = 16;
     /// An end of a must-link that has an effect, or of an alias.
     pub(crate) const MUST: u8 = 32;
@@ -149,6 +149,8 @@ pub(crate) struct Nodes {
     n_present: usize,
     /// Those of them that are blocked.
     n_blocked: usize,
+    /// Nodes that were removed.
+    n_dead: usize,
 }
 
 impl Nodes {
@@ -159,6 +161,11 @@ impl Nodes {
     /// Number of nodes that were observed or are held by a must-link.
     pub(crate) fn n_present(&self) -> usize {
         self.n_present
+    }
+
+    /// Number of nodes that were removed.
+    pub(super) fn n_dead(&self) -> usize {
+        self.n_dead
     }
 
     /// Number of nodes that are in a profile.
@@ -341,6 +348,7 @@ impl Nodes {
         self.texts.erase(node as usize);
         let facts = &mut self.facts[node as usize];
         (facts.flags, facts.head) = (flag::DEAD, NONE);
+        self.n_dead += 1;
     }
 
     pub(super) fn shrink(&mut self) {

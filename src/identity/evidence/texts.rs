@@ -1,7 +1,7 @@
 //! Texts by number, end to end in blocks, with four bytes of bookkeeping each.
 //!
 //! A block holds 4,096 texts, so growing never moves more than one block. A text that is erased is
-//! overwritten; its number is not used again.
+//! overwritten.
 
 use crate::num::{parallel, prefetch};
 

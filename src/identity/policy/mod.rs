@@ -6,12 +6,12 @@
 mod blocklist;
 mod kinds;
 mod manual;
+mod marks;
 mod rules;
 pub(super) mod value;
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
 
 pub(crate) use kinds::{ANONYMOUS, Kind, Kinds, MAX_KINDS, PREVIOUS, USER};
 pub(crate) use manual::{ManualLinks, Relation};
@@ -20,6 +20,7 @@ pub use rules::{Owner, Rules};
 
 use super::profile_id::ProfileId;
 use blocklist::Blocklist;
+use marks::Marks;
 use value::illegal;
 
 use crate::event::IdentifierRef;
@@ -56,7 +57,7 @@ pub(crate) struct Policy {
     /// What is not a message id.
     messages: Blocklist,
     /// Ids of the identifiers that were forgotten.
-    pub(super) forgotten: BTreeSet<ProfileId>,
+    pub(super) forgotten: Marks,
 }
 
 impl Policy {
@@ -64,7 +65,7 @@ impl Policy {
     pub(super) fn new(rules: Rules) -> Result<Self> {
         rules.check()?;
         let kinds = Kinds::new(&rules);
-        let (manual, forgotten) = (ManualLinks::default(), BTreeSet::new());
+        let (manual, forgotten) = (ManualLinks::default(), Marks::default());
         let messages = Blocklist::new("", &rules);
         Ok(Self { rules, kinds, manual, messages, forgotten })
     }

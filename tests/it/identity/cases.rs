@@ -336,3 +336,21 @@ fn merging_with_itself_doubles_counts_and_changes_no_profile() {
     twice.merge(&empty(&defaults())).expect("the rules are the same");
     assert_eq!(twice.health().refused, once.health().refused);
 }
+
+#[test]
+fn what_the_forgotten_had_verified_makes_no_difference_once_they_are_forgotten() {
+    let login = seen(0, "user_id:7 email:ann@mail.org");
+    let claims = seen(0, "user_id:7? email:ann@mail.org?");
+    let gone = ("user_id", "7");
+    let none = defaults();
+    let mut live = graph(&none, &[login.clone(), claims.clone()]);
+    live.forget(gone).unwrap();
+    let mut never = graph(&none, std::slice::from_ref(&claims));
+    never.forget(gone).unwrap();
+    let mut replayed = graph(&none, &[]);
+    replayed.forget(gone).unwrap();
+    replayed.extend([&observation(&login), &observation(&claims)]);
+    for graph in [&live, &never, &replayed] {
+        assert_eq!((graph.n_profiles(), graph.get("email", "ann@mail.org")), (0, None));
+    }
+}

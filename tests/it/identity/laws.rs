@@ -177,6 +177,28 @@ proptest! {
     }
 
     #[test]
+    fn forgetting_before_between_or_after_the_observations_leaves_one_state(
+        (rules, all) in world(),
+        gone in prop::collection::vec((any_id(), 0usize..9), 1..4),
+    ) {
+        let mut mixed = empty(&rules);
+        let forget = |graph: &mut IdentityGraph, (kind, value): &Id| {
+            graph.forget((kind, value)).expect("it can be an identifier");
+        };
+        for (place, one) in all.iter().enumerate() {
+            let now = gone.iter().filter(|(_, at)| *at == place);
+            now.for_each(|(id, _)| forget(&mut mixed, id));
+            let _ = mixed.observe(&observation(one));
+        }
+        let rest = gone.iter().filter(|(_, at)| *at >= all.len());
+        rest.for_each(|(id, _)| forget(&mut mixed, id));
+        let mut first = empty(&rules);
+        gone.iter().for_each(|(id, _)| forget(&mut first, id));
+        first.extend(&all.iter().map(observation).collect::<Vec<_>>());
+        prop_assert_eq!(bytes(&mixed), bytes(&first));
+    }
+
+    #[test]
     fn forgetting_a_profile_is_forgetting_its_own_identifiers_at_once(
         (rules, all) in world(),
         of in any_id(),

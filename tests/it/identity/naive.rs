@@ -338,18 +338,10 @@ pub(crate) fn answer(rules: &Rules, seen: &[Seen]) -> Answer {
     Answer { profile, attribution, shared: facts.shared, refused }
 }
 
-/// As if the observations anchored on these had never come, and they were absent from all others:
-/// what is left of each.
+/// What is left of each observation when these are forgotten, before or after it came.
 pub(crate) fn left(rules: &Rules, seen: &[Seen], gone: &BTreeSet<Id>) -> Vec<Option<Seen>> {
-    let kept: Vec<Seen> = seen.iter().filter(|s| !rules.refuses(s)).cloned().collect();
-    let facts = Facts::new(rules, &kept);
-    let left = |one: &Seen| {
-        let goes = facts.anchor(&one.ids).is_some_and(|anchor| gone.contains(&anchor));
-        let mut one = one.clone();
-        one.ids.retain(|id, _| !gone.contains(id));
-        (!goes && !one.ids.is_empty()).then_some(one)
-    };
-    seen.iter().map(|one| if rules.refuses(one) { None } else { left(one) }).collect()
+    let left = |one: &Seen| if rules.refuses(one) { None } else { arrive(rules, one, gone) };
+    seen.iter().map(left).collect()
 }
 
 /// The same, and the rules without what names them.
