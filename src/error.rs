@@ -161,6 +161,16 @@ pub enum Error {
         /// Why.
         reason: Cow<'static, str>,
     },
+    /// The changes since a cursor are no longer kept.
+    #[error(
+        "the changes since {since} are not kept: read everybody, and go on from cursor {cursor}"
+    )]
+    ChangesLost {
+        /// The cursor given.
+        since: u64,
+        /// The cursor to go on from once everybody was read.
+        cursor: u64,
+    },
     /// A restored model breaks one of its own invariants.
     #[error("the stored {what} is not valid: {reason}")]
     InvalidSnapshot {

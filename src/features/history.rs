@@ -51,6 +51,8 @@ pub(crate) struct Histories {
     logs: Vec<Log>,
     /// The words of all summaries, one after another.
     summaries: Vec<u64>,
+    /// Histories that were added to or taken from, if somebody follows.
+    touched: Option<Vec<u32>>,
 }
 
 /// What the uses of texts and fields change by, to be applied after threads have added events.
@@ -120,7 +122,37 @@ impl Histories {
         let is_numeric =
             max_log == Some(0) && keep.is_empty() && layout.is_numeric() && !features.reads_texts();
         let (logs, summaries) = (Vec::new(), Vec::new());
-        Self { schema, dictionary, max_log, layout, is_numeric, n: 0, logs, summaries }
+        Self {
+            schema,
+            dictionary,
+            max_log,
+            layout,
+            is_numeric,
+            n: 0,
+            logs,
+            summaries,
+            touched: None,
+        }
+    }
+
+    /// Records from now on which histories change.
+    pub(crate) fn track(&mut self) {
+        self.touched.get_or_insert_default();
+    }
+
+    /// The histories that changed since the last time, as often as they changed.
+    pub(crate) fn take_touched(&mut self) -> Vec<u32> {
+        self.touched.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    pub(crate) fn n_touched(&self) -> usize {
+        self.touched.as_ref().map_or(0, Vec::len)
+    }
+
+    fn touch(&mut self, signature: u32) {
+        if let Some(touched) = &mut self.touched {
+            touched.push(signature);
+        }
     }
 
     /// Keeps the codes of the texts that features compare.
@@ -182,6 +214,10 @@ impl Histories {
     /// Adds batches. Events without a signature end their uses of texts.
     pub(crate) fn add(&mut self, mut batches: Vec<Placed>) {
         let n_events: usize = batches.iter().map(|placed| placed.batch.len()).sum();
+        if let Some(touched) = &mut self.touched {
+            let all = batches.iter().flat_map(|placed| &placed.signatures);
+            touched.extend(all.filter(|&&signature| signature != NONE));
+        }
         if n_events < FEW {
             return batches.iter_mut().for_each(|placed| self.add_few(placed));
         }
@@ -230,6 +266,7 @@ impl Histories {
 
     /// Adds one event to a history. The uses of its texts pass to the history.
     pub(crate) fn add_one(&mut self, signature: u32, event: StoredEvent<'_>) {
+        self.touch(signature);
         let adding =
             adding(&self.schema, &self.dictionary, &self.layout, self.max_log, self.is_numeric);
         let mut changes = Changes::default();
@@ -263,6 +300,7 @@ impl Histories {
     /// Removes an event from a log; its uses of texts pass to the caller. Whether it was there.
     pub(crate) fn remove(&mut self, signature: u32, event: StoredEvent<'_>) -> bool {
         debug_assert!(self.max_log.is_none(), "events are not taken out of summaries");
+        self.touch(signature);
         let lexicon = Lexicon { schema: &self.schema, dictionary: &self.dictionary };
         self.logs[signature as usize].remove(event, lexicon)
     }
@@ -310,6 +348,7 @@ impl Histories {
 
     /// Adds a summary of other events to that of a history. Its uses of texts pass to the history.
     pub(crate) fn add_summary(&mut self, signature: u32, other: &[u64]) {
+        self.touch(signature);
         let stride = self.layout.n_words();
         let words = &mut self.summaries[signature as usize * stride..][..stride];
         let mut lost = Vec::new();
@@ -320,6 +359,7 @@ impl Histories {
 
     /// Adds an event that its summary has seen already.
     pub(crate) fn add_logged(&mut self, signature: u32, event: StoredEvent<'_>) {
+        self.touch(signature);
         let lexicon = Lexicon { schema: &self.schema, dictionary: &self.dictionary };
         self.logs[signature as usize].insert(event, lexicon);
         self.trim(signature);

@@ -1,16 +1,18 @@
 //! The public face: who is who, from observations of identifiers.
 
 use std::fmt;
+use std::ops::Range;
 
 use super::by_id::ById;
 use super::diff;
-use super::evidence::Packed;
+use super::evidence::{Packed, node_of};
 use super::explain::{self, Explanation};
 use super::health::{self, Health};
 use super::policy::Rules;
 use super::profile_id::ProfileId;
 use super::snapshot::{self, Snapshot};
 use super::state::{Attribution, State};
+use super::touched::Touched;
 use crate::event::IdentifierRef;
 use crate::{Event, Identifier, Result, Timestamp};
 
@@ -290,6 +292,46 @@ impl IdentityGraph {
     /// Nodes as identifiers, from the strongest.
     pub(crate) fn sorted(&self, nodes: Vec<u32>) -> Vec<Identifier<'_>> {
         self.state.basis().sorted(nodes)
+    }
+
+    /// Records from now on where profiles may have changed.
+    pub(crate) fn track(&mut self) {
+        self.state.track();
+    }
+
+    /// Places where profiles may have changed since the last time.
+    pub(crate) fn n_touched(&self) -> usize {
+        self.state.n_touched()
+    }
+
+    /// Where profiles may have changed since the last time.
+    pub(crate) fn take_touched(&mut self) -> Touched {
+        self.state.take_touched()
+    }
+
+    /// Nodes are numbered below this.
+    pub(crate) fn n_nodes(&self) -> usize {
+        self.state.evidence.nodes().len()
+    }
+
+    /// The nodes of consecutive signatures, end to end.
+    pub(crate) fn nodes_of(&self, signatures: Range<u32>) -> impl Iterator<Item = u32> + '_ {
+        self.state.evidence.signatures().slots_of_range(signatures).iter().copied().map(node_of)
+    }
+
+    /// The members of a node's component, ascending.
+    pub(crate) fn component_of(&self, node: u32) -> Vec<u32> {
+        self.state.component_of(node)
+    }
+
+    /// Whether a node is in a profile.
+    pub(crate) fn is_in_profile(&self, node: u32) -> bool {
+        self.state.evidence.nodes().is_in_profile(node)
+    }
+
+    /// Whether any observation belongs to the profile of a node.
+    pub(crate) fn has_observations(&self, node: u32) -> bool {
+        self.state.has_observations(node)
     }
 
     /// Signatures are numbered below this.

@@ -100,6 +100,7 @@ mod profile_id;
 mod renumber;
 mod snapshot;
 mod state;
+mod touched;
 
 pub(crate) use evidence::Recorded;
 pub use explain::{Explanation, Link};

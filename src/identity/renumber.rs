@@ -18,8 +18,13 @@ impl IdentityGraph {
     /// Gives new numbers to identifiers and signatures if most numbers are out of use; returns the new
     /// number of every old signature, [`NONE`] for those that are gone.
     pub(crate) fn renumber_if_sparse(&mut self) -> Option<Vec<u32>> {
+        if self.is_sparse() { self.renumber() } else { None }
+    }
+
+    /// Whether most numbers are out of use.
+    pub(crate) fn is_sparse(&self) -> bool {
         let (used, gone) = self.state.evidence.n_used_and_gone();
-        if gone < FEW || gone < used { None } else { self.renumber() }
+        gone >= FEW && gone >= used
     }
 
     /// Gives new numbers, without holes, to identifiers and signatures.

@@ -14,6 +14,7 @@ use super::policy::{
     ANONYMOUS, Admitted, MAX_KINDS, Name, PREVIOUS, Pair, Part, Policy, Relation, Rules,
 };
 use super::profile_id::ProfileId;
+use super::touched::Touched;
 use crate::event::{IdentifierRef, Observations};
 use crate::num::parallel;
 use crate::{Identifier, Refusal, Result, Timestamp};
@@ -203,7 +204,29 @@ impl State {
     pub(super) fn rejoin(&mut self, nodes: &[u32]) {
         let basis = Basis { policy: &self.policy, evidence: &self.evidence };
         self.partition.rejoin(nodes, basis);
-        nodes.iter().for_each(|&node| self.evidence.bury(&self.policy, node));
+        for &node in nodes {
+            let id = self.id_of_node(node);
+            if self.evidence.bury(&self.policy, node)
+                && let Some(touched) = self.partition.touched()
+            {
+                touched.removed.push((node, id));
+            }
+        }
+    }
+
+    /// Records from now on where profiles may have changed.
+    pub(super) fn track(&mut self) {
+        self.partition.track();
+    }
+
+    /// Places where profiles may have changed since the last time.
+    pub(super) fn n_touched(&self) -> usize {
+        self.partition.n_touched()
+    }
+
+    /// Where profiles may have changed since the last time; nowhere if that is not recorded.
+    pub(super) fn take_touched(&mut self) -> Touched {
+        self.partition.touched().map(std::mem::take).unwrap_or_default()
     }
 
     // Manual links.
@@ -420,6 +443,12 @@ impl State {
             members.into_iter().flat_map(|node| self.basis().anchored(node)).collect();
         all.sort_unstable();
         all
+    }
+
+    /// Whether any observation belongs to the profile of a node.
+    pub(super) fn has_observations(&self, node: u32) -> bool {
+        let has = |&node: &u32| self.basis().anchored(node).next().is_some();
+        has(&node) || self.members_of(node).iter().any(has)
     }
 
     /// The members of a node's profile, from the strongest, with the first and the last trusted time of

@@ -92,8 +92,11 @@ impl Profiles {
     pub fn forget<'s>(&mut self, who: impl Into<Subject<'s>>) -> Result<Forgotten> {
         let (report, moves) = self.graph.forget_moving(who)?;
         self.follow(&moves);
-        if let Some(numbers) = self.graph.renumber_if_sparse() {
-            self.renumber(&numbers);
+        if self.graph.is_sparse() {
+            self.look_for_changes();
+            if let Some(numbers) = self.graph.renumber() {
+                self.renumber(&numbers);
+            }
         }
         Ok(report)
     }
@@ -232,7 +235,7 @@ impl Profiles {
     }
 
     /// Follows signatures to their new numbers.
-    fn renumber(&mut self, numbers: &[u32]) {
+    pub(super) fn renumber(&mut self, numbers: &[u32]) {
         self.histories.renumber(numbers, self.graph.n_signatures());
         if let Some(messages) = &mut self.messages {
             messages.renumber(numbers);
@@ -240,6 +243,7 @@ impl Profiles {
         let doubtful = self.doubtful.iter().map(|&signature| numbers[signature as usize]);
         self.doubtful = doubtful.filter(|&signature| signature != NONE).collect();
         self.doubtful.sort_unstable();
+        self.renumber_journal();
     }
 
     /// Puts events and summaries into the histories of their signatures.
@@ -294,7 +298,9 @@ mod tests {
         for i in 0..16_000usize {
             let user = format!("customer {i:05}");
             let event = Event::new("visit", at(1)).id("user_id", &*user).message_id(&*user);
-            people.observe(&event.attribute(user.clone(), "x").property("order_id", &*user)).unwrap();
+            people
+                .observe(&event.attribute(user.clone(), "x").property("order_id", &*user))
+                .unwrap();
             people.forget(("user_id", &*user)).unwrap();
             assert!(people.allow("user_id", &user));
             let memory = people.memory();

@@ -208,6 +208,7 @@ impl Profiles {
                 }
             }
         }
+        self.look_for_many_changes();
     }
 
     /// Numbers the messages of batches. Rows that repeat a message are taken out of `signatures`:

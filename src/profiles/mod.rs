@@ -7,6 +7,7 @@ mod absorb;
 mod change;
 mod export;
 mod ingest;
+mod journal;
 #[cfg(feature = "segment")]
 mod lines;
 mod messages;
@@ -20,6 +21,7 @@ mod state_hash;
 mod store;
 
 pub use export::{Export, Seen};
+pub use journal::{Change, Changes};
 pub use observed::Observed;
 pub use options::StoreOptions;
 pub use profile::Profile;

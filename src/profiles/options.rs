@@ -21,6 +21,7 @@ pub struct StoreOptions {
     pub(super) dedupe: bool,
     pub(super) max_log: Option<usize>,
     pub(super) keep: Vec<String>,
+    pub(super) changes: Option<usize>,
 }
 
 impl StoreOptions {
@@ -32,6 +33,15 @@ impl StoreOptions {
     #[must_use]
     pub fn dedupe(mut self) -> Self {
         self.dedupe = true;
+        self
+    }
+
+    /// Keeps the latest change of the `n` profiles that changed last, for
+    /// [`Profiles::changes`](crate::Profiles::changes). Costs four bytes for each identifier, and some
+    /// 100 for each change. Not part of what [pieces](crate::Profiles::pieces) must agree in.
+    #[must_use]
+    pub fn changes(mut self, n: usize) -> Self {
+        self.changes = Some(n);
         self
     }
 
@@ -70,6 +80,11 @@ impl StoreOptions {
     pub fn max_log(mut self, n: usize) -> Self {
         self.max_log = Some(n);
         self
+    }
+
+    /// What decides what is stored.
+    pub(super) fn stored(&self) -> Self {
+        Self { changes: None, ..self.clone() }
     }
 
     /// Stores a property that no feature reads, for reports and timelines. Properties that the

@@ -31,10 +31,16 @@ pub struct Profile<'p> {
 }
 
 impl Profiles {
-    /// The profile that an identifier belongs to; `None` if it was never seen, is a placeholder or
-    /// was forgotten.
+    /// The profile that an identifier belongs to; `None` if it was never seen, is a placeholder, was
+    /// forgotten, or is nobody's: nothing that was observed belongs to it, as with an e-mail address
+    /// beyond the limit of a person, or one that too many people share.
     pub fn get(&self, kind: &str, value: &str) -> Option<Profile<'_>> {
-        Some(Profile::new(self, self.graph.node(kind, value)?))
+        self.profile(self.graph.node(kind, value)?)
+    }
+
+    /// The profile of a node, if anything that was observed belongs to it.
+    fn profile(&self, node: u32) -> Option<Profile<'_>> {
+        Some(Profile::new(self, node)).filter(|person| !person.signatures.is_empty())
     }
 
     /// The profile that an identifier, or any id that a profile had once, leads to now. Its
@@ -60,7 +66,7 @@ impl Profiles {
             Subject::Profile(id) => self.graph.node_of_id(id),
             Subject::Identifier(name) => self.graph.node(&name.kind, &name.value),
         };
-        Some(Profile::new(self, node?))
+        self.profile(node?)
     }
 
     /// Returns where an identifier, or an id that a profile had once, leads now. What leads nowhere was

@@ -73,7 +73,7 @@ impl Profiles {
             key: rules.secret().map(|key| ProfileId::keyed(Some(key), "", "")),
             features: hash(&self.features),
             is_fixed: self.features.is_fixed(),
-            options: hash(&self.options),
+            options: hash(&self.options.stored()),
             origin: (0, 0),
         }
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
+use super::journal::Journal;
 use super::messages::Messages;
 use super::options::StoreOptions;
 
@@ -67,6 +68,8 @@ pub struct Profiles {
     pub(super) doubtful: Vec<u32>,
     /// Ids of pieces that were absorbed.
     pub(super) absorbed: BTreeSet<u128>,
+    /// Changes of profiles, if they are kept.
+    pub(super) journal: Option<Journal>,
     fixed_for: FixedFor,
 }
 
@@ -169,8 +172,14 @@ impl Profiles {
             newest: OnceLock::new(),
             doubtful: Vec::new(),
             absorbed: BTreeSet::new(),
+            journal: None,
             fixed_for: FixedFor::default(),
         };
+        if let Some(max) = people.options.changes {
+            people.journal = Some(Journal::new(max));
+            people.graph.track();
+            people.histories.track();
+        }
         people.bind();
         Ok(people)
     }
@@ -273,6 +282,9 @@ impl Profiles {
         let columns = self.columns(&self.people(as_of), as_of)?;
         self.features = columns.into_features().into_iter().collect();
         self.histories.pin(&self.features);
+        if let Some(journal) = &mut self.journal {
+            journal.begin_again();
+        }
         self.version += 1;
         self.bind();
         Ok(())

@@ -169,7 +169,9 @@ proptest! {
         prop_assert_eq!(table.n_rows(), rows.len());
         for id in acts.iter().flat_map(|act| act.seen.ids.keys()) {
             let found = people.get(&id.0, &id.1);
+            // A profile to which nothing that was observed belongs is nobody.
             let expected = people.identity().get(&id.0, &id.1);
+            let expected = expected.filter(|id| theirs.contains_key(id));
             prop_assert_eq!(found.as_ref().map(|profile| profile.id()), expected);
             if let Some(profile) = found {
                 let n = theirs.get(&profile.id()).copied().unwrap_or(0.0);
@@ -426,4 +428,18 @@ fn the_copy_that_counts_next_takes_the_place_of_a_forgotten_one() {
         all.forget(("user_id", next)).unwrap();
     }
     assert!(all.is_empty());
+}
+
+#[test]
+fn an_address_beyond_the_limit_of_a_person_is_nobody() {
+    let mut people =
+        Profiles::new(Rules::default().limit("email", 2), FeatureSet::retail()).unwrap();
+    for n in 0..3 {
+        let at = Timestamp::from_millis(time(n));
+        let event = Event::new("visit", at).id("user_id", "7").id("email", format!("{n}@mail.org"));
+        people.observe(&event).unwrap();
+    }
+    assert_eq!(people.get("email", "1@mail.org").map(|ann| ann.n_events()), Some(3));
+    assert!(people.get("email", "2@mail.org").is_none());
+    assert_eq!(people.features(Timestamp::from_millis(time(9))).unwrap().n_rows(), 1);
 }

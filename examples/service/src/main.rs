@@ -1,4 +1,4 @@
-//! A customer data service in two files: calls of Segment's clients in, profiles out.
+//! A customer data service in three files: calls of Segment's clients in, profiles out.
 //!
 //! ```text
 //! WRITE_KEY=secret cargo run --release -p personas-service -- folder [127.0.0.1:8080]
@@ -7,14 +7,18 @@
 //! | request | does |
 //! |---|---|
 //! | `POST /v1/{track,identify,page,screen,group,alias,batch}` | adds calls, as the clients post them; gzip or not |
-//! | `GET /v1/profiles/{kind}:{value}/{traits,external_ids,events,metadata,all}` | in the shape of Segment's Profile API; `all` is everything stored about the person. `events` takes `limit` and `next`. `id:…` reads by any profile id that was ever handed out |
+//! | `GET /v1/profiles/{kind}:{value}/{traits,external_ids,events,metadata,persona,all}` | in the shape of Segment's Profile API; `all` is everything stored about the person. `events` takes `limit` and `next`. `id:…` reads by any profile id that was ever handed out, and says where the person moved |
+//! | `GET /v1/changes?since=…&limit=…` | profiles that changed since a cursor, each with its traits; without a cursor, from the start |
+//! | `PUT /v1/model` | finds the personas of everybody as of now |
 //! | `DELETE /v1/profiles/{kind}:{value}` | forgets; with `?dry_run=true` only says what would go |
 //! | `GET /health` | says that it runs |
 //!
 //! The write key is the user of basic authentication, as the clients send it, or `writeKey` in the body.
-//! Unknown people are 404, forgotten ones 410. What has got its 200 survives `kill -9`: see `keep.rs`.
+//! Unknown people are 404, forgotten ones 410, moved ones 307. A cursor of changes that is too old, or from before
+//! a restart, is 410 `start_over`, with the cursor to go on from once everybody was read. What has got its 200 survives `kill -9`: see `keep.rs`.
 
 mod keep;
+mod model;
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -32,9 +36,10 @@ use axum::routing::{get, post};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use keep::Kept;
+use model::Model;
 use personas::features::{ColumnType, Feature, Measure, Values};
 use personas::identity::{Resolution, Subject};
-use personas::profiles::{Profile, StoreOptions};
+use personas::profiles::{Change, Profile, StoreOptions};
 use personas::{FeatureSet, ProfileId, Profiles, Refusal, Rules, Timestamp};
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
@@ -45,9 +50,15 @@ use tokio::signal::unix::{SignalKind, signal};
 const MAX_BODY: usize = 4 << 20;
 const BETWEEN_SNAPSHOTS: Duration = Duration::from_secs(300);
 
+/// Changes that are kept for those who follow.
+const CHANGES: usize = 100_000;
+
 struct Service {
     write_key: String,
     kept: Mutex<Kept>,
+    model: Mutex<Model>,
+    /// When this process began: a cursor of changes belongs to one process.
+    began: i64,
 }
 
 /// What is known of a person: features that do not depend on others, so that a read is cheap.
@@ -83,10 +94,12 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     let folder = arguments.next().ok_or("usage: personas-service FOLDER [ADDRESS]")?;
     let address = arguments.next().unwrap_or("127.0.0.1:8080".into());
     let write_key = std::env::var("WRITE_KEY").map_err(|_| "WRITE_KEY is not set")?;
-    let options = StoreOptions::default().dedupe();
+    let options = StoreOptions::default().dedupe().changes(CHANGES);
     let people = Profiles::with_options(Rules::default(), features(), options)?;
     let kept = Mutex::new(Kept::open(Folder::new(&folder), people)?);
-    let service = Arc::new(Service { write_key, kept });
+    let model = Mutex::new(Model::open(Folder::new(&folder))?);
+    let began = Timestamp::from(SystemTime::now()).millis();
+    let service = Arc::new(Service { write_key, kept, model, began });
     tokio::runtime::Runtime::new()?.block_on(serve(service, &address))?;
     Ok(())
 }
@@ -94,6 +107,8 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
 async fn serve(service: Arc<Service>, address: &str) -> io::Result<()> {
     let router = Router::new()
         .route("/v1/{call}", post(receive))
+        .route("/v1/changes", get(changes))
+        .route("/v1/model", axum::routing::put(fit))
         .route("/v1/profiles/{who}/{what}", get(read))
         .route("/v1/profiles/{who}", axum::routing::delete(forget))
         .route("/health", get(|| async { "ok" }))
@@ -121,6 +136,10 @@ async fn serve(service: Arc<Service>, address: &str) -> io::Result<()> {
 impl Service {
     fn lock(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn model(&self) -> MutexGuard<'_, Model> {
+        self.model.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a request, or its body, has the write key.
@@ -206,6 +225,12 @@ async fn read(
         let Some(person) = kept.people.find(who.clone()) else {
             return missing(&kept.people, who);
         };
+        if matches!(who, Subject::Profile(id) if id != person.id()) {
+            let to = format!("/v1/profiles/id:{}/{what}", person.id());
+            let body = json!({"code": "moved", "id": person.id()});
+            let headers = [(header::LOCATION, to)];
+            return (StatusCode::TEMPORARY_REDIRECT, headers, body.to_string()).into_response();
+        }
         let number = |name: &str| query.get(name).and_then(|text| text.parse().ok());
         let (skip, limit) = (number("next").unwrap_or(0), number("limit").unwrap_or(20));
         let body = match &*what {
@@ -214,6 +239,10 @@ async fn read(
             "events" => events(&person, now, skip, usize::min(limit, 100)),
             "metadata" => metadata(&person),
             "all" => json!(person.export(now).ok()),
+            "persona" => match service.model().persona(&person, now) {
+                Some(persona) => persona,
+                None => return error(StatusCode::NOT_FOUND, "not_found", "there is no model yet"),
+            },
             _ => return error(StatusCode::NOT_FOUND, "not_found", "no such resource"),
         };
         answer(StatusCode::OK, &body)
@@ -234,6 +263,68 @@ fn missing(people: &Profiles, who: Subject<'_>) -> Response {
         Resolution::Forgotten => error(StatusCode::GONE, "forgotten", "Profile was forgotten."),
         _ => error(StatusCode::NOT_FOUND, "not_found", "Profile was not found."),
     }
+}
+
+async fn changes(
+    State(service): State<Arc<Service>>,
+    Query(query): Query<HashMap<String, String>>,
+    headers: HeaderMap,
+) -> Response {
+    if !service.lets_in(&headers, "") {
+        return error(StatusCode::UNAUTHORIZED, "authentication_error", "the key is wrong");
+    }
+    let limit = query.get("limit").and_then(|text| text.parse().ok()).unwrap_or(100);
+    let began = service.began;
+    let since = match query.get("since").filter(|since| !since.is_empty()) {
+        None => Some(0),
+        Some(text) => text
+            .split_once('-')
+            .filter(|(process, _)| process.parse() == Ok(began))
+            .and_then(|(_, number)| number.parse().ok()),
+    };
+    let now = Timestamp::from(SystemTime::now());
+    tokio::task::block_in_place(|| {
+        let mut kept = service.lock();
+        // No cursor of this process is that large.
+        let page = kept.people.changes(since.unwrap_or(u64::MAX), usize::clamp(limit, 1, 1000));
+        let page = match page {
+            Ok(page) => page,
+            Err(personas::Error::ChangesLost { cursor, .. }) => {
+                let body = json!({"code": "start_over", "cursor": format!("{began}-{cursor}")});
+                return answer(StatusCode::GONE, &body);
+            }
+            Err(problem) => {
+                return error(StatusCode::BAD_REQUEST, "invalid_request", &problem.to_string());
+            }
+        };
+        let told = page.profiles.iter().map(|(id, change)| match change {
+            Change::Changed => {
+                let person = kept.people.find(*id);
+                let traits = person.map_or(Value::Null, |person| traits(&person, now));
+                json!({"id": id, "change": "changed", "traits": traits["traits"]})
+            }
+            Change::Moved(to) => json!({"id": id, "change": "moved", "to": to}),
+            _ => json!({"id": id, "change": "gone"}),
+        });
+        let next = format!("{began}-{}", page.cursor);
+        let cursor = json!({"has_more": page.has_more, "next": next});
+        answer(StatusCode::OK, &json!({"data": told.collect::<Vec<_>>(), "cursor": cursor}))
+    })
+}
+
+async fn fit(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
+    if !service.lets_in(&headers, "") {
+        return error(StatusCode::UNAUTHORIZED, "authentication_error", "the key is wrong");
+    }
+    let now = Timestamp::from(SystemTime::now());
+    tokio::task::block_in_place(|| {
+        // A copy, so that nobody waits while the personas are found.
+        let people = service.lock().people.clone();
+        match service.model().fit(&people, now) {
+            Ok(personas) => answer(StatusCode::OK, &personas),
+            Err(problem) => error(StatusCode::CONFLICT, "no_personas", &problem),
+        }
+    })
 }
 
 fn cursor(next: Option<usize>) -> Value {

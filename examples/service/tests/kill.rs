@@ -170,3 +170,37 @@ fn no_call_is_lost_after_its_200_and_nobody_forgotten_comes_back() {
     assert_eq!(n(&service), before);
     assert_eq!(service.ask("GET", "/v1/profiles/user_id:gone/traits", "").unwrap().0, 410);
 }
+
+#[test]
+fn a_follower_is_told_what_changed_and_who_moved_and_a_person_has_a_persona() {
+    let folder = folder("changes");
+    let service = Running::start(&folder);
+    let get = |path: &str| service.ask("GET", path, "").unwrap();
+    let anonymous = json!({"type": "page", "anonymousId": "a1", "messageId": "p1"}).to_string();
+    service.ask("POST", "/v1/page", &anonymous).unwrap();
+    let (_, first) = get("/v1/changes");
+    let old = first["data"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(first["data"][0]["traits"]["events"], json!(1.0));
+    let cursor = first["cursor"]["next"].as_str().unwrap();
+    let identify = json!({"userId": "u1", "anonymousId": "a1", "messageId": "i1"}).to_string();
+    service.ask("POST", "/v1/identify", &identify).unwrap();
+    let (_, next) = get(&format!("/v1/changes?since={cursor}"));
+    let told = next["data"].as_array().unwrap();
+    let moved = told.iter().find(|told| told["change"] == json!("moved")).unwrap();
+    assert_eq!((told.len(), &moved["id"]), (2, &json!(old)));
+    let (status, body) = get(&format!("/v1/profiles/id:{old}/traits"));
+    assert_eq!((status, &body["id"]), (307, &moved["to"]));
+    assert_eq!(get("/v1/changes?since=1-1").1["code"], json!("start_over"));
+
+    assert_eq!(get("/v1/profiles/user_id:u1/persona").0, 404);
+    assert_eq!(service.ask("PUT", "/v1/model", "").unwrap().0, 409); // of one person there are none
+    let calls: Vec<Value> = (0..300).map(|i| call(&format!("c{}", i % 60 * (i % 7)), i)).collect();
+    service.ask("POST", "/v1/batch", &json!({"batch": calls}).to_string()).unwrap();
+    let (status, model) = service.ask("PUT", "/v1/model", "").unwrap();
+    assert_eq!(status, 200, "{model}");
+    let (_, persona) = get("/v1/profiles/user_id:u1/persona");
+    assert!(persona["persona"]["margin"].is_number(), "{persona}");
+    drop(service);
+    let again = Running::start(&folder);
+    assert_eq!(again.ask("GET", "/v1/profiles/user_id:u1/persona", "").unwrap().0, 200);
+}

@@ -353,13 +353,16 @@ impl Evidence {
         self.nodes.is_present(node) || policy.manual.names(node)
     }
 
-    /// Removes a node that was never observed, or not any more, and that no manual link names.
-    pub(super) fn bury(&mut self, policy: &Policy, node: u32) {
-        if !self.nodes.has(node, flag::SEEN | flag::DEAD) && !policy.manual.names(node) {
+    /// Removes a node that was never observed, or not any more, and that no manual link names;
+    /// returns whether it did.
+    pub(super) fn bury(&mut self, policy: &Policy, node: u32) -> bool {
+        let is_needed = self.nodes.has(node, flag::SEEN | flag::DEAD) || policy.manual.names(node);
+        if !is_needed {
             let hash = policy.kinds().hash(self.nodes.kind(node), self.nodes.value(node));
             self.hubs.remove(node);
             self.nodes.erase(hash, node);
         }
+        !is_needed
     }
 
     /// Numbers of identifiers and signatures that are in use, and that are not any more.

@@ -29,6 +29,7 @@ pub(crate) use merged::Merged;
 
 use super::evidence::{Changes, flag, node_of};
 use super::policy::Relation;
+use super::touched::Touched;
 use crate::num::parallel;
 
 /// Signatures that are joined together: what they prefetch must stay in the near cache.
@@ -46,6 +47,8 @@ pub(crate) struct Partition {
     /// What evidence changed since.
     changes: Changes,
     merges: RwLock<Merges>,
+    /// Where profiles may have changed, if somebody follows.
+    touched: Option<Touched>,
 }
 
 /// The constrained merges of components, by root.
@@ -85,7 +88,8 @@ impl Clone for Partition {
     fn clone(&self) -> Self {
         let merges = self.merges.read().unwrap_or_else(PoisonError::into_inner).clone();
         let (sets, changes) = (self.sets.clone(), self.changes.clone());
-        Self { sets, n_joined: self.n_joined, changes, merges: RwLock::new(merges) }
+        let (n_joined, touched) = (self.n_joined, self.touched.clone());
+        Self { sets, n_joined, changes, merges: RwLock::new(merges), touched }
     }
 }
 
@@ -103,6 +107,21 @@ impl Partition {
     /// Signatures before this number are joined.
     pub(super) fn n_joined(&self) -> usize {
         self.n_joined
+    }
+
+    /// Records from now on where profiles may have changed.
+    pub(super) fn track(&mut self) {
+        self.touched.get_or_insert_default();
+    }
+
+    /// Places where profiles may have changed.
+    pub(super) fn n_touched(&self) -> usize {
+        self.touched.as_ref().map_or(0, Touched::len)
+    }
+
+    /// Where profiles may have changed, if that is recorded.
+    pub(super) fn touched(&mut self) -> Option<&mut Touched> {
+        self.touched.as_mut()
     }
 
     /// Nodes whose links evidence changed since.
@@ -123,10 +142,20 @@ impl Partition {
         if n_new >= MANY && 2 * n_new > n {
             self.sets = gather::all_components(basis);
             self.find_pending(basis);
+            if let Some(touched) = &mut self.touched {
+                touched.all = true;
+            }
         } else {
             self.grow(basis);
             self.join_new(basis);
             let mut changes = std::mem::take(&mut self.changes);
+            if let Some(touched) = &mut self.touched {
+                let slots = |&sig: &u32| basis.evidence.signatures().slots(sig).iter();
+                touched.nodes.extend_from_slice(&changes.earlier);
+                touched
+                    .nodes
+                    .extend(changes.retimed.iter().flat_map(slots).map(|&slot| node_of(slot)));
+            }
             for &node in &changes.earlier {
                 self.offer(node, basis);
             }
@@ -327,6 +356,9 @@ impl Partition {
             merges.remove(root);
             members.extend(self.sets.members(root));
         }
+        if let Some(touched) = &mut self.touched {
+            touched.rejoined.extend_from_slice(&members);
+        }
         self.sets.isolate(&members, basis);
         for &node in members.iter().filter(|&&node| basis.is_usable(node)) {
             basis.anchored(node).for_each(|sig| self.join(sig, basis));
@@ -342,6 +374,9 @@ impl Partition {
     /// Follows a manual link that was added.
     pub(super) fn add_link(&mut self, relation: Relation, a: u32, b: u32, basis: Basis<'_>) {
         self.grow(basis);
+        if let Some(touched) = &mut self.touched {
+            touched.nodes.extend([a, b]);
+        }
         match relation {
             Relation::Idle => {}
             Relation::Must | Relation::Alias => {
