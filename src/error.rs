@@ -32,13 +32,14 @@ pub enum Error {
         /// The value given.
         got: String,
     },
-    /// Events were asked about as of a moment before the newest of them, but their log was cut.
-    #[error("cannot answer as of {as_of}: logs are cut, and there are events until {newest}")]
+    /// The moment asked about is so early that events from before it are no longer kept.
+    #[error("cannot answer as of {as_of}: older events are gone, and answers begin at {earliest}")]
     AsOfTooEarly {
         /// The moment asked about.
         as_of: crate::event::Timestamp,
-        /// The newest event of somebody whose log was cut.
-        newest: crate::event::Timestamp,
+        /// The first moment that can be asked about: the horizon, or the newest event of somebody
+        /// whose log was cut.
+        earliest: crate::event::Timestamp,
     },
     /// A report needs every event, but logs were cut.
     #[error("the logs of {n_cut} people were cut, so that a report of them would be wrong")]

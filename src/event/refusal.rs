@@ -67,6 +67,14 @@ pub enum Refusal {
         /// Latest time allowed.
         max: Timestamp,
     },
+    /// The event is older than what the store keeps.
+    #[error("time too old: {at}, but events are kept from {horizon} on")]
+    BeforeHorizon {
+        /// The event's time.
+        at: Timestamp,
+        /// The earliest time at which events are kept.
+        horizon: Timestamp,
+    },
     /// The event's offset from UTC is more than 24 hours.
     #[error("UTC offset out of range: {}, at most 24 hours", clock(*.minutes))]
     BadOffset {

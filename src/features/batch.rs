@@ -31,6 +31,8 @@ pub(crate) struct Projection<'s> {
     pub(crate) dictionary: &'s Dictionary,
     /// First and last time at which an event can have happened.
     pub(crate) clock: (Timestamp, Timestamp),
+    /// The earliest time at which events are kept, if there is one.
+    pub(crate) horizon: Option<Timestamp>,
     /// Whether texts that are not known yet are stored.
     pub(crate) stores_texts: bool,
 }
@@ -317,7 +319,7 @@ impl<'a> EventBatch<'a> {
                 .iter()
                 .try_for_each(check)
                 .and_then(|()| attributes.iter().try_for_each(check))
-                .and_then(|()| check_place(at, offset, onto.clock));
+                .and_then(|()| check_place(at, offset, onto));
             if let Err(refusal) = fault {
                 self.refused.push((place, refusal));
                 self.names.push(NONE);
@@ -444,22 +446,26 @@ fn check(event: &Event<'_>, onto: Projection<'_>) -> Result<(), Refusal> {
             if is_stored { Err(fault) } else { Ok(()) }
         })?;
     }
-    check_place(event.at, event.utc_offset_minutes, onto.clock)
+    check_place(event.at, event.utc_offset_minutes, onto)
 }
 
 /// Why the time of an event or its offset from UTC cannot be right.
 fn check_place(
     at: Timestamp,
     utc_offset_minutes: Option<i16>,
-    (min, max): (Timestamp, Timestamp),
+    onto: Projection<'_>,
 ) -> Result<(), Refusal> {
+    let (min, max) = onto.clock;
     if let Some(minutes) = utc_offset_minutes.filter(|minutes| minutes.unsigned_abs() > 24 * 60) {
         return Err(Refusal::BadOffset { minutes });
     }
     if at < min || at > max {
         return Err(Refusal::OutsideClock { at, min, max });
     }
-    Ok(())
+    match onto.horizon {
+        Some(horizon) if at < horizon => Err(Refusal::BeforeHorizon { at, horizon }),
+        _ => Ok(()),
+    }
 }
 
 /// The columns of one name, the last first: it wins where it has a value.

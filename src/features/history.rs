@@ -42,6 +42,8 @@ pub(crate) struct Histories {
     pub(crate) dictionary: Dictionary,
     /// Events kept in each log; `None` for all.
     max_log: Option<usize>,
+    /// The earliest time at which events are kept, if there is one.
+    pub(crate) horizon: Option<Timestamp>,
     /// The slots of the summaries; unused without a limit.
     layout: Layout,
     /// Whether events leave nothing but numbers, and no text is stored.
@@ -126,6 +128,7 @@ impl Histories {
             schema,
             dictionary,
             max_log,
+            horizon: None,
             layout,
             is_numeric,
             n: 0,
@@ -162,8 +165,8 @@ impl Histories {
 
     /// What a batch stores of its events.
     pub(crate) fn projection(&self, clock: (Timestamp, Timestamp)) -> Projection<'_> {
-        let Self { schema, dictionary, is_numeric, .. } = self;
-        Projection { schema, dictionary, clock, stores_texts: !is_numeric }
+        let Self { schema, dictionary, horizon, is_numeric, .. } = self;
+        Projection { schema, dictionary, clock, horizon: *horizon, stores_texts: !is_numeric }
     }
 
     pub(crate) fn lexicon(&self) -> Lexicon<'_> {
@@ -303,6 +306,28 @@ impl Histories {
         self.touch(signature);
         let lexicon = Lexicon { schema: &self.schema, dictionary: &self.dictionary };
         self.logs[signature as usize].remove(event, lexicon)
+    }
+
+    /// Removes the events before a time from a log, and tells their messages; how many events.
+    pub(crate) fn remove_before(
+        &mut self,
+        signature: u32,
+        at: Timestamp,
+        messages: &mut Vec<u32>,
+    ) -> usize {
+        let log = &mut self.logs[signature as usize];
+        let n = log.iter().take_while(|event| event.at < at).count();
+        if n == 0 {
+            return 0;
+        }
+        let mut changes = Changes::default();
+        log.trim(log.len() - n, |event| {
+            messages.extend((event.message != NONE).then_some(event.message));
+            changes.release(event, &self.schema);
+        });
+        self.apply(changes);
+        self.touch(signature);
+        n
     }
 
     /// The log of a history; `None` where none is kept.

@@ -31,7 +31,7 @@ impl Profiles {
         self.check_settings(&settings)?;
         let content: Content = postcard::from_bytes(content).map_err(|_| invalid("its content"))?;
         content.check(self)?;
-        let Content { mut evidence, links, texts, fields, histories } = content;
+        let Content { mut evidence, horizon, links, texts, fields, histories } = content;
         evidence.forgotten.sort_unstable();
         let other = self.graph.of_evidence(evidence, links)?;
         let (ours, theirs) = self.graph.merge_moving(&other)?;
@@ -49,6 +49,7 @@ impl Profiles {
                 loose.summaries.push((to, summary));
             }
         }
+        self.keep_from(horizon.map(Timestamp::from_millis), &mut loose);
         self.put(loose);
         self.bind();
         self.absorbed.insert(id);

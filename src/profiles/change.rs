@@ -111,7 +111,7 @@ impl Profiles {
     /// that arrive after the forgetting.
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`] if rules, key, features, limits or
+    /// [`Error::InvalidParameter`] if rules, key, features, limits, retention or
     /// stored properties differ, or only one of the two looks for duplicates;
     /// manual links may differ and are united. [`Error::Refused`] if there is no
     /// room. Nothing changes then.
@@ -136,6 +136,9 @@ impl Profiles {
         }
         if self.options.max_log != other.options.max_log {
             return Err(differs("limit of logs"));
+        }
+        if self.options.retention != other.options.retention {
+            return Err(differs("retention"));
         }
         if self.options.dedupe != other.options.dedupe {
             return Err(differs("option dedupe"));
@@ -162,6 +165,7 @@ impl Profiles {
                 }
             }
         }
+        self.keep_from(other.horizon(), &mut loose);
         self.put(loose);
         self.bind();
         Ok(())

@@ -245,6 +245,11 @@ impl Messages {
         self.set_place(message, None);
     }
 
+    /// Takes out the copies of a message that do not count, in order.
+    pub(super) fn take_others(&mut self, message: u32) -> Vec<Copy> {
+        self.others.remove(&message).unwrap_or_default()
+    }
+
     /// Removes all copies of the messages whose counting copy was lifted, or of which another copy is
     /// concerned; also the counting ones from their logs.
     pub(super) fn unsettled(

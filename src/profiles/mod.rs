@@ -6,6 +6,7 @@
 mod absorb;
 mod change;
 mod export;
+mod follow;
 mod ingest;
 mod journal;
 #[cfg(feature = "segment")]
@@ -17,6 +18,7 @@ mod piece;
 mod pieces;
 mod profile;
 mod reports;
+mod retention;
 mod state_hash;
 mod store;
 

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{Error, Result};
+
 /// What a store of [`Profiles`](crate::Profiles) does beside the default.
 ///
 /// ```
@@ -15,13 +17,14 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!((report.accepted, report.duplicates), (1, 1));
 /// # Ok::<(), personas::Error>(())
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreOptions {
     pub(super) dedupe: bool,
     pub(super) max_log: Option<usize>,
     pub(super) keep: Vec<String>,
     pub(super) changes: Option<usize>,
+    pub(super) retention: Option<f64>,
 }
 
 impl StoreOptions {
@@ -43,6 +46,41 @@ impl StoreOptions {
     pub fn changes(mut self, n: usize) -> Self {
         self.changes = Some(n);
         self
+    }
+
+    /// Keeps events for so many days, in (0, 36525]: [`Profiles::advance`](crate::Profiles::advance) says
+    /// what time it is, and removes those that are older, with their message ids. An event that is already
+    /// too old when it arrives is refused. So memory is bounded with
+    /// [`StoreOptions::dedupe`] as well. Features count what is kept. Not together with
+    /// [`StoreOptions::max_log`], whose summaries cannot forget an event.
+    #[must_use]
+    pub fn retention(mut self, days: f64) -> Self {
+        self.retention = Some(days);
+        self
+    }
+
+    /// How long events are kept, if they are not kept for ever.
+    pub(super) fn retention_millis(&self) -> Option<i64> {
+        self.retention.map(|days| (days * 86_400_000.0) as i64)
+    }
+
+    /// Checks options against each other.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.max_log.is_some() {
+            let expected = "off where logs are limited";
+            if self.dedupe {
+                return Err(Error::parameter("dedupe", expected, "on"));
+            }
+            if self.retention.is_some() {
+                return Err(Error::parameter("retention", expected, "on"));
+            }
+        }
+        match self.retention {
+            Some(days) if !(days > 0.0 && days <= 36_525.0) => {
+                Err(Error::parameter("retention", "more than 0 and at most 36525 days", days))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Keeps only the newest `n` events, by time and then by content, of each set of identifiers seen

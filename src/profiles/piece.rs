@@ -14,7 +14,7 @@ use crate::{Error, ProfileId, Result};
 
 const MAGIC: &[u8; 8] = b"personas";
 /// Counts up when the form changes.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Bytes before the content: letters, version, length, checksum.
 const HEAD: usize = 8 + 4 + 4 + 16;
 
@@ -35,6 +35,8 @@ pub(super) struct Settings {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Content {
     pub(super) evidence: Evidence,
+    /// The earliest time at which events are kept, in the first piece of a store.
+    pub(super) horizon: Option<i64>,
     /// Must-links, cannot-links, and links of aliases that were taken back.
     pub(super) links: [Vec<Pair>; 3],
     pub(super) texts: Vec<String>,
@@ -107,7 +109,7 @@ pub(super) fn open(piece: &[u8]) -> Result<(u128, &[u8])> {
         return Err(refuse("it does not begin with \"personas\""));
     }
     if number(8..12) != u128::from(VERSION) {
-        return Err(refuse("it has another version than 1, which this release reads"));
+        return Err(refuse("it has another version than 2, which this release reads"));
     }
     if number(12..16) != content.len() as u128 {
         return Err(refuse("it was cut, or has more bytes than it says"));

@@ -13,6 +13,7 @@ use super::messages::{Copy, Messages};
 use super::piece::{Content, History, Settings, Stored, frame};
 use super::store::Profiles;
 use crate::ProfileId;
+use crate::Timestamp;
 use crate::features::{Field, FieldValue, Log, NONE, Scope, StoredEvent};
 use crate::identity::Pair;
 
@@ -163,6 +164,7 @@ impl Iterator for Pieces<'_> {
         let mut filling = Filling::default();
         if let Some(links) = self.links.take() {
             filling.content.links = links;
+            filling.content.horizon = self.people.horizon().map(Timestamp::millis);
         } else if !self.forgotten.is_empty() {
             let rest = self.forgotten.len().saturating_sub(FORGOTTEN);
             filling.content.evidence.forgotten = self.forgotten.split_off(rest);

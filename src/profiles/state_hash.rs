@@ -6,9 +6,9 @@
 use super::messages::Messages;
 use super::piece::{Settings, hash};
 use super::store::Profiles;
-use crate::ProfileId;
 use crate::features::{Log, NONE, Scope, StoredEvent};
 use crate::num::parallel;
+use crate::{ProfileId, Timestamp};
 
 impl Profiles {
     /// Returns a hash of all that answers depend on: evidence of identity, events, summaries, manual
@@ -19,7 +19,8 @@ impl Profiles {
     pub fn state_hash(&self) -> u128 {
         let settings = hash(&self.settings());
         let rules = self.graph.rules();
-        let rest = hash(&(self.graph.forgotten(), rules.all_links()));
+        let horizon = self.horizon().map(Timestamp::millis);
+        let rest = hash(&(self.graph.forgotten(), rules.all_links(), horizon));
         let live = self.graph.live_signatures();
         let of = parallel::map(live.len(), 1000, |i| {
             let (sig, count) = live[i];

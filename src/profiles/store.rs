@@ -135,26 +135,23 @@ impl Profiles {
     /// An empty store with options, see [`StoreOptions`].
     ///
     /// # Errors
-    /// As [`Profiles::new`]; [`Error::InvalidParameter`] for both `dedupe` and `max_log`: what a
-    /// summary has added up cannot be removed when a copy that counts comes later;
+    /// As [`Profiles::new`]; [`Error::InvalidParameter`] for `max_log` together with `dedupe` or
+    /// `retention`: what a summary has added up cannot be removed; for a retention out of its range;
     /// [`Error::InvalidRule`] for a kept property that begins with `@` and is not one of
     /// [local time](crate::features#local-time); [`Error::InvalidFeature`] for `max_log` and a feature
     /// whose columns or types depend on everybody's events: [`Profiles::freeze`] a store with whole
     /// logs, and use its [`Profiles::feature_set`].
     pub fn with_options(rules: Rules, features: FeatureSet, options: StoreOptions) -> Result<Self> {
         features.check()?;
-        if options.max_log.is_some() {
-            if options.dedupe {
-                let expected = "off where logs are limited";
-                return Err(Error::parameter("dedupe", expected, "on"));
-            }
-            if let Some(feature) = features.iter().find(|feature| feature.is_open()) {
-                return Err(Error::InvalidFeature {
-                    feature: feature.name().to_owned(),
-                    reason: "its columns depend on everybody's events, which a limited log drops"
-                        .into(),
-                });
-            }
+        options.check()?;
+        if options.max_log.is_some()
+            && let Some(feature) = features.iter().find(|feature| feature.is_open())
+        {
+            return Err(Error::InvalidFeature {
+                feature: feature.name().to_owned(),
+                reason: "its columns depend on everybody's events, which a limited log drops"
+                    .into(),
+            });
         }
         for property in &options.keep {
             let exists = features::Condition::Exists;
@@ -202,7 +199,8 @@ impl Profiles {
     /// Cost: one pass over all stored events; without logs, over the summaries.
     ///
     /// # Errors
-    /// [`Error::AsOfTooEarly`] if somebody's log [was cut](StoreOptions::max_log) and has later events.
+    /// [`Error::AsOfTooEarly`] if somebody's log [was cut](StoreOptions::max_log) and has later events, or
+    /// for a moment before the horizon of [`Profiles::advance`].
     pub fn features(&self, as_of: Timestamp) -> Result<FeatureTable> {
         let people = self.people(as_of);
         let Columns { plan, computed, n_left_out } = self.columns(&people, as_of)?;
@@ -212,6 +210,9 @@ impl Profiles {
 
     /// Everybody's columns.
     pub(super) fn columns<'h>(&'h self, people: &People, as_of: Timestamp) -> Result<Columns> {
+        if let Some(earliest) = self.horizon().filter(|horizon| as_of < *horizon) {
+            return Err(Error::AsOfTooEarly { as_of, earliest });
+        }
         let (plan, n_left_out) = match &self.plan {
             Some(plan) => (Arc::clone(plan), 0),
             None => {
@@ -334,8 +335,8 @@ impl Profiles {
         person: &mut PersonEvents<'h>,
     ) -> Result<()> {
         person.summary = self.histories.events(signatures, as_of, &mut person.log);
-        match person.newest_in_summary() {
-            Some(newest) if newest > as_of => Err(Error::AsOfTooEarly { as_of, newest }),
+        match person.newest_in_summary().max(self.horizon()) {
+            Some(earliest) if earliest > as_of => Err(Error::AsOfTooEarly { as_of, earliest }),
             _ => Ok(()),
         }
     }

@@ -23,7 +23,7 @@ const AT_MOST: &[(&str, usize)] = &[
     ("outlier", 22),
     ("persona", 59),
     ("prepare", 36),
-    ("profiles", 55),
+    ("profiles", 57),
     ("quality", 15),
     ("reduce", 19),
     ("report", 10),

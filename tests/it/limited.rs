@@ -218,7 +218,7 @@ fn a_moment_before_what_was_cut_cannot_be_asked_about() {
     let mut people = limited_to(1, features());
     let visit = |card: &'static str, hour| Event::new("visit", at(hour)).id("card", card);
     people.extend(&[visit("1", 5), visit("1", 6), visit("2", 9)]);
-    let error = Error::AsOfTooEarly { as_of: at(5), newest: at(6) };
+    let error = Error::AsOfTooEarly { as_of: at(5), earliest: at(6) };
     assert_eq!(people.features(at(5)).unwrap_err(), error);
     // Whose log is whole can be asked about any moment.
     assert_eq!(people.features(at(6)).unwrap().n_rows(), 1);

@@ -1,0 +1,359 @@
+//! Changes of profiles since a cursor, for services that pull them.
+//!
+//! What changed is found when somebody asks: identity and histories record where they were touched, and
+//! the profiles there are compared with those that were told before.
+//!
+//! Cost: the components that were touched since the last question.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use super::journal::{Change, Changes, Journal};
+use super::store::Profiles;
+use crate::features::NONE;
+use crate::identity::Resolution;
+use crate::{Error, IdentityGraph, ProfileId, Result};
+
+/// Touches that are kept before they are looked through.
+const MANY: usize = 1 << 16;
+
+impl Profiles {
+    /// Returns up to `limit` profiles that changed since a cursor, the oldest change first, each with its
+    /// latest change only. Begin with cursor 0, and continue with that of the last page. A copy that
+    /// replaces what it knows of every [`Change::Changed`] profile by [`Profiles::find`], and removes the
+    /// others, has the store's answers. A profile can be told again though nothing changed. Features
+    /// change as time passes, too; that is not told.
+    ///
+    /// A cursor belongs to one store in one process: after a restart begin again.
+    ///
+    /// Cost: groups of linked identifiers that were touched since the last call.
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`] if the store does not keep
+    /// [changes](crate::profiles::StoreOptions::changes), or for a limit of 0; [`Error::ChangesLost`] if
+    /// changes since the cursor are no longer kept, or if the columns were
+    /// [frozen](Profiles::freeze) since: read everybody, and go on from the cursor of the error.
+    ///
+    /// ```
+    /// use personas::profiles::{Change, StoreOptions};
+    /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
+    ///
+    /// let at = Timestamp::parse("2017-03-01")?;
+    /// let options = StoreOptions::default().changes(10_000);
+    /// let mut people = Profiles::with_options(Rules::default(), FeatureSet::retail(), options)?;
+    /// people.observe(&Event::new("visit", at).id("cookie", "c1"))?;
+    /// let first = people.changes(0, 100)?;
+    /// assert_eq!(first.profiles.len(), 1);
+    ///
+    /// people.observe(&Event::new("login", at).id("cookie", "c1").id("user_id", "7"))?;
+    /// let next = people.changes(first.cursor, 100)?;
+    /// let user = people.find(("user_id", "7")).map(|user| user.id());
+    /// for (id, change) in &next.profiles {
+    ///     match change {
+    ///         Change::Changed => assert_eq!(Some(*id), user),
+    ///         Change::Moved(to) => assert_eq!(Some(*to), user), // the cookie's profile
+    ///         _ => {}
+    ///     }
+    /// }
+    /// assert_eq!(next.profiles.len(), 2);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    pub fn changes(&mut self, since: u64, limit: usize) -> Result<Changes> {
+        self.look_for_changes();
+        if limit == 0 {
+            return Err(Error::parameter("limit", "at least 1", limit));
+        }
+        let Some(journal) = &self.journal else {
+            return Err(Error::parameter("changes", "an option of the store", "off"));
+        };
+        let mut page = journal.page(since, limit)?;
+        for (id, change) in page.profiles.iter_mut().filter(|told| told.1 != Change::Changed) {
+            // Where it moved to can have moved on, or be gone.
+            *change = match self.graph.resolve(*id) {
+                Resolution::Now(to) if self.find(to).is_some() => Change::Moved(to),
+                _ => Change::Gone,
+            };
+        }
+        Ok(page)
+    }
+
+    /// Looks for changes if much was touched since the last time.
+    pub(super) fn look_for_many_changes(&mut self) {
+        if self.histories.n_touched() + self.graph.n_touched() > MANY {
+            self.look_for_changes();
+        }
+    }
+
+    /// Compares the profiles that were touched with those that were told.
+    pub(super) fn look_for_changes(&mut self) {
+        let Some(mut journal) = self.journal.take() else { return };
+        let names = self.changed_names(&mut journal);
+        let mut changes: BTreeMap<ProfileId, Change> = names.gone;
+        for name in names.changed {
+            changes.insert(self.graph.id_of_node(name), self.change_of(name));
+        }
+        changes.into_iter().for_each(|(id, change)| journal.add(id, change));
+        self.journal = Some(journal);
+    }
+
+    /// What became of a profile that a node names or named.
+    fn change_of(&self, name: u32) -> Change {
+        if !self.graph.is_in_profile(name) {
+            return Change::Gone;
+        }
+        match self.graph.name_of(name) {
+            now if now != name => Change::Moved(self.graph.id_of_node(now)),
+            _ if self.graph.has_observations(name) => Change::Changed,
+            _ => Change::Gone,
+        }
+    }
+
+    fn changed_names(&mut self, journal: &mut Journal) -> Names {
+        let touched = self.graph.take_touched();
+        let events = self.histories.take_touched();
+        let graph = &self.graph;
+        let n_signatures = graph.n_signatures() as u32;
+        let new_signatures = journal.n_signatures..n_signatures;
+        let new = graph.nodes_of(new_signatures.clone());
+        journal.n_signatures = n_signatures;
+        journal.told.resize(graph.n_nodes(), NONE);
+        let mut names = Names::default();
+        let removed: HashSet<u32> = touched.removed.iter().map(|removed| removed.0).collect();
+        for (node, id) in touched.removed {
+            if std::mem::replace(&mut journal.told[node as usize], NONE) == node {
+                names.gone.insert(id, Change::Gone);
+            }
+        }
+        let everybody = if touched.all { 0..graph.n_nodes() as u32 } else { 0..0 };
+        let rejoined = everybody.chain(touched.rejoined).map(|node| (node, true));
+        let nodes = rejoined.chain(touched.nodes.into_iter().chain(new).map(|node| (node, false)));
+        let mut seen: HashSet<u32> = HashSet::new();
+        for (node, is_rejoined) in nodes.filter(|(node, _)| !removed.contains(node)) {
+            let Some(members) = unseen_component(graph, node, &mut seen) else { continue };
+            for member in members {
+                let is_somebody = graph.is_in_profile(member);
+                let now = if is_somebody { graph.name_of(member) } else { NONE };
+                let before = std::mem::replace(&mut journal.told[member as usize], now);
+                if is_rejoined || before != now {
+                    names.changed.extend([before, now]);
+                }
+            }
+        }
+        let signatures = events.into_iter().chain(new_signatures);
+        names.changed.extend(signatures.filter_map(|sig| graph.name_of_signature(sig)));
+        names.changed.remove(&NONE);
+        removed.iter().for_each(|node| _ = names.changed.remove(node));
+        names
+    }
+
+    /// Follows nodes to their new numbers; changes were looked for just before.
+    pub(super) fn renumber_journal(&mut self) {
+        let Some(journal) = &mut self.journal else { return };
+        self.graph.track();
+        let name =
+            |node| if self.graph.is_in_profile(node) { self.graph.name_of(node) } else { NONE };
+        journal.told = (0..self.graph.n_nodes() as u32).map(name).collect();
+        journal.n_signatures = self.graph.n_signatures() as u32;
+    }
+}
+
+/// The members of a node's component, once for all of them.
+fn unseen_component(graph: &IdentityGraph, node: u32, seen: &mut HashSet<u32>) -> Option<Vec<u32>> {
+    if seen.contains(&node) {
+        return None;
+    }
+    let members = graph.component_of(node);
+    seen.extend(&members);
+    Some(members)
+}
+
+/// Nodes that name or named a profile that changed, and the ids of removed ones.
+#[derive(Default)]
+struct Names {
+    changed: BTreeSet<u32>,
+    gone: BTreeMap<ProfileId, Change>,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::profiles::StoreOptions;
+    use crate::{Event, FeatureSet, FeatureTable, Identifier, Rules, Timestamp};
+
+    fn at(day: i64) -> Timestamp {
+        Timestamp::from_millis(1_500_000_000_000 + day * 86_400_000)
+    }
+
+    fn people(max: usize) -> Profiles {
+        let rules = Rules::default().limit("email", 2).hub("cookie", 2, "user_id").weak("device");
+        let options = StoreOptions::default().dedupe().changes(max);
+        let mut people = Profiles::with_options(rules, FeatureSet::retail(), options).unwrap();
+        people.freeze(at(0)).unwrap();
+        people
+    }
+
+    /// What a service would copy of a profile.
+    type Row = (Vec<String>, FeatureTable);
+
+    fn row(people: &Profiles, id: ProfileId) -> Option<Row> {
+        let person = people.find(id).filter(|person| person.id() == id)?;
+        let identifiers = person.identifiers().iter().map(|id| format!("{id:?}")).collect();
+        Some((identifiers, person.features(at(99)).unwrap()))
+    }
+
+    fn everybody(people: &Profiles) -> BTreeMap<ProfileId, Row> {
+        let ids = people.identity().profiles().into_iter();
+        ids.filter_map(|id| Some((id, row(people, id)?))).collect()
+    }
+
+    /// Follows a store as a service would; pages are small.
+    fn follow(people: &mut Profiles, copy: &mut BTreeMap<ProfileId, Row>, cursor: &mut u64) {
+        loop {
+            let page = match people.changes(*cursor, 2) {
+                Ok(page) => page,
+                Err(Error::ChangesLost { cursor: now, .. }) => {
+                    (*copy, *cursor) = (everybody(people), now);
+                    continue;
+                }
+                Err(error) => panic!("{error}"),
+            };
+            for (id, change) in page.profiles {
+                match change {
+                    Change::Changed => {
+                        let row = row(people, id).expect("it was told as there");
+                        copy.insert(id, row);
+                    }
+                    Change::Moved(to) => {
+                        assert!(people.find(id).is_some_and(|person| person.id() == to));
+                        copy.remove(&id);
+                    }
+                    Change::Gone => _ = copy.remove(&id),
+                }
+            }
+            *cursor = page.cursor;
+            if !page.has_more {
+                return;
+            }
+        }
+    }
+
+    /// Kind, value, and whether it is only claimed.
+    type Ids = Vec<(usize, u8, bool)>;
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Event(Ids, i64, Option<u8>),
+        Batch(Vec<(Ids, i64)>),
+        Link(u8, (usize, u8), (usize, u8)),
+        Forget(usize, u8),
+        Allow(usize, u8),
+        Merge(Ids),
+        Renumber,
+        Ask,
+    }
+
+    const KINDS: [&str; 4] = ["user_id", "email", "cookie", "device"];
+
+    fn a_step() -> impl Strategy<Value = Step> {
+        let one = || (0usize..4, 0u8..4);
+        let ids = || prop::collection::vec((0usize..4, 0u8..4, prop::bool::weighted(0.2)), 1..4);
+        prop_oneof![
+            8 => (ids(), 0i64..6, prop::option::of(0u8..4)).prop_map(|(ids, day, message)| Step::Event(ids, day, message)),
+            2 => prop::collection::vec((ids(), 0i64..6), 1..6).prop_map(Step::Batch),
+            3 => (0u8..3, one(), one()).prop_map(|(what, a, b)| Step::Link(what, a, b)),
+            2 => one().prop_map(|(kind, value)| Step::Forget(kind, value)),
+            1 => one().prop_map(|(kind, value)| Step::Allow(kind, value)),
+            1 => ids().prop_map(Step::Merge),
+            1 => Just(Step::Renumber),
+            4 => Just(Step::Ask),
+        ]
+    }
+
+    fn event(ids: &[(usize, u8, bool)], day: i64) -> Event<'static> {
+        let event = Event::new("purchase", at(day)).property("amount", day as f64 + 1.0);
+        ids.iter().fold(event, |event, &(kind, value, claimed)| {
+            let (kind, value) = (KINDS[kind], format!("v{value}"));
+            if claimed { event.claimed_id(kind, value) } else { event.id(kind, value) }
+        })
+    }
+
+    fn apply(people: &mut Profiles, step: &Step) {
+        match step {
+            Step::Event(ids, day, message) => {
+                let mut event = event(ids, *day);
+                event.message_id = message.map(|message| format!("m{message}").into());
+                let _ = people.observe(&event);
+            }
+            Step::Batch(events) => {
+                let events: Vec<_> = events.iter().map(|(ids, day)| event(ids, *day)).collect();
+                people.extend(&events);
+            }
+            Step::Link(what, a, b) => {
+                let id = |end: &(usize, u8)| Identifier::new(KINDS[end.0], format!("v{}", end.1));
+                let _ = match what {
+                    0 => people.must_link(&id(a), &id(b)),
+                    1 => people.cannot_link(&id(a), &id(b)),
+                    _ => people.unlink(&id(a), &id(b)),
+                };
+            }
+            Step::Forget(kind, value) => {
+                people.forget((KINDS[*kind], format!("v{value}"))).unwrap();
+            }
+            Step::Allow(kind, value) => _ = people.allow(KINDS[*kind], &format!("v{value}")),
+            Step::Merge(ids) => {
+                let mut shard = self::people(9);
+                let _ = shard.observe(&event(ids, 3));
+                people.merge(&shard).unwrap();
+            }
+            Step::Renumber => {
+                people.look_for_changes();
+                let numbers = people.graph.renumber().unwrap();
+                people.renumber(&numbers);
+            }
+            Step::Ask => {}
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn a_copy_that_follows_the_changes_has_the_answers_of_the_store(
+            steps in prop::collection::vec(a_step(), 1..24),
+            max in prop::sample::select(vec![1usize, 3, 1000]),
+        ) {
+            let mut people = people(max);
+            let (mut copy, mut cursor) = (BTreeMap::new(), 0);
+            for step in &steps {
+                apply(&mut people, step);
+                if matches!(step, Step::Ask) {
+                    follow(&mut people, &mut copy, &mut cursor);
+                    prop_assert!(copy == everybody(&people));
+                }
+            }
+            follow(&mut people, &mut copy, &mut cursor);
+            prop_assert!(copy == everybody(&people));
+        }
+    }
+
+    #[test]
+    fn what_is_told_is_little_where_little_changed() {
+        let mut people = people(1000);
+        let visit = |card: &str| Event::new("visit", at(1)).id("card", card.to_owned());
+        let events: Vec<Event<'_>> = (0..500).map(|i| visit(&i.to_string())).collect();
+        people.extend(&events);
+        let mut cursor = people.changes(0, 1000).unwrap().cursor;
+        assert!(people.changes(cursor, 1).unwrap().profiles.is_empty());
+        people.observe(&visit("7")).unwrap();
+        let page = people.changes(cursor, 1000).unwrap();
+        assert_eq!(page.profiles, [(people.get("card", "7").unwrap().id(), Change::Changed)]);
+        cursor = page.cursor;
+        // A cursor of another store, and a store that keeps none.
+        assert!(matches!(people.changes(cursor + 1, 9), Err(Error::ChangesLost { .. })));
+        assert!(people.changes(0, 0).is_err());
+        assert!(
+            Profiles::new(Rules::default(), FeatureSet::retail()).unwrap().changes(0, 9).is_err()
+        );
+    }
+}
