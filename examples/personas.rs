@@ -191,6 +191,10 @@ fn main() -> ExitCode {
 pub(crate) fn run(options: &Options) -> program::Outcome {
     let progress = Progress::new(4);
     let kept = options.apply.as_deref().map(Kept::read).transpose()?;
+    let earlier = options.compare_with.as_deref().map(Kept::read).transpose()?;
+    for file in [&options.out, &options.html, &options.save].into_iter().flatten() {
+        output::check(file)?;
+    }
 
     // One row per person, one column per feature.
     progress.step("reading");
@@ -207,6 +211,10 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
         None => options.model(&people)?,
     };
     let matches = model.assign(table)?;
+    let drift = match &kept {
+        Some(_) => Some(model.drift(table)?),
+        None => None,
+    };
 
     let types = match options.archetypes {
         true => Some(model.archetypes(table, None, options.seed)?),
@@ -231,17 +239,21 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
         if let Some(types) = types.clone() {
             report = report.archetypes(types);
         }
+        if let Some(drift) = &drift {
+            report = report.note("Since the model was made", screen::drift(&people, drift));
+        }
         output::write(file, &report.html()?)?;
     }
     if let Some(file) = &options.save {
         let kept = Kept { features: people.features.clone(), model: model.clone() };
         output::write(file, &kept.to_json()?)?;
     }
-    let lineage = match &options.compare_with {
-        Some(file) => {
-            let old = Kept::read(file)?.model;
-            let lineage = model.lineage(&matches, &old, &old.assign(table)?)?;
-            screen::lineage(&lineage, &old, &model)
+    let lineage = match earlier {
+        Some(Kept { model: old, .. }) => {
+            let placed = old.assign(table).map_err(|error| {
+                format!("--compare-with: the earlier model cannot place these people: {error}")
+            })?;
+            screen::lineage(&model.lineage(&matches, &old, &placed)?, &old, &model)
         }
         None => String::new(),
     };
@@ -259,6 +271,7 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
             types: types.as_ref(),
             niches: niches.as_deref(),
             comparison: comparison.as_ref(),
+            drift: drift.as_deref(),
         };
         return told.to_json();
     }
@@ -266,7 +279,7 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
         + &niches.map_or(String::new(), |niches| screen::niches(&model, &niches))
         + &lineage
         + &comparison.map_or(String::new(), |found| screen::declared(&model, &found));
-    screen::text(&people, &model, &matches, &more, options.html.is_some())
+    screen::text(&people, &model, &matches, drift.as_deref(), &more, options.html.is_some())
 }
 
 /// People as rows, and where they come from.

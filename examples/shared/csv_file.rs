@@ -204,7 +204,12 @@ impl File {
             Ok(name) => name.trim().to_owned(),
             Err(_) => WINDOWS_1252.decode_without_bom_handling(name).0.trim().to_owned(),
         };
-        let names: Vec<String> = header.iter().map(name).collect();
+        // A column without a name is known by its place.
+        let names = header.iter().map(name).zip(1..).map(|(name, place)| match name.is_empty() {
+            true => format!("column {place}"),
+            false => name,
+        });
+        let names: Vec<String> = names.collect();
         if names.is_empty() {
             return Err("the file is empty".into());
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use personas::persona::{Comparison, DeclaredMatch, Matches, PersonaNiche, PureTypes};
+use personas::persona::{Comparison, DeclaredMatch, Drift, Matches, PersonaNiche, PureTypes};
 use personas::{FeatureSet, FeatureTable, PersonaModel, ProfileId, Profiles};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,20 @@ impl Kept {
     pub(crate) fn to_json(&self) -> Outcome<String> {
         Ok(serde_json::to_string(self)?)
     }
+}
+
+/// Whether a file can be written, before the work is done.
+pub(crate) fn check(file: &Path) -> Outcome<()> {
+    let is_new = !file.exists();
+    std::fs::File::options()
+        .append(true)
+        .create(true)
+        .open(file)
+        .map_err(|error| format!("{}: {error}", file.display()))?;
+    if is_new {
+        std::fs::remove_file(file)?;
+    }
+    Ok(())
 }
 
 pub(crate) fn write(file: &Path, text: &str) -> Outcome<()> {
@@ -96,6 +110,7 @@ pub(crate) struct Told<'a> {
     pub(crate) types: Option<&'a PureTypes>,
     pub(crate) niches: Option<&'a [PersonaNiche]>,
     pub(crate) comparison: Option<&'a Comparison>,
+    pub(crate) drift: Option<&'a [Drift]>,
 }
 
 impl Told<'_> {
@@ -127,6 +142,7 @@ impl Told<'_> {
             "archetypes": types,
             "niches": niches,
             "comparison": compared,
+            "drift": self.drift,
         });
         Ok(serde_json::to_string_pretty(&told)? + "\n")
     }

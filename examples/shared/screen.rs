@@ -1,9 +1,10 @@
 //! What `personas` prints: one screen.
 
 use personas::PersonaModel;
+use personas::features::Values;
 use personas::persona::{
-    Comparison, DeclaredVerdict, Evidence, Fate, Lineage, Matches, Origin, Persona, PersonaNiche,
-    PureTypes,
+    Comparison, DeclaredVerdict, Drift, Evidence, Fate, Lineage, Matches, Origin, Persona,
+    PersonaNiche, PureTypes,
 };
 use personas::prepare::{Dropped, Encoding};
 
@@ -16,19 +17,27 @@ use super::words::{count, hanging, list, paragraph, percent, section, several};
 const MOST_TRAITS: usize = 3;
 /// Share of skipped rows that is said first and last.
 const MUCH: f64 = 0.05;
+/// Stability indices from which on values moved, and moved a lot.
+const MOVED: [f64; 2] = [0.1, 0.25];
 
 pub(crate) fn text(
     people: &People,
     model: &PersonaModel,
     matches: &Matches<'_>,
+    drift: Option<&[Drift]>,
     more: &str,
     has_report: bool,
 ) -> Outcome {
-    let attention = attention(people.problems()).unwrap_or_default();
+    let gone = drift.and_then(|drift| gone(people, drift));
+    let attention = attention(people.problems(), gone);
     let mut text = attention.clone();
     let read = notes(people).into_iter().chain(unused(model));
     text += &section("What was read", &read.map(|note| paragraph(2, &note)).collect::<String>());
-    text += &section(&headline(model), &cards(model, matches));
+    text += &section(&headline(model), &cards(model, matches, drift.is_some()));
+    if let Some(drift) = drift {
+        let moved = paragraphs(&self::drift(people, drift));
+        text += &section("Since the model was made", &moved);
+    }
     text += &section("How far to trust it", &trust(people, model, matches)?);
     text += more;
     if !has_report {
@@ -39,11 +48,54 @@ pub(crate) fn text(
 
 /// What is said first and last where a good part of the rows was skipped: whatever the report says, it
 /// says of the rest.
-fn attention(problems: &Problems) -> Option<String> {
-    (problems.share() > MUCH).then(|| {
-        let text = format!("{} of the rows were skipped: {problems}.", percent(problems.share()));
-        section("Attention", &paragraph(2, &text))
+fn attention(problems: &Problems, gone: Option<String>) -> String {
+    let skipped = (problems.share() > MUCH)
+        .then(|| format!("{} of the rows were skipped: {problems}.", percent(problems.share())));
+    let said: Vec<String> = skipped.into_iter().chain(gone).collect();
+    if said.is_empty() { String::new() } else { section("Attention", &paragraphs(&said)) }
+}
+
+fn paragraphs(said: &[String]) -> String {
+    said.iter().map(|text| paragraph(2, text)).collect()
+}
+
+/// Columns that the model needs and these people have nothing in.
+fn gone(people: &People, drift: &[Drift]) -> Option<String> {
+    let is_flat = |feature: &str| match people.table.column(feature).map(|column| &column.values) {
+        Some(Values::Numeric(values)) => values.windows(2).all(|pair| pair[0] == pair[1]),
+        _ => false,
+    };
+    let gone = drift.iter().filter(|found| {
+        let is_unknown = found.known == 0.0 && found.known_before > 0.0;
+        is_unknown || (found.shift >= MOVED[1] && is_flat(&found.feature))
+    });
+    let names: Vec<String> = gone.map(|found| found.feature.clone()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "Nobody has anything in {}, which the model was made with: the file may lack the events or columns \
+             for it. People are placed by the other columns, and may be in the wrong persona.",
+            list(&names)
+        )
     })
+}
+
+/// How far the people differ from those the model was made from.
+pub(crate) fn drift(people: &People, drift: &[Drift]) -> Vec<String> {
+    let moved: Vec<&Drift> = drift.iter().filter(|found| found.shift >= MOVED[0]).collect();
+    let mut said: Vec<String> = gone(people, drift).into_iter().collect();
+    if moved.is_empty() {
+        said.push(
+            "In every column, these people are much like those the model was made from.".into(),
+        );
+    }
+    said.extend(moved.iter().map(|found| {
+        let a_lot = if found.shift >= MOVED[1] { "Moved a lot: " } else { "Moved: " };
+        format!("{a_lot}{}", found.sentence)
+    }));
+    if moved.iter().any(|found| found.shift >= MOVED[1]) {
+        said.push("Where much has moved, make a new model with --save.".into());
+    }
+    said
 }
 
 /// What became of the rows.
@@ -113,22 +165,35 @@ fn headline(model: &PersonaModel) -> String {
     match model.evidence() {
         Some(evidence) if evidence.is_natural => format!("{n}: groups that the data hold"),
         Some(evidence) if evidence.is_given => format!("{n}, as asked by --k"),
-        Some(_) => format!("{n}: a cut for use"),
+        Some(_) => format!("{n}: a practical division"),
         None => n,
     }
 }
 
-fn cards(model: &PersonaModel, matches: &Matches<'_>) -> String {
+fn cards(model: &PersonaModel, matches: &Matches<'_>, are_others: bool) -> String {
     let stability = model.evidence().map(|evidence| evidence.stability.as_slice());
     let personas = matches.personas();
     let mut body = String::new();
+    if are_others {
+        body += &paragraph(
+            2,
+            &format!(
+                "The sentences tell of the {} the model was made from; counts and shares are of these people.",
+                several(model.n_rows(), "person", "people")
+            ),
+        );
+    }
     for (at, persona) in model.personas().iter().enumerate() {
         let n = personas.iter().filter(|found| **found == Some(at)).count();
         let share = percent(n as f64 / personas.len().max(1) as f64);
-        let comes_back = stability.and_then(|all| all.get(at));
-        let comes_back = comes_back.map_or(String::new(), |s| format!("; comes back by {s:.2}"));
-        let head =
-            format!("{} ({}, {share}{comes_back})", persona.name, several(n, "person", "people"));
+        let stable = stability.and_then(|all| all.get(at)).filter(|_| !are_others);
+        let stable = stable.map_or(String::new(), |s| format!("; stability {}", percent(*s)));
+        let then = match are_others {
+            true => format!("; {} when the model was made", percent(persona.share)),
+            false => String::new(),
+        };
+        let n = several(n, "person", "people");
+        let head = format!("{} ({n}, {share}{stable}{then})", persona.name);
         body += &hanging(&format!("  {}. ", at + 1), 5, &head);
         body += &card(persona);
     }
@@ -161,6 +226,11 @@ fn trust(people: &People, model: &PersonaModel, matches: &Matches<'_>) -> Outcom
         said.push(evidence.reason.clone());
         if model.personas().len() > 1 {
             said.push(drivers(evidence));
+            said.push(
+                "Stability is how much of a persona is found again when only a random half of the people is \
+                 grouped."
+                    .into(),
+            );
         }
         if !evidence.ageing.is_empty() {
             said.push(format!(
@@ -191,7 +261,7 @@ fn trust(people: &People, model: &PersonaModel, matches: &Matches<'_>) -> Outcom
             list(&related)
         ));
     }
-    Ok(said.iter().map(|text| paragraph(2, text)).collect())
+    Ok(paragraphs(&said))
 }
 
 /// What the grouping was made by.
@@ -273,10 +343,7 @@ pub(crate) fn lineage(lineage: &Lineage, old: &PersonaModel, new: &PersonaModel)
             _ => {}
         }
     }
-    section(
-        "Since the earlier model",
-        &said.iter().map(|text| paragraph(2, text)).collect::<String>(),
-    )
+    section("Since the earlier model", &paragraphs(&said))
 }
 
 pub(crate) fn declared(model: &PersonaModel, comparison: &Comparison) -> String {
@@ -303,14 +370,20 @@ pub(crate) fn declared(model: &PersonaModel, comparison: &Comparison) -> String 
             said.push(format!("What else sets them apart: {}.", list(&also)));
         }
     }
+    for overlap in comparison.overlaps.iter().filter(|overlap| overlap.jaccard >= 0.5) {
+        let name = |at: usize| &comparison.declared[at].name;
+        let n = several(overlap.n_shared, "person fits", "people fit");
+        said.push(format!(
+            "{} and {} claim the same people: {n} both.",
+            name(overlap.a),
+            name(overlap.b)
+        ));
+    }
     let uncovered = comparison.uncovered.iter();
     let names: Vec<String> =
         uncovered.map(|&at| format!("“{}”", model.personas()[at].name)).collect();
     if !names.is_empty() {
         said.push(format!("Nobody declared: {}.", list(&names)));
     }
-    section(
-        "Personas made by hand",
-        &said.iter().map(|text| paragraph(2, text)).collect::<String>(),
-    )
+    section("Personas made by hand", &paragraphs(&said))
 }

@@ -124,6 +124,11 @@ impl Matches<'_> {
         if n == 0 { 0.0 } else { below as f64 / n as f64 }
     }
 
+    /// Whether the rows of both are those of the same table.
+    pub(super) fn are_of_one_table(&self, other: &Self) -> bool {
+        std::ptr::eq(self.table, other.table) || self.table == other.table
+    }
+
     /// Per feature, its part of the runner-up's squared distance less the persona's; the weightiest
     /// first, of equals the earlier feature.
     fn weighed(&self, row: usize) -> Vec<(&str, f64)> {

@@ -13,7 +13,8 @@ use super::effect::Effect;
 #[non_exhaustive]
 pub struct Persona {
     /// Its name, unique in the model: `Big spenders, recently active`; `Mixed` if no trait is
-    /// strong enough for a name, `Small group` if it is too small to be described.
+    /// strong enough for a name, `Nearly everybody` from nine in ten people on, `Small group` if it is too small
+    /// to be described.
     pub name: String,
     /// Members among the people described.
     pub size: usize,

@@ -129,8 +129,11 @@ fn judged(
     let mut failed = Vec::new();
     if least < settings.min_stability {
         let min = settings.min_stability;
-        failed
-            .push(format!("the least stable persona comes back by {least:.2} only, needed {min}"));
+        failed.push(format!(
+            "only {} of the least stable persona is found again, needed {}",
+            percent(least),
+            percent(min)
+        ));
     }
     if smallest < needed {
         failed.push(format!("the smallest persona has {}, needed {needed}", people(smallest)));
@@ -213,23 +216,23 @@ pub(super) fn reason(
         _ => "The data hold no groups of their own; people differ by degrees.".to_owned(),
     };
     let opening = format!(
-        "{finding} The {k} personas are a cut for use that accounts for {explained} of the differences \
+        "{finding} The {k} personas are a practical division, which accounts for {explained} of the differences \
          between people."
     );
     let why = if !chosen.passes {
         format!(
-            "No cut in {min} to {max} passes all criteria; this one fails least: {}.",
+            "No division in {min} to {max} passes all criteria; this one fails least: {}.",
             chosen.failed.join("; ")
         )
     } else if k < min {
-        format!("No cut in {min} to {max} passes all criteria; this one does.")
+        format!("No division in {min} to {max} passes all criteria; this one does.")
     } else if chosen.gain >= settings.min_gain {
         format!(
-            "Of the cuts that pass all criteria, it is the largest whose last persona adds at least {}.",
+            "Of those that pass all criteria, it is the largest whose last persona adds at least {}.",
             percent(settings.min_gain)
         )
     } else {
-        "It is the smallest cut that passes all criteria; further personas add little.".to_owned()
+        "It is the smallest that passes all criteria; further personas add little.".to_owned()
     };
     format!("{opening} {why}")
 }

@@ -3,7 +3,8 @@
 //! Every column offers one difference at most ([`contrasts`]); here they become the traits of a persona. A
 //! trait that holds of nearly the same people as a stronger one is told with it, not after it: five
 //! columns that say "buys a lot" are one trait. A name uses only columns that made the groups, and only
-//! traits that at least `min_name_fit` of the members fit all at once.
+//! traits that at least `min_name_fit` of the members fit all at once. A group of nine in ten people or
+//! more is called nearly everybody.
 //!
 //! Cost: that of the columns, then O(n) per trait.
 
@@ -24,6 +25,8 @@ use crate::prepare::{Dropped, Encoding, PreprocessorFit};
 
 /// Phi coefficient between who fits two traits, from which on they are one.
 const SAME_PEOPLE: f64 = 0.6;
+/// Share of all people from which on a group is not named by its traits.
+const NEARLY_ALL: f64 = 0.9;
 /// Medians nearer than this share of the larger one name nobody.
 const ALIKE: f64 = 0.1;
 
@@ -70,11 +73,18 @@ pub(super) fn described(
         })
         .into_iter()
         .unzip();
-    let phrases: Vec<Option<Phrases>> = personas
-        .iter()
-        .zip(phrases)
-        .map(|(persona, phrases)| (persona.size >= rules.least()).then_some(phrases))
-        .collect();
+    let named = |(persona, phrases): (&Persona, Phrases)| match persona {
+        _ if persona.size < rules.least() => None,
+        // What nearly everybody has names nobody.
+        _ if persona.size == index.n_rows => {
+            Some((vec![rules.vocabulary.say("everybody", &[])], 1))
+        }
+        _ if persona.share >= NEARLY_ALL => {
+            Some((vec![rules.vocabulary.say("nearly everybody", &[])], 1))
+        }
+        _ => Some(phrases),
+    };
+    let phrases: Vec<Option<Phrases>> = personas.iter().zip(phrases).map(named).collect();
     for (persona, name) in personas.iter_mut().zip(names(&rules.vocabulary, &phrases)) {
         persona.name = name;
     }
@@ -329,6 +339,26 @@ mod tests {
     }
 
     #[test]
+    fn nine_in_ten_are_nearly_everybody_and_the_rest_has_its_name() {
+        let spend = |n: i32| (0..400).map(move |i| if i < n { i % 40 } else { 4000 + i % 40 });
+        let named = |n: i32| {
+            let table = rows(400).numeric("spend", numbers(spend(n))).unwrap();
+            let personas = told(&table, &two(n as usize, 400 - n as usize, 0), &default());
+            personas.into_iter().map(|persona| persona.name).collect::<Vec<_>>()
+        };
+        assert_eq!(named(360), ["Nearly everybody", "Big spenders"]);
+        assert_eq!(named(359), ["Small spenders", "Big spenders"]);
+    }
+
+    #[test]
+    fn a_column_without_a_name_is_called_so() {
+        let spend = (0..80).map(|i| if i < 40 { i } else { 500 + i });
+        let table = rows(80).numeric("", numbers(spend)).unwrap();
+        let personas = told(&table, &two(40, 40, 0), &default());
+        assert_eq!([&personas[0].name, &personas[1].name], ["Low unnamed", "High unnamed"]);
+    }
+
+    #[test]
     fn one_person_or_everybody_is_not_set_apart() {
         let spend = (0..30).map(|i| if i < 29 { 10 } else { 4000 });
         let table = rows(30).numeric("spend", numbers(spend)).unwrap();
@@ -336,7 +366,7 @@ mod tests {
         assert_eq!(alone[1].sentences[0], "1 person, 3.3% of all.");
         assert_eq!((alone[0].traits.len(), alone[1].traits.len()), (0, 0));
         let all = told(&table, &two(30, 0, 0), &default());
-        assert_eq!((all.len(), all[0].name.as_str(), all[0].share), (1, "Mixed", 1.0));
+        assert_eq!((all.len(), all[0].name.as_str(), all[0].share), (1, "Everybody", 1.0));
         let none = told(&table, &two(0, 0, 30), &default());
         assert_eq!(none, []);
     }

@@ -67,7 +67,8 @@ pub enum Origin {
 }
 
 impl PersonaModel {
-    /// Compares this model's personas with those of an earlier one, by the people who are placed by both.
+    /// Compares this model's personas with those of an earlier one, by the people who are placed by both:
+    /// those of the same profile id or, where both models place one table without ids, of the same row.
     ///
     /// Place the people of each time by the model of that time to see how people and model changed
     /// together; place the same table by both to see how the model changed.
@@ -93,15 +94,18 @@ impl PersonaModel {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`] if matches have no profile ids, or personas that the model lacks.
+    /// [`Error::InvalidParameter`] for matches of two tables without profile ids, or with personas that the
+    /// model lacks.
     pub fn lineage(
         &self,
         matches: &Matches<'_>,
         earlier: &Self,
         earlier_matches: &Matches<'_>,
     ) -> Result<Lineage> {
-        let before = placed("earlier_matches", earlier_matches, earlier.personas.len())?;
-        let now = placed("matches", matches, self.personas.len())?;
+        let is_one_table = matches.are_of_one_table(earlier_matches);
+        let before =
+            placed("earlier_matches", earlier_matches, earlier.personas.len(), is_one_table)?;
+        let now = placed("matches", matches, self.personas.len(), is_one_table)?;
         let (n_old, n_new) = (earlier.personas.len(), self.personas.len());
         let mut moves = vec![vec![0usize; n_new + 1]; n_old + 1];
         let mut n_shared = 0;
@@ -118,14 +122,31 @@ impl PersonaModel {
     }
 }
 
-/// Personas by profile, for look-up and in order.
-type Placed = (HashMap<ProfileId, Option<usize>>, Vec<(ProfileId, Option<usize>)>);
+/// What one and the same person is known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Known {
+    Id(ProfileId),
+    Row(usize),
+}
 
-fn placed(name: &'static str, matches: &Matches<'_>, n_personas: usize) -> Result<Placed> {
+/// Personas by person, for look-up and in order.
+type Placed = (HashMap<Known, Option<usize>>, Vec<(Known, Option<usize>)>);
+
+fn placed(
+    name: &'static str,
+    matches: &Matches<'_>,
+    n_personas: usize,
+    is_one_table: bool,
+) -> Result<Placed> {
     let mut all = Vec::with_capacity(matches.len());
-    for found in matches {
-        let Some(id) = found.id else {
-            return Err(Error::parameter(name, "of people with profile ids", "rows without"));
+    for (row, found) in matches.iter().enumerate() {
+        let id = match found.id {
+            Some(id) => Known::Id(id),
+            None if is_one_table => Known::Row(row),
+            None => {
+                let expected = "of people with profile ids, or of the same table";
+                return Err(Error::parameter(name, expected, "rows of another table without ids"));
+            }
         };
         if found.persona.is_some_and(|persona| persona >= n_personas) {
             return Err(Error::parameter(name, "made by the model beside them", "another model's"));

@@ -13,6 +13,7 @@
 //   how large and how certain it is     effect.rs, ranks.rs, counts.rs
 //   which columns separate them         importance.rs; coded.rs, forest.rs, regression.rs
 //   words, sentences, numbers in words  vocabulary.rs, phrase.rs, words.rs
+//   whether later people are like these   drift.rs, seen.rs
 //   where a person belongs, and why     place.rs, assign.rs
 //   pure types and small groups         types.rs, niches.rs
 //   personas made by hand, and earlier ones   declared.rs, compare.rs, lineage.rs
@@ -29,6 +30,7 @@ mod cut;
 mod declared;
 mod describe;
 mod describer;
+mod drift;
 mod effect;
 mod evidence;
 mod fit;
@@ -42,6 +44,7 @@ mod phrase;
 mod place;
 mod ranks;
 mod regression;
+mod seen;
 mod settings;
 mod types;
 mod vocabulary;
@@ -52,6 +55,7 @@ pub use card::{Center, Contrast, Fitting, Persona, Summary, Trait};
 pub use compare::{Comparison, DeclaredMatch, DeclaredVerdict, Nearest, Overlap, RuleMatch};
 pub use declared::{DeclaredPersona, DeclaredRule};
 pub use describer::Describer;
+pub use drift::Drift;
 pub use effect::Effect;
 pub use evidence::{BlockShare, CutCandidate, Evidence};
 pub use importance::Importance;

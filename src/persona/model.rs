@@ -13,6 +13,7 @@ use super::describer::Describer;
 use super::evidence::Evidence;
 use super::index::Index;
 use super::place::{Grouping, Rule, means};
+use super::seen::Seen;
 use crate::num::check::{self, Rows};
 use crate::num::distance::squared;
 use crate::num::parallel;
@@ -58,6 +59,8 @@ pub struct PersonaModel {
     agreement: f64,
     #[serde(with = "crate::num::exact")]
     pub(super) evidence: Option<Evidence>,
+    /// The columns of the people it was made from.
+    pub(super) seen: Vec<Seen>,
 }
 
 impl PersonaModel {
@@ -99,6 +102,7 @@ impl PersonaModel {
             prep: prep.clone(),
             rule,
             evidence,
+            seen: Seen::all(index, rules.least()),
         })
     }
 
@@ -211,6 +215,7 @@ struct Stored {
     agreement: f64,
     #[serde(with = "crate::num::exact")]
     evidence: Option<Evidence>,
+    seen: Vec<Seen>,
 }
 
 impl TryFrom<Stored> for PersonaModel {
@@ -234,6 +239,7 @@ impl TryFrom<Stored> for PersonaModel {
             return Err(invalid("a share is outside [0, 1]"));
         }
         if !personas.iter().all(Persona::is_finite)
+            || !stored.seen.iter().all(Seen::is_sound)
             || !stored.evidence.as_ref().is_none_or(Evidence::is_finite)
         {
             return Err(invalid("a number of its descriptions is not finite"));
@@ -247,6 +253,7 @@ impl TryFrom<Stored> for PersonaModel {
             unexplained: stored.unexplained,
             agreement: stored.agreement,
             evidence: stored.evidence,
+            seen: stored.seen,
         })
     }
 }

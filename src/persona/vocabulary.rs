@@ -113,6 +113,9 @@ const TEMPLATES: &[&str] = &[
     "All of it fits {members} of them (others {others}).",
     "Small group",
     "Mixed",
+    "everybody",
+    "nearly everybody",
+    "unnamed",
     "median {value}",
     "mostly {category}",
     // Numbers.
@@ -145,6 +148,12 @@ const TEMPLATES: &[&str] = &[
     "months",
     "year",
     "years",
+    // Later people.
+    "{label}: known of nobody",
+    "{label}: {now}, {before} when the model was made",
+    "{label}: {now}",
+    "{label}: other values",
+    "; known of {known} ({before} then)",
     // Rules of declared personas.
     "{label} at least {value}",
     "{label} above {value}",

@@ -93,6 +93,9 @@ pub(super) fn called(words: &Vocabulary, feature: &str) -> String {
     });
     of.unwrap_or_else(|| {
         let spaced = spaced(feature);
+        if spaced.trim().is_empty() {
+            return words.say("unnamed", &[]);
+        }
         unit(feature, &spaced).map_or_else(|| spaced.clone(), |(label, _)| label.to_owned())
     })
 }

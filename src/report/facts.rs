@@ -58,6 +58,13 @@ impl<'r> Facts<'r> {
         self.personas.len()
     }
 
+    /// Whether the people are seen to be others than those the model was made from.
+    pub(super) fn are_others(&self) -> bool {
+        let mut personas = self.model.personas().iter().enumerate();
+        let differ = personas.any(|(at, persona)| self.n_in(at) != persona.size);
+        self.n_people() != self.model.n_rows() || (differ && self.model.agreement() == 1.0)
+    }
+
     /// People of the table in a persona.
     pub(super) fn n_in(&self, persona: usize) -> usize {
         self.personas.iter().filter(|found| **found == Some(persona)).count()

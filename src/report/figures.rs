@@ -218,7 +218,7 @@ fn choice(facts: &Facts<'_>) -> Option<Figure> {
     let numbers: Vec<usize> = tried.iter().map(|candidate| candidate.k).collect();
     let traces = [
         Trace {
-            name: "comes back".into(),
+            name: "stability".into(),
             values: tried.iter().map(|candidate| candidate.stability).collect(),
             band: None,
         },
@@ -241,7 +241,7 @@ fn choice(facts: &Facts<'_>) -> Option<Figure> {
             &traces,
             chosen,
         ),
-        "For each number of personas: how well the least stable one comes back when half of the people are \
+        "For each number of personas: how much of the least stable one is found again when half of the people are \
          drawn, and how much of the differences between people the personas account for.",
     );
     figure.points =
@@ -249,7 +249,7 @@ fn choice(facts: &Facts<'_>) -> Option<Figure> {
     Some(figure)
 }
 
-/// Whether the personas come back.
+/// Whether the personas are found again.
 fn stability(facts: &Facts<'_>) -> Option<Figure> {
     let evidence = facts.model.evidence()?;
     let rows: Vec<Bar> = facts
@@ -270,8 +270,8 @@ fn stability(facts: &Facts<'_>) -> Option<Figure> {
         let text = told(&rows);
         let needed = Some((0.6, "needed"));
         Figure::new(
-            bars("stability", "Whether they come back", text, Side::Right, &rows, needed),
-            "How much of each persona comes back, on average, when half of the people are drawn: 1 is all of \
+            bars("stability", "Whether they are found again", text, Side::Right, &rows, needed),
+            "How much of each persona is found again, on average, when only a random half of the people is grouped: 1 is all of \
              it. Stable does not mean natural.",
         )
     })

@@ -53,10 +53,16 @@ fn opening(facts: &Facts<'_>) -> Markup {
             @match evidence {
                 Some(evidence) if evidence.is_natural => ", groups that the data hold.",
                 Some(evidence) if evidence.is_given => ", as many as were asked for.",
-                Some(_) => ", a cut for use.",
+                Some(_) => ", a practical division of people who differ by degrees.",
                 None => ".",
             }
             @if let Some(as_of) = evidence.and_then(|evidence| evidence.as_of) { " As of " (as_of) "." }
+        }
+        @if facts.are_others() {
+            p {
+                "The sentences tell of the " (count(model.n_rows())) " people the model was made from; counts and \
+                 shares are of the " (n_people) " people of this page."
+            }
         }
         @if let Some(evidence) = evidence {
             p { (evidence.reason) }
@@ -82,7 +88,7 @@ fn card(facts: &Facts<'_>, at: usize, persona: &Persona) -> Markup {
             p.soft {
                 (count(n)) " people, " (percent(share)) " of all."
                 @if let Some(stability) = facts.model.evidence().and_then(|e| e.stability.get(at)) {
-                    " Comes back by " (format!("{stability:.2}")) "."
+                    " Stability " (percent(*stability)) "."
                 }
             }
             @if persona.traits.is_empty() {
@@ -131,7 +137,7 @@ fn niches(facts: &Facts<'_>, niches: &[PersonaNiche]) -> Markup {
                     h3 { (niche.card.name) }
                     p.soft {
                         (count(niche.rows.len())) " people of “" (facts.model.personas()[niche.persona].name)
-                        "”; comes back by " (format!("{:.2}", niche.stability)) "."
+                        "”; stability " (percent(niche.stability)) "."
                     }
                     ul { @for told in &niche.card.traits { li title=(told.detail) { (told.sentence) } } }
                 }

@@ -194,10 +194,12 @@ impl KChoice {
             best.bar(),
         );
         let valley = if best.valley > 0.0 && best.natural != Answer::No {
-            format!(
-                "Between any two clusters there are at least {:.0} % fewer rows than in them.",
-                100.0 * best.valley
-            )
+            match (100.0 * best.valley).round() {
+                fewer if fewer < 99.5 => format!(
+                    "Between any two clusters there are at least {fewer:.0} % fewer rows than in them."
+                ),
+                _ => "Between any two clusters there are hardly any rows.".to_owned(),
+            }
         } else {
             "Between some two clusters there are not clearly fewer rows than in clouds without groups."
                 .to_owned()

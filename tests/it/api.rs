@@ -21,7 +21,7 @@ const AT_MOST: &[(&str, usize)] = &[
     ("labels", 11),
     ("num", 3), // samples, the metrics of neighbours and the reason of an odd row stand below the methods that use them
     ("outlier", 22),
-    ("persona", 59),
+    ("persona", 61),
     ("prepare", 36),
     ("profiles", 57),
     ("quality", 15),

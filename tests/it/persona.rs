@@ -71,7 +71,7 @@ fn one_persona_of_everyone_explains_nothing_and_has_no_runner_up() {
     let first = matches.first().unwrap();
     assert_eq!((first.persona, first.runner_up, first.margin), (Some(0), None, 1.0));
     assert!(matches.reasons(0).is_empty());
-    assert_eq!(matches.explain(0), "Mixed; there is no other persona.");
+    assert_eq!(matches.explain(0), "Everybody; there is no other persona.");
 }
 
 #[test]
@@ -240,6 +240,27 @@ fn people_are_not_placed_by_another_distance_than_the_one_that_grouped_them() {
     let error = PersonaModel::describe(&table, &prep, &fit).unwrap_err().to_string();
     assert!(error.contains("Euclidean") && error.contains("Manhattan"), "{error}");
     assert!(PersonaModel::describe(&table, &prep, &fit.labels).is_ok());
+}
+
+#[test]
+fn declared_personas_that_claim_the_same_people_each_get_their_verdict() {
+    let table = sixty();
+    let personas = model(&table, &groups(60, &[0..30, 30..60]));
+    let rich =
+        |name: &str, from| DeclaredPersona::new(name).when("spend", Condition::AtLeast(from));
+    let northern = DeclaredPersona::new("Northern").when("city", Condition::Equals("north".into()));
+    let declared = [rich("Gold", 100.0), rich("Loyal", 105.0), northern, rich("Nobody", 1000.0)];
+    let found = personas.compare(&declared, &table).unwrap();
+    let verdicts: Vec<DeclaredVerdict> = found.declared.iter().map(|d| d.verdict).collect();
+    use DeclaredVerdict::{Absent, Confirmed, Split};
+    assert_eq!(verdicts, [Confirmed, Confirmed, Split, Absent]);
+    let claims = |a, b| found.overlaps.iter().find(|o| (o.a, o.b) == (a, b)).map(|o| o.n_shared);
+    assert_eq!((claims(0, 1), claims(0, 2), claims(0, 3)), (Some(25), Some(15), None));
+    assert_eq!(found.declared[3].contradictions.len(), 1, "{:?}", found.declared[3]);
+    // What no value can fit is refused.
+    let torn = [rich("Torn", 100.0).when("spend", Condition::AtMost(20.0))];
+    let error = personas.compare(&torn, &table).unwrap_err().to_string();
+    assert!(error.contains("the range of \"spend\", 100 to 20, is empty"), "{error}");
 }
 
 #[test]

@@ -347,7 +347,7 @@ fn personas_reads_own_files_and_prints_the_same_twice() {
         ", up to 2024-09-",
         "Of the people's file, skipped 1 row: no events (line 62).",
         "2 personas, as asked by --k",
-        "(30 people, 50%; comes back by ",
+        "(30 people, 50%; stability ",
         "not used for grouping, the personas explain: age",
     ] {
         assert!(report.contains(part), "{part:?} is not in:\n{report}");
@@ -385,9 +385,50 @@ fn personas_writes_members_a_page_and_a_model_that_places_people_again() {
     assert!(told["personas"].as_array().unwrap().len() >= 2);
     assert!(!told["evidence"]["reason"].as_str().unwrap().is_empty());
 
+    let applied = run(&["--apply", &model]).unwrap();
+    for part in [
+        "The sentences tell of the 60 people the model was made from",
+        "when the model was made)",
+        "In every column, these people are much like those the model was made from.",
+    ] {
+        assert!(applied.contains(part), "{part:?} is not in:\n{applied}");
+    }
+
     assert!(run(&["--apply", &events]).unwrap_err().contains("kept.csv"));
     assert!(run(&["--apply", &model, "--k", "2"]).unwrap_err().contains("--k"));
     assert!(run(&["--html", "/nowhere/page.html"]).unwrap_err().contains("/nowhere"));
+}
+
+#[test]
+fn personas_applied_to_other_people_names_what_moved_and_what_they_lack() {
+    let row = |i: usize, price: usize| {
+        format!("{},{},{}\n", i % 40 + i / 40 * price, i * 7 % 40, 1 + i % 3)
+    };
+    let rows = |price: usize| (0..80).map(|i| row(i, price)).collect::<String>();
+    let before = file("before.csv", String::from("spend,visits,\n") + &rows(500));
+    let model = written("before.json");
+    let report = run_personas(&["--table", &before, "--save", &model]).unwrap();
+    assert!(report.contains("80 people from before.csv"), "{report}");
+    let flat: String = (0..80).map(|i| format!("{},0,{}\n", 900 + i, 1 + i % 3)).collect();
+    let after = file("after.csv", String::from("spend,visits,\n") + &flat);
+    let page = written("after.html");
+    let report = run_personas(&["--table", &after, "--apply", &model, "--html", &page]).unwrap();
+    for part in [
+        "Nobody has anything in visits, which the model was made with",
+        "Moved a lot: spend: median 940, median ",
+        "Where much has moved, make a new model",
+    ] {
+        let flowed = report.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(flowed.contains(part), "{part:?} is not in:\n{report}");
+    }
+    assert!(std::fs::read_to_string(&page).unwrap().contains("the model was made from"));
+    // Rows of one table are the same people for both models.
+    let since = run_personas(&["--table", &before, "--compare-with", &model]).unwrap();
+    assert!(since.contains("is now “"), "{since}");
+    let other = file("other.csv", String::from("spend\n") + &"1\n2\n3\n".repeat(30));
+    let error =
+        run_personas(&["--table", &other, "--k", "2", "--compare-with", &model]).unwrap_err();
+    assert!(error.contains("--compare-with") && error.contains("visits"), "{error}");
 }
 
 #[test]
