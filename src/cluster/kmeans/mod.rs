@@ -137,65 +137,75 @@ impl KMeans {
     /// layout. A row as near to two centroids goes to the lower number. `k` = 1 gives the mean; `k` =
     /// number of distinct rows gives these, with inertia 0.
     ///
-    /// # Errors
-    /// [`Error::Empty`], [`Error::NoColumns`], [`Error::NonFinite`], [`Error::MagnitudeTooLarge`]
-    /// for such a matrix; [`Error::InvalidParameter`] for a setting out of range or given centroids
-    /// that are not distinct; [`Error::DimensionMismatch`] for given centroids of another shape;
-    /// [`Error::TooFewSamples`] for fewer (distinct) rows than `k`.
-    pub fn fit<'a>(&self, x: impl Into<Samples<'a>>) -> Result<KMeansFit> {
-        self.fit_rows(x.into().into_rows()?.view(), None, None)
-    }
-
-    /// As [`fit`](Self::fit), with a weight for every row, an observer, or both.
-    ///
-    /// **Weights**: one finite number of 0 or more per row. A row of weight 2 moves its centroid, and
-    /// adds to the inertia, as the row twice would; of whole weights and equal first centroids the new
+    /// Rows may have weights, one finite number of 0 or more each. A row of weight 2 moves its centroid,
+    /// and adds to the inertia, as the row twice would; of whole weights and equal first centroids the new
     /// ones are the same to the last bit. A row of weight 0 only gets a label. Equal weights change
     /// nothing but the inertia. Only the ratios of weights matter; they are kept to 2⁻⁵⁰ of the
     /// greatest, or better where there are fewer than ten million rows. Clusters are numbered by
     /// rows, whatever they weigh. The tolerance goes by the weighted variance, so that a weight means
     /// the same there too (scikit-learn takes the plain one).
     ///
-    /// **Observer**: it is called after every iteration and may stop the fit there. The result then is
-    /// the best grouping so far; it is valid, but has not [`converged`](field@KMeansFit::converged).
-    /// If it does not stop the fit, the result has the same bits as without it. The runs go one after
-    /// another, so that small data take longer where `fit` has several threads. The drawing of first
-    /// centroids cannot be stopped.
+    /// ```
+    /// use personas::{KMeans, ndarray::array};
+    ///
+    /// // Four customers answer for 100, 300, 50 and no others.
+    /// let x = array![[1.0], [2.0], [10.0], [11.0]];
+    /// let fit = KMeans::new(2).fit((&x, &[100.0, 300.0, 50.0, 0.0]))?;
+    /// assert_eq!(fit.labels.to_vec(), [0, 0, 1, 1].map(Some));
+    /// assert_eq!(fit.centroids(), array![[1.75], [10.0]]);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Empty`], [`Error::NoColumns`], [`Error::NonFinite`], [`Error::MagnitudeTooLarge`]
+    /// for such a matrix; [`Error::InvalidParameter`] for a setting out of range or given centroids
+    /// that are not distinct; [`Error::DimensionMismatch`] for given centroids of another shape;
+    /// [`Error::TooFewSamples`] for fewer (distinct) rows, of weight above 0, than `k`. For weights
+    /// [`Error::DimensionMismatch`] for another number than rows, [`Error::InvalidParameter`] for one that
+    /// is negative or not finite, naming its row, for weights that are all 0, and for weights that make
+    /// the inertia too large to be stored.
+    pub fn fit<'a>(&self, x: impl Into<Samples<'a>>) -> Result<KMeansFit> {
+        self.fit_samples(x.into(), None)
+    }
+
+    /// As [`fit`](Self::fit), with an observer that is called after every iteration and may stop the fit
+    /// there.
+    ///
+    /// The result then is the best grouping so far; it is valid, but has not
+    /// [`converged`](field@KMeansFit::converged). If the observer does not stop the fit, the result has
+    /// the same bits as without it. The runs go one after another, so that small data take longer where
+    /// `fit` has several threads. The drawing of first centroids cannot be stopped.
     ///
     /// ```
     /// use std::ops::ControlFlow;
     /// use personas::{KMeans, cluster::KMeansProgress, ndarray::array};
     ///
-    /// // Four customers answer for 100, 300, 50 and no others.
     /// let x = array![[1.0], [2.0], [10.0], [11.0]];
-    /// let fit = KMeans::new(2).fit_with(&x, Some(&[100.0, 300.0, 50.0, 0.0]), None)?;
-    /// assert_eq!(fit.labels.to_vec(), [0, 0, 1, 1].map(Some));
-    /// assert_eq!(fit.centroids(), array![[1.75], [10.0]]);
-    ///
     /// let mut path = Vec::new();
     /// let mut observe = |progress: &KMeansProgress| {
     ///     path.push(progress.inertia);
     ///     ControlFlow::Continue(())
     /// };
-    /// let fit = KMeans::new(2).n_init(1).fit_with(&x, None, Some(&mut observe))?;
+    /// let fit = KMeans::new(2).n_init(1).fit_observed(&x, &mut observe)?;
     /// assert_eq!(path, fit.inertia_per_iter);
     /// # Ok::<(), personas::Error>(())
     /// ```
     ///
     /// # Errors
-    /// As [`fit`](Self::fit), where [`Error::TooFewSamples`] counts rows of weight above 0;
-    /// [`Error::DimensionMismatch`] for another number of weights than rows;
-    /// [`Error::InvalidParameter`] for a weight that is negative or not finite, naming its row, for
-    /// weights that are all 0, and for weights that make the inertia too large to be stored.
-    pub fn fit_with<'a>(
+    /// As [`fit`](Self::fit).
+    pub fn fit_observed<'a>(
         &self,
         x: impl Into<Samples<'a>>,
-        weights: Option<&[f64]>,
-        observe: Option<Observer<'_>>,
+        observe: Observer<'_>,
     ) -> Result<KMeansFit> {
+        self.fit_samples(x.into(), Some(observe))
+    }
+
+    fn fit_samples(&self, x: Samples<'_>, observe: Option<Observer<'_>>) -> Result<KMeansFit> {
+        let (x, weights) = x.split();
         match weights {
-            Some(weights) => self.fit_weighing(x.into().into_rows()?.view(), weights, observe),
-            None => self.fit_rows(x.into().into_rows()?.view(), None, observe),
+            Some(weights) => self.fit_weighing(x.into_rows()?.view(), weights, observe),
+            None => self.fit_rows(x.into_rows()?.view(), None, observe),
         }
     }
 

@@ -18,7 +18,7 @@ use std::ops::ControlFlow;
 ///     left -= 1;
 ///     if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 /// };
-/// let fit = KMeans::new(2).fit_with(&x, None, Some(&mut observe))?;
+/// let fit = KMeans::new(2).fit_observed(&x, &mut observe)?;
 /// assert_eq!(fit.labels.to_vec(), [0, 0, 0, 0, 1].map(Some));
 /// assert!(!fit.converged);
 /// # Ok::<(), personas::Error>(())

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use ndarray::{CowArray, Ix2};
 
-use crate::num::samples::Samples;
+use crate::num::samples::{self, Samples};
 use crate::num::{condensed, parallel};
 use crate::{Error, Result};
 
@@ -33,6 +33,7 @@ impl<'a> Distances<'a> {
                 });
                 Ok(Self { values: Cow::Owned(rows.concat()), n })
             }
+            Samples::Weighted(..) => Err(samples::weighted()),
         }
     }
 

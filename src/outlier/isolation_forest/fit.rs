@@ -1,10 +1,11 @@
 //! A grown forest: how odd a row is, and why.
 //!
 //! A row goes down every tree. The mean of its path lengths is its score; what each cut on the way
-//! saved of the path to be expected is credited to the cut's column.
+//! saved of the path to be expected is credited to the cut's column. Trees with straight cuts only meet
+//! complete rows many at once ([`Walk`]); else a row goes down alone.
 //! Cost per row: n_trees · log ψ.
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use super::tree::{MAX_SAMPLES, MAX_TREES, Tree, average_path, depth_limit};
@@ -46,9 +47,7 @@ impl IsolationForestFit {
     /// [`Error::DimensionMismatch`] for a matrix of another width, and as for
     /// [`fit`](super::IsolationForest::fit) where it cannot be computed with.
     pub fn score<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Vec<f64>> {
-        Ok(self
-            .forest
-            .scores(&check::rows_of_width(x.into().into_rows()?.view(), self.forest.n_features)?))
+        Ok(self.forest.scores(&self.forest.rows(x.into().into_rows()?.view())?))
     }
 
     /// Why rows are odd: the share of each column in what sets the row apart,
@@ -69,7 +68,7 @@ impl IsolationForestFit {
     pub fn reasons<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Array2<f64>> {
         let n_features = self.forest.n_features;
         let x = x.into().into_rows()?;
-        let x = check::rows_of_width(x.view(), n_features)?;
+        let x = self.forest.rows(x.view())?;
         // A gain takes two logarithms, some twenty times a plain step.
         let work = self.forest.work_per_row().saturating_mul(20);
         let reasons = parallel::map(x.n_rows(), work, |row| self.forest.reasons(x.row(row)));
@@ -85,9 +84,17 @@ pub(super) struct Forest {
     pub(super) n_features: usize,
     /// ψ: rows that each tree has seen.
     pub(super) sample_size: u32,
+    /// Whether rows may miss values.
+    pub(super) allows_missing: bool,
 }
 
 impl Forest {
+    /// Rows to score, checked.
+    fn rows<'a>(&self, x: ArrayView2<'a, f64>) -> Result<Rows<'a>> {
+        check::width(x, self.n_features)?;
+        if self.allows_missing { check::rows_with_gaps(x) } else { check::rows(x) }
+    }
+
     /// Multiply-adds, roughly, to take one row down all trees.
     fn work_per_row(&self) -> usize {
         self.trees.len() * depth_limit(self.sample_size) as usize
@@ -100,13 +107,21 @@ impl Forest {
             return vec![0.5; x.n_rows()];
         }
         let depth = depth_limit(self.sample_size);
-        let walks: Vec<Walk> = self.trees.iter().map(|tree| Walk::of(tree, depth)).collect();
+        let straight = !self.trees.iter().any(Tree::is_slanted);
+        let walks: Vec<Walk> = match straight {
+            true => self.trees.iter().map(|tree| Walk::of(tree, depth)).collect(),
+            false => Vec::new(),
+        };
         let mut sums = vec![0.0; x.n_rows()];
         let whole = self.trees.len() as f64 * expected;
         parallel::map_chunks_mut(&mut sums, BLOCK, self.work_per_row(), |block, sums| {
             let rows = x.range(block * BLOCK..block * BLOCK + sums.len());
             walks.iter().for_each(|walk| walk.add(rows, self.n_features, expected, sums));
-            for sum in sums {
+            for (sum, row) in sums.iter_mut().zip(rows.chunks_exact(self.n_features)) {
+                // The walks take a missing value for a small one.
+                if !straight || (self.allows_missing && row.iter().any(|value| value.is_nan())) {
+                    *sum = self.trees.iter().map(|tree| tree.path(row) - expected).sum();
+                }
                 *sum = (0.5 * (-*sum / whole).exp2()).min(1.0);
             }
         });
@@ -147,8 +162,8 @@ impl TryFrom<Stored> for IsolationForestFit {
             what: "IsolationForestFit",
             reason: reason.into(),
         };
-        let Stored { forest: Forest { trees, n_features, sample_size }, scores, threshold } =
-            stored;
+        let Stored { forest, scores, threshold } = stored;
+        let Forest { trees, n_features, sample_size, allows_missing } = forest;
         let is_score = |score: &f64| *score > 0.0 && *score <= 1.0;
         if !scores.iter().all(is_score) || !is_score(&threshold) {
             return Err(refuse("a score or the threshold lies outside (0, 1]"));
@@ -156,13 +171,14 @@ impl TryFrom<Stored> for IsolationForestFit {
         if !(1..=MAX_TREES).contains(&trees.len()) || n_features == 0 {
             return Err(refuse("it has no trees, too many, or no columns"));
         }
-        if scores.len() < sample_size as usize || !(1..=MAX_SAMPLES as u32).contains(&sample_size) {
-            return Err(refuse("the trees have seen no rows, or more than there are scores"));
+        if scores.is_empty() || !(1..=MAX_SAMPLES as u32).contains(&sample_size) {
+            return Err(refuse("the trees have seen no rows"));
         }
         let trees: std::result::Result<_, _> =
             trees.into_iter().map(|tree| tree.restore(n_features, sample_size)).collect();
         let trees = trees.map_err(refuse)?;
-        Ok(Self { forest: Forest { trees, n_features, sample_size }, scores, threshold })
+        let forest = Forest { trees, n_features, sample_size, allows_missing };
+        Ok(Self { forest, scores, threshold })
     }
 }
 
@@ -260,7 +276,7 @@ mod tests {
             ("/threshold", "null"),
             ("/threshold", "1.5"),
             ("/scores/0", "0.0"),
-            ("/scores", "[0.5]"),
+            ("/scores", "[]"),
             ("/forest/trees", "[]"),
             ("/forest/trees/1", "[]"),
             ("/forest/n_features", "0"),

@@ -5,11 +5,15 @@
 //! score = 2^(−E\[h\] / c(ψ)), where h is the path length, ψ the sample size and c(ψ) the path
 //! length to be expected. About 0.5 is ordinary, near 1 is odd.
 //!
-//! Source: Liu, Ting, Zhou 2008. Where we differ: a row that nothing sets apart scores 0.5 to the bit, because paths are summed
-//! as their difference from c(ψ). All in f64: milliseconds since 1970 stay apart.
+//! Source: Liu, Ting, Zhou 2008; cuts across several columns: Hariri, Kind, Brunner 2019. Where we
+//! differ: a row that nothing sets apart scores 0.5 to the bit, because paths are summed as their
+//! difference from c(ψ). All in f64: milliseconds since 1970 stay apart.
 //! Cost: n_trees · ψ · log ψ to grow, n_trees · n_samples · log ψ to score; memory
-//! n_trees · ψ · 64 bytes at most.
+//! n_trees · ψ · 64 bytes at most. Cuts across m columns cost m times as much, and 32 · m bytes each.
+//! Rows that miss values cost up to n_trees · ψ; weights n_trees · n_samples.
 
+mod cut;
+mod draw;
 mod fit;
 mod tree;
 mod walk;
@@ -22,6 +26,7 @@ use crate::num::samples::Samples;
 use crate::num::{parallel, stats};
 use crate::{Error, Result};
 
+use draw::Copies;
 use fit::Forest;
 pub use fit::IsolationForestFit;
 use tree::{MAX_SAMPLES, MAX_TREES, Tree, depth_limit};
@@ -63,11 +68,20 @@ pub struct IsolationForest {
     max_samples: usize,
     contamination: Contamination,
     seed: u64,
+    cut_columns: usize,
+    allows_missing: bool,
 }
 
 impl Default for IsolationForest {
     fn default() -> Self {
-        Self { n_trees: 100, max_samples: 256, contamination: Contamination::Auto, seed: 0 }
+        Self {
+            n_trees: 100,
+            max_samples: 256,
+            contamination: Contamination::Auto,
+            seed: 0,
+            cut_columns: 1,
+            allows_missing: false,
+        }
     }
 }
 
@@ -106,23 +120,85 @@ impl IsolationForest {
         self
     }
 
+    /// How many columns a cut goes across; 1 unless set, and never more than vary among its rows.
+    ///
+    /// From 2 on, the forest is the *extended* one: cuts slant in random directions, so that rows in the
+    /// gaps of a slanted or round pattern are set apart too. It costs as many times more and dilutes
+    /// oddities of a single column. Columns may still have any scale: each counts by its range in the node.
+    ///
+    /// ```
+    /// use personas::{outlier::IsolationForest, ndarray::Array2};
+    ///
+    /// // A diagonal of rows, and one row beside it that is ordinary in each column.
+    /// let mut x = Array2::from_shape_fn((200, 2), |(row, column)| (row + 7 * column % 5) as f64);
+    /// x.row_mut(199).assign(&personas::ndarray::array![20.0, 170.0]);
+    /// let rank = |forest: IsolationForest| -> personas::Result<usize> {
+    ///     let scores = forest.fit(&x)?.scores;
+    ///     Ok(scores.iter().filter(|&&score| score > scores[199]).count())
+    /// };
+    /// assert_eq!(rank(IsolationForest::new().cut_columns(2))?, 0);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    #[must_use]
+    pub fn cut_columns(mut self, cut_columns: usize) -> Self {
+        self.cut_columns = cut_columns;
+        self
+    }
+
+    /// Takes NaN for a missing value, in `fit` and in the fit's methods; an error unless set.
+    ///
+    /// A row without the value that a cut asks for goes down both sides, and its path is their mean,
+    /// weighted by the rows that each side has. So a missing value is no reason to be odd or ordinary, and a row
+    /// without any values scores about 0.5. While a tree grows, such a row goes to one side, drawn with
+    /// the shares of the rows that have the value.
+    ///
+    /// ```
+    /// use personas::{outlier::IsolationForest, ndarray::array};
+    ///
+    /// let x = array![[1.0, 5.0], [2.0, f64::NAN], [1.5, 6.0], [f64::NAN, 5.5], [9.0, 40.0]];
+    /// assert!(IsolationForest::new().fit(&x).is_err());
+    /// let fit = IsolationForest::new().allow_missing().fit(&x)?;
+    /// let new = fit.score(&array![[9.0, f64::NAN], [1.6, f64::NAN]])?;
+    /// assert!(new[0] > new[1]);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    #[must_use]
+    pub fn allow_missing(mut self) -> Self {
+        self.allows_missing = true;
+        self
+    }
+
     /// Grows the forest on `x` `(n_samples, n_features)` and scores its rows.
     ///
     /// Columns may have any scale, and constant ones are never cut. One row, or rows that are all
     /// equal, score exactly 0.5 and are no outliers.
     ///
+    /// Rows may have weights ([`Samples::Weighted`]): a row of weight 3 is drawn, and counts for the
+    /// threshold, as the row three times would; one of weight 0 is only scored. Weights whose sum is
+    /// below the number of rows with one, such as shares, are scaled up to it.
+    ///
     /// # Errors
-    /// [`Error::InvalidParameter`] for `n_trees`, `max_samples` or `contamination` outside their
-    /// range; [`Error::TooManySamples`] for trees of more than 2³¹ rows; [`Error::Empty`],
+    /// [`Error::InvalidParameter`] for `n_trees`, `max_samples`, `cut_columns` or `contamination` outside
+    /// their range, and for weights that are negative, not finite in their sum or all 0;
+    /// [`Error::TooManySamples`] for trees of more than 2³¹ rows; [`Error::Empty`],
     /// [`Error::NoColumns`], [`Error::NonFinite`] and [`Error::MagnitudeTooLarge`] for a matrix
-    /// that cannot be computed with.
+    /// that cannot be computed with; [`Error::DimensionMismatch`] for another number of weights than rows.
     pub fn fit<'a>(&self, x: impl Into<Samples<'a>>) -> Result<IsolationForestFit> {
-        self.fit_rows(&check::rows(x.into().into_rows()?.view())?)
+        let (x, weights) = x.into().split();
+        let x = x.into_rows()?;
+        let rows = if self.allows_missing {
+            check::rows_with_gaps(x.view())
+        } else {
+            check::rows(x.view())
+        }?;
+        let copies = weights.map(|weights| Copies::new(weights, rows.n_rows())).transpose()?;
+        self.fit_rows(&rows, copies.as_ref())
     }
 
-    fn fit_rows(&self, x: &Rows<'_>) -> Result<IsolationForestFit> {
+    fn fit_rows(&self, x: &Rows<'_>, copies: Option<&Copies>) -> Result<IsolationForestFit> {
         self.check()?;
-        let sample_size = self.max_samples.min(x.n_rows());
+        let available = copies.map_or(x.n_rows(), |copies| copies.total as usize);
+        let sample_size = self.max_samples.min(available);
         if sample_size > MAX_SAMPLES {
             return Err(Error::TooManySamples {
                 what: "a tree of IsolationForest",
@@ -133,14 +209,23 @@ impl IsolationForest {
         let depth = depth_limit(sample_size as u32) as usize;
         let trees = parallel::map(self.n_trees, sample_size.saturating_mul(depth), |tree| {
             let mut stream = Stream::new(self.seed, tree as u64);
-            let sample = stream.sample(x.n_rows(), sample_size);
-            Tree::grow(x, sample, &mut stream)
+            let sample = match copies {
+                None => stream.sample(x.n_rows(), sample_size),
+                Some(copies) => copies.draw(sample_size, &mut stream),
+            };
+            Tree::grow(x, sample, self.cut_columns, &mut stream)
         });
-        let forest = Forest { trees, n_features: x.n_columns(), sample_size: sample_size as u32 };
+        let forest = Forest {
+            trees,
+            n_features: x.n_columns(),
+            sample_size: sample_size as u32,
+            allows_missing: self.allows_missing,
+        };
         let scores = forest.scores(x);
+        let copies = copies.map(|copies| &copies.of_rows[..]);
         let threshold = match self.contamination {
-            Contamination::Auto => fence(&scores),
-            Contamination::Share(share) => exceeded_by(share, &scores),
+            Contamination::Auto => fence(&scores, copies),
+            Contamination::Share(share) => exceeded_by(share, &scores, copies),
         };
         Ok(IsolationForestFit { forest, scores, threshold })
     }
@@ -152,6 +237,9 @@ impl IsolationForest {
         if self.max_samples == 0 {
             return Err(Error::parameter("max_samples", "at least 1", 0));
         }
+        if self.cut_columns == 0 {
+            return Err(Error::parameter("cut_columns", "at least 1", 0));
+        }
         match self.contamination {
             Contamination::Share(share) if !(share > 0.0 && share <= 0.5) => {
                 Err(Error::parameter("contamination", "a share above 0, at most 0.5", share))
@@ -162,17 +250,40 @@ impl IsolationForest {
 }
 
 /// The score that a share of the rows exceeds: the `share` quantile of the scores, counted from the
-/// odd end.
-pub(super) fn exceeded_by(share: f64, scores: &[f64]) -> f64 {
+/// odd end. A row may be there several times.
+pub(super) fn exceeded_by(share: f64, scores: &[f64], copies: Option<&[f64]>) -> f64 {
     let descending: Vec<f64> = scores.iter().map(|score| -score).collect();
-    -stats::quantile(&stats::sorted(&descending), share)
+    -quantiles([share], &descending, copies)[0]
 }
 
 /// Tukey's fence above the scores, from 0.5 to 1.
-fn fence(scores: &[f64]) -> f64 {
-    let sorted = stats::sorted(scores);
-    let (q1, q3) = (stats::quantile(&sorted, 0.25), stats::quantile(&sorted, 0.75));
+fn fence(scores: &[f64], copies: Option<&[f64]>) -> f64 {
+    let [q1, q3] = quantiles([0.25, 0.75], scores, copies);
     (q3 + 1.5 * (q3 - q1)).clamp(0.5, 1.0)
+}
+
+/// Quantiles of values, each as often as `copies` says.
+fn quantiles<const N: usize>(of: [f64; N], values: &[f64], copies: Option<&[f64]>) -> [f64; N] {
+    let Some(copies) = copies else {
+        let sorted = stats::sorted(values);
+        return of.map(|q| stats::quantile(&sorted, q));
+    };
+    let present = values.iter().zip(copies).filter(|(_, copies)| **copies > 0.0);
+    let mut sorted: Vec<(f64, f64)> = present.map(|(value, copies)| (*value, *copies)).collect();
+    sorted.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    // Up to which rank, from 0, each value stands.
+    let mut total = 0.0;
+    for (_, copies) in &mut sorted {
+        total += *copies;
+        *copies = total;
+    }
+    let last = sorted.len() - 1;
+    let of_rank = |rank: f64| sorted[sorted.partition_point(|&(_, end)| end <= rank).min(last)].0;
+    of.map(|q| {
+        let at = q * (total - 1.0).max(0.0);
+        let (low, high) = (of_rank(at.floor()), of_rank(at.ceil()));
+        low + (high - low) * (at - at.floor())
+    })
 }
 
 #[cfg(test)]
@@ -220,6 +331,7 @@ mod tests {
             (share(0.0), "contamination"),
             (share(0.51), "contamination"),
             (share(f64::NAN), "contamination"),
+            (IsolationForest::new().cut_columns(0), "cut_columns"),
         ] {
             let error = forest.fit(&x).unwrap_err();
             assert!(matches!(error, Error::InvalidParameter { name, .. } if name == parameter));
@@ -243,6 +355,119 @@ mod tests {
     }
 
     #[test]
+    fn every_kind_of_forest_tells_a_minute_apart_among_milliseconds_and_scores_new_rows() {
+        let at = |i: usize| 1.7e12 + if i == 200 { 60_000.0 } else { i as f64 * 5.0 };
+        let x = Array2::from_shape_fn((201, 2), |(i, j)| at(i) - 5.0 * j as f64);
+        let mut gappy = x.clone();
+        (0..40).for_each(|i| gappy[[5 * i, i % 2]] = f64::NAN);
+        let weights: Vec<f64> = (0..201).map(|i| [1.0, 2.0, 0.5][i % 3]).collect();
+        let plain = IsolationForest::new();
+        let missing = IsolationForest::new().allow_missing();
+        for (name, fit) in [
+            ("plain", plain.fit(&x).unwrap()),
+            ("extended", plain.clone().cut_columns(2).fit(&x).unwrap()),
+            ("missing", missing.fit(&gappy).unwrap()),
+            ("extended, missing", missing.clone().cut_columns(2).fit(&gappy).unwrap()),
+            ("weighted", plain.fit((&x, &weights)).unwrap()),
+        ] {
+            assert_eq!(fit.outliers()[0], 200, "{name}");
+            assert!(fit.scores[200] > 0.75, "{name} {}", fit.scores[200]);
+            // 60 seconds on from the end of the burst, and in the midst of it.
+            let new =
+                array![[1.7e12 + 61_000.0, 1.7e12 + 61_000.0], [1.7e12 + 502.0, 1.7e12 + 497.0]];
+            let scores = fit.score(&new).unwrap();
+            assert!(scores[0] > 0.75 && scores[1] < 0.5, "{name} {scores:?}");
+            let json = serde_json::to_string(&fit).unwrap();
+            let restored: IsolationForestFit = serde_json::from_str(&json).unwrap();
+            assert_eq!(restored.score(&new).unwrap(), scores, "{name}");
+            assert_eq!(fit.reasons(&x).unwrap().dim(), (201, 2));
+        }
+    }
+
+    #[test]
+    fn a_forest_that_may_meet_missing_values_is_the_same_where_none_is_missing() {
+        let x = Array2::from_shape_fn((300, 3), |(i, j)| ((i * (37 + 6 * j)) % 101) as f64);
+        let plain = IsolationForest::new().seed(3).fit(&x).unwrap();
+        let may = IsolationForest::new().seed(3).allow_missing().fit(&x).unwrap();
+        assert_eq!((&plain.scores, plain.threshold), (&may.scores, may.threshold));
+        assert_eq!(plain.reasons(&x).unwrap(), may.reasons(&x).unwrap());
+        assert!(plain.score(&array![[f64::NAN, 1.0, 1.0]]).is_err());
+        assert!(may.score(&array![[f64::INFINITY, 1.0, 1.0]]).is_err());
+        // Infinity is not a missing value.
+        let nothing = may.score(&array![[f64::NAN, f64::NAN, f64::NAN]]).unwrap()[0];
+        assert!((nothing - 0.5).abs() < 0.03, "{nothing}");
+    }
+
+    #[test]
+    fn missing_values_alone_make_nobody_odd_and_keep_the_odd_rows_odd() {
+        let mut stream = Stream::new(2, 0);
+        let mut x = Array2::from_shape_simple_fn((1000, 4), || stream.normal());
+        for row in 0..1000 {
+            x[[row, row % 4]] = if row % 2 == 0 { f64::NAN } else { x[[row, row % 4]] };
+        }
+        x.row_mut(0).assign(&array![f64::NAN, 7.0, -7.0, 0.0]);
+        let fit = IsolationForest::new().allow_missing().fit(&x).unwrap();
+        assert_eq!(fit.outliers()[0], 0);
+        let mean =
+            |from: usize| (from..1000).step_by(2).map(|i| fit.scores[i]).sum::<f64>() / 500.0;
+        assert!((mean(0) - mean(1)).abs() < 0.02, "{} {}", mean(0), mean(1));
+        let why = fit.reasons(&x).unwrap();
+        assert!(why[[0, 1]] + why[[0, 2]] > 0.7, "{}", why.row(0));
+    }
+
+    #[test]
+    fn weights_score_as_repeated_rows_would() {
+        // Cells of a grid, those of one corner ten times each, and a row far out twice.
+        let x = Array2::from_shape_fn((101, 2), |(i, j)| [i % 10, i / 10][j] as f64 * 1.3);
+        let weights: Vec<f64> = (0..101)
+            .map(|i| {
+                if i == 100 {
+                    2.0
+                } else if i < 20 {
+                    10.0
+                } else {
+                    1.0
+                }
+            })
+            .collect();
+        let often: Vec<usize> = (0..101).flat_map(|i| vec![i; weights[i] as usize]).collect();
+        let repeated = x.select(ndarray::Axis(0), &often);
+        let forest = IsolationForest::new().n_trees(3000).max_samples(32);
+        let (weighted, plain) =
+            (forest.fit((&x, &weights)).unwrap(), forest.fit(&repeated).unwrap());
+        for (at, &row) in often.iter().enumerate() {
+            let (a, b) = (weighted.scores[row], plain.scores[at]);
+            assert!((a - b).abs() < 0.01, "{row}: {a} {b}");
+        }
+        let list: Vec<f64> = often.iter().map(|&row| weighted.scores[row]).collect();
+        assert!((weighted.threshold - fence(&list, None)).abs() < 1e-12);
+        // Quantiles count copies.
+        let copies = [2.0, 0.0, 1.0, 3.0];
+        let values = [5.0, 0.0, 1.0, 7.0];
+        let list = stats::sorted(&[5.0, 5.0, 1.0, 7.0, 7.0, 7.0]);
+        for q in [0.0, 0.25, 0.3, 0.5, 0.9, 1.0] {
+            assert_eq!(quantiles([q], &values, Some(&copies)), [stats::quantile(&list, q)]);
+        }
+    }
+
+    #[test]
+    fn slanted_cuts_see_the_corners_of_a_slanted_pattern() {
+        let mut stream = Stream::new(7, 0);
+        let mut x = Array2::zeros((500, 2));
+        for mut row in x.rows_mut() {
+            let (along, across) = (10.0 * stream.unit(), 0.2 * stream.normal());
+            row.assign(&array![along + across, along - across]);
+        }
+        x.row_mut(499).assign(&array![3.0, 7.0]);
+        let rank = |forest: IsolationForest| {
+            let scores = forest.fit(&x).unwrap().scores;
+            scores.iter().filter(|&&score| score > scores[499]).count()
+        };
+        let [straight, slanted] = [1, 2].map(|n| rank(IsolationForest::new().cut_columns(n)));
+        assert!(slanted == 0 && straight >= slanted, "{straight} {slanted}");
+    }
+
+    #[test]
     fn by_default_few_rows_are_outliers_whatever_the_data() {
         let mut stream = Stream::new(1, 0);
         let normal = Array2::from_shape_simple_fn((2000, 4), || stream.normal());
@@ -257,8 +482,8 @@ mod tests {
     fn the_threshold_is_the_percentile_of_the_scores() {
         // By hand: position 0.3 · 4 = 1.2 from the odd end, a fifth of the way from 0.8 to 0.6.
         let scores = [0.4, 0.9, 0.5, 0.8, 0.6];
-        assert!((exceeded_by(0.3, &scores) - 0.76).abs() < 1e-15);
-        assert_eq!(exceeded_by(0.5, &scores), 0.6);
+        assert!((exceeded_by(0.3, &scores, None) - 0.76).abs() < 1e-15);
+        assert_eq!(exceeded_by(0.5, &scores, None), 0.6);
     }
 
     #[test]
@@ -295,6 +520,9 @@ mod tests {
             scaled.column_mut(1).mapv_inplace(|v| v * 2f64.powi(power));
             let rescaled = forest.fit(&scaled).unwrap();
             prop_assert_eq!(&rescaled.scores, &fit.scores);
+            let [slanted, again] =
+                [&x, &scaled].map(|x| forest.clone().cut_columns(2).fit(x).unwrap().scores);
+            prop_assert_eq!(slanted, again);
         }
 
         #[test]

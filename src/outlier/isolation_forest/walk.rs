@@ -30,16 +30,18 @@ struct Step {
 }
 
 impl Walk {
-    /// The walk of a tree whose columns are below 2³².
+    /// The walk of a tree with straight cuts only, whose columns are below 2³².
     pub(super) fn of(tree: &Tree, depth: u32) -> Self {
         let step = |(number, node): (usize, &Node)| match *node {
             // No value is above infinity.
-            Node::Leaf { .. } => Step { at: f64::INFINITY, column: 0, left: number as u32 },
+            Node::Leaf { .. } | Node::Slanted { .. } => {
+                Step { at: f64::INFINITY, column: 0, left: number as u32 }
+            }
             Node::Split { column, at, left, .. } => Step { at, column: column as u32, left },
         };
         let path = |node: &Node| match *node {
             Node::Leaf { path, .. } => path,
-            Node::Split { .. } => 0.0,
+            Node::Split { .. } | Node::Slanted { .. } => 0.0,
         };
         let nodes = tree.nodes();
         Self {

@@ -172,7 +172,7 @@ impl LocalOutlierFactor {
         let Scored { k_distances, mean_reaches, scores, duplicated } = scored;
         let threshold = match self.contamination {
             Contamination::Auto => THRESHOLD,
-            Contamination::Share(share) => exceeded_by(share, &scores),
+            Contamination::Share(share) => exceeded_by(share, &scores, None),
         };
         LofFit {
             rows,

@@ -90,6 +90,18 @@ impl Archetypes {
 
     /// Finds the archetypes of `x`, `(n_samples, n_features)`.
     ///
+    /// Rows may have weights: a finite number of 0 or more each. A row of weight 2 counts as the row twice;
+    /// one of weight 0 only gets a mixture.
+    ///
+    /// ```
+    /// use personas::{reduce::Archetypes, ndarray::array};
+    ///
+    /// let x = array![[0.0], [1.0], [2.0], [90.0]];
+    /// let fit = Archetypes::new(2).fit((&x, &[1.0, 5.0, 1.0, 0.0]))?;
+    /// assert_eq!(fit.archetypes.iter().copied().fold(0.0, f64::max), 2.0);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    ///
     /// How much k archetypes explain, against k:
     ///
     /// ```
@@ -104,35 +116,15 @@ impl Archetypes {
     ///
     /// # Errors
     /// [`Error::InvalidParameter`] for no archetypes, more than 256, or no starts; [`Error::TooFewSamples`] for fewer
-    /// distinct rows than archetypes; and as every method for a matrix that is empty or not finite.
+    /// distinct rows than archetypes; and as every method for a matrix that is empty or not finite. For
+    /// weights [`Error::DimensionMismatch`] for another number than rows, [`Error::InvalidParameter`] for one
+    /// that is negative or not finite, naming its row.
     pub fn fit<'a>(&self, x: impl Into<Samples<'a>>) -> Result<ArchetypesFit> {
-        self.fit_rows(&check::rows(x.into().into_rows()?.view())?, None)
-    }
-
-    /// Finds the archetypes of rows that count as often as their weights say: a finite number of 0 or
-    /// more per row. A row of weight 2 counts as the row twice; one of weight 0 only gets a mixture.
-    ///
-    /// ```
-    /// use personas::{reduce::Archetypes, ndarray::array};
-    ///
-    /// let x = array![[0.0], [1.0], [2.0], [90.0]];
-    /// let fit = Archetypes::new(2).fit_weighted(&x, &[1.0, 5.0, 1.0, 0.0])?;
-    /// assert_eq!(fit.archetypes.iter().copied().fold(0.0, f64::max), 2.0);
-    /// # Ok::<(), personas::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`fit`](Self::fit); [`Error::DimensionMismatch`] for another number of weights than rows;
-    /// [`Error::InvalidParameter`] for a weight that is negative or not finite, naming its row.
-    pub fn fit_weighted<'a>(
-        &self,
-        x: impl Into<Samples<'a>>,
-        weights: &[f64],
-    ) -> Result<ArchetypesFit> {
-        let x = x.into().into_rows()?;
+        let (x, weights) = x.into().split();
+        let x = x.into_rows()?;
         let rows = check::rows(x.view())?;
-        check::weights(weights, rows.n_rows())?;
-        self.fit_rows(&rows, Some(weights))
+        weights.map_or(Ok(()), |weights| check::weights(weights, rows.n_rows()))?;
+        self.fit_rows(&rows, weights)
     }
 
     fn fit_rows(&self, given: &Rows<'_>, weights: Option<&[f64]>) -> Result<ArchetypesFit> {

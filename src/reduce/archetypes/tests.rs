@@ -104,7 +104,7 @@ fn weights_are_repeated_rows_and_rows_without_weight_take_no_part() {
     let weighted = |row: usize, weight: f64| {
         let mut weights = vec![1.0; 12];
         weights[row] = weight;
-        Archetypes::new(3).fit_weighted(&s, &weights).unwrap()
+        Archetypes::new(3).fit((&s, &weights)).unwrap()
     };
     for (row, golden) in [(1, 7.436_592_86), (2, 8.367_396_48), (4, 8.070_542_97)] {
         let fit = weighted(row, 3.0);
@@ -174,9 +174,9 @@ fn what_has_no_archetypes_is_refused_and_equal_rows_have_one() {
     let error = Archetypes::new(3).fit(&x);
     assert!(matches!(error, Err(Error::TooFewSamples { needed: 3, got: 2, .. })), "{error:?}");
     assert!(Archetypes::new(1).n_init(0).fit(&x).is_err());
-    let error = Archetypes::new(1).fit_weighted(&x, &[1.0, -1.0, 1.0]);
+    let error = Archetypes::new(1).fit((&x, &[1.0, -1.0, 1.0]));
     assert!(matches!(error, Err(Error::InvalidParameter { name: "weights", .. })));
-    assert!(Archetypes::new(1).fit_weighted(&x, &[0.0; 3]).is_err());
+    assert!(Archetypes::new(1).fit((&x, &[0.0; 3])).is_err());
     assert!(Archetypes::new(usize::MAX).fit(&x).is_err());
     let equal = Archetypes::new(1).fit(&array![[3.0], [3.0]]).unwrap();
     assert_eq!((equal.residual, equal.explained_variance), (0.0, 1.0));
