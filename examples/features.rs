@@ -63,8 +63,14 @@ pub(crate) fn run(options: &Options) -> Result<(String, String), Box<dyn std::er
     let mut people =
         Profiles::with_options(Rules::default(), features, StoreOptions::default().dedupe())?;
     let ingest = people.extend_json(&lines, &Received::default());
-    let as_of = options.as_of.or(people.newest()).ok_or(format!("no event: {ingest}"))?;
+    let (as_of, n_later) = match options.as_of {
+        Some(as_of) => (as_of, 0),
+        None => people.default_as_of().ok_or(format!("no event: {ingest}"))?,
+    };
     let mut notes = format!("{ingest}\n");
+    if n_later > 0 {
+        notes += &format!("{n_later} events later than {as_of} left out: clocks far ahead\n");
+    }
     if !options.funnel.is_empty() {
         let steps = options.funnel.iter().map(|event| event.trim());
         notes += &format!("{}\n", people.funnel(&Funnel::new(steps), as_of)?);

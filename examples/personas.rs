@@ -158,7 +158,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE", conflicts_with = "apply")]
     words: Option<PathBuf>,
 
-    /// The moment to look from; later events do not count (default: the newest event)
+    /// The moment to look from; later events do not count (default: the newest event, clocks far ahead left out)
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse, conflicts_with = "table")]
     as_of: Option<Timestamp>,
     /// Number of personas (default: the natural groups, or 3 to 8 if there are none)
@@ -337,7 +337,10 @@ impl People {
         let mut people = Profiles::new(Rules::default().priority(kinds), features)?;
         let ingest = people.extend_columns(&rows.columns())?;
         people.extend_columns(&known.columns())?;
-        let as_of = options.as_of.or(people.newest()).ok_or("no event was accepted")?;
+        let (as_of, n_ahead) = match options.as_of {
+            Some(as_of) => (as_of, 0),
+            None => people.default_as_of().ok_or("no event was accepted")?,
+        };
         if kept.is_none() {
             people.freeze(as_of)?;
         }
@@ -363,7 +366,7 @@ impl People {
             skipped: Problems::default(),
             notes: Vec::new(),
             events: Some(Events {
-                warnings: warnings::of(&rows),
+                warnings: warnings::of(&rows, n_ahead),
                 n_unattributed: people.n_unattributed(),
                 rows,
                 ingest,

@@ -13,9 +13,10 @@ const FAR_DAYS: i64 = 90;
 const HUGE: f64 = 100.0;
 const DOMINANT: f64 = 0.05;
 
-/// Dates far after the others, and amounts that dominate everything.
-pub(crate) fn of(rows: &Rows) -> Vec<String> {
-    dates(&rows.at).into_iter().chain(rows.numbers.first().and_then(amounts)).collect()
+/// Dates far after the others, of which the last `n_ahead` events were left out, and amounts that dominate
+/// everything.
+pub(crate) fn of(rows: &Rows, n_ahead: usize) -> Vec<String> {
+    dates(&rows.at, n_ahead).into_iter().chain(rows.numbers.first().and_then(amounts)).collect()
 }
 
 /// Cells of a column of numbers that are none.
@@ -40,16 +41,19 @@ pub(crate) fn identifier(name: &str, values: &[f64]) -> Option<String> {
     })
 }
 
-fn dates(at: &[Timestamp]) -> Option<String> {
+fn dates(at: &[Timestamp], n_ahead: usize) -> Option<String> {
     let mut sorted = at.to_vec();
     sorted.sort_unstable();
     let nearly_all = *sorted.get((sorted.len().saturating_sub(1)) * 999 / 1000)?;
     let limit = nearly_all.millis().saturating_add(FAR_DAYS * DAY_MS);
     let far = sorted.len() - sorted.partition_point(|at| at.millis() <= limit);
+    let what = match n_ahead {
+        0 => "if they are slips, --as-of sets the moment to look from".to_owned(),
+        n => format!("{} more than a year later and not counted", several(n, "is", "are")),
+    };
     (far > 0).then(|| {
         format!(
-            "{} of the times lie more than {FAR_DAYS} days after nearly all others ({nearly_all}); if they are \
-             slips, --as-of sets the moment to look from.",
+            "{} of the times lie more than {FAR_DAYS} days after nearly all others ({nearly_all}); {what}.",
             count(far)
         )
     })

@@ -12,6 +12,7 @@ mod journal;
 #[cfg(feature = "segment")]
 mod lines;
 mod messages;
+mod moments;
 mod observed;
 mod options;
 mod piece;

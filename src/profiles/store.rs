@@ -342,7 +342,7 @@ impl Profiles {
     }
 
     /// The signatures that have events and belong to somebody.
-    fn attributed(&self) -> impl Iterator<Item = u32> + '_ {
+    pub(super) fn attributed(&self) -> impl Iterator<Item = u32> + '_ {
         (0..self.histories.len() as u32).filter(|&signature| {
             self.histories.n_events(signature) > 0
                 && self.graph.name_of_signature(signature).is_some()
@@ -403,21 +403,6 @@ impl Profiles {
         let (events, texts) = self.histories.bytes();
         let message_ids = self.messages.as_ref().map_or(0, Messages::bytes);
         Memory { events, texts, message_ids, ..self.graph.memory() }
-    }
-
-    /// Returns the time of the newest event that belongs to somebody: a handy moment to ask about.
-    ///
-    /// Cost: the signatures that could be nobody's, since their identifiers are placeholders or
-    /// claims; after an event was removed, all histories once.
-    pub fn newest(&self) -> Option<Timestamp> {
-        let last = |signature: u32| self.histories.span(signature).map(|(_, last)| last);
-        let is_sure = |signature: &u32| self.doubtful.binary_search(signature).is_err();
-        let sure = self.newest.get_or_init(|| {
-            (0..self.histories.len() as u32).filter(is_sure).filter_map(last).max()
-        });
-        let doubtful = self.doubtful.iter().copied();
-        let attributed = doubtful.filter(|&sig| self.graph.name_of_signature(sig).is_some());
-        attributed.filter_map(last).max().max(*sure)
     }
 
     /// Makes room for the events of new signatures.

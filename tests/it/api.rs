@@ -23,7 +23,7 @@ const AT_MOST: &[(&str, usize)] = &[
     ("outlier", 24),
     ("persona", 61),
     ("prepare", 36),
-    ("profiles", 57),
+    ("profiles", 58),
     ("quality", 15),
     ("reduce", 18),
     ("report", 10),
