@@ -232,15 +232,14 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
     if let Some(file) = &options.html {
         let title = format!("Personas of {}", people.name);
         let notes = screen::notes(&people);
-        let mut report = Report::new(&model, table)
-            .title(title)
-            .note("What was read", notes)
-            .niches(niches.clone().unwrap_or_default());
-        if let Some(types) = types.clone() {
-            report = report.archetypes(types);
-        }
+        let mut report = Report::new(&model, table);
+        report.title = title;
+        report.notes.push(("What was read".into(), notes));
+        report.niches = niches.clone().unwrap_or_default();
+        report.types = types.clone();
         if let Some(drift) = &drift {
-            report = report.note("Since the model was made", screen::drift(&people, drift));
+            let said = screen::drift(&people, drift);
+            report.notes.push(("Since the model was made".into(), said));
         }
         output::write(file, &report.html()?)?;
     }

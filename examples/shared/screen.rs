@@ -3,7 +3,7 @@
 use personas::PersonaModel;
 use personas::features::Values;
 use personas::persona::{
-    Comparison, DeclaredVerdict, Drift, Evidence, Fate, Lineage, Matches, Origin, Persona,
+    Comparison, DeclaredVerdict, Drift, Evidence, Fate, Lineage, Match, Matches, Persona,
     PersonaNiche, PureTypes,
 };
 use personas::prepare::{Dropped, Encoding};
@@ -162,31 +162,32 @@ fn headline(model: &PersonaModel) -> String {
     if model.personas().len() == 1 {
         return "One persona is everybody".into();
     }
-    match model.evidence() {
-        Some(evidence) if evidence.is_natural => format!("{n}: groups that the data hold"),
-        Some(evidence) if evidence.is_given => format!("{n}, as asked by --k"),
-        Some(_) => format!("{n}: a practical division"),
+    let evidence = model.evidence();
+    match evidence.groups {
         None => n,
+        Some(_) if evidence.is_natural => format!("{n}: groups that the data hold"),
+        Some(_) if evidence.is_given => format!("{n}, as asked by --k"),
+        Some(_) => format!("{n}: a practical division"),
     }
 }
 
 fn cards(model: &PersonaModel, matches: &Matches<'_>, are_others: bool) -> String {
-    let stability = model.evidence().map(|evidence| evidence.stability.as_slice());
-    let personas = matches.personas();
+    let evidence = model.evidence();
+    let personas: Vec<Option<usize>> = matches.iter().map(|found| found.persona).collect();
     let mut body = String::new();
     if are_others {
         body += &paragraph(
             2,
             &format!(
                 "The sentences tell of the {} the model was made from; counts and shares are of these people.",
-                several(model.n_rows(), "person", "people")
+                several(evidence.n_rows, "person", "people")
             ),
         );
     }
     for (at, persona) in model.personas().iter().enumerate() {
         let n = personas.iter().filter(|found| **found == Some(at)).count();
         let share = percent(n as f64 / personas.len().max(1) as f64);
-        let stable = stability.and_then(|all| all.get(at)).filter(|_| !are_others);
+        let stable = evidence.stability.get(at).filter(|_| !are_others);
         let stable = stable.map_or(String::new(), |s| format!("; stability {}", percent(*s)));
         let then = match are_others {
             true => format!("; {} when the model was made", percent(persona.share)),
@@ -222,7 +223,8 @@ fn card(persona: &Persona) -> String {
 
 fn trust(people: &People, model: &PersonaModel, matches: &Matches<'_>) -> Outcome {
     let mut said = Vec::new();
-    if let Some(evidence) = model.evidence() {
+    let evidence = model.evidence();
+    if evidence.groups.is_some() {
         said.push(evidence.reason.clone());
         if model.personas().len() > 1 {
             said.push(drivers(evidence));
@@ -245,8 +247,8 @@ fn trust(people: &People, model: &PersonaModel, matches: &Matches<'_>) -> Outcom
     said.push(format!(
         "The personas explain {} of the differences between people, and {} of the people are about as close \
          to a second persona as to their own.",
-        percent(1.0 - model.unexplained()),
-        percent(matches.between(0.1)),
+        percent(1.0 - evidence.unexplained),
+        percent(between(matches)),
     ));
     if !people.declared.is_empty() {
         let found = model.importance(&people.table, None, 0)?;
@@ -262,6 +264,16 @@ fn trust(people: &People, model: &PersonaModel, matches: &Matches<'_>) -> Outcom
         ));
     }
     Ok(paragraphs(&said))
+}
+
+/// Margin below which people are about as close to a second persona as to their own.
+const CLOSE: f64 = 0.1;
+
+/// The share of people in a persona who are about as close to a second one.
+fn between(matches: &Matches<'_>) -> f64 {
+    let n = matches.iter().filter(|found| found.persona.is_some()).count();
+    let is_close = |found: &&Match| found.persona.is_some() && found.margin < CLOSE;
+    matches.iter().filter(is_close).count() as f64 / n.max(1) as f64
 }
 
 /// What the grouping was made by.
@@ -330,18 +342,13 @@ pub(crate) fn lineage(lineage: &Lineage, old: &PersonaModel, new: &PersonaModel)
             _ => format!("{before} is gone."),
         });
     }
-    for (at, origin) in lineage.later.iter().enumerate() {
-        match origin {
-            Origin::New(from) if from.is_empty() => said.push(format!("{} is new.", name(new, at))),
-            Origin::New(from) => {
-                said.push(format!(
-                    "{} is new, with people of {}.",
-                    name(new, at),
-                    names(old, from)
-                ));
-            }
-            _ => {}
-        }
+    let is_new = |&(at, _): &(usize, &Vec<usize>)| !lineage.earlier.contains(&Fate::Survived(at));
+    for (at, from) in lineage.later.iter().enumerate().filter(is_new) {
+        let of = match from.is_empty() {
+            true => String::new(),
+            false => format!(", with people of {}", names(old, from)),
+        };
+        said.push(format!("{} is new{of}.", name(new, at)));
     }
     section("Since the earlier model", &paragraphs(&said))
 }
@@ -370,14 +377,15 @@ pub(crate) fn declared(model: &PersonaModel, comparison: &Comparison) -> String 
             said.push(format!("What else sets them apart: {}.", list(&also)));
         }
     }
-    for overlap in comparison.overlaps.iter().filter(|overlap| overlap.jaccard >= 0.5) {
-        let name = |at: usize| &comparison.declared[at].name;
-        let n = several(overlap.n_shared, "person fits", "people fit");
-        said.push(format!(
-            "{} and {} claim the same people: {n} both.",
-            name(overlap.a),
-            name(overlap.b)
-        ));
+    for (a, first) in comparison.declared.iter().enumerate() {
+        for (b, second) in comparison.declared.iter().enumerate().skip(a + 1) {
+            let n = comparison.shared[a][b];
+            if n > 0 && 2 * n >= first.n_full + second.n_full - n {
+                let n = several(n, "person fits", "people fit");
+                let names = format!("{} and {}", first.name, second.name);
+                said.push(format!("{names} claim the same people: {n} both."));
+            }
+        }
     }
     let uncovered = comparison.uncovered.iter();
     let names: Vec<String> =

@@ -65,11 +65,6 @@ pub struct Matches<'a> {
 }
 
 impl Matches<'_> {
-    /// The personas alone, in row order.
-    pub fn personas(&self) -> Vec<Option<usize>> {
-        self.matches.iter().map(|found| found.persona).collect()
-    }
-
     /// Why a row is in its persona and not in the runner-up: one reason per feature, the weightiest
     /// first, whichever way it points. Empty for a row without persona or runner-up, and for a row
     /// that does not exist.
@@ -112,16 +107,6 @@ impl Matches<'_> {
                 words.say("{name} rather than {other} (margin {margin}): {reasons}.", &parts)
             }
         }
-    }
-
-    /// The share of rows in a persona whose margin is below `margin`: people between two personas.
-    /// 0 if no row is in a persona.
-    pub fn between(&self, margin: f64) -> f64 {
-        let placed = self.matches.iter().filter(|found| found.persona.is_some());
-        let (n, below) = placed.fold((0usize, 0usize), |(n, below), found| {
-            (n + 1, below + usize::from(found.margin < margin))
-        });
-        if n == 0 { 0.0 } else { below as f64 / n as f64 }
     }
 
     /// Whether the rows of both are those of the same table.
@@ -200,7 +185,7 @@ fn in_words(words: &Vocabulary, feature: &str, values: Option<&Values>, row: usi
 
 impl PersonaModel {
     /// Places every row of a table by the rule of the grouping that was described. The people who
-    /// were described get their own groups back as far as [`agreement`](Self::agreement) says:
+    /// were described get their own groups back as far as the [`agreement`](super::Evidence::agreement) says:
     /// always for k-means.
     ///
     /// A table without rows has no matches.
@@ -219,7 +204,7 @@ impl PersonaModel {
     ///
     /// let ann = FeatureTable::new(1).numeric("spend", vec![Some(99.0)])?;
     /// let matches = personas.assign(&ann)?;
-    /// assert_eq!(matches.personas(), [Some(1)]);
+    /// assert_eq!(matches[0].persona, Some(1));
     /// assert_eq!(personas.personas()[1].name, "Big spenders");
     /// assert_eq!(matches.reasons(0)[0].value, "spend 99");
     /// # Ok::<(), personas::Error>(())
@@ -262,7 +247,7 @@ impl PersonaModel {
     /// As [`PersonaModel::assign`].
     pub fn typical(&self, table: &FeatureTable, n: usize) -> Result<Vec<Vec<usize>>> {
         let matches = self.assign(table)?;
-        let placed = matches.personas();
+        let placed: Vec<Option<usize>> = matches.iter().map(|found| found.persona).collect();
         if placed.is_empty() {
             return Ok(vec![Vec::new(); self.personas.len()]);
         }
@@ -291,8 +276,8 @@ fn reason_in_words(
     other: &Persona,
 ) -> String {
     let center = |persona: &Persona| {
-        let summary = persona.summary.iter().find(|s| s.feature == reason.feature);
-        summary.and_then(|summary| phrase::center(words, summary))
+        let found = persona.centers.iter().find(|(feature, _)| *feature == reason.feature);
+        found.and_then(|(feature, center)| Some(phrase::center(words, feature, center.as_ref()?)))
     };
     let mut text = reason.value.clone();
     if let (Some(own), Some(there)) = (center(own), center(other)) {

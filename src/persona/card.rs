@@ -1,5 +1,7 @@
 //! What a persona says of itself: plain records of text and the numbers behind it.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::effect::Effect;
@@ -26,16 +28,19 @@ pub struct Persona {
     pub traits: Vec<Trait>,
     /// How many fit the first 1, 2, … traits all at once (the decay of Chapman et al. 2008).
     pub coverage: Vec<Fitting>,
-    /// The middle of the group in every column of the table, in the table's order.
-    pub summary: Vec<Summary>,
+    /// Every column of the table, in its order, with the middle of the group; none where fewer than the
+    /// smallest described size have a value, or share it.
+    pub centers: Vec<(String, Option<Center>)>,
+}
+
+/// The sentences as one text.
+impl fmt::Display for Persona {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentences.join(" "))
+    }
 }
 
 impl Persona {
-    /// The sentences as one text.
-    pub fn description(&self) -> String {
-        self.sentences.join(" ")
-    }
-
     /// Nobody, with a name.
     pub(super) fn empty(name: String) -> Self {
         Self {
@@ -45,14 +50,14 @@ impl Persona {
             sentences: Vec::new(),
             traits: Vec::new(),
             coverage: Vec::new(),
-            summary: Vec::new(),
+            centers: Vec::new(),
         }
     }
 
     /// Whether all its numbers are.
     pub(super) fn is_finite(&self) -> bool {
         let fits = |fitting: &Fitting| fitting.members.is_finite() && fitting.others.is_finite();
-        let center = |summary: &Summary| match summary.center {
+        let center = |(_, center): &(String, Option<Center>)| match *center {
             Some(Center::Median(number) | Center::Mostly { share: number, .. }) => {
                 number.is_finite()
             }
@@ -71,7 +76,7 @@ impl Persona {
         };
         self.share.is_finite()
             && self.coverage.iter().all(fits)
-            && self.summary.iter().all(center)
+            && self.centers.iter().all(center)
             && self.traits.iter().all(told)
     }
 }
@@ -150,18 +155,6 @@ pub struct Fitting {
     pub members: f64,
     /// Share of everyone else: what the description is worth is the difference.
     pub others: f64,
-}
-
-/// The middle of a group in one feature.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Summary {
-    /// The feature.
-    pub feature: String,
-    /// Members with a value.
-    pub n: usize,
-    /// The middle; none where fewer than the smallest described size have a value, or share it.
-    pub center: Option<Center>,
 }
 
 /// The middle of some values.

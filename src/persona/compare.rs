@@ -10,7 +10,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::card::{Persona, Summary};
+use super::card::Persona;
 use super::declared::{BoundRule, DeclaredPersona};
 use super::describe::{Used, described};
 use super::index::Index;
@@ -31,8 +31,8 @@ const PART: f64 = 0.3;
 pub struct Comparison {
     /// One per declared persona, in the order given.
     pub declared: Vec<DeclaredMatch>,
-    /// Pairs of declared personas that share people, in their order.
-    pub overlaps: Vec<Overlap>,
+    /// People who fit two declared personas in full, by both; on the diagonal, one.
+    pub shared: Vec<Vec<usize>>,
     /// Per data persona, the share of its members who fit at least one declared persona in full;
     /// 0 without members in the table.
     pub covered: Vec<f64>,
@@ -68,8 +68,11 @@ pub struct DeclaredMatch {
     pub in_personas: Vec<usize>,
     /// People who fit every rule and are in no data persona.
     pub in_none: usize,
-    /// The nearest data persona; none if none has members in the table.
-    pub nearest: Option<Nearest>,
+    /// The nearest data persona, as an index into [`PersonaModel::personas`]; none if none has members in
+    /// the table. If no persona shares anyone, the one whose members fit the most rules, by weight.
+    pub nearest: Option<usize>,
+    /// The people who fit in full and are in the nearest persona, over those who are either; in [0, 1].
+    pub jaccard: f64,
     /// The rules that fewer than half of the nearest persona's members fit, in words with its numbers.
     pub contradictions: Vec<String>,
 }
@@ -108,32 +111,11 @@ pub struct RuleMatch {
 }
 
 /// The data persona nearest to a declared one.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Nearest {
-    /// Index into [`PersonaModel::personas`].
-    pub persona: usize,
-    /// Members who fit the declared persona in full.
-    pub n_shared: usize,
-    /// `n_shared` over the people in either, in [0, 1]. If no persona shares anyone, the nearest is
-    /// the one with the greatest `score`.
-    pub jaccard: f64,
+struct Nearest {
+    persona: usize,
+    jaccard: f64,
     /// The members' mean weighted share of fitting rules.
-    pub score: f64,
-}
-
-/// Two declared personas that share people.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Overlap {
-    /// Index of the first.
-    pub a: usize,
-    /// Index of the second, greater than `a`.
-    pub b: usize,
-    /// People who fit both in full.
-    pub n_shared: usize,
-    /// `n_shared` over the people who fit either, in (0, 1].
-    pub jaccard: f64,
+    score: f64,
 }
 
 /// How every row fits a declared persona.
@@ -191,7 +173,7 @@ impl PersonaModel {
             (0..table.n_rows()).map(|row| fits.iter().any(|fits| fits.full[row])).collect();
         let covered = count(&matched, &placed, members.len()).0;
         let covered: Vec<f64> = covered.iter().zip(&members).map(|(&k, &n)| share(k, n)).collect();
-        let overlaps = overlaps(&fits);
+        let shared = shared(&fits);
         let index = Index::new(table)?;
         let declared = declared.iter().zip(&bound).zip(fits);
         let matches = declared.map(|((persona, rules), fits)| {
@@ -206,7 +188,7 @@ impl PersonaModel {
         let discovered = uncovered.iter().map(|&at| DeclaredPersona::of(&self.personas[at]));
         Ok(Comparison {
             declared: matches.collect::<Result<_>>()?,
-            overlaps,
+            shared,
             discovered: discovered.filter(|persona| !persona.rules.is_empty()).collect(),
             uncovered,
             covered,
@@ -245,7 +227,7 @@ impl PersonaModel {
                 let n_shared = in_personas[persona];
                 let jaccard = share(n_shared, n_full + members[persona] - n_shared);
                 let score = scores[persona] / members[persona] as f64;
-                Nearest { persona, n_shared, jaccard, score }
+                Nearest { persona, jaccard, score }
             })
             // The last of equals wins, hence from the end.
             .rev()
@@ -270,7 +252,8 @@ impl PersonaModel {
             scores: fits.scores,
             in_personas,
             in_none,
-            nearest,
+            jaccard: nearest.as_ref().map_or(0.0, |nearest| nearest.jaccard),
+            nearest: nearest.map(|nearest| nearest.persona),
             contradictions,
         }
     }
@@ -313,11 +296,14 @@ impl PersonaModel {
             return (share, None);
         }
         let persona = &self.personas[persona];
-        let feature = |summary: &&Summary| summary.feature == rule.rule.feature;
         let words = &self.rules.vocabulary;
-        let center = persona.summary.iter().find(feature);
-        let center = center.and_then(|summary| phrase::center(words, summary));
-        let middle = center.map_or_else(String::new, |center| format!(" ({center})"));
+        let found = persona.centers.iter().find(|(feature, _)| *feature == rule.rule.feature);
+        let middle = match found {
+            Some((feature, Some(center))) => {
+                format!(" ({})", phrase::center(words, feature, center))
+            }
+            _ => String::new(),
+        };
         let (rule, fitting) = (capitalised(&rule.in_words(words)), percent(words, share));
         let parts = [
             ("rule", rule.as_str()),
@@ -373,16 +359,10 @@ fn count(fits: &[bool], placed: &[Option<usize>], n_personas: usize) -> (Vec<usi
     (inside, outside)
 }
 
-fn overlaps(fits: &[Fits]) -> Vec<Overlap> {
-    let pairs = (0..fits.len()).flat_map(|a| (a + 1..fits.len()).map(move |b| (a, b)));
-    let overlap = |(a, b): (usize, usize)| {
-        let both = fits[a].full.iter().zip(&fits[b].full);
-        let (n_shared, n_either) = both.fold((0, 0), |(shared, either), (&a, &b)| {
-            (shared + usize::from(a && b), either + usize::from(a || b))
-        });
-        (n_shared > 0).then(|| Overlap { a, b, n_shared, jaccard: share(n_shared, n_either) })
-    };
-    pairs.filter_map(overlap).collect()
+/// People who fit two declared personas in full, by both.
+fn shared(fits: &[Fits]) -> Vec<Vec<usize>> {
+    let both = |a: &Fits, b: &Fits| a.full.iter().zip(&b.full).filter(|&(&a, &b)| a && b).count();
+    fits.iter().map(|a| fits.iter().map(|b| both(a, b)).collect()).collect()
 }
 
 fn share(k: usize, n: usize) -> f64 {

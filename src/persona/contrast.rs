@@ -13,7 +13,7 @@
 use std::cmp::Reverse;
 
 use super::candidate::{Candidate, Side, Telling, share};
-use super::card::{Center, Contrast, Summary};
+use super::card::{Center, Contrast};
 use super::counts::{Counts, Share};
 use super::describer::Describer;
 use super::effect::Effect;
@@ -28,7 +28,9 @@ const APART: f64 = 0.1;
 
 /// What one column says of one group.
 pub(super) struct Found {
-    pub(super) summary: Summary,
+    /// Members with a value, and their middle.
+    n: usize,
+    pub(super) center: Option<Center>,
     /// The strongest trait.
     pub(super) candidate: Option<Candidate>,
 }
@@ -83,7 +85,7 @@ pub(super) fn contrasts(
         let is_known = known.iter().all(|&(k, n)| k as f64 >= rules.min_known * n as f64);
         found.candidate = found.candidate.take().filter(|c| is_known && is_sayable(c));
         let rival = found.candidate.as_ref().map_or(0.0, Candidate::strength);
-        let missing = Share { k: n - found.summary.n, n, k_all: n_all - n_known, n_all };
+        let missing = Share { k: n - found.n, n, k_all: n_all - n_known, n_all };
         let stronger = unknown(&indexed.column.name, missing, (rules, wider))
             .filter(|candidate| candidate.strength() > rival && is_sayable(candidate));
         found.candidate = stronger.or(found.candidate.take());
@@ -155,7 +157,6 @@ fn coded(
         let told = of_high.can_be_told(rules.least());
         let center = (told && held >= rules.least())
             .then(|| Center::Mostly { category: name(most), share: held as f64 / n as f64 });
-        let summary = Summary { feature: indexed.column.name.clone(), n, center };
         let (code, share) = match is_flag || of_high.effect().size > 0.0 {
             true => (1, of_high),
             false => (0, of_low),
@@ -168,7 +169,7 @@ fn coded(
                 category(&indexed.column.name, n_rows, named, share, size, (rules, wider), answer)
             })
             .flatten();
-        Found { summary, candidate }
+        Found { n, center, candidate }
     };
     (0..known.len()).map(of_group).collect()
 }
@@ -219,7 +220,6 @@ fn numeric(
         .map(|(group, of)| {
             let (n, n_others) = (of.n, n_all - of.n);
             let center = (n >= rules.least()).then_some(Center::Median(of.median));
-            let summary = Summary { feature: feature.to_owned(), n, center };
             let enough =
                 n.min(n_others) >= rules.least() && of.effect.holds(rules.min_effect, wider);
             let candidate = enough.then(|| {
@@ -239,7 +239,7 @@ fn numeric(
                 let told = Telling { feature, size, n_others: n_rest, words };
                 told.candidate(contrast, of.effect, (n, n_others), side, fitting, None)
             });
-            Found { summary, candidate }
+            Found { n, center, candidate }
         })
         .collect()
 }
@@ -295,7 +295,6 @@ fn categorical(
             category: name(top).to_owned(),
             share: counts.of(top, group) as f64 / n as f64,
         });
-        let summary = Summary { feature: feature.to_owned(), n, center };
         let strongest = places
             .filter(|&place| share(place).can_be_told(rules.least()))
             .map(|place| (place, share(place).effect()))
@@ -310,7 +309,7 @@ fn categorical(
             let (n_rows, size) = (groups.n_rows(), groups.sizes[group]);
             category(feature, n_rows, named, share(place), size, (rules, wider), answer)
         });
-        Found { summary, candidate }
+        Found { n, center, candidate }
     };
     (0..groups.sizes.len()).map(of_group).collect()
 }

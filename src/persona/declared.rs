@@ -21,11 +21,11 @@ use crate::{Error, FeatureTable, Result};
 /// use personas::features::Condition;
 /// use personas::persona::DeclaredPersona;
 ///
-/// let loyal = DeclaredPersona::new("Loyal")
+/// let mut loyal = DeclaredPersona::new("Loyal")
 ///     .when("frequency", Condition::AtLeast(10.0))
 ///     .when("monetary", Condition::Between(100.0, 500.0))
-///     .when("age", Condition::OneOf(vec!["25-34".into(), "35-44".into()]))
-///     .weight("frequency", 2.0);
+///     .when("age", Condition::OneOf(vec!["25-34".into(), "35-44".into()]));
+/// loyal.rules[0].weight = 2.0;
 /// assert_eq!((loyal.name.as_str(), loyal.rules.len()), ("Loyal", 3));
 ///
 /// // As a file holds it.
@@ -77,15 +77,6 @@ impl DeclaredPersona {
         self
     }
 
-    /// How much the conditions on a feature count in the weighted share; above 0. A feature without
-    /// conditions is ignored.
-    #[must_use]
-    pub fn weight(mut self, feature: &str, weight: f64) -> Self {
-        let of_feature = self.rules.iter_mut().filter(|rule| rule.feature == feature);
-        of_feature.for_each(|rule| rule.weight = weight);
-        self
-    }
-
     /// A persona of the data as one that could be declared: a rule per trait.
     pub(super) fn of(persona: &Persona) -> Self {
         let rule = |told: &Trait| {
@@ -110,7 +101,7 @@ impl DeclaredPersona {
             DeclaredRule { feature: told.feature.clone(), condition, weight: 1.0 }
         };
         let rules = persona.traits.iter().map(rule).collect();
-        Self { name: persona.name.clone(), text: persona.description(), rules }
+        Self { name: persona.name.clone(), text: persona.to_string(), rules }
     }
 
     fn invalid(&self, reason: String) -> Error {
@@ -279,11 +270,8 @@ mod tests {
             (p().when("age", Condition::AtLeast(30.0)), "needs a numeric"),
             (p().when("spend", one_of(&["5"])), "needs a categorical"),
             (p().when("age", one_of(&[])), "at least one value"),
-            (
-                p().when("spend", Condition::AtLeast(1.0)).weight("spend", 0.0),
-                "weight of \"spend\" is 0",
-            ),
-            (p().when("spend", Condition::AtLeast(1.0)).weight("spend", f64::NAN), "is NaN"),
+            (weighing(p().when("spend", Condition::AtLeast(1.0)), 0.0), "weight of \"spend\" is 0"),
+            (weighing(p().when("spend", Condition::AtLeast(1.0)), f64::NAN), "is NaN"),
         ] {
             let error = persona.bind(&table()).unwrap_err();
             assert!(matches!(&error, Error::InvalidRule { rule, .. } if rule == "p"));
@@ -291,10 +279,15 @@ mod tests {
         }
     }
 
+    fn weighing(mut persona: DeclaredPersona, weight: f64) -> DeclaredPersona {
+        persona.rules[0].weight = weight;
+        persona
+    }
+
     #[test]
     fn a_declared_persona_survives_json_and_a_bound_of_nan_does_not_become_no_bound() {
         let persona =
-            DeclaredPersona::new("p").when("spend", Condition::AtLeast(0.1)).weight("spend", 2.0);
+            weighing(DeclaredPersona::new("p").when("spend", Condition::AtLeast(0.1)), 2.0);
         let json = serde_json::to_string(&persona).unwrap();
         assert_eq!(serde_json::from_str::<DeclaredPersona>(&json).unwrap(), persona);
         let json = serde_json::to_string(

@@ -108,10 +108,10 @@ fn persona(
 ) -> (Persona, Phrases) {
     let size = groups.sizes[group];
     let share = share(size, index.n_rows);
-    let mut summary = Vec::with_capacity(found.len());
+    let mut centers = Vec::with_capacity(found.len());
     let mut strongest = Vec::new();
     for (column, found) in index.columns.iter().zip(found) {
-        summary.push(found.summary);
+        centers.push((column.column.name.clone(), found.center));
         strongest.extend(found.candidate.map(|candidate| (column, candidate)));
     }
     // Columns that made the groups first, as they say what the groups are; then by effect. Stable: of
@@ -142,7 +142,7 @@ fn persona(
     let phrases = name_phrases(&told, groups, group, rules, used);
     let traits: Vec<Trait> = told.into_iter().map(|told| told.record).collect();
     let sentences = sentences(size, share, &traits, &coverage, rules);
-    (Persona { name: String::new(), size, share, sentences, traits, coverage, summary }, phrases)
+    (Persona { name: String::new(), size, share, sentences, traits, coverage, centers }, phrases)
 }
 
 /// The description: how many, one sentence per trait, and how many fit all of it.
@@ -291,7 +291,7 @@ mod tests {
         for persona in &personas {
             assert_eq!(persona.traits, []);
             let told = "20 people, 50% of all. Nothing sets them apart clearly.";
-            assert_eq!(persona.description(), told);
+            assert_eq!(persona.to_string(), told);
         }
     }
 
@@ -331,7 +331,7 @@ mod tests {
         let personas = told(&table, &two(30, 10, 0), &default());
         assert_eq!(personas[1].name, "Small group");
         assert_eq!(personas[1].sentences, ["Fewer than 20 people: not described."]);
-        assert_eq!(personas[1].summary[0].center, None);
+        assert_eq!(personas[1].centers[0].1, None);
         // What sets the 30 apart would describe the 10.
         assert_eq!((personas[0].traits.len(), personas[0].name.as_str()), (0, "Mixed"));
         let all = told(&table, &two(30, 10, 0), &Describer { min_size: 10, ..default() });
@@ -398,7 +398,7 @@ mod tests {
         let personas = told(&table, &two(30, 30, 0), &Describer { min_size: 5, ..default() });
         assert_eq!([&personas[0].name, &personas[1].name], ["City a", "City b"]);
         assert_eq!(
-            personas[0].summary[0].center,
+            personas[0].centers[0].1,
             Some(Center::Mostly { category: "a".into(), share: 2.0 / 3.0 })
         );
     }
@@ -473,7 +473,7 @@ mod tests {
             |persona| persona.share = f64::NAN,
             |persona| persona.coverage[0].others = f64::INFINITY,
             |persona| persona.traits[0].effect.low = f64::NAN,
-            |persona| persona.summary[0].center = Some(Center::Median(f64::NAN)),
+            |persona| persona.centers[0].1 = Some(Center::Median(f64::NAN)),
         ];
         for break_it in break_at {
             let mut broken = sound.clone();
@@ -520,7 +520,7 @@ mod tests {
             panic!("{:?}", personas[0])
         };
         assert_eq!(median_all, 0.0);
-        assert!(!personas[0].description().contains("inf"), "{}", personas[0].description());
+        assert!(!personas[0].to_string().contains("inf"), "{}", personas[0].to_string());
     }
 
     #[test]
@@ -533,7 +533,7 @@ mod tests {
         assert_eq!([&personas[0].name, &personas[1].name], ["Channel 2", "Channel 1"]);
         assert_eq!(personas[1].sentences[1], "Channel 1: 92% (others 0%).");
         assert_eq!(
-            personas[1].summary[0].center,
+            personas[1].centers[0].1,
             Some(Center::Mostly { category: "1".into(), share: 37.0 / 40.0 })
         );
         assert_eq!(personas[1].traits[0].fitting, Fitting { members: 0.925, others: 0.0 });

@@ -9,7 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::card::{Center, Summary};
+use super::card::Center;
 use super::model::PersonaModel;
 use super::phrase::center;
 use super::seen::{Bins, Seen};
@@ -95,10 +95,8 @@ fn shift(before: &[usize], now: &[usize]) -> f64 {
 }
 
 fn sentence(words: &Vocabulary, drift: &Drift) -> String {
-    let of = |found: &Option<Center>| {
-        let summary = Summary { feature: drift.feature.clone(), n: 0, center: found.clone() };
-        center(words, &summary)
-    };
+    let of =
+        |found: &Option<Center>| found.as_ref().map(|found| center(words, &drift.feature, found));
     let label = called(words, &drift.feature);
     let (known, before) = (percent(words, drift.known), percent(words, drift.known_before));
     let mut said = match (of(&drift.center), of(&drift.center_before)) {

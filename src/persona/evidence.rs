@@ -5,14 +5,32 @@ use serde::{Deserialize, Serialize};
 use crate::Timestamp;
 use crate::validate::KChoice;
 
-/// Why a model has the personas it has; see [`PersonaModel::fit`](super::PersonaModel::fit).
+/// Why a model has the personas it has, and how far they hold; see
+/// [`PersonaModel::evidence`](super::PersonaModel::evidence).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Evidence {
+    /// People described, those in no persona included.
+    pub n_rows: usize,
+    /// Share of them who are in a persona, in [0, 1].
+    pub coverage: f64,
+    /// What knowing a person's persona does *not* tell: the share of the variance of the prepared
+    /// matrix that lies within personas, or with people in none; in [0, 1]. 0 if all rows are equal.
+    pub unexplained: f64,
+    /// Share of the people described whom [`assign`](super::PersonaModel::assign) puts where the labels
+    /// have them, in [0, 1]. 1 for k-means. For DBSCAN, short of 1 by border rows that lie nearer to another
+    /// group's core. For bare labels, it says how well nearest centroids stand for their groups;
+    /// people in no persona count as disagreeing there.
+    pub agreement: f64,
+    /// Whether the model holds rows of the people it was made from, as one described from DBSCAN
+    /// does (its core rows): to forget a person, make the model again without them.
+    pub contains_training_rows: bool,
     /// The moment of the table, if it has one.
     pub as_of: Option<Timestamp>,
-    /// Whether the data hold groups of their own, judged before any number of personas was chosen.
-    pub groups: KChoice,
+    /// Whether the data hold groups of their own, judged before any number of personas was chosen; `None`
+    /// for a model that was described from groups made elsewhere, which has none of what follows but `blocks` and
+    /// `ageing`.
+    pub groups: Option<KChoice>,
     /// Whether the personas are groups of the data's own. If not, they are a cut: a useful division of
     /// people who differ by degrees, to be called so wherever it is shown.
     pub is_natural: bool,
@@ -36,9 +54,14 @@ pub struct Evidence {
 impl Evidence {
     /// Whether all its numbers are; those of the choice of groups are checked there.
     pub(super) fn is_finite(&self) -> bool {
+        let of_all = [self.coverage, self.unexplained, self.agreement];
         let numbers = self.candidates.iter().flat_map(|c| [c.explained, c.gain, c.stability]);
         let shares = self.blocks.iter().map(|block| block.share);
-        numbers.chain(shares).chain(self.stability.iter().copied()).all(f64::is_finite)
+        numbers
+            .chain(shares)
+            .chain(of_all)
+            .chain(self.stability.iter().copied())
+            .all(f64::is_finite)
     }
 }
 

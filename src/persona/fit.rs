@@ -2,16 +2,13 @@
 
 use super::cut;
 use super::describe::Used;
-use super::evidence::{BlockShare, Evidence};
 use super::index::Index;
-use super::model::PersonaModel;
-use super::place::means;
+use super::model::{Choice, PersonaModel};
 use super::settings::PersonaSettings;
 use crate::cluster::{KMeans, KMeansFit};
 use crate::num::check::{self, Rows};
-use crate::prepare::PreprocessorFit;
 use crate::validate::{KChoice, choose_k};
-use crate::{Error, FeatureTable, Labels, Result};
+use crate::{Error, FeatureTable, Result};
 
 impl PersonaModel {
     /// Prepares the table, groups the people, judges the groups and describes them.
@@ -31,11 +28,11 @@ impl PersonaModel {
     /// let table = FeatureTable::new(100).numeric("spend", column(1))?.numeric("visits", column(30))?;
     ///
     /// let model = PersonaModel::fit(&table, &PersonaSettings::default())?;
-    /// let evidence = model.evidence().ok_or("fitted")?;
+    /// let evidence = model.evidence();
     /// assert!(!evidence.is_natural && model.personas().len() >= 2);
     /// assert!(evidence.reason.starts_with("The data hold no groups of their own"));
     /// assert_eq!(model.assign(&table)?.len(), 100);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # Ok::<(), personas::Error>(())
     /// ```
     ///
     /// # Errors
@@ -71,24 +68,16 @@ impl PersonaModel {
             (false, true) => groups.reason(),
             (false, false) => cut::reason(&groups, &candidates, k, settings),
         };
-        let evidence = Evidence {
+        let choice = Choice {
             as_of: table.as_of(),
             stability,
-            blocks: blocks(&rows, &fit.labels, &prep),
-            groups,
-            ageing: ageing(table, &Used::by(&prep)),
+            groups: Some(groups),
             is_natural,
             is_given,
             candidates,
             reason,
         };
-        Self::build(&index, &rows, &prep, (&fit).into(), &settings.describer, Some(evidence))
-    }
-
-    /// Why there are these personas and how far to trust them; `None` for a model that was
-    /// [described](Self::describe) from groups made elsewhere.
-    pub fn evidence(&self) -> Option<&Evidence> {
-        self.evidence.as_ref()
+        Self::build(&index, &rows, &prep, (&fit).into(), &settings.describer, Some(choice))
     }
 }
 
@@ -108,50 +97,4 @@ fn given_or_natural(
         true => Ok((Some(fit), holds)),
         false => Ok((None, false)),
     }
-}
-
-/// The columns that made the groups and age by themselves.
-fn ageing(table: &FeatureTable, used: &Used) -> Vec<String> {
-    let ages = table.columns().iter().filter(|column| column.ages && used.contains(&column.name));
-    ages.map(|column| column.name.clone()).collect()
-}
-
-/// The share of every block, and of every column in none, of the variance between personas.
-fn blocks(rows: &Rows<'_>, labels: &Labels, prep: &PreprocessorFit) -> Vec<BlockShare> {
-    let width = rows.n_columns();
-    let centre = means(rows, &vec![Some(0); rows.n_rows()], 1);
-    let own = means(rows, &labels.to_vec(), labels.n_clusters());
-    let mut between = vec![0.0; width];
-    for (group, &size) in labels.sizes().iter().enumerate() {
-        for (column, sum) in between.iter_mut().enumerate() {
-            let step = own[group * width + column] - centre[column];
-            *sum += size as f64 * step * step;
-        }
-    }
-    let total: f64 = between.iter().sum();
-    let mut shares: Vec<BlockShare> = Vec::new();
-    let mut at = 0;
-    for step in prep.steps() {
-        let columns = at..at + step.n_columns();
-        at = columns.end;
-        if columns.is_empty() {
-            continue;
-        }
-        let share = if total > 0.0 { between[columns].iter().sum::<f64>() / total } else { 0.0 };
-        let name = step.block.as_ref().unwrap_or(&step.feature);
-        match shares.iter_mut().find(|known| known.name == *name && step.block.is_some()) {
-            Some(known) => {
-                known.features.push(step.feature.clone());
-                known.share += share;
-            }
-            None => shares.push(BlockShare {
-                name: name.clone(),
-                features: vec![step.feature.clone()],
-                share,
-            }),
-        }
-    }
-    // Stable: of equal shares, the earlier column first.
-    shares.sort_by(|a, b| b.share.total_cmp(&a.share));
-    shares
 }

@@ -30,8 +30,10 @@ const FEWEST_SHARE: f64 = 0.3;
 pub struct Lineage {
     /// Per earlier persona.
     pub earlier: Vec<Fate>,
-    /// Per persona of this model.
-    pub later: Vec<Origin>,
+    /// Per persona of this model, the earlier ones it comes from: the one that survived as this persona, whose
+    /// name and number it should keep, else those that at least a fifth of its people each come from; none if
+    /// most are new.
+    pub later: Vec<Vec<usize>>,
     /// People by earlier persona (rows) and persona of this model (columns); the last row and column are
     /// of people in none.
     pub moves: Vec<Vec<usize>>,
@@ -54,16 +56,6 @@ pub enum Fate {
     Merged(usize),
     /// None of these.
     Vanished,
-}
-
-/// Where a persona of the later model comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Origin {
-    /// From this earlier persona, whose name and number it should keep.
-    Same(usize),
-    /// At least a fifth of its people each come from these; none if most are new.
-    New(Vec<usize>),
 }
 
 impl PersonaModel {
@@ -162,9 +154,9 @@ fn told(
     n_old: usize,
     n_new: usize,
     is_known: bool,
-) -> (Vec<Fate>, Vec<Origin>) {
+) -> (Vec<Fate>, Vec<Vec<usize>>) {
     if !is_known {
-        return (vec![Fate::Vanished; n_old], vec![Origin::New(Vec::new()); n_new]);
+        return (vec![Fate::Vanished; n_old], vec![Vec::new(); n_new]);
     }
     let of_old: Vec<f64> =
         moves[..n_old].iter().map(|row| row.iter().sum::<usize>() as f64).collect();
@@ -200,10 +192,8 @@ fn told(
         }
     });
     let later = (0..n_new).map(|new| match pairs.iter().position(|pair| *pair == Some(new)) {
-        Some(old) => Origin::Same(old),
-        None => {
-            Origin::New((0..n_old).filter(|&old| part(shared(old, new), of_new[new])).collect())
-        }
+        Some(old) => vec![old],
+        None => (0..n_old).filter(|&old| part(shared(old, new), of_new[new])).collect(),
     });
     (earlier.collect(), later.collect())
 }
@@ -213,7 +203,7 @@ mod tests {
     use super::*;
 
     /// The row and the column of people in none are added.
-    fn fates(rows: &[&[usize]]) -> (Vec<Fate>, Vec<Origin>) {
+    fn fates(rows: &[&[usize]]) -> (Vec<Fate>, Vec<Vec<usize>>) {
         let n_new = rows[0].len();
         let mut moves: Vec<Vec<usize>> = rows.iter().map(|row| [row, &[0][..]].concat()).collect();
         moves.push(vec![0; n_new + 1]);
@@ -225,19 +215,19 @@ mod tests {
         // A = 1..10, B = 11..20; P = 1..7, Q = 8..14, R = 15..20.
         let (earlier, later) = fates(&[&[7, 3, 0], &[0, 4, 6]]);
         assert_eq!(earlier, [Fate::Survived(0), Fate::Survived(2)]);
-        assert_eq!(later, [Origin::Same(0), Origin::New(vec![0, 1]), Origin::Same(1)]);
+        assert_eq!(later, [vec![0], vec![0, 1], vec![1]]);
     }
 
     #[test]
     fn splits_merges_and_disappearances_are_told_apart() {
         let (earlier, later) = fates(&[&[40, 40], &[0, 0]]);
         assert_eq!(earlier[0], Fate::Survived(0), "half of each is enough to be the same");
-        assert_eq!(later[1], Origin::New(vec![0]));
+        assert_eq!(later[1], [0]);
         let (earlier, _) = fates(&[&[30, 30, 40]]);
         assert_eq!(earlier, [Fate::Split(vec![0, 1, 2])]);
         let (earlier, later) = fates(&[&[60], &[30]]);
         assert_eq!(earlier, [Fate::Survived(0), Fate::Merged(0)]);
-        assert_eq!(later, [Origin::Same(0)]);
+        assert_eq!(later, [vec![0]]);
         let (earlier, _) = fates(&[&[0, 50], &[50, 0], &[0, 0]]);
         assert_eq!(earlier, [Fate::Survived(1), Fate::Survived(0), Fate::Vanished]);
     }
@@ -246,8 +236,8 @@ mod tests {
     fn renumbered_personas_are_the_same_and_too_few_shared_people_say_nothing() {
         let (earlier, later) = fates(&[&[0, 0, 9], &[9, 0, 0], &[0, 9, 0]]);
         assert_eq!(earlier, [Fate::Survived(2), Fate::Survived(0), Fate::Survived(1)]);
-        assert_eq!(later, [Origin::Same(1), Origin::Same(2), Origin::Same(0)]);
+        assert_eq!(later, [vec![1], vec![2], vec![0]]);
         let (earlier, later) = told(&[vec![9, 0], vec![0, 0]], 1, 1, false);
-        assert_eq!((earlier, later), (vec![Fate::Vanished], vec![Origin::New(vec![])]));
+        assert_eq!((earlier, later), (vec![Fate::Vanished], vec![vec![]]));
     }
 }

@@ -51,15 +51,15 @@ mod vocabulary;
 mod words;
 
 pub use assign::{Contribution, Match, Matches};
-pub use card::{Center, Contrast, Fitting, Persona, Summary, Trait};
-pub use compare::{Comparison, DeclaredMatch, DeclaredVerdict, Nearest, Overlap, RuleMatch};
+pub use card::{Center, Contrast, Fitting, Persona, Trait};
+pub use compare::{Comparison, DeclaredMatch, DeclaredVerdict, RuleMatch};
 pub use declared::{DeclaredPersona, DeclaredRule};
 pub use describer::Describer;
 pub use drift::Drift;
 pub use effect::Effect;
 pub use evidence::{BlockShare, CutCandidate, Evidence};
 pub use importance::Importance;
-pub use lineage::{Fate, Lineage, Origin};
+pub use lineage::{Fate, Lineage};
 pub use model::PersonaModel;
 pub use niches::PersonaNiche;
 pub use place::Grouping;

@@ -2,7 +2,7 @@
 //!
 //! The model holds everything it needs to place a person: how the table becomes a matrix, and the
 //! rule of the method that made the groups. So the same person is never in one group when fitted
-//! and in another when asked for: [`PersonaModel::agreement`] says how far that holds, and for
+//! and in another when asked for: [`Evidence::agreement`] says how far that holds, and for
 //! k-means it holds always.
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::card::Persona;
 use super::describe::{Used, described};
 use super::describer::Describer;
-use super::evidence::Evidence;
+use super::evidence::{BlockShare, CutCandidate, Evidence};
 use super::index::Index;
 use super::place::{Grouping, Rule, means};
 use super::seen::Seen;
@@ -18,7 +18,8 @@ use crate::num::check::{self, Rows};
 use crate::num::distance::squared;
 use crate::num::parallel;
 use crate::prepare::PreprocessorFit;
-use crate::{Error, FeatureTable, Labels, Result};
+use crate::validate::KChoice;
+use crate::{Error, FeatureTable, Labels, Result, Timestamp};
 
 /// Groups of people in words and numbers, with the rule that places new people.
 ///
@@ -35,11 +36,11 @@ use crate::{Error, FeatureTable, Labels, Result};
 /// let names: Vec<&str> = personas.personas().iter().map(|p| p.name.as_str()).collect();
 /// assert_eq!(names, ["Small spenders", "Big spenders"]);
 /// assert_eq!(
-///     personas.personas()[1].description(),
+///     personas.personas()[1].to_string(),
 ///     "30 people, 50% of all. Big spenders: median spend 114, 7.9 times the others' 14.5; \
 ///      all lie above the median of everyone (others none)."
 /// );
-/// assert_eq!((personas.agreement(), personas.coverage()), (1.0, 1.0));
+/// assert_eq!((personas.evidence().agreement, personas.evidence().coverage), (1.0, 1.0));
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,16 +51,12 @@ pub struct PersonaModel {
     pub(super) rule: Rule,
     #[serde(with = "crate::num::exact")]
     pub(super) personas: Vec<Persona>,
-    n_rows: usize,
     /// How they are described: thresholds and words.
     pub(super) rules: Describer,
     #[serde(with = "crate::num::exact")]
-    unexplained: f64,
-    #[serde(with = "crate::num::exact")]
-    agreement: f64,
-    #[serde(with = "crate::num::exact")]
-    pub(super) evidence: Option<Evidence>,
+    evidence: Evidence,
     /// The columns of the people it was made from.
+    #[serde(with = "crate::num::exact")]
     pub(super) seen: Vec<Seen>,
 }
 
@@ -89,15 +86,32 @@ impl PersonaModel {
         prep: &PreprocessorFit,
         groups: Grouping,
         rules: &Describer,
-        evidence: Option<Evidence>,
+        choice: Option<Choice>,
     ) -> Result<Self> {
         let rule = groups.rule(rows)?;
         let labels = &groups.labels;
-        Ok(Self {
-            agreement: agreement(&rule, rows, labels),
-            unexplained: unexplained(rows, labels),
-            personas: described(index, labels, rules, &Used::by(prep)),
+        let personas = described(index, labels, rules, &Used::by(prep));
+        let members: usize = personas.iter().map(|persona| persona.size).sum();
+        let Choice { as_of, groups, is_natural, is_given, candidates, stability, reason } =
+            choice.unwrap_or_default();
+        let evidence = Evidence {
             n_rows: rows.n_rows(),
+            coverage: members as f64 / rows.n_rows() as f64,
+            unexplained: unexplained(rows, labels),
+            agreement: agreement(&rule, rows, labels),
+            contains_training_rows: rule.reaches(),
+            blocks: blocks(rows, labels, prep),
+            as_of,
+            groups,
+            ageing: ageing(index, &Used::by(prep)),
+            is_natural,
+            is_given,
+            candidates,
+            stability,
+            reason,
+        };
+        Ok(Self {
+            personas,
             rules: rules.clone(),
             prep: prep.clone(),
             rule,
@@ -111,39 +125,14 @@ impl PersonaModel {
         &self.personas
     }
 
-    /// People described, those in no persona included.
-    pub fn n_rows(&self) -> usize {
-        self.n_rows
-    }
-
-    /// Share of the people described who are in a persona, in [0, 1].
-    pub fn coverage(&self) -> f64 {
-        self.personas.iter().map(|p| p.size).sum::<usize>() as f64 / self.n_rows as f64
-    }
-
-    /// What knowing a person's persona does *not* tell: the share of the variance of the prepared
-    /// matrix that lies within personas, or with people in none; in [0, 1]. 0 if all rows are equal.
-    pub fn unexplained(&self) -> f64 {
-        self.unexplained
-    }
-
-    /// Share of the people described whom [`assign`](Self::assign) puts where the labels have them,
-    /// in [0, 1]. 1 for k-means. For DBSCAN, short of 1 by border rows that lie nearer to another
-    /// group's core. For bare labels, it says how well nearest centroids stand for their groups;
-    /// people in no persona count as disagreeing there.
-    pub fn agreement(&self) -> f64 {
-        self.agreement
-    }
-
     /// How tables become the matrix in which people are placed.
     pub fn preprocessor(&self) -> &PreprocessorFit {
         &self.prep
     }
 
-    /// Whether the model holds rows of the people it was made from, as one described from DBSCAN
-    /// does (its core rows): to forget a person, make the model again without them.
-    pub fn contains_training_rows(&self) -> bool {
-        self.rule.reaches()
+    /// Why there are these personas and how far to trust them.
+    pub fn evidence(&self) -> &Evidence {
+        &self.evidence
     }
 }
 
@@ -199,6 +188,65 @@ fn unexplained(rows: &Rows<'_>, labels: &Labels) -> f64 {
     if total > 0.0 { (within / total).min(1.0) } else { 0.0 }
 }
 
+/// The columns that made the groups and age by themselves.
+fn ageing(index: &Index<'_>, used: &Used) -> Vec<String> {
+    let columns = index.columns.iter().map(|indexed| indexed.column);
+    let ages = columns.filter(|column| column.ages && used.contains(&column.name));
+    ages.map(|column| column.name.clone()).collect()
+}
+
+/// The share of every block, and of every column in none, of the variance between personas.
+fn blocks(rows: &Rows<'_>, labels: &Labels, prep: &PreprocessorFit) -> Vec<BlockShare> {
+    let width = rows.n_columns();
+    let centre = means(rows, &vec![Some(0); rows.n_rows()], 1);
+    let own = means(rows, &labels.to_vec(), labels.n_clusters());
+    let mut between = vec![0.0; width];
+    for (group, &size) in labels.sizes().iter().enumerate() {
+        for (column, sum) in between.iter_mut().enumerate() {
+            let step = own[group * width + column] - centre[column];
+            *sum += size as f64 * step * step;
+        }
+    }
+    let total: f64 = between.iter().sum();
+    let mut shares: Vec<BlockShare> = Vec::new();
+    let mut at = 0;
+    for step in prep.steps() {
+        let columns = at..at + step.n_columns();
+        at = columns.end;
+        if columns.is_empty() {
+            continue;
+        }
+        let share = if total > 0.0 { between[columns].iter().sum::<f64>() / total } else { 0.0 };
+        let name = step.block.as_ref().unwrap_or(&step.feature);
+        match shares.iter_mut().find(|known| known.name == *name && step.block.is_some()) {
+            Some(known) => {
+                known.features.push(step.feature.clone());
+                known.share += share;
+            }
+            None => shares.push(BlockShare {
+                name: name.clone(),
+                features: vec![step.feature.clone()],
+                share,
+            }),
+        }
+    }
+    // Stable: of equal shares, the earlier column first.
+    shares.sort_by(|a, b| b.share.total_cmp(&a.share));
+    shares
+}
+
+/// How the number of personas was chosen; nothing where groups were made elsewhere.
+#[derive(Debug, Default)]
+pub(super) struct Choice {
+    pub(super) as_of: Option<Timestamp>,
+    pub(super) groups: Option<KChoice>,
+    pub(super) is_natural: bool,
+    pub(super) is_given: bool,
+    pub(super) candidates: Vec<CutCandidate>,
+    pub(super) stability: Vec<f64>,
+    pub(super) reason: String,
+}
+
 /// A [`PersonaModel`] as it is stored, not yet checked.
 #[derive(Deserialize)]
 struct Stored {
@@ -207,14 +255,10 @@ struct Stored {
     rule: Rule,
     #[serde(with = "crate::num::exact")]
     personas: Vec<Persona>,
-    n_rows: usize,
     rules: Describer,
     #[serde(with = "crate::num::exact")]
-    unexplained: f64,
+    evidence: Evidence,
     #[serde(with = "crate::num::exact")]
-    agreement: f64,
-    #[serde(with = "crate::num::exact")]
-    evidence: Option<Evidence>,
     seen: Vec<Seen>,
 }
 
@@ -226,34 +270,24 @@ impl TryFrom<Stored> for PersonaModel {
             what: "PersonaModel",
             reason: reason.into(),
         };
-        let Stored { prep, rule, personas, .. } = stored;
+        let Stored { prep, rule, personas, evidence, .. } = stored;
         stored.rules.check()?;
         rule.check(prep.columns().len(), personas.len()).map_err(invalid)?;
         let members =
             personas.iter().try_fold(0usize, |sum, persona| sum.checked_add(persona.size));
-        if stored.n_rows == 0 || members.is_none_or(|members| members > stored.n_rows) {
+        if evidence.n_rows == 0 || members.is_none_or(|members| members > evidence.n_rows) {
             return Err(invalid("the personas have more members than there are people"));
         }
-        let shares = [stored.unexplained, stored.agreement];
+        let shares = [evidence.unexplained, evidence.agreement, evidence.coverage];
         if shares.iter().any(|share| !(0.0..=1.0).contains(share)) {
             return Err(invalid("a share is outside [0, 1]"));
         }
         if !personas.iter().all(Persona::is_finite)
             || !stored.seen.iter().all(Seen::is_sound)
-            || !stored.evidence.as_ref().is_none_or(Evidence::is_finite)
+            || !evidence.is_finite()
         {
             return Err(invalid("a number of its descriptions is not finite"));
         }
-        Ok(Self {
-            prep,
-            rule,
-            personas,
-            n_rows: stored.n_rows,
-            rules: stored.rules,
-            unexplained: stored.unexplained,
-            agreement: stored.agreement,
-            evidence: stored.evidence,
-            seen: stored.seen,
-        })
+        Ok(Self { prep, rule, personas, rules: stored.rules, evidence, seen: stored.seen })
     }
 }

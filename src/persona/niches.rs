@@ -61,7 +61,7 @@ impl PersonaModel {
     /// Those of [`assign`](Self::assign) for the table.
     pub fn niches(&self, table: &FeatureTable, seed: u64) -> Result<Vec<PersonaNiche>> {
         let matches = self.assign(table)?;
-        let placed = matches.personas();
+        let placed: Vec<Option<usize>> = matches.iter().map(|found| found.persona).collect();
         let x = ArrayView2::from(&matches.matrix);
         let least = self.rules.least().max(2);
         let method = Agglomerative::new(Linkage::Average);

@@ -4,7 +4,7 @@
 //! web spend share". Sayings and templates are those of a [`Vocabulary`]; nothing is invented, so the
 //! same numbers always give the same words.
 
-use super::card::{Center, Contrast, Summary, Trait};
+use super::card::{Center, Contrast, Trait};
 use super::effect::Effect;
 use super::vocabulary::Vocabulary;
 use super::words::{called, capitalised, in_ten, measure, percent, ratio};
@@ -160,17 +160,17 @@ pub(super) fn detail(words: &Vocabulary, contrast: &Contrast, effect: Effect) ->
 }
 
 /// The middle of a group in a few words: `median 12 days`, `mostly 25-34`.
-pub(super) fn center(words: &Vocabulary, summary: &Summary) -> Option<String> {
-    summary.center.as_ref().map(|center| match center {
+pub(super) fn center(words: &Vocabulary, feature: &str, center: &Center) -> String {
+    match center {
         Center::Median(median) => {
-            let value = measure(words, &summary.feature, *median);
+            let value = measure(words, feature, *median);
             words.say("median {value}", &[("value", &value)])
         }
         Center::Mostly { category, .. } => {
             let category = words.labels.get(category).unwrap_or(category);
             words.say("mostly {category}", &[("category", category)])
         }
-    })
+    }
 }
 
 /// Phrases for a name, the strong ones first, and how many are strong.

@@ -47,8 +47,8 @@ pub enum Relative {
 ///     .categorical("plan", plan.to_vec())?
 ///     .numeric("visits", visits.to_vec())?;
 ///
-/// let mut cohorts = Cohorts::by("plan").relative("visits", Relative::Ratio);
-/// cohorts.least = 3;
+/// let columns = vec![("visits".into(), Relative::Ratio)];
+/// let cohorts = Cohorts { by: "plan".into(), columns, least: 3, ..Cohorts::default() };
 /// let fit = cohorts.fit(&table)?;
 /// let relative = fit.apply(&table)?;
 /// let ratios = relative.column("visits, ratio to plan").map(|column| column.values.clone());
@@ -59,35 +59,26 @@ pub enum Relative {
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
 pub struct Cohorts {
-    by: String,
-    is_month: bool,
-    columns: Vec<(String, Relative)>,
+    /// The column that cohorts are made by.
+    pub by: String,
+    /// Whether cohorts are the months, in UTC, of a column of times in days since 1970-01-01, such as
+    /// [`Measure::FirstTime`](crate::features::Measure::FirstTime); otherwise the categories of the column.
+    pub is_month: bool,
+    /// The columns of numbers that are compared with the cohort. The new columns are called
+    /// `<column>, difference to <cohort column>`, `<column>, ratio to …` or `<column>, rank in …`.
+    pub columns: Vec<(String, Relative)>,
     /// People with a value that a cohort needs; 20, and at least 1.
     pub least: usize,
 }
 
+impl Default for Cohorts {
+    fn default() -> Self {
+        Self { by: String::new(), is_month: false, columns: Vec::new(), least: 20 }
+    }
+}
+
 impl Cohorts {
-    /// Cohorts by a column of categories.
-    pub fn by(column: impl Into<String>) -> Self {
-        Self { by: column.into(), is_month: false, columns: Vec::new(), least: 20 }
-    }
-
-    /// Cohorts by the month, in UTC, of a column of times in days since 1970-01-01, such as
-    /// [`Measure::FirstTime`](crate::features::Measure::FirstTime).
-    pub fn by_month(column: impl Into<String>) -> Self {
-        Self { is_month: true, ..Self::by(column) }
-    }
-
-    /// Compares a column of numbers with the cohort. The new column is called
-    /// `<column>, difference to <cohort column>`, `<column>, ratio to …` or `<column>, rank in …`.
-    #[must_use]
-    pub fn relative(mut self, column: impl Into<String>, how: Relative) -> Self {
-        self.columns.push((column.into(), how));
-        self
-    }
-
     /// Takes the values of every cohort from a table.
     ///
     /// # Errors
@@ -98,7 +89,7 @@ impl Cohorts {
             return Err(Error::Empty { what: "the table" });
         }
         if self.columns.is_empty() {
-            return Err(Error::parameter("relative", "at least one column", "none"));
+            return Err(Error::parameter("columns", "at least one column", "none"));
         }
         if self.least == 0 {
             return Err(Error::parameter("least", "at least 1", 0));
@@ -251,6 +242,11 @@ mod tests {
         table.numeric("x", values.to_vec()).unwrap()
     }
 
+    fn with(by: &str, least: usize, how: Relative) -> Cohorts {
+        let columns = vec![("x".into(), how)];
+        Cohorts { by: by.into(), columns, least, ..Cohorts::default() }
+    }
+
     fn column(table: &FeatureTable, name: &str) -> Vec<Option<f64>> {
         numbers(table, name).unwrap().to_vec()
     }
@@ -260,8 +256,8 @@ mod tests {
         let mut cohorts: Vec<Option<&str>> = vec![Some("large"); 20];
         cohorts.extend([Some("small"); 19]);
         let values: Vec<Option<f64>> = (0..39).map(|i| Some(f64::from(i))).collect();
-        let fit = Cohorts::by("plan").relative("x", Relative::Difference);
-        let fit = fit.fit(&table(&cohorts, &values)).unwrap();
+        let by_plan = with("plan", 20, Relative::Difference);
+        let fit = by_plan.fit(&table(&cohorts, &values)).unwrap();
         let later = table(
             &[Some("large"), Some("small"), Some("new"), None, Some("large")],
             &[Some(10.0), Some(10.0), Some(10.0), Some(10.0), None],
@@ -282,8 +278,7 @@ mod tests {
             .numeric("first", first.into_iter().chain([None]).collect())
             .and_then(|table| table.numeric("x", (1..6).map(|i| Some(f64::from(i))).collect()))
             .unwrap();
-        let mut cohorts = Cohorts::by_month("first").relative("x", Relative::Rank);
-        cohorts.least = 1;
+        let cohorts = Cohorts { is_month: true, ..with("first", 1, Relative::Rank) };
         let fit = cohorts.fit(&table).unwrap();
         let expected = [Some(0.25), Some(0.75), Some(0.5), Some(0.5), None];
         assert_eq!(column(&fit.apply(&table).unwrap(), "x, rank in first"), expected);
@@ -291,8 +286,7 @@ mod tests {
 
     #[test]
     fn a_median_that_is_not_above_zero_has_no_ratio() {
-        let mut cohorts = Cohorts::by("plan").relative("x", Relative::Ratio);
-        cohorts.least = 1;
+        let cohorts = with("plan", 1, Relative::Ratio);
         let table =
             table(&[Some("a"), Some("b"), Some("c")], &[Some(0.0), Some(-1.0), Some(1e-320)]);
         let ratios = cohorts.fit(&table).and_then(|fit| fit.apply(&table)).unwrap();

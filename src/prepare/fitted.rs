@@ -6,11 +6,10 @@ use std::sync::Arc;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use super::categorical::Lookup;
 use super::matrix::{Matrix, MatrixColumn};
-use super::source::{Source, rank, values};
+use super::source::Source;
 use super::step::{Encoding, FeatureStep, Short};
-use crate::features::{FeatureTable, Values};
+use crate::features::FeatureTable;
 use crate::num::check::MAX_MAGNITUDE;
 use crate::num::parallel;
 use crate::{Error, Result};
@@ -27,7 +26,7 @@ use crate::{Error, Result};
 /// let table = FeatureTable::new(4)
 ///     .numeric("spend", vec![Some(10.0), Some(30.0), Some(20.0), None])?
 ///     .categorical("channel", channel.to_vec())?;
-/// let prep = Preprocessor::default().missing_indicator_from(0.5).fit(&table)?;
+/// let prep = Preprocessor::default().fit(&table)?;
 /// let x = prep.transform(&table)?;
 ///
 /// // Describe a group by its centroid, here that of all rows.
@@ -74,11 +73,6 @@ pub enum Original {
         /// The share.
         share: f64,
     },
-    /// A missing-indicator: 1 for a row without a value, the share of such rows for a mean.
-    Missing {
-        /// The share.
-        share: f64,
-    },
 }
 
 impl fmt::Display for Original {
@@ -87,7 +81,6 @@ impl fmt::Display for Original {
             Self::Number(number) => Short(*number).fmt(f),
             Self::Level { level, .. } => f.write_str(level),
             Self::Share { level, share } => write!(f, "{:.0} % {level}", share * 100.0),
-            Self::Missing { share } => write!(f, "{:.0} % missing", share * 100.0),
         }
     }
 }
@@ -135,7 +128,7 @@ impl PreprocessorFit {
     /// A level not met before goes to the column `other` where there is one and is 0 in all
     /// columns of its feature where there is none; of an ordered category, it takes its place
     /// between its neighbours, or counts as missing if it cannot be read.
-    /// [`unseen`](Self::unseen) counts such values.
+    /// [`PersonaModel::drift`](crate::PersonaModel::drift) tells how many moved.
     ///
     /// # Errors
     /// [`Error::SchemaMismatch`] for a column that is missing or of another type;
@@ -165,51 +158,13 @@ impl PreprocessorFit {
         Ok(Matrix::new(values, table.ids().to_vec(), self.columns.clone()))
     }
 
-    /// FeatureTable with values that no column stands for, and how many rows have one: levels of
-    /// unordered categories not met when fitted (unless `other` takes them), and levels of
-    /// ordered ones that cannot be read.
-    ///
-    /// # Errors
-    /// As [`transform`](Self::transform), for the table's columns.
-    pub fn unseen(&self, table: &FeatureTable) -> Result<Vec<(String, usize)>> {
-        let mut unseen = Vec::new();
-        for step in &self.steps {
-            let Some(Values::Categorical(values)) = values(step, table)? else { continue };
-            let present = values.iter().flatten();
-            let n = match &step.encoding {
-                Encoding::Ordered { levels, .. } => {
-                    let lookup = Lookup::new(levels);
-                    present.filter(|value| rank(value, levels, &lookup).is_none()).count()
-                }
-                Encoding::OneHot { levels, n_folded: 0, .. } => {
-                    let lookup = Lookup::new(levels);
-                    present.filter(|value| lookup.index(value).is_none()).count()
-                }
-                _ => 0,
-            };
-            if n > 0 {
-                unseen.push((step.feature.clone(), n));
-            }
-        }
-        Ok(unseen)
-    }
-
-    /// What a value in a column of the matrix was in the table, such as a centroid's coordinate.
-    ///
-    /// Numbers come back to within rounding. A value far beyond those fitted may come back
-    /// infinite, and NaN comes back as NaN.
-    ///
-    /// # Errors
-    /// [`Error::InvalidParameter`] for a column that does not exist.
-    pub fn original(&self, column: usize, value: f64) -> Result<Original> {
-        let Some(&(step, meaning)) = self.meanings.get(column) else {
-            let expected = format!("below {}", self.columns.len());
-            return Err(Error::parameter("column", expected, column));
-        };
+    /// What a value in a column of the matrix was in the table; nothing for a missing-indicator.
+    fn original(&self, column: usize, value: f64) -> Option<Original> {
+        let (step, meaning) = self.meanings[column];
         let step = &self.steps[step];
         let value = value / step.weight;
-        Ok(match (&step.encoding, meaning) {
-            (_, Meaning::Missing) => Original::Missing { share: value },
+        Some(match (&step.encoding, meaning) {
+            (_, Meaning::Missing) => return None,
             (Encoding::Numeric { tail, scale, .. }, _) => {
                 Original::Number(tail.invert(scale.invert(value)))
             }
@@ -232,6 +187,9 @@ impl PreprocessorFit {
     /// category the level with the greatest share (ties to the first). Dropped features and
     /// missing-indicators are left out.
     ///
+    /// Numbers come back to within rounding. A value far beyond those fitted may come back
+    /// infinite, and NaN comes back as NaN.
+    ///
     /// # Errors
     /// [`Error::DimensionMismatch`] unless there is one value per column.
     pub fn inverse(&self, row: &[f64]) -> Result<Vec<(String, Original)>> {
@@ -244,10 +202,9 @@ impl PreprocessorFit {
         }
         let mut features: Vec<(String, Original)> = Vec::new();
         for (column, &value) in row.iter().enumerate() {
-            let original = self.original(column, value)?;
+            let Some(original) = self.original(column, value) else { continue };
             let feature = &self.columns[column].feature;
             match (&original, features.last_mut()) {
-                (Original::Missing { .. }, _) => {}
                 (Original::Share { share, .. }, Some((name, best))) if name == feature => {
                     if matches!(best, Original::Share { share: least, .. } if share > least) {
                         *best = original;

@@ -25,7 +25,7 @@ use crate::{Error, Result};
 ///
 /// * **Missing** numbers become the median, ordered categories the median level, other categories
 ///   the most frequent level. Not knowing something makes no group; with
-///   [`missing_indicator_from`](Self::missing_indicator_from) a column `<feature> missing` marks missing values
+///   [`missing_indicator_from`](field@Self::missing_indicator_from) a column `<feature> missing` marks missing values
 ///   with 1. It is not scaled: its variance is at most a quarter of a standardised number's.
 /// * **Numbers** lose their long tail ([`Tails`]) and are scaled ([`Scaling`]). Centre and width
 ///   are those of the values that are present.
@@ -58,22 +58,29 @@ use crate::{Error, Result};
 ///     prep.steps()[0].to_string(),
 ///     "visits: standardised (mean 2, sd 0.8165); 1 missing → median 2"
 /// );
-/// assert_eq!(prep.original(1, x[[1, 1]])?.to_string(), "65+");
+/// assert_eq!(prep.inverse(&x.row(1).to_vec())?[1].1.to_string(), "65+");
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Preprocessor {
-    scaling: Scaling,
-    tails: Tails,
-    /// `None`: no indicators.
+    /// How numbers are centred and scaled; [`Scaling::Standard`] by default.
+    pub scaling: Scaling,
+    /// What is done to long tails of numbers; [`Tails::Auto`] by default.
+    pub tails: Tails,
+    /// The share of missing values from which a feature gets a column that marks them; 0 for "as soon
+    /// as one is missing". With `None`, the default, no feature does: groups then form by what people do,
+    /// not by what is known of them. Personas are described by what is missing either way.
     #[serde(with = "crate::num::exact")]
-    missing_indicator_from: Option<f64>,
+    pub missing_indicator_from: Option<f64>,
+    /// Weights of features, as [`weight`](Self::weight) sets them.
     #[serde(with = "crate::num::exact")]
-    weights: BTreeMap<String, f64>,
-    unordered: BTreeSet<String>,
-    /// Names of blocks and their features.
-    blocks: BTreeMap<String, Vec<String>>,
-    balanced: bool,
+    pub weights: BTreeMap<String, f64>,
+    /// Categories that are unordered although their levels read as numbers, such as postcodes.
+    pub unordered: BTreeSet<String>,
+    /// Blocks and their features, as [`block`](Self::block) names them.
+    pub blocks: BTreeMap<String, Vec<String>>,
+    /// Whether [blocks](Self::block) are balanced; `true` by default.
+    pub balanced: bool,
 }
 
 impl Default for Preprocessor {
@@ -91,20 +98,6 @@ impl Default for Preprocessor {
 }
 
 impl Preprocessor {
-    /// How numbers are centred and scaled; [`Scaling::Standard`] by default.
-    #[must_use]
-    pub fn scaling(mut self, scaling: Scaling) -> Self {
-        self.scaling = scaling;
-        self
-    }
-
-    /// What is done to long tails of numbers; [`Tails::Auto`] by default.
-    #[must_use]
-    pub fn tails(mut self, tails: Tails) -> Self {
-        self.tails = tails;
-        self
-    }
-
     /// What a feature's columns are multiplied by: 1 by default, 0 leaves it out, otherwise 1e-6
     /// to 1e6. Squared distances grow with the square: weight 2 counts fourfold in them.
     #[must_use]
@@ -119,7 +112,7 @@ impl Preprocessor {
     ///
     /// Without any named block, strongly correlated columns are found and balanced: numbers and ordered
     /// categories whose prepared columns all correlate with each other by at least 0.7, either way, and
-    /// more than 0.5 at 95 % confidence. See [`balanced`](Self::balanced).
+    /// more than 0.5 at 95 % confidence. See [`balanced`](field@Self::balanced).
     ///
     /// ```
     /// use personas::{FeatureTable, Preprocessor};
@@ -142,29 +135,6 @@ impl Preprocessor {
         features: impl IntoIterator<Item = F>,
     ) -> Self {
         self.blocks.insert(name.into(), features.into_iter().map(Into::into).collect());
-        self
-    }
-
-    /// Whether [blocks](Self::block) are balanced; `true` by default.
-    #[must_use]
-    pub fn balanced(mut self, balanced: bool) -> Self {
-        self.balanced = balanced;
-        self
-    }
-
-    /// The share of missing values from which a feature gets a column that marks them; 0 for "as soon
-    /// as one is missing". Without it no feature does: groups then form by what people do, not by what is
-    /// known of them. Personas are described by what is missing either way.
-    #[must_use]
-    pub fn missing_indicator_from(mut self, share: f64) -> Self {
-        self.missing_indicator_from = Some(share);
-        self
-    }
-
-    /// Takes a category as unordered although its levels read as numbers, such as postcodes.
-    #[must_use]
-    pub fn unordered(mut self, feature: impl Into<String>) -> Self {
-        self.unordered.insert(feature.into());
         self
     }
 

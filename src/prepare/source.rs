@@ -133,10 +133,7 @@ impl<'a> Source<'a> {
 }
 
 /// The values a step needs; none for a dropped feature.
-pub(super) fn values<'a>(
-    step: &FeatureStep,
-    table: &'a FeatureTable,
-) -> Result<Option<&'a Values>> {
+fn values<'a>(step: &FeatureStep, table: &'a FeatureTable) -> Result<Option<&'a Values>> {
     let problem = match (&step.encoding, table.column(&step.feature).map(|c| &c.values)) {
         (Encoding::Dropped(_), _) => return Ok(None),
         (_, None) => "missing",
@@ -149,7 +146,7 @@ pub(super) fn values<'a>(
     Err(Error::SchemaMismatch { column: step.feature.clone(), problem })
 }
 
-pub(super) fn rank(value: &str, levels: &[String], lookup: &Lookup<'_>) -> Option<f64> {
+fn rank(value: &str, levels: &[String], lookup: &Lookup<'_>) -> Option<f64> {
     let known = lookup.index(value).map(|rank| rank as f64);
     known.or_else(|| ordered::rank_of_new(value, levels))
 }

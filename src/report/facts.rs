@@ -35,7 +35,8 @@ pub(super) struct Facts<'r> {
 
 impl<'r> Facts<'r> {
     pub(super) fn of(model: &'r PersonaModel, table: &FeatureTable) -> Result<Self> {
-        let personas = model.assign(table)?.personas();
+        let personas: Vec<Option<usize>> =
+            model.assign(table)?.iter().map(|found| found.persona).collect();
         let matrix = model.preprocessor().transform(table)?;
         let (places, axes) = places(&matrix)?;
         let n_rows = table.n_rows();
@@ -62,7 +63,8 @@ impl<'r> Facts<'r> {
     pub(super) fn are_others(&self) -> bool {
         let mut personas = self.model.personas().iter().enumerate();
         let differ = personas.any(|(at, persona)| self.n_in(at) != persona.size);
-        self.n_people() != self.model.n_rows() || (differ && self.model.agreement() == 1.0)
+        let evidence = self.model.evidence();
+        self.n_people() != evidence.n_rows || (differ && evidence.agreement == 1.0)
     }
 
     /// People of the table in a persona.

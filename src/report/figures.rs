@@ -5,7 +5,7 @@ use maud::{Markup, PreEscaped, html};
 use super::charts::{
     Bar, Chart, Side, Trace, bars, blades, group_class, heat, lines, map, mixtures, percent,
 };
-use super::content::Content;
+use super::content::Report;
 use super::facts::Facts;
 use super::text::count;
 use crate::journey::FunnelReport;
@@ -51,7 +51,7 @@ impl Figure {
 }
 
 /// All charts but those of the cards, in order.
-pub(super) fn figures(content: &Content, facts: &Facts<'_>) -> Vec<Figure> {
+pub(super) fn figures(content: &Report<'_>, facts: &Facts<'_>) -> Vec<Figure> {
     let mut figures = Vec::new();
     figures.extend(traits(facts));
     figures.extend(drivers(facts));
@@ -166,7 +166,7 @@ fn fit(facts: &Facts<'_>) -> Option<Figure> {
 
 /// What the grouping was made by.
 fn drivers(facts: &Facts<'_>) -> Option<Figure> {
-    let evidence = facts.model.evidence()?;
+    let evidence = facts.model.evidence();
     let rows: Vec<Bar> = evidence
         .blocks
         .iter()
@@ -192,10 +192,11 @@ fn drivers(facts: &Facts<'_>) -> Option<Figure> {
 
 /// What was found for every number of personas.
 fn choice(facts: &Facts<'_>) -> Option<Figure> {
-    let evidence = facts.model.evidence()?;
+    let evidence = facts.model.evidence();
+    let groups = evidence.groups.as_ref()?;
     let chosen = facts.model.personas().len();
     if evidence.candidates.is_empty() {
-        let found = &evidence.groups.candidates;
+        let found = &groups.candidates;
         let numbers: Vec<usize> = found.iter().map(|candidate| candidate.k).collect();
         let without = found.iter().map(|c| {
             let [low, high] = [-2.0, 2.0].map(|step| c.null_silhouette + step * c.null_spread);
@@ -208,7 +209,7 @@ fn choice(facts: &Facts<'_>) -> Option<Figure> {
         }];
         return (numbers.len() > 1).then(|| {
             Figure::new(
-                lines("choice-of-k", "How many groups", evidence.groups.reason(), &numbers, &traces, chosen),
+                lines("choice-of-k", "How many groups", groups.reason(), &numbers, &traces, chosen),
                 "How much nearer people are to their own group than to the next, for each number of groups. \
                  The grey band is where it would lie if the data held no groups.",
             )
@@ -251,7 +252,7 @@ fn choice(facts: &Facts<'_>) -> Option<Figure> {
 
 /// Whether the personas are found again.
 fn stability(facts: &Facts<'_>) -> Option<Figure> {
-    let evidence = facts.model.evidence()?;
+    let evidence = facts.model.evidence();
     let rows: Vec<Bar> = facts
         .model
         .personas()

@@ -3,14 +3,14 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::charts::{Bar, Chart, STYLE, Side, bars, group_class, percent};
-use super::content::Content;
+use super::content::Report;
 use super::facts::Facts;
 use super::figures::figures;
 use super::text::count;
 use crate::persona::{Persona, PersonaNiche, PureTypes, Trait};
 
 /// The page as one text.
-pub(super) fn html(content: &Content, facts: &Facts<'_>) -> String {
+pub(super) fn html(content: &Report<'_>, facts: &Facts<'_>) -> String {
     let personas = facts.model.personas();
     let all = figures(content, facts);
     let page = html! {
@@ -50,21 +50,21 @@ fn opening(facts: &Facts<'_>) -> Markup {
     html! {
         p.lead {
             (n_people) " people in " (n) @if n == 1 { " persona" } @else { " personas" }
-            @match evidence {
-                Some(evidence) if evidence.is_natural => ", groups that the data hold.",
-                Some(evidence) if evidence.is_given => ", as many as were asked for.",
+            @match evidence.groups {
+                Some(_) if evidence.is_natural => ", groups that the data hold.",
+                Some(_) if evidence.is_given => ", as many as were asked for.",
                 Some(_) => ", a practical division of people who differ by degrees.",
                 None => ".",
             }
-            @if let Some(as_of) = evidence.and_then(|evidence| evidence.as_of) { " As of " (as_of) "." }
+            @if let Some(as_of) = evidence.as_of { " As of " (as_of) "." }
         }
         @if facts.are_others() {
             p {
-                "The sentences tell of the " (count(model.n_rows())) " people the model was made from; counts and \
+                "The sentences tell of the " (count(evidence.n_rows)) " people the model was made from; counts and \
                  shares are of the " (n_people) " people of this page."
             }
         }
-        @if let Some(evidence) = evidence {
+        @if evidence.groups.is_some() {
             p { (evidence.reason) }
             @if !evidence.ageing.is_empty() {
                 p {
@@ -87,7 +87,7 @@ fn card(facts: &Facts<'_>, at: usize, persona: &Persona) -> Markup {
             }
             p.soft {
                 (count(n)) " people, " (percent(share)) " of all."
-                @if let Some(stability) = facts.model.evidence().and_then(|e| e.stability.get(at)) {
+                @if let Some(stability) = facts.model.evidence().stability.get(at) {
                     " Stability " (percent(*stability)) "."
                 }
             }

@@ -98,14 +98,14 @@ fn people(seed: u64, visit: &mut impl Visit) -> Result<()> {
         .numeric("visits", visits)?
         .categorical("town", town.collect())?;
     visit.value(table.clone());
-    let cohorts = Cohorts::by("town").relative("spend", Relative::Rank);
+    let columns = vec![("spend".into(), Relative::Rank)];
+    let cohorts = Cohorts { by: "town".into(), columns, ..Cohorts::default() };
     visit.value(cohorts.fit(&table)?);
     visit.value(cohorts);
-    let preprocessor = Preprocessor::default()
-        .scaling(Scaling::Robust)
-        .tails(Tails::Keep)
-        .weight("visits", 0.1 + 0.2)
-        .missing_indicator_from(0.01);
+    let mut preprocessor = Preprocessor::default().weight("visits", 0.1 + 0.2);
+    preprocessor.scaling = Scaling::Robust;
+    preprocessor.tails = Tails::Keep;
+    preprocessor.missing_indicator_from = Some(0.01);
     let fit = preprocessor.fit(&table)?;
     let groups = KMeans::new(2).fit(&fit.transform(&table)?)?;
     visit.value(PersonaModel::describe(&table, &fit, &groups)?);
@@ -183,8 +183,9 @@ fn settings(visit: &mut impl Visit) -> Result<()> {
     visit.value(Archetypes::new(2));
     visit.value(Scaler::Robust);
     let declared = DeclaredPersona::new("Regulars");
-    let declared = declared.when("visits", Condition::Between(third, 0.1 + 0.7));
-    visit.value(declared.weight("visits", third));
+    let mut declared = declared.when("visits", Condition::Between(third, 0.1 + 0.7));
+    declared.rules[0].weight = third;
+    visit.value(declared);
     let high = "big".into();
     let saying = Saying { names: ["x".into()].into(), high, low: "small".into(), counts: true };
     visit.value(Vocabulary { sayings: vec![saying], ..Vocabulary::default() });

@@ -24,6 +24,11 @@ fn sixty() -> FeatureTable {
         .unwrap()
 }
 
+/// The persona of every row.
+fn placed(matches: &[personas::persona::Match]) -> Vec<Option<usize>> {
+    matches.iter().map(|found| found.persona).collect()
+}
+
 /// The rows of one cluster each.
 fn groups(n: usize, clusters: &[Range<usize>]) -> Labels {
     Labels::new((0..n).map(|row| clusters.iter().position(|c| c.contains(&row)))).unwrap()
@@ -38,23 +43,32 @@ fn model(table: &FeatureTable, labels: &Labels) -> PersonaModel {
 fn labels_of_any_origin_say_how_far_nearest_centroids_give_them_back() {
     let table = sixty();
     let exact = model(&table, &groups(60, &[0..30, 30..60]));
-    assert_eq!((exact.agreement(), exact.coverage(), exact.n_rows()), (1.0, 1.0, 60));
-    assert!(exact.unexplained() > 0.0 && exact.unexplained() < 0.6, "{}", exact.unexplained());
+    assert_eq!(
+        (exact.evidence().agreement, exact.evidence().coverage, exact.evidence().n_rows),
+        (1.0, 1.0, 60)
+    );
+    assert!(
+        exact.evidence().unexplained > 0.0 && exact.evidence().unexplained < 0.6,
+        "{}",
+        exact.evidence().unexplained
+    );
     // Noise is put with the nearest persona: ten of sixty disagree.
     let noisy = model(&table, &groups(60, &[0..30, 30..50]));
-    assert_eq!((noisy.agreement(), noisy.coverage()), (50.0 / 60.0, 50.0 / 60.0));
+    assert_eq!((noisy.evidence().agreement, noisy.evidence().coverage), (50.0 / 60.0, 50.0 / 60.0));
 }
 
 #[test]
 fn without_groups_nobody_is_placed_and_nothing_is_explained() {
     let table = sixty();
     let none = model(&table, &groups(60, &[]));
-    assert_eq!((none.personas().len(), none.coverage(), none.agreement()), (0, 0.0, 1.0));
-    assert_eq!(none.unexplained(), 1.0);
+    assert_eq!(
+        (none.personas().len(), none.evidence().coverage, none.evidence().agreement),
+        (0, 0.0, 1.0)
+    );
+    assert_eq!(none.evidence().unexplained, 1.0);
     let matches = none.assign(&table).unwrap();
     assert!(matches.iter().all(|m| m.persona.is_none() && m.runner_up.is_none()));
     assert_eq!(matches.explain(0), "In no persona.");
-    assert_eq!(matches.between(1.0), 0.0);
     let comparison = none
         .compare(&[DeclaredPersona::new("all").when("spend", Condition::AtLeast(0.0))], &table)
         .unwrap();
@@ -66,7 +80,7 @@ fn without_groups_nobody_is_placed_and_nothing_is_explained() {
 fn one_persona_of_everyone_explains_nothing_and_has_no_runner_up() {
     let table = sixty();
     let one = model(&table, &groups(60, &[0..60, 60..60]));
-    assert_eq!(one.unexplained(), 1.0);
+    assert_eq!(one.evidence().unexplained, 1.0);
     let matches = one.assign(&table).unwrap();
     let first = matches.first().unwrap();
     assert_eq!((first.persona, first.runner_up, first.margin), (Some(0), None, 1.0));
@@ -97,7 +111,6 @@ fn a_new_person_is_placed_with_reasons_in_words() {
         "{text}"
     );
     assert_eq!((matches.reasons(1).len(), matches.get(1)), (0, None));
-    assert_eq!([found.margin, found.margin + 0.01].map(|m| matches.between(m)), [0.0, 1.0]);
 }
 
 #[test]
@@ -131,10 +144,10 @@ fn dbscan_places_people_as_it_predicts_and_leaves_far_ones_out() {
     let fit = Dbscan::new(1.5 * near, 3).fit(&x).unwrap();
     assert_eq!((fit.labels.n_clusters(), fit.labels.n_noise()), (2, 1));
     let personas = PersonaModel::describe(&table, &prep, &fit).unwrap();
-    assert!(personas.contains_training_rows());
-    assert_eq!((personas.agreement(), personas.coverage()), (1.0, 60.0 / 61.0));
+    assert!(personas.evidence().contains_training_rows);
+    assert_eq!((personas.evidence().agreement, personas.evidence().coverage), (1.0, 60.0 / 61.0));
     let matches = personas.assign(&table).unwrap();
-    assert_eq!(matches.personas(), fit.predict(&x).unwrap().to_vec());
+    assert_eq!(placed(&matches), fit.predict(&x).unwrap().to_vec());
     let far = matches.get(60).unwrap();
     assert_eq!((far.persona, far.runner_up, far.margin), (None, Some(1), 0.0));
     assert!(matches.reasons(60).is_empty());
@@ -180,23 +193,23 @@ fn a_broken_snapshot_is_refused() {
     assert!(broken("/rule/personas/0", serde_json::json!(7)).contains("no persona"));
     assert!(broken("/personas/0/size", serde_json::json!(61)).contains("more members"));
     assert!(broken("/personas/0/size", serde_json::json!(u64::MAX)).contains("more members"));
-    assert!(broken("/n_rows", serde_json::json!(0)).contains("more members"));
-    assert!(broken("/unexplained", serde_json::json!(-0.5)).contains("outside [0, 1]"));
+    assert!(broken("/evidence/n_rows", serde_json::json!(0)).contains("more members"));
+    assert!(broken("/evidence/unexplained", serde_json::json!(-0.5)).contains("outside [0, 1]"));
 }
 
 #[test]
 fn declared_personas_are_held_against_people() {
     let table = sixty();
     let personas = model(&table, &groups(60, &[0..30, 30..60]));
-    let declared = [
+    let mut declared = [
         // 120 to 129 in the north: rows 50, 52, …, 58; north alone 30, spend alone 10.
         DeclaredPersona::new("Gold")
             .when("spend", Condition::AtLeast(120.0))
-            .when("city", Condition::Equals("north".into()))
-            .weight("spend", 3.0),
+            .when("city", Condition::Equals("north".into())),
         DeclaredPersona::new("Northern").when("city", Condition::Equals("north".into())),
         DeclaredPersona::new("Nobody").when("spend", Condition::AtLeast(1000.0)),
     ];
+    declared[0].rules[0].weight = 3.0;
     let comparison = personas.compare(&declared, &table).unwrap();
     let gold = &comparison.declared[0];
     let per_rule: Vec<_> =
@@ -207,17 +220,14 @@ fn declared_personas_are_held_against_people() {
     let n_at_least = |score: f64| gold.scores.iter().filter(|&&s| s >= score).count();
     assert_eq!((n_at_least(1.0), n_at_least(0.75)), (5, 10));
     assert!((gold.mean_score - (5.0 + 3.75 + 6.25) / 60.0).abs() < 1e-12);
-    let nearest = gold.nearest.as_ref().unwrap();
-    assert_eq!((nearest.persona, nearest.n_shared, nearest.jaccard), (1, 5, 5.0 / 30.0));
+    assert_eq!((gold.nearest, gold.jaccard), (Some(1), 5.0 / 30.0));
     // Half of the big spenders live in the north: no contradiction. A third spends 120.
     assert_eq!(gold.contradictions, ["Spend at least 120: fits 33% of Big spenders (median 114)."]);
     // Northern: half of each persona; equal overlaps and scores go to the first.
-    assert_eq!(comparison.declared[1].nearest.as_ref().map(|n| n.persona), Some(0));
+    assert_eq!(comparison.declared[1].nearest, Some(0));
     assert_eq!(comparison.covered, [0.5, 0.5]);
     assert_eq!(comparison.uncovered, [0usize; 0]);
-    let overlap = &comparison.overlaps;
-    assert_eq!((overlap.len(), overlap[0].a, overlap[0].b, overlap[0].n_shared), (1, 0, 1, 5));
-    assert_eq!(overlap[0].jaccard, 5.0 / 30.0);
+    assert_eq!(comparison.shared, [[5, 5, 0], [5, 30, 0], [0, 0, 0]]);
     assert_eq!((comparison.n_unmatched, comparison.n_rows), (30, 60));
     assert_eq!((comparison.declared[2].n_full, comparison.declared[2].mean_score), (0, 0.0));
     let verdicts: Vec<DeclaredVerdict> = comparison.declared.iter().map(|d| d.verdict).collect();
@@ -254,8 +264,7 @@ fn declared_personas_that_claim_the_same_people_each_get_their_verdict() {
     let verdicts: Vec<DeclaredVerdict> = found.declared.iter().map(|d| d.verdict).collect();
     use DeclaredVerdict::{Absent, Confirmed, Split};
     assert_eq!(verdicts, [Confirmed, Confirmed, Split, Absent]);
-    let claims = |a, b| found.overlaps.iter().find(|o| (o.a, o.b) == (a, b)).map(|o| o.n_shared);
-    assert_eq!((claims(0, 1), claims(0, 2), claims(0, 3)), (Some(25), Some(15), None));
+    assert_eq!(found.shared[0], [30, 25, 15, 0]);
     assert_eq!(found.declared[3].contradictions.len(), 1, "{:?}", found.declared[3]);
     // What no value can fit is refused.
     let torn = [rich("Torn", 100.0).when("spend", Condition::AtMost(20.0))];
@@ -350,9 +359,9 @@ proptest! {
         let x = prep.transform(&table).unwrap();
         let fit = KMeans::new(k).n_init(1).fit(&x).unwrap();
         let personas = any().describe(&table, &prep, &fit).unwrap();
-        prop_assert_eq!(personas.agreement(), 1.0);
+        prop_assert_eq!(personas.evidence().agreement, 1.0);
         let matches = personas.assign(&table).unwrap();
-        prop_assert_eq!(matches.personas(), fit.labels.to_vec());
+        prop_assert_eq!(placed(&matches), fit.labels.to_vec());
         for (row, found) in matches.iter().enumerate() {
             prop_assert!((0.0..=1.0).contains(&found.margin));
             let Some(other) = found.runner_up else { continue };
@@ -368,7 +377,7 @@ proptest! {
         names.sort_unstable();
         names.dedup();
         prop_assert_eq!(names.len(), personas.personas().len());
-        prop_assert!((0.0..=1.0).contains(&personas.unexplained()));
+        prop_assert!((0.0..=1.0).contains(&personas.evidence().unexplained));
     }
 
     #[test]
@@ -378,7 +387,7 @@ proptest! {
         let fit = Dbscan::new(0.5 * k as f64, 3).fit(&x).unwrap();
         let personas = any().describe(&table, &prep, &fit).unwrap();
         let matches = personas.assign(&table).unwrap();
-        prop_assert_eq!(matches.personas(), fit.predict(&x).unwrap().to_vec());
+        prop_assert_eq!(placed(&matches), fit.predict(&x).unwrap().to_vec());
         for &row in &fit.core_rows {
             prop_assert_eq!(matches.get(row).unwrap().persona, fit.labels.get(row));
         }

@@ -38,9 +38,9 @@ fn hostile_texts_stay_texts() {
     let hostile = "</style><script>alert(1)</script>\u{202e}&\"";
     let table = table(hostile);
     let model = model(&table);
-    let report = Report::new(&model, &table)
-        .title("<b>bold</b>")
-        .note("<i>rows</i>", vec!["<u>all</u>".into()]);
+    let mut report = Report::new(&model, &table);
+    report.title = "<b>bold</b>".into();
+    report.notes.push(("<i>rows</i>".into(), vec!["<u>all</u>".into()]));
     let page = report.html().unwrap();
     for raw in ["<script", "<b>", "<i>", "<u>"] {
         assert!(!page.contains(raw), "{raw}");
@@ -88,11 +88,12 @@ fn one_column_one_group_and_no_group_make_a_page_too() {
 fn pure_types_and_niches_are_shown_where_they_were_asked_for() {
     let table = table("Oslo");
     let model = model(&table);
-    let plain = Report::new(&model, &table);
-    assert!(!plain.html().unwrap().contains("Pure types"));
+    let mut report = Report::new(&model, &table);
+    assert!(!report.html().unwrap().contains("Pure types"));
     let types = model.archetypes(&table, Some(2), 0).unwrap();
     let niches = model.niches(&table, 0).unwrap();
-    let report = plain.archetypes(types.clone()).niches(niches);
+    report.types = Some(types.clone());
+    report.niches = niches;
     let page = report.html().unwrap();
     assert!(page.contains("Everybody is a mixture of 2 pure types"));
     assert!(types.types.iter().all(|kind| page.contains(&kind.name)), "{types:?}");
