@@ -3,10 +3,12 @@
 //! Quantiles by Wichura's rational functions (AS 241, PPND16), good to about 1e-15 relatively. They
 //! need `ln` and `sqrt` only. Cost: a dozen multiplications.
 
+use super::portable;
+
 /// φ(z), 0 at ±∞.
 pub(crate) fn density(z: f64) -> f64 {
     const INVERSE_ROOT_TAU: f64 = 0.398_942_280_401_432_7;
-    INVERSE_ROOT_TAU * super::portable::exp(-0.5 * z * z)
+    INVERSE_ROOT_TAU * portable::exp(-0.5 * z * z)
 }
 
 /// The z below which the share `p` lies; −∞ for 0 and ∞ for 1.
@@ -21,7 +23,7 @@ pub(crate) fn quantile(p: f64) -> f64 {
     if tail == 0.0 {
         return q.signum() * f64::INFINITY;
     }
-    let r = (-tail.ln()).sqrt();
+    let r = (-portable::ln(tail)).sqrt();
     let z = if r <= 5.0 { ratio(r - 1.6, &NEAR) } else { ratio(r - 5.0, &FAR) };
     q.signum() * z
 }

@@ -7,6 +7,8 @@
 
 use rand::{Rng, SeedableRng, rngs::Xoshiro256PlusPlus};
 
+use super::portable;
+
 /// A stream of random numbers that depends on (seed, index) alone.
 #[derive(Debug, Clone)]
 pub(crate) struct Stream(Xoshiro256PlusPlus);
@@ -51,7 +53,7 @@ impl Stream {
             let (u, v) = (2.0 * self.unit() - 1.0, 2.0 * self.unit() - 1.0);
             let s = u * u + v * v;
             if s > 0.0 && s < 1.0 {
-                return u * (-2.0 * s.ln() / s).sqrt();
+                return u * (-2.0 * portable::ln(s) / s).sqrt();
             }
         }
     }

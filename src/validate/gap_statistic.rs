@@ -17,7 +17,7 @@ use super::reference::Reference;
 use super::trials::{self, Purpose, stream};
 use crate::num::samples::Samples;
 use crate::num::scale::Scale;
-use crate::num::{check, parallel, stats};
+use crate::num::{check, parallel, portable, stats};
 use crate::{Error, Result};
 
 /// What the gap statistic found for one number of clusters.
@@ -106,13 +106,13 @@ pub fn gap<'a>(
     for k in range {
         if let Some(fit) = trials::fit(rows.view(), k, trials::RUNS, seed)? {
             ks.push(k);
-            logarithms.push(fit.inertia.ln() - 2.0 * reference.unit().ln());
+            logarithms.push(portable::ln(fit.inertia) - 2.0 * portable::ln(reference.unit()));
         }
     }
     let references = parallel::map(n_references, usize::MAX, |index| {
         let cloud = reference.uniform(&mut stream(seed, Purpose::Uniform, index));
         let x = trials::view(&cloud, rows.n_columns());
-        let logarithm = |&k: &usize| Ok(trials::fit_at_most(x, k, seed)?.inertia.ln());
+        let logarithm = |&k: &usize| Ok(portable::ln(trials::fit_at_most(x, k, seed)?.inertia));
         ks.iter().map(logarithm).collect::<Result<Vec<f64>>>()
     });
     let references: Vec<Vec<f64>> = references.into_iter().collect::<Result<_>>()?;

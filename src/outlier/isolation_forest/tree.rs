@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cut::{Cut, Slant, side};
 use crate::num::check::Rows;
+use crate::num::portable;
 use crate::num::rng::Stream;
 
 /// Trees allowed: 65,536 trees of 256 rows take about a gigabyte.
@@ -35,7 +36,7 @@ pub(super) fn average_path(n: u32) -> f64 {
         2 => 1.0,
         _ => {
             let (n, before) = (f64::from(n), f64::from(n - 1));
-            2.0 * (before.ln() + EULER_GAMMA) - 2.0 * before / n
+            2.0 * (portable::ln(before) + EULER_GAMMA) - 2.0 * before / n
         }
     }
 }
