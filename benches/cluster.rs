@@ -8,9 +8,11 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, criterion_group, criterion_main};
-use personas::cluster::{IncrementalDbscan, KMeansInit, Window};
+use personas::KMeans;
+use personas::cluster::{
+    Agglomerative, Dbscan, Hdbscan, IncrementalDbscan, KMeansInit, Linkage, Window,
+};
 use personas::ndarray::{Array2, s};
-use personas::{Agglomerative, Dbscan, Hdbscan, KMeans, Linkage};
 
 /// Uniform numbers in [0, 1), always the same.
 fn uniform(mut state: u64) -> impl FnMut() -> f64 {

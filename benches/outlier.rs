@@ -2,7 +2,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use personas::ndarray::Array2;
-use personas::{IsolationForest, LocalOutlierFactor};
+use personas::outlier::{IsolationForest, LocalOutlierFactor};
 
 /// Rows scattered evenly, without structure: additive recurrences with irrational steps.
 fn scattered(n_rows: usize, n_columns: usize) -> Array2<f64> {

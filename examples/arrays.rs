@@ -7,8 +7,10 @@
 use std::error::Error;
 use std::io::{self, Write};
 
+use personas::cluster::{Agglomerative, Dbscan, Linkage};
 use personas::ndarray::Array2;
-use personas::{Agglomerative, Dbscan, KMeans, Linkage, Pca, Scaler, validate};
+use personas::scale::Scaler;
+use personas::{KMeans, Pca, validate};
 
 fn main() -> Result<(), Box<dyn Error>> {
     // Three groups of sixty in two columns, euros and visits; a third column repeats the first.

@@ -20,10 +20,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use personas::cluster::KMeansInit;
+use personas::cluster::{Agglomerative, Dbscan, Hdbscan, KMeansInit, Linkage};
 use personas::ndarray::Array2;
+use personas::scale::Scaler;
 use personas::validate::SilhouetteKind;
-use personas::{Agglomerative, Dbscan, Error, Hdbscan, KMeans, Labels, Linkage, Scaler, validate};
+use personas::{Error, KMeans, Labels, validate};
 use serde::Serialize;
 
 /// Clusters the rows of a matrix and prints one JSON object: labels (null for noise), n_clusters,

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use personas::{IsolationForest, LocalOutlierFactor};
+use personas::outlier::{IsolationForest, LocalOutlierFactor};
 use serde::Serialize;
 
 /// Scores how odd every row of a matrix is and prints one JSON object: scores (higher is odder:

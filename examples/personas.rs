@@ -43,12 +43,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use encoding_rs::Encoding;
+use personas::cluster::{Agglomerative, Hdbscan, Linkage};
 use personas::features::Retail;
 use personas::persona::{DeclaredPersona, Describer, PersonaSettings, Vocabulary};
 use personas::report::Report;
 use personas::{
-    Agglomerative, FeatureSet, FeatureTable, Hdbscan, IngestReport, Linkage, PersonaModel,
-    Preprocessor, Profiles, Rules, Timestamp,
+    FeatureSet, FeatureTable, IngestReport, PersonaModel, Preprocessor, Profiles, Rules, Timestamp,
 };
 
 use csv_file::{CsvTable, Source};

@@ -43,20 +43,17 @@ pub mod scale;
 pub mod segment;
 pub mod validate;
 
-pub use cluster::{Agglomerative, Dbscan, Hdbscan, KMeans, Linkage, OnlineKMeans};
+pub use cluster::KMeans;
 pub use error::{Error, Result};
 pub use event::{Event, Identifier, IngestReport, Refusal, Timestamp, Value};
 pub use features::{FeatureSet, FeatureTable};
 pub use identity::{IdentityGraph, ProfileId, Rules};
 pub use labels::Labels;
 pub use ndarray;
-pub use num::neighbors::Metric;
-pub use outlier::{IsolationForest, LocalOutlierFactor};
 pub use persona::PersonaModel;
 pub use prepare::{Matrix, Preprocessor};
 pub use profiles::Profiles;
 pub use reduce::Pca;
-pub use scale::Scaler;
 
 #[doc = include_str!("design.md")]
 pub mod _design {}

@@ -60,7 +60,8 @@ pub use fading::FadingDbscan;
 pub use hdbscan::{ClusterSelection, Hdbscan, HdbscanFit};
 pub use incremental::{IncrementalDbscan, Window};
 pub use kmeans::{KMeans, KMeansFit, KMeansInit, KMeansProgress};
-pub use online::{Decay, Learned, OnlineKMeans, OnlineKMeansFit, Reseeded};
+pub use online::{Decay, Learned, OnlineKMeans, OnlineKMeansFit};
 pub use within::within;
 
+pub use crate::num::neighbors::Metric;
 pub use crate::num::samples::Samples;

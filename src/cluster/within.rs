@@ -12,7 +12,7 @@ use crate::{Error, Labels, Result};
 /// `fit`'s numbers in the cluster, `None` outside and where `fit` found noise.
 ///
 /// ```
-/// use personas::{Agglomerative, KMeans, Linkage, cluster, ndarray::array};
+/// use personas::{KMeans, cluster, cluster::{Agglomerative, Linkage}, ndarray::array};
 ///
 /// let x = array![[0.0], [50.0], [1.0], [52.0], [9.0], [10.0]];
 /// let broad = KMeans::new(2).fit(&x)?.labels;

@@ -183,7 +183,8 @@ mod tests {
     fn logarithms_are_nearly_always_the_nearest_double() {
         // The library's are as well, so that two that differ are rare, and never far apart.
         let mut stream = Stream::new(2, 0);
-        let numbers = (0..20_000).map(|i| if i < 5000 { f64::from(i + 1) } else { stream.unit() + 1e-9 });
+        let numbers =
+            (0..20_000).map(|i| if i < 5000 { f64::from(i + 1) } else { stream.unit() + 1e-9 });
         let differ = numbers.filter(|&x| {
             assert!(near(ln(x), x.ln(), 1.0), "{x}");
             ln(x) != x.ln()

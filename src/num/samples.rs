@@ -14,7 +14,7 @@ use crate::{Error, Result};
 /// weights: a pair of samples and one number per row.
 ///
 /// ```
-/// use personas::{Agglomerative, KMeans, Linkage, cluster::Samples, ndarray::array};
+/// use personas::{KMeans, cluster::{Agglomerative, Linkage, Samples}, ndarray::array};
 ///
 /// let x = array![[0.0_f32], [1.0], [9.0]];
 /// assert_eq!(KMeans::new(2).fit(&x)?.labels.sizes(), [2, 1]);
@@ -38,7 +38,7 @@ pub enum Samples<'a> {
     /// Distances of any kind, condensed as scipy's `pdist`: of the pairs (0, 1), (0, 2), …,
     /// (0, n − 1), (1, 2), …; none at all is one row.
     Condensed(Vec<f64>),
-    /// The same, of straight lines between points, not squared: [`Linkage`](crate::Linkage)s that reckon with
+    /// The same, of straight lines between points, not squared: [`Linkage`](crate::cluster::Linkage)s that reckon with
     /// means take these only.
     Euclidean(Vec<f64>),
     /// Samples that count as often as their weights say: a row of weight 2 as the row twice. Made from

@@ -14,7 +14,8 @@ use super::card::Persona;
 use super::describe::{Used, described};
 use super::index::Index;
 use super::model::PersonaModel;
-use crate::{Agglomerative, FeatureTable, Labels, Linkage, Result};
+use crate::cluster::{Agglomerative, Linkage};
+use crate::{FeatureTable, Labels, Result};
 
 /// Most people of a persona that are looked through.
 const MOST_ROWS: usize = 2_000;

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::cluster::{DbscanFit, KMeansFit};
 use crate::num::check::{self, Rows};
 use crate::num::distance::{nearest, squared};
-use crate::{Error, Labels, Metric, Result};
+use crate::num::neighbors::Metric;
+use crate::{Error, Labels, Result};
 
 /// How the rows of a table are grouped, and how new rows are to be placed.
 ///
@@ -218,7 +219,7 @@ impl Rule {
     }
 
     /// Whether a point takes a row at this squared distance. The root is compared, as in
-    /// [`Dbscan`](crate::Dbscan): the square of the reach may round the other way.
+    /// [`Dbscan`](crate::cluster::Dbscan): the square of the reach may round the other way.
     fn takes(&self, distance2: f64) -> bool {
         self.reach.is_none_or(|reach| distance2.sqrt() <= reach)
     }

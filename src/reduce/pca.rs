@@ -20,7 +20,7 @@ use crate::{Error, Result};
 /// A variance below this part of the greatest is rounding.
 const NO_VARIANCE: f64 = 1e-14;
 
-/// Principal component analysis; scale the columns first ([`Scaler`](crate::Scaler)) unless they share
+/// Principal component analysis; scale the columns first ([`Scaler`](crate::scale::Scaler)) unless they share
 /// a unit.
 ///
 /// ```

@@ -120,11 +120,11 @@ fn silhouettes(matrix: &Matrix, personas: &[Option<usize>], k: usize) -> Result<
 fn odd(matrix: &Matrix) -> Result<Vec<(String, usize)>> {
     let x = ArrayView2::from(matrix);
     let fit = IsolationForest::new().fit(x)?;
-    let rows = fit.outliers();
+    let rows = &fit.outliers;
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let odd = x.select(Axis(0), &rows);
+    let odd = x.select(Axis(0), rows);
     let reasons = fit.reasons(&odd)?;
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for (row, reasons) in odd.rows().into_iter().zip(reasons.rows()) {

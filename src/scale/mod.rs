@@ -18,14 +18,14 @@ use crate::{Error, Result};
 /// How columns of an array are brought to one scale; see [`Scaler::fit`].
 ///
 /// ```
-/// use personas::{Scaler, ndarray::array};
+/// use personas::{ndarray::array, scale::Scaler};
 ///
 /// let x = array![[1.0, 100.0], [2.0, 100.0], [3.0, 100.0], [10.0, 100.0]];
 /// let scale = Scaler::Robust.fit(&x)?;
 /// let z = scale.transform(&x)?;
 /// // Median 2.5, quartiles 1.75 and 4.75; a constant column becomes 0.
 /// assert_eq!(z.row(0).to_vec(), [-0.5, 0.0]);
-/// assert_eq!(scale.constant_columns(), [1]);
+/// assert_eq!(scale.constant_columns, [1]);
 /// assert_eq!(scale.inverse(&z)?, x);
 /// # Ok::<(), personas::Error>(())
 /// ```
@@ -35,7 +35,7 @@ pub enum Scaler {
     /// To mean 0 and population standard deviation 1.
     ///
     /// ```
-    /// use personas::{Scaler, ndarray::array};
+    /// use personas::{ndarray::array, scale::Scaler};
     ///
     /// let z = Scaler::Standard.fit(&array![[1.0], [3.0]])?.transform(&array![[5.0]])?;
     /// assert_eq!(z, array![[3.0]]);
@@ -47,7 +47,7 @@ pub enum Scaler {
     /// width. Where half the values or more are equal, the standard deviation is the width.
     ///
     /// ```
-    /// use personas::{Scaler, ndarray::array};
+    /// use personas::{ndarray::array, scale::Scaler};
     ///
     /// let scale = Scaler::Robust.fit(&array![[0.0], [1.0], [2.0], [3.0], [1000.0]])?;
     /// assert_eq!(scale.transform(&array![[4.0]])?, array![[1.0]]);
@@ -58,7 +58,7 @@ pub enum Scaler {
     /// To the range 0 to 1. Rows beyond the range of the fit come out beyond it.
     ///
     /// ```
-    /// use personas::{Scaler, ndarray::array};
+    /// use personas::{ndarray::array, scale::Scaler};
     ///
     /// let scale = Scaler::MinMax.fit(&array![[-2.0], [2.0]])?;
     /// assert_eq!(scale.transform(&array![[-2.0], [0.0], [4.0]])?, array![[0.0], [0.5], [1.5]]);
@@ -70,7 +70,7 @@ pub enum Scaler {
     /// to mean 0 and standard deviation 1. Takes the skew off money and counts.
     ///
     /// ```
-    /// use personas::{Scaler, ndarray::array};
+    /// use personas::{ndarray::array, scale::Scaler};
     ///
     /// let x = array![[1.0], [3.0], [9.0], [27.0], [81.0], [243.0]];
     /// let z = Scaler::YeoJohnson.fit(&x)?.transform(&x)?;
@@ -96,14 +96,16 @@ impl Scaler {
             let values: Vec<f64> = rows.iter().map(|row| row[column]).collect();
             Column::fit(*self, &values)
         });
-        Ok(ScalerFit { columns })
+        let constant = columns.iter().enumerate().filter(|(_, column)| column.width == 0.0);
+        let constant_columns = constant.map(|(column, _)| column).collect();
+        Ok(ScalerFit { columns, constant_columns })
     }
 }
 
 /// The scale of every column; see [`Scaler`].
 ///
 /// ```
-/// use personas::{Scaler, ndarray::array};
+/// use personas::{ndarray::array, scale::Scaler};
 ///
 /// let x = array![[1.0, 5.0], [3.0, 5.0]];
 /// let scale = Scaler::Standard.fit(&x)?;
@@ -111,8 +113,11 @@ impl Scaler {
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ScalerFit {
     columns: Vec<Column>,
+    /// The columns that were constant in the fit, ascending.
+    pub constant_columns: Vec<usize>,
 }
 
 impl ScalerFit {
@@ -135,11 +140,6 @@ impl ScalerFit {
         let x = self.each(z.into().into_rows()?.view(), Column::invert)?;
         check::rows(x.view())?;
         Ok(x)
-    }
-
-    /// The columns that were constant in the fit, ascending.
-    pub fn constant_columns(&self) -> Vec<usize> {
-        (0..self.columns.len()).filter(|&column| self.columns[column].width == 0.0).collect()
     }
 
     fn each(
@@ -287,7 +287,7 @@ mod tests {
         let x = array![[7.5, 0.1, 1.0], [7.5, 0.1 + 1e-17, 2.0]];
         for scaler in all() {
             let fit = scaler.fit(&x).unwrap();
-            assert_eq!(fit.constant_columns(), [0, 1]);
+            assert_eq!(fit.constant_columns, [0, 1]);
             let z = fit.transform(&array![[99.0, 3.0, 1.0]]).unwrap();
             assert_eq!((z[[0, 0]], z[[0, 1]]), (0.0, 0.0));
             assert_eq!(fit.inverse(&z).unwrap()[[0, 0]], 7.5);

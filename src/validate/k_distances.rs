@@ -30,7 +30,7 @@ pub struct KDistances {
     pub eps: Option<f64>,
 }
 
-/// Proposes an `eps` for [`Dbscan`](crate::Dbscan) with this `min_samples` and metric, from the
+/// Proposes an `eps` for [`Dbscan`](crate::cluster::Dbscan) with this `min_samples` and metric, from the
 /// distances of the rows of `x`, `(n_samples, n_features)`, to their neighbour number
 /// `min_samples − 1`.
 ///
@@ -38,7 +38,7 @@ pub struct KDistances {
 /// very far out flatten all before them. Look at the curve.
 ///
 /// ```
-/// use personas::{Dbscan, Metric, ndarray::Array2, validate};
+/// use personas::{cluster::{Dbscan, Metric}, ndarray::Array2, validate};
 ///
 /// // Two groups of fifty and five rows between them.
 /// let x = Array2::from_shape_fn((105, 1), |(i, _)| match i {
@@ -55,7 +55,7 @@ pub struct KDistances {
 ///
 /// # Errors
 /// [`Error::InvalidParameter`] for `min_samples` below 2, [`Error::TooFewSamples`] for fewer rows than
-/// that, and as for [`Dbscan::fit`](crate::Dbscan::fit) where the matrix cannot be computed with.
+/// that, and as for [`Dbscan::fit`](crate::cluster::Dbscan::fit) where the matrix cannot be computed with.
 pub fn suggest_eps<'a>(
     x: impl Into<Samples<'a>>,
     min_samples: usize,
@@ -121,7 +121,7 @@ mod tests {
             // Copies have their neighbours at 0, which is not an eps.
             let above = curve.distances.iter().enumerate().filter(|(_, eps)| **eps > 0.0);
             for (i, &eps) in above {
-                let fit = crate::Dbscan::new(eps, 5).metric(metric).fit(&x).unwrap();
+                let fit = crate::cluster::Dbscan::new(eps, 5).metric(metric).fit(&x).unwrap();
                 assert!(fit.core_rows.len() > i, "{metric:?}: {eps:e}");
             }
         }

@@ -71,7 +71,7 @@ pub use external::adjusted_rand;
 pub use gap_statistic::{Gap, GapAt, gap};
 pub use k_distances::{KDistances, suggest_eps};
 pub use k_fold::{KFold, k_fold};
-pub use prediction_strength::{PredictionStrength, StrengthAt, prediction_strength};
+pub use prediction_strength::{PredictionStrength, prediction_strength};
 pub use scatter::{calinski_harabasz, davies_bouldin};
 pub use silhouette::{Silhouette, SilhouetteKind, silhouette, silhouette_by};
 pub(crate) use stability::half_samples;

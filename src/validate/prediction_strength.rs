@@ -24,17 +24,6 @@ use crate::{Error, Result};
 /// Clusters are predicted if the strength exceeds this; the authors say 0.8 to 0.9.
 const PREDICTED_ABOVE: f64 = 0.8;
 
-/// The prediction strength of one number of clusters.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct StrengthAt {
-    /// The number of clusters.
-    pub k: usize,
-    /// Share of the pairs of the least predicted cluster that were placed together, in [0, 1], mean
-    /// over splits and directions; 1 for one cluster.
-    pub strength: f64,
-}
-
 /// The prediction strength over a range of k; see [`prediction_strength`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -42,17 +31,18 @@ pub struct PredictionStrength {
     /// The largest k whose strength exceeds 0.8; 1 says that there are no groups. `None` if there is
     /// none, which takes a range that starts above 1.
     pub k: Option<usize>,
-    /// The strength of every k, ascending. Those for which some half has too few distinct rows are
-    /// left out.
-    pub per_k: Vec<StrengthAt>,
+    /// Every k, ascending, and its strength: the share of the pairs of the least predicted cluster that were
+    /// placed together, in [0, 1], mean over splits and directions; 1 for one cluster. Those k for which
+    /// some half has too few distinct rows are left out.
+    pub per_k: Vec<(usize, f64)>,
     /// How many rows were judged: all, or 2,000 drawn at random.
     pub n_rows: usize,
 }
 
 impl PredictionStrength {
-    fn of(per_k: Vec<StrengthAt>, n_rows: usize) -> Self {
-        let predicted = per_k.iter().rev().find(|at| at.strength > PREDICTED_ABOVE);
-        Self { k: predicted.map(|at| at.k), per_k, n_rows }
+    fn of(per_k: Vec<(usize, f64)>, n_rows: usize) -> Self {
+        let predicted = per_k.iter().rev().find(|(_, strength)| *strength > PREDICTED_ABOVE);
+        Self { k: predicted.map(|(k, _)| *k), per_k, n_rows }
     }
 }
 
@@ -72,7 +62,7 @@ impl PredictionStrength {
 ///     (row / 40 * 30) as f64 + if column == 0 { row % 8 } else { row % 5 } as f64
 /// });
 /// let found = validate::prediction_strength(&x, 1..=4, 20, 7)?;
-/// assert_eq!((found.k, found.per_k[1].strength), (Some(2), 1.0));
+/// assert_eq!((found.k, found.per_k[1]), (Some(2), (2, 1.0)));
 /// # Ok::<(), personas::Error>(())
 /// ```
 ///
@@ -113,7 +103,7 @@ pub fn prediction_strength<'a>(
         Some(stats::mean(&splits.iter().map(|split| split[at]).collect::<Option<Vec<f64>>>()?))
     };
     let each = range.enumerate();
-    let per_k = each.filter_map(|(at, k)| Some(StrengthAt { k, strength: mean(at)? })).collect();
+    let per_k = each.filter_map(|(at, k)| Some((k, mean(at)?))).collect();
     Ok(PredictionStrength::of(per_k, rows.n_rows()))
 }
 
@@ -151,7 +141,7 @@ mod tests {
     #[test]
     fn groups_predict_each_other_and_more_clusters_do_not() {
         let found = prediction_strength(&groups(3), 1..=6, 20, 1).unwrap();
-        let strengths: Vec<f64> = found.per_k.iter().map(|at| at.strength).collect();
+        let strengths: Vec<f64> = found.per_k.iter().map(|at| at.1).collect();
         assert_eq!((strengths[0], strengths[2]), (1.0, 1.0));
         assert!(strengths[3..].iter().all(|&strength| strength < 0.8), "{strengths:?}");
         assert_eq!((found.k, found.n_rows), (Some(3), 60));
@@ -167,7 +157,7 @@ mod tests {
         // The halves of four rows are pairs; two clusters of one row each count as predicted.
         let x = array![[0.0], [1.0], [10.0], [11.0]];
         let found = prediction_strength(&x, 1..=2, 5, 0).unwrap();
-        assert!(found.per_k.iter().all(|at| at.strength == 1.0));
+        assert!(found.per_k.iter().all(|at| at.1 == 1.0));
         // Of the own pairs of {0, 1, 2} one of three is placed together by a cut between 1 and 2.
         let by = crate::KMeans::new(2).fit(&array![[0.0], [1.0], [2.0], [3.0]]).unwrap();
         let x = array![[0.0], [1.0], [2.0], [30.0]];
@@ -180,7 +170,7 @@ mod tests {
     fn k_beyond_the_distinct_rows_of_a_half_is_left_out() {
         let x = Array2::from_shape_fn((60, 1), |(row, _)| (row % 3 * 10) as f64);
         let found = prediction_strength(&x, 1..=6, 10, 0).unwrap();
-        assert_eq!(found.per_k.iter().map(|at| at.k).collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!(found.per_k.iter().map(|at| at.0).collect::<Vec<_>>(), [1, 2, 3]);
         let alike = prediction_strength(&Array2::<f64>::zeros((9, 2)), 1..=3, 5, 0).unwrap();
         assert_eq!((alike.per_k.len(), alike.k), (1, Some(1)));
     }

@@ -105,7 +105,8 @@ fn evidence(before: f64, between: f64, behind: f64) -> f64 {
     let (a, b) = (before + 0.5 * between, behind + 0.5 * between);
     let half = 0.5 * (a + b);
     let mean = ((half * half + 3.0 * a * b).sqrt() - half) / 1.5;
-    let part = |count: f64, mean: f64| if count > 0.0 { count * portable::ln(count / mean) } else { 0.0 };
+    let part =
+        |count: f64, mean: f64| if count > 0.0 { count * portable::ln(count / mean) } else { 0.0 };
     let ratio = part(before, a - 0.5 * mean) + part(between, mean) + part(behind, b - 0.5 * mean);
     let root = (2.0 * ratio).max(0.0).sqrt();
     if between * between < before * behind { root } else { -root }

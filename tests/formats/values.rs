@@ -3,7 +3,8 @@
 use std::fmt::Debug;
 
 use personas::cluster::{
-    ClusterSelection, Decay, FadingDbscan, IncrementalDbscan, KMeansInit, Window,
+    Agglomerative, ClusterSelection, Dbscan, Decay, FadingDbscan, Hdbscan, IncrementalDbscan,
+    KMeansInit, Linkage, Metric, OnlineKMeans, Window,
 };
 use personas::features::{
     Best, ColumnType, Condition, EventFilter, Feature, Funnel, Measure, Retail, SessionMeasure,
@@ -11,16 +12,16 @@ use personas::features::{
 };
 use personas::journey::Paths;
 use personas::ndarray::{Array2, array};
-use personas::outlier::Contamination;
+use personas::outlier::{Contamination, IsolationForest, LocalOutlierFactor};
 use personas::persona::{DeclaredPersona, PersonaSettings, Saying, Vocabulary};
 use personas::prepare::{Cohorts, Relative, Scaling, Tails};
 use personas::profiles::StoreOptions;
 use personas::quality::{Action, Check, Quality, QualityRule, Target};
 use personas::reduce::Archetypes;
+use personas::scale::Scaler;
 use personas::{
-    Agglomerative, Dbscan, Event, FeatureSet, FeatureTable, Hdbscan, Identifier, IdentityGraph,
-    IsolationForest, KMeans, Labels, Linkage, LocalOutlierFactor, Metric, OnlineKMeans, Pca,
-    PersonaModel, Preprocessor, Profiles, Result, Rules, Scaler, Timestamp, Value,
+    Event, FeatureSet, FeatureTable, Identifier, IdentityGraph, KMeans, Labels, Pca, PersonaModel,
+    Preprocessor, Profiles, Result, Rules, Timestamp, Value,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -64,7 +65,7 @@ fn models(seed: u64, visit: &mut impl Visit) -> Result<()> {
     visit.value(Hdbscan::new(3).fit(&x)?);
     visit.value(Agglomerative::new(Linkage::Ward).fit(&x)?);
     let mut online = OnlineKMeans::new(2).decay(Decay::HalfLifePoints(7.3)).fit(&x)?;
-    online.learn(&random.rows(9))?;
+    online.learn(&random.rows(9), None)?;
     visit.value(online);
     let mut fading = FadingDbscan::new(2.3, 1.1, Decay::HalfLifeDays(0.7))?;
     let mut latest = IncrementalDbscan::new(Dbscan::new(2.3, 2), Window::Rows(6))?;

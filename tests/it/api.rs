@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// Public items of each room. The whole aims at 300, at most 400 with rooms that are still to come; until
 /// then these are the last counts: lower a line with every item that goes.
 const AT_MOST: &[(&str, usize)] = &[
-    ("cluster", 85),
+    ("cluster", 82),
     ("error", 2),
     ("event", 36),
     ("features", 52),
@@ -20,20 +20,20 @@ const AT_MOST: &[(&str, usize)] = &[
     ("journey", 10),
     ("labels", 11),
     ("num", 3), // samples, the metrics of neighbours and the reason of an odd row stand below the methods that use them
-    ("outlier", 24),
+    ("outlier", 22),
     ("persona", 48),
     ("prepare", 26),
     ("profiles", 58),
     ("quality", 15),
     ("reduce", 18),
     ("report", 5),
-    ("scale", 6),
+    ("scale", 5),
     ("segment", 4),
-    ("validate", 33),
+    ("validate", 32),
 ];
 
 /// Names at the root of the crate; the rest is found by its module.
-const AT_MOST_AT_ROOT: usize = 30;
+const AT_MOST_AT_ROOT: usize = 21;
 
 /// What a line of source declares for the public, if anything: its kind and its name.
 fn public_item(line: &str) -> Option<(&str, &str)> {

@@ -48,16 +48,7 @@ const ROOT_NAMES: &[(&str, &str)] = &[
     ("Refusal", "event"),
     ("Timestamp", "event"),
     ("Value", "event"),
-    ("Agglomerative", "cluster"),
-    ("Dbscan", "cluster"),
-    ("Dendrogram", "cluster"),
-    ("Hdbscan", "cluster"),
     ("KMeans", "cluster"),
-    ("Linkage", "cluster"),
-    ("Metric", "num"),
-    ("OnlineKMeans", "cluster"),
-    ("IsolationForest", "outlier"),
-    ("LocalOutlierFactor", "outlier"),
     ("IdentityGraph", "identity"),
     ("ProfileId", "identity"),
     ("Rules", "identity"),
@@ -68,7 +59,6 @@ const ROOT_NAMES: &[(&str, &str)] = &[
     ("Profiles", "profiles"),
     ("PersonaModel", "persona"),
     ("Pca", "reduce"),
-    ("Scaler", "scale"),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

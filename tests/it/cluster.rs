@@ -1,8 +1,8 @@
 //! Every clustering against its definition, word for word, and against the laws it promises.
 
-use personas::cluster::{KMeansFit, KMeansInit};
+use personas::cluster::{Agglomerative, Dbscan, KMeansFit, KMeansInit, Linkage};
 use personas::ndarray::{Array2, ArrayView1, ArrayView2, Axis, array};
-use personas::{Agglomerative, Dbscan, Error, KMeans, Labels, Linkage, validate};
+use personas::{Error, KMeans, Labels, validate};
 use proptest::prelude::*;
 
 const LINKAGES: [Linkage; 7] = [

@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 use std::process::Command;
 
+use personas::cluster::{Agglomerative, Dbscan, Hdbscan, Linkage};
 use personas::features::EventFilter;
 use personas::features::Funnel;
 use personas::journey::Paths;
+use personas::outlier::{IsolationForest, LocalOutlierFactor};
 use personas::{
-    Agglomerative, Dbscan, Event, FeatureSet, Hdbscan, IsolationForest, KMeans, Linkage,
-    LocalOutlierFactor, PersonaModel, Preprocessor, Profiles, Rules, Timestamp, validate,
+    Event, FeatureSet, KMeans, PersonaModel, Preprocessor, Profiles, Rules, Timestamp, validate,
 };
 
 /// Tells this test, when it runs itself, to print its results instead of comparing them.

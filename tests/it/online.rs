@@ -1,8 +1,8 @@
 //! k-means on a stream: what a weight is, when clusters die, what may not change anything.
 
-use personas::cluster::{Decay, OnlineKMeansFit};
+use personas::cluster::{Decay, OnlineKMeans, OnlineKMeansFit};
 use personas::ndarray::{Array1, Array2, ArrayView1, Axis, array, concatenate, s};
-use personas::{Error, KMeans, OnlineKMeans};
+use personas::{Error, KMeans};
 use proptest::prelude::*;
 
 const DAY_MS: i64 = 86_400_000;
@@ -24,6 +24,12 @@ fn three(n: usize, seed: u64) -> Array2<f64> {
         row += &[array![0.0, 0.0], array![20.0, 0.0], array![0.0, 20.0]][i % 3];
     }
     x
+}
+
+/// Lets time pass without rows.
+fn advance(model: &mut OnlineKMeansFit, at_ms: i64) {
+    let none = Array2::<f64>::zeros((0, model.centroids().ncols()));
+    model.learn(&none, at_ms).unwrap();
 }
 
 fn one(row: ArrayView1<'_, f64>) -> Array2<f64> {
@@ -48,7 +54,7 @@ fn row_by_row_without_decay_centroids_are_the_means_of_the_rows_they_got() {
     let mut model = OnlineKMeans::new(4).start(x.slice(s![..4, ..])).unwrap();
     let mut got = vec![Vec::new(); 4];
     for row in x.rows() {
-        got[model.learn(&one(row)).unwrap().labels.get(0).unwrap()].push(row.to_owned());
+        got[model.learn(&one(row), None).unwrap().labels.get(0).unwrap()].push(row.to_owned());
     }
     for (cluster, rows) in got.iter().enumerate() {
         let n = rows.len() as f64;
@@ -79,14 +85,14 @@ fn after_one_half_life_in_rows_every_weight_is_exactly_half_in_one_batch_or_row_
     let online = OnlineKMeans::new(3).decay(Decay::HalfLifePoints(10.0));
     let mut stepwise = online.fit(&x).unwrap();
     // Off the beat: the half-life need not begin with the model.
-    stepwise.learn(x.slice(s![..7, ..])).unwrap();
+    stepwise.learn(x.slice(s![..7, ..]), None).unwrap();
     let mut at_once = stepwise.clone();
     let before = stepwise.weights();
     let near_the_first = &cloud(10, 4) * 0.1 + stepwise.centroids().row(0);
     for row in near_the_first.rows() {
-        assert_eq!(stepwise.learn(&one(row)).unwrap().labels.to_vec(), [Some(0)]);
+        assert_eq!(stepwise.learn(&one(row), None).unwrap().labels.to_vec(), [Some(0)]);
     }
-    at_once.learn(&near_the_first).unwrap();
+    at_once.learn(&near_the_first, None).unwrap();
     // Those that got nothing fade as well.
     for model in [stepwise, at_once] {
         assert_eq!(model.weights()[1..], [before[1] / 2.0, before[2] / 2.0]);
@@ -97,16 +103,16 @@ fn after_one_half_life_in_rows_every_weight_is_exactly_half_in_one_batch_or_row_
 fn after_one_half_life_in_days_every_weight_is_exactly_half() {
     let online = OnlineKMeans::new(3).decay(Decay::HalfLifeDays(30.0));
     let mut model = online.fit(&three(90, 5)).unwrap();
-    model.advance(1_000_000);
+    advance(&mut model, 1_000_000);
     assert_eq!(model.weights(), [30.0; 3]);
     for day in 1..=60 {
-        model.advance(1_000_000 + day * DAY_MS);
+        advance(&mut model, 1_000_000 + day * DAY_MS);
         if day % 30 == 0 {
             assert_eq!(model.weights(), [30.0 / (1 << (day / 30)) as f64; 3]);
         }
     }
     let (weights, centroids) = (model.weights(), model.centroids().to_owned());
-    model.learn_at(&Array2::<f64>::zeros((0, 2)), 1_000_000 + 75 * DAY_MS).unwrap();
+    model.learn(&Array2::<f64>::zeros((0, 2)), 1_000_000 + 75 * DAY_MS).unwrap();
     assert!((model.weights()[0] / (weights[0] * 0.5f64.sqrt()) - 1.0).abs() < 1e-15);
     assert_eq!(model.centroids(), centroids);
 }
@@ -116,7 +122,7 @@ fn a_batch_discounts_first_and_divides_by_what_is_left_as_sparks_code_does() {
     // One cluster, 4 rows at 0, half-life 2 rows; then 2 rows at 3: (4·½·0 + 2·3) / (4·½ + 2).
     let online = OnlineKMeans::new(1).decay(Decay::HalfLifePoints(2.0));
     let mut model = online.fit(&Array2::<f64>::zeros((4, 1))).unwrap();
-    model.learn(&[[3.0], [3.0]]).unwrap();
+    model.learn(&[[3.0], [3.0]], None).unwrap();
     assert_eq!((model.centroids()[[0, 0]], model.weights()[0]), (1.5, 4.0));
     assert_eq!(model.variances()[[0, 0]], 2.25);
 }
@@ -126,7 +132,7 @@ fn a_half_life_follows_a_drift_that_no_decay_averages_away() {
     let at = |decay| {
         let mut model = OnlineKMeans::new(1).decay(decay).fit(&cloud(500, 6)).unwrap();
         for batch in 0..10 {
-            model.learn(&(cloud(100, 7 + batch) + 10.0)).unwrap();
+            model.learn(&(cloud(100, 7 + batch) + 10.0), None).unwrap();
         }
         model.centroids()[[0, 0]]
     };
@@ -141,9 +147,9 @@ fn stored_and_restored_it_goes_on_bit_for_bit() {
     let mut restored = kept.clone();
     for step in 0..40 {
         let (batch, at_ms) = (three(1 + step % 7, step as u64), 3_600_000 * step as i64);
-        let learned = kept.learn_at(&batch, at_ms).unwrap();
+        let learned = kept.learn(&batch, at_ms).unwrap();
         restored = serde_json::from_str(&bytes(&restored)).unwrap();
-        assert_eq!(restored.learn_at(&batch, at_ms).unwrap(), learned);
+        assert_eq!(restored.learn(&batch, at_ms).unwrap(), learned);
         assert_eq!(bytes(&restored), bytes(&kept));
     }
     let config: OnlineKMeans =
@@ -155,26 +161,26 @@ fn stored_and_restored_it_goes_on_bit_for_bit() {
 fn refused_rows_change_nothing_and_no_rows_are_no_change() {
     let online = OnlineKMeans::new(3).decay(Decay::HalfLifePoints(50.0));
     let mut model = online.fit(&three(60, 8)).unwrap();
-    model.learn(&three(13, 9)).unwrap();
+    model.learn(&three(13, 9), None).unwrap();
     let before = bytes(&model);
     let good = three(5, 10);
     for bad in [f64::NAN, f64::INFINITY, 1e308] {
         let mut x = good.clone();
         x[[4, 1]] = bad;
-        let error = model.learn(&x).unwrap_err();
+        let error = model.learn(&x, None).unwrap_err();
         match error {
             Error::NonFinite { row: 4, column: 1, .. } => assert!(!bad.is_finite()),
             Error::MagnitudeTooLarge { row: 4, column: 1, .. } => assert_eq!(bad, 1e308),
             other => panic!("{other}"),
         }
-        assert!(model.learn_at(&x, 77).is_err() && model.predict(&x).is_err());
+        assert!(model.learn(&x, 77).is_err() && model.predict(&x).is_err());
     }
     for shape in [(2, 3), (0, 3), (1, 0), (0, 0)] {
-        let error = model.learn(&Array2::<f64>::zeros(shape)).unwrap_err();
+        let error = model.learn(&Array2::<f64>::zeros(shape), None).unwrap_err();
         assert!(matches!(error, Error::DimensionMismatch { expected: 2, .. }), "{error}");
     }
     assert!(matches!(model.predict(&Array2::<f64>::zeros((0, 2))), Err(Error::Empty { .. })));
-    let learned = model.learn(&Array2::<f64>::zeros((0, 2))).unwrap();
+    let learned = model.learn(&Array2::<f64>::zeros((0, 2)), None).unwrap();
     assert!(learned.labels.is_empty() && learned.reseeded.is_empty());
     assert_eq!(bytes(&model), before);
 }
@@ -185,16 +191,16 @@ fn time_that_goes_back_stands_and_a_huge_gap_forgets_without_losing_the_places()
     let mut model = online.start(&far_corners()).unwrap();
     let x = three(30, 11);
     for at_ms in [5 * DAY_MS, 5 * DAY_MS, i64::MIN, 0] {
-        model.learn_at(&x, at_ms).unwrap();
+        model.learn(&x, at_ms).unwrap();
         assert_eq!(model.clock_ms, Some(5 * DAY_MS));
     }
     assert_eq!(model.weights(), [40.0; 3]);
     let places = model.centroids().to_owned();
-    model.advance(600 * DAY_MS);
+    advance(&mut model, 600 * DAY_MS);
     assert!(model.weights().iter().all(|w| *w == 0.0));
     assert_eq!((model.centroids().to_owned(), model.variances().sum()), (places.clone(), 0.0));
     // The first row after it counts alone; one row is no reason to give the other places up.
-    let learned = model.learn_at(&[[18.0, 2.0]], i64::MAX).unwrap();
+    let learned = model.learn(&[[18.0, 2.0]], i64::MAX).unwrap();
     assert_eq!((learned.labels.to_vec(), learned.reseeded), (vec![Some(1)], vec![]));
     assert_eq!(model.weights(), [0.0, 1.0, 0.0]);
     assert_eq!(
@@ -207,7 +213,7 @@ fn time_that_goes_back_stands_and_a_huge_gap_forgets_without_losing_the_places()
 fn rows_all_equal_have_no_variance_and_nothing_to_split() {
     let mut model = OnlineKMeans::new(2).start(&[[0.0], [1e6]]).unwrap();
     for _ in 0..30 {
-        let learned = model.learn(&Array2::from_elem((100, 1), 0.1)).unwrap();
+        let learned = model.learn(&Array2::from_elem((100, 1), 0.1), None).unwrap();
         assert!(learned.reseeded.is_empty());
     }
     assert_eq!(
@@ -227,10 +233,11 @@ fn a_place_that_no_row_ever_comes_to_goes_to_half_of_the_heaviest_cluster() {
     };
     let mut reseeded = Vec::new();
     for batch in 0..30 {
-        reseeded.extend(model.learn(&two(batch)).unwrap().reseeded.iter().map(|r| (batch, *r)));
+        reseeded
+            .extend(model.learn(&two(batch), None).unwrap().reseeded.iter().map(|r| (batch, *r)));
     }
     let [(19, which)] = reseeded[..] else { panic!("{reseeded:?}") };
-    assert_eq!((which.cluster, which.half_of, model.n_reseeded), (1, 0, 1));
+    assert_eq!((which, model.n_reseeded), ((1, 0), 1));
     // Cut across the second column, where the spread was; the new rows have settled it since.
     let labels = model.predict(&two(99)).unwrap();
     assert!(labels.iter().enumerate().all(|(row, label)| label == Some(row / 50)));
@@ -249,8 +256,8 @@ fn a_group_that_stays_away_is_given_up_by_weight_and_only_then() {
         let events: Vec<(usize, usize)> = batches
             .enumerate()
             .flat_map(|(i, batch)| {
-                let reseeded = model.learn(batch).unwrap().reseeded;
-                reseeded.into_iter().map(move |r| (i, r.cluster))
+                let reseeded = model.learn(batch, None).unwrap().reseeded;
+                reseeded.into_iter().map(move |r| (i, r.0))
             })
             .collect();
         assert!(events.iter().all(|(_, cluster)| *cluster == gone));
@@ -272,10 +279,10 @@ fn an_offset_of_1e9_changes_no_label() {
     let mut models = [&near, &far, &far_away].map(|x| online.fit(x.slice(s![..60, ..])).unwrap());
     for from in (60..3000).step_by(49) {
         let batch = s![from..from + 49, ..];
-        let plain = models[1].learn(far.slice(batch)).unwrap();
-        let offset = models[2].learn(far_away.slice(batch)).unwrap();
+        let plain = models[1].learn(far.slice(batch), None).unwrap();
+        let offset = models[2].learn(far_away.slice(batch), None).unwrap();
         assert_eq!(offset.labels, plain.labels);
-        models[0].learn(near.slice(batch)).unwrap();
+        models[0].learn(near.slice(batch), None).unwrap();
     }
     assert!(close(&(&models[2].centroids() - 1e9), &models[1].centroids().to_owned(), 2e-7));
     assert!(close(&models[2].variances(), &models[1].variances(), 1e-9));
@@ -286,14 +293,14 @@ fn two_shards_merged_equal_the_whole_where_both_tell_the_groups_apart_alike() {
     let x = three(600, 15);
     let online = OnlineKMeans::new(3);
     let mut whole = online.start(&far_corners()).unwrap();
-    whole.learn(&x).unwrap();
+    whole.learn(&x, None).unwrap();
     let mut shards: Vec<OnlineKMeansFit> = (0..2)
         .map(|shard| {
             let mut model = online.start(&far_corners()).unwrap();
             for batch in
                 x.slice(s![shard * 300..(shard + 1) * 300, ..]).axis_chunks_iter(Axis(0), 60)
             {
-                model.learn(batch).unwrap();
+                model.learn(batch, None).unwrap();
             }
             model
         })
@@ -311,8 +318,8 @@ fn merging_goes_by_place_not_by_number_and_brings_both_to_the_later_clock() {
     let online = OnlineKMeans::new(2).decay(Decay::HalfLifeDays(1.0));
     let mut a = online.start(&[[0.0], [10.0]]).unwrap();
     let mut b = online.start(&[[11.0], [1.0]]).unwrap();
-    a.learn_at(&[[0.0], [0.0], [10.0], [10.0]], 7 * DAY_MS).unwrap();
-    b.learn_at(&[[13.0], [1.0]], 8 * DAY_MS).unwrap();
+    a.learn(&[[0.0], [0.0], [10.0], [10.0]], 7 * DAY_MS).unwrap();
+    b.learn(&[[13.0], [1.0]], 8 * DAY_MS).unwrap();
     let untouched = b.clone();
     a.merge(&b).unwrap();
     assert_eq!(b, untouched);
@@ -322,7 +329,7 @@ fn merging_goes_by_place_not_by_number_and_brings_both_to_the_later_clock() {
     b.merge(&online.start(&[[5.0], [6.0]]).unwrap()).unwrap();
     assert_eq!(b, {
         let mut expected = untouched;
-        expected.advance(0);
+        advance(&mut expected, 0);
         expected
     });
 }
@@ -370,8 +377,8 @@ fn settings_and_starts_out_of_range_are_named() {
     assert!(matches!(few, Err(Error::TooFewSamples { needed: 2, got: 1, .. })));
     // A half-life in days cannot pass unnoticed.
     let mut model = two.decay(Decay::HalfLifeDays(1.0)).start(&[[0.0], [1.0]]).unwrap();
-    let error = model.learn(&[[0.0]]).unwrap_err();
-    assert!(matches!(error, Error::InvalidParameter { name: "decay", .. }));
+    let error = model.learn(&[[0.0]], None).unwrap_err();
+    assert!(matches!(error, Error::InvalidParameter { name: "at_ms", .. }));
     assert_eq!(model.n_rows, 0);
 }
 
@@ -394,7 +401,7 @@ proptest! {
         let learn = |model: &mut OnlineKMeansFit, i: usize, ageing: bool,
                      weights: &mut Vec<f64>, rows: &mut Vec<Array1<f64>>| {
             let batch = cloud(sizes[i], seed + 1 + i as u64) + 100.0;
-            model.learn(&batch).unwrap();
+            model.learn(&batch, None).unwrap();
             if ageing {
                 let factor = (-(batch.nrows() as f64) / half_life).exp2();
                 weights.iter_mut().for_each(|w| *w *= factor);
@@ -436,7 +443,7 @@ fn learning_in_parts_of_any_size_keeps_every_row() {
     let mut model = OnlineKMeans::new(3).start(&far_corners()).unwrap();
     let mut n = 0;
     for (i, at) in [0usize, 1, 3, 10, 40, 41, 100].windows(2).enumerate() {
-        let learned = model.learn(x.slice(s![at[0]..at[1], ..])).unwrap();
+        let learned = model.learn(x.slice(s![at[0]..at[1], ..]), None).unwrap();
         n += learned.labels.len();
         assert_eq!(model.weights().iter().sum::<f64>(), n as f64, "{i}");
     }

@@ -1,7 +1,7 @@
 //! Outliers from outside: the same bits on any number of threads and from any layout.
 
 use personas::ndarray::{Array2, ShapeBuilder, s};
-use personas::{IsolationForest, LocalOutlierFactor};
+use personas::outlier::{IsolationForest, LocalOutlierFactor};
 
 const FINITE: &str = "the rows are finite";
 

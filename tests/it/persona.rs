@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
+use personas::cluster::{Dbscan, Metric};
 use personas::features::Condition;
 use personas::persona::{DeclaredPersona, DeclaredVerdict, Describer, PersonaModel};
-use personas::{Dbscan, Error, FeatureTable, KMeans, Labels, Matrix, Metric, Preprocessor};
+use personas::{Error, FeatureTable, KMeans, Labels, Matrix, Preprocessor};
 use proptest::prelude::*;
 
 fn rows(n: usize) -> FeatureTable {

@@ -1,8 +1,9 @@
 //! What goes into a fit: arrays of both widths, in every layout, and distances.
 
-use personas::cluster::Samples;
+use personas::cluster::{Dbscan, Samples};
 use personas::ndarray::{self, array, s};
-use personas::{Dbscan, Error, KMeans, Scaler};
+use personas::scale::Scaler;
+use personas::{Error, KMeans};
 
 #[test]
 fn every_kind_and_layout_of_array_gives_the_same_fit() {

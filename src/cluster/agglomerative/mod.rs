@@ -52,7 +52,7 @@ const WEIGHTS: RangeInclusive<f64> = 1e-12..=1e12;
 /// are for samples of up to some ten thousand.
 ///
 /// ```
-/// use personas::{Agglomerative, Linkage, ndarray::array};
+/// use personas::{cluster::{Agglomerative, Linkage}, ndarray::array};
 ///
 /// let x = array![[0., 0.], [0., 2.], [3., 0.], [3., 2.], [10., 0.], [10., 1.]];
 /// let tree = Agglomerative::new(Linkage::Complete).fit(&x)?;
@@ -90,7 +90,7 @@ impl Agglomerative {
     /// good where groups are much larger than micro-clusters.
     ///
     /// ```
-    /// use personas::{Agglomerative, Linkage, ndarray::Array2};
+    /// use personas::{cluster::{Agglomerative, Linkage}, ndarray::Array2};
     ///
     /// let x = Array2::from_shape_fn((900, 1), |(row, _)| (row % 3 * 5000 + row) as f64);
     /// let tree = Agglomerative::new(Linkage::Ward).max_samples(500).summaries(60).fit(&x)?;
@@ -116,7 +116,7 @@ impl Agglomerative {
     /// still count rows.
     ///
     /// ```
-    /// use personas::{Agglomerative, Linkage, ndarray::array};
+    /// use personas::{cluster::{Agglomerative, Linkage}, ndarray::array};
     ///
     /// let x = array![[0.0], [1.0], [4.0]];
     /// let tree = Agglomerative::new(Linkage::Average).fit((&x, &[3.0, 1.0, 1.0]))?;

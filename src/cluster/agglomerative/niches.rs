@@ -82,7 +82,7 @@ impl Agglomerative {
     /// was made with. The `seed` is that of 20 resamples.
     ///
     /// ```
-    /// use personas::{Agglomerative, Linkage, ndarray::Array2};
+    /// use personas::{cluster::{Agglomerative, Linkage}, ndarray::Array2};
     ///
     /// // Forty people around the origin, and five who spend far more.
     /// let x = Array2::from_shape_fn((45, 2), |(row, column)| {

@@ -49,7 +49,7 @@ impl Agglomerative {
     /// Every row counts once, whatever weights the tree was made with.
     ///
     /// ```
-    /// use personas::{Agglomerative, Linkage, ndarray::Array2};
+    /// use personas::{cluster::{Agglomerative, Linkage}, ndarray::Array2};
     ///
     /// let x = Array2::from_shape_fn((60, 1), |(row, _)| (row % 3 * 100 + row / 3) as f64);
     /// let method = Agglomerative::new(Linkage::Ward);

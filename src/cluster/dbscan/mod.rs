@@ -31,11 +31,11 @@ pub use fitted::DbscanFit;
 /// Finds groups of any shape where rows lie densely, and leaves out the rest as noise.
 ///
 /// How many groups there are follows from the data. All groups are measured by one density, so
-/// where one is much denser than another, no `eps` may fit both: take [`Hdbscan`](crate::Hdbscan)
+/// where one is much denser than another, no `eps` may fit both: take [`Hdbscan`](crate::cluster::Hdbscan)
 /// there. Scale the columns first. [`suggest_eps`](crate::validate::suggest_eps) proposes an `eps`.
 ///
 /// ```
-/// use personas::{Dbscan, ndarray::array};
+/// use personas::{cluster::Dbscan, ndarray::array};
 ///
 /// let x = array![[1.0], [1.5], [2.0], [7.0], [7.5], [8.0], [99.0]];
 /// let fit = Dbscan::new(0.5, 3).fit(&x)?;
@@ -78,7 +78,7 @@ impl Dbscan {
     /// that its `predict` is an error, and the time is O(n²).
     ///
     /// ```
-    /// use personas::{Dbscan, cluster::Samples, ndarray::array};
+    /// use personas::{cluster::{Dbscan, Samples}, ndarray::array};
     ///
     /// let distances = array![[0.0, 0.2, 0.9], [0.2, 0.0, 0.8], [0.9, 0.8, 0.0]];
     /// let fit = Dbscan::new(0.5, 2).fit(Samples::Distances(distances.into()))?;
@@ -91,7 +91,7 @@ impl Dbscan {
     /// same as two rows. A row of weight 0 makes nothing dense but is labelled all the same.
     ///
     /// ```
-    /// use personas::{Dbscan, ndarray::array};
+    /// use personas::{cluster::Dbscan, ndarray::array};
     ///
     /// let x = array![[0.0], [0.4], [9.0], [9.4]];
     /// let fit = Dbscan::new(0.5, 3).fit((&x, &[2.0, 1.0, 1.5, 0.5]))?;

@@ -17,7 +17,7 @@ impl Dendrogram {
     /// The rows from left to right, so that no lines cross.
     ///
     /// ```
-    /// use personas::{Agglomerative, Linkage, ndarray::array};
+    /// use personas::{cluster::{Agglomerative, Linkage}, ndarray::array};
     ///
     /// let tree = Agglomerative::new(Linkage::Ward).fit(&array![[0.0], [9.0], [1.0], [10.5]])?;
     /// assert_eq!(tree.leaf_order(), [0, 2, 1, 3]);
@@ -35,7 +35,7 @@ impl Dendrogram {
     /// right (scipy's: 10 times it, plus 5); the second is the height.
     ///
     /// ```
-    /// use personas::{Agglomerative, Linkage, ndarray::array};
+    /// use personas::{cluster::{Agglomerative, Linkage}, ndarray::array};
     ///
     /// let tree = Agglomerative::new(Linkage::Single).fit(&array![[0.0], [1.0], [5.0]])?;
     /// // Row 2 has a lower number than the merge of the two others, so it stands on the left.
@@ -66,7 +66,7 @@ impl Dendrogram {
     /// Names are quoted where the notation needs it.
     ///
     /// ```
-    /// use personas::{Agglomerative, Linkage, ndarray::array};
+    /// use personas::{cluster::{Agglomerative, Linkage}, ndarray::array};
     ///
     /// let tree = Agglomerative::new(Linkage::Single).fit(&array![[0.0], [5.0], [6.0]])?;
     /// let names = ["Ann", "Bob's", "Cy"];

@@ -52,7 +52,7 @@ impl Dendrogram {
     /// condensed as [`cophenetic`](Self::cophenetic) is: near 1 where the tree tells them well.
     ///
     /// ```
-    /// use personas::{Agglomerative, Linkage, cluster::Samples};
+    /// use personas::cluster::{Agglomerative, Linkage, Samples};
     ///
     /// let distances = vec![1.0, 5.0, 4.0];
     /// let tree = Agglomerative::new(Linkage::Average).fit(Samples::Euclidean(distances.clone()))?;
@@ -90,7 +90,7 @@ impl Dendrogram {
     /// Cost: O(n) per level.
     ///
     /// ```
-    /// use personas::{Agglomerative, Linkage, ndarray::array};
+    /// use personas::{cluster::{Agglomerative, Linkage}, ndarray::array};
     ///
     /// let tree = Agglomerative::new(Linkage::Single).fit(&array![[0.0], [1.0], [5.0]])?;
     /// assert!((tree.inconsistency(2)?[1] - 0.5f64.sqrt()).abs() < 1e-12);

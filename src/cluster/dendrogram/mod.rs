@@ -33,7 +33,7 @@ pub struct Merge {
 /// per merge, and `approximate`.
 ///
 /// ```
-/// use personas::{Agglomerative, Linkage, ndarray::array};
+/// use personas::{cluster::{Agglomerative, Linkage}, ndarray::array};
 ///
 /// let tree = Agglomerative::new(Linkage::Single).fit(&array![[0.0], [1.0], [5.0]])?;
 /// assert_eq!(tree.merges()[0].height, 1.0);
@@ -49,7 +49,7 @@ pub struct Dendrogram {
     /// One fewer than rows.
     merges: Vec<Merge>,
     /// Whether the tree was made from micro-clusters instead of all rows (see
-    /// [`Agglomerative::summaries`](crate::Agglomerative::summaries)).
+    /// [`Agglomerative::summaries`](crate::cluster::Agglomerative::summaries)).
     pub approximate: bool,
 }
 
@@ -135,7 +135,7 @@ impl Dendrogram {
     /// Cluster c below n is row c; from n on it is what merge c − n made.
     ///
     /// ```
-    /// use personas::{Agglomerative, Linkage, ndarray::array};
+    /// use personas::{cluster::{Agglomerative, Linkage}, ndarray::array};
     ///
     /// let x = array![[0.0], [9.0], [1.0], [10.5]];
     /// let tree = Agglomerative::new(Linkage::Single).fit(&x)?;

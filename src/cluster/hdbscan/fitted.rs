@@ -127,7 +127,7 @@ impl HdbscanFit {
     /// Values are in the units of the matrix fitted. Cost: O(n_samples · n_features).
     ///
     /// ```
-    /// use personas::{Hdbscan, ndarray::Array2};
+    /// use personas::{cluster::Hdbscan, ndarray::Array2};
     ///
     /// let x = Array2::from_shape_fn((41, 2), |(i, j)| match (i, j) {
     ///     (40, 1) => 255.0,

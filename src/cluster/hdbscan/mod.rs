@@ -61,13 +61,13 @@ impl ClusterSelection {
 
 /// Finds groups of any shape and of different densities, and leaves out the rest as noise.
 ///
-/// Unlike [`Dbscan`](crate::Dbscan) it needs no `eps`, only the size from which on a group counts.
+/// Unlike [`Dbscan`](crate::cluster::Dbscan) it needs no `eps`, only the size from which on a group counts.
 /// It always sees at least two groups or none: where all rows are one group, all are noise. A row
 /// between two groups belongs weakly to the nearer one; see
 /// [`strengths`](HdbscanFit::strengths). Scale the columns first.
 ///
 /// ```
-/// use personas::{Hdbscan, ndarray::Array2};
+/// use personas::{cluster::Hdbscan, ndarray::Array2};
 ///
 /// // A dense group, a wide one, and a row farther out than they are apart.
 /// let x = Array2::from_shape_fn((21, 1), |(i, _)| match i {
@@ -129,7 +129,7 @@ impl Hdbscan {
     /// With distances the metric set does not matter, `predict` is an error, and the time is O(n²).
     ///
     /// ```
-    /// use personas::{Hdbscan, cluster::Samples, ndarray::Array2};
+    /// use personas::{cluster::{Hdbscan, Samples}, ndarray::Array2};
     ///
     /// let place = [0.0, 1.0, 2.0, 10.0, 11.0, 12.0_f64];
     /// let distances = Array2::from_shape_fn((6, 6), |(a, b)| (place[a] - place[b]).abs());
@@ -143,7 +143,7 @@ impl Hdbscan {
     /// is negative or not finite; [`Error::Empty`], [`Error::NoColumns`], [`Error::NonFinite`],
     /// [`Error::MagnitudeTooLarge`] for such a matrix; [`Error::TooManySamples`] from 2³² − 2 rows on;
     /// [`Error::UndefinedMetric`] for a row of zeros under [`Metric::Cosine`]. For distances as
-    /// [`Dbscan::fit`](crate::Dbscan::fit).
+    /// [`Dbscan::fit`](crate::cluster::Dbscan::fit).
     pub fn fit<'a>(&self, x: impl Into<Samples<'a>>) -> Result<HdbscanFit> {
         match &x.into() {
             Samples::Rows(x) => self.fit_view(x.view()),

@@ -37,7 +37,7 @@ pub use window::Window;
 ///
 /// ```
 /// use personas::cluster::{IncrementalDbscan, Window};
-/// use personas::{Dbscan, ndarray::aview1};
+/// use personas::{cluster::Dbscan, ndarray::aview1};
 ///
 /// let mut groups = IncrementalDbscan::new(Dbscan::new(1.0, 2), Window::All)?;
 /// let rows = [0.0, 0.9, 1.8, 9.0].map(|v| groups.insert(aview1(&[v]), None));

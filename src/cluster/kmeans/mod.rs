@@ -62,7 +62,7 @@ pub enum KMeansInit {
 /// Finds round groups of similar spread; scale the columns first
 /// ([`Preprocessor`](crate::Preprocessor)), as the one with the greatest spread counts most. Every row
 /// belongs to a group; where far-off ones should be left out, or groups are not round, see
-/// [`Dbscan`](crate::Dbscan).
+/// [`Dbscan`](crate::cluster::Dbscan).
 ///
 /// ```
 /// use personas::{KMeans, ndarray::array};

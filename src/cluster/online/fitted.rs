@@ -26,18 +26,9 @@ pub struct Learned {
     /// Sum of squared distances to those centroids. Its mean per row, watched over time, tells
     /// whether the groups still fit.
     pub inertia: f64,
-    /// Clusters that mean something else from now on.
-    pub reseeded: Vec<Reseeded>,
-}
-
-/// A dying cluster was put on one half of the heaviest one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Reseeded {
-    /// The dying cluster, which is now the upper half.
-    pub cluster: usize,
-    /// The heaviest cluster, which is now the lower half.
-    pub half_of: usize,
+    /// Clusters that mean something else from now on: a dying one, which is now the upper half of the
+    /// heaviest one, and that one, which is now the lower half.
+    pub reseeded: Vec<(usize, usize)>,
 }
 
 /// A started [`OnlineKMeans`](super::OnlineKMeans). Clusters keep their numbers as they move.
@@ -48,18 +39,18 @@ pub struct Reseeded {
 /// Distances are plain squares: groups that lie less than 1e-150 apart are not told apart.
 ///
 /// ```
-/// use personas::OnlineKMeans;
+/// use personas::cluster::OnlineKMeans;
 /// use personas::cluster::Decay;
-/// use personas::ndarray::array;
+/// use personas::ndarray::{Array2, array};
 ///
 /// const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// let monday = 1_700_000_000_000;
 /// let online = OnlineKMeans::new(2).decay(Decay::HalfLifeDays(7.0));
 /// let mut model = online.start(&array![[0.0, 0.0], [9.0, 9.0]])?;
-/// model.learn_at(&array![[1.0, 1.0], [8.0, 9.0], [8.0, 7.0]], monday)?;
+/// model.learn(&array![[1.0, 1.0], [8.0, 9.0], [8.0, 7.0]], monday)?;
 /// assert_eq!(model.weights(), [1.0, 2.0]);
 /// assert_eq!(model.centroids(), array![[1.0, 1.0], [8.0, 8.0]]);
-/// model.advance(monday + 7 * DAY_MS);
+/// model.learn(&Array2::<f64>::zeros((0, 2)), monday + 7 * DAY_MS)?;
 /// assert_eq!(model.weights(), [0.5, 1.0]);
 /// assert_eq!(model.predict(&[[2.0, 2.0]])?.to_vec(), [Some(0)]);
 /// # Ok::<(), personas::Error>(())
@@ -97,38 +88,36 @@ impl OnlineKMeansFit {
         }
     }
 
-    /// Learns a batch `x`, `(n_samples, n_features)`; a single row is a batch of one, none at all
-    /// change nothing.
+    /// Learns a batch `x`, `(n_samples, n_features)`, that came at a moment or, without one, whenever; a
+    /// single row is a batch of one.
     ///
     /// All rows of a batch count alike, and are as far apart in age as batches are. Whatever the
     /// number of threads, the result is the same to the bit. Refused input changes nothing.
     ///
+    /// Moments are milliseconds since any fixed one, such as 1970. The first one ever given starts the
+    /// clock. It never goes back: rows of an earlier moment count as if they came at the latest one. With
+    /// a half-life in days all weights fade as it goes on; centroids stay. A batch without rows moves the
+    /// clock and does nothing else.
+    ///
     /// # Errors
     /// [`Error::DimensionMismatch`] for another number of columns, [`Error::NonFinite`],
-    /// [`Error::MagnitudeTooLarge`]; [`Error::InvalidParameter`] if the half-life is in days: then
-    /// it is [`learn_at`](Self::learn_at) that knows when.
-    pub fn learn<'a>(&mut self, x: impl Into<Samples<'a>>) -> Result<Learned> {
-        if matches!(self.decay, Decay::HalfLifeDays(_)) {
-            let expected = "in rows, or none, to learn without a time (else see learn_at)";
-            return Err(Error::parameter("decay", expected, "in days"));
+    /// [`Error::MagnitudeTooLarge`]; [`Error::InvalidParameter`] if the half-life is in days and no moment
+    /// is given.
+    pub fn learn<'a>(
+        &mut self,
+        x: impl Into<Samples<'a>>,
+        at_ms: impl Into<Option<i64>>,
+    ) -> Result<Learned> {
+        let at_ms = at_ms.into();
+        if at_ms.is_none() && matches!(self.decay, Decay::HalfLifeDays(_)) {
+            let expected = "a moment, as the half-life is in days";
+            return Err(Error::parameter("at_ms", expected, "none"));
         }
-        self.learn_view(x.into().into_rows()?.view(), None)
+        self.learn_view(x.into().into_rows()?.view(), at_ms)
     }
 
-    /// As [`learn`](Self::learn), at a moment given as milliseconds since any fixed one, such as
-    /// 1970. First the clock goes there ([`advance`](Self::advance)); an empty batch does only that.
-    ///
-    /// # Errors
-    /// As [`learn`](Self::learn), for any decay.
-    pub fn learn_at<'a>(&mut self, x: impl Into<Samples<'a>>, at_ms: i64) -> Result<Learned> {
-        self.learn_view(x.into().into_rows()?.view(), Some(at_ms))
-    }
-
-    /// Lets time pass without rows. With a half-life in days all weights fade; centroids stay.
-    ///
-    /// The first moment ever given starts the clock. It never goes back: rows of an earlier moment
-    /// count as if they came at the latest one.
-    pub fn advance(&mut self, at_ms: i64) {
+    /// Lets time pass without rows.
+    fn advance(&mut self, at_ms: i64) {
         let from_ms = self.clock_ms.unwrap_or(at_ms);
         self.fade(self.decay.step_of_time(from_ms, at_ms));
         self.clock_ms = Some(from_ms.max(at_ms));
@@ -259,7 +248,7 @@ impl OnlineKMeansFit {
     }
 
     /// Puts every dying cluster on one half of the heaviest, the lowest number first.
-    fn reseed(&mut self) -> Vec<Reseeded> {
+    fn reseed(&mut self) -> Vec<(usize, usize)> {
         let k = self.passed_by.len();
         let patience = PATIENCE.saturating_mul(k as u64);
         let mut reseeded = Vec::new();
@@ -273,7 +262,7 @@ impl OnlineKMeansFit {
             if dying && self.moments.split(half_of, cluster) {
                 self.passed_by[cluster] = 0;
                 self.n_reseeded = self.n_reseeded.saturating_add(1);
-                reseeded.push(Reseeded { cluster, half_of });
+                reseeded.push((cluster, half_of));
             }
         }
         reseeded
@@ -326,7 +315,7 @@ impl Chunk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::OnlineKMeans;
+    use crate::cluster::OnlineKMeans;
     use crate::num::rng::Stream;
 
     #[test]
@@ -337,8 +326,8 @@ mod tests {
         let start = start.start(x.slice(ndarray::s![..6, ..])).unwrap();
         let learn = |x: ArrayView2<'_, f64>| {
             let mut model = start.clone();
-            let learned = [model.learn(x).unwrap(), model.learn(x).unwrap()];
-            assert_eq!(model.predict(x).unwrap(), model.learn(x).unwrap().labels);
+            let learned = [model.learn(x, None).unwrap(), model.learn(x, None).unwrap()];
+            assert_eq!(model.predict(x).unwrap(), model.learn(x, None).unwrap().labels);
             (model, learned)
         };
         let one = parallel::with_threads(1, || learn(x.view()));

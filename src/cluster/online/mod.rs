@@ -22,7 +22,7 @@ mod stored;
 
 use serde::{Deserialize, Serialize};
 
-pub use fitted::{Learned, OnlineKMeansFit, Reseeded};
+pub use fitted::{Learned, OnlineKMeansFit};
 pub(super) use half_life::Age;
 pub use half_life::Decay;
 
@@ -41,7 +41,7 @@ use stored::check_ratio;
 /// data that are all there at once [`KMeans`] finds better groups.
 ///
 /// ```
-/// use personas::OnlineKMeans;
+/// use personas::cluster::OnlineKMeans;
 /// use personas::cluster::Decay;
 /// use personas::ndarray::array;
 ///
@@ -51,12 +51,12 @@ use stored::check_ratio;
 /// assert_eq!(model.centroids(), array![[11.0], [1.0]]);
 /// assert_eq!(model.weights(), [3.0, 2.0]);
 /// // Four rows are one half-life: the old ones now count half.
-/// let learned = model.learn(&array![[3.5], [3.5], [3.5], [3.5]])?;
+/// let learned = model.learn(&array![[3.5], [3.5], [3.5], [3.5]], None)?;
 /// assert_eq!(learned.labels.to_vec(), [Some(1); 4]);
 /// assert_eq!(model.weights(), [1.5, 5.0]);
 /// assert_eq!(model.centroids(), array![[11.0], [3.0]]);
 /// // A single row is a batch of one.
-/// assert_eq!(model.learn(&[[9.0]])?.labels.get(0), Some(0));
+/// assert_eq!(model.learn(&[[9.0]], None)?.labels.get(0), Some(0));
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -101,8 +101,8 @@ impl OnlineKMeans {
     /// Groups a first batch `x`, `(n_samples, n_features)`, by [`KMeans`] with its defaults, and
     /// takes over the groups with their weights, larger first.
     ///
-    /// All rows of the first batch count 1. With a half-life in days, say when that was by
-    /// [`advance`](OnlineKMeansFit::advance).
+    /// All rows of the first batch count 1. With a half-life in days the first moment that
+    /// [`learn`](OnlineKMeansFit::learn) gets starts the clock; a batch without rows says when this one was.
     ///
     /// # Errors
     /// [`Error::InvalidParameter`] for a setting out of range; as [`KMeans::fit`] for the rows, of

@@ -54,7 +54,7 @@ pub(super) fn check_ratio(ratio: f64) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::OnlineKMeans;
+    use crate::cluster::OnlineKMeans;
     use crate::cluster::OnlineKMeansFit;
     use serde_json::Value;
 
@@ -62,7 +62,7 @@ mod tests {
     fn broken_snapshots_are_refused() {
         let online = OnlineKMeans::new(2).decay(Decay::HalfLifePoints(8.0));
         let mut model = online.fit(&[[0.0, 1.0], [0.2, 1.0], [9.0, 4.0]]).unwrap();
-        model.learn(&[[8.0, 3.0], [1.0, 1.0]]).unwrap();
+        model.learn(&[[8.0, 3.0], [1.0, 1.0]], None).unwrap();
         let stored = serde_json::to_value(&model).unwrap();
         assert_eq!(serde_json::from_value::<OnlineKMeansFit>(stored.clone()).unwrap(), model);
         let check = |change: fn(&mut Value), message: &str| {

@@ -15,7 +15,7 @@ use crate::{Error, Result};
 /// How the distance between two rows is measured.
 ///
 /// ```
-/// use personas::{Dbscan, Metric, ndarray::array};
+/// use personas::{cluster::{Dbscan, Metric}, ndarray::array};
 ///
 /// // As the crow flies the rows are 1.41 apart, along the streets 2.
 /// let x = array![[0.0, 0.0], [1.0, 1.0]];

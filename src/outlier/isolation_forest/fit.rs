@@ -30,14 +30,17 @@ pub struct IsolationForestFit {
     /// Rows that score above this are outliers.
     #[serde(with = "crate::num::exact")]
     pub threshold: f64,
+    /// The training rows above the threshold, the oddest first; equal scores in row order.
+    #[serde(skip_serializing)]
+    pub outliers: Vec<usize>,
     #[serde(with = "crate::num::exact")]
     pub(super) forest: Forest,
 }
 
 impl IsolationForestFit {
-    /// The training rows above the threshold, the oddest first; equal scores in row order.
-    pub fn outliers(&self) -> Vec<usize> {
-        oddest_first(&self.scores, self.threshold)
+    pub(super) fn new(forest: Forest, scores: Vec<f64>, threshold: f64) -> Self {
+        let outliers = oddest_first(&scores, threshold);
+        Self { forest, scores, threshold, outliers }
     }
 
     /// Scores any rows, `(n_samples, n_features)`; a training row scores as it did in the fit. Beyond
@@ -178,15 +181,15 @@ impl TryFrom<Stored> for IsolationForestFit {
             trees.into_iter().map(|tree| tree.restore(n_features, sample_size)).collect();
         let trees = trees.map_err(refuse)?;
         let forest = Forest { trees, n_features, sample_size, allows_missing };
-        Ok(Self { forest, scores, threshold })
+        Ok(Self::new(forest, scores, threshold))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::IsolationForest;
     use crate::num::rng::Stream;
+    use crate::outlier::IsolationForest;
     use ndarray::array;
 
     /// A square grid of 100 rows and one row far away in column 1, the last.
@@ -222,7 +225,7 @@ mod tests {
         let x = grid_and_one();
         for seed in 0..5 {
             let fit = IsolationForest::new().seed(seed).fit(&x).unwrap();
-            assert_eq!(fit.outliers()[0], 100);
+            assert_eq!(fit.outliers[0], 100);
             assert!(fit.scores[100] > 0.75);
             let reasons = fit.reasons(&x).unwrap();
             assert!(reasons[[100, 1]] > 0.9, "{}", reasons.row(100));

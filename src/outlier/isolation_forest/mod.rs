@@ -51,13 +51,13 @@ pub enum Contamination {
 /// Isolation forest; see [the module](crate::outlier) for when to use it.
 ///
 /// ```
-/// use personas::{IsolationForest, ndarray::Array2};
+/// use personas::{ndarray::Array2, outlier::IsolationForest};
 ///
 /// // 100 people; number 17 spends like nobody else.
 /// let mut x = Array2::from_shape_fn((100, 2), |(i, j)| ((i * (7 + 4 * j)) % 10) as f64);
 /// x[[17, 1]] = 40.0;
 /// let fit = IsolationForest::new().seed(7).fit(&x)?;
-/// assert_eq!(fit.outliers()[0], 17);
+/// assert_eq!(fit.outliers[0], 17);
 /// let why = fit.reasons(&x)?;
 /// assert!(why[[17, 1]] > 0.8);
 /// # Ok::<(), personas::Error>(())
@@ -227,7 +227,7 @@ impl IsolationForest {
             Contamination::Auto => fence(&scores, copies),
             Contamination::Share(share) => exceeded_by(share, &scores, copies),
         };
-        Ok(IsolationForestFit { forest, scores, threshold })
+        Ok(IsolationForestFit::new(forest, scores, threshold))
     }
 
     fn check(&self) -> Result<()> {
@@ -302,7 +302,7 @@ mod tests {
                 let forest = IsolationForest::new().n_trees(7).contamination(contamination);
                 let fit = forest.fit(&x).unwrap();
                 assert!(fit.scores.iter().all(|&score| score == 0.5), "{n}");
-                assert!(fit.outliers().is_empty());
+                assert!(fit.outliers.is_empty());
                 assert_eq!(fit.reasons(&x).unwrap(), Array2::<f64>::zeros((n, 2)));
             }
         }
@@ -350,7 +350,7 @@ mod tests {
             1.5e12 + if i == 200 { 60_000.0 } else { i as f64 * 5.0 }
         });
         let fit = IsolationForest::new().fit(&x).unwrap();
-        assert_eq!(fit.outliers()[0], 200);
+        assert_eq!(fit.outliers[0], 200);
         assert!(fit.scores[200] > 0.8);
     }
 
@@ -370,7 +370,7 @@ mod tests {
             ("extended, missing", missing.clone().cut_columns(2).fit(&gappy).unwrap()),
             ("weighted", plain.fit((&x, &weights)).unwrap()),
         ] {
-            assert_eq!(fit.outliers()[0], 200, "{name}");
+            assert_eq!(fit.outliers[0], 200, "{name}");
             assert!(fit.scores[200] > 0.75, "{name} {}", fit.scores[200]);
             // 60 seconds on from the end of the burst, and in the midst of it.
             let new =
@@ -407,7 +407,7 @@ mod tests {
         }
         x.row_mut(0).assign(&array![f64::NAN, 7.0, -7.0, 0.0]);
         let fit = IsolationForest::new().allow_missing().fit(&x).unwrap();
-        assert_eq!(fit.outliers()[0], 0);
+        assert_eq!(fit.outliers[0], 0);
         let mean =
             |from: usize| (from..1000).step_by(2).map(|i| fit.scores[i]).sum::<f64>() / 500.0;
         assert!((mean(0) - mean(1)).abs() < 0.02, "{} {}", mean(0), mean(1));
@@ -473,7 +473,7 @@ mod tests {
         let normal = Array2::from_shape_simple_fn((2000, 4), || stream.normal());
         let even = Array2::from_shape_simple_fn((2000, 4), || stream.unit());
         for (x, most) in [(normal, 80), (even, 20)] {
-            let n = IsolationForest::new().fit(&x).unwrap().outliers().len();
+            let n = IsolationForest::new().fit(&x).unwrap().outliers.len();
             assert!(n <= most, "{n}");
         }
     }
@@ -492,7 +492,7 @@ mod tests {
         let x = Array2::from_shape_fn((40, 1), |(i, _)| (i % 2) as f64);
         let share = Contamination::Share(0.25);
         let fit = IsolationForest::new().contamination(share).fit(&x).unwrap();
-        assert!(fit.outliers().is_empty());
+        assert!(fit.outliers.is_empty());
     }
 
     proptest! {
@@ -510,7 +510,7 @@ mod tests {
             let fit = forest.clone().contamination(Contamination::Share(share)).fit(&x).unwrap();
             prop_assert!(fit.scores.iter().all(|&score| score > 0.0 && score <= 1.0));
             prop_assert_eq!(&fit.score(&x).unwrap(), &fit.scores);
-            prop_assert!(fit.outliers().len() as f64 <= (share * x.nrows() as f64).ceil());
+            prop_assert!(fit.outliers.len() as f64 <= (share * x.nrows() as f64).ceil());
             for row in fit.reasons(&x).unwrap().rows() {
                 prop_assert!(row.iter().all(|&reason| reason >= 0.0));
                 prop_assert!(row.sum() == 0.0 || (row.sum() - 1.0).abs() < 1e-12);

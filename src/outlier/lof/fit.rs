@@ -25,13 +25,16 @@ pub struct LofFit {
     /// Rows that score above this are outliers; 1.5 unless a share was named.
     #[serde(with = "crate::num::exact")]
     pub threshold: f64,
+    /// The training rows above the threshold, the oddest first; equal scores in row order.
+    #[serde(skip_serializing)]
+    pub outliers: Vec<usize>,
     /// The training rows with at least `n_neighbors` copies among the others, ascending. Their
     /// density is measured to the nearest different points instead (see the rule in
     /// [`score`](Self::score)).
     ///
     /// Many such rows mean that few values repeat often. With no more different points than
     /// neighbours the farthest one stands in, and everything scores near 1, even a single row beside
-    /// a thousand equal ones: take [`IsolationForest`](crate::IsolationForest) there.
+    /// a thousand equal ones: take [`IsolationForest`](crate::outlier::IsolationForest) there.
     pub duplicated: Vec<usize>,
     /// The training rows, row-major; none if the distances were given.
     #[serde(with = "crate::num::exact")]
@@ -50,22 +53,17 @@ pub struct LofFit {
 }
 
 impl LofFit {
-    /// The training rows above the threshold, the oddest first; equal scores in row order.
-    pub fn outliers(&self) -> Vec<usize> {
-        oddest_first(&self.scores, self.threshold)
-    }
-
     /// What makes a training row odd beside its `n_neighbors` nearest, the strongest reason first.
     ///
     /// Values are in the units of the matrix fitted. Cost: O(n_samples · n_features).
     ///
     /// ```
-    /// use personas::{LocalOutlierFactor, ndarray::Array2};
+    /// use personas::{ndarray::Array2, outlier::LocalOutlierFactor};
     ///
     /// let mut x = Array2::from_shape_fn((50, 2), |(i, j)| ((i * (7 + 4 * j)) % 10) as f64);
     /// x[[17, 1]] = 40.0;
     /// let fit = LocalOutlierFactor::new(10).fit(&x)?;
-    /// assert_eq!(fit.outliers()[0], 17);
+    /// assert_eq!(fit.outliers[0], 17);
     /// let why = &fit.reasons(17)?[0];
     /// assert_eq!((why.column, why.value), (1, 40.0));
     /// assert!(why.z > 3.0 && why.share > 0.9);
@@ -168,6 +166,7 @@ impl TryFrom<Stored> for LofFit {
             scale,
             k_distances,
             mean_reaches,
+            outliers: oddest_first(&scores, threshold),
             scores,
             threshold,
             duplicated,
@@ -187,7 +186,7 @@ impl TryFrom<Stored> for LofFit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::LocalOutlierFactor;
+    use crate::outlier::LocalOutlierFactor;
     use ndarray::array;
 
     #[test]

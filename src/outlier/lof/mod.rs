@@ -24,6 +24,7 @@ mod novelty;
 use serde::{Deserialize, Serialize};
 
 use super::isolation_forest::{Contamination, exceeded_by};
+use super::rank::oddest_first;
 use crate::num::check::{self, Rows};
 use crate::num::neighbors::{Distances, Metric, Nearest, Neighbor, Tree, brute};
 use crate::num::parallel;
@@ -39,12 +40,12 @@ pub use novelty::Novelty;
 /// Local outlier factor; see [the module](crate::outlier) for when to use it.
 ///
 /// ```
-/// use personas::{LocalOutlierFactor, ndarray::array};
+/// use personas::{ndarray::array, outlier::LocalOutlierFactor};
 ///
 /// // 2 is closer to the dense three than rows of the wide group are to each other, and yet odd.
 /// let x = array![[0.0], [0.1], [0.2], [2.0], [10.0], [13.0], [16.0], [19.0]];
 /// let fit = LocalOutlierFactor::new(2).fit(&x)?;
-/// assert_eq!(fit.outliers(), [3]);
+/// assert_eq!(fit.outliers, [3]);
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -94,7 +95,7 @@ impl LocalOutlierFactor {
     /// With distances the metric set does not matter, new rows cannot be scored, and the time is O(n²).
     ///
     /// ```
-    /// use personas::{LocalOutlierFactor, cluster::Samples, ndarray::array};
+    /// use personas::{cluster::Samples, ndarray::array, outlier::LocalOutlierFactor};
     ///
     /// let distances = array![[0.0, 1.0, 3.0], [1.0, 0.0, 2.0], [3.0, 2.0, 0.0]];
     /// let fit = LocalOutlierFactor::new(1).fit(Samples::Distances(distances.into()))?;
@@ -112,7 +113,7 @@ impl LocalOutlierFactor {
     /// [`Error::Empty`], [`Error::NoColumns`], [`Error::NonFinite`] and
     /// [`Error::MagnitudeTooLarge`] for a matrix that cannot be computed with;
     /// [`Error::UndefinedMetric`] for a row of zeros under [`Metric::Cosine`]. For distances as
-    /// [`Dbscan::fit`](crate::Dbscan::fit).
+    /// [`Dbscan::fit`](crate::cluster::Dbscan::fit).
     pub fn fit<'a>(&self, x: impl Into<Samples<'a>>) -> Result<LofFit> {
         match &x.into() {
             Samples::Rows(x) => self.fit_rows(check::rows(x.view())?),
@@ -182,6 +183,7 @@ impl LocalOutlierFactor {
             scale,
             k_distances,
             mean_reaches,
+            outliers: oddest_first(&scores, threshold),
             scores,
             threshold,
             duplicated,
@@ -262,7 +264,7 @@ mod tests {
         let golden = [0.926_776_7, 1.171_572_88, 0.926_776_7, 2.168_850_37];
         let fit = LocalOutlierFactor::new(2).fit(&x).unwrap();
         assert!(close(&fit.scores, &golden, 1e-8), "{:?}", fit.scores);
-        assert_eq!((fit.outliers(), fit.n_neighbors), (vec![3], 2));
+        assert_eq!((fit.outliers, fit.n_neighbors), (vec![3], 2));
         assert!(fit.duplicated.is_empty());
     }
 
@@ -312,7 +314,7 @@ mod tests {
         assert!(fit.duplicated.iter().copied().eq(0..30));
         assert!(fit.scores[..30].iter().all(|&score| score == 1.0));
         assert!(fit.scores[30..40].iter().all(|&score| score < 1.6), "{:?}", fit.scores);
-        assert_eq!(fit.outliers(), [40]);
+        assert_eq!(fit.outliers, [40]);
         assert!(fit.scores[40] > 10.0 && fit.scores[40] < 100.0);
         // A new row on the plateau is as dense as the plateau.
         assert_eq!(fit.score(&array![[0.0]]).unwrap().scores, [1.0]);
@@ -346,7 +348,7 @@ mod tests {
             let fit = LocalOutlierFactor::new(3).fit(&x).unwrap();
             // 19 to the bit at 1; where decimal points round otherwise, ties fall otherwise.
             assert!((18.0..=19.1).contains(&fit.scores[10]), "{scale:e}: {:?}", fit.scores);
-            assert_eq!((fit.outliers(), fit.duplicated.len()), (vec![10], 0));
+            assert_eq!((&fit.outliers, fit.duplicated.len()), (&vec![10], 0));
             let new = fit.score(&array![[5.0 * scale], [1e145]]).unwrap();
             assert!(new.scores[1] > 1e3 && new.scores[1].is_finite());
             assert!(new.outliers.contains(&1));
@@ -372,7 +374,7 @@ mod tests {
         let x = Array2::from_shape_fn((100, 1), |(i, _)| (i * i) as f64);
         let share = |share| LocalOutlierFactor::new(5).contamination(Contamination::Share(share));
         let fit = share(0.1).fit(&x).unwrap();
-        assert_eq!(fit.outliers().len(), 10);
+        assert_eq!(fit.outliers.len(), 10);
         assert_eq!(fit.scores, LocalOutlierFactor::new(5).fit(&x).unwrap().scores);
         assert!(share(0.6).fit(&x).is_err());
     }

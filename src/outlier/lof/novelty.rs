@@ -40,7 +40,7 @@ impl LofFit {
     /// a different row get the greatest number there is.
     ///
     /// ```
-    /// use personas::{LocalOutlierFactor, ndarray::array};
+    /// use personas::{ndarray::array, outlier::LocalOutlierFactor};
     ///
     /// let fit = LocalOutlierFactor::new(1).fit(&array![[0.0], [1.0], [3.0]])?;
     /// let novelty = fit.score(&array![[3.0], [7.0]])?;

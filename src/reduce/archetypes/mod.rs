@@ -42,7 +42,7 @@ const CLOSELY: f64 = 1e-10;
 /// The same for more rows than the sample.
 const CLOSELY_MANY: f64 = 1e-8;
 
-/// Archetypal analysis; scale the columns first ([`Scaler`](crate::Scaler)) unless they share a unit.
+/// Archetypal analysis; scale the columns first ([`Scaler`](crate::scale::Scaler)) unless they share a unit.
 ///
 /// Extremes become archetypes, so tame far values before (a logarithm, or ranks). More archetypes
 /// always explain more: take the number after which the gain is small, and look whether other samples
