@@ -7,7 +7,7 @@ use personas::persona::{Comparison, DeclaredMatch, Drift, Matches, PersonaNiche,
 use personas::{FeatureSet, FeatureTable, PersonaModel, ProfileId, Profiles};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::People;
 use super::events::Rows;
@@ -47,6 +47,19 @@ pub(crate) fn check(file: &Path) -> Outcome<()> {
 
 pub(crate) fn write(file: &Path, text: &str) -> Outcome<()> {
     Ok(std::fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))?)
+}
+
+/// Numbers to twelve digits: 10.98, not 10.979999999999563.
+fn tidy(value: Value) -> Value {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let rounded = number.as_f64().and_then(|n| format!("{n:.11e}").parse::<f64>().ok());
+            rounded.map_or(Value::Number(number), Value::from)
+        }
+        Value::Array(items) => items.into_iter().map(tidy).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(key, v)| (key, tidy(v))).collect(),
+        other => other,
+    }
 }
 
 /// What a file of JSON holds.
@@ -144,6 +157,6 @@ impl Told<'_> {
             "comparison": compared,
             "drift": self.drift,
         });
-        Ok(serde_json::to_string_pretty(&told)? + "\n")
+        Ok(serde_json::to_string_pretty(&tidy(told))? + "\n")
     }
 }

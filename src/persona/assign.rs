@@ -14,11 +14,11 @@ use std::ops::Deref;
 use serde::{Deserialize, Serialize};
 
 use super::card::Persona;
-use super::model::PersonaModel;
-use super::phrase;
+use super::model::{PersonaModel, Term};
+use super::numbers::number;
 use super::place::{Near, Place, means};
+use super::sentences;
 use super::vocabulary::Vocabulary;
-use super::words::{called, measure, number};
 use crate::features::Values;
 use crate::num::distance::squared;
 use crate::num::{check, parallel};
@@ -69,15 +69,15 @@ impl Matches<'_> {
     /// first, whichever way it points. Empty for a row without persona or runner-up, and for a row
     /// that does not exist.
     pub fn reasons(&self, row: usize) -> Vec<Contribution> {
-        self.weighed(row).into_iter().map(|weighed| self.reason(row, weighed)).collect()
+        self.weighed(row).iter().map(|weighed| self.reason(row, weighed)).collect()
     }
 
     /// A row's match in one text: its persona, the runner-up, and the three weightiest features
     /// with the person's value and the middles of both personas. Empty if there is no such row.
     ///
     /// ```text
-    /// Big spenders rather than Small spenders (margin 0.82): spend 99 (here median 114, there
-    /// median 14.5).
+    /// Big spenders rather than Small spenders (margin 0.82): spend 99 (here median 114.50, there
+    /// median 14.50).
     /// ```
     pub fn explain(&self, row: usize) -> String {
         let Some(found) = self.get(row) else { return String::new() };
@@ -92,10 +92,10 @@ impl Matches<'_> {
                 words.say("{name}; there is no other persona.", &[("name", &own.name)])
             }
             (Some(own), Some(other)) => {
-                let weighed = self.weighed(row).into_iter().filter(|&(_, part)| part != 0.0);
+                let weighed = self.weighed(row).into_iter().filter(|weighed| weighed.1 != 0.0);
                 let said: Vec<String> = weighed
                     .take(3)
-                    .map(|weighed| reason_in_words(words, &self.reason(row, weighed), own, other))
+                    .map(|weighed| reason_in_words(words, &self.reason(row, &weighed), own, other))
                     .collect();
                 let (margin, reasons) = (number(found.margin), said.join("; "));
                 let parts = [
@@ -116,7 +116,7 @@ impl Matches<'_> {
 
     /// Per feature, its part of the runner-up's squared distance less the persona's; the weightiest
     /// first, of equals the earlier feature.
-    fn weighed(&self, row: usize) -> Vec<(&str, f64)> {
+    fn weighed(&self, row: usize) -> Vec<(&Term, f64)> {
         let Some(Place { nearest: Some(own), second: Some(other), within: true }) =
             self.places.get(row)
         else {
@@ -125,24 +125,26 @@ impl Matches<'_> {
         let cells = self.matrix.row(row);
         let own = self.model.rule.point(*own, cells.len());
         let other = self.model.rule.point(*other, cells.len());
-        let mut parts: Vec<(&str, f64)> = Vec::new();
-        // The columns of a feature stand side by side.
-        for (column, (&x, about)) in cells.iter().zip(self.matrix.columns()).enumerate() {
-            let (to_other, to_own) = (x - other[column], x - own[column]);
-            let part = to_other * to_other - to_own * to_own;
-            match parts.last_mut() {
-                Some((feature, sum)) if *feature == about.feature => *sum += part,
-                _ => parts.push((&about.feature, part)),
-            }
+        let mut parts: Vec<(&Term, f64)> = Vec::with_capacity(self.model.terms.len());
+        for term in &self.model.terms {
+            let part = term.columns.clone().map(|column| {
+                let (to_other, to_own) =
+                    (cells[column] - other[column], cells[column] - own[column]);
+                to_other * to_other - to_own * to_own
+            });
+            parts.push((term, part.sum()));
         }
         parts.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
         parts
     }
 
-    fn reason(&self, row: usize, (feature, contribution): (&str, f64)) -> Contribution {
-        let values = self.table.column(feature).map(|column| &column.values);
-        let value = in_words(&self.model.rules.vocabulary, feature, values, row);
-        Contribution { feature: feature.to_owned(), contribution, value }
+    fn reason(&self, row: usize, &(term, contribution): &(&Term, f64)) -> Contribution {
+        // Most tables have their columns where the first one had them.
+        let there = self.table.columns().get(term.at).filter(|column| column.name == term.feature);
+        let column = there.or_else(|| self.table.column(&term.feature));
+        let value =
+            in_words(&self.model.rules.vocabulary, term, column.map(|column| &column.values), row);
+        Contribution { feature: term.feature.clone(), contribution, value }
     }
 }
 
@@ -164,22 +166,22 @@ impl<'a> IntoIterator for &'a Matches<'_> {
     }
 }
 
-fn in_words(words: &Vocabulary, feature: &str, values: Option<&Values>, row: usize) -> String {
-    let label = called(words, feature);
+fn in_words(words: &Vocabulary, term: &Term, values: Option<&Values>, row: usize) -> String {
+    let label = &term.label;
     let value = match values {
         Some(Values::Numeric(values)) => {
             let value = values.get(row).copied().flatten();
-            value.map(|value| measure(words, feature, value))
+            value.map(|value| term.unit.measure(words, value))
         }
         Some(Values::Categorical(values)) => {
             let value = values.get(row).and_then(Option::as_ref);
             value.map(|value| words.labels.get(value).unwrap_or(value).clone())
         }
-        None => return label,
+        None => return label.clone(),
     };
     match value {
-        Some(value) => words.say("{label} {value}", &[("label", &label), ("value", &value)]),
-        None => words.say("no {label} known", &[("label", &label)]),
+        Some(value) => words.say("{label} {value}", &[("label", label), ("value", &value)]),
+        None => words.say("no {label} known", &[("label", label)]),
     }
 }
 
@@ -277,7 +279,8 @@ fn reason_in_words(
 ) -> String {
     let center = |persona: &Persona| {
         let found = persona.centers.iter().find(|(feature, _)| *feature == reason.feature);
-        found.and_then(|(feature, center)| Some(phrase::center(words, feature, center.as_ref()?)))
+        found
+            .and_then(|(feature, center)| Some(sentences::center(words, feature, center.as_ref()?)))
     };
     let mut text = reason.value.clone();
     if let (Some(own), Some(there)) = (center(own), center(other)) {

@@ -15,9 +15,9 @@ use super::declared::{BoundRule, DeclaredPersona};
 use super::describe::{Used, described};
 use super::index::Index;
 use super::model::PersonaModel;
-use super::phrase;
+use super::numbers::{capitalised, percent};
+use super::sentences;
 use super::vocabulary::Vocabulary;
-use super::words::{capitalised, percent};
 use crate::{FeatureTable, Labels, Result};
 
 /// A rule is contradicted, and a data persona is not covered, if fewer than this share fit.
@@ -152,7 +152,7 @@ impl PersonaModel {
     /// assert_eq!(gold.n_full, 5);
     /// assert_eq!(
     ///     gold.contradictions[0],
-    ///     "Spend at least 125: fits 17% of Big spenders (median 114)."
+    ///     "Spend at least 125: fits 17% of Big spenders (median 114.50)."
     /// );
     /// assert_eq!(comparison.uncovered, [0, 1]);
     /// # Ok::<(), personas::Error>(())
@@ -300,7 +300,7 @@ impl PersonaModel {
         let found = persona.centers.iter().find(|(feature, _)| *feature == rule.rule.feature);
         let middle = match found {
             Some((feature, Some(center))) => {
-                format!(" ({})", phrase::center(words, feature, center))
+                format!(" ({})", sentences::center(words, feature, center))
             }
             _ => String::new(),
         };

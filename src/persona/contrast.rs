@@ -12,14 +12,14 @@
 
 use std::cmp::Reverse;
 
-use super::candidate::{Candidate, Side, Telling, share};
 use super::card::{Center, Contrast};
 use super::counts::{Counts, Share};
-use super::describer::Describer;
 use super::effect::Effect;
 use super::index::{Groups, Indexed, Kind, Numbers, Texts};
-use super::phrase::is_yes_no;
 use super::ranks::{Ranked, ranked};
+use super::sentences::is_yes_no;
+use super::telling::{Candidate, Side, Telling, share};
+use super::thresholds::Describer;
 
 /// Share of the members who fit a trait that is told, at least.
 const TYPICAL: f64 = 0.5;

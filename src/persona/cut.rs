@@ -18,9 +18,9 @@ use super::card::{Persona, Trait};
 use super::describe::{Used, described};
 use super::evidence::CutCandidate;
 use super::index::Index;
+use super::numbers;
 use super::settings::PersonaSettings;
 use super::vocabulary::english;
-use super::words;
 use crate::cluster::{KMeans, KMeansFit};
 use crate::num::check::Rows;
 use crate::num::distance::squared;
@@ -36,11 +36,11 @@ const SEED: u64 = 0x5eed;
 
 /// Evidence is told in English, whatever the words of the descriptions.
 fn people(n: usize) -> String {
-    words::people(english(), n)
+    numbers::people(english(), n)
 }
 
 fn percent(share: f64) -> String {
-    words::percent(english(), share)
+    numbers::percent(english(), share)
 }
 
 /// The cut for use.

@@ -6,8 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::card::{Contrast, Persona, Trait};
+use super::numbers::{called, measure};
 use super::vocabulary::Vocabulary;
-use super::words::{called, measure};
 use crate::features::{Condition, Values};
 use crate::{Error, FeatureTable, Result};
 

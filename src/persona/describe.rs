@@ -11,14 +11,14 @@
 use std::collections::BTreeSet;
 
 use super::bits::Bits;
-use super::candidate::share;
 use super::card::{Contrast, Fitting, Persona, Trait};
 use super::contrast::{Found, contrasts, n_looks};
-use super::describer::Describer;
 use super::effect::wider;
 use super::index::{Groups, Index, Indexed};
-use super::phrase::{Phrases, names};
-use super::words::{people, percent};
+use super::numbers::{people, percent};
+use super::sentences::{Phrases, names};
+use super::telling::share;
+use super::thresholds::Describer;
 use crate::Labels;
 use crate::num::parallel;
 use crate::prepare::{Dropped, Encoding, PreprocessorFit};

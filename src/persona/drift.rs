@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use super::card::Center;
 use super::model::PersonaModel;
-use super::phrase::center;
+use super::numbers::{called, percent};
 use super::seen::{Bins, Seen};
+use super::sentences::center;
 use super::vocabulary::Vocabulary;
-use super::words::{called, percent};
 use crate::features::Values;
 use crate::num::portable;
 use crate::{Error, FeatureTable, Result};
@@ -134,7 +134,7 @@ impl PersonaModel {
     /// let dearer = (0..40).map(|i| Some(f64::from(200 + i))).collect();
     /// let drift = personas.drift(&FeatureTable::new(40).numeric("spend", dearer)?)?;
     /// assert!(drift[0].shift > 0.25);
-    /// assert_eq!(drift[0].sentence, "spend: median 220, median 64.5 when the model was made.");
+    /// assert_eq!(drift[0].sentence, "spend: median 219.50, median 64.50 when the model was made.");
     /// # Ok::<(), personas::Error>(())
     /// ```
     ///

@@ -8,19 +8,18 @@
 //
 // Where is what?
 //   the one call from a table to personas, and the number of personas   fit.rs, cut.rs
-//   whether a difference is told        contrast.rs (per column), describe.rs (per group)
-//   its thresholds                      describer.rs
+//   whether a difference is told        contrast.rs (per column), describe.rs (per group), telling.rs (one trait)
+//   its thresholds                      thresholds.rs
 //   how large and how certain it is     effect.rs, ranks.rs, counts.rs
 //   which columns separate them         importance.rs; coded.rs, forest.rs, regression.rs
-//   words, sentences, numbers in words  vocabulary.rs, phrase.rs, words.rs
+//   words, sentences, numbers in words  vocabulary.rs, sentences.rs, numbers.rs
 //   whether later people are like these   drift.rs, seen.rs
 //   where a person belongs, and why     place.rs, assign.rs
-//   pure types and small groups         types.rs, niches.rs
+//   pure types and small groups         pure_types.rs, niches.rs
 //   personas made by hand, and earlier ones   declared.rs, compare.rs, lineage.rs
 
 mod assign;
 mod bits;
-mod candidate;
 mod card;
 mod coded;
 mod compare;
@@ -29,7 +28,6 @@ mod counts;
 mod cut;
 mod declared;
 mod describe;
-mod describer;
 mod drift;
 mod effect;
 mod evidence;
@@ -40,21 +38,22 @@ mod index;
 mod lineage;
 mod model;
 mod niches;
-mod phrase;
+mod numbers;
 mod place;
+mod pure_types;
 mod ranks;
 mod regression;
 mod seen;
+mod sentences;
 mod settings;
-mod types;
+mod telling;
+mod thresholds;
 mod vocabulary;
-mod words;
 
 pub use assign::{Contribution, Match, Matches};
 pub use card::{Center, Contrast, Fitting, Persona, Trait};
 pub use compare::{Comparison, DeclaredMatch, DeclaredVerdict, RuleMatch};
 pub use declared::{DeclaredPersona, DeclaredRule};
-pub use describer::Describer;
 pub use drift::Drift;
 pub use effect::Effect;
 pub use evidence::{BlockShare, CutCandidate, Evidence};
@@ -63,6 +62,7 @@ pub use lineage::{Fate, Lineage};
 pub use model::PersonaModel;
 pub use niches::PersonaNiche;
 pub use place::Grouping;
+pub use pure_types::PureTypes;
 pub use settings::PersonaSettings;
-pub use types::PureTypes;
+pub use thresholds::Describer;
 pub use vocabulary::{Saying, Vocabulary};

@@ -5,15 +5,18 @@
 //! and in another when asked for: [`Evidence::agreement`] says how far that holds, and for
 //! k-means it holds always.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use super::card::Persona;
 use super::describe::{Used, described};
-use super::describer::Describer;
 use super::evidence::{BlockShare, CutCandidate, Evidence};
 use super::index::Index;
+use super::numbers::{Unit, called};
 use super::place::{Grouping, Rule, means};
 use super::seen::Seen;
+use super::thresholds::Describer;
 use crate::num::check::{self, Rows};
 use crate::num::distance::squared;
 use crate::num::parallel;
@@ -37,7 +40,7 @@ use crate::{Error, FeatureTable, Labels, Result, Timestamp};
 /// assert_eq!(names, ["Small spenders", "Big spenders"]);
 /// assert_eq!(
 ///     personas.personas()[1].to_string(),
-///     "30 people, 50% of all. Big spenders: median spend 114, 7.9 times the others' 14.5; \
+///     "30 people, 50% of all. Big spenders: median spend 114.50, 7.9 times the others' 14.50; \
 ///      all lie above the median of everyone (others none)."
 /// );
 /// assert_eq!((personas.evidence().agreement, personas.evidence().coverage), (1.0, 1.0));
@@ -58,6 +61,42 @@ pub struct PersonaModel {
     /// The columns of the people it was made from.
     #[serde(with = "crate::num::exact")]
     pub(super) seen: Vec<Seen>,
+    /// The features of the matrix in words.
+    #[serde(skip)]
+    pub(super) terms: Vec<Term>,
+}
+
+/// A feature of the matrix: what it is called and how its values are told, found once.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Term {
+    pub(super) feature: String,
+    /// Its place in the table the model was made from.
+    pub(super) at: usize,
+    /// Its columns of the matrix.
+    pub(super) columns: Range<usize>,
+    pub(super) label: String,
+    pub(super) unit: Unit,
+}
+
+impl Term {
+    fn all(prep: &PreprocessorFit, rules: &Describer) -> Vec<Self> {
+        let mut terms = Vec::new();
+        let mut first = 0;
+        for (at, step) in prep.steps().iter().enumerate() {
+            let columns = first..first + step.n_columns();
+            first = columns.end;
+            if !columns.is_empty() {
+                terms.push(Self {
+                    feature: step.feature.clone(),
+                    at,
+                    columns,
+                    label: called(&rules.vocabulary, &step.feature),
+                    unit: Unit::of(&rules.vocabulary, &step.feature),
+                });
+            }
+        }
+        terms
+    }
 }
 
 impl PersonaModel {
@@ -117,6 +156,7 @@ impl PersonaModel {
             rule,
             evidence,
             seen: Seen::all(index, rules.least()),
+            terms: Term::all(prep, rules),
         })
     }
 
@@ -288,6 +328,7 @@ impl TryFrom<Stored> for PersonaModel {
         {
             return Err(invalid("a number of its descriptions is not finite"));
         }
-        Ok(Self { prep, rule, personas, rules: stored.rules, evidence, seen: stored.seen })
+        let terms = Term::all(&prep, &stored.rules);
+        Ok(Self { prep, rule, personas, rules: stored.rules, evidence, seen: stored.seen, terms })
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::describer::Describer;
+use super::thresholds::Describer;
 use crate::prepare::Preprocessor;
 use crate::{Error, Result};
 

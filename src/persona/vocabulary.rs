@@ -45,6 +45,9 @@ pub struct Vocabulary {
     pub units: BTreeMap<String, String>,
     /// What to call people with high and low values of well-known features.
     pub sayings: Vec<Saying>,
+    /// Words that say that a feature is money, in its name or as its unit, in lower case. Amounts of money
+    /// below 1000 have two decimals: `10.98`. A feature of another unit is not money.
+    pub money: BTreeSet<String>,
     /// Words of names of features that do not change what is meant.
     pub neutral: BTreeSet<String>,
     /// Words that say that a feature is an average.
@@ -72,6 +75,9 @@ pub struct Saying {
     #[serde(default)]
     pub counts: bool,
 }
+
+/// Words of names of features that are not an amount of what they name.
+const NO_AMOUNT: [&str; 6] = ["share", "number", "count", "ratio", "rate", "rank"];
 
 /// Every template.
 const TEMPLATES: &[&str] = &[
@@ -275,6 +281,10 @@ impl Default for Vocabulary {
             labels: BTreeMap::new(),
             units: BTreeMap::new(),
             sayings: SAYINGS.iter().map(saying).collect(),
+            money: set(&[
+                "monetary", "spend", "spending", "spent", "revenue", "sales", "amount", "price",
+                "€", "$", "£", "eur", "usd", "gbp", "chf",
+            ]),
             neutral: set(&[
                 "total", "sum", "count", "number", "num", "n", "of", "days", "years", "unique",
                 "distinct",
@@ -323,6 +333,17 @@ impl Vocabulary {
             saying if is_average && saying.counts => known(&format!("{AVERAGE} {content}")),
             saying => Some(saying),
         }
+    }
+
+    /// Whether a feature is an amount of money.
+    pub(super) fn is_money(&self, feature: &str) -> bool {
+        let is_word = |word: &str| self.money.contains(word);
+        if let Some(unit) = self.units.get(feature).filter(|unit| !unit.is_empty()) {
+            return is_word(&unit.to_lowercase());
+        }
+        let lower = feature.to_lowercase();
+        let mut words = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        words.clone().any(is_word) && !words.any(|word| NO_AMOUNT.contains(&word))
     }
 
     /// Whether a text means yes, or no; none if neither.

@@ -108,7 +108,7 @@ fn a_new_person_is_placed_with_reasons_in_words() {
     let text = matches.explain(0);
     assert!(
         text.starts_with("Big spenders rather than Small spenders (margin 0.")
-            && text.contains("spend 99 (here median 114, there median 14.5)"),
+            && text.contains("spend 99 (here median 114.50, there median 14.50)"),
         "{text}"
     );
     assert_eq!((matches.reasons(1).len(), matches.get(1)), (0, None));
@@ -223,7 +223,10 @@ fn declared_personas_are_held_against_people() {
     assert!((gold.mean_score - (5.0 + 3.75 + 6.25) / 60.0).abs() < 1e-12);
     assert_eq!((gold.nearest, gold.jaccard), (Some(1), 5.0 / 30.0));
     // Half of the big spenders live in the north: no contradiction. A third spends 120.
-    assert_eq!(gold.contradictions, ["Spend at least 120: fits 33% of Big spenders (median 114)."]);
+    assert_eq!(
+        gold.contradictions,
+        ["Spend at least 120: fits 33% of Big spenders (median 114.50)."]
+    );
     // Northern: half of each persona; equal overlaps and scores go to the first.
     assert_eq!(comparison.declared[1].nearest, Some(0));
     assert_eq!(comparison.covered, [0.5, 0.5]);

@@ -415,7 +415,7 @@ fn personas_applied_to_other_people_names_what_moved_and_what_they_lack() {
     let report = run_personas(&["--table", &after, "--apply", &model, "--html", &page]).unwrap();
     for part in [
         "Nobody has anything in visits, which the model was made with",
-        "Moved a lot: spend: median 940, median ",
+        "Moved a lot: spend: median 939.50, median ",
         "Where much has moved, make a new model",
     ] {
         let flowed = report.split_whitespace().collect::<Vec<_>>().join(" ");

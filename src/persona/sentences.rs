@@ -6,8 +6,8 @@
 
 use super::card::{Center, Contrast, Trait};
 use super::effect::Effect;
+use super::numbers::{called, capitalised, in_ten, measure, percent, ratio};
 use super::vocabulary::Vocabulary;
-use super::words::{called, capitalised, in_ten, measure, percent, ratio};
 
 /// Whether a column says yes or no: all its categories are words for it, as `NO` alone may be Norway.
 pub(super) fn is_yes_no(categories: &[&str], words: &Vocabulary) -> bool {

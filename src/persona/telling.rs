@@ -9,7 +9,7 @@ use super::bits::Bits;
 use super::card::{Contrast, Fitting, Trait};
 use super::effect::Effect;
 use super::index::{Indexed, Kind};
-use super::phrase::{detail, phrase, sentence};
+use super::sentences::{detail, phrase, sentence};
 use super::vocabulary::Vocabulary;
 
 /// What a trait is told of.

@@ -1,7 +1,7 @@
 //! Numbers, shares and feature names as a person would say them.
 //!
 //! Numbers carry three significant digits, ratios and shares two: more would claim a precision
-//! that a group's median does not have. Everything is decided by the value alone, so equal values
+//! that a group's median does not have. Money is told to the cent, as people are used to. Everything is decided by the value alone, so equal values
 //! read equal everywhere.
 
 use super::vocabulary::Vocabulary;
@@ -11,10 +11,29 @@ pub(super) fn number(value: f64) -> String {
     significant(value, 3)
 }
 
+/// An amount of money: two decimals below 1000 unless it is whole, `10.98`, `14.50`, `114`; else as
+/// [`number`].
+fn money(value: f64) -> String {
+    let cents = (value * 100.0).round();
+    if value.abs() >= 1000.0 || cents == 0.0 {
+        return number(value);
+    }
+    let is_whole = cents % 100.0 == 0.0;
+    if is_whole { format!("{:.0}", cents / 100.0) } else { format!("{:.2}", cents / 100.0) }
+}
+
 /// `value` to some significant digits, without trailing zeros.
 fn significant(value: f64, digits: i32) -> String {
     if value == 0.0 || !value.is_finite() {
         return if value == 0.0 { "0".into() } else { value.to_string() };
+    }
+    let magnitude = value.abs();
+    if digits == 3 && (1.0..1000.0).contains(&magnitude) {
+        // The common case: the formatter rounds correctly, and a digit more after rounding up is a zero.
+        let decimals = 2 - usize::from(magnitude >= 10.0) - usize::from(magnitude >= 100.0);
+        let mut text = format!("{value:.decimals$}");
+        text.truncate(trimmed(&text).len());
+        return text;
     }
     // The formatter rounds correctly; its exponent is that of the rounded number, so that 999.6
     // becomes 1000 and not 1e3 with a digit too many.
@@ -104,19 +123,37 @@ pub(super) fn called(words: &Vocabulary, feature: &str) -> String {
 /// feature's name ends in. Only names joined by underscores end in a unit: `orders of last 30 days`
 /// counts orders.
 pub(super) fn measure(words: &Vocabulary, feature: &str, value: f64) -> String {
-    let n = number(value);
-    let spaced = spaced(feature);
-    let unit = match words.units.get(feature) {
-        Some(declared) => Some(declared.as_str()).filter(|unit| !unit.is_empty()),
-        None => unit(feature, &spaced).map(|(_, unit)| unit),
-    };
-    let Some(unit) = unit else { return n };
-    let unit = match UNITS.iter().find(|(_, many)| *many == unit) {
-        Some((one, _)) if n == "1" => words.say(one, &[]),
-        Some((_, many)) => words.say(many, &[]),
-        None => unit.to_owned(),
-    };
-    words.say("{n} {unit}", &[("n", &n), ("unit", &unit)])
+    Unit::of(words, feature).measure(words, value)
+}
+
+/// How values of a feature are told.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Unit {
+    /// The unit of one, and of many.
+    unit: Option<[String; 2]>,
+    is_money: bool,
+}
+
+impl Unit {
+    pub(super) fn of(words: &Vocabulary, feature: &str) -> Self {
+        let spaced = spaced(feature);
+        let unit = match words.units.get(feature) {
+            Some(declared) => Some(declared.as_str()).filter(|unit| !unit.is_empty()),
+            None => unit(feature, &spaced).map(|(_, unit)| unit),
+        };
+        let both = |unit: &str| match UNITS.iter().find(|(_, many)| *many == unit) {
+            Some((one, many)) => [one, many].map(|unit| words.say(unit, &[])),
+            None => [unit.to_owned(), unit.to_owned()],
+        };
+        Self { unit: unit.map(both), is_money: words.is_money(feature) }
+    }
+
+    pub(super) fn measure(&self, words: &Vocabulary, value: f64) -> String {
+        let n = if self.is_money { money(value) } else { number(value) };
+        let Some([one, many]) = &self.unit else { return n };
+        let unit = if n == "1" { one } else { many };
+        words.say("{n} {unit}", &[("n", &n), ("unit", unit)])
+    }
 }
 
 /// A text with its first letter in upper case.
@@ -182,6 +219,17 @@ mod tests {
     }
 
     #[test]
+    fn the_common_case_of_numbers_is_what_the_rounded_number_says() {
+        for at in 0..200_000 {
+            let value = f64::from(at) * 0.005_5 + 1.0;
+            let rounded: f64 = format!("{value:.2e}").parse().unwrap();
+            assert_eq!(number(value).parse::<f64>().unwrap(), rounded, "{value}");
+            assert_eq!(number(-value), format!("-{}", number(value)));
+            assert!(!number(value).ends_with(".0") && !number(value).ends_with('.'));
+        }
+    }
+
+    #[test]
     fn shares_are_whole_only_if_they_are() {
         for (share, text) in [
             (0.0, "0%"),
@@ -223,6 +271,27 @@ mod tests {
             ("1 person".into(), "2 people".into())
         );
         assert_eq!((capitalised("été"), capitalised("")), ("Été".into(), String::new()));
+    }
+
+    #[test]
+    fn money_has_two_decimals_or_none() {
+        let mut words = english().clone();
+        words.units.insert("wait".into(), "EUR".into());
+        words.units.insert("spend_minutes".into(), "minutes".into());
+        for (feature, value, told) in [
+            ("monetary", 10.979_999_999_999_563, "10.98"),
+            ("monetary", 11.0, "11"),
+            ("total_spend", -0.5, "-0.50"),
+            ("spend per order", 999.996, "1000"),
+            ("spend per order", 1234.5, "1230"),
+            ("spend", 0.001, "0.001"),
+            ("share of spend", 10.98, "11"),
+            ("visits", 10.98, "11"),
+            ("spend_minutes", 10.98, "11 minutes"),
+            ("wait", 2.5, "2.50 EUR"),
+        ] {
+            assert_eq!(measure(&words, feature, value), told, "{feature} {value}");
+        }
     }
 
     #[test]
