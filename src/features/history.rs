@@ -33,7 +33,7 @@ const MAX_PARTS: usize = 64;
 const PREFETCH: usize = 8;
 
 /// Fewer events than this are added one by one.
-const FEW: usize = 64;
+const FEW: usize = 1 << 12;
 
 /// Everybody's events, by signature.
 #[derive(Clone)]
@@ -257,6 +257,10 @@ impl Histories {
     fn add_few(&mut self, placed: &mut Placed) {
         placed.remap();
         for (row, &signature) in placed.signatures.iter().enumerate() {
+            if let Some(&later) = placed.signatures.get(row + PREFETCH).filter(|sig| **sig != NONE)
+            {
+                self.prefetch(later);
+            }
             let message = placed.messages.get(row).copied().unwrap_or(NONE);
             let event = placed.batch.event(row, message);
             match signature {

@@ -7,6 +7,7 @@ use super::by_id::ById;
 use super::diff;
 use super::evidence::{Packed, node_of};
 use super::explain::{self, Explanation};
+use super::forget::Subject;
 use super::health::{self, Health};
 use super::policy::Rules;
 use super::profile_id::ProfileId;
@@ -56,12 +57,12 @@ impl Clone for Scratch {
     }
 }
 
-/// Where a profile id leads.
+/// Where an identifier or a profile id leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resolution {
     /// To the profile that has this id.
     Current,
-    /// To the profile that has this other id now. Treat the person as after a new login: the old
+    /// From an identifier to its profile, or from an id to the profile that has this other id now. Treat the person as after a new login: the old
     /// id may have been a cookie's that is somebody else's since.
     Now(ProfileId),
     /// To an identifier that was forgotten.
@@ -136,14 +137,36 @@ impl IdentityGraph {
         Ok(name.map(|name| self.state.id_of_node(name)))
     }
 
-    /// Where a profile id leads that was handed out at any time.
-    pub fn resolve(&self, id: ProfileId) -> Resolution {
+    /// Returns where an identifier leads, or a profile id that was handed out at any time. What leads
+    /// nowhere was never seen or is a placeholder, or it was forgotten: these are different answers.
+    ///
+    /// ```
+    /// use personas::identity::Resolution;
+    /// use personas::{Event, IdentityGraph, Rules, Timestamp};
+    ///
+    /// let mut graph = IdentityGraph::new(Rules::default())?;
+    /// let at = Timestamp::parse("2017-03-01")?;
+    /// graph.observe(&Event::new("visit", at).id("cookie", "c1"))?;
+    /// let Resolution::Now(before) = graph.resolve(("cookie", "c1")) else { panic!() };
+    /// assert_eq!(graph.resolve(before), Resolution::Current);
+    /// graph.observe(&Event::new("login", at).id("cookie", "c1").id("user_id", "7"))?;
+    /// assert!(matches!(graph.resolve(before), Resolution::Now(id) if id != before)); // moved
+    /// graph.forget(("user_id", "7"))?;
+    /// assert_eq!(graph.resolve(("user_id", "7")), Resolution::Forgotten);
+    /// assert_eq!(graph.resolve(("user_id", "8")), Resolution::Unknown);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    pub fn resolve<'s>(&self, who: impl Into<Subject<'s>>) -> Resolution {
+        let (id, is_name) = match who.into() {
+            Subject::Profile(id) => (id, false),
+            Subject::Identifier(name) => (self.rules().profile_id(&name.kind, &name.value), true),
+        };
         if self.state.policy.forgotten.contains(&id) {
             return Resolution::Forgotten;
         }
         let Some(node) = self.node_of_id(id) else { return Resolution::Unknown };
         let now = self.state.profile_of_node(node);
-        if now == id { Resolution::Current } else { Resolution::Now(now) }
+        if now == id && !is_name { Resolution::Current } else { Resolution::Now(now) }
     }
 
     /// The identifiers of a profile, from the strongest; empty if the id leads nowhere.

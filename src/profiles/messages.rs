@@ -25,6 +25,9 @@ use crate::num::parallel;
 /// Shards of the ids; part of a message's number.
 const N_SHARDS: usize = 64;
 
+/// Fewer ids than this are numbered one after another.
+const FEW: usize = 1 << 12;
+
 /// A stored event of its own, and its signature.
 #[derive(Debug, Clone)]
 pub(super) struct Copy {
@@ -142,11 +145,14 @@ impl Messages {
         let n: usize = batches.iter().map(|batch| batch.ids.len()).sum();
         let mut numbers: Vec<Vec<(u32, bool)>> =
             batches.iter().map(|batch| vec![(NONE, true); batch.ids.len()]).collect();
-        if n == 1 {
-            let batch = &batches[0];
-            if batch.ids[0] != 0 && batch.signatures[0] != NONE {
-                let shard = shard_of(batch.ids[0]);
-                numbers[0][0] = self.shards[shard].record(shard, batch, 0);
+        if n < FEW {
+            for (batch, numbers) in batches.iter().zip(&mut numbers) {
+                for (row, &id) in batch.ids.iter().enumerate() {
+                    if id != 0 && batch.signatures[row] != NONE {
+                        let shard = shard_of(id);
+                        numbers[row] = self.shards[shard].record(shard, batch, row);
+                    }
+                }
             }
             return numbers;
         }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::store::Profiles;
 use crate::features::{self, Lexicon, PersonEvents, StoredEvent};
-use crate::identity::{Resolution, Subject};
+use crate::identity::Subject;
 use crate::{FeatureTable, Identifier, ProfileId, Result, Timestamp};
 
 /// A person among [`Profiles`]: who it is, and what is known of it.
@@ -45,7 +45,7 @@ impl Profiles {
 
     /// The profile that an identifier, or any id that a profile had once, leads to now. Its
     /// [`id`](Profile::id) is another one if the person moved; if it is `None`,
-    /// [`Profiles::resolve`] says whether the person was forgotten or never seen.
+    /// [`resolve`](crate::IdentityGraph::resolve) says whether the person was forgotten or never seen.
     ///
     /// ```
     /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
@@ -67,35 +67,6 @@ impl Profiles {
             Subject::Identifier(name) => self.graph.node(&name.kind, &name.value),
         };
         self.profile(node?)
-    }
-
-    /// Returns where an identifier, or an id that a profile had once, leads now. What leads nowhere was
-    /// never seen, is a placeholder, or was forgotten: these are different answers.
-    ///
-    /// ```
-    /// use personas::identity::Resolution;
-    /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
-    ///
-    /// let at = Timestamp::parse("2017-03-01")?;
-    /// let mut people = Profiles::new(Rules::default(), FeatureSet::retail())?;
-    /// people.observe(&Event::new("visit", at).id("cookie", "c1"))?;
-    /// let Resolution::Now(before) = people.resolve(("cookie", "c1")) else { panic!() };
-    /// people.observe(&Event::new("login", at).id("cookie", "c1").id("user_id", "7"))?;
-    /// assert!(matches!(people.resolve(before), Resolution::Now(id) if id != before)); // moved
-    /// people.forget(("user_id", "7"))?;
-    /// assert_eq!(people.resolve(("user_id", "7")), Resolution::Forgotten);
-    /// assert_eq!(people.resolve(("user_id", "8")), Resolution::Unknown);
-    /// # Ok::<(), personas::Error>(())
-    /// ```
-    pub fn resolve<'s>(&self, who: impl Into<Subject<'s>>) -> Resolution {
-        let id = match who.into() {
-            Subject::Profile(id) => return self.graph.resolve(id),
-            Subject::Identifier(name) => self.graph.rules().profile_id(&name.kind, &name.value),
-        };
-        match self.graph.resolve(id) {
-            Resolution::Current => Resolution::Now(id),
-            other => other,
-        }
     }
 }
 

@@ -259,7 +259,7 @@ fn subject<'s>(kind: &'s str, value: &'s str) -> Subject<'s> {
 
 /// The answer for somebody who has no profile.
 fn missing(people: &Profiles, who: Subject<'_>) -> Response {
-    match people.resolve(who) {
+    match people.identity().resolve(who) {
         Resolution::Forgotten => error(StatusCode::GONE, "forgotten", "Profile was forgotten."),
         _ => error(StatusCode::NOT_FOUND, "not_found", "Profile was not found."),
     }
