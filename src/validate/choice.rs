@@ -204,7 +204,13 @@ impl KChoice {
             "Between some two clusters there are not clearly fewer rows than in clouds without groups."
                 .to_owned()
         };
-        format!("{opening} {comes_back} {tighter} {valley} Judged on {} rows.", self.n_rows)
+        let shape = match self.structure {
+            Structure::Natural => "",
+            _ => {
+                " Only round groups were looked for; HDBSCAN finds others, such as rings and bands."
+            }
+        };
+        format!("{opening} {comes_back} {tighter} {valley} Judged on {} rows.{shape}", self.n_rows)
     }
 
     /// What the data do not decide.

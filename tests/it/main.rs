@@ -36,3 +36,4 @@ mod samples;
 #[cfg(feature = "segment")]
 mod segment;
 mod sessions;
+mod shapes;

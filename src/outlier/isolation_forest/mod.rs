@@ -29,7 +29,7 @@ use crate::{Error, Result};
 use draw::Copies;
 use fit::Forest;
 pub use fit::IsolationForestFit;
-use tree::{MAX_SAMPLES, MAX_TREES, Tree, depth_limit};
+use tree::{Growing, MAX_SAMPLES, MAX_TREES, Tree, depth_limit};
 
 /// How many rows to call outliers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -207,13 +207,14 @@ impl IsolationForest {
             });
         }
         let depth = depth_limit(sample_size as u32) as usize;
+        let how = Growing { cut_columns: self.cut_columns, may_miss: self.allows_missing };
         let trees = parallel::map(self.n_trees, sample_size.saturating_mul(depth), |tree| {
             let mut stream = Stream::new(self.seed, tree as u64);
             let sample = match copies {
                 None => stream.sample(x.n_rows(), sample_size),
                 Some(copies) => copies.draw(sample_size, &mut stream),
             };
-            Tree::grow(x, sample, self.cut_columns, &mut stream)
+            Tree::grow(x, sample, how, &mut stream)
         });
         let forest = Forest {
             trees,

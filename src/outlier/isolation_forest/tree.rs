@@ -85,6 +85,15 @@ pub(super) struct Tree {
     nodes: Vec<Node>,
 }
 
+/// How a tree grows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Growing {
+    /// How many columns a cut goes across at most.
+    pub(super) cut_columns: usize,
+    /// Whether values may be missing.
+    pub(super) may_miss: bool,
+}
+
 /// A node that may still be split.
 struct Open {
     node: usize,
@@ -98,11 +107,10 @@ struct Open {
 
 impl Tree {
     /// Grows a tree on some rows of `x`. At most 2³¹ rows.
-    /// A cut goes across up to `cut_columns`.
     pub(super) fn grow(
         x: &Rows<'_>,
         mut sample: Vec<usize>,
-        cut_columns: usize,
+        how: Growing,
         stream: &mut Stream,
     ) -> Self {
         debug_assert!(!sample.is_empty());
@@ -117,11 +125,14 @@ impl Tree {
             if rows.len() < 2 || depth == limit {
                 continue;
             }
-            let cut = Cut::draw(x, rows, cut_columns, &mut columns, &mut n_live, stream);
+            let cut = Cut::draw(x, rows, how.cut_columns, &mut columns, &mut n_live, stream);
             let Some(cut) = cut else { continue };
-            let sides = || rows.iter().filter_map(|&row| cut.goes_right(x.row(row)));
-            let (n_known, n_left) = (sides().count(), sides().filter(|right| !right).count());
-            // Only a row that misses a value draws its side.
+            // How many rows have the values, and how many of these go left.
+            let sides = rows.iter().filter_map(|&row| cut.goes_right(x.row(row)));
+            let (n_known, n_left) = match how.may_miss {
+                true => sides.fold((0, 0), |(n, left), right| (n + 1, left + usize::from(!right))),
+                false => (rows.len(), 0),
+            };
             let goes_left = |row: usize| match cut.goes_right(x.row(row)) {
                 Some(right) => !right,
                 None => stream.below(n_known) < n_left,
@@ -282,7 +293,8 @@ mod tests {
 
     fn grow(x: &Array2<f64>, seed: u64) -> Tree {
         let rows = check::rows(x.view()).unwrap();
-        Tree::grow(&rows, (0..x.nrows()).collect(), 1, &mut Stream::new(seed, 0))
+        let how = Growing { cut_columns: 1, may_miss: false };
+        Tree::grow(&rows, (0..x.nrows()).collect(), how, &mut Stream::new(seed, 0))
     }
 
     #[test]

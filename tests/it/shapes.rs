@@ -1,0 +1,100 @@
+//! Groups that are not round: found by density, and said to be out of k-means' reach.
+
+use personas::cluster::{Dbscan, Hdbscan};
+use personas::ndarray::Array2;
+use personas::{KMeans, Labels, validate};
+
+/// Evenly distributed numbers in [0, 1).
+fn numbers(seed: u64) -> impl FnMut() -> f64 {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    move || {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+/// `n` rows, and the group of each: what `place` makes of a group and two numbers around 0.
+fn rows(
+    n: usize,
+    seed: u64,
+    place: impl Fn(usize, f64, [f64; 2]) -> [f64; 2],
+) -> (Array2<f64>, Labels) {
+    let mut unit = numbers(seed);
+    let mut x = Array2::zeros((n, 2));
+    for (i, mut row) in x.rows_mut().into_iter().enumerate() {
+        let along = unit();
+        // The sum of twelve is nearly normal, of deviation 1.
+        let near = [(); 2].map(|()| (0..12).map(|_| unit()).sum::<f64>() - 6.0);
+        row.assign(&personas::ndarray::aview1(&place(i % 2, along, near)));
+    }
+    (x, Labels::new((0..n).map(|i| Some(i % 2))).unwrap())
+}
+
+/// Two half circles, each around an end of the other.
+fn moons(seed: u64) -> (Array2<f64>, Labels) {
+    rows(600, seed, |group, along, near| {
+        let (sin, cos) = (along * std::f64::consts::PI).sin_cos();
+        let [x, y] = if group == 0 { [cos, sin] } else { [1.0 - cos, 0.5 - sin] };
+        [x + 0.05 * near[0], y + 0.05 * near[1]]
+    })
+}
+
+/// A ring around a ring.
+fn rings(seed: u64) -> (Array2<f64>, Labels) {
+    rows(800, seed, |group, along, near| {
+        let (sin, cos) = (along * std::f64::consts::TAU).sin_cos();
+        let radius = [1.0, 3.0][group] + 0.1 * near[0];
+        [radius * cos, radius * sin]
+    })
+}
+
+/// A tight group beside a wide one.
+fn densities(seed: u64) -> (Array2<f64>, Labels) {
+    rows(600, seed, |group, _, near| match group {
+        0 => near.map(|v| 0.1 * v),
+        _ => [8.0 + 1.5 * near[0], 1.5 * near[1]],
+    })
+}
+
+/// Agreement on the rows that are not noise, and the share of these.
+fn agreement(found: &Labels, truth: &Labels) -> (f64, f64) {
+    let kept: Vec<usize> = (0..found.len()).filter(|&row| found.get(row).is_some()).collect();
+    let of = |labels: &Labels| Labels::new(kept.iter().map(|&row| labels.get(row))).unwrap();
+    let rand = validate::adjusted_rand(&of(found), &of(truth)).unwrap();
+    (rand, kept.len() as f64 / found.len() as f64)
+}
+
+#[test]
+fn moons_rings_and_two_densities_are_found_by_density() {
+    for seed in 0..2 {
+        for (name, (x, truth)) in
+            [("moons", moons(seed)), ("rings", rings(seed)), ("densities", densities(seed))]
+        {
+            let hdbscan = Hdbscan::new(30).min_samples(8).fit(&x).unwrap().labels;
+            let (rand, share) = agreement(&hdbscan, &truth);
+            assert!(rand > 0.99 && share > 0.9, "{name} {seed}: {rand} {share}");
+            let means = KMeans::new(2).fit(&x).unwrap().labels;
+            if name != "densities" {
+                let eps = if name == "moons" { 0.15 } else { 0.6 };
+                let dbscan = Dbscan::new(eps, 8).fit(&x).unwrap().labels;
+                let (rand, share) = agreement(&dbscan, &truth);
+                assert!(rand > 0.99 && share > 0.9, "{name} {seed}: {rand} {share}");
+                // The silhouette prefers the wrong cut, the density-based validity the right one.
+                let silhouette = |labels| validate::silhouette(&x, labels).unwrap().mean;
+                assert!(silhouette(&means) > silhouette(&truth), "{name} {seed}");
+                let dbcv = |labels| validate::dbcv(&x, labels).unwrap().index;
+                assert!(dbcv(&truth) > dbcv(&means), "{name} {seed}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_choice_of_k_does_not_call_parts_of_moons_and_rings_natural_and_names_who_finds_them() {
+    for (name, (x, _)) in [("moons", moons(1)), ("rings", rings(1))] {
+        let choice = validate::choose_k(&x, 2..=5, 3).unwrap();
+        assert!(!choice.supported(), "{name}: {}", choice.reason());
+        assert!(choice.reason().contains("HDBSCAN finds others"), "{name}: {}", choice.reason());
+    }
+}
