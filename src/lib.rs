@@ -17,6 +17,7 @@
 //! | [`outlier`] | isolation forest, local outlier factor |
 //! | [`validate`] | whether to believe a grouping, and how many groups there are |
 //! | [`persona`] | who the groups are, and who belongs to which |
+//! | [`stored`] | models, tables and settings as bytes with a version and a checksum |
 //! | `report` | the page that shows a model, and its charts alone (feature `report`, on by default) |
 //!
 //! Errors are one enum, [`Error`]; a grouping is one type, [`Labels`]. How the crate is built, and why,
@@ -41,6 +42,7 @@ pub mod report;
 pub mod scale;
 #[cfg(feature = "segment")]
 pub mod segment;
+pub mod stored;
 pub mod validate;
 
 pub use cluster::KMeans;

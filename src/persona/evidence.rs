@@ -52,8 +52,18 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// Whether all its numbers are; those of the choice of groups are checked there.
+    /// Whether all its numbers are; of those of the choice of groups, whether none is NaN.
     pub(super) fn is_finite(&self) -> bool {
+        let mut judged = self.groups.iter().flat_map(|groups| &groups.candidates).flat_map(|c| {
+            let optional = [c.calinski_harabasz, c.davies_bouldin].map(Option::unwrap_or_default);
+            let null = [c.null_silhouette, c.null_spread];
+            let [valley, stability] =
+                [[c.valley, c.valley_excess], [c.stability, c.stability_error]];
+            [[c.inertia, c.silhouette], null, optional, valley, stability].concat()
+        });
+        if judged.any(f64::is_nan) {
+            return false;
+        }
         let of_all = [self.coverage, self.unexplained, self.agreement];
         let numbers = self.candidates.iter().flat_map(|c| [c.explained, c.gain, c.stability]);
         let shares = self.blocks.iter().map(|block| block.share);

@@ -113,11 +113,33 @@ impl Scaler {
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Stored")]
 #[non_exhaustive]
 pub struct ScalerFit {
     columns: Vec<Column>,
     /// The columns that were constant in the fit, ascending.
     pub constant_columns: Vec<usize>,
+}
+
+/// A [`ScalerFit`] as it is stored, not yet checked.
+#[derive(Deserialize)]
+struct Stored {
+    columns: Vec<Column>,
+    constant_columns: Vec<usize>,
+}
+
+impl TryFrom<Stored> for ScalerFit {
+    type Error = Error;
+
+    fn try_from(Stored { columns, constant_columns }: Stored) -> Result<Self> {
+        let constant = (0..columns.len()).filter(|&column| columns[column].width == 0.0);
+        let is_told = constant.eq(constant_columns.iter().copied());
+        if columns.is_empty() || !is_told || !columns.iter().all(Column::is_sound) {
+            let reason = "it has no columns, or a width or centre that no rows have, or constant columns untold";
+            return Err(Error::InvalidSnapshot { what: "ScalerFit", reason: reason.into() });
+        }
+        Ok(Self { columns, constant_columns })
+    }
 }
 
 impl ScalerFit {
@@ -218,6 +240,11 @@ impl Column {
                 }
             }
         }
+    }
+
+    fn is_sound(&self) -> bool {
+        let is_finite = self.lambda.unwrap_or_default().is_finite() && self.centre.is_finite();
+        is_finite && self.width >= 0.0 && self.width.is_finite()
     }
 
     fn apply(&self, v: f64) -> f64 {

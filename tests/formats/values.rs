@@ -56,7 +56,7 @@ impl Random {
 }
 
 /// Visits models: everything that is fitted to rows.
-fn models(seed: u64, visit: &mut impl Visit) -> Result<()> {
+pub(crate) fn models(seed: u64, visit: &mut impl Visit) -> Result<()> {
     let mut random = Random(seed);
     let x = random.rows(14);
     visit.value(Labels::new([Some(0), None, Some(1), Some(0)])?);
@@ -86,8 +86,8 @@ fn models(seed: u64, visit: &mut impl Visit) -> Result<()> {
     Ok(())
 }
 
-/// Visits what is made of a table of people.
-fn people(seed: u64, visit: &mut impl Visit) -> Result<()> {
+/// Visits tables of people, and what is fitted to them.
+pub(crate) fn people(seed: u64, visit: &mut impl Visit) -> Result<()> {
     let mut random = Random(seed);
     let mut numbers = |far: f64| -> Vec<Option<f64>> {
         (0..24).map(|i| (i != 5).then(|| random.float() + f64::from(i % 2) * far)).collect()
@@ -99,25 +99,28 @@ fn people(seed: u64, visit: &mut impl Visit) -> Result<()> {
         .numeric("visits", visits)?
         .categorical("town", town.collect())?;
     visit.value(table.clone());
+    visit.value(cohorts().fit(&table)?);
+    let fit = preprocessor().fit(&table)?;
+    let groups = KMeans::new(2).fit(&fit.transform(&table)?)?;
+    visit.value(PersonaModel::describe(&table, &fit, &groups)?);
+    visit.value(fit);
+    let settings =
+        PersonaSettings { min_size: 2, n_half_samples: 4, max_k: 3, ..PersonaSettings::default() };
+    visit.value(PersonaModel::fit(&table, &settings)?);
+    Ok(())
+}
+
+fn cohorts() -> Cohorts {
     let columns = vec![("spend".into(), Relative::Rank)];
-    let cohorts = Cohorts { by: "town".into(), columns, ..Cohorts::default() };
-    visit.value(cohorts.fit(&table)?);
-    visit.value(cohorts);
+    Cohorts { by: "town".into(), columns, ..Cohorts::default() }
+}
+
+fn preprocessor() -> Preprocessor {
     let mut preprocessor = Preprocessor::default().weight("visits", 0.1 + 0.2);
     preprocessor.scaling = Scaling::Robust;
     preprocessor.tails = Tails::Keep;
     preprocessor.missing_indicator_from = Some(0.01);
-    let fit = preprocessor.fit(&table)?;
-    let groups = KMeans::new(2).fit(&fit.transform(&table)?)?;
-    visit.value(PersonaModel::describe(&table, &fit, &groups)?);
-    visit.value(preprocessor);
-    visit.value(fit);
-    let settings =
-        PersonaSettings { min_size: 2, n_half_samples: 4, max_k: 3, ..PersonaSettings::default() };
-    let model = PersonaModel::fit(&table, &settings)?;
-    visit.value(model);
-    visit.value(settings);
-    Ok(())
+    preprocessor
 }
 
 /// Visits events, graphs, and stores' parts.
@@ -179,6 +182,9 @@ fn settings(visit: &mut impl Visit) -> Result<()> {
     visit.value(OnlineKMeans::new(2).decay(days).reassignment_ratio(third));
     visit.value(IsolationForest::new().contamination(Contamination::Share(third)));
     visit.value(LocalOutlierFactor::new(3));
+    visit.value(cohorts());
+    visit.value(preprocessor());
+    visit.value(PersonaSettings { min_share: third, ..PersonaSettings::default() });
     visit.value(Pca::share(third));
     visit.value(Pca::new(1).whiten());
     visit.value(Archetypes::new(2));

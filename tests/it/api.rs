@@ -29,6 +29,7 @@ const AT_MOST: &[(&str, usize)] = &[
     ("report", 5),
     ("scale", 5),
     ("segment", 4),
+    ("stored", 2),
     ("validate", 32),
 ];
 

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 const FLOOR: [&str; 2] = ["error", "num"];
 
 /// The rooms directly below each room; it may name these, all below them, and itself.
-const BELOW: [(&str, &[&str]); 18] = [
+const BELOW: [(&str, &[&str]); 19] = [
     ("num", &[]),
+    ("stored", &["persona", "outlier"]),
     ("labels", &[]),
     ("cluster", &["labels"]),
     ("outlier", &["labels"]),

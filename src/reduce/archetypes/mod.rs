@@ -263,6 +263,7 @@ fn sample(cloud: &Cloud<'_>, seed: u64) -> Vec<usize> {
 
 /// Archetypes, what they are made of, and what the rows are made of; returned by [`Archetypes::fit`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Stored")]
 #[non_exhaustive]
 pub struct ArchetypesFit {
     /// The archetypes, `(k, n_features)`, in the units of the matrix; the one of which the rows are
@@ -360,6 +361,51 @@ impl ArchetypesFit {
             &check::rows_of_width(x.into().into_rows()?.view(), self.archetypes.ncols())?,
         )
         .map(|(mixtures, _)| mixtures)
+    }
+}
+
+/// An [`ArchetypesFit`] as it is stored, not yet checked; its fields in the same order.
+#[derive(Deserialize)]
+struct Stored {
+    #[serde(with = "crate::num::exact")]
+    archetypes: Array2<f64>,
+    #[serde(with = "crate::num::exact")]
+    made_of: Vec<Vec<(usize, f64)>>,
+    mixtures: Mixtures,
+    #[serde(with = "crate::num::exact")]
+    residual: f64,
+    #[serde(with = "crate::num::exact")]
+    explained_variance: f64,
+}
+
+impl TryFrom<Stored> for ArchetypesFit {
+    type Error = Error;
+
+    fn try_from(stored: Stored) -> Result<Self> {
+        let Stored { archetypes, made_of, mixtures, residual, explained_variance } = stored;
+        let invalid = |reason: &'static str| Error::InvalidSnapshot {
+            what: "ArchetypesFit",
+            reason: reason.into(),
+        };
+        check::rows(archetypes.view()).map_err(|_| invalid("an archetype has no place"))?;
+        let (k, (n, width)) = (archetypes.nrows(), mixtures.parts.dim());
+        if made_of.len() != k || width != k || mixtures.squared_distances.len() != n {
+            return Err(invalid("its parts differ in length"));
+        }
+        let is_share = |part: &f64| (0.0..=1.0).contains(part);
+        let is_mixture = |of: &Vec<(usize, f64)>| {
+            of.is_sorted_by(|a, b| a.0 < b.0)
+                && of.iter().all(|(row, part)| *row < n && is_share(part))
+        };
+        if !made_of.iter().all(is_mixture) || !mixtures.parts.iter().all(is_share) {
+            return Err(invalid("a part is outside [0, 1], or of a row that is not there"));
+        }
+        let is_square = |square: &f64| *square >= 0.0 && square.is_finite();
+        let squares = mixtures.squared_distances.iter().chain([&residual]);
+        if !squares.into_iter().all(is_square) || !is_share(&explained_variance) {
+            return Err(invalid("a distance or a share is out of range"));
+        }
+        Ok(Self { archetypes, made_of, mixtures, residual, explained_variance })
     }
 }
 
