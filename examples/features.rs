@@ -79,6 +79,10 @@ pub(crate) fn run(options: &Options) -> Result<(String, String), Box<dyn std::er
     if table.attributes_left_out() > 0 {
         notes += &format!("{} attributes have no column\n", table.attributes_left_out());
     }
+    let unmatched = people.unmatched(as_of)?;
+    if !unmatched.is_empty() {
+        notes += &format!("no event is for: {}\n", unmatched.join(", "));
+    }
     Ok((csv(&table)?, notes))
 }
 

@@ -353,6 +353,11 @@ impl People {
             .into());
         }
         let identifiers = output::names(&rows, &people, &table);
+        let mut warnings = warnings::of(&rows, n_ahead);
+        let unmatched = people.unmatched(as_of)?;
+        if !unmatched.is_empty() {
+            warnings.push(format!("no event is for: {}", unmatched.join(", ")));
+        }
         let declared: HashSet<&str> = known.attributes().collect();
         let columns = table.columns().iter().map(|column| column.name.clone());
         let declared = columns.filter(|name| declared.contains(name.as_str())).collect();
@@ -365,7 +370,7 @@ impl People {
             skipped: Problems::default(),
             notes: Vec::new(),
             events: Some(Events {
-                warnings: warnings::of(&rows, n_ahead),
+                warnings,
                 n_unattributed: people.n_unattributed(),
                 rows,
                 ingest,
@@ -592,7 +597,7 @@ impl Input {
     fn retail(&self, events: &Rows, purchase: Option<String>) -> Retail {
         let layout = &self.layout;
         let mut retail = Retail {
-            purchase: purchase.unwrap_or_else(|| events.usual_purchase()),
+            purchase: vec![purchase.unwrap_or_else(|| events.usual_purchase())],
             amount: layout.amount.clone(),
             ..Retail::default()
         };

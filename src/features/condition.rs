@@ -352,7 +352,7 @@ mod tests {
         let json = serde_json::to_string(&filter).unwrap();
         assert_eq!(
             json,
-            r#"{"event":"purchase","when":[{"property":"amount","is":{"at_least":5.0}}]}"#
+            r#"{"events":["purchase"],"when":[{"property":"amount","is":{"at_least":5.0}}]}"#
         );
         assert_eq!(serde_json::from_str::<EventFilter>(&json).unwrap(), filter);
     }

@@ -235,7 +235,7 @@ struct Stored {
     name: String,
     measure: Measure,
     #[serde(default)]
-    event: Option<String>,
+    events: Vec<String>,
     #[serde(default)]
     when: Vec<When>,
     #[serde(default)]
@@ -253,7 +253,7 @@ impl From<Stored> for Feature {
         Self {
             name: stored.name,
             measure: stored.measure,
-            filter: EventFilter { event: stored.event, when: stored.when },
+            filter: EventFilter { events: stored.events, when: stored.when },
             within_days: stored.within_days,
             half_life_days: stored.half_life_days,
             optional: stored.optional,
@@ -266,7 +266,7 @@ impl From<Feature> for Stored {
         Self {
             name: feature.name,
             measure: feature.measure,
-            event: feature.filter.event,
+            events: feature.filter.events,
             when: feature.filter.when,
             within_days: feature.within_days,
             half_life_days: feature.half_life_days,

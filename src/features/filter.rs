@@ -27,7 +27,8 @@ pub(super) struct When {
     is: Condition,
 }
 
-/// Which events count. A name alone is a filter: `EventFilter::from("purchase")`.
+/// Which events count. A name alone is a filter, and so are several names, of which an event must have
+/// one: `EventFilter::from("purchase")`, `EventFilter::from(["purchase", "Order Completed"])`.
 ///
 /// ```
 /// use personas::features::{Condition, EventFilter};
@@ -40,8 +41,9 @@ pub(super) struct When {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventFilter {
+    /// Names, of which an event must have one; none for any event.
     #[serde(default)]
-    pub(super) event: Option<String>,
+    pub(super) events: Vec<String>,
     #[serde(default)]
     pub(super) when: Vec<When>,
 }
@@ -54,7 +56,20 @@ impl From<&str> for EventFilter {
 
 impl From<String> for EventFilter {
     fn from(event: String) -> Self {
-        Self { event: Some(event), when: Vec::new() }
+        [event].into_iter().collect()
+    }
+}
+
+impl<S: Into<String>, const N: usize> From<[S; N]> for EventFilter {
+    fn from(events: [S; N]) -> Self {
+        events.into_iter().collect()
+    }
+}
+
+impl<S: Into<String>> FromIterator<S> for EventFilter {
+    /// The filter of events that have one of these names; of any events if there are none.
+    fn from_iter<I: IntoIterator<Item = S>>(events: I) -> Self {
+        Self { events: events.into_iter().map(Into::into).collect(), when: Vec::new() }
     }
 }
 
@@ -75,7 +90,7 @@ impl EventFilter {
 
     /// The same conditions, for events of this name.
     pub(crate) fn named(mut self, event: String) -> Self {
-        self.event = Some(event);
+        self.events = vec![event];
         self
     }
 
@@ -109,7 +124,7 @@ impl EventFilter {
     /// The texts whose codes it compares.
     pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
         let wanted = self.when.iter().flat_map(|when| when.is.texts());
-        self.event.iter().chain(wanted).map(String::as_str)
+        self.events.iter().chain(wanted).map(String::as_str)
     }
 
     /// Whether some condition reads more of a text than whether it is a certain one.
@@ -119,7 +134,7 @@ impl EventFilter {
 
     /// Whether it says itself which events by name count.
     fn names_events(&self) -> bool {
-        self.event.is_some() || self.when.iter().any(|when| when.property == "@event")
+        !self.events.is_empty() || self.when.iter().any(|when| when.property == "@event")
     }
 
     /// The texts whose codes a filter of activity compares.
@@ -141,7 +156,7 @@ impl EventFilter {
     pub(crate) fn bind(&self, schema: &Schema, dictionary: &Dictionary) -> BoundFilter {
         let when = self.when.iter();
         BoundFilter {
-            name: self.event.as_ref().map(|name| dictionary.code(name)),
+            names: self.events.iter().map(|name| dictionary.code(name)).collect(),
             not: [NONE; 2],
             conditions: when
                 .map(|when| when.is.bind(schema.property(&when.property), dictionary))
@@ -151,9 +166,12 @@ impl EventFilter {
 }
 
 impl fmt::Display for EventFilter {
-    /// The event's name and the properties with conditions: `purchase where amount, channel`.
+    /// The events' names and the properties with conditions: `purchase where amount, channel`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.event.as_deref().unwrap_or("any event"))?;
+        match self.events.is_empty() {
+            true => f.write_str("any event")?,
+            false => f.write_str(&self.events.join(" or "))?,
+        }
         for (i, property) in self.properties().enumerate() {
             write!(f, "{} {property}", if i == 0 { " where" } else { "," })?;
         }
@@ -164,7 +182,8 @@ impl fmt::Display for EventFilter {
 /// A filter with its names looked up.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct BoundFilter {
-    name: Option<u32>,
+    /// Codes of the names, of which an event must have one; none for any event.
+    names: Vec<u32>,
     /// Codes of names that do not count.
     not: [u32; 2],
     conditions: Vec<BoundCondition>,
@@ -172,14 +191,14 @@ pub(crate) struct BoundFilter {
 
 impl Default for BoundFilter {
     fn default() -> Self {
-        Self { name: None, not: [NONE; 2], conditions: Vec::new() }
+        Self { names: Vec::new(), not: [NONE; 2], conditions: Vec::new() }
     }
 }
 
 impl BoundFilter {
     /// Whether a stored event counts.
     pub(crate) fn passes(&self, event: StoredEvent<'_>, dictionary: &Dictionary) -> bool {
-        self.name.is_none_or(|name| event.name == name)
+        (self.names.is_empty() || self.names.contains(&event.name))
             && self.not.iter().all(|&name| name == NONE || name != event.name)
             && self.conditions.iter().all(|condition| condition.passes(event, dictionary))
     }

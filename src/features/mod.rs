@@ -107,6 +107,7 @@ mod stored;
 mod summary;
 mod table;
 mod totals;
+mod unmatched;
 
 pub(crate) use batch::{EventBatch, Projection, text};
 pub(crate) use columns::{Computed, columns, row};
@@ -130,3 +131,4 @@ pub(crate) use schema::{Field, Need, Scope};
 pub use set::FeatureSet;
 pub(crate) use stored::{FieldValue, StoredEvent};
 pub use table::{Column, FeatureTable, Values};
+pub(crate) use unmatched::unmatched;

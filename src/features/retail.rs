@@ -4,11 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
 use super::feature::Feature;
+use super::filter::EventFilter;
 use super::formula;
 use super::measure::{Best, Measure, Share};
 use super::set::FeatureSet;
 
 /// The words of a shop's events, and the features made of them.
+///
+/// The default words are plain ones and those of Segment's `Order Completed`: an event of either name is a
+/// purchase.
 ///
 /// From the purchases:
 ///
@@ -22,6 +26,7 @@ use super::set::FeatureSet;
 /// | `gap_days` | mean days from one shopping day to the next |
 /// | `discount_share` | discounts as a part of amounts and discounts; only if discounts occur |
 /// | `share of …` | spend by category: one column for each of the `n_categories` largest |
+/// | `item share of …` | the same by the category of each item of an order; only if items have one |
 /// | `recency_score`, `frequency_score`, `monetary_score` | 1 to 5 by rank among all, 5 is best; only with [`Retail::scores`](#structfield.scores) |
 ///
 /// and besides `number of …`, a column for each of the eight most frequent other events, and a
@@ -67,12 +72,13 @@ use super::set::FeatureSet;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retail {
-    /// The name of purchase events, one per order or per line; `purchase`.
-    pub purchase: String,
+    /// The names of purchase events, one per order or per line; `purchase` and `Order Completed`.
+    pub purchase: Vec<String>,
     /// The property that holds the order's id; `order_id`.
     pub order: String,
-    /// The property that holds the amount paid; `amount`. Where an order has none, the amount is the sum
-    /// of price × quantity over its items.
+    /// The property that holds the amount paid, or up to three of them, of which the first that an order
+    /// has counts; `amount ?? revenue ?? total`. Where an order has none, the amount is the sum of price ×
+    /// quantity over its items.
     pub amount: String,
     /// The field of an order's items that holds the price of one piece; `products.price`.
     pub price: String,
@@ -81,9 +87,11 @@ pub struct Retail {
     pub quantity: String,
     /// The property that holds what was taken off the price; `discount`.
     pub discount: String,
-    /// The property that holds the kind of goods; `category`. A field of the items, such as
-    /// `products.category`, is weighed by the price and quantity of the same item.
+    /// The property that holds the kind of goods; `category`. A field of the items is weighed by the price
+    /// and quantity of the same item.
     pub category: String,
+    /// The field of an order's items that holds their kind; `products.category`.
+    pub item_category: String,
     /// Number of categories whose share is taken, at least 1; 8.
     pub n_categories: usize,
     /// Whether there are the scores of RFM, 1 to 5 by rank among all people, 5 for the most recent, most
@@ -102,13 +110,14 @@ impl FeatureSet {
 impl Default for Retail {
     fn default() -> Self {
         Self {
-            purchase: "purchase".into(),
+            purchase: ["purchase", "Order Completed"].map(Into::into).to_vec(),
             order: "order_id".into(),
-            amount: "amount".into(),
+            amount: "amount ?? revenue ?? total".into(),
             price: "products.price".into(),
             quantity: "products.quantity".into(),
             discount: "discount".into(),
             category: "category".into(),
+            item_category: "products.category".into(),
             n_categories: 8,
             scores: false,
         }
@@ -118,22 +127,23 @@ impl Default for Retail {
 impl Retail {
     /// The set of features; [`Retail`] has an example.
     pub fn feature_set(&self) -> FeatureSet {
-        let on = |name: &str, measure| Feature::new(name, measure).on(&self.purchase);
+        let purchases: EventFilter = self.purchase.iter().collect();
+        let on = |name: &str, measure| Feature::new(name, measure).of(purchases.clone());
         let of_items = format!("{} * {}", self.price, self.quantity);
         let amount = format!("{} ?? {of_items}", self.amount);
         let bought = |name: &str, measure| on(name, measure).when(&amount, Condition::NotLess(0.0));
         let per_order = Measure::Ratio { of: "monetary".into(), per: "frequency".into() };
         let discounts = Share::Part { part: self.discount.clone(), rest: amount.clone() };
         let discounts = Measure::Share(discounts);
-        let others =
-            Measure::EventCounts { except: vec![self.purchase.clone(), "identify".into()], n: 8 };
-        let is_of_items = formula::are_of_one_list(&self.category, &of_items);
-        let by = if is_of_items { of_items } else { amount.clone() };
-        let shares = Measure::TopShares {
-            property: self.category.clone(),
-            by: Some(by),
-            n: self.n_categories,
+        let except = self.purchase.iter().cloned().chain(["identify".into()]).collect();
+        let others = Measure::EventCounts { except, n: 8 };
+        let shares = |property: &String| {
+            let is_of_items = formula::are_of_one_list(property, &of_items);
+            let by = Some(if is_of_items { &of_items } else { &amount }.clone());
+            Measure::TopShares { property: property.clone(), by, n: self.n_categories }
         };
+        let by_item = (self.item_category != self.category)
+            .then(|| on("item share of", shares(&self.item_category)).optional());
         let scores = [
             ("recency_score", "recency_days", Best::Low),
             ("frequency_score", "frequency", Best::High),
@@ -151,9 +161,9 @@ impl Retail {
             bought("gap_days", Measure::GapDays),
             on("discount_share", discounts).optional(),
             Feature::new("number of", others),
-            on("share of", shares),
-            Feature::new("attributes", Measure::Attributes),
+            on("share of", shares(&self.category)).optional(),
         ];
-        features.into_iter().chain(scores).collect()
+        let attributes = Feature::new("attributes", Measure::Attributes);
+        features.into_iter().chain(by_item).chain([attributes]).chain(scores).collect()
     }
 }

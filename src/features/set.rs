@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn a_set_can_be_written_in_a_configuration_file() {
         let json = r#"[
-            {"name": "visits", "measure": "count", "event": "visit"},
+            {"name": "visits", "measure": "count", "events": ["visit"]},
             {"name": "spend", "measure": {"sum": "amount"}},
             {"name": "fresh", "measure": {"share": {"value": {"property": "department", "value": "PRODUCE"}}}}
         ]"#;

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use super::profile::Profile;
 use super::store::Profiles;
-use crate::features::{Condition, EventFilter, Funnel, Lexicon, Need, PersonEvents, StoredEvent};
+use crate::features::{
+    Condition, EventFilter, Funnel, Lexicon, Need, PersonEvents, StoredEvent, unmatched,
+};
 use crate::journey::{self, FunnelReport, PathReport, Paths, PeakReport};
 use crate::{Error, Event, ProfileId, Result, Timestamp};
 
@@ -15,6 +17,33 @@ use crate::{Error, Event, ProfileId, Result, Timestamp};
 type Grouped<'r, 'e> = BTreeMap<Option<String>, Vec<&'r [StoredEvent<'e>]>>;
 
 impl Profiles {
+    /// The features that no event up to a moment is for, in their order: none passes the filter and has
+    /// what is measured. Most often the events use another word.
+    ///
+    /// [`optional`](crate::features::Feature::optional) features and those made of others are left out.
+    ///
+    /// ```
+    /// use personas::features::{Feature, Measure};
+    /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
+    ///
+    /// let features = FeatureSet::default()
+    ///     .with(Feature::new("orders", Measure::Count).on("order"))
+    ///     .with(Feature::new("spend", Measure::Sum("amount".into())).on("order"));
+    /// let at = Timestamp::parse("2017-03-01")?;
+    /// let mut people = Profiles::new(Rules::default(), features)?;
+    /// people.observe(&Event::new("order", at).id("card", "1").property("revenue", 12.5))?;
+    /// assert_eq!(people.unmatched(at)?, ["spend"]);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::LogsCut`] if [a limit](crate::profiles::StoreOptions::max_log) has cut somebody's log.
+    pub fn unmatched(&self, as_of: Timestamp) -> Result<Vec<&str>> {
+        let (_, people) = self.whole_logs(as_of)?;
+        let events = people.iter().flatten().copied();
+        Ok(unmatched(&self.features, self.histories.lexicon(), events))
+    }
+
     /// How far everybody gets in a funnel, by the events up to a moment; see [`Funnel`] for what
     /// reaching a step means, and for an example.
     ///

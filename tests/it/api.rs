@@ -23,7 +23,7 @@ const AT_MOST: &[(&str, usize)] = &[
     ("outlier", 22),
     ("persona", 48),
     ("prepare", 26),
-    ("profiles", 57),
+    ("profiles", 58),
     ("quality", 15),
     ("reduce", 18),
     ("report", 5),

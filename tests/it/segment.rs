@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use personas::features::{Feature, Measure, Values};
 use personas::segment::{Received, receive};
-use personas::{Event, FeatureSet, Profiles, Refusal, Rules, Value};
+use personas::{Event, FeatureSet, Profiles, Refusal, Rules, Timestamp, Value};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -267,6 +267,42 @@ fn a_group_is_an_attribute_and_its_traits_are_the_groups() {
         "context":{"groupId":"old"},"groupId":"acme"}"#;
     let event = read_call(track).unwrap();
     assert_eq!(event.attributes, [("group_id".into(), Value::from("acme"))]);
+}
+
+/// Bodies as the documentation of the events shows them.
+#[test]
+fn the_features_of_a_shop_read_orders_in_the_words_of_segment_as_they_come() {
+    let order = |id: &str, day: u8, money: &str| {
+        format!(
+            r#"{{"type":"track","event":"Order Completed","userId":"u1","timestamp":"2024-01-0{day}T10:00:00Z",
+            "properties":{{"order_id":"{id}",{money}"currency":"EUR","products":[
+                {{"product_id":"p1","category":"tea","price":10,"quantity":2}},
+                {{"product_id":"p2","category":"cups","price":5}}]}}}}"#
+        )
+    };
+    // Revenue counts before total, and the items where an order has neither.
+    let calls = [
+        order("o1", 1, r#""revenue":18,"total":23,"discount":2,"#),
+        order("o1", 1, r#""revenue":18,"total":23,"discount":2,"#),
+        order("o2", 2, r#""total":30,"#),
+        order("o3", 3, ""),
+    ];
+    let batch = format!(r#"{{"batch":[{}]}}"#, calls[1..].join(","));
+    let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
+    let report = people.extend_json(batch, &Received::default());
+    assert_eq!((report.accepted, report.n_refused()), (3, 0));
+    let table = people.features(Timestamp::parse("2024-01-05T10:00:00Z").unwrap()).unwrap();
+    let number = |column: &str| match table.column(column).map(|column| &column.values) {
+        Some(Values::Numeric(values)) => values[0],
+        other => panic!("{column}: {other:?}"),
+    };
+    assert_eq!(number("frequency"), Some(3.0));
+    assert_eq!(number("monetary"), Some(18.0 + 30.0 + 25.0));
+    assert_eq!(number("recency_days"), Some(2.0));
+    assert_eq!(number("item share of tea"), Some(0.8));
+    assert_eq!(number("discount_share"), Some(0.1));
+    assert!(table.column("number of Order Completed").is_none());
+    assert!(people.unmatched(Timestamp::from_millis(i64::MAX)).unwrap().is_empty());
 }
 
 #[test]

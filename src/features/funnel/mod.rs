@@ -189,7 +189,8 @@ mod tests {
 
     #[test]
     fn a_funnel_can_be_written_in_a_configuration_file() {
-        let json = r#"{"steps": [{"event": "visit"}, {"event": "order"}], "order": "strict"}"#;
+        let json =
+            r#"{"steps": [{"events": ["visit"]}, {"events": ["order"]}], "order": "strict"}"#;
         let funnel: Funnel = serde_json::from_str(json).unwrap();
         assert_eq!(funnel, Funnel::new(["visit", "order"]).strict());
         let full = funnel.exclude("refund").within_days(2.5);

@@ -70,7 +70,7 @@ pub(crate) fn people<'e>(events: &'e [Event<'e>], as_of: Timestamp) -> Vec<Perso
 struct Written {
     name: String,
     measure: Measure,
-    event: Option<String>,
+    events: Vec<String>,
     #[serde(default)]
     when: Vec<When>,
     within_days: Option<f64>,
@@ -96,13 +96,13 @@ impl Written {
         let start =
             self.within_days.map(|days| as_of.millis() - (days * DAY as f64).round() as i64);
         // Calls that say who somebody is are not activity; attributes are read of them.
-        let is_asked = self.event.is_some()
+        let is_asked = !self.events.is_empty()
             || self.when.iter().any(|when| when.property == "@event")
             || matches!(self.measure, Measure::Attribute { .. } | Measure::Attributes);
         let counts = |event: &&&Event<'_>| {
             start.is_none_or(|start| event.at.millis() > start)
                 && (is_asked || !["alias", "identify"].contains(&&*event.name))
-                && passes(event, self.event.as_deref(), &self.when)
+                && passes(event, &self.events, &self.when)
         };
         let events = person.events.iter().filter(counts).copied().collect();
         Seen { events, as_of, half_life_days: self.half_life_days }
@@ -479,9 +479,8 @@ impl<'e> Seen<'e> {
             Measure::Share(Share::Events(further)) => {
                 let further: Filter = read(further);
                 let weights = |passing: bool| -> f64 {
-                    let counts = |e: &&&Event<'_>| {
-                        !passing || passes(e, further.event.as_deref(), &further.when)
-                    };
+                    let counts =
+                        |e: &&&Event<'_>| !passing || passes(e, &further.events, &further.when);
                     self.events.iter().filter(counts).map(|e| self.weight(e)).sum()
                 };
                 (!self.events.is_empty()).then(|| weights(true) / weights(false))
@@ -514,7 +513,7 @@ impl<'e> Seen<'e> {
 
 #[derive(Deserialize)]
 struct Filter {
-    event: Option<String>,
+    events: Vec<String>,
     #[serde(default)]
     when: Vec<When>,
 }

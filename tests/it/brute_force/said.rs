@@ -167,8 +167,8 @@ pub(super) fn holds(test: &Condition, values: &[Said]) -> bool {
     }
 }
 
-pub(super) fn passes(event: &Event<'_>, name: Option<&str>, when: &[When]) -> bool {
-    name.is_none_or(|name| event.name == name)
+pub(super) fn passes(event: &Event<'_>, names: &[String], when: &[When]) -> bool {
+    (names.is_empty() || names.iter().any(|name| *name == event.name))
         && when.iter().all(|test| holds(&test.is, &values(event, &test.property)))
 }
 
