@@ -9,7 +9,8 @@
 //! differ: a row that nothing sets apart scores 0.5 to the bit, because paths are summed as their
 //! difference from c(ψ). All in f64: milliseconds since 1970 stay apart.
 //! Cost: n_trees · ψ · log ψ to grow, n_trees · n_samples · log ψ to score; memory
-//! n_trees · ψ · 64 bytes at most. Cuts across m columns cost m times as much, and 32 · m bytes each.
+//! n_trees · ψ · 64 bytes at most. Cuts across m columns take 32 · m bytes each, and rows go
+//! down alone, so that scores take some forty times as long.
 //! Rows that miss values cost up to n_trees · ψ; weights n_trees · n_samples.
 
 mod cut;
@@ -123,7 +124,7 @@ impl IsolationForest {
     /// How many columns a cut goes across; 1 unless set, and never more than vary among its rows.
     ///
     /// From 2 on, the forest is the *extended* one: cuts slant in random directions, so that rows in the
-    /// gaps of a slanted or round pattern are set apart too. It costs as many times more and dilutes
+    /// gaps of a slanted or round pattern are set apart too. Scores take some forty times as long, and it dilutes
     /// oddities of a single column. Columns may still have any scale: each counts by its range in the node.
     ///
     /// ```
