@@ -316,7 +316,7 @@ pub(crate) fn niches(model: &PersonaModel, niches: &[PersonaNiche]) -> String {
         body += &card(&niche.card);
     }
     if niches.is_empty() {
-        body = paragraph(2, "No small group inside a persona stands apart and comes back.");
+        body = paragraph(2, "No small group inside a persona stands apart and is found again.");
     }
     section("Niches", &body)
 }
