@@ -37,3 +37,4 @@ mod samples;
 mod segment;
 mod sessions;
 mod shapes;
+mod simulation;
