@@ -162,11 +162,6 @@ impl<'a> EventColumn<'a> {
         Self { data, all_texts: used.and_then(|used| std::str::from_utf8(used).ok()), first }
     }
 
-    /// Returns the values as the caller gave them, for loops over one layout.
-    pub(crate) fn data(&self) -> ColumnData<'a> {
-        self.data
-    }
-
     fn len(&self) -> usize {
         match self.data {
             ColumnData::Numbers(values) => values.len(),

@@ -6,7 +6,6 @@
 //! is added, refuse a bad one as a whole, and give a [`Refusal`] as the reason. The module `segment`
 //! makes events of what clients of the Segment family send.
 
-#[allow(dead_code)] // until identity and features read columns
 mod column;
 mod columns;
 #[allow(clippy::module_inception)] // named for what it holds, as the other files are

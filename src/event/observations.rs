@@ -40,15 +40,6 @@ impl<'a> Observations<'a> {
         }
     }
 
-    /// Removes all events and keeps the memory.
-    #[expect(dead_code, reason = "for callers that reuse a batch")]
-    pub(crate) fn clear(&mut self) {
-        self.at.clear();
-        self.message_ids.clear();
-        self.identifiers.clear();
-        self.ends.clear();
-    }
-
     /// Adds an event.
     pub(crate) fn push(
         &mut self,
@@ -116,12 +107,6 @@ impl<'a> Observations<'a> {
         self.message_ids.get(event).copied().filter(|id| !id.trim().is_empty())
     }
 
-    /// Whether some event has a message id.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for callers that look for duplicates"))]
-    pub(crate) fn has_message_ids(&self) -> bool {
-        !self.message_ids.is_empty()
-    }
-
     /// The identifiers of an event.
     pub(crate) fn identifiers(&self, event: usize) -> &[IdentifierRef<'a>] {
         let start = if event == 0 { 0 } else { self.ends[event - 1] as usize };
@@ -179,7 +164,7 @@ mod tests {
         ];
         let mut batch = Observations::with_capacity(3);
         events.iter().for_each(|event| batch.push_event(event));
-        assert_eq!((batch.len(), batch.has_message_ids()), (3, true));
+        assert_eq!((batch.len(), batch.message_ids.is_empty()), (3, false));
         assert_eq!([0, 1, 2].map(|i| batch.message_id(i)), [None, Some("m"), None]);
         assert_eq!([0, 1, 2].map(|i| batch.identifiers(i).len()), [1, 0, 2]);
         assert!(batch.identifiers(2)[0].claimed);

@@ -38,6 +38,14 @@ pub enum Refusal {
         /// The length allowed.
         limit: usize,
     },
+    /// The message id is too long.
+    #[error("message id too long: {bytes} bytes, at most {limit}")]
+    MessageIdTooLong {
+        /// Its length.
+        bytes: usize,
+        /// The length allowed.
+        limit: usize,
+    },
     /// An identifier contains a control character, or U+FFFD, which replaces bytes that are not
     /// text: two different broken values would look alike and join two people.
     #[error("identifier contains a control character or U+FFFD")]

@@ -27,7 +27,7 @@ const MAX_DEPTH: usize = 64;
 /// as `f64` different ones would become equal.
 ///
 /// The products of an order are a list of objects, one for each product, so that the price and the
-/// category of a product stay together. FeatureTable read `products.category` from them.
+/// category of a product stay together. Features read `products.category` from them.
 ///
 /// ```
 /// use personas::{Event, Timestamp, Value};

@@ -205,9 +205,11 @@ impl<'a> EventBatch<'a> {
             path.push_str(name);
             let field = onto.schema.sent_property(path);
             if field != Field::NONE {
-                for value in value.each() {
+                let values = value.each();
+                for value in values.take(MAX_LIST) {
                     n_unread += self.value(field, item, value, onto);
                 }
+                n_unread += value.each().skip(MAX_LIST).count();
             }
             n_unread += self.object(path, item, value, onto);
             path.truncate(len);

@@ -18,7 +18,7 @@ use super::share::{Weight, counts, heaviest, top_labels};
 use super::stored::StoredEvent;
 use crate::Timestamp;
 
-/// FeatureTable of one column and one type each, with unique names, in the order of the set, and how
+/// Features of one column and one type each, with unique names, in the order of the set, and how
 /// many attributes were left out. A score is left as it is until its column is there.
 pub(crate) fn fixed(
     features: &FeatureSet,

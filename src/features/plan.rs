@@ -1,6 +1,6 @@
 //! A plan: a set of fixed features, bound to the schema and the dictionary once.
 //!
-//! Bound, a feature compares numbers only. FeatureTable of the same events are evaluated one after the
+//! Bound, a feature compares numbers only. Features of the same events are evaluated one after the
 //! other, so that these events are selected once. A plan is valid as long as the texts it names keep
 //! their codes: for ever if they are interned for it, else until the store changes.
 //!

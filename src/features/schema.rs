@@ -1,13 +1,14 @@
 //! The schema: which fields of an event are stored, and how each is read.
 //!
-//! FeatureTable, reports and timelines say what they need of an event; the schema is the union of their
+//! Features, reports and timelines say what they need of an event; the schema is the union of their
 //! needs, and everything else of an event is dropped on arrival. Fields have numbers. Those of
 //! properties are given when the schema is made; those of attributes also when a client declares an
 //! attribute of a new name, up to [`MAX_FIELDS`].
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
 
 use super::formula::Formula;
 use super::local_time::Derived;
@@ -110,9 +111,7 @@ pub(crate) struct Schema {
 impl Schema {
     /// Stores an attribute from now on.
     pub(crate) fn keep_attribute(&mut self, name: &str) {
-        if self.attribute(name) == Field::NONE
-            && let Some(field) = self.add(name, Scope::Attribute, Need::BOTH)
-        {
+        if let Some(field) = self.declare(name) {
             self.fields[field.index()].is_pinned = true;
         }
     }
@@ -285,20 +284,40 @@ impl Schema {
     }
 
     /// What is stored, without numbers and without what events brought.
-    fn content(&self) -> (BTreeMap<&str, (bool, bool)>, BTreeSet<&str>, bool) {
-        let needs = self.properties.iter().map(|(name, field)| {
+    pub(crate) fn needs(&self) -> Needs {
+        let properties = self.properties.iter().map(|(name, field)| {
             let need = self.need(*field);
-            (&**name, (need.number, need.label))
+            (name.to_string(), need.number, need.label)
         });
         let pinned = |field: &&Field| self.fields[field.index()].is_pinned;
-        let asked_for = self.attributes.values().filter(pinned).map(|&field| self.name(field));
-        (needs.collect(), asked_for.collect(), self.all_attributes)
+        let attributes = self.attributes.values().filter(pinned);
+        let mut needs = Needs {
+            properties: properties.collect(),
+            attributes: attributes.map(|&field| self.name(field).to_owned()).collect(),
+            all_attributes: self.all_attributes,
+        };
+        needs.properties.sort_unstable();
+        needs.attributes.sort_unstable();
+        needs
     }
 
-    /// Whether two stores keep the same of every event.
-    pub(crate) fn is_like(&self, other: &Self) -> bool {
-        self.content() == other.content()
+    /// Stores from now on what another store does. A store whose columns were frozen stores more than
+    /// its features read.
+    pub(crate) fn keep_needs(&mut self, needs: &Needs) {
+        for (name, number, label) in &needs.properties {
+            self.keep(name, Need { number: *number, label: *label });
+        }
+        needs.attributes.iter().for_each(|name| self.keep_attribute(name));
+        self.all_attributes |= needs.all_attributes;
     }
+}
+
+/// What a store keeps of every event: properties, each as a number, a text or both, and attributes.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Needs {
+    properties: Vec<(String, bool, bool)>,
+    attributes: Vec<String>,
+    all_attributes: bool,
 }
 
 #[cfg(test)]

@@ -164,9 +164,11 @@ impl IdentityGraph {
             }
             Subject::Profile(id) => {
                 let Some(node) = self.node_of_id(*id) else { return Ok(Default::default()) };
-                let gone = forget::nodes_of_profile(&self.state, node);
-                let names = gone.iter().map(|&node| self.state.basis().name(node)).collect();
-                Ok((names, forget::report(&self.state, &gone)))
+                let own = forget::nodes_of_profile(&self.state, node);
+                let names: Vec<Name> =
+                    own.iter().map(|&node| self.state.basis().name(node)).collect();
+                let report = forget::report(&self.state, &forget::nodes_of(&self.state, &names));
+                Ok((names, report))
             }
         }
     }

@@ -143,9 +143,14 @@ pub(super) fn forget(state: &mut State, names: &[Name]) -> Moves {
         state.policy.forgotten.insert(id);
     }
     let gone = nodes_of(state, names);
-    let plan = plan(state, &gone);
+    forget_nodes(state, &gone)
+}
+
+/// Removes nodes whose identifiers are marked as forgotten; returns where signatures went.
+pub(super) fn forget_nodes(state: &mut State, gone: &BTreeSet<u32>) -> Moves {
+    let plan = plan(state, gone);
     gone.iter().for_each(|&node| remove_links(state, node));
-    remove_rejected(state, names);
+    remove_rejected(state);
     let mut others: Vec<u32> = gone.iter().copied().collect();
     let mut removed = i64::MAX;
     let mut moves = Moves::new();
@@ -168,11 +173,9 @@ pub(super) fn forget(state: &mut State, names: &[Name]) -> Moves {
     moves
 }
 
-/// Removes what was recorded of aliases that name identifiers.
-fn remove_rejected(state: &mut State, names: &[Name]) {
-    let is_gone = |end: &Name| {
-        names.iter().any(|name| name == end || end.kind == PREVIOUS && name.value == end.value)
-    };
+/// Removes what was recorded of aliases that name the forgotten.
+fn remove_rejected(state: &mut State) {
+    let is_gone = |end: &Name| state.policy.is_forgotten(&end.kind, &end.value);
     let rejected = state.policy.rules().links(Relation::Alias).iter();
     let gone: Vec<Pair> = rejected.filter(|(a, b)| is_gone(a) || is_gone(b)).cloned().collect();
     for pair in gone {

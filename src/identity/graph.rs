@@ -10,6 +10,7 @@ use super::explain::{self, Explanation};
 use super::forget::Subject;
 use super::health::{self, Health};
 use super::policy::Rules;
+use super::policy::value::normalise;
 use super::profile_id::ProfileId;
 use super::snapshot::{self, Snapshot};
 use super::state::{Attribution, State};
@@ -137,8 +138,8 @@ impl IdentityGraph {
         Ok(name.map(|name| self.state.id_of_node(name)))
     }
 
-    /// Returns where an identifier leads, or a profile id that was handed out at any time. What leads
-    /// nowhere was never seen or is a placeholder, or it was forgotten: these are different answers.
+    /// Returns where an identifier leads, or a profile id that was handed out at any time. Who was
+    /// forgotten and what leads nowhere, since it was never seen or is a placeholder, are different answers.
     ///
     /// ```
     /// use personas::identity::Resolution;
@@ -157,16 +158,22 @@ impl IdentityGraph {
     /// # Ok::<(), personas::Error>(())
     /// ```
     pub fn resolve<'s>(&self, who: impl Into<Subject<'s>>) -> Resolution {
-        let (id, is_name) = match who.into() {
-            Subject::Profile(id) => (id, false),
-            Subject::Identifier(name) => (self.rules().profile_id(&name.kind, &name.value), true),
+        let (node, is_forgotten, own) = match who.into() {
+            Subject::Profile(id) => {
+                (self.node_of_id(id), self.state.policy.forgotten.contains(&id), Some(id))
+            }
+            Subject::Identifier(Identifier { kind, value, .. }) => {
+                let value = normalise(&kind, &value);
+                let is_forgotten = self.state.policy.is_forgotten(&kind, &value);
+                (self.node(&kind, &value), is_forgotten, None)
+            }
         };
-        if self.state.policy.forgotten.contains(&id) {
+        if is_forgotten {
             return Resolution::Forgotten;
         }
-        let Some(node) = self.node_of_id(id) else { return Resolution::Unknown };
+        let Some(node) = node else { return Resolution::Unknown };
         let now = self.state.profile_of_node(node);
-        if now == id && !is_name { Resolution::Current } else { Resolution::Now(now) }
+        if own == Some(now) { Resolution::Current } else { Resolution::Now(now) }
     }
 
     /// The identifiers of a profile, from the strongest; empty if the id leads nowhere.

@@ -2,7 +2,7 @@
 
 use super::evidence::CAPACITY;
 use super::forget::{self, Moves};
-use super::policy::{Admitted, MAX_KINDS, Name, Pair, Relation};
+use super::policy::{Admitted, Kind, MAX_KINDS, Pair, Relation};
 use super::state::State;
 use crate::{Error, Refusal, Result};
 
@@ -30,7 +30,10 @@ pub(super) fn merge(state: &mut State, other: &State) -> Result<(Moves, Moves)> 
 }
 
 fn check_room(state: &State, other: &State) -> Result<()> {
-    if state.policy.kinds().len() + other.policy.kinds().len() > MAX_KINDS {
+    let theirs =
+        (0..other.policy.kinds().len()).map(|kind| &other.policy.kinds().get(kind as Kind).name);
+    let new = theirs.filter(|name| state.policy.kinds().find(name).is_none());
+    if state.policy.kinds().len() + new.count() > MAX_KINDS {
         return Err(Refusal::Full { what: "kinds".into(), limit: MAX_KINDS }.into());
     }
     let (nodes, signatures) = (other.evidence.nodes(), other.evidence.signatures());
@@ -41,19 +44,18 @@ fn check_room(state: &State, other: &State) -> Result<()> {
 
 /// Forgets what the other has forgotten.
 fn forget_theirs(state: &mut State, other: &State) -> Moves {
-    let is_theirs =
-        |name: &Name| other.policy.forgotten.contains(&state.policy.id_of(&name.kind, &name.value));
-    let mut names: Vec<Name> = Vec::new();
-    if !other.policy.forgotten.is_empty() {
-        let nodes = 0..state.evidence.nodes().len() as u32;
-        let held = nodes.filter(|&node| state.evidence.is_held(&state.policy, node));
-        names.extend(held.map(|node| state.basis().name(node)).filter(is_theirs));
-    }
-    state.policy.forgotten.extend(other.policy.forgotten.iter().copied());
-    if names.is_empty() {
+    if other.policy.forgotten.is_empty() {
         return Moves::new();
     }
-    forget::forget(state, &names)
+    let is_theirs = |node: &u32| {
+        let name = state.basis().name(*node);
+        other.policy.is_forgotten(&name.kind, &name.value)
+    };
+    let nodes = 0..state.evidence.nodes().len() as u32;
+    let held = nodes.filter(|&node| state.evidence.is_held(&state.policy, node));
+    let gone = held.filter(is_theirs).collect();
+    state.policy.forgotten.extend(other.policy.forgotten.iter().copied());
+    forget::forget_nodes(state, &gone)
 }
 
 /// Adds the manual links of the other that name nobody who was forgotten.

@@ -48,7 +48,8 @@
 //! `policy/` says what may come in and join; `evidence/` what was observed; `aliases` what alias calls mean;
 //! `partition/` who is who; `state` holds the three together, and `graph` is their face: `ingest` adds
 //! observations, `edit` changes a graph by other means, `persist` keeps it. `explain`, `health` and `diff`
-//! answer questions; `forget`, `merge` and `snapshot` do the work behind the methods of their names.
+//! answer questions; `forget`, `merge` and `snapshot` do the work behind the methods of their names. `touched` records
+//! where profiles may have changed, and `renumber` uses the numbers of the forgotten again.
 //!
 //! # How well
 //!

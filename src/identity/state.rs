@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::aliases::{self, Meaning};
-use super::evidence::{Evidence, Packed, Recorded, Times, flag, node_of, slot};
+use super::evidence::{Evidence, Packed, Recorded, Times, flag, is_claim, node_of, slot};
 use super::partition::{Basis, Merged, Partition};
 use super::policy::{
     ANONYMOUS, Admitted, MAX_KINDS, Name, PREVIOUS, Pair, Part, Policy, Relation, Rules,
@@ -500,14 +500,12 @@ impl State {
         attribution
     }
 
-    /// Whether the events of a signature belong to somebody whatever else is observed: it has an
-    /// identifier that is neither claimed nor blocked.
+    /// Whether the events of a signature belong to somebody whatever else is observed: none of its
+    /// identifiers is claimed, and one is not blocked.
     pub(super) fn is_always_attributed(&self, sig: u32) -> bool {
-        let counts = |&place: &u32| {
-            place == slot(node_of(place), false)
-                && self.evidence.nodes().is_in_profile(node_of(place))
-        };
-        self.evidence.signatures().slots(sig).iter().any(counts)
+        let slots = self.evidence.signatures().slots(sig);
+        let is_usable = |&place: &u32| self.evidence.nodes().is_in_profile(node_of(place));
+        !slots.iter().any(|&place| is_claim(place)) && slots.iter().any(is_usable)
     }
 
     /// Orders signatures by their identifiers, whatever came first.

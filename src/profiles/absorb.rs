@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::change::Loose;
+use super::edit::Loose;
 use super::messages::Copy;
 use super::piece::{Cell, Content, History, Settings, Stored, invalid, open};
 use super::store::Profiles;
@@ -28,15 +28,16 @@ impl Profiles {
         }
         let (settings, content): (Settings, &[u8]) =
             postcard::take_from_bytes(content).map_err(|_| invalid("its settings"))?;
-        self.check_settings(&settings)?;
+        self.check_settings("piece", &settings)?;
         let content: Content = postcard::from_bytes(content).map_err(|_| invalid("its content"))?;
         content.check(self)?;
         let Content { mut evidence, horizon, links, texts, fields, histories } = content;
         evidence.forgotten.sort_unstable();
         let other = self.graph.of_evidence(evidence, links)?;
         let (ours, theirs) = self.graph.merge_moving(&other)?;
+        self.histories.schema.keep_needs(&settings.needs);
         self.newest = OnceLock::new();
-        self.follow(&ours);
+        self.move_events(&ours);
         let mut loose = Loose::default();
         for (from, to) in theirs.into_iter().filter_map(|(from, to)| Some((from, to?))) {
             let history = &histories[from as usize];
@@ -49,24 +50,23 @@ impl Profiles {
                 loose.summaries.push((to, summary));
             }
         }
-        self.keep_from(horizon.map(Timestamp::from_millis), &mut loose);
-        self.put(loose);
-        self.bind();
+        self.add_from(horizon.map(Timestamp::from_millis), loose);
         self.absorbed.insert(id);
         Ok(true)
     }
 
-    fn check_settings(&self, piece: &Settings) -> Result<()> {
+    /// Whether what another store, or a piece of one, holds can be added.
+    pub(super) fn check_settings(&self, what: &'static str, other: &Settings) -> Result<()> {
         let own = self.settings();
         let differs = match () {
-            () if piece.rules != own.rules => "rules",
-            () if piece.key != own.key => "key",
-            () if piece.is_fixed != own.is_fixed => "fixed columns",
-            () if piece.features != own.features => "features",
-            () if piece.options != own.options => "store options",
+            () if other.rules != own.rules => "rules",
+            () if other.key != own.key => "key",
+            () if other.is_fixed != own.is_fixed => "fixed columns",
+            () if other.features != own.features => "features",
+            () if other.options != own.options => "store options",
             () => return Ok(()),
         };
-        Err(Error::parameter("piece", format!("made with the same {differs}"), "made with others"))
+        Err(Error::parameter(what, format!("made with the same {differs}"), "made with others"))
     }
 
     /// An event of a piece with the codes of this store.
@@ -116,7 +116,12 @@ impl Content {
         let has_field =
             |field: Option<u32>| field.is_none_or(|field| (field as usize) < self.fields.len());
         let is_cell = |cell: &Cell| has_field(cell.0) && has_text(cell.3);
-        let is_event = |event: &Stored| has_text(event.name) && event.values.iter().all(is_cell);
+        let (min, max) = people.graph.rules().clock_range();
+        let is_event = |event: &Stored| {
+            let at = Timestamp::from_millis(event.at);
+            let has_name = event.name.is_some() && has_text(event.name);
+            has_name && min <= at && at <= max && event.values.iter().all(is_cell)
+        };
         let is_history = |history: &History| {
             let stored = people.histories.summary_len();
             let len = history.summary.as_ref().map(Vec::len);
@@ -127,15 +132,129 @@ impl Content {
         {
             return Err(invalid("an event in it"));
         }
-        let is_stored = |(is_attribute, name): &(bool, String)| {
-            *is_attribute || people.histories.schema.property(name) != Field::NONE
-        };
-        match self.fields.iter().all(is_stored) {
-            true => Ok(()),
-            false => {
-                let expected = "made with the same stored properties";
-                Err(Error::parameter("piece", expected, "made with others"))
-            }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::features::{Feature, Measure, Values};
+    use crate::profiles::StoreOptions;
+    use crate::{Event, FeatureSet, Identifier, Profiles, Rules, Timestamp};
+
+    fn at(day: i64) -> Timestamp {
+        Timestamp::from_millis(1_500_000_000_000 + day * 86_400_000)
+    }
+
+    fn visit(day: i64) -> Event<'static> {
+        Event::new("visit", at(day)).id("card", "1")
+    }
+
+    fn restored(people: &Profiles, options: StoreOptions) -> Profiles {
+        let features = people.feature_set().clone();
+        let mut again = Profiles::with_options(Rules::default(), features, options).unwrap();
+        for piece in people.pieces(0) {
+            again.absorb(&piece).unwrap();
         }
+        again
+    }
+
+    #[test]
+    fn a_store_frozen_before_some_property_came_is_restored_and_goes_on_storing_it() {
+        let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
+        people.observe(&visit(1)).unwrap();
+        people.freeze(at(1)).unwrap();
+        let order = |day| {
+            let order = Event::new("purchase", at(day)).id("card", "1").property("discount", 2.0);
+            order.property("category", "tea").attribute("city", "rome")
+        };
+        people.observe(&order(2)).unwrap();
+        let mut again = restored(&people, StoreOptions::default());
+        assert_eq!(again.state_hash(), people.state_hash());
+        people.observe(&order(3)).unwrap();
+        again.observe(&order(3)).unwrap();
+        assert_eq!(again.state_hash(), people.state_hash());
+        let mut shard = restored(&people, StoreOptions::default());
+        shard.merge(&people).unwrap();
+    }
+
+    #[test]
+    fn a_frozen_column_of_an_attribute_stays_that_attributes_own() {
+        let features = FeatureSet::default().with(Feature::new("a", Measure::Attributes));
+        let options = || StoreOptions::default().retention(10.0);
+        let mut people = Profiles::with_options(Rules::default(), features, options()).unwrap();
+        people.observe(&visit(1).attribute("city", "rome")).unwrap();
+        people.freeze(at(1)).unwrap();
+        people.advance(at(20)).unwrap();
+        people.observe(&visit(20).attribute("pet", "cat")).unwrap();
+        let city = |people: &Profiles| {
+            let table = people.features(at(30)).unwrap();
+            let Some(Values::Categorical(values)) = table.column("city").map(|c| &c.values) else {
+                panic!("{table:?}")
+            };
+            values[0].clone()
+        };
+        assert_eq!(city(&people), None);
+        people.observe(&visit(21).attribute("city", "oslo")).unwrap();
+        assert_eq!(city(&people).as_deref(), Some("oslo"));
+    }
+
+    #[test]
+    fn a_message_with_a_copy_before_the_horizon_still_counts_once() {
+        let options = || StoreOptions::default().dedupe().retention(10.0);
+        let store =
+            || Profiles::with_options(Rules::default(), FeatureSet::retail(), options()).unwrap();
+        let (mut people, mut shard) = (store(), store());
+        shard.extend(&[visit(1).message_id("m"), visit(20).message_id("m")]);
+        people.advance(at(15)).unwrap();
+        people.merge(&shard).unwrap();
+        assert_eq!(people.extend(&[visit(20).message_id("m")]).duplicates, 1);
+        people.observe(&visit(21).message_id("n")).unwrap();
+        assert_eq!(people.get("card", "1").map(|ann| ann.n_events()), Some(2));
+        // The copy that counts now is the newest event, once the first is too old.
+        assert_eq!(shard.newest(), Some(at(1)));
+        shard.advance(at(15)).unwrap();
+        assert_eq!(shard.newest(), Some(at(20)));
+    }
+
+    #[test]
+    fn manual_links_show_in_columns_that_depend_on_everybody() {
+        let mut people = Profiles::new(Rules::default(), FeatureSet::engagement()).unwrap();
+        people.observe(&visit(1)).unwrap();
+        people
+            .observe(&Event::new("call", at(2)).id("card", "2").attribute("city", "rome"))
+            .unwrap();
+        let [one, two] = ["1", "2"].map(|card| Identifier::new("card", card));
+        let row = |people: &Profiles| people.get("card", "1").unwrap().features(at(9)).unwrap();
+        let before = row(&people);
+        people.must_link(&one, &two).unwrap();
+        assert_ne!(row(&people), before);
+        assert_eq!(row(&people), people.features(at(9)).unwrap());
+        people.unlink(&one, &two).unwrap();
+        assert_eq!(row(&people), before);
+    }
+
+    #[test]
+    fn a_store_with_hundreds_of_kinds_is_restored() {
+        let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
+        for kind in 0..700 {
+            people.observe(&Event::new("visit", at(1)).id(format!("kind{kind}"), "1")).unwrap();
+        }
+        let again = restored(&people, StoreOptions::default());
+        assert_eq!(again.state_hash(), people.state_hash());
+        people.merge(&again).unwrap();
+    }
+
+    #[test]
+    fn marks_of_a_user_reach_the_aliases_of_the_user_before_or_after_them() {
+        let alias = Event::new("alias", at(1)).id("user_id", "new").id("previous_id", "old");
+        let mut marked = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
+        let mut people = marked.clone();
+        people.observe(&alias).unwrap();
+        marked.forget(("user_id", "old")).unwrap();
+        let mut first = marked.clone();
+        first.observe(&alias).unwrap();
+        people.merge(&marked).unwrap();
+        assert_eq!(people.state_hash(), first.state_hash());
     }
 }

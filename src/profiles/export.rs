@@ -92,7 +92,7 @@ impl<'p> Profile<'p> {
                 .collect(),
             traits,
             copies: copies.map(|copy| journey::event(copy.event(), self.lexicon())).collect(),
-            n_cut: self.n_events() - events.len(),
+            n_cut: self.n_events().saturating_sub(events.len()),
             events,
             features: self.features(as_of)?,
         })

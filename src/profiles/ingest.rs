@@ -106,8 +106,8 @@ impl Profiles {
     /// ```
     ///
     /// # Errors
-    /// [`Error::DimensionMismatch`] or [`Error::InvalidColumn`] for a column that cannot be read; then nothing
-    /// has changed.
+    /// [`Error::DimensionMismatch`] or [`Error::InvalidColumn`] for a column that cannot be read,
+    /// [`Error::InvalidParameter`] if there are no names; then nothing has changed.
     pub fn extend_columns(&mut self, columns: &EventColumns<'_>) -> Result<IngestReport> {
         columns.check()?;
         let mut report = IngestReport::default();

@@ -17,7 +17,7 @@ pub enum Change {
     Changed,
     /// It became a part of the profile with this id, as known now.
     Moved(ProfileId),
-    /// It is gone: forgotten, or without events.
+    /// It is gone: forgotten, or without anything that was observed.
     Gone,
 }
 
@@ -77,7 +77,7 @@ impl Journal {
         }
     }
 
-    /// All answers may be others: who follows must begin again.
+    /// Drops all changes, so that followers read everybody again.
     pub(super) fn begin_again(&mut self) {
         if self.last == 0 {
             return; // nobody was told anything

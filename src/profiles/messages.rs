@@ -18,7 +18,7 @@ use hashbrown::HashTable;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::Timestamp;
-use crate::features::{FieldValue, Histories, NONE, StoredEvent};
+use crate::features::{FieldValue, Histories, NONE, Sorted, StoredEvent};
 use crate::identity::IdentityGraph;
 use crate::num::parallel;
 
@@ -107,7 +107,7 @@ pub(super) fn message_hash(key: Option<&[u8; 16]>, id: &str) -> u128 {
 pub(super) struct Messages {
     shards: Vec<Shard>,
     /// Copies that differ from the one that counts, in order.
-    others: BTreeMap<u32, Vec<Copy>>,
+    others: BTreeMap<u32, Sorted<Copy>>,
 }
 
 impl Default for Messages {
@@ -215,7 +215,8 @@ impl Messages {
             Ordering::Less => {
                 histories.remove(known.signature, known.event());
                 // It came before all others until now.
-                self.others.entry(message).or_default().insert(0, known);
+                let others = self.others.entry(message).or_default();
+                others.insert(others.partition_point(|_| false), known);
                 self.count(copy, histories);
                 return Offered::Replaces;
             }
@@ -234,7 +235,8 @@ impl Messages {
         let others = self.others.entry(copy.message).or_default();
         let order = |known: &Copy| compare(known, &copy, histories, graph);
         let place = others.partition_point(|known| order(known).is_lt());
-        if others.get(place).is_some_and(|known| order(known).is_eq()) {
+        let is_known = others.after(place).next().is_some_and(|known| order(known).is_eq());
+        if is_known {
             histories.release(copy.event());
         } else {
             others.insert(place, copy);
@@ -243,7 +245,7 @@ impl Messages {
 
     /// The copies that do not count.
     pub(super) fn aside(&self) -> impl Iterator<Item = &Copy> {
-        self.others.values().flatten()
+        self.others.values().flat_map(Sorted::iter)
     }
 
     /// Records that the copy of a message that counted has left its log.
@@ -253,7 +255,10 @@ impl Messages {
 
     /// Takes out the copies of a message that do not count, in order.
     pub(super) fn take_others(&mut self, message: u32) -> Vec<Copy> {
-        self.others.remove(&message).unwrap_or_default()
+        let (mut others, mut taken) =
+            (self.others.remove(&message).unwrap_or_default(), Vec::new());
+        others.drop_first(others.len(), |copy| taken.push(copy));
+        taken
     }
 
     /// Removes all copies of the messages whose counting copy was lifted, or of which another copy is
@@ -263,7 +268,7 @@ impl Messages {
         is_concerned: impl Fn(u32) -> bool,
         histories: &mut Histories,
     ) -> Vec<Copy> {
-        let is_unsettled = |(message, others): &(&u32, &Vec<Copy>)| {
+        let is_unsettled = |(message, others): &(&u32, &Sorted<Copy>)| {
             self.place(**message).is_none()
                 || others.iter().any(|copy| is_concerned(copy.signature))
         };
@@ -271,7 +276,7 @@ impl Messages {
             self.others.iter().filter(is_unsettled).map(|(message, _)| *message).collect();
         let mut loose = Vec::new();
         for message in messages {
-            loose.extend(self.others.remove(&message).into_iter().flatten());
+            loose.extend(self.take_others(message));
             let known = self.place(message).and_then(|(signature, at)| {
                 let known = histories.log(signature)?.of_message(at, message)?;
                 Some(Copy::new(signature, known))
@@ -311,7 +316,8 @@ impl Messages {
     /// Follows signatures to their new numbers; those that are gone have no copies.
     pub(super) fn renumber(&mut self, numbers: &[u32]) {
         let places = self.shards.iter_mut().flat_map(|shard| shard.places.iter_mut().flatten());
-        let others = self.others.values_mut().flatten().map(|copy| &mut copy.signature);
+        let others =
+            self.others.values_mut().flat_map(Sorted::iter_mut).map(|copy| &mut copy.signature);
         places.map(|place| &mut place.0).chain(others).for_each(|signature| {
             *signature = numbers[*signature as usize];
         });

@@ -3,6 +3,14 @@
 //! One store for bulk and live. Whatever the order, the batches, the shards and the number of
 //! threads, equal sets of events give equal profiles and equal features.
 //!
+//! # The files
+//!
+//! `store` holds the parts of a store together; `options` says what it does beside the default. `ingest` adds events,
+//! from JSON with `lines`; `messages` knows which copy of a message counts; `observed` says what one event did. `profile`
+//! and `export` answer for one person, `reports` for everybody, `moments` when to ask about. `edit` holds manual links,
+//! forgetting and merging, `retention` what is too old. `changes` tells what changed, from the numbered
+//! list in `journal`. `pieces` and `absorb` keep and restore a store in the form of `piece`, and `state_hash` compares two.
+//!
 //! # Reading while writing
 //!
 //! A store is `Send` and `Sync`. Put it into a `Mutex` or an `RwLock`: a reader then sees all of a call that
@@ -12,9 +20,9 @@
 //! readers` measures what a reader waits beside a writer that never pauses.
 
 mod absorb;
-mod change;
+mod changes;
+mod edit;
 mod export;
-mod follow;
 mod ingest;
 mod journal;
 #[cfg(feature = "segment")]

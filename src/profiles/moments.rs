@@ -35,8 +35,8 @@ impl Profiles {
     /// from 20 events on; so one clock that is years ahead does not make everybody look long absent.
     /// Only events that belong to somebody count. `None` if there are none.
     ///
-    /// Cost: one pass over all stored events. Of a log that [was cut](crate::profiles::StoreOptions::max_log)
-    /// all events count at the time of the last.
+    /// Cost: one pass over all stored events. With
+    /// [`max_log`](crate::profiles::StoreOptions::max_log) all events of a history count at the time of its last.
     ///
     /// ```
     /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};

@@ -36,10 +36,10 @@ pub struct Observed {
     /// The profile that the event belongs to; `None` if it is about somebody who was forgotten, or if
     /// it belongs to nobody so far.
     pub profile: Option<ProfileId>,
-    /// Whether the profile is new: nobody had any of its identifiers before.
+    /// Whether the profile is new: none of its identifiers that the event carries belonged to it before.
     pub created: bool,
-    /// Other ids that the event's identifiers led to before and that lead to `profile` since, ascending. One
-    /// id of a profile that has a stronger identifier now counts, too.
+    /// Ids that the event's identifiers led to before and that lead to `profile` now, ascending. Includes the
+    /// profile's own old id if it got a stronger identifier.
     pub merged: Vec<ProfileId>,
     /// The report of the event as a batch of one: whether it is a duplicate, how many identifiers were
     /// left out, which values were not read.

@@ -50,8 +50,8 @@ impl StoreOptions {
 
     /// Keeps events for so many days, in (0, 36525]: [`Profiles::advance`](crate::Profiles::advance) says
     /// what time it is, and removes those that are older, with their message ids. An event that is already
-    /// too old when it arrives is refused. So memory is bounded with
-    /// [`StoreOptions::dedupe`] as well. Features count what is kept. Not together with
+    /// too old when it arrives is refused. So the memory of events, texts and message ids is bounded, with
+    /// [`StoreOptions::dedupe`] as well; identifiers remain. Features count what is kept. Not together with
     /// [`StoreOptions::max_log`], whose summaries cannot forget an event.
     #[must_use]
     pub fn retention(mut self, days: f64) -> Self {
@@ -75,6 +75,9 @@ impl StoreOptions {
                 return Err(Error::parameter("retention", expected, "on"));
             }
         }
+        if self.changes == Some(0) {
+            return Err(Error::parameter("changes", "at least 1", 0));
+        }
         match self.retention {
             Some(days) if !(days > 0.0 && days <= 36_525.0) => {
                 Err(Error::parameter("retention", "more than 0 and at most 36525 days", days))
@@ -87,7 +90,7 @@ impl StoreOptions {
     /// together, so that memory does not grow with events; 0 keeps none.
     ///
     /// A summary of some 20 to 100 bytes has seen all events: counts, times, sums, means, standard
-    /// deviations, extremes, first and last values and attributes stay exact. FeatureTable that need the
+    /// deviations, extremes, first and last values and attributes stay exact. Features that need the
     /// log (windows, decay, distinct values, shares, sessions …) are answered while the log reaches
     /// back far enough; otherwise the answer is missing and its row is listed in
     /// [`Column::cut`](crate::features::Column::cut). Where a log is cut, only moments from the
@@ -144,7 +147,10 @@ impl StoreOptions {
     /// ```
     #[must_use]
     pub fn keep(mut self, property: impl Into<String>) -> Self {
-        self.keep.push(property.into());
+        let property = property.into();
+        if let Err(place) = self.keep.binary_search(&property) {
+            self.keep.insert(place, property);
+        }
         self
     }
 }

@@ -9,6 +9,7 @@ use std::hash::Hasher;
 use serde::{Deserialize, Serialize};
 use siphasher::sip128::{Hasher128, SipHasher24};
 
+use crate::features::Needs;
 use crate::identity::{Evidence, Pair};
 use crate::{Error, ProfileId, Result};
 
@@ -27,6 +28,8 @@ pub(super) struct Settings {
     pub(super) features: u128,
     pub(super) is_fixed: bool,
     pub(super) options: u128,
+    /// What is stored of every event. Need not agree: what either stores, both store from then on.
+    pub(super) needs: Needs,
     /// The shard, and the number of the piece in it, so that equal pieces are two. Need not agree.
     pub(super) origin: (u64, u32),
 }

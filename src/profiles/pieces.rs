@@ -26,9 +26,9 @@ const FORGOTTEN: usize = 1 << 14;
 
 impl Profiles {
     /// Returns the whole store as pieces: self-contained blocks of bytes, each at most 1 MiB unless a
-    /// single event is larger. [`Profiles::absorb`] adds them to a store, in any order. `shard` is a
+    /// single event, or the list of all manual links, is larger. [`Profiles::absorb`] adds them to a store, in any order. `shard` is a
     /// number of your choice that tells stores apart: pieces of two shards count both, even if they
-    /// hold the same.
+    /// hold the same. Absorb the pieces of one call only: those of a later call hold the same events once more.
     ///
     /// Pieces carry evidence of identity, events, summaries, manual links and the marks of the
     /// forgotten; of the key only a check value. Texts are in the clear, apart from what was

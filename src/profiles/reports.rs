@@ -179,8 +179,8 @@ impl Profiles {
         if self.histories.schema.holds(property, need) {
             return Ok(());
         }
-        let expected = "of stored properties (StoreOptions::keep adds one)";
-        Err(Error::parameter(name, expected, format!("of {property:?}")))
+        let expected = "made of stored properties (StoreOptions::keep adds one)";
+        Err(Error::parameter(name, expected, format!("made of {property:?}")))
     }
 
     /// A report of everybody.

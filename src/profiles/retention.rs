@@ -7,7 +7,7 @@
 
 use std::sync::OnceLock;
 
-use super::change::Loose;
+use super::edit::Loose;
 use super::store::Profiles;
 use crate::features::NONE;
 use crate::{Error, Result, Timestamp};
@@ -38,16 +38,20 @@ impl Profiles {
     /// people.observe(&visit("2017-04-10")?.message_id("m2"))?;
     /// assert_eq!(people.advance(Timestamp::parse("2017-04-15")?)?, 1);
     /// assert_eq!(people.get("card", "1").map(|ann| ann.n_events()), Some(1));
-    /// // It would count again, had it not become too old.
+    /// // Its message id is gone, so it is refused for its age.
     /// assert!(people.observe(&visit("2017-03-01")?.message_id("m1")).is_err());
     /// # Ok::<(), personas::Error>(())
     /// ```
     pub fn advance(&mut self, to: Timestamp) -> Result<usize> {
         let Some(millis) = self.options.retention_millis() else {
-            return Err(Error::parameter("retention", "an option of the store", "off"));
+            let expected = "a number of days: set StoreOptions::retention";
+            return Err(Error::parameter("retention", expected, "not set"));
         };
         let horizon = Timestamp::from_millis(to.millis().saturating_sub(millis));
-        Ok(self.raise_horizon(horizon))
+        let n = self.raise_horizon(horizon);
+        self.bind();
+        self.tidy();
+        Ok(n)
     }
 
     /// The earliest time at which events are kept, if there is one.
@@ -55,22 +59,26 @@ impl Profiles {
         self.histories.horizon
     }
 
-    /// Takes over the horizon of another store if it is later, and leaves out of its events those that
-    /// come too late.
-    pub(super) fn keep_from(&mut self, other: Option<Timestamp>, loose: &mut Loose) {
+    /// Adds the events of another store: takes over its horizon if it is later, and leaves out what
+    /// lies before.
+    pub(super) fn add_from(&mut self, other: Option<Timestamp>, mut loose: Loose) {
         if let Some(horizon) = other {
             self.raise_horizon(horizon);
         }
-        let Some(horizon) = self.horizon() else { return };
+        let horizon = self.horizon();
         let (kept, late) = std::mem::take(&mut loose.events)
             .into_iter()
-            .partition::<Vec<_>, _>(|copy| copy.event().at >= horizon);
+            .partition::<Vec<_>, _>(|copy| Some(copy.event().at) >= horizon);
         loose.events = kept;
         late.iter().for_each(|copy| self.histories.release(copy.event()));
+        self.put(loose);
         if let Some(messages) = &mut self.messages {
+            // Other copies of these messages may count now.
             let ids = late.iter().map(|copy| copy.message).filter(|&message| message != NONE);
             messages.forget_if_gone(ids);
         }
+        self.bind();
+        self.tidy();
     }
 
     /// Removes the events before a horizon; how many.
@@ -80,9 +88,7 @@ impl Profiles {
         }
         self.version += 1;
         self.histories.horizon = Some(horizon);
-        if self.newest.get().is_some_and(|newest| *newest < Some(horizon)) {
-            self.newest = OnceLock::new();
-        }
+        self.newest = OnceLock::new();
         let (mut n, mut gone) = (0, Vec::new());
         for signature in 0..self.histories.len() as u32 {
             n += self.histories.remove_before(signature, horizon, &mut gone);

@@ -6,7 +6,7 @@
 use super::messages::Messages;
 use super::piece::{Settings, hash};
 use super::store::Profiles;
-use crate::features::{Log, NONE, Scope, StoredEvent};
+use crate::features::{Log, NONE, Needs, Scope, StoredEvent};
 use crate::num::parallel;
 use crate::{ProfileId, Timestamp};
 
@@ -17,7 +17,7 @@ impl Profiles {
     ///
     /// Cost: reads everything, on all threads.
     pub fn state_hash(&self) -> u128 {
-        let settings = hash(&self.settings());
+        let settings = hash(&Settings { needs: Needs::default(), ..self.settings() });
         let rules = self.graph.rules();
         let horizon = self.horizon().map(Timestamp::millis);
         let rest = hash(&(self.graph.forgotten(), rules.all_links(), horizon));
@@ -75,6 +75,7 @@ impl Profiles {
             features: hash(&self.features),
             is_fixed: self.features.is_fixed(),
             options: hash(&self.options.stored()),
+            needs: self.histories.schema.needs(),
             origin: (0, 0),
         }
     }

@@ -19,8 +19,8 @@ use crate::{Error, FeatureSet, FeatureTable, IdentityGraph, ProfileId, Result, R
 ///
 /// Events come in any order, one by one or in bulk; late events count like punctual ones. An event is
 /// refused if an [`IdentityGraph`] refuses it (no identifier, two values of a kind that a person has
-/// one of, …), if its time lies outside [`Rules::clock`], or if a number that some feature reads is not
-/// finite or beyond ±2⁶⁰. A refused event changes nothing. For duplicate names of properties or
+/// one of, …), or if its time lies outside [`Rules::clock`]. A refused event changes nothing. A number that
+/// some feature reads and that is not finite or beyond ±2⁶⁰ is not read; the report counts it. For duplicate names of properties or
 /// attributes, the last value wins.
 ///
 /// The [`IdentityGraph`] inside decides who is who, and [`Profiles::identity`] explains it. An event
@@ -387,7 +387,8 @@ impl Profiles {
         all - self.attributed().map(n).sum::<usize>()
     }
 
-    /// Returns the bytes that the store holds, by what they are for. Reads all logs.
+    /// Returns the bytes that the store holds, by what they are for; without what it keeps for
+    /// [`Profiles::changes`]. Reads all logs.
     ///
     /// ```
     /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};

@@ -132,7 +132,7 @@ fn steps_may_test_properties_that_are_kept_and_only_those() {
     let error = lacking.funnel(&of_text, at(9)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "funnel must be of stored properties (StoreOptions::keep adds one), but is of \"amount\""
+        "funnel must be made of stored properties (StoreOptions::keep adds one), but is made of \"amount\""
     );
     for result in [
         lacking.paths(&Paths { by: Some("page".into()), ..Paths::default() }, at(9)).map(drop),

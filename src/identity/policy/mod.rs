@@ -118,7 +118,7 @@ impl Policy {
             && id.len() > MAX_MESSAGE_BYTES
         {
             let bytes = id.len();
-            return Err(Refusal::IdentifierTooLong { bytes, limit: MAX_MESSAGE_BYTES });
+            return Err(Refusal::MessageIdTooLong { bytes, limit: MAX_MESSAGE_BYTES });
         }
         let n_bad = self.check(identifiers, parts)?;
         Ok((self.leave_out_forgotten(parts), n_bad))
@@ -188,7 +188,7 @@ impl Policy {
         Ok(Part { kind, known, value, claimed })
     }
 
-    /// Whether an identifier was forgotten.
+    /// Whether anybody was forgotten.
     pub(super) fn has_forgotten(&self) -> bool {
         !self.forgotten.is_empty()
     }

@@ -1,7 +1,8 @@
 //! What happens to people after the events: manual links, forgetting, shards put together.
 //!
-//! Fragments are kept by signature. A manual link moves none: profiles are put together from them
-//! when read. Forgetting and merging say which signatures went where, and the fragments follow.
+//! Histories are kept by signature. A manual link does not move events: profiles are put together from
+//! histories when they are read. Forgetting and merging say which signatures went where, and the events
+//! follow.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
@@ -10,7 +11,7 @@ use super::messages::{Copy, compare};
 use super::store::Profiles;
 use crate::features::{self, NONE, StoredEvent};
 use crate::identity::{Forgotten, Moves, Subject};
-use crate::{Error, Identifier, Result};
+use crate::{Identifier, Result};
 
 /// Events and summaries that are to be put into histories.
 #[derive(Default)]
@@ -24,10 +25,13 @@ impl Profiles {
     /// see [`IdentityGraph::must_link`](crate::IdentityGraph::must_link).
     ///
     /// # Errors
-    /// [`Error::InvalidRule`] if the two are one, could not be identifiers, or were forgotten;
-    /// [`Error::Refused`] if there is no room.
+    /// [`Error::InvalidRule`](crate::Error::InvalidRule) if the two are one, could not be identifiers, or were forgotten;
+    /// [`Error::Refused`](crate::Error::Refused) if there is no room.
     pub fn must_link(&mut self, a: &Identifier<'_>, b: &Identifier<'_>) -> Result<()> {
-        self.graph.must_link(a, b)
+        self.graph.must_link(a, b)?;
+        self.version += 1;
+        self.look_for_many_changes();
+        Ok(())
     }
 
     /// Keeps two identifiers apart by hand: they never belong to one person. Splits a person who was
@@ -51,7 +55,10 @@ impl Profiles {
     /// # Errors
     /// As [`Profiles::must_link`].
     pub fn cannot_link(&mut self, a: &Identifier<'_>, b: &Identifier<'_>) -> Result<()> {
-        self.graph.cannot_link(a, b)
+        self.graph.cannot_link(a, b)?;
+        self.version += 1;
+        self.look_for_many_changes();
+        Ok(())
     }
 
     /// Removes the manual link between two identifiers.
@@ -59,7 +66,10 @@ impl Profiles {
     /// # Errors
     /// As [`Profiles::must_link`].
     pub fn unlink(&mut self, a: &Identifier<'_>, b: &Identifier<'_>) -> Result<()> {
-        self.graph.unlink(a, b)
+        self.graph.unlink(a, b)?;
+        self.version += 1;
+        self.look_for_many_changes();
+        Ok(())
     }
 
     /// Forgets an identifier or a person: the state is then as if the events that belong to them had
@@ -88,16 +98,11 @@ impl Profiles {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Refused`] if this cannot be an identifier.
+    /// [`Error::Refused`](crate::Error::Refused) if this cannot be an identifier.
     pub fn forget<'s>(&mut self, who: impl Into<Subject<'s>>) -> Result<Forgotten> {
         let (report, moves) = self.graph.forget_moving(who)?;
-        self.follow(&moves);
-        if self.graph.is_sparse() {
-            self.look_for_changes();
-            if let Some(numbers) = self.graph.renumber() {
-                self.renumber(&numbers);
-            }
-        }
+        self.move_events(&moves);
+        self.tidy();
         Ok(report)
     }
 
@@ -111,9 +116,8 @@ impl Profiles {
     /// that arrive after the forgetting.
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`] if rules, key, features, limits, retention or
-    /// stored properties differ, or only one of the two looks for duplicates;
-    /// manual links may differ and are united. [`Error::Refused`] if there is no
+    /// [`Error::InvalidParameter`](crate::Error::InvalidParameter) if rules, key, features or
+    /// [options](crate::profiles::StoreOptions) differ; manual links may differ and are united. [`Error::Refused`](crate::Error::Refused) if there is no
     /// room. Nothing changes then.
     ///
     /// ```
@@ -129,29 +133,17 @@ impl Profiles {
     /// # Ok::<(), personas::Error>(())
     /// ```
     pub fn merge(&mut self, other: &Self) -> Result<()> {
-        let differs =
-            |what| Error::parameter("other", format!("a store with the same {what}"), "another");
-        if self.features != other.features {
-            return Err(differs("features"));
-        }
-        if self.options.max_log != other.options.max_log {
-            return Err(differs("limit of logs"));
-        }
-        if self.options.retention != other.options.retention {
-            return Err(differs("retention"));
-        }
-        if self.options.dedupe != other.options.dedupe {
-            return Err(differs("option dedupe"));
-        }
-        if !self.histories.schema.is_like(&other.histories.schema) {
-            return Err(differs("stored properties"));
-        }
+        self.check_settings("other", &other.settings())?;
         let (ours, theirs) = self.graph.merge_moving(&other.graph)?;
+        self.histories.schema.keep_needs(&other.histories.schema.needs());
         self.version += 1;
         self.newest = OnceLock::new();
-        self.follow(&ours);
+        self.move_events(&ours);
         let mut loose = Loose::default();
-        for (from, to) in theirs.into_iter().filter_map(|(from, to)| Some((from, to?))) {
+        let theirs: HashMap<u32, u32> =
+            theirs.into_iter().filter_map(|(from, to)| Some((from, to?))).collect();
+        for from in 0..other.histories.len() as u32 {
+            let Some(&to) = theirs.get(&from) else { continue };
             for event in other.histories.log(from).into_iter().flat_map(features::Log::iter) {
                 loose.events.push(self.translated(to, event, other));
             }
@@ -159,15 +151,13 @@ impl Profiles {
                 let summary = self.histories.translated_summary(summary, &other.histories);
                 loose.summaries.push((to, summary));
             }
-            for copy in other.messages.iter().flat_map(|messages| messages.aside()) {
-                if copy.signature == from {
-                    loose.events.push(self.translated(to, copy.event(), other));
-                }
+        }
+        for copy in other.messages.iter().flat_map(|messages| messages.aside()) {
+            if let Some(&to) = theirs.get(&copy.signature) {
+                loose.events.push(self.translated(to, copy.event(), other));
             }
         }
-        self.keep_from(other.horizon(), &mut loose);
-        self.put(loose);
-        self.bind();
+        self.add_from(other.horizon(), loose);
         Ok(())
     }
 
@@ -187,8 +177,20 @@ impl Profiles {
         Copy::new(to, StoredEvent { at: event.at, name, message, values: &values })
     }
 
+    /// After a change of any size: numbers that are out of use are used again once they are many, and
+    /// what was touched is looked through.
+    pub(super) fn tidy(&mut self) {
+        if self.graph.is_sparse() {
+            self.look_for_changes();
+            if let Some(numbers) = self.graph.renumber() {
+                self.renumber(&numbers);
+            }
+        }
+        self.look_for_many_changes();
+    }
+
     /// Lets the events follow their signatures.
-    pub(super) fn follow(&mut self, moves: &Moves) {
+    pub(super) fn move_events(&mut self, moves: &Moves) {
         self.version += 1;
         self.resize();
         if moves.is_empty() {
@@ -410,7 +412,7 @@ mod tests {
             Profiles::with_options(keyed, FeatureSet::retail(), StoreOptions::default().dedupe())
                 .unwrap();
         for other in [plain, other, keyed] {
-            assert!(matches!(people.merge(&other), Err(Error::InvalidParameter { .. })));
+            assert!(matches!(people.merge(&other), Err(crate::Error::InvalidParameter { .. })));
             assert!(people == before);
         }
     }

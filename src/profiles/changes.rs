@@ -20,7 +20,7 @@ impl Profiles {
     /// Returns up to `limit` profiles that changed since a cursor, the oldest change first, each with its
     /// latest change only. Begin with cursor 0, and continue with that of the last page. A copy that
     /// replaces what it knows of every [`Change::Changed`] profile by [`Profiles::find`], and removes the
-    /// others, has the store's answers. A profile can be told again though nothing changed. Features
+    /// others, has the store's answers, if the columns are [frozen](Profiles::freeze). A profile can be told again though nothing changed. Features
     /// change as time passes, too; that is not told.
     ///
     /// A cursor belongs to one store in one process: after a restart begin again.
@@ -63,7 +63,7 @@ impl Profiles {
             return Err(Error::parameter("limit", "at least 1", limit));
         }
         let Some(journal) = &self.journal else {
-            return Err(Error::parameter("changes", "an option of the store", "off"));
+            return Err(Error::parameter("changes", "kept: set StoreOptions::changes", "not kept"));
         };
         let mut page = journal.page(since, limit)?;
         for (id, change) in page.profiles.iter_mut().filter(|told| told.1 != Change::Changed) {
@@ -253,11 +253,11 @@ mod tests {
         Ask,
     }
 
-    const KINDS: [&str; 4] = ["user_id", "email", "cookie", "device"];
+    const KINDS: [&str; 5] = ["user_id", "email", "cookie", "device", "previous_id"];
 
     fn a_step() -> impl Strategy<Value = Step> {
-        let one = || (0usize..4, 0u8..4);
-        let ids = || prop::collection::vec((0usize..4, 0u8..4, prop::bool::weighted(0.2)), 1..4);
+        let one = || (0usize..5, 0u8..4);
+        let ids = || prop::collection::vec((0usize..5, 0u8..4, prop::bool::weighted(0.2)), 1..4);
         prop_oneof![
             8 => (ids(), 0i64..6, prop::option::of(0u8..4)).prop_map(|(ids, day, message)| Step::Event(ids, day, message)),
             2 => prop::collection::vec((ids(), 0i64..6), 1..6).prop_map(Step::Batch),
