@@ -13,7 +13,8 @@ use crate::{ProfileId, Timestamp};
 impl Profiles {
     /// Returns a hash of all that answers depend on: evidence of identity, events, summaries, manual
     /// links, who was forgotten, rules, key, features and options. Equal sets of events give equal
-    /// hashes, whatever their order, the shards and the restarts between them.
+    /// hashes, whatever their order, the shards and the restarts between them; with
+    /// [`dedupe`](crate::profiles::StoreOptions::dedupe) also however often an event was sent.
     ///
     /// Cost: reads everything, on all threads.
     pub fn state_hash(&self) -> u128 {
@@ -23,7 +24,8 @@ impl Profiles {
         let rest = hash(&(self.graph.forgotten(), rules.all_links(), horizon));
         let live = self.graph.live_signatures();
         let of = parallel::map(live.len(), 1000, |i| {
-            let (sig, count) = live[i];
+            // Where a message counts once, how often it was sent is no part of the state.
+            let (sig, count) = if self.options.dedupe { (live[i].0, 1) } else { live[i] };
             let seen = hash(&self.graph.evidence_of(&[(sig, count)]).0);
             let log = self.histories.log(sig).into_iter().flat_map(Log::iter);
             let events = log.map(|event| self.event_hash(seen, event));

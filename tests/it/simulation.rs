@@ -1,10 +1,11 @@
-//! Thousands of random worlds, each lived twice: once in order, once as a system does — late, in shards,
-//! with restarts. Both must end in one state. Stores without deduplication.
+//! Thousands of random worlds, each lived twice: once in order, once as a system does — late, twice, in
+//! shards, with restarts. Both must end in one state.
 //!
 //! `cargo test --release --test it simulation -- --ignored --nocapture` runs 10,000 worlds; the variable
 //! `PERSONAS_WORLDS` sets another number. A failure names the seed of its world.
 
 use personas::features::{Feature, Measure};
+use personas::profiles::StoreOptions;
 use personas::{Event, FeatureSet, Identifier, Profiles, Rules, Timestamp};
 
 const DAY: i64 = 86_400_000;
@@ -39,6 +40,7 @@ enum ByHand {
 
 struct World {
     rules: Rules,
+    dedupe: bool,
     events: Vec<Event<'static>>,
     by_hand: Vec<ByHand>,
     forgotten: Vec<Identifier<'static>>,
@@ -61,7 +63,7 @@ impl World {
         };
         let by_hand = (0..random.below(6)).map(|_| pair(random)).collect();
         let forgotten = (0..random.below(3)).map(|_| identifier(random, n_people)).collect();
-        Self { rules, events, by_hand, forgotten }
+        Self { rules, dedupe: random.below(2) == 0, events, by_hand, forgotten }
     }
 
     fn store(&self) -> Profiles {
@@ -70,7 +72,9 @@ impl World {
             .with(Feature::new("spend", Measure::Sum("amount".into())))
             .with(Feature::new("page", Measure::MostFrequent("page".into())))
             .with(Feature::new("attributes", Measure::Attributes));
-        Profiles::new(self.rules.clone(), features).unwrap()
+        let options = StoreOptions::default();
+        let options = if self.dedupe { options.dedupe() } else { options };
+        Profiles::with_options(self.rules.clone(), features, options).unwrap()
     }
 
     /// Everything at once, in order of time.
@@ -84,10 +88,15 @@ impl World {
         people
     }
 
-    /// In shards, late, in batches of any size, with restarts.
+    /// In shards, late, in batches of any size, with restarts; duplicates where they do not count.
     fn as_it_goes(&self, random: &mut Random) -> Profiles {
         let mut shards: Vec<Profiles> = (0..1 + random.below(4)).map(|_| self.store()).collect();
         let mut events: Vec<&Event<'_>> = self.events.iter().collect();
+        if self.dedupe {
+            let sent: Vec<&Event<'_>> =
+                self.events.iter().filter(|event| event.message_id.is_some()).collect();
+            events.extend(sent.into_iter().filter(|_| random.below(3) == 0));
+        }
         random.shuffle(&mut events);
         let (mut by_hand_left, mut forgotten) = (self.by_hand.iter(), self.forgotten.iter());
         while !events.is_empty() {
