@@ -29,8 +29,10 @@
 //! The aim: the verdict "natural groups" is false in at most 5 % of tables without groups, whatever
 //! their columns are like, and right, with the right number, for at least 95 % of tables of round
 //! groups four standard deviations apart (2,000 rows; also where one group is ten times as large as
-//! each other). Measured so far (28 November 2026): false in 0 of 700 tables of 14 generators, right in
-//! 119 of 120. The test `error_rates` measures both on 200 tables per generator:
+//! each other). Measured on 28 November 2026, 200 tables of each kind: right in 193 to 200 for each of the
+//! twelve kinds with groups. Of tables without groups, 800 rows: false in 0 for 14 kinds, in 3 of five shares
+//! that sum to 1. **Of 2,000 rows of such shares 14 of 60 were false**: the corners of a simplex pass for
+//! groups. The test `error_rates` measures both:
 //! `cargo test --release --test it error_rates -- --ignored --nocapture`.
 //!
 //! All of them use Euclidean distance in the units of the matrix given, so scaling comes first.

@@ -7,8 +7,8 @@
 //!
 //! - *Copies and thresholds.* Columns that rise and fall together without exception (a column and its
 //!   copy, a number and whether it is high) are functions of the same entry.
-//! - *Regimes.* Where two columns are constant on exactly the same rows (a missing value and its
-//!   indicator; one visit and no gap between visits), these rows are drawn on their own, with margins
+//! - *Regimes.* Where two columns are constant on the same rows but for one in a hundred (a missing value and
+//!   its indicator; one visit and no gap between visits), these rows are drawn on their own, with margins
 //!   and correlations of their own.
 //! - *Categories.* Two-valued columns that exclude each other are one column of several values.
 //! - *Sums.* Where some combination of columns has no spread, neither has it in the cloud; shares that
@@ -30,6 +30,8 @@ use crate::num::union_find::UnionFind;
 
 /// Rows that a regime has at least; fewer are kept as they are.
 const LEAST_ROWS: usize = 12;
+/// Part of the rows of a regime by which the rows on which two columns are constant may differ.
+const EXCEPTIONS: f64 = 0.01;
 /// Regimes told apart at most; the rest stays together.
 const MOST_SETS: usize = 12;
 /// Terms of Mehler's series for two columns of few values.
@@ -315,19 +317,18 @@ fn regimes(columns: &[Vec<f64>]) -> Vec<Vec<usize>> {
             leaders.push(column);
         }
     }
-    let mut sets: BTreeMap<Vec<u32>, usize> = BTreeMap::new();
+    let mut sets: Vec<ConstantOn> = Vec::new();
     for column in leaders {
         let values = &columns[column.column];
         for run in column.order.chunk_by(|&a, &b| values[a] == values[b]) {
             if run.len() >= LEAST_ROWS {
-                let mut set: Vec<u32> = run.iter().map(|&row| row as u32).collect();
-                set.sort_unstable();
-                *sets.entry(set).or_default() += 1;
+                let mut rows: Vec<u32> = run.iter().map(|&row| row as u32).collect();
+                rows.sort_unstable();
+                sets.push(ConstantOn { column: column.column, rows });
             }
         }
     }
-    let mut shared: Vec<Vec<u32>> =
-        sets.into_iter().filter(|(_, n_columns)| *n_columns > 1).map(|(set, _)| set).collect();
+    let mut shared = shared(sets);
     shared.sort_by_key(|set| std::cmp::Reverse(set.len()));
     shared.truncate(MOST_SETS);
     if shared.is_empty() {
@@ -340,6 +341,48 @@ fn regimes(columns: &[Vec<f64>]) -> Vec<Vec<usize>> {
     let mut regimes: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     whole.iter().for_each(|&row| regimes.entry(marks[row]).or_default().push(row));
     regimes.into_values().collect()
+}
+
+/// A column and rows on which it is constant, ascending.
+struct ConstantOn {
+    column: usize,
+    rows: Vec<u32>,
+}
+
+/// The rows on which two columns or more are constant together, but for [`EXCEPTIONS`]: a missing value
+/// filled with the median is equal to a value that is there.
+fn shared(mut sets: Vec<ConstantOn>) -> Vec<Vec<u32>> {
+    // Sets that can be alike are neighbours.
+    sets.sort_by(|a, b| (b.rows.len(), &b.rows, b.column).cmp(&(a.rows.len(), &a.rows, a.column)));
+    let alike = UnionFind::new(sets.len());
+    for (i, a) in sets.iter().enumerate() {
+        let least = a.rows.len() - (a.rows.len() as f64 * EXCEPTIONS) as usize;
+        let near = sets[i + 1..].iter().take_while(|b| b.rows.len() >= least);
+        for (j, b) in (i + 1..).zip(near) {
+            if a.column != b.column && common(&a.rows, &b.rows).len() >= least {
+                alike.union(i, j);
+            }
+        }
+    }
+    let mut groups: BTreeMap<usize, Vec<&ConstantOn>> = BTreeMap::new();
+    for (i, set) in sets.iter().enumerate() {
+        groups.entry(alike.find(i)).or_default().push(set);
+    }
+    let together = groups.into_values().filter(|group| group.len() > 1).map(|group| {
+        let rows = group.iter().map(|set| &set.rows);
+        rows.skip(1).fold(group[0].rows.clone(), |all, rows| common(&all, rows))
+    });
+    together.filter(|rows| rows.len() >= LEAST_ROWS).collect()
+}
+
+/// The rows of both; both ascend.
+fn common(a: &[u32], b: &[u32]) -> Vec<u32> {
+    let mut b = b.iter().peekable();
+    let is_in = |row: &&u32| {
+        while b.next_if(|other| other < row).is_some() {}
+        b.peek() == Some(row)
+    };
+    a.iter().filter(is_in).copied().collect()
 }
 
 /// Two-valued columns in blocks that exclude each other: of some pair never all four pairs of values
@@ -641,6 +684,24 @@ mod tests {
         });
         let cloud = cloud(&x);
         assert!((0..600).all(|row| (cloud[0][row] == 1.0) == (cloud[1][row] == 0.5)));
+    }
+
+    #[test]
+    fn clouds_keep_what_is_missing_where_a_known_value_equals_the_one_filled_in() {
+        // Of people who came once there is no gap; its median is filled in, which is somebody's own.
+        let mut x = table(600, 4, |s, row| {
+            let once = s.unit() < 0.5;
+            row[0] = if once { 1.0 } else { 2.0 + s.below(3) as f64 };
+            row[1] = if once { 0.5 } else { s.unit() };
+            row[2] = s.unit();
+            row[3] = if once { row[2] } else { row[2] + s.unit() };
+        });
+        let often = (0..600).find(|&row| x[[row, 0]] > 1.0).unwrap();
+        x[[often, 1]] = 0.5;
+        let cloud = cloud(&x);
+        let once: Vec<usize> = (0..600).filter(|&row| cloud[0][row] == 1.0).collect();
+        assert!(once.len() > 200);
+        assert!(once.iter().all(|&row| cloud[1][row] == 0.5 && cloud[2][row] == cloud[3][row]));
     }
 
     #[test]
