@@ -17,6 +17,7 @@ use super::schema::Field;
 use super::stored::{FieldValue, StoredEvent};
 use super::totals::fixed;
 use crate::num::fixed::Fixed;
+use crate::num::portable;
 
 /// What the values of a property weigh.
 #[derive(Debug, Clone, Copy)]
@@ -119,7 +120,7 @@ pub(super) fn entropy(labels: impl Iterator<Item = u32>) -> Option<f64> {
     let whole: u64 = numbers.iter().sum();
     let bits = |&n: &u64| {
         let share = n as f64 / whole as f64;
-        -share * share.log2()
+        -share * portable::log2(share)
     };
     (whole > 0).then(|| numbers.iter().map(bits).sum::<f64>() + 0.0)
 }

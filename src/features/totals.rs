@@ -9,6 +9,7 @@ use super::stored::{FieldValue, StoredEvent};
 use crate::Timestamp;
 use crate::num::fixed::Fixed;
 use crate::num::moments::Squares;
+use crate::num::portable;
 
 /// Which totals a measure needs beside the number and the times of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +49,7 @@ impl Fading {
     pub(super) fn weight(self, at: Timestamp) -> f64 {
         match self.half_life_days {
             None => 1.0,
-            Some(days) => (-self.by.days_since(at) / days).exp2(),
+            Some(days) => portable::exp2(-self.by.days_since(at) / days),
         }
     }
 }

@@ -14,6 +14,8 @@
 
 use std::f64::consts::{LN_2, LOG2_E, SQRT_2};
 
+use super::powers::{exponent, times_two_to};
+
 /// The first bits of ln 2, exact times any exponent, and the rest.
 const LN_2_HIGH: f64 = 0.693_147_180_369_123_8;
 const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
@@ -138,6 +140,26 @@ fn artanh_tail(square: f64) -> f64 {
     sum
 }
 
+/// 2 to the power x; exact for whole x.
+pub(crate) fn exp2(x: f64) -> f64 {
+    if x.is_nan() {
+        return x;
+    }
+    // Beyond these it is 0 or infinite.
+    let x = x.clamp(-1100.0, 1100.0);
+    let n = x.round();
+    times_two_to(exp((x - n) * LN_2), n as i32)
+}
+
+/// The logarithm to base 2 of a normal x > 0; exact for powers of two.
+pub(crate) fn log2(x: f64) -> f64 {
+    debug_assert!(x.is_normal() && x > 0.0);
+    let n = exponent(x);
+    let m = times_two_to(x, -n);
+    let (m, n) = if m > SQRT_2 { (0.5 * m, n + 1) } else { (m, n) };
+    f64::from(n) + ln(m) * LOG2_E
+}
+
 /// x to the power y, for x ≥ 0.
 pub(crate) fn pow(x: f64, y: f64) -> f64 {
     debug_assert!(x >= 0.0 || x.is_nan());
@@ -176,6 +198,22 @@ mod tests {
             }
             let (base, power) = (20.0 * stream.unit(), 4.0 * small);
             assert!(near(pow(base, power), base.powf(power), 24.0), "pow {base} {power}");
+        }
+    }
+
+    #[test]
+    fn powers_of_two_and_their_logarithms_are_exact_where_they_can_be() {
+        for n in -1074..1024 {
+            assert_eq!(exp2(f64::from(n)), f64::from(n).exp2());
+        }
+        assert_eq!((exp2(-1e300), exp2(1e300), exp2(1024.0)), (0.0, f64::INFINITY, f64::INFINITY));
+        assert!(exp2(f64::NAN).is_nan());
+        let mut stream = Stream::new(3, 0);
+        for n in 0..5000 {
+            let x = 40.0 * (stream.unit() - 0.5);
+            assert!(near(exp2(x), x.exp2(), 2.0), "{x}");
+            assert!(near(log2(exp2(x)), exp2(x).log2(), 4.0), "{x}");
+            assert_eq!(log2(2f64.powi(n % 2000 - 1000)), f64::from(n % 2000 - 1000));
         }
     }
 

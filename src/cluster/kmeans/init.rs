@@ -17,6 +17,7 @@ use crate::num::check::Rows;
 use crate::num::distance::squared;
 use crate::num::pack::{LANES, TILES_PER_CHUNK};
 use crate::num::parallel;
+use crate::num::portable;
 use crate::num::potential::{self, Tiles};
 use crate::num::rng::Stream;
 
@@ -25,7 +26,7 @@ pub(super) fn plus_plus(tiled: &Tiled<'_>, k: usize, stream: &mut Stream) -> Vec
     let (rows, packed) = (tiled.rows, &tiled.packed);
     let (n, d) = (rows.n_rows(), rows.n_columns());
     let kernels = potential::fastest();
-    let n_candidates = 2 + (k as f64).ln() as usize;
+    let n_candidates = 2 + portable::ln(k as f64) as usize;
     let padded = n.div_ceil(LANES) * LANES;
     let weights = tiled.weights.map(|weights| {
         let mut lanes: Vec<f32> = weights.relative().iter().map(|&w| w as f32).collect();

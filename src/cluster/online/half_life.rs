@@ -9,6 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::num::portable;
 use crate::num::powers::two_to;
 use crate::{Error, Result};
 
@@ -84,33 +85,13 @@ impl Age {
 
     /// What a row of this moment counts beside the stored weights, in [1, 2].
     pub(crate) fn unit(self, decay: Decay) -> f64 {
-        power_of_two(self.0 / decay.length())
+        portable::exp2(self.0 / decay.length())
     }
-}
-
-/// 2^x for x in [0, 1], by the series of e^(x·ln 2), whose terms after the twentieth are below
-/// 2⁻⁷⁰. Plain arithmetic: the system's `exp2` may differ from machine to machine.
-fn power_of_two(x: f64) -> f64 {
-    let y = x * std::f64::consts::LN_2;
-    let mut sum = 1.0;
-    for n in (1..=20).rev() {
-        sum = 1.0 + y / f64::from(n) * sum;
-    }
-    sum
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn powers_of_two_are_right_to_the_last_bit_but_one() {
-        assert_eq!((power_of_two(0.0), power_of_two(1.0)), (1.0, 2.0));
-        for i in 0..=1000 {
-            let x = f64::from(i) / 1000.0;
-            assert!((power_of_two(x) - x.exp2()).abs() <= 2.0 * f64::EPSILON, "{x}");
-        }
-    }
 
     #[test]
     fn small_steps_age_as_much_as_a_large_one() {

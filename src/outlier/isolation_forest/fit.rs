@@ -12,6 +12,7 @@ use super::tree::{MAX_SAMPLES, MAX_TREES, Tree, average_path, depth_limit};
 use super::walk::Walk;
 use crate::num::check::{self, Rows};
 use crate::num::parallel;
+use crate::num::portable;
 use crate::num::samples::Samples;
 use crate::outlier::rank::oddest_first;
 use crate::{Error, Result};
@@ -125,7 +126,7 @@ impl Forest {
                 if !straight || (self.allows_missing && row.iter().any(|value| value.is_nan())) {
                     *sum = self.trees.iter().map(|tree| tree.path(row) - expected).sum();
                 }
-                *sum = (0.5 * (-*sum / whole).exp2()).min(1.0);
+                *sum = (0.5 * portable::exp2(-*sum / whole)).min(1.0);
             }
         });
         sums
@@ -213,7 +214,7 @@ mod tests {
                 let alone = if expected == 0.0 {
                     0.5
                 } else {
-                    (0.5 * (-sum / (20.0 * expected)).exp2()).min(1.0)
+                    (0.5 * portable::exp2(-sum / (20.0 * expected))).min(1.0)
                 };
                 assert_eq!(score, alone);
             }

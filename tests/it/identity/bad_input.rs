@@ -44,7 +44,9 @@ fn observations_that_cannot_be_are_refused_whole() {
     let too_long = Refusal::IdentifierTooLong { bytes: 1025, limit: 1024 };
     assert_eq!(refusal(&mut graph, &at(0).id("email", long.as_str())), too_long);
     assert_eq!(refusal(&mut graph, &at(0).id(long.as_str(), "x")), too_long);
-    assert_eq!(refusal(&mut graph, &at(0).id("cookie", "c").message_id(long.as_str())), too_long);
+    let message = at(0).id("cookie", "c").message_id(long.as_str());
+    let too_long = Refusal::MessageIdTooLong { bytes: 1025, limit: 1024 };
+    assert_eq!(refusal(&mut graph, &message), too_long);
     for text in ["a\0b", "a\u{1b}b", "caf\u{fffd}"] {
         assert_eq!(refusal(&mut graph, &at(0).id("cookie", text)), Refusal::IllegalCharacter);
         assert_eq!(refusal(&mut graph, &at(0).id(text, "c")), Refusal::IllegalCharacter);
