@@ -41,7 +41,7 @@ fn is_sayable(candidate: &Candidate) -> bool {
     let told = &candidate.told;
     let apart = told.fitting.members - told.fitting.others;
     match &told.contrast {
-        // Of equal medians only "have none" says something.
+        // Equal medians say nothing, except that people have none.
         Contrast::Numeric { median, median_others, median_all, .. } => {
             let have_none = told.effect.size < 0.0 && *median_all == 0.0;
             told.fitting.members >= TYPICAL

@@ -44,7 +44,7 @@ pub(super) fn falls(sample: &Sample, seed: u64) -> Vec<f64> {
 struct Node {
     /// The column that is asked; `LEAF_NODE` for a leaf.
     column: u32,
-    /// Who has at most this code, or, of categories, exactly this, goes to the first child.
+    /// People with at most this code go to the first child; for a category, people with exactly this code.
     code: u8,
     /// The first child, the other stands behind it; of a leaf, the place of its shares.
     at: u32,
@@ -59,7 +59,7 @@ struct Tree {
     shares: Vec<f64>,
 }
 
-/// Who has a code goes to the first child.
+/// Whether people with a code go to the first child.
 fn goes_first(is_ordered: bool, code: u8, split: u8) -> bool {
     if is_ordered { code <= split } else { code == split }
 }

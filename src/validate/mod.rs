@@ -56,12 +56,14 @@ mod margin;
 mod null;
 mod prediction_strength;
 mod reference;
+mod regimes;
 mod scatter;
 mod silhouette;
 mod simplified;
 mod stability;
 mod trials;
 mod valley;
+mod varying;
 
 pub use agreement::{Agreement, agreement};
 pub use align::align;

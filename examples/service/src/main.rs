@@ -241,7 +241,13 @@ async fn read(
             "all" => json!(person.export(now).ok()),
             "persona" => match service.model().persona(&person, now) {
                 Some(persona) => persona,
-                None => return error(StatusCode::NOT_FOUND, "not_found", "there is no model yet"),
+                None => {
+                    return error(
+                        StatusCode::NOT_FOUND,
+                        "not_found",
+                        "no model: PUT /v1/model fits one",
+                    );
+                }
             },
             _ => return error(StatusCode::NOT_FOUND, "not_found", "no such resource"),
         };

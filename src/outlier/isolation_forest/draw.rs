@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn rows_are_drawn_as_often_as_from_a_list_of_their_copies() {
-        // Of the copies 0, 1, 1, 1, 3, 3 three are drawn: a row of w copies comes w/2 times on average.
+        // Three of the six copies 0, 1, 1, 1, 3, 3 are drawn, so a row with w copies is drawn w/2 times on average.
         let copies = Copies::new(&[1.0, 3.0, 0.0, 2.0], 4).unwrap();
         let (mut often, mut all_of_1) = ([0u32; 4], 0);
         for index in 0..6000 {
