@@ -12,30 +12,16 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::dictionary::{Dictionary, LocalDictionary, NONE, Remap};
+use super::projection::{MAX_LIST, Projection};
 use super::schema::{Field, MAX_FIELDS, Need, Schema};
 use super::stored::{FieldValue, StoredEvent};
+use super::value::{declared, is_missing, number, sort, text};
 use crate::event::{Digits, EventColumn, EventColumns, Observations};
 use crate::num::fixed::Fixed;
 use crate::{Event, Refusal, Timestamp, Value};
 
-/// Values in one list at most; an honest event has fewer.
-const MAX_LIST: usize = 1000;
-
 /// Bytes of a dotted name below which objects within it are read, so that their depth is bounded.
 const MAX_PATH: usize = 256;
-
-/// What of every event a store keeps.
-#[derive(Clone, Copy)]
-pub(crate) struct Projection<'s> {
-    pub(crate) schema: &'s Schema,
-    pub(crate) dictionary: &'s Dictionary,
-    /// First and last time at which an event can have happened.
-    pub(crate) clock: (Timestamp, Timestamp),
-    /// The earliest time at which events are kept, if there is one.
-    pub(crate) horizon: Option<Timestamp>,
-    /// Whether texts that are not known yet are stored.
-    pub(crate) stores_texts: bool,
-}
 
 /// Some events, in order.
 #[derive(Default)]
@@ -142,7 +128,7 @@ impl<'a> EventBatch<'a> {
         row: usize,
         onto: Projection<'_>,
     ) -> Result<(), Refusal> {
-        check(event, onto)?;
+        onto.check(event)?;
         let start = self.values.len();
         for (place, (name, value)) in event.properties.iter().enumerate() {
             let is_last = event.properties[place + 1..].iter().all(|(later, _)| later != name);
@@ -303,9 +289,12 @@ impl<'a> EventBatch<'a> {
         onto: Projection<'_>,
     ) {
         self.observations.push_columns(columns, rows.clone(), digits);
-        let is_stored = |column: &&ColumnGroup<'a, '_>| column.is_stored(onto.schema);
         let properties = ColumnGroup::of(columns.properties());
-        let properties: Vec<_> = properties.iter().filter(is_stored).collect();
+        let properties: Vec<(Field, &ColumnGroup<'a, '_>)> = properties
+            .iter()
+            .map(|column| (onto.schema.sent_property(column.name), column))
+            .filter(|(field, _)| *field != Field::NONE)
+            .collect();
         let attributes = ColumnGroup::of(columns.attributes());
         let is_declared = |column: &&ColumnGroup<'a, '_>| {
             onto.schema.has_all_attributes() || onto.schema.attribute(column.name) != Field::NONE
@@ -316,21 +305,18 @@ impl<'a> EventBatch<'a> {
         for row in rows {
             let (place, start) = (self.names.len(), self.values.len());
             let (at, offset) = (columns.at(row), columns.utc_offset(row));
-            let check = |column: &&ColumnGroup<'a, '_>| column.check(row);
-            let fault = properties
-                .iter()
-                .try_for_each(check)
-                .and_then(|()| attributes.iter().try_for_each(check))
-                .and_then(|()| check_place(at, offset, onto));
-            if let Err(refusal) = fault {
+            // A column has neither lists nor objects: of its values none is refused.
+            if let Err(refusal) = onto.check_place(at, offset) {
                 self.refused.push((place, refusal));
                 self.names.push(NONE);
                 self.ends.push(start as u32);
                 continue;
             }
-            for column in &properties {
-                if let Some(value) = column.value(row) {
-                    self.property(place, column.name, &value, onto);
+            for &(field, column) in &properties {
+                if let Some(value) = column.value(row)
+                    && self.value(field, 0, &value, onto) > 0
+                {
+                    self.unread.push((place, Cow::Borrowed(column.name), 1));
                 }
             }
             self.compute(start, onto);
@@ -432,44 +418,6 @@ impl LocalAttributes {
     }
 }
 
-/// Why an event cannot be stored: a list that is too long, an offset that no place on Earth has, a time outside the clock.
-fn check(event: &Event<'_>, onto: Projection<'_>) -> Result<(), Refusal> {
-    for (name, value) in &event.properties {
-        // Whether the property is stored takes longer to find out, and hardly ever matters.
-        check_value(name, value).or_else(|fault| match onto.schema.sent_property(name) {
-            Field::NONE => Ok(()),
-            _ => Err(fault),
-        })?;
-    }
-    for (name, value) in &event.attributes {
-        check_value(name, value).or_else(|fault| {
-            let is_stored =
-                onto.schema.has_all_attributes() || onto.schema.attribute(name) != Field::NONE;
-            if is_stored { Err(fault) } else { Ok(()) }
-        })?;
-    }
-    check_place(event.at, event.utc_offset_minutes, onto)
-}
-
-/// Why the time of an event or its offset from UTC cannot be right.
-fn check_place(
-    at: Timestamp,
-    utc_offset_minutes: Option<i16>,
-    onto: Projection<'_>,
-) -> Result<(), Refusal> {
-    let (min, max) = onto.clock;
-    if let Some(minutes) = utc_offset_minutes.filter(|minutes| minutes.unsigned_abs() > 24 * 60) {
-        return Err(Refusal::BadOffset { minutes });
-    }
-    if at < min || at > max {
-        return Err(Refusal::OutsideClock { at, min, max });
-    }
-    match onto.horizon {
-        Some(horizon) if at < horizon => Err(Refusal::BeforeHorizon { at, horizon }),
-        _ => Ok(()),
-    }
-}
-
 /// The columns of one name, the last first: it wins where it has a value.
 struct ColumnGroup<'a, 'c> {
     name: &'a str,
@@ -491,98 +439,9 @@ impl<'a, 'c> ColumnGroup<'a, 'c> {
         groups
     }
 
-    fn is_stored(&self, schema: &Schema) -> bool {
-        schema.sent_property(self.name) != Field::NONE || schema.is_parent(self.name)
-    }
-
     fn value(&self, row: usize) -> Option<Value<'c>> {
         self.columns.iter().find_map(|column| column.value(row))
     }
-
-    fn check(&self, row: usize) -> Result<(), Refusal> {
-        self.value(row).map_or(Ok(()), |value| check_value(self.name, &value))
-    }
-}
-
-fn check_value(name: &str, value: &Value<'_>) -> Result<(), Refusal> {
-    let n_values = if matches!(value, Value::List(_)) { value.each().count() } else { 1 };
-    if n_values > MAX_LIST {
-        let (property, limit) = (name.to_owned(), MAX_LIST);
-        return Err(Refusal::ListTooLong { property, got: n_values, limit });
-    }
-    Ok(())
-}
-
-/// Sorts the values of an event by field, then by item, then by value.
-fn sort<'t>(values: &mut [FieldValue], text: impl Fn(u32) -> &'t str) {
-    if values.len() < 2 {
-        return;
-    }
-    values.sort_by(|a, b| {
-        let by_place = (a.field, a.item).cmp(&(b.field, b.item));
-        by_place.then_with(|| {
-            let key = |value: &FieldValue| value.label().map(&text);
-            match (a.number(), b.number()) {
-                (Some(x), Some(y)) => x.total_cmp(&y).then_with(|| key(a).cmp(&key(b))),
-                (x, y) => y.is_some().cmp(&x.is_some()).then_with(|| key(a).cmp(&key(b))),
-            }
-        })
-    });
-}
-
-/// Whether a value says nothing: a blank text, or a number that is none.
-fn is_missing(value: &Value<'_>) -> bool {
-    match value {
-        Value::Text(text) => text.trim().is_empty(),
-        Value::Number(number) => !number.is_finite(),
-        _ => false,
-    }
-}
-
-/// The number that a value is, if it is one.
-pub(crate) fn number(value: &Value<'_>) -> Option<f64> {
-    match value {
-        // Minus zero is zero.
-        Value::Number(number) => Some(number + 0.0),
-        Value::Time(at) => Some(at.days()),
-        _ => None,
-    }
-}
-
-/// The text by which a value is told apart.
-pub(crate) fn text<'v>(value: &'v Value<'_>) -> Cow<'v, str> {
-    match value {
-        Value::Flag(flag) => Cow::Borrowed(if *flag { "true" } else { "false" }),
-        Value::Number(number) => Cow::Owned((number + 0.0).to_string()),
-        Value::Text(text) => Cow::Borrowed(text),
-        Value::Time(at) => Cow::Owned(at.to_string()),
-        _ => Cow::Borrowed(""),
-    }
-}
-
-/// How the value of an attribute is read: its number and its text. A list is one category, of its
-/// values in order. An empty list says that the attribute has no value any more: neither a number nor
-/// a text. A blank text says nothing.
-fn declared<'v>(value: &'v Value<'_>) -> Option<(Option<f64>, Option<Cow<'v, str>>)> {
-    if is_missing(value) {
-        return None;
-    }
-    Some(match value {
-        Value::Number(_) => (number(value), None),
-        Value::List(values) if values.is_empty() => (None, None),
-        Value::Time(_) => (number(value), Some(text(value))),
-        Value::List(_) => {
-            let mut words: Vec<Cow<'_, str>> =
-                value.each().filter(|value| !is_missing(value)).map(text).collect();
-            words.sort_unstable();
-            words.dedup();
-            if words.is_empty() {
-                return None;
-            }
-            (None, Some(Cow::Owned(words.join(", "))))
-        }
-        _ => (None, Some(text(value))),
-    })
 }
 
 #[cfg(test)]

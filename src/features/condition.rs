@@ -11,10 +11,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::batch::{number, text};
 use super::dictionary::Dictionary;
 use super::schema::{Field, Need};
 use super::stored::{FieldValue, StoredEvent};
+use super::value::{number, text};
 use crate::{Timestamp, Value};
 
 /// What must hold of the values of a property or a column.

@@ -13,9 +13,10 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::batch::{Codes, EventBatch, Projection, StoredBatch};
+use super::batch::{Codes, EventBatch, StoredBatch};
 use super::dictionary::{Dictionary, NONE};
 use super::log::{Lexicon, Log};
+use super::projection::Projection;
 use super::schema::{Field, Need, Schema, Scope};
 use super::set::FeatureSet;
 use super::stored::{FieldValue, StoredEvent};
