@@ -12,7 +12,7 @@
 //!   and correlations of their own.
 //! - *Categories.* Two-valued columns that exclude each other are one column of several values.
 //! - *Sums.* Where some combination of columns has no spread, neither has it in the cloud; shares that
-//!   sum to 1 are divided by their sum.
+//!   sum to 1 are drawn as quantities (`shares.rs`) and divided by their sum.
 //!
 //! Source: the parametric bootstrap of Hennig, Lin 2015; latent correlations of mixed columns as Fan,
 //! Liu, Ning, Zou 2017, by Mehler's series instead of an integral. Against uniform boxes (Tibshirani,
@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 
 use super::margin::Margin;
 use super::regimes::{LEAST_ROWS, regimes};
+use super::shares;
 use super::varying::{Varying, follows};
 use crate::num::check::Rows;
 use crate::num::eigen;
@@ -121,8 +122,16 @@ impl Null {
         let d = rows.n_columns();
         let columns: Vec<Vec<f64>> =
             (0..d).map(|c| rows.iter().map(|row| row[c]).collect()).collect();
-        let regimes = regimes(&columns).into_iter().map(|chosen| Regime::new(rows, &chosen));
-        Self { n_columns: d, regimes: regimes.collect(), flat: flat(&columns) }
+        let flat = flat(&columns);
+        let chosen = regimes(&columns);
+        let mut quantities = columns;
+        for Flat { direction, least, .. } in &flat {
+            if let Some(least) = least {
+                shares::to_quantities(&mut quantities, direction, least);
+            }
+        }
+        let regimes = chosen.iter().map(|chosen| Regime::new(&quantities, chosen));
+        Self { n_columns: d, regimes: regimes.collect(), flat }
     }
 
     /// A cloud, row-major, of as many rows as the data.
@@ -140,16 +149,17 @@ impl Null {
 }
 
 impl Regime {
-    fn new(rows: &Rows<'_>, chosen: &[usize]) -> Self {
-        let (n_rows, d) = (chosen.len(), rows.n_columns());
+    fn new(columns: &[Vec<f64>], chosen: &[usize]) -> Self {
+        let n_rows = chosen.len();
         let mut regime =
             Self { n_rows, kept: vec![], constants: vec![], entries: vec![], mix: vec![] };
         if n_rows < LEAST_ROWS {
-            regime.kept = chosen.iter().flat_map(|&row| rows.row(row)).copied().collect();
+            let values = chosen.iter().flat_map(|&row| columns.iter().map(move |c| c[row]));
+            regime.kept = values.collect();
             return regime;
         }
-        let columns: Vec<Vec<f64>> =
-            (0..d).map(|c| chosen.iter().map(|&row| rows.row(row)[c]).collect()).collect();
+        let of_chosen = |column: &Vec<f64>| chosen.iter().map(|&row| column[row]).collect();
+        let columns: Vec<Vec<f64>> = columns.iter().map(of_chosen).collect();
         let mut varying = Vec::new();
         for (c, column) in columns.iter().enumerate() {
             if column.iter().all(|v| v == &column[0]) {
