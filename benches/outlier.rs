@@ -15,7 +15,7 @@ fn outlier(c: &mut Criterion) {
     let mut group = c.benchmark_group("outlier");
     group.sample_size(10);
     let x = scattered(20_000, 10);
-    let forest = IsolationForest::new();
+    let forest = IsolationForest::default();
     group.bench_function("isolation_forest/fit/20000x10", |b| b.iter(|| forest.fit(&x)));
     let small = scattered(256, 10);
     let fit = forest.fit(&small).expect("the rows are finite");

@@ -24,13 +24,15 @@ fn validate(c: &mut Criterion) {
     let x = groups(5_000, 10);
     let labels = Labels::new((0..5_000).map(|row| Some(row % 5))).expect("few rows");
     let other = Labels::new((0..5_000).map(|row| Some(row % 7))).expect("few rows");
-    group.bench_function("silhouette/5000x10", |b| b.iter(|| validate::silhouette(&x, &labels)));
+    group.bench_function("silhouette/5000x10", |b| {
+        b.iter(|| validate::silhouette(&x, &labels, SilhouetteKind::Exact))
+    });
     group.bench_function("silhouette_sampled/500 of 5000x10", |b| {
         let kind = SilhouetteKind::Sampled { standard_error: 0.0, max_rows: 500, seed: 0 };
-        b.iter(|| validate::silhouette_by(&x, &labels, kind));
+        b.iter(|| validate::silhouette(&x, &labels, kind));
     });
     group.bench_function("silhouette squared/5000x10", |b| {
-        b.iter(|| validate::silhouette_by(&x, &labels, SilhouetteKind::Squared));
+        b.iter(|| validate::silhouette(&x, &labels, SilhouetteKind::Squared));
     });
     group.bench_function("adjusted_rand/5000", |b| {
         b.iter(|| validate::adjusted_rand(&labels, &other));

@@ -28,13 +28,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     writeln!(out, "{}", pca.describe(0, &["euros", "visits", "cents"])?)?;
     let z = pca.transform(&z)?;
     let choice = validate::choose_k(&z, 2..=6, 7)?;
-    writeln!(out, "{}", choice.reason())?;
+    writeln!(out, "{}", choice)?;
     let means = KMeans::new(choice.k).seed(7).fit(&z)?;
     let tree = Agglomerative::new(Linkage::Ward).fit(&z)?.cut_into(choice.k)?;
     let dense = Dbscan::new(0.5, 5).fit(&z)?;
     for (name, labels) in [("hierarchy", &tree), ("DBSCAN", &dense.labels)] {
         let agreement = validate::agreement(&means.labels, labels)?;
-        let silhouette = validate::silhouette(&z, labels)?.mean;
+        let silhouette = validate::silhouette(&z, labels, validate::SilhouetteKind::Exact)?.mean;
         let rand = agreement.adjusted_rand;
         let dbcv = validate::dbcv(&z, labels)?.index;
         writeln!(

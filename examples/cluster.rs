@@ -336,7 +336,7 @@ fn silhouette(
         let max_rows = (SAMPLE_WORK / (x.nrows() * (x.ncols() + 4))).clamp(fewest, most);
         SilhouetteKind::Sampled { standard_error: STANDARD_ERROR, max_rows, seed }
     };
-    match validate::silhouette_by(x, labels, kind) {
+    match validate::silhouette(x, labels, kind) {
         Ok(found) => Ok((Some(found.mean), (!exact).then_some(found.standard_error))),
         Err(Error::UndefinedMetric { .. }) => Ok((None, None)),
         Err(error) => Err(error),

@@ -101,7 +101,7 @@ impl Options {
     }
 
     fn isolation_forest(&self) -> IsolationForest {
-        let mut forest = IsolationForest::new().seed(self.seed.unwrap_or(0));
+        let mut forest = IsolationForest::default().seed(self.seed.unwrap_or(0));
         if let Some(trees) = self.trees {
             forest = forest.n_trees(trees);
         }

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use siphasher::sip128::{Hasher128, SipHasher24};
 
 use crate::cluster::{
-    Dendrogram, FadingDbscan, HdbscanFit, IncrementalDbscan, KMeansFit, OnlineKMeansFit,
+    Dendrogram, FadingDbscan, HdbscanFit, IncrementalDbscan, KMeansFit, OnlineKMeans,
 };
 use crate::outlier::{IsolationForestFit, LofFit};
 use crate::prepare::{CohortsFit, PreprocessorFit};
@@ -48,7 +48,7 @@ fn kind<T: 'static>() -> &'static str {
         (TypeId::of::<KMeansFit>(), "KMeansFit"),
         (TypeId::of::<Labels>(), "Labels"),
         (TypeId::of::<LofFit>(), "LofFit"),
-        (TypeId::of::<OnlineKMeansFit>(), "OnlineKMeansFit"),
+        (TypeId::of::<OnlineKMeans>(), "OnlineKMeans"),
         (TypeId::of::<PcaFit>(), "PcaFit"),
         (TypeId::of::<PersonaModel>(), "PersonaModel"),
         (TypeId::of::<PreprocessorFit>(), "PreprocessorFit"),

@@ -30,7 +30,7 @@ use crate::{Error, Result};
 /// ```
 /// use personas::{cluster::{Decay, FadingDbscan}, ndarray::aview1};
 ///
-/// let mut stream = FadingDbscan::new(1.0, 3.0, Decay::HalfLifePoints(50.0))?;
+/// let mut stream = FadingDbscan::new(1.0, 3.0, Decay::HalfLifePoints(50.0), 1000)?;
 /// for i in 0..200 {
 ///     let group = if i < 100 { 0.0 } else { 20.0 };
 ///     stream.insert(aview1(&[group + f64::from(i % 10) * 0.1]), 0)?;
@@ -65,40 +65,31 @@ pub struct FadingDbscan {
 impl FadingDbscan {
     /// Without rows. `eps`: how near micro-clusters of one group are, above 0 and finite, in the units
     /// of the data. `min_weight`: how much the micro-clusters within `eps` of a dense one weigh, itself
-    /// included, above 0 and finite; a row weighs 1 when it comes. At most 1000 micro-clusters are
-    /// kept, unless [`max_micro_clusters`](Self::max_micro_clusters) is set.
+    /// included, above 0 and finite; a row weighs 1 when it comes. At most `max_micro_clusters` are kept,
+    /// 1 or more; 1000 is a good number.
     ///
     /// # Errors
     /// [`Error::InvalidParameter`] for a setting out of range.
-    pub fn new(eps: f64, min_weight: f64, decay: Decay) -> Result<Self> {
+    pub fn new(eps: f64, min_weight: f64, decay: Decay, max_micro_clusters: usize) -> Result<Self> {
         check_eps(eps)?;
         if !(min_weight > 0.0 && min_weight.is_finite()) {
             return Err(Error::parameter("min_weight", "above 0 and finite", min_weight));
         }
         decay.check()?;
+        if max_micro_clusters == 0 {
+            return Err(Error::parameter("max_micro_clusters", "at least 1", 0));
+        }
         Ok(Self {
             eps,
             min_weight,
             decay,
-            max_micro_clusters: 1000,
+            max_micro_clusters,
             centres: Vec::new(),
             n_features: 0,
             weights: Vec::new(),
             age: Age::default(),
             newest_ms: None,
         })
-    }
-
-    /// Keeps at most so many micro-clusters, 1 or more. The lightest go at the next row.
-    ///
-    /// # Errors
-    /// [`Error::InvalidParameter`] for none.
-    pub fn max_micro_clusters(mut self, max: usize) -> Result<Self> {
-        if max == 0 {
-            return Err(Error::parameter("max_micro_clusters", "at least 1", 0));
-        }
-        self.max_micro_clusters = max;
-        Ok(self)
     }
 
     /// Learns a row at a moment, in milliseconds; a moment before the newest counts as the newest. With
@@ -226,12 +217,12 @@ impl TryFrom<Stored> for FadingDbscan {
         let invalid = |reason: &'static str| {
             Err(Error::InvalidSnapshot { what: "FadingDbscan", reason: reason.into() })
         };
-        let new = Self::new(stored.eps, stored.min_weight, stored.decay)?;
-        let mut new = new.max_micro_clusters(stored.max_micro_clusters)?;
+        let most = stored.max_micro_clusters;
+        let mut new = Self::new(stored.eps, stored.min_weight, stored.decay, most)?;
         let n = stored.weights.len();
         if Some(stored.centres.len()) != n.checked_mul(stored.n_features)
             || (n > 0 && stored.n_features == 0)
-            || n > stored.max_micro_clusters
+            || n > most
         {
             return invalid("the centres do not fit their number");
         }
@@ -259,7 +250,7 @@ mod tests {
 
     #[test]
     fn near_rows_share_a_micro_cluster_and_centres_are_weighted_means() {
-        let mut stream = FadingDbscan::new(2.0, 2.0, Decay::None).unwrap();
+        let mut stream = FadingDbscan::new(2.0, 2.0, Decay::None, 1000).unwrap();
         learn(&mut stream, &[0.0, 1.0, 5.0, 5.5, 5.25], 0);
         assert_eq!(stream.centres().into_raw_vec_and_offset().0, [0.5, 5.25]);
         assert_eq!(stream.weights(0), [2.0, 3.0]);
@@ -270,7 +261,7 @@ mod tests {
     #[test]
     fn everything_fades_whether_questions_are_asked_or_not() {
         let day = 86_400_000;
-        let mut stream = FadingDbscan::new(1.0, 2.0, Decay::HalfLifeDays(1.0)).unwrap();
+        let mut stream = FadingDbscan::new(1.0, 2.0, Decay::HalfLifeDays(1.0), 1000).unwrap();
         learn(&mut stream, &[0.0; 8], 0);
         let asked = stream.clone();
         for hour in 0..48 {
@@ -287,8 +278,7 @@ mod tests {
 
     #[test]
     fn no_more_micro_clusters_are_kept_than_allowed_and_the_lightest_goes() {
-        let mut stream = FadingDbscan::new(1.0, 1.0, Decay::HalfLifePoints(10.0)).unwrap();
-        stream = stream.max_micro_clusters(3).unwrap();
+        let mut stream = FadingDbscan::new(1.0, 1.0, Decay::HalfLifePoints(10.0), 3).unwrap();
         learn(&mut stream, &[0.0, 10.0, 20.0, 0.0, 30.0, 40.0], 0);
         assert_eq!(stream.centres().into_raw_vec_and_offset().0, [0.0, 30.0, 40.0]);
         let json = serde_json::to_string(&stream).unwrap();
@@ -300,11 +290,11 @@ mod tests {
 
     #[test]
     fn settings_and_rows_out_of_range_are_refused() {
-        assert!(FadingDbscan::new(0.0, 1.0, Decay::None).is_err());
-        assert!(FadingDbscan::new(1.0, 0.0, Decay::None).is_err());
-        assert!(FadingDbscan::new(1.0, 1.0, Decay::HalfLifePoints(0.0)).is_err());
-        let mut stream = FadingDbscan::new(1.0, 1.0, Decay::None).unwrap();
-        assert!(stream.clone().max_micro_clusters(0).is_err());
+        assert!(FadingDbscan::new(0.0, 1.0, Decay::None, 9).is_err());
+        assert!(FadingDbscan::new(1.0, 0.0, Decay::None, 9).is_err());
+        assert!(FadingDbscan::new(1.0, 1.0, Decay::HalfLifePoints(0.0), 9).is_err());
+        let mut stream = FadingDbscan::new(1.0, 1.0, Decay::None, 9).unwrap();
+        assert!(FadingDbscan::new(1.0, 1.0, Decay::None, 0).is_err());
         assert!(stream.groups(0).unwrap().is_none());
         assert!(stream.insert(aview1(&[f64::NAN]), 0).is_err());
         stream.insert(aview1(&[0.0, 1.0]), 0).unwrap();

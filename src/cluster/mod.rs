@@ -51,7 +51,7 @@ mod kmeans;
 mod online;
 mod within;
 
-pub use agglomerative::niches::{Contrast, Niche};
+pub use agglomerative::niches::Niche;
 pub use agglomerative::suggest::SuggestedCut;
 pub use agglomerative::{Agglomerative, Linkage};
 pub use dbscan::{Dbscan, DbscanFit};
@@ -60,7 +60,7 @@ pub use fading::FadingDbscan;
 pub use hdbscan::{ClusterSelection, Hdbscan, HdbscanFit};
 pub use incremental::{IncrementalDbscan, Window};
 pub use kmeans::{KMeans, KMeansFit, KMeansInit, KMeansProgress};
-pub use online::{Decay, Learned, OnlineKMeans, OnlineKMeansFit};
+pub use online::{Decay, Learned, OnlineClusters, OnlineKMeans};
 pub use within::within;
 
 pub use crate::num::neighbors::Metric;

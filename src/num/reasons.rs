@@ -8,19 +8,25 @@
 //! Source: Iglewicz, Hoaglin 1993 (modified z-scores).
 //! Cost: O(group · columns).
 
+use serde::{Deserialize, Serialize};
+
 use super::check::Rows;
 use super::stats;
 
-/// Why a row is odd, one column of it; in the units of the matrix that was fitted.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RowReason {
+/// Why a row is odd, or a small group of rows, one column of it; in the units of the matrix that was
+/// fitted.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ColumnReason {
     /// The column, from 0.
     pub column: usize,
-    /// The row's value.
+    /// The row's value; of a group the mean.
     pub value: f64,
-    /// The median of those it is compared with; the row lies above it if `z` is positive.
+    /// The median of those that a row is compared with, the mean of those that a group is compared with;
+    /// the value lies above it if `z` is positive.
     pub typical: f64,
-    /// How far off it is in robust standard deviations; ±1e6 at most.
+    /// How far off it is: a row in robust standard deviations, ±1e6 at most; a group in standard
+    /// deviations, 0 where the others do not vary.
     pub z: f64,
     /// The column's part of the squared difference from the typical values, from 0 to 1.
     pub share: f64,
@@ -31,12 +37,12 @@ const MOST: f64 = 1e6;
 
 /// The reasons of a row beside a group, the strongest first: by share, then |z|, then column. Empty for
 /// an empty group.
-pub(crate) fn reasons(rows: &Rows<'_>, row: usize, group: &[usize]) -> Vec<RowReason> {
+pub(crate) fn reasons(rows: &Rows<'_>, row: usize, group: &[usize]) -> Vec<ColumnReason> {
     let others: Vec<usize> = group.iter().copied().filter(|&other| other != row).collect();
     if others.is_empty() {
         return Vec::new();
     }
-    let mut reasons: Vec<RowReason> = (0..rows.n_columns())
+    let mut reasons: Vec<ColumnReason> = (0..rows.n_columns())
         .map(|column| {
             let values: Vec<f64> = others.iter().map(|&other| rows.row(other)[column]).collect();
             let typical = stats::median(&stats::sorted(&values));
@@ -46,22 +52,27 @@ pub(crate) fn reasons(rows: &Rows<'_>, row: usize, group: &[usize]) -> Vec<RowRe
             let spread = if median > 0.0 { median } else { 1.2533 * stats::mean(&off) };
             let difference = value - typical;
             let z = if difference == 0.0 { 0.0 } else { (difference / spread).clamp(-MOST, MOST) };
-            RowReason { column, value, typical, z, share: 0.0 }
+            ColumnReason { column, value, typical, z, share: 0.0 }
         })
         .collect();
-    // By the greatest difference first, so that no square leaves the range of floats.
-    let difference = |reason: &RowReason| (reason.value - reason.typical).abs();
-    let most = reasons.iter().map(difference).fold(0.0, f64::max);
-    if most > 0.0 {
-        let part = |reason: &RowReason| (difference(reason) / most).powi(2);
-        let whole: f64 = reasons.iter().map(part).sum();
-        reasons.iter_mut().for_each(|reason| reason.share = part(reason) / whole);
-    }
+    share(&mut reasons);
     reasons.sort_by(|a, b| {
-        let z = |reason: &RowReason| reason.z.abs();
+        let z = |reason: &ColumnReason| reason.z.abs();
         b.share.total_cmp(&a.share).then(z(b).total_cmp(&z(a))).then(a.column.cmp(&b.column))
     });
     reasons
+}
+
+/// Fills in each column's part of the whole squared difference.
+pub(crate) fn share(reasons: &mut [ColumnReason]) {
+    // By the greatest difference first, so that no square leaves the range of floats.
+    let difference = |reason: &ColumnReason| (reason.value - reason.typical).abs();
+    let most = reasons.iter().map(difference).fold(0.0, f64::max);
+    if most > 0.0 {
+        let part = |reason: &ColumnReason| (difference(reason) / most).powi(2);
+        let whole: f64 = reasons.iter().map(part).sum();
+        reasons.iter_mut().for_each(|reason| reason.share = part(reason) / whole);
+    }
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ use crate::{Error, Result};
 /// assert_eq!(tree.merges()[1].height, 1.0);
 /// // The first row three times.
 /// let means = KMeans::new(2).fit((&x, &[3.0, 1.0, 1.0]))?;
-/// assert_eq!(means.centroids()[[0, 0]], 0.25);
+/// assert_eq!(means.centroids[[0, 0]], 0.25);
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]

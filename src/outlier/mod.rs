@@ -20,6 +20,6 @@ mod isolation_forest;
 mod lof;
 mod rank;
 
-pub use crate::num::reasons::RowReason;
+pub use crate::num::reasons::ColumnReason;
 pub use isolation_forest::{Contamination, IsolationForest, IsolationForestFit};
 pub use lof::{LocalOutlierFactor, LofFit, Novelty};

@@ -7,7 +7,7 @@ use super::model::{Choice, PersonaModel};
 use super::settings::PersonaSettings;
 use crate::cluster::{KMeans, KMeansFit};
 use crate::num::check::{self, Rows};
-use crate::validate::{KChoice, choose_k};
+use crate::validate::{KChoice, Structure, choose_k};
 use crate::{Error, FeatureTable, Result};
 
 impl PersonaModel {
@@ -64,8 +64,8 @@ impl PersonaModel {
         };
         let k = fit.labels.sizes().len();
         let reason = match (is_given, is_natural) {
-            (true, _) => format!("The number of personas was given. {}", groups.reason()),
-            (false, true) => groups.reason(),
+            (true, _) => format!("The number of personas was given. {groups}"),
+            (false, true) => groups.to_string(),
             (false, false) => cut::reason(&groups, &candidates, k, settings),
         };
         let choice = Choice {
@@ -88,7 +88,7 @@ fn given_or_natural(
     groups: &KChoice,
     settings: &PersonaSettings,
 ) -> Result<(Option<KMeansFit>, bool)> {
-    let holds = groups.supported() && settings.k.is_none_or(|k| k == groups.k);
+    let holds = groups.structure == Structure::Natural && settings.k.is_none_or(|k| k == groups.k);
     let Some(k) = settings.k.or(holds.then_some(groups.k)) else { return Ok((None, false)) };
     let fit = KMeans::new(k).seed(settings.seed).fit(rows.view())?;
     // Groups of a few people are none that can be described, let alone be worked with.

@@ -43,7 +43,7 @@ enum Kind {
 
 impl From<&KMeansFit> for Grouping {
     fn from(fit: &KMeansFit) -> Self {
-        let centroids = fit.centroids();
+        let centroids = &fit.centroids;
         let kind = Kind::Centroids(centroids.iter().copied().collect(), centroids.ncols());
         Self { labels: fit.labels.clone(), kind }
     }

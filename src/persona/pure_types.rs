@@ -83,7 +83,7 @@ impl PersonaModel {
             Some(k) => Archetypes::new(k).seed(seed).fit(&x)?,
             None => as_many_as_pay(&x, seed, self.rules.least())?,
         };
-        let parts = fit.mixtures.parts;
+        let parts = fit.parts;
         let mostly = |row: ndarray::ArrayView1<'_, f64>| row.iter().position(|&p| p >= MOSTLY);
         let (labels, order) = numbered(parts.rows().into_iter().map(mostly), parts.ncols())?;
         let index = Index::new(table)?;
@@ -129,7 +129,7 @@ fn held(x: ArrayView2<'_, f64>) -> Array2<f64> {
 /// people are mostly made of.
 fn as_many_as_pay(x: &Array2<f64>, seed: u64, least: usize) -> Result<ArchetypesFit> {
     let pays = |more: &ArchetypesFit, last: &ArchetypesFit| {
-        let parts = &more.mixtures.parts;
+        let parts = &more.parts;
         more.explained_variance - last.explained_variance >= GAIN
             && parts
                 .columns()

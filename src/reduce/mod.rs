@@ -8,5 +8,5 @@
 mod archetypes;
 mod pca;
 
-pub use archetypes::{Archetypes, ArchetypesFit, Mixtures};
+pub use archetypes::{Archetypes, ArchetypesFit};
 pub use pca::{Pca, PcaFit};

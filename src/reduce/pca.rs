@@ -7,7 +7,7 @@
 //! Source: Hotelling 1933. Cost: n·d² for the covariance, in parallel, and some 10·d³ for the
 //! eigenvectors; memory d² per thread. n·k·d to transform.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use crate::num::check::{self, Rows};
@@ -59,7 +59,7 @@ impl Pca {
     /// use personas::{Pca, ndarray::array};
     ///
     /// let x = array![[1.0, 0.1], [2.0, -0.1], [3.0, 0.1], [4.0, -0.1]];
-    /// assert_eq!(Pca::share(0.9).fit(&x)?.components().nrows(), 1);
+    /// assert_eq!(Pca::share(0.9).fit(&x)?.components.nrows(), 1);
     /// # Ok::<(), personas::Error>(())
     /// ```
     pub fn share(share: f64) -> Self {
@@ -117,7 +117,8 @@ impl Pca {
         let share = |value: &f64| if total > 0.0 { value / total } else { 0.0 };
         Ok(PcaFit {
             means: columns.means,
-            components: axes.vectors[..k * d].to_vec(),
+            components: Array2::from_shape_vec((k, d), axes.vectors[..k * d].to_vec())
+                .expect("whole components, one after the other"),
             explained_variance: values[..k].iter().map(|v| v * unit * unit).collect(),
             deviations: values[..k].iter().map(|v| v.sqrt() * unit).collect(),
             explained_ratio: values[..k].iter().map(share).collect(),
@@ -150,24 +151,18 @@ pub struct PcaFit {
     /// The share of all variance that each component holds; all 0 if the rows are equal.
     #[serde(with = "crate::num::exact")]
     pub explained_ratio: Vec<f64>,
+    /// The components, `(n_components, n_features)`: directions of length 1, at right angles to each
+    /// other.
+    #[serde(with = "crate::num::exact")]
+    pub components: Array2<f64>,
     #[serde(with = "crate::num::exact")]
     means: Vec<f64>,
-    /// Row-major, a component per row.
-    #[serde(with = "crate::num::exact")]
-    components: Vec<f64>,
     #[serde(with = "crate::num::exact")]
     deviations: Vec<f64>,
     whiten: bool,
 }
 
 impl PcaFit {
-    /// The components, `(n_components, n_features)`: directions of length 1, at right angles to each
-    /// other.
-    pub fn components(&self) -> ArrayView2<'_, f64> {
-        let shape = (self.deviations.len(), self.means.len());
-        ArrayView2::from_shape(shape, &self.components).expect("whole rows, one after the other")
-    }
-
     /// Where rows lie along the components, `(n_samples, n_components)`; 0 is the mean. Whitened, in
     /// standard deviations, and 0 for a component without variance.
     ///
@@ -177,10 +172,9 @@ impl PcaFit {
     pub fn transform<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Array2<f64>> {
         let d = self.means.len();
         let x = x.into().into_rows()?;
-        let rows = check::rows_of_width(x.view(), d)?;
+        let (rows, axes) = (check::rows_of_width(x.view(), d)?, self.axes()?);
         Ok(self.each(&rows, self.deviations.len(), |row, out| {
-            for (at, (out, axis)) in out.iter_mut().zip(self.components.chunks_exact(d)).enumerate()
-            {
+            for (at, (out, axis)) in out.iter_mut().zip(axes.iter()).enumerate() {
                 let centred = row.iter().zip(&self.means).map(|(v, mean)| v - mean);
                 let along: f64 = centred.zip(axis).map(|(v, part)| v * part).sum();
                 *out = match self.deviations[at] {
@@ -201,10 +195,10 @@ impl PcaFit {
     pub fn inverse<'a>(&self, z: impl Into<Samples<'a>>) -> Result<Array2<f64>> {
         let d = self.means.len();
         let z = z.into().into_rows()?;
-        let rows = check::rows_of_width(z.view(), self.deviations.len())?;
+        let (rows, axes) = (check::rows_of_width(z.view(), self.deviations.len())?, self.axes()?);
         Ok(self.each(&rows, d, |row, out| {
             out.copy_from_slice(&self.means);
-            for (at, (&z, axis)) in row.iter().zip(self.components.chunks_exact(d)).enumerate() {
+            for (at, (&z, axis)) in row.iter().zip(axes.iter()).enumerate() {
                 let along = if self.whiten { z * self.deviations[at] } else { z };
                 out.iter_mut().zip(axis).for_each(|(v, part)| *v += along * part);
             }
@@ -237,7 +231,8 @@ impl PcaFit {
             let what = "names of columns".into();
             return Err(Error::DimensionMismatch { what, expected: d, got: names.len() });
         }
-        let axis = &self.components[component * d..(component + 1) * d];
+        let axes = self.axes()?;
+        let axis = axes.row(component);
         let greatest = axis.iter().fold(0.0, |most: f64, part| most.max(part.abs()));
         let mut carrying: Vec<usize> =
             (0..d).filter(|&column| axis[column].abs() >= 0.5 * greatest).collect();
@@ -253,6 +248,16 @@ impl PcaFit {
             component + 1,
             said.join(", ")
         ))
+    }
+
+    /// The components, which the caller may have changed by hand.
+    fn axes(&self) -> Result<Rows<'_>> {
+        let axes = check::rows_of_width(self.components.view(), self.means.len())?;
+        let (expected, got) = (self.deviations.len(), axes.n_rows());
+        if got != expected {
+            return Err(Error::DimensionMismatch { what: "components".into(), expected, got });
+        }
+        Ok(axes)
     }
 
     /// `of` every row, side by side.
@@ -282,9 +287,9 @@ struct Stored {
     #[serde(with = "crate::num::exact")]
     explained_ratio: Vec<f64>,
     #[serde(with = "crate::num::exact")]
-    means: Vec<f64>,
+    components: Array2<f64>,
     #[serde(with = "crate::num::exact")]
-    components: Vec<f64>,
+    means: Vec<f64>,
     #[serde(with = "crate::num::exact")]
     deviations: Vec<f64>,
     whiten: bool,
@@ -298,11 +303,11 @@ impl TryFrom<Stored> for PcaFit {
             stored;
         let (k, d) = (deviations.len(), means.len());
         let fits = (1..=d).contains(&k)
-            && k.checked_mul(d) == Some(components.len())
+            && components.dim() == (k, d)
             && explained_variance.len() == k
             && explained_ratio.len() == k;
-        let all = [&means, &components, &explained_variance, &deviations, &explained_ratio];
-        if !fits || all.into_iter().flatten().any(|value| !value.is_finite()) {
+        let all = [&means, &explained_variance, &deviations, &explained_ratio];
+        if !fits || all.into_iter().flatten().chain(&components).any(|value| !value.is_finite()) {
             let reason = "its parts differ in length, or a number is not finite";
             return Err(Error::InvalidSnapshot { what: "PcaFit", reason: reason.into() });
         }
@@ -328,8 +333,24 @@ mod tests {
         let json = serde_json::to_string(&fit).unwrap();
         assert_eq!(serde_json::from_str::<PcaFit>(&json).unwrap(), fit);
         let mut short: serde_json::Value = serde_json::from_str(&json).unwrap();
-        short["components"].as_array_mut().unwrap().pop();
+        short["means"].as_array_mut().unwrap().pop();
         assert!(serde_json::from_value::<PcaFit>(short).is_err());
+    }
+
+    #[test]
+    fn components_changed_by_hand_are_used_or_refused() {
+        let x = array![[0.0, 1.0], [2.0, 0.0], [4.0, 5.0]];
+        let mut fit = Pca::new(2).fit(&x).unwrap();
+        let before = fit.transform(&x).unwrap();
+        fit.components.row_mut(0).mapv_inplace(|v| -v);
+        assert_eq!(fit.transform(&x).unwrap().column(0), before.mapv(|v| -v).column(0));
+        for wrong in
+            [Array2::zeros((1, 2)), Array2::zeros((2, 1)), array![[1.0, 0.0], [f64::NAN, 1.0]]]
+        {
+            fit.components = wrong;
+            assert!(fit.transform(&x).is_err() && fit.inverse(&x).is_err());
+            assert!(fit.describe(0, &["a", "b"]).is_err());
+        }
     }
 
     #[test]
@@ -342,7 +363,7 @@ mod tests {
         assert!((fit.explained_variance[1] - 1.0).abs() < 1e-14);
         assert!((fit.explained_ratio[0] - 0.75).abs() < 1e-15);
         let half = 0.5f64.sqrt();
-        assert!((fit.components()[[0, 0]] - half).abs() < 1e-15);
+        assert!((fit.components[[0, 0]] - half).abs() < 1e-15);
     }
 
     #[test]
@@ -368,7 +389,7 @@ mod tests {
     fn a_large_offset_changes_no_component() {
         let x = table(2000, 3);
         let (near, far) = (Pca::new(3).fit(&x).unwrap(), Pca::new(3).fit(&(&x + 1e9)).unwrap());
-        assert!((&near.components() - &far.components()).iter().all(|v| v.abs() < 1e-5));
+        assert!((&near.components - &far.components).iter().all(|v| v.abs() < 1e-5));
         for (a, b) in near.explained_variance.iter().zip(&far.explained_variance) {
             assert!((a / b - 1.0).abs() < 1e-6);
         }
@@ -378,7 +399,7 @@ mod tests {
     fn a_share_takes_as_many_components_as_it_needs() {
         // Variances near 1, 4, 9 and 16.
         let x = table(5000, 4);
-        let count = |share| Pca::share(share).fit(&x).unwrap().components().nrows();
+        let count = |share| Pca::share(share).fit(&x).unwrap().components.nrows();
         assert_eq!([0.4, 0.8, 0.95, 1.0].map(count), [1, 2, 3, 4]);
     }
 

@@ -8,7 +8,7 @@ use crate::outlier::IsolationForest;
 use crate::persona::Importance;
 use crate::prepare::Matrix;
 use crate::reduce::Pca;
-use crate::validate::silhouette;
+use crate::validate::{SilhouetteKind, silhouette};
 use crate::{FeatureTable, Labels, PersonaModel, Result};
 
 /// Rows whose silhouettes are taken: each costs a pass over all of them.
@@ -107,7 +107,7 @@ fn silhouettes(matrix: &Matrix, personas: &[Option<usize>], k: usize) -> Result<
         return Ok(Vec::new());
     }
     let sample = ArrayView2::from(matrix).select(Axis(0), &rows);
-    let values = silhouette(&sample, &labels)?;
+    let values = silhouette(&sample, &labels, SilhouetteKind::Exact)?;
     for (value, persona) in values.values.iter().zip(present) {
         if let (Some(value), Some(persona)) = (value, persona) {
             by_persona[persona].push(*value);
@@ -119,7 +119,7 @@ fn silhouettes(matrix: &Matrix, personas: &[Option<usize>], k: usize) -> Result<
 /// How many people are odd, by the feature that sets them apart most and the side they are on.
 fn odd(matrix: &Matrix) -> Result<Vec<(String, usize)>> {
     let x = ArrayView2::from(matrix);
-    let fit = IsolationForest::new().fit(x)?;
+    let fit = IsolationForest::default().fit(x)?;
     let rows = &fit.outliers;
     if rows.is_empty() {
         return Ok(Vec::new());

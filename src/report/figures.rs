@@ -209,7 +209,7 @@ fn choice(facts: &Facts<'_>) -> Option<Figure> {
         }];
         return (numbers.len() > 1).then(|| {
             Figure::new(
-                lines("choice-of-k", "How many groups", groups.reason(), &numbers, &traces, chosen),
+                lines("choice-of-k", "How many groups", groups.to_string(), &numbers, &traces, chosen),
                 "How much nearer people are to their own group than to the next, for each number of groups. \
                  The grey band is where it would lie if the data held no groups.",
             )

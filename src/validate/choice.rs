@@ -3,6 +3,8 @@
 //! The evidence is gathered in `choose.rs`; here it is weighed. A k counts as groups only if it
 //! passes all three tests (stable, tighter than noise, valleys between all clusters).
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::stability::STABLE_FROM;
@@ -95,7 +97,7 @@ impl Candidate {
 }
 
 /// The number of clusters that the data support best, and whether they support any; see
-/// [`choose_k`](crate::validate::choose_k).
+/// [`choose_k`](crate::validate::choose_k). Displayed, it gives the reasons in plain words.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct KChoice {
@@ -147,18 +149,29 @@ impl KChoice {
         Self { k, structure, candidates, elbow, n_rows }
     }
 
-    /// Whether the data hold groups at all, that is, whether their structure is
-    /// [`Natural`](Structure::Natural).
-    pub fn supported(&self) -> bool {
-        self.structure == Structure::Natural
+    /// What the data do not decide.
+    fn borderline(&self, best: &Candidate) -> String {
+        let larger = self.candidates.iter().rev().find(|c| c.natural == Answer::Unclear);
+        match larger {
+            Some(larger) if best.natural == Answer::Yes => {
+                format!("The data hold {} groups, and do not decide whether {}.", best.k, larger.k)
+            }
+            Some(_) => format!("The data do not decide whether they hold {} groups.", best.k),
+            None => format!(
+                "The data hold no groups, and do not decide whether a cut in {} comes back.",
+                best.k
+            ),
+        }
     }
+}
 
+impl fmt::Display for KChoice {
     /// The reasons in plain words, with their numbers.
-    pub fn reason(&self) -> String {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(best) = self.candidates.iter().find(|candidate| candidate.k == self.k) else {
-            return "There are no groups: the rows have fewer distinct values than groups were \
-                    asked for."
-                .to_owned();
+            return f.write_str(
+                "There are no groups: the rows have fewer distinct values than groups were asked for.",
+            );
         };
         let (least, most) = (self.candidates[0].k, self.candidates[self.candidates.len() - 1].k);
         let opening = match self.structure {
@@ -210,22 +223,8 @@ impl KChoice {
                 " Only round groups were looked for; HDBSCAN finds others, such as rings and bands."
             }
         };
-        format!("{opening} {comes_back} {tighter} {valley} Judged on {} rows.{shape}", self.n_rows)
-    }
-
-    /// What the data do not decide.
-    fn borderline(&self, best: &Candidate) -> String {
-        let larger = self.candidates.iter().rev().find(|c| c.natural == Answer::Unclear);
-        match larger {
-            Some(larger) if best.natural == Answer::Yes => {
-                format!("The data hold {} groups, and do not decide whether {}.", best.k, larger.k)
-            }
-            Some(_) => format!("The data do not decide whether they hold {} groups.", best.k),
-            None => format!(
-                "The data hold no groups, and do not decide whether a cut in {} comes back.",
-                best.k
-            ),
-        }
+        let n_rows = self.n_rows;
+        write!(f, "{opening} {comes_back} {tighter} {valley} Judged on {n_rows} rows.{shape}")
     }
 }
 
@@ -268,10 +267,9 @@ mod tests {
             candidate(5, 1.0, 0.42, 9.0),
             candidate(6, 1.0, 0.9, 0.0),
         ]);
-        assert!(choice.supported());
         assert_eq!((choice.k, choice.structure), (3, Structure::Natural));
         assert_eq!(
-            choice.reason(),
+            choice.to_string(),
             "The data hold 3 groups. On resampled rows the least stable cluster comes back (mean \
              Jaccard 0.80, needed 0.75). Its silhouette of 0.600 is clearly above that of clouds \
              without groups (0.400 ± 0.010, needed above 0.420). Between any two clusters there \
@@ -283,10 +281,12 @@ mod tests {
     fn without_groups_the_tightest_cut_that_comes_back_is_chosen_and_called_what_it_is() {
         let cut = among(&[candidate(2, 0.9, 0.3, 0.0), candidate(3, 0.9, 0.4, 0.0)]);
         assert_eq!((cut.k, cut.structure), (3, Structure::Reproducible));
-        assert!(cut.reason().contains("no groups that 2 to 3 clusters could show, but a cut in 3"));
+        assert!(
+            cut.to_string().contains("no groups that 2 to 3 clusters could show, but a cut in 3")
+        );
         let none = among(&[candidate(2, 0.5, 0.9, 0.0), candidate(3, 0.5, 0.9, 0.0)]);
         assert_eq!((none.k, none.structure), (2, Structure::Constructed));
-        assert!(!none.supported() && none.reason().contains("does not come back"));
+        assert!(none.to_string().contains("does not come back"));
     }
 
     #[test]
@@ -294,25 +294,28 @@ mod tests {
         let unclear = |k| Candidate { natural: Answer::Unclear, ..candidate(k, 0.9, 0.9, 9.0) };
         let choice = among(&[unclear(2), candidate(3, 0.9, 0.3, 0.0)]);
         assert_eq!((choice.k, choice.structure), (2, Structure::Borderline));
-        assert!(choice.reason().starts_with("The data do not decide whether they hold 2 groups."));
+        assert!(
+            choice.to_string().starts_with("The data do not decide whether they hold 2 groups.")
+        );
         let choice = among(&[candidate(2, 0.9, 0.9, 9.0), unclear(4)]);
         assert_eq!((choice.k, choice.structure), (2, Structure::Borderline));
         assert!(
-            choice.reason().starts_with("The data hold 2 groups, and do not decide whether 4.")
+            choice.to_string().starts_with("The data hold 2 groups, and do not decide whether 4.")
         );
         // A smaller number of clusters that may pass changes nothing.
-        assert!(among(&[unclear(2), candidate(4, 0.9, 0.9, 9.0)]).supported());
+        let choice = among(&[unclear(2), candidate(4, 0.9, 0.9, 9.0)]);
+        assert_eq!(choice.structure, Structure::Natural);
         let cut = Candidate { comes_back: Answer::Unclear, ..candidate(2, 0.75, 0.3, 0.0) };
         let choice = among(&[cut]);
         assert_eq!((choice.k, choice.structure), (2, Structure::Borderline));
-        assert!(choice.reason().contains("do not decide whether a cut in 2 comes back"));
+        assert!(choice.to_string().contains("do not decide whether a cut in 2 comes back"));
     }
 
     #[test]
     fn no_candidates_are_no_groups() {
         let choice = KChoice::among(Vec::new(), None, 4, 9);
-        assert_eq!((choice.k, choice.supported()), (4, false));
-        assert!(choice.reason().starts_with("There are no groups"));
+        assert_eq!((choice.k, choice.structure), (4, Structure::Constructed));
+        assert!(choice.to_string().starts_with("There are no groups"));
     }
 
     #[test]

@@ -88,9 +88,9 @@ const CERTAIN: f64 = 2.6;
 ///     (row / 40 * 30) as f64 + if column == 0 { row % 8 } else { row % 5 } as f64
 /// });
 /// let choice = validate::choose_k(&x, 2..=4, 7)?;
-/// assert!(choice.supported());
+/// assert_eq!(choice.structure, validate::Structure::Natural);
 /// assert_eq!(choice.k, 2);
-/// assert!(choice.reason().starts_with("The data hold 2 groups."));
+/// assert!(choice.to_string().starts_with("The data hold 2 groups."));
 /// # Ok::<(), personas::Error>(())
 /// ```
 ///
@@ -337,6 +337,7 @@ fn mean_and_std(values: impl Iterator<Item = f64>) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::validate::Structure;
     use crate::validate::trials::MAX_ROWS;
     use ndarray::{Array2, array};
 
@@ -365,7 +366,10 @@ mod tests {
     #[test]
     fn rows_that_are_all_alike_are_no_groups_and_no_error() {
         let choice = choose_k(&Array2::from_elem((20, 3), 7.5), 3..=5, 0).unwrap();
-        assert_eq!((choice.k, choice.supported(), choice.candidates.len()), (3, false, 0));
+        assert_eq!(
+            (choice.k, choice.structure == Structure::Natural, choice.candidates.len()),
+            (3, false, 0)
+        );
     }
 
     #[test]
@@ -374,7 +378,7 @@ mod tests {
         let x = Array2::from_shape_fn((60, 1), |(row, _)| (row % 3 * 10) as f64);
         let choice = choose_k(&x, 2..=6, 0).unwrap();
         let ks: Vec<usize> = choice.candidates.iter().map(|c| c.k).collect();
-        assert_eq!((ks, choice.supported()), (vec![2, 3], false));
+        assert_eq!((ks, choice.structure == Structure::Natural), (vec![2, 3], false));
         let three = choice.candidates[1];
         assert_eq!((three.silhouette, three.davies_bouldin), (1.0, Some(0.0)));
         assert_eq!(three.calinski_harabasz, None);
@@ -384,7 +388,7 @@ mod tests {
     fn a_handful_of_rows_is_judged_without_error() {
         for n in 3..8 {
             let x = Array2::from_shape_fn((n, 1), |(row, _)| (row * row) as f64);
-            assert!(!choose_k(&x, 2..=n - 1, 0).unwrap().supported(), "{n}");
+            assert!(choose_k(&x, 2..=n - 1, 0).unwrap().structure != Structure::Natural, "{n}");
         }
     }
 
@@ -392,10 +396,10 @@ mod tests {
     fn offset_and_scale_do_not_change_the_choice() {
         let x = three_groups();
         let choice = choose_k(&x, 2..=4, 3).unwrap();
-        assert_eq!((choice.k, choice.supported()), (3, true), "{}", choice.reason());
+        assert_eq!((choice.k, choice.structure), (3, Structure::Natural), "{}", choice);
         for other in [&x + 1e12, &x * 1e-250, &x * 1e140] {
             let other = choose_k(&other, 2..=4, 3).unwrap();
-            assert_eq!((other.k, other.supported()), (3, true), "{}", other.reason());
+            assert_eq!((other.k, other.structure), (3, Structure::Natural), "{}", other);
             // Four clusters can be made in many equally good ways.
             for (a, b) in choice.candidates.iter().zip(other.candidates).take(2) {
                 assert!((a.silhouette - b.silhouette).abs() < 1e-9, "{a:?} {b:?}");
@@ -446,6 +450,6 @@ mod tests {
             (row % 2 * 5) as f64 + (row as f64 * 0.618_033_988_749_894_9).fract()
         });
         let choice = choose_k(&x, 2..=2, 0).unwrap();
-        assert_eq!((choice.n_rows, choice.k, choice.supported()), (MAX_ROWS, 2, true));
+        assert_eq!((choice.n_rows, choice.k, choice.structure), (MAX_ROWS, 2, Structure::Natural));
     }
 }

@@ -61,7 +61,7 @@ pub struct Dbcv {
 /// let labels = Labels::new((0..120).map(|row| Some(usize::from(row >= 80))))?;
 /// let dense = validate::dbcv(&x, &labels)?;
 /// assert!(dense.index > 0.6);
-/// assert!(validate::silhouette(&x, &labels)?.mean < 0.3);
+/// assert!(validate::silhouette(&x, &labels, validate::SilhouetteKind::Exact)?.mean < 0.3);
 /// # Ok::<(), personas::Error>(())
 /// ```
 ///

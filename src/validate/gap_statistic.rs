@@ -11,8 +11,7 @@
 
 use std::ops::RangeInclusive;
 
-use serde::{Deserialize, Serialize};
-
+use super::proposed_k::ProposedK;
 use super::reference::Reference;
 use super::trials::{self, Purpose, stream};
 use crate::num::samples::Samples;
@@ -20,44 +19,21 @@ use crate::num::scale::Scale;
 use crate::num::{check, parallel, portable, stats};
 use crate::{Error, Result};
 
-/// What the gap statistic found for one number of clusters.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct GapAt {
-    /// The number of clusters.
-    pub k: usize,
-    /// By how much the logarithm of the inertia lies below that of the reference sets.
-    pub gap: f64,
-    /// Deviation of the reference sets' logarithms times √(1 + 1/B), for B of them.
-    pub standard_error: f64,
-}
-
-/// The gap statistic over a range of k; see [`gap`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Gap {
-    /// The least k whose gap is not clearly below that of k + 1; 1 says that there are no groups.
-    /// `None` if no k of the range is: a longer one may hold it. The last k has no successor and is
-    /// never the answer.
-    pub k: Option<usize>,
-    /// What was found for every k, ascending. Those that leave the data or a reference set no
-    /// inertia (as many clusters as distinct rows) have no logarithm and are left out.
-    pub per_k: Vec<GapAt>,
-    /// How many rows were judged: all, or 2,000 drawn at random.
-    pub n_rows: usize,
-}
-
-impl Gap {
-    fn of(per_k: Vec<GapAt>, n_rows: usize) -> Self {
-        let pairs = per_k.windows(2).filter(|pair| pair[1].k == pair[0].k + 1);
-        let mut enough = pairs.filter(|pair| pair[0].gap >= pair[1].gap - pair[1].standard_error);
-        let k = enough.next().map(|pair| pair[0].k);
-        Self { k, per_k, n_rows }
-    }
+/// The least k whose gap is not clearly below that of k + 1.
+fn proposed(per_k: Vec<(usize, f64, f64)>, n_rows: usize) -> ProposedK {
+    let pairs = per_k.windows(2).filter(|pair| pair[1].0 == pair[0].0 + 1);
+    let mut enough = pairs.filter(|pair| pair[0].1 >= pair[1].1 - pair[1].2);
+    let k = enough.next().map(|pair| pair[0].0);
+    ProposedK { k, per_k, n_rows }
 }
 
 /// The gap statistic: compares k-means' inertia on `x`, `(n_samples, n_features)`, with that on
 /// `n_references` boxes without groups, for every k of `range`, which should start at 1.
+///
+/// A gap is by how much the logarithm of the inertia lies below that of the boxes; its error is their
+/// deviation times √(1 + 1/B), for B of them. Proposed is the least k whose gap is not clearly below
+/// that of k + 1; the last k has no successor and is never the answer. Those k that leave the data or
+/// a box no inertia (as many clusters as distinct rows) have no logarithm and are left out.
 ///
 /// 10 reference sets give an idea, 50 or more a figure. Not to be mixed up with the
 /// [`valley`](crate::validate::Candidate::valley) between two clusters.
@@ -65,7 +41,7 @@ impl Gap {
 /// Cautious: in trials it named groups in 4 of 300 clouds without any (round, long, boxes, heavy
 /// tails), and some more often in hollow shapes. It finds two groups and three at the corners of a
 /// triangle, but says 1 for most chains of three or more, where two clusters save less than in a box:
-/// the rule stops there, however large the gap at the true k. So look at [`Gap::per_k`], too.
+/// the rule stops there, however large the gap at the true k. So look at [`ProposedK::per_k`], too.
 ///
 /// ```
 /// use personas::{ndarray::Array2, validate};
@@ -86,7 +62,7 @@ pub fn gap<'a>(
     range: RangeInclusive<usize>,
     n_references: usize,
     seed: u64,
-) -> Result<Gap> {
+) -> Result<ProposedK> {
     let x = x.into().into_rows()?;
     let rows = check::rows(x.view())?;
     trials::check_range(&range, 1)?;
@@ -120,10 +96,10 @@ pub fn gap<'a>(
     let per_k = ks.iter().enumerate().map(|(at, &k)| {
         let of_references: Vec<f64> = references.iter().map(|logs| logs[at]).collect();
         let (mean, deviation) = stats::mean_and_deviation(&of_references);
-        GapAt { k, gap: mean - logarithms[at], standard_error: deviation * widening }
+        (k, mean - logarithms[at], deviation * widening)
     });
-    let per_k = per_k.filter(|at| at.gap.is_finite() && at.standard_error.is_finite()).collect();
-    Ok(Gap::of(per_k, rows.n_rows()))
+    let per_k = per_k.filter(|at| at.1.is_finite() && at.2.is_finite()).collect();
+    Ok(proposed(per_k, rows.n_rows()))
 }
 
 #[cfg(test)]
@@ -131,18 +107,14 @@ mod tests {
     use super::*;
     use ndarray::{Array2, array};
 
-    fn at(k: usize, gap: f64, standard_error: f64) -> GapAt {
-        GapAt { k, gap, standard_error }
-    }
-
     #[test]
     fn the_least_k_within_one_error_of_its_successor_is_chosen() {
-        let k = |per_k: &[GapAt]| Gap::of(per_k.to_vec(), 9).k;
+        let k = |per_k: &[(usize, f64, f64)]| proposed(per_k.to_vec(), 9).k;
         // 0.1 < 0.5 − 0.1; 0.5 ≥ 0.55 − 0.1, although 3 has the greater gap.
-        assert_eq!(k(&[at(1, 0.1, 0.1), at(2, 0.5, 0.1), at(3, 0.55, 0.1)]), Some(2));
-        assert_eq!(k(&[at(1, 0.5, 0.1), at(2, 0.625, 0.125)]), Some(1));
-        assert_eq!(k(&[at(1, 0.1, 0.1), at(2, 0.5, 0.1)]), None);
-        assert_eq!((k(&[at(4, 0.1, 0.1)]), k(&[])), (None, None));
+        assert_eq!(k(&[(1, 0.1, 0.1), (2, 0.5, 0.1), (3, 0.55, 0.1)]), Some(2));
+        assert_eq!(k(&[(1, 0.5, 0.1), (2, 0.625, 0.125)]), Some(1));
+        assert_eq!(k(&[(1, 0.1, 0.1), (2, 0.5, 0.1)]), None);
+        assert_eq!((k(&[(4, 0.1, 0.1)]), k(&[])), (None, None));
     }
 
     #[test]
@@ -152,10 +124,10 @@ mod tests {
         let found = gap(&x, 1..=1, 200, 3).unwrap();
         // A uniform draw over the range 99 has W = 99² · 100/12 on average, less one degree of freedom.
         let expected = (99.0_f64 * 99.0 * 99.0 / 12.0).ln() - (100.0_f64 * 9999.0 / 12.0).ln();
-        let one = found.per_k[0];
+        let (_, gap, standard_error) = found.per_k[0];
         // The deviation of ln W* is √(4/5 / 100): the kurtosis of a uniform variable is 9/5.
-        assert!((one.gap - expected).abs() < 0.02, "{one:?} {expected}");
-        assert!((one.standard_error - 0.0894).abs() < 0.02, "{one:?}");
+        assert!((gap - expected).abs() < 0.02, "{gap} {expected}");
+        assert!((standard_error - 0.0894).abs() < 0.02, "{standard_error}");
     }
 
     #[test]
@@ -165,8 +137,8 @@ mod tests {
             _ => (row * 7 % 15) as f64,
         });
         let found = gap(&x, 1..=4, 10, 3).unwrap();
-        let greatest = found.per_k.iter().max_by(|a, b| a.gap.total_cmp(&b.gap));
-        assert_eq!((found.k, greatest.map(|at| at.k)), (Some(1), Some(3)));
+        let greatest = found.per_k.iter().max_by(|a, b| a.1.total_cmp(&b.1));
+        assert_eq!((found.k, greatest.map(|at| at.0)), (Some(1), Some(3)));
     }
 
     #[test]
@@ -178,7 +150,7 @@ mod tests {
     #[test]
     fn as_many_clusters_as_distinct_rows_are_left_out() {
         let x = Array2::from_shape_fn((9, 1), |(row, _)| ((row / 3) * 10) as f64);
-        let ks: Vec<usize> = gap(&x, 1..=5, 5, 0).unwrap().per_k.iter().map(|at| at.k).collect();
+        let ks: Vec<usize> = gap(&x, 1..=5, 5, 0).unwrap().per_k.iter().map(|at| at.0).collect();
         assert_eq!(ks, [1, 2]);
     }
 
@@ -194,8 +166,8 @@ mod tests {
         for other in [&x + 1e12, &x * 2f64.powi(-800), &x * 2f64.powi(400)] {
             let other = gap(&other, 1..=4, 10, 3).unwrap();
             for (a, b) in found.per_k.iter().zip(other.per_k) {
-                assert!((a.gap - b.gap).abs() < 1e-9, "{a:?} {b:?}");
-                assert!((a.standard_error - b.standard_error).abs() < 1e-9, "{a:?} {b:?}");
+                assert!((a.1 - b.1).abs() < 1e-9, "{a:?} {b:?}");
+                assert!((a.2 - b.2).abs() < 1e-9, "{a:?} {b:?}");
             }
             assert_eq!(other.k, Some(3));
         }
@@ -207,7 +179,7 @@ mod tests {
         let alone = parallel::with_threads(1, || gap(&x, 1..=3, 5, 3)).unwrap();
         assert_eq!(parallel::with_threads(3, || gap(&x, 1..=3, 5, 3)).unwrap(), alone);
         let json = serde_json::to_string(&alone).unwrap();
-        assert_eq!(serde_json::from_str::<Gap>(&json).unwrap(), alone);
+        assert_eq!(serde_json::from_str::<ProposedK>(&json).unwrap(), alone);
     }
 
     #[test]

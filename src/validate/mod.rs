@@ -5,7 +5,7 @@
 //!
 //! | question | answer | what it cannot say |
 //! |---|---|---|
-//! | are rows closer to their own cluster than to the next? | [`silhouette`], cheaper [`silhouette_by`] | that there are groups: noise cut in two can score above 0.6; round clusters score better than long ones |
+//! | are rows closer to their own cluster than to the next? | [`silhouette()`], exact or cheaper | that there are groups: noise cut in two can score above 0.6; round clusters score better than long ones |
 //! | how far do clusters lie apart, for their width? | [`calinski_harabasz`], [`davies_bouldin`], [`dunn`] | the same; good for comparing groupings of the same rows |
 //! | are groups of any shape denser than the ways between them? | [`dbcv()`] | the same; for groupings by density |
 //! | do two groupings agree? | [`adjusted_rand`], [`agreement()`] | which of them is right |
@@ -56,6 +56,7 @@ mod k_fold;
 mod margin;
 mod null;
 mod prediction_strength;
+mod proposed_k;
 mod reference;
 mod regimes;
 mod scatter;
@@ -74,11 +75,12 @@ pub use choose::choose_k;
 pub use dbcv::{Dbcv, dbcv};
 pub use dunn::dunn;
 pub use external::adjusted_rand;
-pub use gap_statistic::{Gap, GapAt, gap};
+pub use gap_statistic::gap;
 pub use k_distances::{KDistances, suggest_eps};
-pub use k_fold::{KFold, k_fold};
-pub use prediction_strength::{PredictionStrength, prediction_strength};
+pub use k_fold::k_fold;
+pub use prediction_strength::prediction_strength;
+pub use proposed_k::ProposedK;
 pub use scatter::{calinski_harabasz, davies_bouldin};
-pub use silhouette::{Silhouette, SilhouetteKind, silhouette, silhouette_by};
+pub use silhouette::{Silhouette, SilhouetteKind, silhouette};
 pub(crate) use stability::half_samples;
-pub use stability::{ClusterStability, Stability, Verdict, stability};
+pub use stability::{ClusterStability, Stability, stability};

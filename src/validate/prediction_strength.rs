@@ -11,9 +11,8 @@
 
 use std::ops::RangeInclusive;
 
-use serde::{Deserialize, Serialize};
-
 use super::external::Contingency;
+use super::proposed_k::ProposedK;
 use super::trials::{self, Purpose, stream};
 use crate::cluster::KMeansFit;
 use crate::num::check::{self, Rows};
@@ -24,30 +23,13 @@ use crate::{Error, Result};
 /// Clusters are predicted if the strength exceeds this; the authors say 0.8 to 0.9.
 const PREDICTED_ABOVE: f64 = 0.8;
 
-/// The prediction strength over a range of k; see [`prediction_strength`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct PredictionStrength {
-    /// The largest k whose strength exceeds 0.8; 1 says that there are no groups. `None` if there is
-    /// none, which takes a range that starts above 1.
-    pub k: Option<usize>,
-    /// Every k, ascending, and its strength: the share of the pairs of the least predicted cluster that were
-    /// placed together, in [0, 1], mean over splits and directions; 1 for one cluster. Those k for which
-    /// some half has too few distinct rows are left out.
-    pub per_k: Vec<(usize, f64)>,
-    /// How many rows were judged: all, or 2,000 drawn at random.
-    pub n_rows: usize,
-}
-
-impl PredictionStrength {
-    fn of(per_k: Vec<(usize, f64)>, n_rows: usize) -> Self {
-        let predicted = per_k.iter().rev().find(|(_, strength)| *strength > PREDICTED_ABOVE);
-        Self { k: predicted.map(|(k, _)| *k), per_k, n_rows }
-    }
-}
-
 /// How well k-means on one half of `x`, `(n_samples, n_features)`, predicts its clusters on the other
 /// half, for every k of `range`, which should start at 1.
+///
+/// The strength of k is the share of the pairs of the least predicted cluster that were placed
+/// together, in [0, 1], mean over splits and directions; 1 for one cluster. Proposed is the largest k
+/// whose strength exceeds 0.8; the error is that over the splits, as if they were independent. Those
+/// k for which some half has too few distinct rows are left out.
 ///
 /// 50 splits are usual. Groups that are far apart are found in any arrangement. But like
 /// [`stability`](crate::validate::stability) it asks whether clusters come back, not whether they are
@@ -62,7 +44,7 @@ impl PredictionStrength {
 ///     (row / 40 * 30) as f64 + if column == 0 { row % 8 } else { row % 5 } as f64
 /// });
 /// let found = validate::prediction_strength(&x, 1..=4, 20, 7)?;
-/// assert_eq!((found.k, found.per_k[1]), (Some(2), (2, 1.0)));
+/// assert_eq!((found.k, found.per_k[1]), (Some(2), (2, 1.0, 0.0)));
 /// # Ok::<(), personas::Error>(())
 /// ```
 ///
@@ -75,7 +57,7 @@ pub fn prediction_strength<'a>(
     range: RangeInclusive<usize>,
     n_splits: usize,
     seed: u64,
-) -> Result<PredictionStrength> {
+) -> Result<ProposedK> {
     let x = x.into().into_rows()?;
     let rows = check::rows(x.view())?;
     trials::check_range(&range, 1)?;
@@ -99,12 +81,14 @@ pub fn prediction_strength<'a>(
         range.clone().map(|k| both_ways(&halves, k, seed)).collect::<Result<Vec<Option<f64>>>>()
     });
     let splits: Vec<Vec<Option<f64>>> = splits.into_iter().collect::<Result<_>>()?;
-    let mean = |at: usize| -> Option<f64> {
-        Some(stats::mean(&splits.iter().map(|split| split[at]).collect::<Option<Vec<f64>>>()?))
+    let strength = |(at, k): (usize, usize)| {
+        let each: Vec<f64> = splits.iter().map(|split| split[at]).collect::<Option<_>>()?;
+        let (mean, deviation) = stats::mean_and_deviation(&each);
+        Some((k, mean, deviation / (each.len() as f64).sqrt()))
     };
-    let each = range.enumerate();
-    let per_k = each.filter_map(|(at, k)| Some((k, mean(at)?))).collect();
-    Ok(PredictionStrength::of(per_k, rows.n_rows()))
+    let per_k: Vec<(usize, f64, f64)> = range.enumerate().filter_map(strength).collect();
+    let predicted = per_k.iter().rev().find(|(_, strength, _)| *strength > PREDICTED_ABOVE);
+    Ok(ProposedK { k: predicted.map(|(k, ..)| *k), per_k, n_rows: rows.n_rows() })
 }
 
 /// Mean strength of each half predicting the other; `None` if one has too few distinct rows.
@@ -193,7 +177,7 @@ mod tests {
             alone
         );
         let json = serde_json::to_string(&alone).unwrap();
-        assert_eq!(serde_json::from_str::<PredictionStrength>(&json).unwrap(), alone);
+        assert_eq!(serde_json::from_str::<ProposedK>(&json).unwrap(), alone);
     }
 
     #[test]

@@ -27,11 +27,11 @@ use crate::num::rng::Stream;
 use crate::num::samples::Samples;
 use crate::{Error, Labels, Result};
 
-/// Which silhouette [`silhouette_by`] takes. Values of different kinds must not be compared.
+/// Which [`silhouette`] is taken. Values of different kinds must not be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum SilhouetteKind {
-    /// By mean distances, every row: the measure of the literature, as [`silhouette`] gives it.
+    /// By mean distances, every row: the measure of the literature.
     /// O(n² · d).
     Exact,
     /// By mean squared distances, every row: as [`Exact`](Self::Exact) with another distance, and
@@ -74,53 +74,40 @@ pub struct Silhouette {
     pub per_cluster: Vec<Option<f64>>,
 }
 
-/// The exact silhouette of a grouping of `x`, `(n_samples, n_features)`.
+/// The silhouette of a grouping of `x`, `(n_samples, n_features)`, of a `kind`.
 ///
 /// Near 1, rows lie deep in their cluster; near 0, between two; below 0, closer to another. It does
 /// not say whether there are groups at all: noise cut in two can score above 0.6. For more than some
-/// ten thousand rows, [`silhouette_by`] has kinds that cost less.
+/// ten thousand rows, take a kind that costs less than the exact one.
 ///
 /// ```
-/// use personas::{Labels, ndarray::array, validate};
+/// use personas::{Labels, ndarray::Array2, ndarray::array, validate, validate::SilhouetteKind};
 ///
 /// let x = array![[0.0, 0.0], [0.0, 2.0], [3.0, 0.0], [3.0, 2.0], [10.0, 0.0], [10.0, 1.0]];
 /// let labels = Labels::new([0, 0, 1, 1, 2, 2].map(Some))?;
-/// let silhouette = validate::silhouette(&x, &labels)?;
+/// let silhouette = validate::silhouette(&x, &labels, SilhouetteKind::Exact)?;
 /// assert!((silhouette.mean - 0.549386).abs() < 1e-6);
 /// assert_eq!(silhouette.coverage, 1.0);
-/// # Ok::<(), personas::Error>(())
-/// ```
-///
-/// # Errors
-/// [`Error::UndefinedMetric`] unless the rows that are not noise form at least two clusters and
-/// fewer clusters than rows; [`Error::DimensionMismatch`] if there is not one label per row; and as
-/// every method for a matrix that is empty or not finite.
-pub fn silhouette<'a>(x: impl Into<Samples<'a>>, labels: &Labels) -> Result<Silhouette> {
-    silhouette_by(x, labels, SilhouetteKind::Exact)
-}
-
-/// The silhouette of a grouping of `x`, `(n_samples, n_features)`, of the kind asked for.
-///
-/// ```
-/// use personas::{Labels, ndarray::Array2, validate};
 ///
 /// let x = Array2::from_shape_fn((1000, 1), |(row, _)| (row % 2 * 500 + row) as f64);
 /// let labels = Labels::new((0..1000).map(|row| Some(row % 2)))?;
-/// let exact = validate::silhouette(&x, &labels)?;
-/// let sampled = validate::SilhouetteKind::Sampled { standard_error: 0.01, max_rows: 900, seed: 7 };
-/// let estimate = validate::silhouette_by(&x, &labels, sampled)?;
+/// let exact = validate::silhouette(&x, &labels, SilhouetteKind::Exact)?;
+/// let sampled = SilhouetteKind::Sampled { standard_error: 0.01, max_rows: 900, seed: 7 };
+/// let estimate = validate::silhouette(&x, &labels, sampled)?;
 /// assert!(estimate.standard_error <= 0.01 && estimate.n_scored < 900);
 /// assert!((estimate.mean - exact.mean).abs() < 4.0 * estimate.standard_error);
 /// // Another measure, for any number of rows.
-/// let squared = validate::silhouette_by(&x, &labels, validate::SilhouetteKind::Squared)?;
+/// let squared = validate::silhouette(&x, &labels, SilhouetteKind::Squared)?;
 /// assert!(squared.mean > exact.mean);
 /// # Ok::<(), personas::Error>(())
 /// ```
 ///
 /// # Errors
+/// [`Error::UndefinedMetric`] unless the rows that are not noise form at least two clusters and
+/// fewer clusters than rows; [`Error::DimensionMismatch`] if there is not one label per row;
 /// [`Error::InvalidParameter`] for a `standard_error` that is negative or not finite, and for
-/// `max_rows` below 2 (one row has no error); else as [`silhouette`].
-pub fn silhouette_by<'a>(
+/// `max_rows` below 2 (one row has no error); and as every method for a matrix that is empty or not finite.
+pub fn silhouette<'a>(
     x: impl Into<Samples<'a>>,
     labels: &Labels,
     kind: SilhouetteKind,
@@ -319,7 +306,7 @@ mod tests {
 
     #[test]
     fn the_golden_points_score_as_in_scikit_learn() {
-        let s = silhouette(&points(), &labels(&[0, 0, 1, 1, 2, 2])).unwrap();
+        let s = exactly(&points(), &labels(&[0, 0, 1, 1, 2, 2])).unwrap();
         assert!((s.mean - 0.549_386_432_877_745_7).abs() < 1e-14, "{}", s.mean);
         let golden =
             [0.394_448_72, 0.394_448_72, 0.394_448_72, 0.394_448_72, 0.859_945_06, 0.858_578_64];
@@ -332,13 +319,13 @@ mod tests {
     #[test]
     fn a_cluster_of_one_scores_0_and_not_1() {
         let x = array![[0.0], [1.0], [10.0]];
-        let s = silhouette(&x, &labels(&[0, 0, 1])).unwrap();
+        let s = exactly(&x, &labels(&[0, 0, 1])).unwrap();
         assert_eq!(s.values, [Some(0.9), Some(8.0 / 9.0), Some(0.0)]);
     }
 
     #[test]
     fn equal_rows_in_two_clusters_score_0_and_not_nan() {
-        let s = silhouette(&Array2::<f64>::zeros((4, 2)), &labels(&[0, 0, 1, 1])).unwrap();
+        let s = exactly(&Array2::<f64>::zeros((4, 2)), &labels(&[0, 0, 1, 1])).unwrap();
         assert_eq!(s.values, [Some(0.0); 4]);
         assert_eq!(s.mean, 0.0);
     }
@@ -346,7 +333,7 @@ mod tests {
     #[test]
     fn one_cluster_a_cluster_per_row_and_all_noise_have_no_silhouette() {
         for raw in [[0, 0, 0], [0, 1, 2], [-1, -1, -1], [0, 0, -1], [0, 1, -1]] {
-            let s = silhouette(&array![[0.0], [1.0], [5.0]], &labels(&raw));
+            let s = exactly(&array![[0.0], [1.0], [5.0]], &labels(&raw));
             assert!(matches!(s, Err(Error::UndefinedMetric { .. })), "{raw:?}");
         }
     }
@@ -356,8 +343,8 @@ mod tests {
         let mut x = points();
         x.push_row(array![1.0, 1.0].view()).unwrap();
         x.push_row(array![2.0, 1.0].view()).unwrap();
-        let with = silhouette(&x, &labels(&[0, 0, 1, 1, 2, 2, -1, -1])).unwrap();
-        let without = silhouette(&points(), &labels(&[0, 0, 1, 1, 2, 2])).unwrap();
+        let with = exactly(&x, &labels(&[0, 0, 1, 1, 2, 2, -1, -1])).unwrap();
+        let without = exactly(&points(), &labels(&[0, 0, 1, 1, 2, 2])).unwrap();
         assert_eq!(with.values[..6], *without.values);
         assert_eq!(with.values[6..], [None, None]);
         assert_eq!((with.mean, with.coverage), (without.mean, 0.75));
@@ -366,34 +353,38 @@ mod tests {
     #[test]
     fn an_offset_of_1e12_changes_nothing() {
         let l = labels(&[0, 0, 1, 1, 2, 2]);
-        assert_eq!(silhouette(&(points() + 1e12), &l), silhouette(&points(), &l));
+        assert_eq!(exactly(&(points() + 1e12), &l), exactly(&points(), &l));
     }
 
     #[test]
     fn the_greatest_magnitudes_stay_finite() {
         let x = array![[1e145], [-1e145], [1e145], [9e144]];
-        let s = silhouette(&x, &labels(&[0, 1, 0, 1])).unwrap();
+        let s = exactly(&x, &labels(&[0, 1, 0, 1])).unwrap();
         assert!(s.values.iter().flatten().all(|v| (-1.0..=1.0).contains(v)), "{s:?}");
     }
 
     #[test]
     fn rows_too_close_for_their_squares_score_like_others() {
         let l = labels(&[0, 0, 1, 1, 2, 2]);
-        let tiny = silhouette(&(points() * 1e-250), &l).unwrap();
+        let tiny = exactly(&(points() * 1e-250), &l).unwrap();
         assert!((tiny.mean - 0.549_386_432_877_745_7).abs() < 1e-12);
     }
 
     #[test]
     fn another_length_and_a_nan_are_refused() {
         assert!(matches!(
-            silhouette(&points(), &labels(&[0, 1])),
+            exactly(&points(), &labels(&[0, 1])),
             Err(Error::DimensionMismatch { expected: 6, got: 2, .. })
         ));
         let x = array![[0.0], [f64::NAN], [1.0]];
-        assert!(matches!(silhouette(&x, &labels(&[0, 0, 1])), Err(Error::NonFinite { .. })));
+        assert!(matches!(exactly(&x, &labels(&[0, 0, 1])), Err(Error::NonFinite { .. })));
     }
 
     /// A sample of exactly so many rows.
+    fn exactly<'a>(x: impl Into<Samples<'a>>, labels: &Labels) -> Result<Silhouette> {
+        silhouette(x, labels, SilhouetteKind::Exact)
+    }
+
     fn drawn(max_rows: usize, seed: u64) -> SilhouetteKind {
         SilhouetteKind::Sampled { standard_error: 0.0, max_rows, seed }
     }
@@ -408,11 +399,11 @@ mod tests {
     #[test]
     fn a_sample_of_all_rows_is_exact_and_a_smaller_one_covers_the_truth() {
         let (x, l) = clouds(300);
-        let exact = silhouette(&x, &l).unwrap();
+        let exact = exactly(&x, &l).unwrap();
         assert_eq!((exact.standard_error, exact.n_scored), (0.0, 299));
-        assert_eq!(silhouette_by(&x, &l, drawn(1000, 0)).unwrap(), exact);
+        assert_eq!(silhouette(&x, &l, drawn(1000, 0)).unwrap(), exact);
         let within = (0..100).filter(|&seed| {
-            let s = silhouette_by(&x, &l, drawn(60, seed)).unwrap();
+            let s = silhouette(&x, &l, drawn(60, seed)).unwrap();
             assert!(s.standard_error > 0.0 && s.n_scored == 60);
             assert_eq!(s.values.iter().flatten().count(), 60);
             (s.mean - exact.mean).abs() < 2.0 * s.standard_error
@@ -421,7 +412,7 @@ mod tests {
         assert!(within.count() >= 88);
         for (standard_error, max_rows) in [(0.0, 1), (-1.0, 9), (f64::NAN, 9), (f64::INFINITY, 9)] {
             let kind = SilhouetteKind::Sampled { standard_error, max_rows, seed: 0 };
-            let refused = silhouette_by(&x, &l, kind);
+            let refused = silhouette(&x, &l, kind);
             assert!(matches!(refused, Err(Error::InvalidParameter { .. })), "{kind:?}");
         }
     }
@@ -429,11 +420,11 @@ mod tests {
     #[test]
     fn rounds_stop_once_the_error_is_small_enough_and_not_much_later() {
         let (x, l) = clouds(6000);
-        let exact = silhouette(&x, &l).unwrap().mean;
+        let exact = exactly(&x, &l).unwrap().mean;
         let mut last = 0;
         for standard_error in [0.02, 0.01, 0.007, 0.0001] {
             let kind = SilhouetteKind::Sampled { standard_error, max_rows: 4000, seed: 3 };
-            let s = silhouette_by(&x, &l, kind).unwrap();
+            let s = silhouette(&x, &l, kind).unwrap();
             let full = s.n_scored == 4000;
             assert!(full || s.standard_error <= standard_error, "{s:?}");
             assert!(full == (standard_error < 0.001) && s.n_scored >= last, "{}", s.n_scored);
@@ -483,7 +474,7 @@ mod tests {
         let n = 300;
         let x = Array2::from_shape_fn((n, 2), |(i, j)| (i * (7 + 4 * j) % 61) as f64);
         let l = Labels::new((0..n).map(|i| (i % 9 > 0).then_some(i * i % 5))).unwrap();
-        for (value, naive) in silhouette(&x, &l).unwrap().values.iter().zip(naive(&x, &l)) {
+        for (value, naive) in exactly(&x, &l).unwrap().values.iter().zip(naive(&x, &l)) {
             assert_eq!(value.is_some(), naive.is_some());
             assert!((value.unwrap_or(0.0) - naive.unwrap_or(0.0)).abs() < 1e-12);
         }
@@ -493,20 +484,19 @@ mod tests {
     fn squared_and_simplified_hold_under_offsets_scales_and_thread_counts() {
         let (x, l) = clouds(500);
         for kind in [SilhouetteKind::Squared, SilhouetteKind::Simplified] {
-            let plain = silhouette_by(&x, &l, kind).unwrap();
+            let plain = silhouette(&x, &l, kind).unwrap();
             for (offset, unit, error) in
                 [(1e6, 1.0, 1e-8), (0.0, 1e-200, 1e-12), (0.0, 1e100, 1e-12)]
             {
-                let moved = silhouette_by(&(&x * unit + offset), &l, kind).unwrap();
+                let moved = silhouette(&(&x * unit + offset), &l, kind).unwrap();
                 assert!((moved.mean - plain.mean).abs() < error, "{offset:e} {unit:e} {kind:?}");
             }
             // Whole numbers lose nothing at 1e12.
             let whole = x.mapv(|v| (v * 64.0).round());
-            let (near, far) = [0.0, 1e12]
-                .map(|offset| silhouette_by(&(&whole + offset), &l, kind).unwrap())
-                .into();
+            let (near, far) =
+                [0.0, 1e12].map(|offset| silhouette(&(&whole + offset), &l, kind).unwrap()).into();
             assert_eq!(near, far, "{kind:?}");
-            let one = parallel::with_threads(1, || silhouette_by(&x, &l, kind).unwrap());
+            let one = parallel::with_threads(1, || silhouette(&x, &l, kind).unwrap());
             assert_eq!(one, plain);
         }
     }
@@ -515,7 +505,7 @@ mod tests {
     fn the_simplified_silhouette_is_as_by_hand() {
         let x = array![[0.0], [2.0], [10.0], [14.0], [40.0], [7.0]];
         let l = labels(&[0, 0, 1, 1, 2, -1]);
-        let s = silhouette_by(&x, &l, SilhouetteKind::Simplified).unwrap();
+        let s = silhouette(&x, &l, SilhouetteKind::Simplified).unwrap();
         // 1 − 1/12, 1 − 1/10, 1 − 2/9, 1 − 2/13, and 0 for the row alone.
         let by_hand = (4.0 - 1.0 / 12.0 - 0.1 - 2.0 / 9.0 - 2.0 / 13.0) / 5.0;
         assert!((s.mean - by_hand).abs() < 1e-15);
@@ -533,8 +523,8 @@ mod tests {
             let x = Array2::from_shape_fn((rows.len(), 2), |(i, j)| {
                 f64::from(if j == 0 { rows[i].1 } else { rows[i].2 })
             });
-            let Ok(s) = silhouette(&x, &l) else { return Ok(()) };
-            let squared = silhouette_by(&x, &l, SilhouetteKind::Squared).unwrap();
+            let Ok(s) = exactly(&x, &l) else { return Ok(()) };
+            let squared = silhouette(&x, &l, SilhouetteKind::Squared).unwrap();
             let exact = s.values.iter().zip(naive(&x, &l));
             for (value, naive) in exact.chain(squared.values.iter().zip(naive_squared(&x, &l))) {
                 prop_assert_eq!(value.is_some(), naive.is_some());

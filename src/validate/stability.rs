@@ -19,57 +19,25 @@ use crate::num::samples::Samples;
 use crate::num::{parallel, stats};
 use crate::{Error, Labels, Result};
 
-/// A mean Jaccard coefficient below this is not to be trusted.
-const DOUBTFUL_FROM: f64 = 0.6;
-/// From here on a cluster is stable.
+/// From this mean Jaccard coefficient on a cluster is stable.
 pub(crate) const STABLE_FROM: f64 = 0.75;
-/// From here on, highly so.
-const HIGHLY_STABLE_FROM: f64 = 0.85;
 /// A resample with at most this Jaccard coefficient has dissolved the cluster.
 const DISSOLVED_TO: f64 = 0.5;
 /// A resample with more than this has recovered it.
 const RECOVERED_ABOVE: f64 = 0.75;
-
-/// How far to trust a cluster, by its mean Jaccard coefficient (Hennig 2007).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Verdict {
-    /// Below 0.6: do not trust it.
-    Unstable,
-    /// From 0.6: there is a pattern, but who belongs to it is doubtful.
-    Doubtful,
-    /// From 0.75: it comes back.
-    Stable,
-    /// From 0.85: it comes back almost unchanged.
-    HighlyStable,
-}
-
-impl Verdict {
-    fn of(mean_jaccard: f64) -> Self {
-        if mean_jaccard >= HIGHLY_STABLE_FROM {
-            Self::HighlyStable
-        } else if mean_jaccard >= STABLE_FROM {
-            Self::Stable
-        } else if mean_jaccard >= DOUBTFUL_FROM {
-            Self::Doubtful
-        } else {
-            Self::Unstable
-        }
-    }
-}
 
 /// How often one cluster came back.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ClusterStability {
     /// Mean over the resamples of its best Jaccard coefficient, in [0, 1]; 0 if no resample held
-    /// any of its rows.
+    /// any of its rows. Below 0.6 the cluster is not to be trusted; from 0.6 there is a pattern, but
+    /// who belongs to it is doubtful; from 0.75 it comes back; from 0.85 almost unchanged (Hennig 2007).
     pub mean_jaccard: f64,
     /// Share of resamples that recovered it (Jaccard above 0.75).
     pub recovered: f64,
     /// Share of resamples that dissolved it (Jaccard at most 0.5).
     pub dissolved: f64,
-    /// What to make of it.
-    pub verdict: Verdict,
 }
 
 /// Stability of a grouping under resampling; see [`stability`].
@@ -103,7 +71,7 @@ pub struct Stability {
 /// };
 /// let evidence = validate::stability(&x, &by_side(x.view())?, 50, 7, by_side)?;
 /// assert_eq!(evidence.mean, 1.0);
-/// assert_eq!(evidence.per_cluster[0].verdict, validate::Verdict::HighlyStable);
+/// assert_eq!(evidence.per_cluster[0].recovered, 1.0);
 /// # Ok::<(), personas::Error>(())
 /// ```
 ///
@@ -200,7 +168,6 @@ fn summarise(tables: &[Contingency], sizes: &[usize]) -> Stability {
             mean_jaccard,
             recovered: share(&|jaccard| jaccard > RECOVERED_ABOVE),
             dissolved: share(&|jaccard| jaccard <= DISSOLVED_TO),
-            verdict: Verdict::of(mean_jaccard),
         }
     };
     let per_cluster: Vec<ClusterStability> = (0..n_clusters).map(of_cluster).collect();
@@ -234,7 +201,6 @@ mod tests {
         assert_eq!((s.mean, s.adjusted_rand), (1.0, 1.0));
         for cluster in s.per_cluster {
             assert_eq!((cluster.recovered, cluster.dissolved), (1.0, 0.0));
-            assert_eq!(cluster.verdict, Verdict::HighlyStable);
         }
     }
 
@@ -251,16 +217,9 @@ mod tests {
         // The Jaccard coefficient is the cluster's share of the rows present: 3/4 and 1/4.
         assert!((large.mean_jaccard - 0.75).abs() < 0.02, "{large:?}");
         assert!((small.mean_jaccard - 0.25).abs() < 0.02, "{small:?}");
-        assert_eq!((small.dissolved, small.verdict), (1.0, Verdict::Unstable));
+        assert_eq!(small.dissolved, 1.0);
         assert!((s.mean - 0.5).abs() < 1e-12);
         assert_eq!(s.adjusted_rand, 0.0);
-    }
-
-    #[test]
-    fn the_verdicts_change_at_hennigs_thresholds() {
-        let verdicts = [0.59, 0.6, 0.74, 0.75, 0.84, 0.85].map(Verdict::of);
-        use Verdict::{Doubtful, HighlyStable, Stable, Unstable};
-        assert_eq!(verdicts, [Unstable, Doubtful, Doubtful, Stable, Stable, HighlyStable]);
     }
 
     #[test]

@@ -64,10 +64,11 @@ pub(crate) fn models(seed: u64, visit: &mut impl Visit) -> Result<()> {
     visit.value(Dbscan::new(2.3, 2).fit(&x)?);
     visit.value(Hdbscan::new(3).fit(&x)?);
     visit.value(Agglomerative::new(Linkage::Ward).fit(&x)?);
-    let mut online = OnlineKMeans::new(2).decay(Decay::HalfLifePoints(7.3)).fit(&x)?;
+    let start = KMeans::new(2).fit(&x)?.centroids;
+    let mut online = OnlineKMeans::new(&start, Decay::HalfLifePoints(7.3))?;
     online.learn(&random.rows(9), None)?;
     visit.value(online);
-    let mut fading = FadingDbscan::new(2.3, 1.1, Decay::HalfLifeDays(0.7))?;
+    let mut fading = FadingDbscan::new(2.3, 1.1, Decay::HalfLifeDays(0.7), 1000)?;
     let mut latest = IncrementalDbscan::new(Dbscan::new(2.3, 2), Window::Rows(6))?;
     for (row, at) in x.rows().into_iter().zip(0..) {
         fading.insert(row, at * 3_600_000)?;
@@ -75,7 +76,7 @@ pub(crate) fn models(seed: u64, visit: &mut impl Visit) -> Result<()> {
     }
     visit.value(fading);
     visit.value(latest);
-    visit.value(IsolationForest::new().n_trees(2).max_samples(8).fit(&x)?);
+    visit.value(IsolationForest::default().n_trees(2).max_samples(8).fit(&x)?);
     visit.value(LocalOutlierFactor::new(3).fit(&x)?);
     visit.value(Pca::new(2).fit(&x)?);
     visit.value(Archetypes::new(2).n_init(1).fit(&x)?);
@@ -178,9 +179,8 @@ fn settings(visit: &mut impl Visit) -> Result<()> {
     let leaf = ClusterSelection::Leaf { epsilon: third };
     visit.value(Hdbscan::new(3).cluster_selection(leaf));
     visit.value(Agglomerative::new(Linkage::Average));
-    let days = Decay::HalfLifeDays(third);
-    visit.value(OnlineKMeans::new(2).decay(days).reassignment_ratio(third));
-    visit.value(IsolationForest::new().contamination(Contamination::Share(third)));
+    visit.value(Decay::HalfLifeDays(third));
+    visit.value(IsolationForest::default().contamination(Contamination::Share(third)));
     visit.value(LocalOutlierFactor::new(3));
     visit.value(cohorts());
     visit.value(preprocessor());

@@ -8,7 +8,7 @@ use personas::ndarray::Array2;
 use personas::outlier::{IsolationForest, LocalOutlierFactor};
 use personas::reduce::{Archetypes, Pca};
 use personas::scale::Scaler;
-use personas::validate::{calinski_harabasz, davies_bouldin, dunn, silhouette, suggest_eps};
+use personas::validate::{SilhouetteKind, calinski_harabasz, davies_bouldin, dunn, silhouette, suggest_eps};
 
 fn number(byte: u8) -> f64 {
     const ODD: [f64; 16] = [
@@ -50,7 +50,7 @@ pub fn matrices(data: &[u8]) {
         0 => {
             let Ok(fit) = KMeans::new(count).n_init(2).max_iter(20).fit(&x) else { return };
             assert_eq!(fit.predict(&x).as_ref(), Ok(&fit.labels));
-            let _ = (silhouette(&x, &fit.labels), dunn(&x, &fit.labels));
+            let _ = (silhouette(&x, &fit.labels, SilhouetteKind::Exact), dunn(&x, &fit.labels));
             let _ = (calinski_harabasz(&x, &fit.labels), davies_bouldin(&x, &fit.labels));
         }
         1 => {
@@ -75,13 +75,12 @@ pub fn matrices(data: &[u8]) {
             }
         }
         4 => {
-            let online = OnlineKMeans::new(count).decay(Decay::HalfLifePoints(eps)).fit(&x);
-            let _ = online.map(|mut fit| (fit.learn(&x, None), fit.predict(&x)));
+            let online = OnlineKMeans::new(&x, Decay::HalfLifePoints(eps));
+            let _ = online.map(|mut model| (model.learn(&x, None), model.predict(&x)));
         }
         5 => {
-            let Ok(mut groups) = FadingDbscan::new(eps, 1.0, Decay::HalfLifeDays(1.0)) else {
-                return;
-            };
+            let decay = Decay::HalfLifeDays(1.0);
+            let Ok(mut groups) = FadingDbscan::new(eps, 1.0, decay, count) else { return };
             for (row, at) in x.rows().into_iter().zip(0..) {
                 let _ = groups.insert(row, at * 1_000_000);
             }
@@ -96,7 +95,7 @@ pub fn matrices(data: &[u8]) {
             let _ = groups.labels();
         }
         7 => {
-            let fit = IsolationForest::new().n_trees(3).max_samples(8).fit(&x);
+            let fit = IsolationForest::default().n_trees(3).max_samples(8).fit(&x);
             let _ = fit.map(|fit| (fit.score(&x), fit.reasons(&x)));
         }
         8 => {

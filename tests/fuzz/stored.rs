@@ -3,7 +3,7 @@
 use std::hash::Hasher;
 
 use personas::cluster::{
-    DbscanFit, Dendrogram, FadingDbscan, HdbscanFit, IncrementalDbscan, KMeansFit, OnlineKMeansFit,
+    DbscanFit, Dendrogram, FadingDbscan, HdbscanFit, IncrementalDbscan, KMeansFit, OnlineKMeans,
 };
 use personas::features::{Feature, Measure};
 use personas::identity::Snapshot;
@@ -134,7 +134,7 @@ fn model(kind: u8, json: bool, data: &[u8], x: &Array2<f64>) {
         2 => drop(read::<DbscanFit>(json, data).map(|fit| fit.predict(x))),
         3 => drop(read::<HdbscanFit>(json, data).map(|fit| (fit.predict(x), fit.reasons(0)))),
         4 => drop(read::<Dendrogram>(json, data).map(|tree| (tree.cut_into(2), tree.leaf_order()))),
-        5 => drop(read::<OnlineKMeansFit>(json, data).map(|mut fit| fit.learn(x, None))),
+        5 => drop(read::<OnlineKMeans>(json, data).map(|mut fit| fit.learn(x, None))),
         6 => drop(
             read::<FadingDbscan>(json, data).map(|mut fit| (fit.insert(row, 5), fit.groups(9))),
         ),

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// Public items of each room. The whole aims at 300, at most 400 with rooms that are still to come; until
 /// then these are the last counts: lower a line with every item that goes.
 const AT_MOST: &[(&str, usize)] = &[
-    ("cluster", 82),
+    ("cluster", 72),
     ("error", 2),
     ("event", 36),
     ("features", 52),
@@ -20,17 +20,17 @@ const AT_MOST: &[(&str, usize)] = &[
     ("journey", 10),
     ("labels", 11),
     ("num", 3), // samples, the metrics of neighbours and the reason of an odd row stand below the methods that use them
-    ("outlier", 22),
+    ("outlier", 21),
     ("persona", 48),
     ("prepare", 26),
     ("profiles", 58),
     ("quality", 15),
-    ("reduce", 18),
+    ("reduce", 16),
     ("report", 5),
     ("scale", 5),
     ("segment", 4),
     ("stored", 2),
-    ("validate", 32),
+    ("validate", 25),
 ];
 
 /// Names at the root of the crate; the rest is found by its module.

@@ -41,12 +41,12 @@ fn assert_parts_agree(fit: &KMeansFit, x: &Array2<f64>) {
     let predicted = fit.predict(x).unwrap();
     assert_eq!(predicted, fit.labels);
     assert_eq!(Labels::new(predicted.iter()).unwrap(), predicted);
-    assert_eq!(fit.labels.n_clusters(), fit.centroids().nrows());
+    assert_eq!(fit.labels.n_clusters(), fit.centroids.nrows());
     assert_eq!(fit.labels.sizes().iter().sum::<usize>(), x.nrows());
     let mut inertia = 0.0;
     for (row, cluster) in x.rows().into_iter().zip(predicted.iter()) {
         let square = |centroid: ArrayView1<'_, f64>| (&row - &centroid).mapv(|v| v * v).sum();
-        let squares: Vec<f64> = fit.centroids().rows().into_iter().map(square).collect();
+        let squares: Vec<f64> = fit.centroids.rows().into_iter().map(square).collect();
         assert!(squares.iter().all(|&d| squares[cluster.unwrap()] <= d * (1.0 + 1e-12)));
         inertia += squares[cluster.unwrap()];
     }
@@ -54,7 +54,7 @@ fn assert_parts_agree(fit: &KMeansFit, x: &Array2<f64>) {
     let path = &fit.inertia_per_iter;
     assert!(path.windows(2).all(|w| w[1] <= w[0] * (1.0 + 1e-9)));
     assert!(path.last().is_some_and(|&last| fit.inertia <= last * (1.0 + 1e-9)));
-    assert_eq!(distinct_rows(&fit.centroids().to_owned()), fit.centroids().nrows());
+    assert_eq!(distinct_rows(&fit.centroids), fit.centroids.nrows());
 }
 
 #[test]
@@ -67,8 +67,8 @@ fn measures_pass_over_the_clusters_that_got_no_row_of_a_prediction() {
     let alone = Labels::new(predicted.iter()).unwrap();
     assert_eq!(alone.to_vec(), [1, 1, 0, 0, 0].map(Some));
 
-    let [by_number, canonical] =
-        [&predicted, &alone].map(|labels| validate::silhouette(&new, labels).unwrap());
+    let [by_number, canonical] = [&predicted, &alone]
+        .map(|labels| validate::silhouette(&new, labels, validate::SilhouetteKind::Exact).unwrap());
     assert_eq!(by_number.values, canonical.values);
     let [large, small] = [canonical.per_cluster[0], canonical.per_cluster[1]];
     assert_eq!(by_number.per_cluster, [None, small, large]);
@@ -88,7 +88,11 @@ fn measures_pass_over_the_clusters_that_got_no_row_of_a_prediction() {
 
     // One cluster is left of three.
     let one = fit.predict(&array![[30.0], [29.0], [31.0]]).unwrap();
-    let undefined = validate::silhouette(&array![[30.0], [29.0], [31.0]], &one);
+    let undefined = validate::silhouette(
+        &array![[30.0], [29.0], [31.0]],
+        &one,
+        validate::SilhouetteKind::Exact,
+    );
     assert!(matches!(undefined, Err(Error::UndefinedMetric { .. })));
 }
 
@@ -159,7 +163,7 @@ proptest! {
         if let Ok(fit) = KMeans::new(3).fit(&x) {
             let scaled = KMeans::new(3).fit(&(&x * factor)).unwrap();
             prop_assert_eq!(&fit.labels, &scaled.labels);
-            prop_assert_eq!(&fit.centroids() * factor, scaled.centroids());
+            prop_assert_eq!(&fit.centroids * factor, scaled.centroids);
         }
     }
 
@@ -171,7 +175,7 @@ proptest! {
         let x = pairs(&cells);
         if let Ok(fit) = KMeans::new(k).tol(0.0).fit(&x) {
             prop_assert!(fit.converged);
-            for (cluster, centroid) in fit.centroids().outer_iter().enumerate() {
+            for (cluster, centroid) in fit.centroids.outer_iter().enumerate() {
                 let mean = x.select(Axis(0), &fit.labels.rows_of(cluster)).mean_axis(Axis(0));
                 prop_assert!((&centroid - &mean.unwrap()).iter().all(|d| d.abs() < 1e-12));
             }

@@ -50,9 +50,10 @@ fn journey() -> String {
         |sample: personas::ndarray::ArrayView2<'_, f64>| Ok(KMeans::new(3).fit(sample)?.labels);
     let stability = validate::stability(&x, &fit.labels, 10, 7, again).unwrap();
     let folds = validate::k_fold(&x, &fit.labels, 5, 7, again).unwrap();
-    let silhouette = validate::silhouette(&x, &fit.labels).unwrap();
+    let silhouette =
+        validate::silhouette(&x, &fit.labels, validate::SilhouetteKind::Exact).unwrap();
     let personas = PersonaModel::describe(&table, &prep, &fit).unwrap();
-    let forest = IsolationForest::new().fit(&x).unwrap();
+    let forest = IsolationForest::default().fit(&x).unwrap();
     let lof = LocalOutlierFactor::new(10).fit(&x).unwrap();
     let dbscan = Dbscan::new(1.5, 5).fit(&x).unwrap();
     let hdbscan = Hdbscan::new(10).min_samples(4).fit(&x).unwrap();

@@ -169,8 +169,8 @@ fn count(tables: &Tables, n: u64, k: usize) -> (u64, u64, u64) {
     let (mut natural, mut right, mut borderline) = (0, 0, 0);
     for seed in 0..n {
         let choice = validate::choose_k(&tables.1(seed), 2..=8, seed).unwrap();
-        natural += u64::from(choice.supported());
-        right += u64::from(choice.supported() && choice.k == k);
+        natural += u64::from(choice.structure == Structure::Natural);
+        right += u64::from(choice.structure == Structure::Natural && choice.k == k);
         borderline += u64::from(choice.structure == Structure::Borderline);
     }
     (natural, right, borderline)

@@ -28,11 +28,11 @@ fn assert_parts_agree(fit: &KMeansFit, x: &Array2<f64>, weights: &[f64]) {
     assert_eq!(predicted, fit.labels);
     let inertia: f64 = (0..x.nrows())
         .map(|row| {
-            let centroid = fit.centroids().row(fit.labels.get(row).unwrap()).to_owned();
+            let centroid = fit.centroids.row(fit.labels.get(row).unwrap()).to_owned();
             weights[row] * (&x.row(row) - &centroid).mapv(|v| v * v).sum()
         })
         .sum();
-    assert_eq!(fit.labels.n_clusters(), fit.centroids().nrows());
+    assert_eq!(fit.labels.n_clusters(), fit.centroids.nrows());
     assert!(fit.labels.sizes().is_sorted_by(|a, b| a >= b));
     for cluster in 0..fit.labels.sizes().len() {
         assert!(fit.labels.rows_of(cluster).iter().any(|&row| weights[row] > 0.0));
@@ -52,7 +52,7 @@ fn a_centroid_lies_where_its_weights_balance() {
     let weights = [3.0, 0.5, 0.5, 1.0, 0.25];
     let init = KMeansInit::Given(array![[0.0], [10.0]]);
     let fit = KMeans::new(2).init(init).fit((&x, &weights)).unwrap();
-    assert_eq!(fit.centroids(), array![[0.375], [10.2]]);
+    assert_eq!(fit.centroids, array![[0.375], [10.2]]);
     let expected = 3.0 * 0.375f64.powi(2) + 0.5 * 0.625f64.powi(2) + 0.5 * 1.625f64.powi(2);
     assert!((fit.inertia - expected - 0.2f64.powi(2) - 0.25 * 0.8f64.powi(2)).abs() < 1e-12);
     assert_eq!(fit.labels.sizes(), [3, 2]);
@@ -63,7 +63,7 @@ fn a_centroid_lies_where_its_weights_balance() {
 fn equal_rows_keep_their_place_whatever_they_weigh() {
     let x = array![[0.1, 0.7], [0.1, 0.7], [0.1, 0.7], [5.3, 1e-9]];
     let fit = KMeans::new(2).fit((&x, &[0.3, 1e-200, 7.7, 1e200])).unwrap();
-    assert_eq!(fit.centroids(), array![[0.1, 0.7], [5.3, 1e-9]]);
+    assert_eq!(fit.centroids, array![[0.1, 0.7], [5.3, 1e-9]]);
     assert_eq!(fit.inertia, 0.0);
 }
 
@@ -79,8 +79,8 @@ fn rows_without_weight_may_lie_anywhere() {
         assert_eq!(fit.inertia, alone.inertia);
         // The four make theirs the larger group, or leave it.
         let swapped = far == 1e9;
-        let centroids = alone.centroids().select(Axis(0), if swapped { &[1, 0] } else { &[0, 1] });
-        assert_eq!(fit.centroids(), centroids);
+        let centroids = alone.centroids.select(Axis(0), if swapped { &[1, 0] } else { &[0, 1] });
+        assert_eq!(fit.centroids, centroids);
         assert_eq!(fit.labels.get(8), Some(0));
     }
 }
@@ -92,10 +92,10 @@ fn a_centroid_that_rows_without_weight_strip_of_its_tie_goes_to_the_farthest_row
     let x = array![[2.0], [6.0], [7.0], [0.0], [0.0], [0.0]];
     let means = KMeans::new(3).init(KMeansInit::Given(array![[4.0], [8.5], [-1.0]])).max_iter(1);
     let without = means.fit(x.select(Axis(0), &[0, 1, 2, 3]).view()).unwrap();
-    assert_eq!(without.centroids(), array![[7.0], [4.0], [0.0]]);
+    assert_eq!(without.centroids, array![[7.0], [4.0], [0.0]]);
     let weights = [1.0, 1.0, 1.0, 1.0, 0.0, 0.0];
     let fit = means.fit((&x, &weights)).unwrap();
-    assert_eq!(fit.centroids(), array![[0.0], [7.0], [2.0]]);
+    assert_eq!(fit.centroids, array![[0.0], [7.0], [2.0]]);
     assert_eq!((fit.inertia, fit.refilled), (1.0, 1));
     assert_parts_agree(&fit, &x, &weights);
 }
@@ -157,8 +157,8 @@ proptest! {
 
         // The numbers go by rows, so only they may differ.
         let number: Vec<usize> =
-            weighted.predict(plain.centroids()).unwrap().iter().flatten().collect();
-        prop_assert_eq!(weighted.centroids().select(Axis(0), &number), plain.centroids());
+            weighted.predict(&plain.centroids).unwrap().iter().flatten().collect();
+        prop_assert_eq!(weighted.centroids.select(Axis(0), &number), plain.centroids);
         for (row, cluster) in plain.labels.iter().enumerate() {
             let cluster = cluster.map(|cluster| number[cluster]);
             prop_assert_eq!(cluster, weighted.labels.get(from[row]));
@@ -249,7 +249,7 @@ proptest! {
         let Ok(plain) = means.fit(&x) else { return Ok(()) };
         let weighted = means.fit((&x, &vec![weight; x.nrows()])).unwrap();
         prop_assert_eq!(&weighted.labels, &plain.labels);
-        prop_assert_eq!(weighted.centroids(), plain.centroids());
+        prop_assert_eq!(&weighted.centroids, &plain.centroids);
         prop_assert_eq!(weighted.inertia, plain.inertia * weight);
         prop_assert!(weight != 1.0 || weighted == plain);
     }

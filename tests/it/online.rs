@@ -1,6 +1,6 @@
 //! k-means on a stream: what a weight is, when clusters die, what may not change anything.
 
-use personas::cluster::{Decay, OnlineKMeans, OnlineKMeansFit};
+use personas::cluster::{Decay, OnlineKMeans};
 use personas::ndarray::{Array1, Array2, ArrayView1, Axis, array, concatenate, s};
 use personas::{Error, KMeans};
 use proptest::prelude::*;
@@ -26,9 +26,20 @@ fn three(n: usize, seed: u64) -> Array2<f64> {
     x
 }
 
+/// A model that has learned a first batch, grouped by k-means, at a moment.
+fn fitted(k: usize, decay: Decay, x: &Array2<f64>, at: Option<i64>) -> OnlineKMeans {
+    let mut model = OnlineKMeans::new(&KMeans::new(k).fit(x).unwrap().centroids, decay).unwrap();
+    model.learn(x, at).unwrap();
+    model
+}
+
+fn started(decay: Decay) -> OnlineKMeans {
+    OnlineKMeans::new(&far_corners(), decay).unwrap()
+}
+
 /// Lets time pass without rows.
-fn advance(model: &mut OnlineKMeansFit, at_ms: i64) {
-    let none = Array2::<f64>::zeros((0, model.centroids().ncols()));
+fn advance(model: &mut OnlineKMeans, at_ms: i64) {
+    let none = Array2::<f64>::zeros((0, model.clusters().centroids.ncols()));
     model.learn(&none, at_ms).unwrap();
 }
 
@@ -40,7 +51,7 @@ fn close(a: &Array2<f64>, b: &Array2<f64>, by: f64) -> bool {
     a.dim() == b.dim() && a.iter().zip(b).all(|(a, b)| (a - b).abs() <= by * b.abs().max(1.0))
 }
 
-fn bytes(model: &OnlineKMeansFit) -> String {
+fn bytes(model: &OnlineKMeans) -> String {
     serde_json::to_string(model).unwrap()
 }
 
@@ -51,7 +62,7 @@ fn far_corners() -> Array2<f64> {
 #[test]
 fn row_by_row_without_decay_centroids_are_the_means_of_the_rows_they_got() {
     let x = cloud(300, 1);
-    let mut model = OnlineKMeans::new(4).start(x.slice(s![..4, ..])).unwrap();
+    let mut model = OnlineKMeans::new(x.slice(s![..4, ..]), Decay::None).unwrap();
     let mut got = vec![Vec::new(); 4];
     for row in x.rows() {
         got[model.learn(&one(row), None).unwrap().labels.get(0).unwrap()].push(row.to_owned());
@@ -61,9 +72,9 @@ fn row_by_row_without_decay_centroids_are_the_means_of_the_rows_they_got() {
         let mean: Array1<f64> = rows.iter().fold(Array1::zeros(2), |sum, row| sum + row) / n;
         let mut squares = Array1::<f64>::zeros(2);
         rows.iter().for_each(|row| squares += &(row - &mean).mapv(|d| d * d));
-        assert_eq!(model.weights()[cluster], n);
-        assert!((&model.centroids().row(cluster) - &mean).iter().all(|d| d.abs() < 1e-12));
-        let off = &model.variances().row(cluster) - &(squares / n);
+        assert_eq!(model.clusters().weights[cluster], n);
+        assert!((&model.clusters().centroids.row(cluster) - &mean).iter().all(|d| d.abs() < 1e-12));
+        let off = &model.clusters().variances.row(cluster) - &(squares / n);
         assert!(off.iter().all(|d: &f64| d.abs() < 1e-12));
     }
     assert_eq!(model.n_rows, 300);
@@ -72,69 +83,65 @@ fn row_by_row_without_decay_centroids_are_the_means_of_the_rows_they_got() {
 #[test]
 fn a_first_batch_is_grouped_as_k_means_groups_it() {
     let x = three(90, 2);
-    let (batch, online) = (KMeans::new(3).seed(5).fit(&x), OnlineKMeans::new(3).seed(5).fit(&x));
-    let (batch, online) = (batch.unwrap(), online.unwrap());
-    assert!(close(&online.centroids().to_owned(), &batch.centroids().to_owned(), 1e-13));
-    assert_eq!(online.weights(), [30.0; 3]);
+    let (batch, online) = (KMeans::new(3).fit(&x).unwrap(), fitted(3, Decay::None, &x, None));
+    assert!(close(&online.clusters().centroids, &batch.centroids, 1e-13));
+    assert_eq!(online.clusters().weights, [30.0; 3]);
     assert_eq!(online.predict(&x).unwrap(), batch.predict(&x).unwrap());
 }
 
 #[test]
 fn after_one_half_life_in_rows_every_weight_is_exactly_half_in_one_batch_or_row_by_row() {
     let x = three(90, 3);
-    let online = OnlineKMeans::new(3).decay(Decay::HalfLifePoints(10.0));
-    let mut stepwise = online.fit(&x).unwrap();
+    let mut stepwise = fitted(3, Decay::HalfLifePoints(10.0), &x, None);
     // Off the beat: the half-life need not begin with the model.
     stepwise.learn(x.slice(s![..7, ..]), None).unwrap();
     let mut at_once = stepwise.clone();
-    let before = stepwise.weights();
-    let near_the_first = &cloud(10, 4) * 0.1 + stepwise.centroids().row(0);
+    let before = stepwise.clusters().weights;
+    let near_the_first = &cloud(10, 4) * 0.1 + stepwise.clusters().centroids.row(0);
     for row in near_the_first.rows() {
         assert_eq!(stepwise.learn(&one(row), None).unwrap().labels.to_vec(), [Some(0)]);
     }
     at_once.learn(&near_the_first, None).unwrap();
     // Those that got nothing fade as well.
     for model in [stepwise, at_once] {
-        assert_eq!(model.weights()[1..], [before[1] / 2.0, before[2] / 2.0]);
+        assert_eq!(model.clusters().weights[1..], [before[1] / 2.0, before[2] / 2.0]);
     }
 }
 
 #[test]
 fn after_one_half_life_in_days_every_weight_is_exactly_half() {
-    let online = OnlineKMeans::new(3).decay(Decay::HalfLifeDays(30.0));
-    let mut model = online.fit(&three(90, 5)).unwrap();
+    let mut model = fitted(3, Decay::HalfLifeDays(30.0), &three(90, 5), Some(1_000_000));
     advance(&mut model, 1_000_000);
-    assert_eq!(model.weights(), [30.0; 3]);
+    assert_eq!(model.clusters().weights, [30.0; 3]);
     for day in 1..=60 {
         advance(&mut model, 1_000_000 + day * DAY_MS);
         if day % 30 == 0 {
-            assert_eq!(model.weights(), [30.0 / (1 << (day / 30)) as f64; 3]);
+            assert_eq!(model.clusters().weights, [30.0 / (1 << (day / 30)) as f64; 3]);
         }
     }
-    let (weights, centroids) = (model.weights(), model.centroids().to_owned());
+    let (weights, centroids) = (model.clusters().weights, model.clusters().centroids);
     model.learn(&Array2::<f64>::zeros((0, 2)), 1_000_000 + 75 * DAY_MS).unwrap();
-    assert!((model.weights()[0] / (weights[0] * 0.5f64.sqrt()) - 1.0).abs() < 1e-15);
-    assert_eq!(model.centroids(), centroids);
+    assert!((model.clusters().weights[0] / (weights[0] * 0.5f64.sqrt()) - 1.0).abs() < 1e-15);
+    assert_eq!(model.clusters().centroids, centroids);
 }
 
 #[test]
 fn a_batch_discounts_first_and_divides_by_what_is_left_as_sparks_code_does() {
     // One cluster, 4 rows at 0, half-life 2 rows; then 2 rows at 3: (4·½·0 + 2·3) / (4·½ + 2).
-    let online = OnlineKMeans::new(1).decay(Decay::HalfLifePoints(2.0));
-    let mut model = online.fit(&Array2::<f64>::zeros((4, 1))).unwrap();
+    let mut model = fitted(1, Decay::HalfLifePoints(2.0), &Array2::zeros((4, 1)), None);
     model.learn(&[[3.0], [3.0]], None).unwrap();
-    assert_eq!((model.centroids()[[0, 0]], model.weights()[0]), (1.5, 4.0));
-    assert_eq!(model.variances()[[0, 0]], 2.25);
+    assert_eq!((model.clusters().centroids[[0, 0]], model.clusters().weights[0]), (1.5, 4.0));
+    assert_eq!(model.clusters().variances[[0, 0]], 2.25);
 }
 
 #[test]
 fn a_half_life_follows_a_drift_that_no_decay_averages_away() {
     let at = |decay| {
-        let mut model = OnlineKMeans::new(1).decay(decay).fit(&cloud(500, 6)).unwrap();
+        let mut model = fitted(1, decay, &cloud(500, 6), None);
         for batch in 0..10 {
             model.learn(&(cloud(100, 7 + batch) + 10.0), None).unwrap();
         }
-        model.centroids()[[0, 0]]
+        model.clusters().centroids[[0, 0]]
     };
     assert!((at(Decay::HalfLifePoints(100.0)) - 10.0).abs() < 0.1);
     assert!((at(Decay::None) - 20.0 / 3.0).abs() < 0.1);
@@ -142,8 +149,7 @@ fn a_half_life_follows_a_drift_that_no_decay_averages_away() {
 
 #[test]
 fn stored_and_restored_it_goes_on_bit_for_bit() {
-    let online = OnlineKMeans::new(3).decay(Decay::HalfLifeDays(0.3)).seed(3);
-    let mut kept = online.fit(&three(50, 1)).unwrap();
+    let mut kept = fitted(3, Decay::HalfLifeDays(0.3), &three(50, 1), Some(0));
     let mut restored = kept.clone();
     for step in 0..40 {
         let (batch, at_ms) = (three(1 + step % 7, step as u64), 3_600_000 * step as i64);
@@ -152,15 +158,11 @@ fn stored_and_restored_it_goes_on_bit_for_bit() {
         assert_eq!(restored.learn(&batch, at_ms).unwrap(), learned);
         assert_eq!(bytes(&restored), bytes(&kept));
     }
-    let config: OnlineKMeans =
-        serde_json::from_str(&serde_json::to_string(&online).unwrap()).unwrap();
-    assert_eq!(config, online);
 }
 
 #[test]
 fn refused_rows_change_nothing_and_no_rows_are_no_change() {
-    let online = OnlineKMeans::new(3).decay(Decay::HalfLifePoints(50.0));
-    let mut model = online.fit(&three(60, 8)).unwrap();
+    let mut model = fitted(3, Decay::HalfLifePoints(50.0), &three(60, 8), None);
     model.learn(&three(13, 9), None).unwrap();
     let before = bytes(&model);
     let good = three(5, 10);
@@ -187,45 +189,47 @@ fn refused_rows_change_nothing_and_no_rows_are_no_change() {
 
 #[test]
 fn time_that_goes_back_stands_and_a_huge_gap_forgets_without_losing_the_places() {
-    let online = OnlineKMeans::new(3).decay(Decay::HalfLifeDays(1.0));
-    let mut model = online.start(&far_corners()).unwrap();
+    let mut model = started(Decay::HalfLifeDays(1.0));
     let x = three(30, 11);
     for at_ms in [5 * DAY_MS, 5 * DAY_MS, i64::MIN, 0] {
         model.learn(&x, at_ms).unwrap();
         assert_eq!(model.clock_ms, Some(5 * DAY_MS));
     }
-    assert_eq!(model.weights(), [40.0; 3]);
-    let places = model.centroids().to_owned();
+    assert_eq!(model.clusters().weights, [40.0; 3]);
+    let places = model.clusters().centroids;
     advance(&mut model, 600 * DAY_MS);
-    assert!(model.weights().iter().all(|w| *w == 0.0));
-    assert_eq!((model.centroids().to_owned(), model.variances().sum()), (places.clone(), 0.0));
+    assert!(model.clusters().weights.iter().all(|w| *w == 0.0));
+    assert_eq!(
+        (model.clusters().centroids, model.clusters().variances.sum()),
+        (places.clone(), 0.0)
+    );
     // The first row after it counts alone; one row is no reason to give the other places up.
     let learned = model.learn(&[[18.0, 2.0]], i64::MAX).unwrap();
     assert_eq!((learned.labels.to_vec(), learned.reseeded), (vec![Some(1)], vec![]));
-    assert_eq!(model.weights(), [0.0, 1.0, 0.0]);
+    assert_eq!(model.clusters().weights, [0.0, 1.0, 0.0]);
     assert_eq!(
-        model.centroids(),
+        model.clusters().centroids,
         array![[places[[0, 0]], places[[0, 1]]], [18.0, 2.0], [places[[2, 0]], places[[2, 1]]]]
     );
 }
 
 #[test]
 fn rows_all_equal_have_no_variance_and_nothing_to_split() {
-    let mut model = OnlineKMeans::new(2).start(&[[0.0], [1e6]]).unwrap();
+    let mut model = OnlineKMeans::new(&[[0.0], [1e6]], Decay::None).unwrap();
     for _ in 0..30 {
         let learned = model.learn(&Array2::from_elem((100, 1), 0.1), None).unwrap();
         assert!(learned.reseeded.is_empty());
     }
     assert_eq!(
-        (model.centroids(), model.weights()),
-        (array![[0.1], [1e6]].view(), vec![3000., 0.])
+        (model.clusters().centroids, model.clusters().weights),
+        (array![[0.1], [1e6]], vec![3000., 0.])
     );
-    assert_eq!(model.variances(), array![[0.0], [0.0]]);
+    assert_eq!(model.clusters().variances, array![[0.0], [0.0]]);
 }
 
 #[test]
 fn a_place_that_no_row_ever_comes_to_goes_to_half_of_the_heaviest_cluster() {
-    let mut model = OnlineKMeans::new(2).start(&[[0.0, 0.0], [1e6, 0.0]]).unwrap();
+    let mut model = OnlineKMeans::new(&[[0.0, 0.0], [1e6, 0.0]], Decay::None).unwrap();
     let two = |seed| {
         let mut x = cloud(100, seed);
         x.slice_mut(s![50.., 1]).mapv_inplace(|v| v + 9.0);
@@ -241,14 +245,14 @@ fn a_place_that_no_row_ever_comes_to_goes_to_half_of_the_heaviest_cluster() {
     // Cut across the second column, where the spread was; the new rows have settled it since.
     let labels = model.predict(&two(99)).unwrap();
     assert!(labels.iter().enumerate().all(|(row, label)| label == Some(row / 50)));
-    assert_eq!(model.weights().iter().sum::<f64>(), 3000.0);
+    assert_eq!(model.clusters().weights.iter().sum::<f64>(), 3000.0);
 }
 
 #[test]
 fn a_group_that_stays_away_is_given_up_by_weight_and_only_then() {
     let with_ratio = |ratio| {
-        let online = OnlineKMeans::new(3).decay(Decay::HalfLifePoints(500.0));
-        let mut model = online.reassignment_ratio(ratio).fit(&three(300, 12)).unwrap();
+        let model = fitted(3, Decay::HalfLifePoints(500.0), &three(300, 12), None);
+        let mut model = model.reassignment_ratio(ratio).unwrap();
         let gone = model.predict(&[[0.0, 20.0]]).unwrap().get(0).unwrap();
         let still = three(30_000, 13);
         let still = still.select(Axis(0), &(0..30_000).filter(|i| i % 3 < 2).collect::<Vec<_>>());
@@ -275,8 +279,8 @@ fn a_group_that_stays_away_is_given_up_by_weight_and_only_then() {
 fn an_offset_of_1e9_changes_no_label() {
     let (near, far) = (three(3000, 14), three(3000, 14).mapv(|v| (v * 1024.0).round() / 1024.0));
     let far_away = &far + 1e9;
-    let online = OnlineKMeans::new(3).decay(Decay::HalfLifePoints(200.0));
-    let mut models = [&near, &far, &far_away].map(|x| online.fit(x.slice(s![..60, ..])).unwrap());
+    let mut models = [&near, &far, &far_away]
+        .map(|x| fitted(3, Decay::HalfLifePoints(200.0), &x.slice(s![..60, ..]).to_owned(), None));
     for from in (60..3000).step_by(49) {
         let batch = s![from..from + 49, ..];
         let plain = models[1].learn(far.slice(batch), None).unwrap();
@@ -284,19 +288,18 @@ fn an_offset_of_1e9_changes_no_label() {
         assert_eq!(offset.labels, plain.labels);
         models[0].learn(near.slice(batch), None).unwrap();
     }
-    assert!(close(&(&models[2].centroids() - 1e9), &models[1].centroids().to_owned(), 2e-7));
-    assert!(close(&models[2].variances(), &models[1].variances(), 1e-9));
+    assert!(close(&(models[2].clusters().centroids - 1e9), &models[1].clusters().centroids, 2e-7));
+    assert!(close(&models[2].clusters().variances, &models[1].clusters().variances, 1e-9));
 }
 
 #[test]
 fn two_shards_merged_equal_the_whole_where_both_tell_the_groups_apart_alike() {
     let x = three(600, 15);
-    let online = OnlineKMeans::new(3);
-    let mut whole = online.start(&far_corners()).unwrap();
+    let mut whole = started(Decay::None);
     whole.learn(&x, None).unwrap();
-    let mut shards: Vec<OnlineKMeansFit> = (0..2)
+    let mut shards: Vec<OnlineKMeans> = (0..2)
         .map(|shard| {
-            let mut model = online.start(&far_corners()).unwrap();
+            let mut model = started(Decay::None);
             for batch in
                 x.slice(s![shard * 300..(shard + 1) * 300, ..]).axis_chunks_iter(Axis(0), 60)
             {
@@ -308,25 +311,24 @@ fn two_shards_merged_equal_the_whole_where_both_tell_the_groups_apart_alike() {
     let other = shards.pop().unwrap();
     let mut merged = shards.pop().unwrap();
     merged.merge(&other).unwrap();
-    assert_eq!((merged.weights(), merged.n_rows), (whole.weights(), 600));
-    assert!(close(&merged.centroids().to_owned(), &whole.centroids().to_owned(), 1e-12));
-    assert!(close(&merged.variances(), &whole.variances(), 1e-12));
+    assert_eq!((merged.clusters().weights, merged.n_rows), (whole.clusters().weights, 600));
+    assert!(close(&merged.clusters().centroids, &whole.clusters().centroids, 1e-12));
+    assert!(close(&merged.clusters().variances, &whole.clusters().variances, 1e-12));
 }
 
 #[test]
 fn merging_goes_by_place_not_by_number_and_brings_both_to_the_later_clock() {
-    let online = OnlineKMeans::new(2).decay(Decay::HalfLifeDays(1.0));
-    let mut a = online.start(&[[0.0], [10.0]]).unwrap();
-    let mut b = online.start(&[[11.0], [1.0]]).unwrap();
+    let start = |at: [[f64; 1]; 2]| OnlineKMeans::new(&at, Decay::HalfLifeDays(1.0)).unwrap();
+    let (mut a, mut b) = (start([[0.0], [10.0]]), start([[11.0], [1.0]]));
     a.learn(&[[0.0], [0.0], [10.0], [10.0]], 7 * DAY_MS).unwrap();
     b.learn(&[[13.0], [1.0]], 8 * DAY_MS).unwrap();
     let untouched = b.clone();
     a.merge(&b).unwrap();
     assert_eq!(b, untouched);
-    assert_eq!((a.weights(), a.clock_ms), (vec![2.0, 2.0], Some(8 * DAY_MS)));
-    assert_eq!(a.centroids(), array![[0.5], [11.5]]);
+    assert_eq!((a.clusters().weights, a.clock_ms), (vec![2.0, 2.0], Some(8 * DAY_MS)));
+    assert_eq!(a.clusters().centroids, array![[0.5], [11.5]]);
     // The other way round: the older one ages on its way in, and the numbering is b's.
-    b.merge(&online.start(&[[5.0], [6.0]]).unwrap()).unwrap();
+    b.merge(&start([[5.0], [6.0]])).unwrap();
     assert_eq!(b, {
         let mut expected = untouched;
         advance(&mut expected, 0);
@@ -336,12 +338,12 @@ fn merging_goes_by_place_not_by_number_and_brings_both_to_the_later_clock() {
 
 #[test]
 fn models_that_cannot_be_merged_say_so() {
-    let mut model = OnlineKMeans::new(1).start(&[[0.0, 0.0]]).unwrap();
+    let mut model = OnlineKMeans::new(&[[0.0, 0.0]], Decay::None).unwrap();
     let before = model.clone();
-    let narrow = OnlineKMeans::new(1).start(&[[0.0]]).unwrap();
+    let narrow = OnlineKMeans::new(&[[0.0]], Decay::None).unwrap();
     let error = model.merge(&narrow).unwrap_err();
     assert!(matches!(error, Error::DimensionMismatch { expected: 2, got: 1, .. }));
-    let fading = OnlineKMeans::new(1).decay(Decay::HalfLifePoints(3.0)).start(&[[0.0, 0.0]]);
+    let fading = OnlineKMeans::new(&[[0.0, 0.0]], Decay::HalfLifePoints(3.0));
     let error = model.merge(&fading.unwrap()).unwrap_err();
     assert!(matches!(error, Error::InvalidParameter { name: "decay", .. }));
     assert_eq!(model, before);
@@ -349,34 +351,25 @@ fn models_that_cannot_be_merged_say_so() {
 
 #[test]
 fn settings_and_starts_out_of_range_are_named() {
-    let named = |online: OnlineKMeans| {
-        let errors = [online.fit(&cloud(9, 1)), online.start(&array![[1.0, 2.0], [3.0, 4.0]])];
-        let [a, b] = errors.map(|result| match result {
-            Err(Error::InvalidParameter { name, .. }) => name,
-            other => panic!("{other:?}"),
-        });
-        assert_eq!(a, b);
-        a
+    let named = |model: personas::Result<OnlineKMeans>| match model {
+        Err(Error::InvalidParameter { name, .. }) => name,
+        other => panic!("{other:?}"),
     };
-    assert_eq!(named(OnlineKMeans::new(0)), "k");
     for h in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        assert_eq!(named(OnlineKMeans::new(2).decay(Decay::HalfLifePoints(h))), "decay");
-        assert_eq!(named(OnlineKMeans::new(2).decay(Decay::HalfLifeDays(h))), "decay");
+        for decay in [Decay::HalfLifePoints(h), Decay::HalfLifeDays(h)] {
+            assert_eq!(named(OnlineKMeans::new(&far_corners(), decay)), "decay");
+        }
     }
     for ratio in [-0.1, 1.0, f64::NAN] {
-        assert_eq!(named(OnlineKMeans::new(2).reassignment_ratio(ratio)), "reassignment_ratio");
+        assert_eq!(named(started(Decay::None).reassignment_ratio(ratio)), "reassignment_ratio");
     }
-    let two = OnlineKMeans::new(2);
-    let start = |x: Array2<f64>| two.start(&x).unwrap_err();
-    let got = start(array![[1.0], [2.0], [3.0]]);
-    assert!(matches!(got, Error::DimensionMismatch { expected: 2, got: 3, .. }));
+    let start = |x: Array2<f64>| OnlineKMeans::new(&x, Decay::None).unwrap_err();
     assert!(matches!(start(array![[1.0], [1.0]]), Error::InvalidParameter { .. }));
     assert!(matches!(start(array![[1.0], [f64::NAN]]), Error::NonFinite { row: 1, .. }));
     assert!(matches!(start(Array2::zeros((2, 0))), Error::NoColumns { .. }));
-    let few = two.fit(&array![[1.0], [1.0], [1.0]]);
-    assert!(matches!(few, Err(Error::TooFewSamples { needed: 2, got: 1, .. })));
+    assert!(matches!(start(Array2::zeros((0, 2))), Error::Empty { .. }));
     // A half-life in days cannot pass unnoticed.
-    let mut model = two.decay(Decay::HalfLifeDays(1.0)).start(&[[0.0], [1.0]]).unwrap();
+    let mut model = OnlineKMeans::new(&[[0.0], [1.0]], Decay::HalfLifeDays(1.0)).unwrap();
     let error = model.learn(&[[0.0]], None).unwrap_err();
     assert!(matches!(error, Error::InvalidParameter { name: "at_ms", .. }));
     assert_eq!(model.n_rows, 0);
@@ -394,11 +387,10 @@ proptest! {
         seed in 0u64..1000,
         merged in 0usize..12,
     ) {
-        let online = OnlineKMeans::new(3).decay(Decay::HalfLifePoints(half_life));
-        let start = online.start(&cloud(3, seed)).unwrap();
+        let start = OnlineKMeans::new(&cloud(3, seed), Decay::HalfLifePoints(half_life)).unwrap();
         let (mut model, mut other) = (start.clone(), start);
         let (mut weights, mut rows) = (Vec::new(), Vec::new());
-        let learn = |model: &mut OnlineKMeansFit, i: usize, ageing: bool,
+        let learn = |model: &mut OnlineKMeans, i: usize, ageing: bool,
                      weights: &mut Vec<f64>, rows: &mut Vec<Array1<f64>>| {
             let batch = cloud(sizes[i], seed + 1 + i as u64) + 100.0;
             model.learn(&batch, None).unwrap();
@@ -417,7 +409,7 @@ proptest! {
             model.merge(&other).unwrap();
         }
         let total: f64 = weights.iter().sum();
-        prop_assert!((model.weights().iter().sum::<f64>() - total).abs() <= 1e-11 * total);
+        prop_assert!((model.clusters().weights.iter().sum::<f64>() - total).abs() <= 1e-11 * total);
         prop_assume!(total > 0.0);
         let mean = |of: &dyn Fn(&Array1<f64>) -> f64| {
             rows.iter().zip(&weights).map(|(row, w)| of(row) * w).sum::<f64>() / total
@@ -426,10 +418,10 @@ proptest! {
             let centre = mean(&|row| row[column]);
             let variance = mean(&|row| (row[column] - centre).powi(2));
             let (mut m, mut v) = (0.0, 0.0);
-            for (cluster, w) in model.weights().into_iter().enumerate() {
-                let at = model.centroids()[[cluster, column]];
+            for (cluster, w) in model.clusters().weights.into_iter().enumerate() {
+                let at = model.clusters().centroids[[cluster, column]];
                 m += at * w / total;
-                v += (model.variances()[[cluster, column]] + (at - centre).powi(2)) * w / total;
+                v += (model.clusters().variances[[cluster, column]] + (at - centre).powi(2)) * w / total;
             }
             prop_assert!((m - centre).abs() < 1e-9, "{} {}", m, centre);
             prop_assert!((v - variance).abs() < 1e-9, "{} {}", v, variance);
@@ -440,11 +432,11 @@ proptest! {
 #[test]
 fn learning_in_parts_of_any_size_keeps_every_row() {
     let x = concatenate![Axis(0), three(50, 1), three(50, 2)];
-    let mut model = OnlineKMeans::new(3).start(&far_corners()).unwrap();
+    let mut model = started(Decay::None);
     let mut n = 0;
     for (i, at) in [0usize, 1, 3, 10, 40, 41, 100].windows(2).enumerate() {
         let learned = model.learn(x.slice(s![at[0]..at[1], ..]), None).unwrap();
         n += learned.labels.len();
-        assert_eq!(model.weights().iter().sum::<f64>(), n as f64, "{i}");
+        assert_eq!(model.clusters().weights.iter().sum::<f64>(), n as f64, "{i}");
     }
 }

@@ -12,7 +12,7 @@ fn rows() -> Array2<f64> {
 
 /// Scores and reasons of both methods, as bits.
 fn bits(x: &Array2<f64>) -> Vec<u64> {
-    let forest = IsolationForest::new().n_trees(40).seed(3).fit(x).expect(FINITE);
+    let forest = IsolationForest::default().n_trees(40).seed(3).fit(x).expect(FINITE);
     let factor = LocalOutlierFactor::default().fit(x).expect(FINITE);
     let mut all = forest.scores.clone();
     all.extend(forest.reasons(x).expect(FINITE));
@@ -40,15 +40,16 @@ fn any_layout_gives_the_same_bits() {
     let turned = x.slice(s![..;-1, ..]).to_owned();
     let turned = turned.slice(s![..;-1, ..]);
     let scores = |fit: personas::outlier::IsolationForestFit| fit.scores;
-    let forest = IsolationForest::new().n_trees(10);
+    let forest = IsolationForest::default().n_trees(10);
     assert_eq!(scores(forest.fit(&x).unwrap()), scores(forest.fit(turned).unwrap()));
 }
 
 #[test]
 fn the_seed_decides_and_trees_differ() {
     let x = rows();
-    let scores =
-        |n_trees, seed| IsolationForest::new().n_trees(n_trees).seed(seed).fit(&x).unwrap().scores;
+    let scores = |n_trees, seed| {
+        IsolationForest::default().n_trees(n_trees).seed(seed).fit(&x).unwrap().scores
+    };
     assert_eq!(scores(3, 1), scores(3, 1));
     assert_ne!(scores(3, 1), scores(3, 2));
     // If every tree drew the same numbers, as in a peer, one would be as good as three.

@@ -370,7 +370,7 @@ proptest! {
             prop_assert!((0.0..=1.0).contains(&found.margin));
             let Some(other) = found.runner_up else { continue };
             let to = |cluster: usize| {
-                squared(&x, row, &fit.centroids().row(cluster).to_vec())
+                squared(&x, row, &fit.centroids.row(cluster).to_vec())
             };
             let (own, other) = (to(found.persona.unwrap()), to(other));
             let sum: f64 = matches.reasons(row).iter().map(|r| r.contribution).sum();

@@ -21,6 +21,7 @@ use super::suggest::{STABLE, check_tree};
 use super::{Agglomerative, Linkage};
 use crate::cluster::dendrogram::Dendrogram;
 use crate::num::check;
+use crate::num::reasons::{self, ColumnReason};
 use crate::num::rng::Stream;
 use crate::num::samples::Samples;
 use crate::num::stats::{mean_and_deviation, quantile, sorted};
@@ -54,22 +55,9 @@ pub struct Niche {
     pub separation: f64,
     /// Mean Jaccard index with the most similar cluster of each resample's tree, in 0..=1.
     pub stability: f64,
-    /// What sets it apart, every column once, the greatest effect first.
-    pub contrasts: Vec<Contrast>,
-}
-
-/// How a niche differs from the group around it in one column.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Contrast {
-    /// The column.
-    pub column: usize,
-    /// The mean of the niche.
-    pub mean: f64,
-    /// The mean of the broad group, the niche included.
-    pub parent_mean: f64,
-    /// The difference in standard deviations of the broad group; 0 where it does not vary.
-    pub effect: f64,
+    /// What sets it apart from the broad group, itself included: every column once, the greatest
+    /// difference in standard deviations (`z`) first.
+    pub reasons: Vec<ColumnReason>,
 }
 
 impl Agglomerative {
@@ -92,7 +80,7 @@ impl Agglomerative {
     /// let method = Agglomerative::new(Linkage::Average);
     /// let niches = method.niches(&x, &method.fit(&x)?, 3, 0)?;
     /// assert_eq!(niches[0].rows, [40, 41, 42, 43, 44]);
-    /// assert_eq!(niches[0].contrasts[0].column, 1);
+    /// assert_eq!(niches[0].reasons[0].column, 1);
     /// # Ok::<(), personas::Error>(())
     /// ```
     ///
@@ -161,10 +149,10 @@ fn candidates(x: ArrayView2<'_, f64>, tree: &Dendrogram, min_size: usize) -> Res
         let others = around.iter().filter(|row| rows.binary_search(row).is_err());
         let nearest: Vec<f64> = others.map(|&row| nearest[row]).collect();
         let near = quantile(&sorted(&nearest), USUAL).max(height(in_single));
-        let contrasts = contrasts(x, &rows, &around);
-        if is_apart(near) && contrasts[0].effect.abs() >= EFFECT {
+        let reasons = reasons_of(x, &rows, &around);
+        if is_apart(near) && reasons[0].z.abs() >= EFFECT {
             let (separation, stability) = (1.0 - near / gap, 0.0);
-            found.push(Niche { rows, cluster, parent, separation, stability, contrasts });
+            found.push(Niche { rows, cluster, parent, separation, stability, reasons });
         }
     }
     found.sort_by(|x, y| y.separation.total_cmp(&x.separation).then(x.cluster.cmp(&y.cluster)));
@@ -272,18 +260,19 @@ fn most_similar(tree: &Dendrogram, drawn: &[usize], rows: &[usize]) -> Option<f6
 }
 
 /// How some rows differ from all rows of their parent, the greatest effect first.
-fn contrasts(x: ArrayView2<'_, f64>, rows: &[usize], parent: &[usize]) -> Vec<Contrast> {
-    let contrast = |column: usize| {
+fn reasons_of(x: ArrayView2<'_, f64>, rows: &[usize], parent: &[usize]) -> Vec<ColumnReason> {
+    let reason = |column: usize| {
         let values =
             |rows: &[usize]| -> Vec<f64> { rows.iter().map(|&row| x[[row, column]]).collect() };
-        let (mean, _) = mean_and_deviation(&values(rows));
-        let (parent_mean, deviation) = mean_and_deviation(&values(parent));
-        let effect = if deviation > 0.0 { (mean - parent_mean) / deviation } else { 0.0 };
-        Contrast { column, mean, parent_mean, effect }
+        let (value, _) = mean_and_deviation(&values(rows));
+        let (typical, deviation) = mean_and_deviation(&values(parent));
+        let z = if deviation > 0.0 { (value - typical) / deviation } else { 0.0 };
+        ColumnReason { column, value, typical, z, share: 0.0 }
     };
-    let mut contrasts: Vec<Contrast> = (0..x.ncols()).map(contrast).collect();
-    contrasts.sort_by(|x, y| y.effect.abs().total_cmp(&x.effect.abs()));
-    contrasts
+    let mut found: Vec<ColumnReason> = (0..x.ncols()).map(reason).collect();
+    reasons::share(&mut found);
+    found.sort_by(|x, y| y.z.abs().total_cmp(&x.z.abs()));
+    found
 }
 
 #[cfg(test)]
@@ -316,9 +305,9 @@ mod tests {
             let parent = tree.subtree(niche.parent).unwrap().0;
             assert!(parent.iter().all(|row| row % 2 == 0));
             assert!(niche.stability > 0.9);
-            let first = niche.contrasts[0];
+            let first = niche.reasons[0];
             assert_eq!(first.column, 2);
-            assert!((first.mean - 12.0).abs() < 0.5 && first.effect > 2.0);
+            assert!((first.value - 12.0).abs() < 0.5 && first.z > 2.0 && first.share > 0.5);
             let large = method.niches(&x, &tree, 6, 0).unwrap();
             assert!(large.iter().all(|niche| niche.rows.len() >= 6));
         }

@@ -7,7 +7,7 @@ use crate::labels::NOISE;
 use crate::num::check::{self, Rows};
 use crate::num::neighbors::{Frame, Metric, Neighbor, Tree, brute};
 use crate::num::parallel;
-use crate::num::reasons::{RowReason, reasons};
+use crate::num::reasons::{ColumnReason, reasons};
 use crate::num::samples::Samples;
 use crate::num::scale::Scale;
 use crate::{Error, Labels, Result};
@@ -146,7 +146,7 @@ impl HdbscanFit {
     /// # Errors
     /// [`Error::InvalidParameter`] for a row that does not exist;
     /// [`Error::DimensionMismatch`] after a fit of distances, which has no columns.
-    pub fn reasons(&self, row: usize) -> Result<Vec<RowReason>> {
+    pub fn reasons(&self, row: usize) -> Result<Vec<ColumnReason>> {
         let n = self.core.len();
         if row >= n {
             return Err(Error::parameter("row", format!("below {n}"), row));

@@ -40,11 +40,15 @@ pub use window::Window;
 /// use personas::{cluster::Dbscan, ndarray::aview1};
 ///
 /// let mut groups = IncrementalDbscan::new(Dbscan::new(1.0, 2), Window::All)?;
-/// let rows = [0.0, 0.9, 1.8, 9.0].map(|v| groups.insert(aview1(&[v]), None));
-/// assert_eq!(groups.labels()?.to_vec(), [Some(0), Some(0), Some(0), None]);
+/// for value in [0.0, 0.9, 1.8, 9.0] {
+///     groups.insert(aview1(&[value]), None)?;
+/// }
+/// let (rows, labels) = groups.labels()?;
+/// assert_eq!((rows, labels.to_vec()), (vec![0, 1, 2, 3], vec![Some(0), Some(0), Some(0), None]));
 /// // Without the row in the middle, the others no longer reach each other.
-/// groups.remove(rows[1].clone()?);
-/// assert_eq!(groups.labels()?.to_vec(), [None, None, None]);
+/// groups.remove(1);
+/// let (rows, labels) = groups.labels()?;
+/// assert_eq!((rows, labels.to_vec()), (vec![0, 2, 3], vec![None, None, None]));
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -154,17 +158,12 @@ impl IncrementalDbscan {
         true
     }
 
-    /// The numbers of the rows that are there, ascending: the order of [`labels`](Self::labels).
-    pub fn numbers(&self) -> impl ExactSizeIterator<Item = u64> + '_ {
-        self.by_number.keys().copied()
-    }
-
-    /// The cluster of every row that is there, in the order they came: what
-    /// [`Dbscan::fit`] finds for them.
+    /// The numbers of the rows that are there, ascending, and their clusters in the same order: what
+    /// [`Dbscan::fit`] finds for them. O(rows · log) time.
     ///
     /// # Errors
     /// [`Error::TooManySamples`] from 2³² − 1 rows on.
-    pub fn labels(&self) -> Result<Labels> {
+    pub fn labels(&self) -> Result<(Vec<u64>, Labels)> {
         // A component is named by its first core row.
         let mut first = vec![NONE; self.components.n_names()];
         for (row, &slot) in self.by_number.values().enumerate() {
@@ -179,7 +178,8 @@ impl IncrementalDbscan {
             let lowest = || near.iter().filter_map(|&near| name(near)).min();
             name(slot).or_else(lowest).unwrap_or(NONE)
         };
-        labels_of_claims(&self.by_number.values().map(claim).collect::<Vec<u32>>())
+        let labels = labels_of_claims(&self.by_number.values().map(claim).collect::<Vec<u32>>())?;
+        Ok((self.by_number.keys().copied().collect(), labels))
     }
 
     /// The row as its distances are taken.

@@ -23,7 +23,7 @@ use crate::{Error, Labels, Result};
 ///
 /// let x = array![[0.0], [1.0], [10.0]];
 /// let fit = KMeans::new(2).fit(&x)?;
-/// assert_eq!(fit.centroids(), array![[0.5], [10.0]]);
+/// assert_eq!(fit.centroids, array![[0.5], [10.0]]);
 /// assert_eq!(fit.inertia, 0.5);
 /// assert!(fit.converged);
 /// assert_eq!(fit.labels.sizes(), [2, 1]);
@@ -35,8 +35,10 @@ use crate::{Error, Labels, Result};
 pub struct KMeansFit {
     /// The cluster of every row, numbered by size. No row is noise, no cluster is empty.
     pub labels: Labels,
+    /// The centroids, `(k, n_features)`, in the numbering of the labels, no two equal. They are what
+    /// [`predict`](Self::predict) uses.
     #[serde(with = "crate::num::exact")]
-    centroids: Array2<f64>,
+    pub centroids: Array2<f64>,
     /// Sum of the rows' squared distances to their centroids, each times the row's weight if there
     /// are weights; 0 or more.
     ///
@@ -102,11 +104,11 @@ impl KMeansFit {
         let rows = check::rows(x)?;
         let (k, width) = self.centroids.dim();
         loop {
-            let labels = self.assign(x)?.labels;
+            let labels = assign(&rows, None, k * width, finder(self.flat(), self.scale)).labels;
             let mut n_present = vec![0usize; k];
             present.iter().for_each(|&row| n_present[labels[row] as usize] += 1);
             if let Some(empty) = n_present.iter().position(|&n| n == 0) {
-                let find = self.finder();
+                let find = finder(self.flat(), self.scale);
                 let (mut farthest, mut most) = (present[0], 0.0);
                 for &row in present {
                     let distance = find(rows.row(row)).1;
@@ -142,19 +144,20 @@ impl KMeansFit {
         }
     }
 
-    /// The centroids, `(k, n_features)`, in the numbering of the labels, no two equal.
-    pub fn centroids(&self) -> ArrayView2<'_, f64> {
-        self.centroids.view()
-    }
-
     /// The nearest centroid of each row of `x`, `(n_samples, n_features)`, in the numbering of the
     /// fit; ties go to the lower number. For the fitted rows these are the [`labels`](Self::labels).
     ///
     /// # Errors
     /// [`Error::DimensionMismatch`] for another number of columns, [`Error::Empty`],
-    /// [`Error::NonFinite`], [`Error::MagnitudeTooLarge`].
+    /// [`Error::NonFinite`], [`Error::MagnitudeTooLarge`]; the last three also for centroids that were
+    /// changed by hand.
     pub fn predict<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Labels> {
-        Labels::numbered(self.assign(x.into().into_rows()?.view())?.labels, self.centroids.nrows())
+        let x = x.into().into_rows()?;
+        let places = check::rows(self.centroids.view())?;
+        let rows = check::rows_of_width(x.view(), places.n_columns())?;
+        // Nearest at the fit's scale; distances that overflow there are infinite.
+        let find = finder(places.data(), self.scale);
+        Labels::numbered(assign(&rows, None, places.data().len(), find).labels, places.n_rows())
     }
 
     /// Sum of squared distances to the nearest centroids, each times its relative weight.
@@ -164,41 +167,33 @@ impl KMeansFit {
         weights: Option<&Weights>,
     ) -> Result<f64> {
         let rows = check::rows_of_width(x, self.centroids.ncols())?;
-        let inertia = assign(&rows, weights, self.flat().len(), self.finder()).inertia;
+        let work = self.flat().len();
+        let inertia = assign(&rows, weights, work, finder(self.flat(), self.scale)).inertia;
         if inertia.is_finite() {
             return Ok(inertia * self.scale.inverse() * self.scale.inverse());
         }
         let plain = |row: &[f64]| nearest(row, self.flat());
-        Ok(assign(&rows, weights, self.flat().len(), plain).inertia)
-    }
-
-    /// Nearest centroids at the fit's scale; distances that overflow there are infinite.
-    fn assign(&self, x: ArrayView2<'_, f64>) -> Result<Assignment> {
-        let rows = check::rows_of_width(x, self.centroids.ncols())?;
-        Ok(assign(&rows, None, self.flat().len(), self.finder()))
-    }
-
-    /// The nearest centroid of a row and its squared distance, at the fit's scale.
-    fn finder(&self) -> impl Fn(&[f64]) -> (usize, f64) + Sync + '_ {
-        let factor = self.scale.factor();
-        let lifted = (factor != 1.0).then(|| self.lifted_centroids());
-        move |row| {
-            let Some(lifted) = &lifted else { return nearest(row, self.flat()) };
-            let up: Vec<f64> = row.iter().map(|v| v * factor).collect();
-            match nearest(&up, lifted) {
-                // So far off that only the plain scale can hold it.
-                (_, d) if d.is_infinite() => (nearest(row, self.flat()).0, d),
-                found => found,
-            }
-        }
+        Ok(assign(&rows, weights, work, plain).inertia)
     }
 
     fn flat(&self) -> &[f64] {
-        self.centroids.as_slice().expect("the centroids are kept in C order")
+        self.centroids.as_slice().expect("the centroids of a run are in C order")
     }
+}
 
-    fn lifted_centroids(&self) -> Vec<f64> {
-        self.flat().iter().map(|v| v * self.scale.factor()).collect()
+/// The nearest of some centroids and its squared distance, at a scale.
+fn finder(centroids: &[f64], scale: Scale) -> impl Fn(&[f64]) -> (usize, f64) + Sync + '_ {
+    let factor = scale.factor();
+    let lifted: Option<Vec<f64>> =
+        (factor != 1.0).then(|| centroids.iter().map(|v| v * factor).collect());
+    move |row| {
+        let Some(lifted) = &lifted else { return nearest(row, centroids) };
+        let up: Vec<f64> = row.iter().map(|v| v * factor).collect();
+        match nearest(&up, lifted) {
+            // So far off that only the plain scale can hold it.
+            (_, d) if d.is_infinite() => (nearest(row, centroids).0, d),
+            found => found,
+        }
     }
 }
 
@@ -296,8 +291,21 @@ impl TryFrom<Stored> for KMeansFit {
 mod tests {
     use super::*;
     use crate::KMeans;
-    use ndarray::array;
+    use ndarray::{Array2, array};
     use serde_json::Value;
+
+    #[test]
+    fn centroids_changed_by_hand_are_used_or_refused() {
+        let mut fit = KMeans::new(2).fit(&array![[0.0, 1.0], [4.0, 1.0]]).unwrap();
+        fit.centroids = array![[9.0, 3.0], [1.0, 1.0]].reversed_axes();
+        let labels = fit.predict(&array![[3.0, 1.0], [9.0, 1.0]]).unwrap();
+        assert_eq!(labels.to_vec(), [Some(1), Some(0)]);
+        fit.centroids[[1, 0]] = f64::NAN;
+        let refused = fit.predict(&array![[3.0, 1.0]]);
+        assert!(matches!(refused, Err(Error::NonFinite { row: 1, column: 0, .. })));
+        fit.centroids = Array2::zeros((0, 2));
+        assert!(matches!(fit.predict(&array![[3.0, 1.0]]), Err(Error::Empty { .. })));
+    }
 
     #[test]
     fn a_stored_fit_comes_back_equal_and_broken_ones_are_refused() {

@@ -70,7 +70,7 @@ pub enum KMeansInit {
 /// let x = array![[0., 0.], [0., 2.], [3., 0.], [3., 2.], [10., 0.], [10., 1.]];
 /// let fit = KMeans::new(2).seed(7).fit(&x)?;
 /// assert_eq!(fit.labels.to_vec(), [0, 0, 0, 0, 1, 1].map(Some));
-/// assert_eq!(fit.centroids(), array![[1.5, 1.0], [10.0, 0.5]]);
+/// assert_eq!(fit.centroids, array![[1.5, 1.0], [10.0, 0.5]]);
 /// assert_eq!(fit.inertia, 13.5);
 /// assert_eq!(fit.predict(&array![[9.0, 9.0]])?.to_vec(), [Some(1)]);
 /// # Ok::<(), personas::Error>(())
@@ -152,7 +152,7 @@ impl KMeans {
     /// let x = array![[1.0], [2.0], [10.0], [11.0]];
     /// let fit = KMeans::new(2).fit((&x, &[100.0, 300.0, 50.0, 0.0]))?;
     /// assert_eq!(fit.labels.to_vec(), [0, 0, 1, 1].map(Some));
-    /// assert_eq!(fit.centroids(), array![[1.75], [10.0]]);
+    /// assert_eq!(fit.centroids, array![[1.75], [10.0]]);
     /// # Ok::<(), personas::Error>(())
     /// ```
     ///
@@ -339,7 +339,7 @@ mod tests {
         let predicted = fit.predict(x).unwrap();
         assert_eq!(predicted, fit.labels);
         assert!(predicted.is_canonical());
-        assert_eq!(fit.labels.n_clusters(), fit.centroids().nrows());
+        assert_eq!(fit.labels.n_clusters(), fit.centroids.nrows());
         assert_eq!(fit.inertia_of(x.view(), None).unwrap(), fit.inertia);
         let total = KMeans::new(1).fit(x).unwrap().inertia;
         let last = fit.inertia_per_iter.last().unwrap() + 1e-12 * total;
@@ -349,7 +349,7 @@ mod tests {
     #[test]
     fn the_golden_data_give_scikit_learns_numbers() {
         let fit = given(array![[0., 0.], [10., 0.]]).fit(&p()).unwrap();
-        assert_eq!(fit.centroids(), array![[1.5, 1.0], [10.0, 0.5]]);
+        assert_eq!(fit.centroids, array![[1.5, 1.0], [10.0, 0.5]]);
         assert_eq!((fit.inertia, fit.inertia_per_iter.len(), fit.converged), (13.5, 2, true));
         let near = |a: f64, b: f64| (a - b).abs() < 1e-12;
         let per_iter = &fit.inertia_per_iter;
@@ -407,7 +407,7 @@ mod tests {
             proptest::prop_assert_eq!(&labels, &fit.labels);
             let off = 1e-12 * (1.0 + offset * offset);
             proptest::prop_assert!((inertia - fit.inertia).abs() < n as f64 * off);
-            for row in fit.centroids().rows() {
+            for row in fit.centroids.rows() {
                 let near = |other: ndarray::ArrayView1<'_, f64>| {
                     (&row - &other).iter().all(|v| v.abs() < 1e-12 * (1.0 + offset.abs()))
                 };
@@ -419,7 +419,7 @@ mod tests {
     #[test]
     fn an_empty_cluster_takes_the_farthest_row() {
         let fit = given(array![[0., 0.], [10., 0.], [100., 100.]]).fit(&p()).unwrap();
-        assert_eq!(fit.centroids(), array![[0., 1.], [3., 1.], [10., 0.5]]);
+        assert_eq!(fit.centroids, array![[0., 1.], [3., 1.], [10., 0.5]]);
         assert_eq!((fit.inertia, fit.refilled), (4.5, 1));
         check(&fit, &p());
     }
@@ -441,7 +441,7 @@ mod tests {
         let x = array![[0.0], [2.0], [3.0], [3.0], [3.0]];
         let fit = given(array![[1.0], [3.0]]).tol(0.0).fit(&x).unwrap();
         assert_eq!(fit.labels.to_vec(), [1, 0, 0, 0, 0].map(Some));
-        assert_eq!(fit.centroids(), array![[2.75], [0.0]]);
+        assert_eq!(fit.centroids, array![[2.75], [0.0]]);
         assert!(fit.converged);
         check(&fit, &x);
     }
@@ -450,7 +450,7 @@ mod tests {
     fn one_cluster_of_equal_rows_is_exact_in_one_iteration() {
         let fit = KMeans::new(1).fit(&Array2::from_elem((7, 2), 0.1)).unwrap();
         assert_eq!((fit.inertia, fit.inertia_per_iter.len()), (0.0, 1));
-        assert_eq!(fit.centroids(), array![[0.1, 0.1]]);
+        assert_eq!(fit.centroids, array![[0.1, 0.1]]);
     }
 
     #[test]
@@ -507,7 +507,7 @@ mod tests {
         // The grid of a column reaches 100 bits below its greatest magnitude.
         let expected = array![[0.2, 0.3], [1e15, 0.0]];
         let off = |(a, b): (&f64, &f64)| (a - b).abs();
-        assert!(fit.centroids().iter().zip(&expected).map(off).all(|off| off < 5e-16));
+        assert!(fit.centroids.iter().zip(&expected).map(off).all(|off| off < 5e-16));
     }
 
     #[test]
@@ -518,7 +518,7 @@ mod tests {
                 _ => [1.0, 50.0][i % 2] + (i % 10) as f64 * 0.01,
             });
             let fit = KMeans::new(3).seed(1).fit(&x).unwrap();
-            let mut found = fit.centroids().column(0).to_vec();
+            let mut found = fit.centroids.column(0).to_vec();
             found.sort_by(f64::total_cmp);
             let mean = |odd: usize| {
                 let own: Vec<f64> =
@@ -543,7 +543,7 @@ mod tests {
             let x = p() * factor;
             let fit = KMeans::new(2).fit(&x).unwrap();
             assert_eq!(&fit.labels, &large.labels);
-            assert!((fit.centroids()[[1, 0]] / factor - 10.0).abs() < 1e-9);
+            assert!((fit.centroids[[1, 0]] / factor - 10.0).abs() < 1e-9);
             check(&fit, &x);
             // A row beyond the tiny scale still finds its centroid, and its square is finite.
             let far = array![[1e140, 0.0]];

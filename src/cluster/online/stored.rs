@@ -6,7 +6,7 @@ use super::half_life::{Age, Decay};
 use super::moments::Moments;
 use crate::{Error, Result};
 
-/// An [`OnlineKMeansFit`](super::OnlineKMeansFit) as it is stored, not yet checked.
+/// An [`OnlineKMeans`](super::OnlineKMeans) as it is stored, not yet checked.
 #[derive(Debug, Deserialize)]
 pub(super) struct Stored {
     pub(super) decay: Decay,
@@ -27,7 +27,7 @@ impl Stored {
     /// [`Error::InvalidParameter`] or [`Error::InvalidSnapshot`], saying what is wrong.
     pub(super) fn check(&self) -> Result<()> {
         let invalid = |reason: &'static str| {
-            Err(Error::InvalidSnapshot { what: "OnlineKMeansFit", reason: reason.into() })
+            Err(Error::InvalidSnapshot { what: "OnlineKMeans", reason: reason.into() })
         };
         self.decay.check()?;
         check_ratio(self.reassignment_ratio)?;
@@ -55,20 +55,20 @@ pub(super) fn check_ratio(ratio: f64) -> Result<()> {
 mod tests {
     use super::*;
     use crate::cluster::OnlineKMeans;
-    use crate::cluster::OnlineKMeansFit;
     use serde_json::Value;
 
     #[test]
     fn broken_snapshots_are_refused() {
-        let online = OnlineKMeans::new(2).decay(Decay::HalfLifePoints(8.0));
-        let mut model = online.fit(&[[0.0, 1.0], [0.2, 1.0], [9.0, 4.0]]).unwrap();
+        let start = [[0.1, 1.0], [9.0, 4.0]];
+        let mut model = OnlineKMeans::new(&start, Decay::HalfLifePoints(8.0)).unwrap();
+        model.learn(&[[0.0, 1.0], [0.2, 1.0], [9.0, 4.0]], None).unwrap();
         model.learn(&[[8.0, 3.0], [1.0, 1.0]], None).unwrap();
         let stored = serde_json::to_value(&model).unwrap();
-        assert_eq!(serde_json::from_value::<OnlineKMeansFit>(stored.clone()).unwrap(), model);
+        assert_eq!(serde_json::from_value::<OnlineKMeans>(stored.clone()).unwrap(), model);
         let check = |change: fn(&mut Value), message: &str| {
             let mut broken = stored.clone();
             change(&mut broken);
-            let error = serde_json::from_value::<OnlineKMeansFit>(broken).unwrap_err().to_string();
+            let error = serde_json::from_value::<OnlineKMeans>(broken).unwrap_err().to_string();
             assert!(error.contains(message), "{error}");
         };
         check(|v| v["decay"]["HalfLifePoints"] = 0.0.into(), "above 0");

@@ -205,7 +205,7 @@ mod tests {
         let mut stream = crate::num::rng::Stream::new(8, 0);
         for (n, d) in [(1, 1), (7, 2), (BLOCK + 13, 3)] {
             let x = Array2::from_shape_simple_fn((n, d), || stream.normal());
-            let fit = IsolationForest::new().n_trees(20).max_samples(64).fit(&x).unwrap();
+            let fit = IsolationForest::default().n_trees(20).max_samples(64).fit(&x).unwrap();
             let expected = average_path(fit.forest.sample_size);
             for (row, &score) in x.rows().into_iter().zip(&fit.scores) {
                 let path = |tree: &Tree| tree.path(row.as_slice().unwrap()) - expected;
@@ -225,7 +225,7 @@ mod tests {
     fn the_lone_row_is_the_oddest_and_its_column_is_why() {
         let x = grid_and_one();
         for seed in 0..5 {
-            let fit = IsolationForest::new().seed(seed).fit(&x).unwrap();
+            let fit = IsolationForest::default().seed(seed).fit(&x).unwrap();
             assert_eq!(fit.outliers[0], 100);
             assert!(fit.scores[100] > 0.75);
             let reasons = fit.reasons(&x).unwrap();
@@ -242,7 +242,7 @@ mod tests {
         let mut x = Array2::from_shape_fn((400, 10), |_| stream.normal());
         let planted = |i: usize| (20 * i, 7 * i % 10);
         (0..20).map(planted).for_each(|place| x[place] += 6.0);
-        let reasons = IsolationForest::new().fit(&x).unwrap().reasons(&x).unwrap();
+        let reasons = IsolationForest::default().fit(&x).unwrap().reasons(&x).unwrap();
         let shares: Vec<f64> = (0..20).map(planted).map(|place| reasons[place]).collect();
         // Even shares would be 0.1. Gains cut off at 0 one by one give some 0.5.
         assert!(shares.iter().sum::<f64>() / 20.0 > 0.65, "{shares:?}");
@@ -256,14 +256,14 @@ mod tests {
             0..100 => 50.0,
             _ => ((i * (37 + 6 * j)) % 101) as f64,
         });
-        let fit = IsolationForest::new().fit(&x).unwrap();
+        let fit = IsolationForest::default().fit(&x).unwrap();
         assert!(fit.scores[0] < 0.45);
         assert_eq!(fit.reasons(&x).unwrap().row(0), array![0.0, 0.0]);
     }
 
     #[test]
     fn beyond_the_range_of_training_nothing_gets_odder() {
-        let fit = IsolationForest::new().fit(&grid_and_one()).unwrap();
+        let fit = IsolationForest::default().fit(&grid_and_one()).unwrap();
         let scores = fit.score(&array![[4.0, 60.0], [4.0, 61.0], [4.0, 1e100]]).unwrap();
         assert_eq!(scores[0], fit.scores[100]);
         assert!(scores[1] == scores[2] && scores[1] >= scores[0]);
@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_fit_survives_json_and_a_forged_one_is_refused() {
-        let forest = IsolationForest::new().n_trees(3).max_samples(4);
+        let forest = IsolationForest::default().n_trees(3).max_samples(4);
         let fit = forest.fit(&grid_and_one()).unwrap();
         let json = serde_json::to_string(&fit).unwrap();
         assert_eq!(serde_json::from_str::<IsolationForestFit>(&json).unwrap(), fit);

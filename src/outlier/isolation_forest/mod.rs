@@ -57,7 +57,7 @@ pub enum Contamination {
 /// // 100 people; number 17 spends like nobody else.
 /// let mut x = Array2::from_shape_fn((100, 2), |(i, j)| ((i * (7 + 4 * j)) % 10) as f64);
 /// x[[17, 1]] = 40.0;
-/// let fit = IsolationForest::new().seed(7).fit(&x)?;
+/// let fit = IsolationForest::default().seed(7).fit(&x)?;
 /// assert_eq!(fit.outliers[0], 17);
 /// let why = fit.reasons(&x)?;
 /// assert!(why[[17, 1]] > 0.8);
@@ -74,6 +74,7 @@ pub struct IsolationForest {
 }
 
 impl Default for IsolationForest {
+    /// 100 trees of at most 256 rows, [`Contamination::Auto`], seed 0.
     fn default() -> Self {
         Self {
             n_trees: 100,
@@ -87,11 +88,6 @@ impl Default for IsolationForest {
 }
 
 impl IsolationForest {
-    /// 100 trees of at most 256 rows, [`Contamination::Auto`], seed 0.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// Number of trees, 1 to 65,536; 100 unless set. More trees steady the scores.
     #[must_use]
     pub fn n_trees(mut self, n_trees: usize) -> Self {
@@ -137,7 +133,7 @@ impl IsolationForest {
     ///     let scores = forest.fit(&x)?.scores;
     ///     Ok(scores.iter().filter(|&&score| score > scores[199]).count())
     /// };
-    /// assert_eq!(rank(IsolationForest::new().cut_columns(2))?, 0);
+    /// assert_eq!(rank(IsolationForest::default().cut_columns(2))?, 0);
     /// # Ok::<(), personas::Error>(())
     /// ```
     #[must_use]
@@ -157,8 +153,8 @@ impl IsolationForest {
     /// use personas::{outlier::IsolationForest, ndarray::array};
     ///
     /// let x = array![[1.0, 5.0], [2.0, f64::NAN], [1.5, 6.0], [f64::NAN, 5.5], [9.0, 40.0]];
-    /// assert!(IsolationForest::new().fit(&x).is_err());
-    /// let fit = IsolationForest::new().allow_missing().fit(&x)?;
+    /// assert!(IsolationForest::default().fit(&x).is_err());
+    /// let fit = IsolationForest::default().allow_missing().fit(&x)?;
     /// let new = fit.score(&array![[9.0, f64::NAN], [1.6, f64::NAN]])?;
     /// assert!(new[0] > new[1]);
     /// # Ok::<(), personas::Error>(())
@@ -301,7 +297,7 @@ mod tests {
         for n in [1, 2, 3, 5, 10, 20, 50, 100, 256, 300] {
             let x = Array2::from_elem((n, 2), 0.1);
             for contamination in [Contamination::Auto, Contamination::Share(0.1)] {
-                let forest = IsolationForest::new().n_trees(7).contamination(contamination);
+                let forest = IsolationForest::default().n_trees(7).contamination(contamination);
                 let fit = forest.fit(&x).unwrap();
                 assert!(fit.scores.iter().all(|&score| score == 0.5), "{n}");
                 assert!(fit.outliers.is_empty());
@@ -312,37 +308,38 @@ mod tests {
 
     #[test]
     fn trees_of_one_row_isolate_nothing() {
-        let fit = IsolationForest::new().max_samples(1).fit(&array![[0.0], [1.0], [9.0]]).unwrap();
+        let fit =
+            IsolationForest::default().max_samples(1).fit(&array![[0.0], [1.0], [9.0]]).unwrap();
         assert!(fit.scores.iter().all(|&score| score == 0.5));
     }
 
     #[test]
     fn two_different_rows_are_one_cut_away_as_expected() {
-        let fit = IsolationForest::new().fit(&array![[0.0], [1.0]]).unwrap();
+        let fit = IsolationForest::default().fit(&array![[0.0], [1.0]]).unwrap();
         assert_eq!(fit.scores, [0.5, 0.5]);
     }
 
     #[test]
     fn settings_outside_their_range_are_refused_by_name() {
         let x = array![[0.0], [1.0]];
-        let share = |share| IsolationForest::new().contamination(Contamination::Share(share));
+        let share = |share| IsolationForest::default().contamination(Contamination::Share(share));
         for (forest, parameter) in [
-            (IsolationForest::new().n_trees(0), "n_trees"),
-            (IsolationForest::new().n_trees(usize::MAX), "n_trees"),
-            (IsolationForest::new().max_samples(0), "max_samples"),
+            (IsolationForest::default().n_trees(0), "n_trees"),
+            (IsolationForest::default().n_trees(usize::MAX), "n_trees"),
+            (IsolationForest::default().max_samples(0), "max_samples"),
             (share(0.0), "contamination"),
             (share(0.51), "contamination"),
             (share(f64::NAN), "contamination"),
-            (IsolationForest::new().cut_columns(0), "cut_columns"),
+            (IsolationForest::default().cut_columns(0), "cut_columns"),
         ] {
             let error = forest.fit(&x).unwrap_err();
             assert!(matches!(error, Error::InvalidParameter { name, .. } if name == parameter));
         }
-        assert!(IsolationForest::new().max_samples(usize::MAX).fit(&x).is_ok());
+        assert!(IsolationForest::default().max_samples(usize::MAX).fit(&x).is_ok());
         assert!(share(0.5).fit(&x).is_ok());
-        let wide = IsolationForest::new().fit(&x).unwrap().score(&array![[0.0, 1.0]]);
+        let wide = IsolationForest::default().fit(&x).unwrap().score(&array![[0.0, 1.0]]);
         assert!(matches!(wide, Err(Error::DimensionMismatch { expected: 1, got: 2, .. })));
-        assert!(IsolationForest::new().fit(&array![[f64::NAN]]).is_err());
+        assert!(IsolationForest::default().fit(&array![[f64::NAN]]).is_err());
     }
 
     #[test]
@@ -351,7 +348,7 @@ mod tests {
         let x = Array2::from_shape_fn((201, 1), |(i, _)| {
             1.5e12 + if i == 200 { 60_000.0 } else { i as f64 * 5.0 }
         });
-        let fit = IsolationForest::new().fit(&x).unwrap();
+        let fit = IsolationForest::default().fit(&x).unwrap();
         assert_eq!(fit.outliers[0], 200);
         assert!(fit.scores[200] > 0.8);
     }
@@ -363,8 +360,8 @@ mod tests {
         let mut gappy = x.clone();
         (0..40).for_each(|i| gappy[[5 * i, i % 2]] = f64::NAN);
         let weights: Vec<f64> = (0..201).map(|i| [1.0, 2.0, 0.5][i % 3]).collect();
-        let plain = IsolationForest::new();
-        let missing = IsolationForest::new().allow_missing();
+        let plain = IsolationForest::default();
+        let missing = IsolationForest::default().allow_missing();
         for (name, fit) in [
             ("plain", plain.fit(&x).unwrap()),
             ("extended", plain.clone().cut_columns(2).fit(&x).unwrap()),
@@ -389,8 +386,8 @@ mod tests {
     #[test]
     fn a_forest_that_may_meet_missing_values_is_the_same_where_none_is_missing() {
         let x = Array2::from_shape_fn((300, 3), |(i, j)| ((i * (37 + 6 * j)) % 101) as f64);
-        let plain = IsolationForest::new().seed(3).fit(&x).unwrap();
-        let may = IsolationForest::new().seed(3).allow_missing().fit(&x).unwrap();
+        let plain = IsolationForest::default().seed(3).fit(&x).unwrap();
+        let may = IsolationForest::default().seed(3).allow_missing().fit(&x).unwrap();
         assert_eq!((&plain.scores, plain.threshold), (&may.scores, may.threshold));
         assert_eq!(plain.reasons(&x).unwrap(), may.reasons(&x).unwrap());
         assert!(plain.score(&array![[f64::NAN, 1.0, 1.0]]).is_err());
@@ -408,7 +405,7 @@ mod tests {
             x[[row, row % 4]] = if row % 2 == 0 { f64::NAN } else { x[[row, row % 4]] };
         }
         x.row_mut(0).assign(&array![f64::NAN, 7.0, -7.0, 0.0]);
-        let fit = IsolationForest::new().allow_missing().fit(&x).unwrap();
+        let fit = IsolationForest::default().allow_missing().fit(&x).unwrap();
         assert_eq!(fit.outliers[0], 0);
         let mean =
             |from: usize| (from..1000).step_by(2).map(|i| fit.scores[i]).sum::<f64>() / 500.0;
@@ -434,7 +431,7 @@ mod tests {
             .collect();
         let often: Vec<usize> = (0..101).flat_map(|i| vec![i; weights[i] as usize]).collect();
         let repeated = x.select(ndarray::Axis(0), &often);
-        let forest = IsolationForest::new().n_trees(3000).max_samples(32);
+        let forest = IsolationForest::default().n_trees(3000).max_samples(32);
         let (weighted, plain) =
             (forest.fit((&x, &weights)).unwrap(), forest.fit(&repeated).unwrap());
         for (at, &row) in often.iter().enumerate() {
@@ -465,7 +462,7 @@ mod tests {
             let scores = forest.fit(&x).unwrap().scores;
             scores.iter().filter(|&&score| score > scores[499]).count()
         };
-        let [straight, slanted] = [1, 2].map(|n| rank(IsolationForest::new().cut_columns(n)));
+        let [straight, slanted] = [1, 2].map(|n| rank(IsolationForest::default().cut_columns(n)));
         assert!(slanted == 0 && straight >= slanted, "{straight} {slanted}");
     }
 
@@ -475,7 +472,7 @@ mod tests {
         let normal = Array2::from_shape_simple_fn((2000, 4), || stream.normal());
         let even = Array2::from_shape_simple_fn((2000, 4), || stream.unit());
         for (x, most) in [(normal, 80), (even, 20)] {
-            let n = IsolationForest::new().fit(&x).unwrap().outliers.len();
+            let n = IsolationForest::default().fit(&x).unwrap().outliers.len();
             assert!(n <= most, "{n}");
         }
     }
@@ -493,7 +490,7 @@ mod tests {
         // Half of the rows are one point, the other half another: scores take two values at most.
         let x = Array2::from_shape_fn((40, 1), |(i, _)| (i % 2) as f64);
         let share = Contamination::Share(0.25);
-        let fit = IsolationForest::new().contamination(share).fit(&x).unwrap();
+        let fit = IsolationForest::default().contamination(share).fit(&x).unwrap();
         assert!(fit.outliers.is_empty());
     }
 
@@ -508,7 +505,7 @@ mod tests {
             share in 0.01..=0.5f64,
         ) {
             let x = Array2::from_shape_fn((cells.len() / 3, 3), |(i, j)| f64::from(cells[3 * i + j]));
-            let forest = IsolationForest::new().n_trees(10).max_samples(16).seed(seed);
+            let forest = IsolationForest::default().n_trees(10).max_samples(16).seed(seed);
             let fit = forest.clone().contamination(Contamination::Share(share)).fit(&x).unwrap();
             prop_assert!(fit.scores.iter().all(|&score| score > 0.0 && score <= 1.0));
             prop_assert_eq!(&fit.score(&x).unwrap(), &fit.scores);
@@ -533,7 +530,7 @@ mod tests {
             seed: u64,
         ) {
             let x = Array2::from_shape_vec((cells.len(), 1), cells).unwrap();
-            let fit = IsolationForest::new().n_trees(5).seed(seed).fit(&x).unwrap();
+            let fit = IsolationForest::default().n_trees(5).seed(seed).fit(&x).unwrap();
             let n = fit.forest.sample_size;
             let longest = f64::from(depth_limit(n)) + average_path(n);
             for row in x.rows() {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::num::check::{self, Rows};
 use crate::num::neighbors::{Metric, brute};
-use crate::num::reasons::{RowReason, reasons};
+use crate::num::reasons::{ColumnReason, reasons};
 use crate::num::scale::Scale;
 use crate::outlier::rank::oddest_first;
 use crate::{Error, Result};
@@ -73,7 +73,7 @@ impl LofFit {
     /// # Errors
     /// [`Error::InvalidParameter`] for a row that does not exist;
     /// [`Error::DimensionMismatch`] after a fit of distances, which has no columns.
-    pub fn reasons(&self, row: usize) -> Result<Vec<RowReason>> {
+    pub fn reasons(&self, row: usize) -> Result<Vec<ColumnReason>> {
         let n = self.k_distances.len();
         if row >= n {
             return Err(Error::parameter("row", format!("below {n}"), row));

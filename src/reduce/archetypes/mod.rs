@@ -56,9 +56,9 @@ const CLOSELY_MANY: f64 = 1e-8;
 /// let fit = Archetypes::new(3).fit(&x)?;
 /// assert!((fit.explained_variance - 1.0).abs() < 1e-12);
 /// // Row 5 is half of the one and half of the other.
-/// let parts = fit.mixtures.parts.row(5);
+/// let parts = fit.parts.row(5);
 /// assert_eq!(parts.iter().filter(|part| (*part - 0.5).abs() < 1e-9).count(), 2);
-/// assert!(fit.mixtures.squared_distances[5] < 1e-12);
+/// assert!(fit.squared_distances[5] < 1e-12);
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -274,8 +274,14 @@ pub struct ArchetypesFit {
     /// of a single row is that row: no type, but an outlier or a person.
     #[serde(with = "crate::num::exact")]
     pub made_of: Vec<Vec<(usize, f64)>>,
-    /// What the rows of the fit are made of.
-    pub mixtures: Mixtures,
+    /// The part of every archetype in every row of the fit, `(n_samples, k)`; each row is 0 or more and
+    /// sums to 1.
+    #[serde(with = "crate::num::exact")]
+    pub parts: Array2<f64>,
+    /// The squared distance of every row of the fit to its mixture: 0 inside the archetypes' hull. A row
+    /// far outside has a mixture like any other, so look here, too.
+    #[serde(with = "crate::num::exact")]
+    pub squared_distances: Vec<f64>,
     /// Weighted sum of the rows' squared distances to their mixtures.
     #[serde(with = "crate::num::exact")]
     pub residual: f64,
@@ -286,16 +292,9 @@ pub struct ArchetypesFit {
 }
 
 /// Rows as mixtures of archetypes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Mixtures {
-    /// The part of every archetype in every row, `(n_samples, k)`; each row is 0 or more and sums to 1.
-    #[serde(with = "crate::num::exact")]
-    pub parts: Array2<f64>,
-    /// The squared distance of every row to its mixture: 0 inside the archetypes' hull. A row far
-    /// outside gets a mixture like any other, so look here, too.
-    #[serde(with = "crate::num::exact")]
-    pub squared_distances: Vec<f64>,
+struct Mixtures {
+    parts: Array2<f64>,
+    squared_distances: Vec<f64>,
 }
 
 impl ArchetypesFit {
@@ -309,10 +308,10 @@ impl ArchetypesFit {
         factor: f64,
         greatest: f64,
     ) -> Result<Self> {
-        let (mixtures, _) = mix(&archetypes, given)?;
+        let parts = mix(&archetypes, given)?.0.parts;
         let weight = |row: usize| weights.map_or(1.0, |weights| weights[row] / greatest);
         let mut shares = vec![0.0; archetypes.nrows()];
-        for (row, parts) in mixtures.parts.rows().into_iter().enumerate() {
+        for (row, parts) in parts.rows().into_iter().enumerate() {
             shares.iter_mut().zip(parts).for_each(|(share, part)| *share += weight(row) * part);
         }
         let mut order: Vec<usize> = (0..shares.len()).collect();
@@ -330,14 +329,16 @@ impl ArchetypesFit {
         Ok(Self {
             archetypes,
             made_of: order.iter().map(|&j| made_of[j].clone()).collect(),
-            mixtures,
+            parts: mixtures.parts,
+            squared_distances: mixtures.squared_distances,
             residual: lifted / factor / factor * greatest,
             explained_variance: if total > 0.0 { (1.0 - lifted / total).max(0.0) } else { 1.0 },
         })
     }
 
-    /// Rows of `x`, `(n_samples, n_features)`, as mixtures of the archetypes. Those of the fit get the
-    /// same bits.
+    /// Rows of `x`, `(n_samples, n_features)`, as mixtures of the archetypes: the part of each,
+    /// `(n_samples, k)`. Those of the fit get the same bits. The mixtures themselves are
+    /// `parts.dot(&fit.archetypes)`.
     ///
     /// With more archetypes than columns and one, several mixtures can lie equally near; the one found is
     /// of as few archetypes as need be.
@@ -346,21 +347,21 @@ impl ArchetypesFit {
     /// use personas::{reduce::Archetypes, ndarray::array};
     ///
     /// let fit = Archetypes::new(2).fit(&array![[0.0], [4.0], [1.0], [2.0]])?;
-    /// let new = fit.transform(&array![[6.0]])?;
-    /// assert_eq!(new.parts.iter().filter(|part| **part == 1.0).count(), 1);
-    /// assert_eq!(new.squared_distances, [4.0]);
+    /// let parts = fit.transform(&array![[6.0]])?;
+    /// assert_eq!(parts.iter().filter(|part| **part == 1.0).count(), 1);
+    /// assert_eq!(parts.dot(&fit.archetypes), array![[4.0]]);
     /// # Ok::<(), personas::Error>(())
     /// ```
     ///
     /// # Errors
     /// [`Error::DimensionMismatch`] for another number of columns than in the fit; else as
     /// [`Archetypes::fit`].
-    pub fn transform<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Mixtures> {
+    pub fn transform<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Array2<f64>> {
         mix(
             &self.archetypes,
             &check::rows_of_width(x.into().into_rows()?.view(), self.archetypes.ncols())?,
         )
-        .map(|(mixtures, _)| mixtures)
+        .map(|(mixtures, _)| mixtures.parts)
     }
 }
 
@@ -371,7 +372,10 @@ struct Stored {
     archetypes: Array2<f64>,
     #[serde(with = "crate::num::exact")]
     made_of: Vec<Vec<(usize, f64)>>,
-    mixtures: Mixtures,
+    #[serde(with = "crate::num::exact")]
+    parts: Array2<f64>,
+    #[serde(with = "crate::num::exact")]
+    squared_distances: Vec<f64>,
     #[serde(with = "crate::num::exact")]
     residual: f64,
     #[serde(with = "crate::num::exact")]
@@ -382,14 +386,15 @@ impl TryFrom<Stored> for ArchetypesFit {
     type Error = Error;
 
     fn try_from(stored: Stored) -> Result<Self> {
-        let Stored { archetypes, made_of, mixtures, residual, explained_variance } = stored;
+        let Stored { archetypes, made_of, parts, squared_distances, .. } = stored;
+        let Stored { residual, explained_variance, .. } = stored;
         let invalid = |reason: &'static str| Error::InvalidSnapshot {
             what: "ArchetypesFit",
             reason: reason.into(),
         };
         check::rows(archetypes.view()).map_err(|_| invalid("an archetype has no place"))?;
-        let (k, (n, width)) = (archetypes.nrows(), mixtures.parts.dim());
-        if made_of.len() != k || width != k || mixtures.squared_distances.len() != n {
+        let (k, (n, width)) = (archetypes.nrows(), parts.dim());
+        if made_of.len() != k || width != k || squared_distances.len() != n {
             return Err(invalid("its parts differ in length"));
         }
         let is_share = |part: &f64| (0.0..=1.0).contains(part);
@@ -397,15 +402,15 @@ impl TryFrom<Stored> for ArchetypesFit {
             of.is_sorted_by(|a, b| a.0 < b.0)
                 && of.iter().all(|(row, part)| *row < n && is_share(part))
         };
-        if !made_of.iter().all(is_mixture) || !mixtures.parts.iter().all(is_share) {
+        if !made_of.iter().all(is_mixture) || !parts.iter().all(is_share) {
             return Err(invalid("a part is outside [0, 1], or of a row that is not there"));
         }
         let is_square = |square: &f64| *square >= 0.0 && square.is_finite();
-        let squares = mixtures.squared_distances.iter().chain([&residual]);
+        let squares = squared_distances.iter().chain([&residual]);
         if !squares.into_iter().all(is_square) || !is_share(&explained_variance) {
             return Err(invalid("a distance or a share is out of range"));
         }
-        Ok(Self { archetypes, made_of, mixtures, residual, explained_variance })
+        Ok(Self { archetypes, made_of, parts, squared_distances, residual, explained_variance })
     }
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::half_life::{Age, Decay};
 use super::moments::Moments;
-use super::stored::Stored;
+use super::stored::{Stored, check_ratio};
 use crate::num::check::{self, Rows};
 use crate::num::distance::nearest;
 use crate::num::parallel;
@@ -31,34 +31,57 @@ pub struct Learned {
     pub reseeded: Vec<(usize, usize)>,
 }
 
-/// A started [`OnlineKMeans`](super::OnlineKMeans). Clusters keep their numbers as they move.
+/// The clusters of a stream as they are now, in the numbering of the model; see
+/// [`OnlineKMeans::clusters`].
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct OnlineClusters {
+    /// The centroids, `(k, n_features)`.
+    pub centroids: Array2<f64>,
+    /// Rows per cluster as they count now: each 1 when it came, ½ a half-life later. Without decay
+    /// the number of rows, up to 2⁵³; there a weight stands, and each row still moves its centroid
+    /// by 2⁻⁵³ of the way. What has faded below 1e-100 is 0.
+    pub weights: Vec<f64>,
+    /// The population variance of every column within every cluster, `(k, n_features)`, rows
+    /// weighted as they count; 0 for a cluster without weight.
+    pub variances: Array2<f64>,
+}
+
+/// Splits a stream of rows into `k` groups, and follows them as they drift. Clusters keep their
+/// numbers as they move.
+///
+/// It starts at given centroids, best those that [`KMeans`](crate::KMeans) finds for a first batch, of
+/// which the larger the better: at least some dozens of rows per cluster, as what the start gets wrong
+/// is mended only slowly. For data that are all there at once [`KMeans`](crate::KMeans) finds better groups.
 ///
 /// The order of rows matters, as with every method that forgets or learns step by step. Stored
-/// and restored (serde) it goes on bit for bit as if it had not been.
+/// and restored (serde) it continues bit for bit as if it had not been.
 ///
 /// Distances are plain squares: groups that lie less than 1e-150 apart are not told apart.
 ///
 /// ```
-/// use personas::cluster::OnlineKMeans;
-/// use personas::cluster::Decay;
-/// use personas::ndarray::{Array2, array};
+/// use personas::cluster::{Decay, OnlineKMeans};
+/// use personas::{KMeans, ndarray::array};
 ///
-/// const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-/// let monday = 1_700_000_000_000;
-/// let online = OnlineKMeans::new(2).decay(Decay::HalfLifeDays(7.0));
-/// let mut model = online.start(&array![[0.0, 0.0], [9.0, 9.0]])?;
-/// model.learn(&array![[1.0, 1.0], [8.0, 9.0], [8.0, 7.0]], monday)?;
-/// assert_eq!(model.weights(), [1.0, 2.0]);
-/// assert_eq!(model.centroids(), array![[1.0, 1.0], [8.0, 8.0]]);
-/// model.learn(&Array2::<f64>::zeros((0, 2)), monday + 7 * DAY_MS)?;
-/// assert_eq!(model.weights(), [0.5, 1.0]);
-/// assert_eq!(model.predict(&[[2.0, 2.0]])?.to_vec(), [Some(0)]);
+/// let first = array![[0.0], [2.0], [10.0], [12.0], [11.0]];
+/// let start = KMeans::new(2).fit(&first)?;
+/// let mut model = OnlineKMeans::new(&start.centroids, Decay::HalfLifePoints(4.0))?;
+/// model.learn(&first, None)?;
+/// assert_eq!(model.clusters().centroids, array![[11.0], [1.0]]);
+/// assert_eq!(model.clusters().weights, [3.0, 2.0]);
+/// // Four rows are one half-life: the old ones now count half.
+/// let learned = model.learn(&array![[3.5], [3.5], [3.5], [3.5]], None)?;
+/// assert_eq!(learned.labels.to_vec(), [Some(1); 4]);
+/// assert_eq!(model.clusters().weights, [1.5, 5.0]);
+/// assert_eq!(model.clusters().centroids, array![[11.0], [3.0]]);
+/// // A single row is a batch of one.
+/// assert_eq!(model.learn(&[[9.0]], None)?.labels.get(0), Some(0));
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored")]
 #[non_exhaustive]
-pub struct OnlineKMeansFit {
+pub struct OnlineKMeans {
     decay: Decay,
     #[serde(with = "crate::num::exact")]
     reassignment_ratio: f64,
@@ -68,24 +91,50 @@ pub struct OnlineKMeansFit {
     pub clock_ms: Option<i64>,
     /// Rows learned since each cluster last got one.
     passed_by: Vec<u64>,
-    /// Rows learned in all, the first batch and those of merged models included.
+    /// Rows learned in all, those of merged models included.
     pub n_rows: u64,
     /// How often a dying cluster was re-seeded here; those of merged models not included.
     pub n_reseeded: u64,
 }
 
-impl OnlineKMeansFit {
-    pub(super) fn new(moments: Moments, decay: Decay, ratio: f64, n_rows: usize) -> Self {
-        Self {
+impl OnlineKMeans {
+    /// Starts at `centroids`, `(k, n_features)`, which weigh nothing: the first row a cluster gets
+    /// takes the centroid's place. `decay` says how old rows fade.
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`] for a half-life out of range or two equal centroids;
+    /// [`Error::Empty`], [`Error::NoColumns`], [`Error::NonFinite`], [`Error::MagnitudeTooLarge`].
+    pub fn new<'a>(centroids: impl Into<Samples<'a>>, decay: Decay) -> Result<Self> {
+        let centroids = centroids.into().into_rows()?;
+        decay.check()?;
+        let rows = check::rows(centroids.view())?;
+        if let Some((a, b)) = rows.first_duplicate() {
+            let got = format!("rows {a} and {b} equal");
+            return Err(Error::parameter("centroids", "distinct", got));
+        }
+        let k = rows.n_rows();
+        Ok(Self {
             decay,
-            reassignment_ratio: ratio,
-            passed_by: vec![0; moments.weights.len()],
-            moments,
+            reassignment_ratio: 1e-8,
+            passed_by: vec![0; k],
+            moments: Moments::at(rows.data().to_vec(), k),
             age: Age::default(),
             clock_ms: None,
-            n_rows: n_rows as u64,
+            n_rows: 0,
             n_reseeded: 0,
-        }
+        })
+    }
+
+    /// A cluster whose weight is below this share of the heaviest one's is dying, and is re-seeded
+    /// once none of the last 1,000·`k` rows went to it; in [0, 1), 0 for never. The default of 1e-8
+    /// is Spark's: some 27 half-lives without a row. 0.01, scikit-learn's, is some seven.
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`] for a share out of range.
+    pub fn reassignment_ratio(mut self, reassignment_ratio: f64) -> Result<Self> {
+        check_ratio(reassignment_ratio)?;
+        self.reassignment_ratio = reassignment_ratio;
+        Ok(self)
     }
 
     /// Learns a batch `x`, `(n_samples, n_features)`, that came at a moment or, without one, whenever; a
@@ -179,26 +228,18 @@ impl OnlineKMeansFit {
         Labels::numbered(chunks.concat(), self.moments.weights.len())
     }
 
-    /// The centroids, `(k, n_features)`.
-    pub fn centroids(&self) -> ArrayView2<'_, f64> {
+    /// The clusters as they are now; O(k · n_features).
+    pub fn clusters(&self) -> OnlineClusters {
         let shape = (self.moments.weights.len(), self.moments.width());
-        ArrayView2::from_shape(shape, &self.moments.means).expect("the means fill their matrix")
-    }
-
-    /// Rows per cluster as they count now: each 1 when it came, ½ a half-life later. Without decay
-    /// the number of rows, up to 2⁵³; there a weight stands, and each row still moves its centroid
-    /// by 2⁻⁵³ of the way. What has faded below 1e-100 is 0.
-    pub fn weights(&self) -> Vec<f64> {
+        let matrix = |values: Vec<f64>| {
+            Array2::from_shape_vec(shape, values).expect("every cluster has all columns")
+        };
         let unit = self.age.unit(self.decay);
-        self.moments.weights.iter().map(|weight| weight / unit).collect()
-    }
-
-    /// The population variance of every column within every cluster, `(k, n_features)`, rows
-    /// weighted as they count; 0 for a cluster without weight.
-    pub fn variances(&self) -> Array2<f64> {
-        let shape = self.centroids().raw_dim();
-        Array2::from_shape_vec(shape, self.moments.variances())
-            .expect("the variances fill their matrix")
+        OnlineClusters {
+            centroids: matrix(self.moments.means.clone()),
+            weights: self.moments.weights.iter().map(|weight| weight / unit).collect(),
+            variances: matrix(self.moments.variances()),
+        }
     }
 
     fn learn_view(&mut self, x: ArrayView2<'_, f64>, at_ms: Option<i64>) -> Result<Learned> {
@@ -269,7 +310,7 @@ impl OnlineKMeansFit {
     }
 }
 
-impl TryFrom<Stored> for OnlineKMeansFit {
+impl TryFrom<Stored> for OnlineKMeans {
     type Error = Error;
 
     fn try_from(stored: Stored) -> Result<Self> {
@@ -315,15 +356,14 @@ impl Chunk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::OnlineKMeans;
     use crate::num::rng::Stream;
 
     #[test]
     fn threads_and_layouts_do_not_change_a_bit() {
         let mut stream = Stream::new(5, 0);
         let x = Array2::from_shape_simple_fn((10_000, 3), || stream.normal());
-        let start = OnlineKMeans::new(6).decay(Decay::HalfLifePoints(7000.0));
-        let start = start.start(x.slice(ndarray::s![..6, ..])).unwrap();
+        let centroids = x.slice(ndarray::s![..6, ..]);
+        let start = OnlineKMeans::new(centroids, Decay::HalfLifePoints(7000.0)).unwrap();
         let learn = |x: ArrayView2<'_, f64>| {
             let mut model = start.clone();
             let learned = [model.learn(x, None).unwrap(), model.learn(x, None).unwrap()];
