@@ -44,7 +44,7 @@ use std::process::ExitCode;
 use clap::{Parser, ValueEnum};
 use encoding_rs::Encoding;
 use personas::cluster::{Agglomerative, Hdbscan, Linkage};
-use personas::features::Retail;
+use personas::features::{Column, Retail};
 use personas::persona::{DeclaredPersona, Describer, PersonaSettings, Vocabulary};
 use personas::report::Report;
 use personas::{
@@ -84,7 +84,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "COL", requires = "events")]
     quantity: Option<String>,
     /// Which event is a purchase (default: the one that most often has an amount)
-    #[arg(long, value_name = "NAME", requires = "events")]
+    #[arg(long, value_name = "NAME", requires = "events", conflicts_with = "apply")]
     purchase: Option<String>,
     /// Column of the order's id, where an order has several rows
     #[arg(long, value_name = "COL", requires = "events")]
@@ -192,6 +192,8 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
     let progress = Progress::new(4);
     let kept = options.apply.as_deref().map(Kept::read).transpose()?;
     let earlier = options.compare_with.as_deref().map(Kept::read).transpose()?;
+    let declared = options.declared.as_deref().map(output::from_json).transpose()?;
+    let declared: Option<Vec<DeclaredPersona>> = declared;
     for file in [&options.out, &options.html, &options.save].into_iter().flatten() {
         output::check(file)?;
     }
@@ -199,7 +201,7 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
     // One row per person, one column per feature.
     progress.step("reading");
     let people = match &options.table {
-        Some(file) => People::of_table(file, &options.reading(), &options.categorical)?,
+        Some(file) => People::of_table(file, options, kept.as_ref())?,
         None => People::of_events(options, kept.as_ref(), &progress)?,
     };
     let table = &people.table;
@@ -225,6 +227,20 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
         false => None,
     };
 
+    let lineage = match &earlier {
+        Some(Kept { model: old, .. }) => {
+            let placed = old.assign(table).map_err(|error| {
+                format!("--compare-with: the earlier model cannot place these people: {error}")
+            })?;
+            Some((model.lineage(&matches, old, &placed)?, old))
+        }
+        None => None,
+    };
+    let comparison = match &declared {
+        Some(declared) => Some(model.compare(declared, table)?),
+        None => None,
+    };
+
     progress.step("writing");
     if let Some(file) = &options.out {
         output::write(file, &output::members(&people, &model, &matches)?)?;
@@ -234,6 +250,7 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
         let notes = screen::notes(&people);
         let mut report = Report::new(&model, table);
         report.title = title;
+        report.attention = screen::attention(&people, drift.as_deref());
         report.notes.push(("What was read".into(), notes));
         report.niches = niches.clone().unwrap_or_default();
         report.types = types.clone();
@@ -241,27 +258,20 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
             let said = screen::drift(&people, drift);
             report.notes.push(("Since the model was made".into(), said));
         }
+        if let Some((lineage, old)) = &lineage {
+            let said = screen::lineage(lineage, old, &model);
+            report.notes.push((screen::SINCE_EARLIER.into(), said));
+        }
+        if let Some(comparison) = &comparison {
+            let said = screen::declared(&model, comparison);
+            report.notes.push((screen::BY_HAND.into(), said));
+        }
         output::write(file, &report.html()?)?;
     }
     if let Some(file) = &options.save {
-        let kept = Kept { features: people.features.clone(), model: model.clone() };
+        let kept = Kept::new(people.features.clone(), model.clone());
         output::write(file, &kept.to_json()?)?;
     }
-    let lineage = match earlier {
-        Some(Kept { model: old, .. }) => {
-            let placed = old.assign(table).map_err(|error| {
-                format!("--compare-with: the earlier model cannot place these people: {error}")
-            })?;
-            screen::lineage(&model.lineage(&matches, &old, &placed)?, &old, &model)
-        }
-        None => String::new(),
-    };
-    let comparison = match &options.declared {
-        Some(file) => {
-            Some(model.compare(&output::from_json::<Vec<DeclaredPersona>>(file)?, table)?)
-        }
-        None => None,
-    };
     drop(progress);
     if options.json {
         let told = Told {
@@ -270,14 +280,19 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
             types: types.as_ref(),
             niches: niches.as_deref(),
             comparison: comparison.as_ref(),
+            lineage: lineage.as_ref().map(|(lineage, _)| lineage),
             drift: drift.as_deref(),
         };
         return told.to_json();
     }
     let more = types.map_or(String::new(), |types| screen::types(&types))
         + &niches.map_or(String::new(), |niches| screen::niches(&model, &niches))
-        + &lineage
-        + &comparison.map_or(String::new(), |found| screen::declared(&model, &found));
+        + &lineage.map_or(String::new(), |(found, old)| {
+            screen::told(screen::SINCE_EARLIER, &screen::lineage(&found, old, &model))
+        })
+        + &comparison.map_or(String::new(), |found| {
+            screen::told(screen::BY_HAND, &screen::declared(&model, &found))
+        });
     screen::text(&people, &model, &matches, drift.as_deref(), &more, options.html.is_some())
 }
 
@@ -345,7 +360,7 @@ impl People {
         }
         let table = people.features(as_of)?;
         let n = table.n_rows();
-        if n < FEWEST {
+        if n < FEWEST && kept.is_none() {
             let people = words::several(n, "person has", "people have");
             return Err(format!(
                 "{people} events up to {as_of}; personas need at least {FEWEST} people"
@@ -383,12 +398,13 @@ impl People {
     /// A file with one row per person.
     fn of_table(
         file: &Path,
-        reading: &Reading,
-        categorical: &[String],
+        options: &Options,
+        kept: Option<&Kept>,
     ) -> Result<Self, Box<dyn std::error::Error>> {
+        let (reading, categorical) = (&options.reading(), &options.categorical);
         let source = Source::File(file.to_path_buf());
         let csv = CsvTable::read(&[source], reading.encoding, |_| true)?;
-        if csv.lines.len() < FEWEST {
+        if csv.lines.len() < FEWEST && kept.is_none() {
             let rows = words::several(csv.lines.len(), "row", "rows");
             return Err(
                 format!("{} has {rows}; personas need at least {FEWEST}", named(file)).into()
@@ -401,11 +417,17 @@ impl People {
             csv.column(name).map_err(|error| format!("--categorical: {error}"))?;
         }
         for texts in &csv.columns {
-            let numbers = match categorical.contains(&texts.name) {
+            // A model says itself what its columns are.
+            let is_number = kept.and_then(|kept| kept.is_number(&texts.name));
+            let numbers = match categorical.contains(&texts.name) || is_number == Some(false) {
                 true => None,
                 false => events::numeric(texts, reading, csv.delimiter),
             };
+            let is_empty = texts.iter().all(|text| text.is_none());
             table = match numbers {
+                None if is_empty && is_number == Some(true) => {
+                    table.numeric(&texts.name, vec![None; texts.len()])?
+                }
                 Some(found) => {
                     notes.extend(warnings::identifier(&texts.name, &found.values));
                     notes.extend(warnings::bad_numbers(texts, &found.bad, &csv.lines));
@@ -414,10 +436,14 @@ impl People {
                 }
                 None => {
                     let texts = texts.without(|text| reading.is_missing(text));
-                    match events::days(&texts) {
+                    let days = events::days(&texts, reading).unwrap_or_else(|note| {
+                        notes.push(note);
+                        None
+                    });
+                    match days {
                         Some(days) => {
                             let days = days.into_iter().map(|n| (!n.is_nan()).then_some(n));
-                            table.numeric(format!("{}_days", texts.name), days.collect())?
+                            table.numeric(events::days_name(&texts.name), days.collect())?
                         }
                         None => {
                             let values = texts.iter().map(|text| text.map(str::to_owned));
@@ -448,6 +474,13 @@ fn named(file: &Path) -> String {
     }
 }
 
+/// The column of a table that was made of a column of the file: of dates, the days since then.
+fn column_of<'a>(table: &'a FeatureTable, name: &'a str) -> &'a str {
+    let days = events::days_name(name);
+    let is_it = |column: &&Column| column.name == name || column.name == days;
+    table.columns().iter().find(is_it).map_or(name, |column| column.name.as_str())
+}
+
 /// Fewest people that make personas.
 const FEWEST: usize = 3;
 
@@ -465,7 +498,8 @@ impl Options {
     fn model(&self, people: &People) -> Result<PersonaModel, Box<dyn std::error::Error>> {
         let settings = self.settings(people)?;
         let table = &people.table;
-        if let Some(name) = self.keep_out.iter().find(|name| table.column(name).is_none()) {
+        let is_unknown = |name: &&String| table.column(column_of(table, name)).is_none();
+        if let Some(name) = self.keep_out.iter().find(is_unknown) {
             return Err(format!("--keep-out names {name:?}, which is not a column").into());
         }
         if let Some(k) = self.k.filter(|&k| k > table.n_rows()) {
@@ -503,8 +537,12 @@ impl Options {
     /// Groups are made from what people do. What is declared of them is kept out, so that it can tell
     /// afterwards whether the groups mean anything.
     fn settings(&self, people: &People) -> Result<PersonaSettings, Box<dyn std::error::Error>> {
-        let kept_out = people.declared.iter().chain(&self.keep_out);
-        let prepare = kept_out.fold(Preprocessor::default(), |prep, name| prep.weight(name, 0.0));
+        let kept_out = self.keep_out.iter().map(|name| column_of(&people.table, name));
+        let kept_out = people.declared.iter().map(String::as_str).chain(kept_out);
+        let mut prepare =
+            kept_out.fold(Preprocessor::default(), |prep, name| prep.weight(name, 0.0));
+        // Codes have no order.
+        prepare.unordered.extend(self.categorical.iter().cloned());
         let vocabulary = match &self.words {
             Some(file) => output::from_json(file)?,
             None => Vocabulary::default(),

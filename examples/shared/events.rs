@@ -17,6 +17,7 @@ use super::dates::Dates;
 use super::numbers::{Decimal, number};
 use super::problems::Problems;
 use super::texts::Texts;
+use super::words::several;
 
 /// A column of identifiers and the kind of identifier it holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,6 +86,8 @@ pub(crate) struct Rows {
     pub(crate) lines: Vec<u64>,
     /// The rows that are not events, and what was mended.
     pub(crate) problems: Problems,
+    /// What else is to be known of the file.
+    pub(crate) notes: Vec<String>,
 }
 
 /// What is declared of people: numbers if every cell is one, else texts.
@@ -184,8 +187,17 @@ impl Rows {
             Ok(values)
         };
         let mut amounts = numbers_of(&layout.amount, "the amount is not a number")?;
+        let mut notes = Vec::new();
         if let Some(quantity) = &layout.quantity {
             let quantities = numbers_of(quantity, "the quantity is not a number")?;
+            let is_lost = |(amount, n): &(&f64, &f64)| !amount.is_nan() && n.is_nan();
+            let n = amounts.iter().zip(&quantities).filter(is_lost).count();
+            if n > 0 {
+                let rows = several(n, "row has", "rows have");
+                notes.push(format!(
+                    "{rows} a price and no {quantity:?}: what was paid is unknown there."
+                ));
+            }
             amounts.iter_mut().zip(quantities).for_each(|(amount, n)| *amount *= n);
         }
         let mut numbers = vec![(layout.amount.clone(), amounts)];
@@ -236,6 +248,7 @@ impl Rows {
             attributes: Vec::new(),
             lines: only(table.lines, &keep),
             problems,
+            notes,
         };
         if rows.is_empty() {
             return Err(format!("no row is an event; skipped: {}", rows.problems));
@@ -274,14 +287,16 @@ impl Rows {
             }
         }
         let attributes = table.columns.iter().filter(|column| column.name != id.column);
+        let mut notes = Vec::new();
         let rows = Self {
             offsets: vec![None; at.len()],
             at,
             one_name: "identify".into(),
             ids: vec![(id.kind.clone(), ids.kept(&keep))],
             attributes: attributes
-                .map(|texts| attribute(&texts.kept(&keep), reading, table.delimiter))
+                .map(|texts| attribute(&texts.kept(&keep), reading, table.delimiter, &mut notes))
                 .collect(),
+            notes,
             lines: only(table.lines.clone(), &keep),
             problems,
             ..Self::default()
@@ -369,7 +384,12 @@ impl Reading {
 }
 
 /// A column of attributes: numbers, if that loses nothing in any cell, or texts.
-fn attribute(texts: &Texts, reading: &Reading, delimiter: u8) -> Attribute {
+fn attribute(
+    texts: &Texts,
+    reading: &Reading,
+    delimiter: u8,
+    notes: &mut Vec<String>,
+) -> Attribute {
     if let Some(values) = numeric(texts, reading, delimiter)
         .filter(|found| found.bad.is_empty())
         .map(|found| found.values)
@@ -377,16 +397,39 @@ fn attribute(texts: &Texts, reading: &Reading, delimiter: u8) -> Attribute {
         return Attribute::Numbers(texts.name.clone(), values);
     }
     let present = texts.without(|text| is_missing_text(text) || reading.is_missing(text));
-    match days(&present) {
-        Some(days) => Attribute::Numbers(format!("{}_days", texts.name), days),
-        None => Attribute::Texts(present),
+    match days(&present, reading) {
+        Ok(Some(days)) => Attribute::Numbers(days_name(&texts.name), days),
+        Ok(None) => Attribute::Texts(present),
+        Err(note) => {
+            notes.push(note);
+            Attribute::Texts(present)
+        }
     }
 }
 
 /// Reads a column of dates as the days from each date to the latest one. Read as texts, nearly every
 /// date would be a category of its own.
-pub(crate) fn days(texts: &Texts) -> Option<Vec<f64>> {
-    let dates = Dates::of(texts).ok().filter(|dates| *dates != Dates::Epoch)?;
+///
+/// # Errors
+/// If the dates can be read in two ways: how the column is then read, and what would help.
+pub(crate) fn days(texts: &Texts, reading: &Reading) -> Result<Option<Vec<f64>>, String> {
+    let named = reading.date_format.clone().map(Dates::Pattern);
+    if let Some(days) = named.and_then(|dates| days_by(texts, &dates)) {
+        return Ok(Some(days));
+    }
+    match Dates::of(texts) {
+        Ok(Dates::Epoch) => Ok(None),
+        Ok(dates) => Ok(days_by(texts, &dates)),
+        Err(error) => Err(format!("Column {:?} is read as texts: {error}.", texts.name)),
+    }
+}
+
+/// The name of a column of days that was made of a column of dates.
+pub(crate) fn days_name(column: &str) -> String {
+    format!("{column}_days")
+}
+
+fn days_by(texts: &Texts, dates: &Dates) -> Option<Vec<f64>> {
     let mut at = Vec::with_capacity(texts.len());
     for text in texts.iter() {
         at.push(match text {

@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use personas::persona::{Comparison, DeclaredMatch, Drift, Matches, PersonaNiche, PureTypes};
+use personas::persona::{
+    Comparison, DeclaredMatch, Drift, Lineage, Matches, PersonaNiche, PureTypes,
+};
+use personas::prepare::Encoding;
 use personas::{FeatureSet, FeatureTable, PersonaModel, ProfileId, Profiles};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -11,19 +14,51 @@ use serde_json::{Value, json};
 
 use super::People;
 use super::events::Rows;
+use super::screen;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+/// The version of files of models that this program writes, and the newest that it reads.
+const VERSION: u32 = 1;
 
 /// A model and the features of its table, for later events.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Kept {
+    version: u32,
     pub(crate) features: FeatureSet,
     pub(crate) model: PersonaModel,
 }
 
 impl Kept {
+    pub(crate) fn new(features: FeatureSet, model: PersonaModel) -> Self {
+        Self { version: VERSION, features, model }
+    }
+
     pub(crate) fn read(file: &Path) -> Outcome<Self> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        // The version first: a newer file may hold what this program does not know.
+        let version = from_json::<Version>(file)?.version;
+        if version > VERSION {
+            return Err(format!(
+                "{}: version {version} of a model's file; this program reads up to version {VERSION}",
+                file.display()
+            )
+            .into());
+        }
         from_json(file)
+    }
+
+    /// Whether a column was one of numbers when the model was made, if that is known.
+    pub(crate) fn is_number(&self, column: &str) -> Option<bool> {
+        let step = self.model.preprocessor().steps().iter().find(|step| step.feature == column)?;
+        match &step.encoding {
+            Encoding::Numeric { .. } => Some(true),
+            Encoding::Ordered { .. } | Encoding::OneHot { .. } => Some(false),
+            _ => None,
+        }
     }
 
     pub(crate) fn to_json(&self) -> Outcome<String> {
@@ -33,6 +68,9 @@ impl Kept {
 
 /// Whether a file can be written, before the work is done.
 pub(crate) fn check(file: &Path) -> Outcome<()> {
+    if file.as_os_str() == "-" {
+        return Err("standard output is for the screen or --json: name a file instead of -".into());
+    }
     let is_new = !file.exists();
     std::fs::File::options()
         .append(true)
@@ -123,6 +161,7 @@ pub(crate) struct Told<'a> {
     pub(crate) types: Option<&'a PureTypes>,
     pub(crate) niches: Option<&'a [PersonaNiche]>,
     pub(crate) comparison: Option<&'a Comparison>,
+    pub(crate) lineage: Option<&'a Lineage>,
     pub(crate) drift: Option<&'a [Drift]>,
 }
 
@@ -149,12 +188,16 @@ impl Told<'_> {
         let told = json!({
             "source": self.people.name,
             "people": self.people.table.n_rows(),
+            "skipped_rows": self.people.problems().count(),
+            "attention": screen::attention(self.people, self.drift),
+            "read": screen::notes(self.people),
             "personas": self.model.personas(),
             "importances": self.model.importance(&self.people.table, None, 0)?,
             "evidence": self.model.evidence(),
             "archetypes": types,
             "niches": niches,
             "comparison": compared,
+            "lineage": self.lineage,
             "drift": self.drift,
         });
         Ok(serde_json::to_string_pretty(&tidy(told))? + "\n")

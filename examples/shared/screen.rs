@@ -9,7 +9,6 @@ use personas::persona::{
 use personas::prepare::{Dropped, Encoding};
 
 use super::People;
-use super::problems::Problems;
 use super::program::Outcome;
 use super::words::{count, hanging, list, paragraph, percent, section, several};
 
@@ -19,6 +18,9 @@ const MOST_TRAITS: usize = 3;
 const MUCH: f64 = 0.05;
 /// Stability indices from which on values moved, and moved a lot.
 const MOVED: [f64; 2] = [0.1, 0.25];
+/// Headlines of what the screen and the page tell.
+pub(crate) const SINCE_EARLIER: &str = "Since the earlier model";
+pub(crate) const BY_HAND: &str = "Personas made by hand";
 
 pub(crate) fn text(
     people: &People,
@@ -28,8 +30,10 @@ pub(crate) fn text(
     more: &str,
     has_report: bool,
 ) -> Outcome {
-    let gone = drift.and_then(|drift| gone(people, drift));
-    let attention = attention(people.problems(), gone);
+    let attention = match attention(people, drift) {
+        said if said.is_empty() => String::new(),
+        said => told("Attention", &said),
+    };
     let mut text = attention.clone();
     let read = notes(people).into_iter().chain(unused(model));
     text += &section("What was read", &read.map(|note| paragraph(2, &note)).collect::<String>());
@@ -48,11 +52,16 @@ pub(crate) fn text(
 
 /// What is said first and last where a good part of the rows was skipped: whatever the report says, it
 /// says of the rest.
-fn attention(problems: &Problems, gone: Option<String>) -> String {
+pub(crate) fn attention(people: &People, drift: Option<&[Drift]>) -> Vec<String> {
+    let problems = people.problems();
     let skipped = (problems.share() > MUCH)
         .then(|| format!("{} of the rows were skipped: {problems}.", percent(problems.share())));
-    let said: Vec<String> = skipped.into_iter().chain(gone).collect();
-    if said.is_empty() { String::new() } else { section("Attention", &paragraphs(&said)) }
+    skipped.into_iter().chain(drift.and_then(|drift| gone(people, drift))).collect()
+}
+
+/// A section of sentences.
+pub(crate) fn told(headline: &str, said: &[String]) -> String {
+    section(headline, &paragraphs(said))
 }
 
 fn paragraphs(said: &[String]) -> String {
@@ -61,13 +70,16 @@ fn paragraphs(said: &[String]) -> String {
 
 /// Columns that the model needs and these people have nothing in.
 fn gone(people: &People, drift: &[Drift]) -> Option<String> {
-    let is_flat = |feature: &str| match people.table.column(feature).map(|column| &column.values) {
-        Some(Values::Numeric(values)) => values.windows(2).all(|pair| pair[0] == pair[1]),
-        _ => false,
-    };
+    let has_nothing =
+        |feature: &str| match people.table.column(feature).map(|column| &column.values) {
+            Some(Values::Numeric(values)) => {
+                values.len() > 1 && values.iter().all(|value| value.is_none_or(|v| v == 0.0))
+            }
+            _ => false,
+        };
     let gone = drift.iter().filter(|found| {
         let is_unknown = found.known == 0.0 && found.known_before > 0.0;
-        is_unknown || (found.shift >= MOVED[1] && is_flat(&found.feature))
+        is_unknown || (found.shift >= MOVED[1] && has_nothing(&found.feature))
     });
     let names: Vec<String> = gone.map(|found| found.feature.clone()).collect();
     (!names.is_empty()).then(|| {
@@ -123,6 +135,7 @@ pub(crate) fn notes(people: &People) -> Vec<String> {
         notes.push(format!("Of the people's file, skipped {}.", events.known.problems));
     }
     notes.extend(problems.mended());
+    notes.extend(events.rows.notes.iter().chain(&events.known.notes).cloned());
     for refused in &events.ingest.refused {
         let lines = refused.examples.iter().filter_map(|&position| events.rows.lines.get(position));
         let lines: Vec<String> = lines.map(u64::to_string).collect();
@@ -282,7 +295,9 @@ fn drivers(evidence: &Evidence) -> String {
         .blocks
         .iter()
         .take(4)
-        .filter(|block| block.share >= 0.05)
+        .enumerate()
+        .filter(|(place, block)| *place == 0 || block.share >= 0.05)
+        .map(|(_, block)| block)
         .map(|block| format!("{} {}", block.name, percent(block.share)))
         .collect();
     format!("The personas differ mostly by: {}.", list(&shares))
@@ -322,7 +337,7 @@ pub(crate) fn niches(model: &PersonaModel, niches: &[PersonaNiche]) -> String {
 }
 
 /// What became of the personas of an earlier model.
-pub(crate) fn lineage(lineage: &Lineage, old: &PersonaModel, new: &PersonaModel) -> String {
+pub(crate) fn lineage(lineage: &Lineage, old: &PersonaModel, new: &PersonaModel) -> Vec<String> {
     let name = |model: &PersonaModel, at: usize| format!("“{}”", model.personas()[at].name);
     let names = |model: &PersonaModel, all: &[usize]| {
         list(&all.iter().map(|&at| name(model, at)).collect::<Vec<_>>())
@@ -330,7 +345,7 @@ pub(crate) fn lineage(lineage: &Lineage, old: &PersonaModel, new: &PersonaModel)
     if !lineage.is_known {
         let n = several(lineage.n_shared, "person is", "people are");
         let text = format!("{n} known at both times: too few to tell what became of the personas.");
-        return section("Since the earlier model", &paragraph(2, &text));
+        return vec![text];
     }
     let mut said = Vec::new();
     for (at, fate) in lineage.earlier.iter().enumerate() {
@@ -350,10 +365,10 @@ pub(crate) fn lineage(lineage: &Lineage, old: &PersonaModel, new: &PersonaModel)
         };
         said.push(format!("{} is new{of}.", name(new, at)));
     }
-    section("Since the earlier model", &paragraphs(&said))
+    said
 }
 
-pub(crate) fn declared(model: &PersonaModel, comparison: &Comparison) -> String {
+pub(crate) fn declared(model: &PersonaModel, comparison: &Comparison) -> Vec<String> {
     let n_people = comparison.n_rows.max(1) as f64;
     let mut said: Vec<String> = Vec::new();
     for declared in &comparison.declared {
@@ -393,5 +408,5 @@ pub(crate) fn declared(model: &PersonaModel, comparison: &Comparison) -> String 
     if !names.is_empty() {
         said.push(format!("Nobody declared: {}.", list(&names)));
     }
-    section("Personas made by hand", &paragraphs(&said))
+    said
 }

@@ -61,7 +61,7 @@ fn dates(at: &[Timestamp], n_ahead: usize) -> Option<String> {
 
 fn amounts((name, values): &(String, Vec<f64>)) -> Option<String> {
     let mut sorted: Vec<f64> =
-        values.iter().map(|value| value.abs()).filter(|v| !v.is_nan()).collect();
+        values.iter().map(|value| value.abs()).filter(|v| *v > 0.0).collect();
     sorted.sort_unstable_by(f64::total_cmp);
     let largest = *sorted.last()?;
     let nearly_all = sorted[(sorted.len() - 1) * 99 / 100];

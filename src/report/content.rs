@@ -29,6 +29,9 @@ pub struct Report<'a> {
     pub(super) table: &'a FeatureTable,
     /// The headline; `Personas` unless set.
     pub title: String,
+    /// What must be known before anything else is believed, such as that most rows of a file were
+    /// skipped; shown first.
+    pub attention: Vec<String>,
     /// Sections of paragraphs under a heading, such as what became of the rows of a file.
     pub notes: Vec<(String, Vec<String>)>,
     /// How far people get in a funnel, by group: what
@@ -48,6 +51,7 @@ impl<'a> Report<'a> {
             model,
             table,
             title: "Personas".into(),
+            attention: Vec::new(),
             notes: Vec::new(),
             funnels: Vec::new(),
             types: None,

@@ -25,6 +25,7 @@ pub(super) fn html(content: &Report<'_>, facts: &Facts<'_>) -> String {
             body {
                 main {
                     h1 { (content.title) }
+                    @for text in &content.attention { p.attention { (text) } }
                     (opening(facts))
                     h2 { "The personas" }
                     div.grid { @for (at, persona) in personas.iter().enumerate() { (card(facts, at, persona)) } }

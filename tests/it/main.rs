@@ -3,6 +3,7 @@
 // A test that unwraps nothing has failed, as it should; helpers of tests are no other matter.
 #![allow(clippy::unwrap_used)]
 
+mod analyst;
 mod api;
 mod architecture;
 mod brute_force;

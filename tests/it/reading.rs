@@ -47,6 +47,14 @@ fn a_number_is_read_with_its_currency_groups_and_sign() {
         (".5", 0.5),
         ("+7", 7.0),
         ("1.5e-3", 0.0015),
+        ("-$5", -5.0),
+        ("$-5.00", -5.0),
+        ("USD 1,000", 1000.0),
+        ("12eur", 12.0),
+        ("US$ 7", 7.0),
+        ("R$ 7.5", 7.5),
+        ("12.5 %", 12.5),
+        ("12 345", 12_345.0),
     ] {
         assert_eq!(number(text, Decimal::Point), Some(value), "{text}");
     }
@@ -63,6 +71,40 @@ fn a_number_is_read_with_its_currency_groups_and_sign() {
     for text in ["", "-", "abc", "1,23", "12,3456", "1.2.3", "1e999", "--3", "12 apples", "1,,234"]
     {
         assert_eq!(number(text, Decimal::Point), None, "{text}");
+    }
+}
+
+#[test]
+fn ranges_codes_and_words_with_digits_are_no_numbers() {
+    for text in [
+        "25-34",
+        "35-49K",
+        "65+K",
+        "65+",
+        "12345-6789",
+        "2024-01",
+        "1-2",
+        "A-12",
+        "Q1",
+        "A12",
+        "B7",
+        "S 12",
+        "10 AM",
+        "4 5",
+        "12 34 56",
+        "+49 170 1234567",
+        "TOP 10",
+        "v2",
+        "3D",
+        "-5-",
+        "(-5)",
+        "$5 EUR",
+        "%5",
+        "5 % EUR",
+        "12h",
+    ] {
+        assert_eq!(number(text, Decimal::Point), None, "{text}");
+        assert_eq!(number(text, Decimal::Comma), None, "{text}");
     }
 }
 
