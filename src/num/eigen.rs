@@ -66,8 +66,9 @@ fn sweep(a: &mut [f64], vectors: &mut [f64], d: usize) -> bool {
             }
             rotated = true;
             let theta = (aqq - app) / (2.0 * apq);
-            let t = theta.signum() / (theta.abs() + theta.hypot(1.0));
-            let c = 1.0 / t.hypot(1.0);
+            // Not `hypot`, whose bits differ from platform to platform; a square that overflows turns nothing.
+            let t = theta.signum() / (theta.abs() + (theta * theta + 1.0).sqrt());
+            let c = 1.0 / (t * t + 1.0).sqrt();
             rotate(a, d, p, q, c, t * c);
             a[p * d + p] = app - t * apq;
             a[q * d + q] = aqq + t * apq;

@@ -149,10 +149,11 @@ pub(super) fn share_difference(k: usize, n: usize, k_others: usize, n_others: us
         return Effect::unknown(p - q);
     }
     let ((p_low, p_high), (q_low, q_high)) = (wilson(k, n), wilson(k_others, n_others));
+    let together = |a: f64, b: f64| (a * a + b * b).sqrt();
     Effect {
         size: p - q,
-        low: (p - q - (p - p_low).hypot(q_high - q)).max(-1.0),
-        high: (p - q + (p_high - p).hypot(q - q_low)).min(1.0),
+        low: (p - q - together(p - p_low, q_high - q)).max(-1.0),
+        high: (p - q + together(p_high - p, q - q_low)).min(1.0),
     }
 }
 

@@ -116,7 +116,7 @@ pub struct KChoice {
     /// ends moves the bend. The last k is never one, nor the first, unless that is 2: then the curve
     /// starts at one cluster.
     pub elbow: Option<usize>,
-    /// How many rows were judged: all, or 2,000 drawn at random.
+    /// How many rows were judged: all, or 2,000 drawn at random (ten per cluster if the range ends above 200).
     pub n_rows: usize,
 }
 

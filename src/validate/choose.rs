@@ -27,7 +27,7 @@
 //!
 //! Source: Hennig, Lin 2015 (1); Hennig 2007 (3); Gandy, Hahn, Ding 2020 (sequential tests whose
 //! answers may overlap); Dolnicar, Grün, Leisch 2018 for the kinds of [`Structure`]. The combination is
-//! ours. Cost: at most 2,000 rows are judged, drawn at random if there are more, so that it is bounded:
+//! ours. Cost: at most 2,000 rows are judged (ten per cluster above 200), drawn at random if there are more, so that it is bounded:
 //! for every k some 200 runs of k-means where the answer is clear, and at most 3,000 where it is not.
 
 use std::ops::RangeInclusive;
@@ -47,7 +47,7 @@ use crate::num::parallel;
 use crate::num::samples::Samples;
 use crate::num::scale::Scale;
 use crate::num::stats;
-use crate::{Error, Labels, Result};
+use crate::{Labels, Result};
 
 /// Clouds and resamples drawn at a time.
 const BATCH: usize = 20;
@@ -95,8 +95,8 @@ const CERTAIN: f64 = 2.6;
 /// ```
 ///
 /// # Errors
-/// [`Error::InvalidParameter`] if `range` is empty or starts below 2; [`Error::TooFewSamples`] if it
-/// does not end below the number of rows; and as every method for a matrix that is empty or not
+/// [`Error::InvalidParameter`](crate::Error::InvalidParameter) if `range` is empty, starts below 2 or ends above 1,000;
+/// [`Error::TooFewSamples`](crate::Error::TooFewSamples) if it does not end below the number of rows; and as every method for a matrix that is empty or not
 /// finite. Data without groups are a result, not an error.
 pub fn choose_k<'a>(
     x: impl Into<Samples<'a>>,
@@ -105,12 +105,8 @@ pub fn choose_k<'a>(
 ) -> Result<KChoice> {
     let x = x.into().into_rows()?;
     let rows = check::rows(x.view())?;
-    trials::check_range(&range, 2)?;
     let last = *range.end();
-    if last >= rows.n_rows() {
-        let needed = last.saturating_add(1);
-        return Err(Error::TooFewSamples { what: "choose_k", needed, got: rows.n_rows() });
-    }
+    trials::check_range(&range, 2, rows.n_rows(), ("choose_k", last.saturating_add(1)))?;
     judge(&trials::judged(rows, last, seed), range, seed)
 }
 
@@ -169,7 +165,7 @@ fn centred(rows: &Rows<'_>) -> Rows<'static> {
 
 /// The simplified silhouette of a grouping and its shallowest valley.
 fn measures(rows: &Rows<'_>, labels: &Labels) -> (f64, Valley) {
-    let centroids = simplified::centroids(rows, labels);
+    let centroids = simplified::centroids(rows.iter(), rows.n_columns(), labels);
     let silhouette = simplified::mean(rows, labels, &centroids);
     (silhouette, valley::shallowest(rows, labels, &centroids))
 }
@@ -337,6 +333,7 @@ fn mean_and_std(values: impl Iterator<Item = f64>) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Error;
     use crate::validate::Structure;
     use crate::validate::trials::MAX_ROWS;
     use ndarray::{Array2, array};
@@ -359,6 +356,9 @@ mod tests {
         for last in [45, usize::MAX] {
             assert!(matches!(choose_k(&x, 2..=last, 0), Err(Error::TooFewSamples { .. })));
         }
+        let many = Array2::from_shape_fn((1500, 1), |(row, _)| row as f64);
+        let error = choose_k(&many, 2..=1001, 0).unwrap_err();
+        assert_eq!(error.to_string(), "range must be up to 1000 clusters, but is 2..=1001");
         let nan = array![[0.0], [f64::NAN], [1.0]];
         assert!(matches!(choose_k(&nan, 2..=2, 0), Err(Error::NonFinite { row: 1, .. })));
     }

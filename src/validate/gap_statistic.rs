@@ -6,7 +6,8 @@
 //! for B sets. One cluster is an answer, too: there are no groups.
 //!
 //! Source: Tibshirani, Walther, Hastie 2001, reference (b). Where we differ: columns of few values
-//! keep them (`reference.rs`), and at most 2,000 rows are judged.
+//! keep them (`reference.rs`), and at most 2,000 rows are judged (ten per
+//! cluster above 200).
 //! Cost: two runs of k-means per k for the data and for every reference set, in parallel.
 
 use std::ops::RangeInclusive;
@@ -14,10 +15,10 @@ use std::ops::RangeInclusive;
 use super::proposed_k::ProposedK;
 use super::reference::Reference;
 use super::trials::{self, Purpose, stream};
+use crate::Result;
 use crate::num::samples::Samples;
 use crate::num::scale::Scale;
 use crate::num::{check, parallel, portable, stats};
-use crate::{Error, Result};
 
 /// The least k whose gap is not clearly below that of k + 1.
 fn proposed(per_k: Vec<(usize, f64, f64)>, n_rows: usize) -> ProposedK {
@@ -54,8 +55,8 @@ fn proposed(per_k: Vec<(usize, f64, f64)>, n_rows: usize) -> ProposedK {
 /// ```
 ///
 /// # Errors
-/// [`Error::InvalidParameter`] if `range` is empty or starts at 0, or for fewer than 2 reference
-/// sets (one has no deviation); [`Error::TooFewSamples`] if the range does not end below the number
+/// [`Error::InvalidParameter`](crate::Error::InvalidParameter) if `range` is empty, starts at 0 or ends above 1,000, or for fewer than 2 reference
+/// sets (one has no deviation); [`Error::TooFewSamples`](crate::Error::TooFewSamples) if the range does not end below the number
 /// of rows; and as every method for a matrix that is empty or not finite.
 pub fn gap<'a>(
     x: impl Into<Samples<'a>>,
@@ -65,13 +66,10 @@ pub fn gap<'a>(
 ) -> Result<ProposedK> {
     let x = x.into().into_rows()?;
     let rows = check::rows(x.view())?;
-    trials::check_range(&range, 1)?;
-    trials::check_count("n_references", n_references, 2)?;
     let last = *range.end();
-    if last >= rows.n_rows() {
-        let needed = last.saturating_add(1);
-        return Err(Error::TooFewSamples { what: "the gap statistic", needed, got: rows.n_rows() });
-    }
+    let needed = last.saturating_add(1);
+    trials::check_range(&range, 1, rows.n_rows(), ("the gap statistic", needed))?;
+    trials::check_count("n_references", n_references, 2)?;
     let rows = trials::judged(rows, last, seed);
     let factor = Scale::of(&rows, None).factor();
     let rows = rows.times(factor);
@@ -105,6 +103,7 @@ pub fn gap<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Error;
     use ndarray::{Array2, array};
 
     #[test]

@@ -10,8 +10,9 @@
 use ndarray::ArrayView2;
 
 use super::external::{Contingency, check_length};
+use super::simplified;
 use super::stability::cluster_rows;
-use crate::num::check::{self, Rows};
+use crate::num::check;
 use crate::num::rng::Stream;
 use crate::num::samples::Samples;
 use crate::num::scale::Scale;
@@ -78,7 +79,8 @@ pub fn k_fold<'a>(
         let (held_out, others): (Vec<usize>, Vec<usize>) =
             (0..rows.n_rows()).partition(|&row| fold_of[row] == fold);
         let found = cluster_rows(&rows, &others, &cluster)?;
-        let centroids = centroids(&lifted, &others, &found);
+        let rows = others.iter().map(|&row| lifted.row(row));
+        let centroids = simplified::centroids(rows, lifted.n_columns(), &found);
         let place = |row: usize| {
             (found.n_clusters() > 0).then(|| distance::nearest(lifted.row(row), &centroids).0)
         };
@@ -86,23 +88,6 @@ pub fn k_fold<'a>(
         Ok(Contingency::new(pairs).adjusted_rand())
     });
     folds.into_iter().collect()
-}
-
-/// Mean of every cluster, row-major; `labels` are those of the rows `chosen`.
-fn centroids(rows: &Rows<'_>, chosen: &[usize], labels: &Labels) -> Vec<f64> {
-    let d = rows.n_columns();
-    // Means of differences from one row: data far from the origin lose no digits.
-    let origin = rows.row(chosen[0]);
-    let mut sums = vec![0.0; labels.n_clusters() * d];
-    for (&row, cluster) in chosen.iter().zip(labels.iter()) {
-        let Some(cluster) = cluster else { continue };
-        let sum = &mut sums[cluster * d..(cluster + 1) * d];
-        sum.iter_mut().zip(rows.row(row)).zip(origin).for_each(|((s, v), o)| *s += v - o);
-    }
-    for (sum, &size) in sums.chunks_exact_mut(d).zip(labels.sizes()) {
-        sum.iter_mut().zip(origin).for_each(|(s, o)| *s = o + *s / size as f64);
-    }
-    sums
 }
 
 #[cfg(test)]

@@ -48,6 +48,7 @@ mod choose;
 mod dbcv;
 mod dunn;
 mod elbow;
+mod exclusive;
 mod external;
 mod gap_statistic;
 mod grouped;

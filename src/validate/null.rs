@@ -19,8 +19,7 @@
 //! Walther, Hastie 2001) any correlation, skew or flag passes for groups.
 //! Cost: O(n·d·log n + n·d² + d³) once, O(n·d²) per cloud.
 
-use std::collections::BTreeMap;
-
+use super::exclusive;
 use super::margin::Margin;
 use super::regimes::{LEAST_ROWS, regimes};
 use super::shares;
@@ -185,7 +184,10 @@ impl Regime {
             scores.push(Scores::of(leader, &entry.columns[0].2));
             regime.entries.push(entry);
         }
-        for block in categories(&waiting, &columns) {
+        let two_valued: Vec<(&[f64], f64)> =
+            waiting.iter().map(|v| (&columns[v.column][..], v.sorted[0])).collect();
+        for block in exclusive::blocks(&two_valued) {
+            let block: Vec<usize> = block.into_iter().map(|at| waiting[at].column).collect();
             let (entry, score) = if let [column] = block[..] {
                 let leader = waiting.iter().find(|v| v.column == column).expect("it waits");
                 let entry = Entry::of(vec![(column, false, Margin::of(&leader.sorted))]);
@@ -259,28 +261,6 @@ fn families(varying: &[Varying], columns: &[Vec<f64>]) -> Vec<Vec<(usize, bool)>
     families
 }
 
-/// Two-valued columns in blocks that exclude each other: of some pair never all four pairs of values
-/// are seen.
-fn categories(waiting: &[&Varying], columns: &[Vec<f64>]) -> Vec<Vec<usize>> {
-    let sets = UnionFind::new(waiting.len());
-    for (i, a) in waiting.iter().enumerate() {
-        for (j, b) in waiting.iter().enumerate().skip(i + 1) {
-            let mut seen = [false; 4];
-            for (x, y) in columns[a.column].iter().zip(&columns[b.column]) {
-                seen[2 * usize::from(*x > a.sorted[0]) + usize::from(*y > b.sorted[0])] = true;
-            }
-            if seen.contains(&false) {
-                sets.union(i, j);
-            }
-        }
-    }
-    let mut blocks: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (i, column) in waiting.iter().enumerate() {
-        blocks.entry(sets.find(i)).or_default().push(column.column);
-    }
-    blocks.into_values().collect()
-}
-
 /// A category of several columns as one entry: its patterns in the order in which the other columns
 /// go with them.
 fn category(block: Vec<usize>, columns: &[Vec<f64>], others: &[Scores]) -> (Entry, Scores) {
@@ -313,8 +293,8 @@ fn category(block: Vec<usize>, columns: &[Vec<f64>], others: &[Scores]) -> (Entr
             }
         }
     }
+    let axes = eigen::symmetric(&spread, m);
     let along = |pattern: usize| -> f64 {
-        let axes = eigen::symmetric(&spread, m);
         axes.vectors.iter().take(m).zip(&means[pattern * m..]).map(|(a, b)| a * b).sum()
     };
     let places: Vec<f64> = (0..p).map(along).collect();

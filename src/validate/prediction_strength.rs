@@ -6,7 +6,8 @@
 //! over many splits, is averaged. The answer is the largest k with more than 0.8.
 //!
 //! Source: Tibshirani, Walther 2005, in the form of `prediction.strength` in R's fpc. A cluster of one
-//! row has no pairs and counts as 1, as there. At most 2,000 rows are judged.
+//! row has no pairs and counts as 1, as there. At most 2,000 rows are judged (ten per
+//! cluster above 200).
 //! Cost: two fits of k-means on half of the rows per k and split, in parallel.
 
 use std::ops::RangeInclusive;
@@ -14,11 +15,11 @@ use std::ops::RangeInclusive;
 use super::external::Contingency;
 use super::proposed_k::ProposedK;
 use super::trials::{self, Purpose, stream};
+use crate::Result;
 use crate::cluster::KMeansFit;
 use crate::num::check::{self, Rows};
 use crate::num::samples::Samples;
 use crate::num::{parallel, stats};
-use crate::{Error, Result};
 
 /// Clusters are predicted if the strength exceeds this; the authors say 0.8 to 0.9.
 const PREDICTED_ABOVE: f64 = 0.8;
@@ -49,8 +50,8 @@ const PREDICTED_ABOVE: f64 = 0.8;
 /// ```
 ///
 /// # Errors
-/// [`Error::InvalidParameter`] if `range` is empty or starts at 0, or for no splits;
-/// [`Error::TooFewSamples`] for fewer than two rows per cluster of the largest k; and as every method
+/// [`Error::InvalidParameter`](crate::Error::InvalidParameter) if `range` is empty, starts at 0 or ends above 1,000, or for no splits;
+/// [`Error::TooFewSamples`](crate::Error::TooFewSamples) for fewer than two rows per cluster of the largest k; and as every method
 /// for a matrix that is empty or not finite.
 pub fn prediction_strength<'a>(
     x: impl Into<Samples<'a>>,
@@ -60,16 +61,9 @@ pub fn prediction_strength<'a>(
 ) -> Result<ProposedK> {
     let x = x.into().into_rows()?;
     let rows = check::rows(x.view())?;
-    trials::check_range(&range, 1)?;
-    trials::check_count("n_splits", n_splits, 1)?;
     let needed = range.end().saturating_mul(2);
-    if needed > rows.n_rows() {
-        return Err(Error::TooFewSamples {
-            what: "prediction_strength",
-            needed,
-            got: rows.n_rows(),
-        });
-    }
+    trials::check_range(&range, 1, rows.n_rows(), ("prediction_strength", needed))?;
+    trials::check_count("n_splits", n_splits, 1)?;
     let rows = trials::judged(rows, *range.end(), seed);
     let splits = parallel::map(n_splits, usize::MAX, |index| {
         let mut order: Vec<usize> = (0..rows.n_rows()).collect();
@@ -115,6 +109,7 @@ fn predicted(by: &KMeansFit, rows: &Rows<'_>, own: &KMeansFit) -> Result<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Error;
     use ndarray::{Array2, array};
 
     /// Groups of 20 on a line, 100 apart.

@@ -12,6 +12,6 @@ pub struct ProposedK {
     pub k: Option<usize>,
     /// Every k that has a figure, ascending: k, the figure and its standard error.
     pub per_k: Vec<(usize, f64, f64)>,
-    /// How many rows were judged: all, or 2,000 drawn at random.
+    /// How many rows were judged: all, or 2,000 drawn at random (ten per cluster if the range ends above 200).
     pub n_rows: usize,
 }

@@ -9,15 +9,14 @@
 //! Source: Tibshirani, Walther, Hastie 2001 (reference (b)). [`choose_k`](super::choose_k) asks more of
 //! its clouds (`null.rs`). Cost: O(n · d² + d³) once, O(n · d²) per cloud.
 
+use super::exclusive;
+use super::margin::FEW_VALUES;
 use crate::num::check::Rows;
 use crate::num::eigen;
 use crate::num::rng::Stream;
 use crate::num::stats;
-use crate::num::union_find::UnionFind;
 
-/// Columns with at most this many distinct values, ...
-const FEW_VALUES: usize = 12;
-/// ... each held by at least this many rows on average, keep their values.
+/// Columns of few values, each held by at least this many rows on average, keep them.
 const ROWS_PER_VALUE: usize = 4;
 
 /// What the reference clouds have in common with the data, brought to magnitudes of at most 1: only
@@ -112,33 +111,21 @@ fn few_values(column: &[f64]) -> Option<Vec<f64>> {
     (distinct.len() * ROWS_PER_VALUE <= column.len()).then_some(distinct)
 }
 
-/// Columns of few values, grouped into blocks.
+/// Columns of few values, grouped into blocks, by their first columns.
 fn blocks(columns: &[Vec<f64>], distinct: &[Option<Vec<f64>>]) -> Vec<Vec<usize>> {
-    let few: Vec<usize> = (0..columns.len()).filter(|&c| distinct[c].is_some()).collect();
-    let pair_of = |c: usize| distinct[c].as_ref().filter(|values| values.len() == 2);
-    let sets = UnionFind::new(columns.len());
-    for (at, &p) in few.iter().enumerate() {
-        for &q in &few[at + 1..] {
-            let (Some(low_p), Some(low_q)) = (pair_of(p), pair_of(q)) else { continue };
-            let mut seen = [false; 4];
-            for (a, b) in columns[p].iter().zip(&columns[q]) {
-                seen[2 * usize::from(a > &low_p[0]) + usize::from(b > &low_q[0])] = true;
-            }
-            if seen.contains(&false) {
-                sets.union(p, q);
-            }
+    let (mut two_valued, mut blocks) = (Vec::new(), Vec::new());
+    for (c, values) in distinct.iter().enumerate() {
+        match values.as_deref() {
+            Some(&[low, _]) => two_valued.push((c, low)),
+            Some(_) => blocks.push(vec![c]),
+            None => {}
         }
     }
-    let mut blocks: Vec<Vec<usize>> = Vec::new();
-    let mut block_of = vec![None; columns.len()];
-    for &c in &few {
-        let root = sets.find(c);
-        let block = *block_of[root].get_or_insert_with(|| {
-            blocks.push(Vec::new());
-            blocks.len() - 1
-        });
-        blocks[block].push(c);
-    }
+    let pairs: Vec<(&[f64], f64)> =
+        two_valued.iter().map(|&(c, low)| (&columns[c][..], low)).collect();
+    let exclusive = exclusive::blocks(&pairs).into_iter();
+    blocks.extend(exclusive.map(|block| block.into_iter().map(|at| two_valued[at].0).collect()));
+    blocks.sort_unstable();
     blocks
 }
 

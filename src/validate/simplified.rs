@@ -10,17 +10,23 @@ use crate::Labels;
 use crate::num::check::Rows;
 use crate::num::distance::squared;
 
-/// The means of all clusters' rows, row-major; zeros for a cluster without rows.
-pub(super) fn centroids(rows: &Rows<'_>, labels: &Labels) -> Vec<f64> {
-    let d = rows.n_columns();
+/// The means of all clusters' rows of `d` columns, row-major; zeros for a cluster without rows. Means of
+/// differences from the first row: data far from the origin lose no digits.
+pub(super) fn centroids<'r>(
+    rows: impl Iterator<Item = &'r [f64]> + Clone,
+    d: usize,
+    labels: &Labels,
+) -> Vec<f64> {
     let mut sums = vec![0.0; labels.n_clusters() * d];
-    for (row, cluster) in rows.iter().zip(labels.iter()) {
-        if let Some(cluster) = cluster {
-            sums[cluster * d..][..d].iter_mut().zip(row).for_each(|(sum, v)| *sum += v);
-        }
+    let Some(origin) = rows.clone().next() else { return sums };
+    for (row, cluster) in rows.zip(labels.iter()) {
+        let Some(cluster) = cluster else { continue };
+        let sum = &mut sums[cluster * d..(cluster + 1) * d];
+        sum.iter_mut().zip(row).zip(origin).for_each(|((s, v), o)| *s += v - o);
     }
-    for (sums, &size) in sums.chunks_exact_mut(d).zip(labels.sizes()) {
-        sums.iter_mut().for_each(|sum| *sum /= size.max(1) as f64);
+    let clusters = sums.chunks_exact_mut(d).zip(labels.sizes()).filter(|(_, size)| **size > 0);
+    for (sum, &size) in clusters {
+        sum.iter_mut().zip(origin).for_each(|(s, o)| *s = o + *s / size as f64);
     }
     sums
 }
@@ -69,7 +75,7 @@ mod tests {
         let rows = check::rows(x.view()).unwrap();
         let raw = [Some(0), Some(0), Some(1), Some(1), Some(2), None];
         let labels = Labels::new(raw).unwrap();
-        let centroids = centroids(&rows, &labels);
+        let centroids = centroids(rows.iter(), rows.n_columns(), &labels);
         assert_eq!(centroids, [1.0, 12.0, 40.0]);
         // 1 − 1/12, 1 − 1/10, 1 − 2/9, 1 − 2/13, and 0 for the row alone.
         let by_hand = (4.0 - 1.0 / 12.0 - 0.1 - 2.0 / 9.0 - 2.0 / 13.0) / 5.0;

@@ -9,7 +9,9 @@ use crate::num::check::Rows;
 use crate::num::rng::Stream;
 use crate::{Error, Result};
 
-/// Rows judged at most. A group of 1 % still has 20 of them.
+/// Clusters looked for at most: every pair of them has a valley between.
+const MOST_CLUSTERS: usize = 1000;
+/// Rows judged at most, unless more than 200 clusters are looked for. A group of 1 % still has 20 of them.
 pub(super) const MAX_ROWS: usize = 2000;
 /// Runs of k-means per fit: for the data themselves, enough that the best grouping hardly depends on
 /// the seed; ...
@@ -39,20 +41,33 @@ pub(super) fn view(data: &[f64], n_columns: usize) -> ArrayView2<'_, f64> {
         .expect("whole rows, one after the other")
 }
 
-/// Refuses a range that is empty or starts below `least`.
-pub(super) fn check_range(range: &RangeInclusive<usize>, least: usize) -> Result<()> {
-    if range.is_empty() || *range.start() < least {
-        let expected = match least {
-            1 => "not empty and from 1 cluster on",
-            _ => "not empty and from 2 clusters on",
-        };
+/// Refuses a range that is empty, starts below `least` or ends above [`MOST_CLUSTERS`], and fewer rows
+/// than `needed` by `what`.
+pub(super) fn check_range(
+    range: &RangeInclusive<usize>,
+    least: usize,
+    n_rows: usize,
+    (what, needed): (&'static str, usize),
+) -> Result<()> {
+    let refused = |expected: String| {
         let got = format!("{}..={}", range.start(), range.end());
-        return Err(Error::parameter("range", expected, got));
+        Err(Error::parameter("range", expected, got))
+    };
+    let clusters = if least == 1 { "1 cluster" } else { "2 clusters" };
+    if range.is_empty() || *range.start() < least {
+        return refused(format!("not empty and from {clusters} on"));
+    }
+    if needed > n_rows {
+        return Err(Error::TooFewSamples { what, needed, got: n_rows });
+    }
+    if *range.end() > MOST_CLUSTERS {
+        return refused(format!("up to {MOST_CLUSTERS} clusters"));
     }
     Ok(())
 }
 
-/// All rows, or some drawn at random if there are many; up to `last` clusters are looked for.
+/// All rows, or 2,000 drawn at random if there are more: ten per cluster where more than 200, up to `last`, are
+/// looked for.
 pub(super) fn judged<'a>(rows: Rows<'a>, last: usize, seed: u64) -> Rows<'a> {
     // Many clusters need more rows to be seen at all.
     let n = MAX_ROWS.max(last.saturating_mul(10));
