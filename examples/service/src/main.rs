@@ -56,7 +56,7 @@ const CHANGES: usize = 100_000;
 struct Service {
     write_key: String,
     kept: Mutex<Kept>,
-    model: Mutex<Model>,
+    model: Model,
     /// When this process began: a cursor of changes belongs to one process.
     began: i64,
 }
@@ -97,7 +97,7 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     let options = StoreOptions::default().dedupe().changes(CHANGES);
     let people = Profiles::with_options(Rules::default(), features(), options)?;
     let kept = Mutex::new(Kept::open(Folder::new(&folder), people)?);
-    let model = Mutex::new(Model::open(Folder::new(&folder))?);
+    let model = Model::open(Folder::new(&folder))?;
     let began = Timestamp::from(SystemTime::now()).millis();
     let service = Arc::new(Service { write_key, kept, model, began });
     tokio::runtime::Runtime::new()?.block_on(serve(service, &address))?;
@@ -136,10 +136,6 @@ async fn serve(service: Arc<Service>, address: &str) -> io::Result<()> {
 impl Service {
     fn lock(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn model(&self) -> MutexGuard<'_, Model> {
-        self.model.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a request, or its body, has the write key.
@@ -219,6 +215,8 @@ async fn read(
         return error(StatusCode::BAD_REQUEST, "invalid_request_error", "expected kind:value");
     };
     let now = Timestamp::from(SystemTime::now());
+    // Before the store, so that nobody who waits for the one holds the other.
+    let model = service.model.current();
     tokio::task::block_in_place(|| {
         let kept = service.lock();
         let who = subject(kind, value);
@@ -239,15 +237,18 @@ async fn read(
             "events" => events(&person, now, skip, usize::min(limit, 100)),
             "metadata" => metadata(&person),
             "all" => json!(person.export(now).ok()),
-            "persona" => match service.model().persona(&person, now) {
-                Some(persona) => persona,
+            "persona" => match model.as_deref() {
                 None => {
-                    return error(
-                        StatusCode::NOT_FOUND,
-                        "not_found",
-                        "no model: PUT /v1/model fits one",
-                    );
+                    let hint = "no model: PUT /v1/model fits one";
+                    return error(StatusCode::NOT_FOUND, "not_found", hint);
                 }
+                Some(model) => match model::persona(model, &person, now) {
+                    Ok(persona) => persona,
+                    Err(problem) => {
+                        let hint = format!("{problem}; PUT /v1/model fits a model again");
+                        return error(StatusCode::CONFLICT, "other_model", &hint);
+                    }
+                },
             },
             _ => return error(StatusCode::NOT_FOUND, "not_found", "no such resource"),
         };
@@ -326,7 +327,7 @@ async fn fit(State(service): State<Arc<Service>>, headers: HeaderMap) -> Respons
     tokio::task::block_in_place(|| {
         // A copy, so that nobody waits while the personas are found.
         let people = service.lock().people.clone();
-        match service.model().fit(&people, now) {
+        match service.model.fit(&people, now) {
             Ok(personas) => answer(StatusCode::OK, &personas),
             Err(problem) => error(StatusCode::CONFLICT, "no_personas", &problem),
         }
