@@ -19,7 +19,6 @@ use super::dbscan::{Dbscan, DbscanFit};
 use super::eps::check_eps;
 use super::online::{Age, Decay};
 use crate::num::check;
-use crate::num::distance::nearest;
 use crate::{Error, Result};
 
 /// Groups of a stream by density, where what is old counts less and less.
@@ -64,8 +63,8 @@ pub struct FadingDbscan {
 
 impl FadingDbscan {
     /// Without rows. `eps`: how near micro-clusters of one group are, above 0 and finite, in the units
-    /// of the data. `min_weight`: how much the micro-clusters within `eps` of a dense one weigh, itself
-    /// included, above 0 and finite; a row weighs 1 when it comes. At most `max_micro_clusters` are kept,
+    /// of the data. A micro-cluster is dense if those within `eps` of it, itself included, weigh
+    /// `min_weight` or more, above 0 and finite; a row weighs 1 when it comes. At most `max_micro_clusters` are kept,
     /// 1 or more; 1000 is a good number.
     ///
     /// # Errors
@@ -109,13 +108,14 @@ impl FadingDbscan {
         self.pass(1, at_ms);
         self.n_features = row.len();
         let unit = self.age.unit(self.decay);
-        let found = (!self.weights.is_empty()).then(|| nearest(row, &self.centres).0);
-        let joined = found.filter(|&at| {
-            let centre = &self.centres[at * row.len()..][..row.len()];
-            // In units of eps, whose own square could leave the range of floats.
+        // In units of eps, whose own square could leave the range of floats; of equals the oldest.
+        let square = |centre: &[f64]| {
             let parts = centre.iter().zip(row).map(|(a, b)| (a - b) / self.eps);
-            parts.map(|part| part * part).sum::<f64>() <= 0.25
-        });
+            parts.map(|part| part * part).sum::<f64>()
+        };
+        let squares = self.centres.chunks_exact(row.len()).map(square).enumerate();
+        let nearest = squares.min_by(|a, b| a.1.total_cmp(&b.1));
+        let joined = nearest.filter(|&(_, square)| square <= 0.25).map(|(at, _)| at);
         match joined {
             Some(at) => {
                 self.weights[at] += unit;
@@ -148,7 +148,8 @@ impl FadingDbscan {
         }
         let weights = self.weights(at_ms);
         // One unit of the count is the least weight.
-        let weights: Vec<f64> = weights.iter().map(|weight| weight / self.min_weight).collect();
+        let share = |weight: &f64| (weight / self.min_weight).min(f64::MAX);
+        let weights: Vec<f64> = weights.iter().map(share).collect();
         Dbscan::new(self.eps, 1).fit((&self.centres(), &weights)).map(Some)
     }
 
@@ -286,6 +287,24 @@ mod tests {
         for (from, to) in [("\"weights\":[", "\"weights\":[1.0,"), ("\"eps\":1.0", "\"eps\":0.0")] {
             assert!(serde_json::from_str::<FadingDbscan>(&json.replace(from, to)).is_err());
         }
+    }
+
+    #[test]
+    fn groups_do_not_depend_on_the_unit() {
+        let groups = |unit: f64, min_weight: f64| {
+            let mut stream = FadingDbscan::new(unit, min_weight, Decay::None, 1000).unwrap();
+            for i in 0..60 {
+                let value = f64::from(i % 3 * 50) + f64::from(i % 7) * 0.1;
+                stream.insert(aview1(&[value * unit]), 0).unwrap();
+            }
+            (stream.weights(0), stream.groups(0).unwrap().unwrap().labels)
+        };
+        let plain = groups(1.0, 2.0);
+        assert_eq!(plain.1.n_clusters(), 3);
+        for unit in [1e-165, 1e-300, 1e100] {
+            assert_eq!(groups(unit, 2.0), plain, "{unit}");
+        }
+        assert_eq!(groups(1.0, 1e-320).1, plain.1);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! borrowed, any other layout is copied once, and so every layout gives the same bits.
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 use ndarray::ArrayView2;
 
@@ -187,18 +188,31 @@ pub(crate) fn width(x: ArrayView2<'_, f64>, n_columns: usize) -> Result<()> {
 /// # Errors
 /// `DimensionMismatch` for another number; `InvalidParameter` otherwise, naming the row.
 pub(crate) fn weights(weights: &[f64], n_rows: usize) -> Result<()> {
+    weights_within(weights, n_rows, 0.0..=f64::MAX, "0 or more and finite")?;
+    if weights.iter().all(|&w| w == 0.0) {
+        let got = format!("0 at all {n_rows} rows");
+        return Err(Error::parameter("weights", "above 0 for at least one row", got));
+    }
+    Ok(())
+}
+
+/// Checks that there is a weight in a range for every row.
+///
+/// # Errors
+/// `DimensionMismatch` for another number; `InvalidParameter` otherwise, naming the row.
+pub(crate) fn weights_within(
+    weights: &[f64],
+    n_rows: usize,
+    range: RangeInclusive<f64>,
+    expected: &'static str,
+) -> Result<()> {
     if weights.len() != n_rows {
         let what = "weights".into();
         return Err(Error::DimensionMismatch { what, expected: n_rows, got: weights.len() });
     }
-    let wrong = |w: &f64| !(*w >= 0.0 && w.is_finite());
-    if let Some(row) = weights.iter().position(wrong) {
+    if let Some(row) = weights.iter().position(|weight| !range.contains(weight)) {
         let got = format!("{} at row {row}", weights[row]);
-        return Err(Error::parameter("weights", "0 or more and finite", got));
-    }
-    if weights.iter().all(|&w| w == 0.0) {
-        let got = format!("0 at all {n_rows} rows");
-        return Err(Error::parameter("weights", "above 0 for at least one row", got));
+        return Err(Error::parameter("weights", expected, got));
     }
     Ok(())
 }

@@ -106,6 +106,13 @@ impl Packed {
         parallel::for_each(self.chunks_mut().collect(), work, |_, mut chunk| chunk.restore());
     }
 
+    /// What rounding to f32 makes, in packed units, of the sum of squared distances of all rows from
+    /// points as far from the middle as they: Σ (2u|x|)² at most.
+    pub(crate) fn blur(&self) -> f64 {
+        let blur = |norm: &f32| LANES as f64 * (2.0 * U * f64::from(*norm)).powi(2);
+        self.norms.iter().map(blur).sum()
+    }
+
     /// The power of two between the matrix's units and packed ones.
     pub(crate) fn scale(&self) -> f64 {
         self.scale

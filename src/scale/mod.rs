@@ -11,6 +11,7 @@ use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use crate::num::check::{self, Rows};
+use crate::num::powers::{exponent, two_to};
 use crate::num::samples::Samples;
 use crate::num::{parallel, stats, yeo_johnson};
 use crate::{Error, Result};
@@ -264,11 +265,13 @@ impl Column {
     }
 }
 
-/// Mean and standard deviation of values of at most this magnitude, measured in it.
+/// Mean and standard deviation of values of at most this magnitude, measured in a power of two near
+/// it, which costs no digit.
 fn mean_and_std(values: &[f64], greatest: f64) -> (f64, f64) {
-    let measured: Vec<f64> = values.iter().map(|v| v / greatest).collect();
+    let unit = two_to(exponent(greatest).max(-1022));
+    let measured: Vec<f64> = values.iter().map(|v| v / unit).collect();
     let (mean, std) = stats::mean_and_deviation(&measured);
-    (mean * greatest, std * greatest)
+    (mean * unit, std * unit)
 }
 
 #[cfg(test)]
@@ -306,6 +309,17 @@ mod tests {
                 let near = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-11 * greatest;
                 assert!(x.iter().zip(&back).all(near), "{scaler:?} {greatest}");
             }
+        }
+    }
+
+    #[test]
+    fn a_large_offset_costs_no_digit_that_the_values_still_have() {
+        for offset in [0.0, 1e9, 1e12, 1e15] {
+            let x = Array2::from_shape_fn((10, 1), |(row, _)| offset + row as f64);
+            let z = Scaler::Standard.fit(&x).unwrap().transform(&x).unwrap();
+            // The deviation of 0 to 9 is √8.25.
+            let off = |row: usize| (z[[row, 0]] - (row as f64 - 4.5) / 8.25f64.sqrt()).abs();
+            assert!((0..10).all(|row| off(row) < 1e-14), "{offset}");
         }
     }
 

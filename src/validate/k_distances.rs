@@ -76,10 +76,9 @@ pub fn suggest_eps<'a>(
     }
     let rows = metric.prepare(rows)?;
     let scale = metric.scale(&rows, None);
-    let k = min_samples - 1;
-    let nearest = Tree::new(&rows.times(scale.factor()), metric).k_nearest(k);
-    let distance = |row: usize| metric.unscaled(nearest.of(row)[k - 1].reduced, scale);
-    let distances = stats::sorted(&(0..n).map(distance).collect::<Vec<f64>>());
+    let kth = Tree::new(&rows.times(scale.factor()), metric).kth_nearest(min_samples - 1);
+    let distances: Vec<f64> = kth.into_iter().map(|kth| metric.unscaled(kth, scale)).collect();
+    let distances = stats::sorted(&distances);
     let knee = bend(&distances);
     let eps = knee.map(|knee| distances[knee]).filter(|&eps| eps > 0.0);
     Ok(KDistances { distances, knee, eps })

@@ -272,17 +272,8 @@ fn check_weights(weights: Option<&[f64]>, n_samples: usize) -> Result<Vec<f64>> 
     let Some(weights) = weights else {
         return Ok(vec![1.0; n_samples]);
     };
-    if weights.len() != n_samples {
-        let what = "weights, one per row".into();
-        return Err(Error::DimensionMismatch { what, expected: n_samples, got: weights.len() });
-    }
-    match weights.iter().position(|weight| !WEIGHTS.contains(weight)) {
-        None => Ok(weights.to_vec()),
-        Some(row) => {
-            let got = format!("{} at row {row}", weights[row]);
-            Err(Error::parameter("weights", "in 1e-12..=1e12", got))
-        }
-    }
+    check::weights_within(weights, n_samples, WEIGHTS, "in 1e-12..=1e12")?;
+    Ok(weights.to_vec())
 }
 
 #[cfg(test)]

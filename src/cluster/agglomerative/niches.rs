@@ -24,6 +24,7 @@ use crate::num::check;
 use crate::num::reasons::{self, ColumnReason};
 use crate::num::rng::Stream;
 use crate::num::samples::Samples;
+use crate::num::scale::Scale;
 use crate::num::stats::{mean_and_deviation, quantile, sorted};
 use crate::{Error, Result};
 
@@ -132,6 +133,7 @@ fn candidates(x: ArrayView2<'_, f64>, tree: &Dendrogram, min_size: usize) -> Res
     let is_small =
         |cluster, parent| tree.size(cluster) as f64 <= MAX_SHARE * tree.size(parent) as f64;
     let nearest = nearest(&single, &above_in_single);
+    let factor = Scale::of(&check::rows(x)?, None).factor();
     let mut found = Vec::new();
     for (in_single, cluster) in common(&single, tree) {
         let Some(gap) = above_in_single[in_single].map(height) else { continue };
@@ -149,7 +151,7 @@ fn candidates(x: ArrayView2<'_, f64>, tree: &Dendrogram, min_size: usize) -> Res
         let others = around.iter().filter(|row| rows.binary_search(row).is_err());
         let nearest: Vec<f64> = others.map(|&row| nearest[row]).collect();
         let near = quantile(&sorted(&nearest), USUAL).max(height(in_single));
-        let reasons = reasons_of(x, &rows, &around);
+        let reasons = reasons_of(x, factor, &rows, &around);
         if is_apart(near) && reasons[0].z.abs() >= EFFECT {
             let (separation, stability) = (1.0 - near / gap, 0.0);
             found.push(Niche { rows, cluster, parent, separation, stability, reasons });
@@ -260,14 +262,21 @@ fn most_similar(tree: &Dendrogram, drawn: &[usize], rows: &[usize]) -> Option<f6
 }
 
 /// How some rows differ from all rows of their parent, the greatest effect first.
-fn reasons_of(x: ArrayView2<'_, f64>, rows: &[usize], parent: &[usize]) -> Vec<ColumnReason> {
+/// Deviations are taken of values times a factor, whose squares do not underflow.
+fn reasons_of(
+    x: ArrayView2<'_, f64>,
+    factor: f64,
+    rows: &[usize],
+    parent: &[usize],
+) -> Vec<ColumnReason> {
     let reason = |column: usize| {
-        let values =
-            |rows: &[usize]| -> Vec<f64> { rows.iter().map(|&row| x[[row, column]]).collect() };
+        let values = |rows: &[usize]| -> Vec<f64> {
+            rows.iter().map(|&row| x[[row, column]] * factor).collect()
+        };
         let (value, _) = mean_and_deviation(&values(rows));
         let (typical, deviation) = mean_and_deviation(&values(parent));
         let z = if deviation > 0.0 { (value - typical) / deviation } else { 0.0 };
-        ColumnReason { column, value, typical, z, share: 0.0 }
+        ColumnReason { column, value: value / factor, typical: typical / factor, z, share: 0.0 }
     };
     let mut found: Vec<ColumnReason> = (0..x.ncols()).map(reason).collect();
     reasons::share(&mut found);
@@ -311,6 +320,18 @@ mod tests {
             let large = method.niches(&x, &tree, 6, 0).unwrap();
             assert!(large.iter().all(|niche| niche.rows.len() >= 6));
         }
+    }
+
+    #[test]
+    fn niches_do_not_depend_on_the_unit() {
+        let niches = |unit: f64| {
+            let (x, method) = (data() * unit, Agglomerative::new(Linkage::Average));
+            let found = method.niches(&x, &method.fit(&x).unwrap(), 2, 0).unwrap();
+            let found = found.into_iter().map(|niche| (niche.rows, niche.reasons[0].z));
+            found.collect::<Vec<_>>()
+        };
+        assert!(!niches(1.0).is_empty());
+        assert_eq!(niches(2f64.powi(-560)), niches(1.0));
     }
 
     #[test]

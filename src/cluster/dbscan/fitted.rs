@@ -6,14 +6,10 @@ use serde::{Deserialize, Serialize};
 use crate::cluster::eps::check_eps;
 use crate::labels::NOISE;
 use crate::num::check;
-use crate::num::neighbors::{Frame, Metric, Tree, brute};
-use crate::num::parallel;
+use crate::num::neighbors::{Metric, NewRows, by_neighbors};
 use crate::num::samples::Samples;
 use crate::num::scale::Scale;
 use crate::{Error, Labels, Result};
-
-/// New rows from which on a tree of the core rows pays.
-const MANY: usize = 64;
 
 /// What DBSCAN found, with the core rows by which new rows are labelled.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,30 +47,25 @@ impl DbscanFit {
     pub fn predict<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Labels> {
         let x = x.into().into_rows()?;
         let rows = check::rows_of_width(x.view(), self.cores.ncols())?;
-        let rows = self.metric.prepare(rows)?.times(self.scale.factor());
+        let rows = self.metric.prepare(rows)?;
+        let mut clusters = vec![NOISE; rows.n_rows()];
         if self.core_rows.is_empty() {
-            return Labels::numbered(vec![NOISE; rows.n_rows()], 0);
+            return Labels::numbered(clusters, 0);
         }
         let cores = self.metric.prepare(check::rows(self.cores.view())?)?;
         let cores = cores.times(self.scale.factor());
         let radius = self.metric.radius(self.eps * self.scale.factor());
-        let nearest = if rows.n_rows() < MANY {
-            parallel::map(rows.n_rows(), cores.data().len(), |row| {
-                let reduced = |core: usize| self.metric.reduced(rows.row(row), cores.row(core));
-                let nearest = brute::nearest(0..cores.n_rows(), 1, reduced);
-                nearest.first().copied().filter(|nearest| nearest.reduced <= radius)
+        // Those too far off to be lifted lie beyond eps, which is lifted to about 1.
+        let NewRows { usual, lifted, .. } = NewRows::beside(&cores, rows, self.scale.factor());
+        let cluster = |core: usize| self.core_rows.get(core).and_then(|&row| self.labels.get(row));
+        let found = lifted.map(|lifted| {
+            by_neighbors(&cores, &lifted, self.metric, 1, radius, |_, near| {
+                near.first().and_then(|near| cluster(near.row as usize))
             })
-        } else {
-            let frame = Frame::around(&[&cores, &rows]);
-            let queries = Tree::within(&rows, self.metric, &frame);
-            Tree::within(&cores, self.metric, &frame).nearest_within(&queries, radius)
-        };
-        let cluster =
-            |core: u32| self.core_rows.get(core as usize).and_then(|&row| self.labels.get(row));
-        let clusters = nearest.into_iter().map(|nearest| {
-            nearest.and_then(|core| cluster(core.row)).map_or(NOISE, |cluster| cluster as u32)
         });
-        let clusters = clusters.collect();
+        for (row, cluster) in usual.into_iter().zip(found.into_iter().flatten()) {
+            clusters[row] = cluster.map_or(NOISE, |cluster| cluster as u32);
+        }
         Labels::numbered(clusters, self.labels.n_clusters())
     }
 }

@@ -105,10 +105,10 @@ impl Dbscan {
     /// # Errors
     /// [`Error::Empty`], [`Error::NoColumns`], [`Error::NonFinite`], [`Error::MagnitudeTooLarge`]
     /// for such a matrix; [`Error::InvalidParameter`] for an `eps` that is not above 0 and finite or
-    /// `min_samples` 0; [`Error::TooManySamples`] from 2³² − 1 rows on; [`Error::UndefinedMetric`] for
+    /// `min_samples` 0, or 2³² and more beside weights; [`Error::TooManySamples`] from 2³² − 1 rows on; [`Error::UndefinedMetric`] for
     /// a row of zeros under [`Metric::Cosine`]. For distances [`Error::DimensionMismatch`] if they are not
-    /// square or of all pairs, [`Error::InvalidParameter`] if they are not symmetric, not 0 on the diagonal,
-    /// negative or not finite. For weights [`Error::DimensionMismatch`] if there are not as many as rows,
+    /// square or of all pairs, [`Error::InvalidParameter`] if they are not symmetric, not 0 on the diagonal
+    /// or negative, [`Error::NonFinite`], [`Error::MagnitudeTooLarge`]. For weights [`Error::DimensionMismatch`] if there are not as many as rows,
     /// [`Error::InvalidParameter`] for one that is negative or not finite, or beside distances.
     pub fn fit<'a>(&self, x: impl Into<Samples<'a>>) -> Result<DbscanFit> {
         match x.into().split() {
@@ -155,7 +155,7 @@ impl Dbscan {
         check_fits(n)?;
         let least = match weights {
             None => u64::try_from(self.min_samples).unwrap_or(u64::MAX),
-            Some(_) => (self.min_samples as u128 * STEPS as u128).min(u128::from(u64::MAX)) as u64,
+            Some(_) => self.least_steps()?,
         };
         let weights = weights.map(|weights| steps(weights, n)).transpose()?;
         let (rows, scale) = scaled(self.metric, self.eps, original.clone())?;
@@ -181,6 +181,17 @@ impl Dbscan {
         })
     }
 
+    /// `min_samples` in steps. Below 2³² no sum that saturates passes for one that is reached.
+    fn least_steps(&self) -> Result<u64> {
+        match u32::try_from(self.min_samples) {
+            Ok(least) => Ok(u64::from(least) * STEPS as u64),
+            Err(_) => {
+                let expected = "below 4294967296 beside weights";
+                Err(Error::parameter("min_samples", expected, self.min_samples))
+            }
+        }
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
         check_eps(self.eps)?;
         if self.min_samples == 0 {
@@ -192,13 +203,7 @@ impl Dbscan {
 
 /// Weights as whole numbers of steps.
 fn steps(weights: &[f64], n_rows: usize) -> Result<Vec<u64>> {
-    if weights.len() != n_rows {
-        let got = weights.len();
-        return Err(Error::DimensionMismatch { what: "weights".into(), expected: n_rows, got });
-    }
-    if let Some(weight) = weights.iter().find(|weight| !weight.is_finite() || **weight < 0.0) {
-        return Err(Error::parameter("weights", "0 or more and finite", weight));
-    }
+    check::weights_within(weights, n_rows, 0.0..=f64::MAX, "0 or more and finite")?;
     // Casts saturate.
     Ok(weights.iter().map(|weight| (weight * STEPS).round_ties_even() as u64).collect())
 }
@@ -313,6 +318,39 @@ mod tests {
         let fit = fit(1.0, 2, &x);
         let predicted = fit.predict(&array![[1.0], [1.5], [3.0], [3.5], [1e145]]).unwrap();
         assert_eq!(predicted.to_vec(), [Some(0), Some(1), Some(1), None, None]);
+    }
+
+    #[test]
+    fn weights_beyond_all_steps_do_not_make_a_row_core() {
+        let x = array![[0.0], [9.0]];
+        let core = |min_samples, weights: [f64; 2]| {
+            Dbscan::new(1.0, min_samples).fit((&x, &weights)).map(|fit| fit.core_rows)
+        };
+        assert_eq!(core(4_294_967_295, [4_294_967_294.0, 1e300]), Ok(vec![1]));
+        assert!(matches!(
+            core(100_000_000_000, [5e9, 5e9]),
+            Err(Error::InvalidParameter { name: "min_samples", .. })
+        ));
+        let error = core(1, [1.0, -1.0]).unwrap_err().to_string();
+        assert!(error.contains("row 1"), "{error}");
+    }
+
+    #[test]
+    fn one_far_row_changes_no_label_of_the_others_however_many_are_asked_for() {
+        let unit = 1e-170;
+        let x = Array2::from_shape_fn((40, 1), |(row, _)| (row / 20 * 50 + row % 20) as f64 * unit);
+        let fit = Dbscan::new(1.5 * unit, 3).fit(&x).unwrap();
+        let new = Array2::from_shape_fn((90, 1), |(row, _)| match row {
+            45 => 1e140,
+            46 => 1e-25,
+            _ => (row as f64 + 0.25) * unit,
+        });
+        let labels = fit.predict(&new).unwrap();
+        assert!(labels.sizes().iter().all(|&size| size > 18) && labels.n_noise() > 40);
+        for row in 0..90 {
+            let alone = fit.predict(new.slice(ndarray::s![row..=row, ..])).unwrap();
+            assert_eq!(alone.get(0), labels.get(row), "{row}");
+        }
     }
 
     #[test]

@@ -155,12 +155,14 @@ impl Condensed {
     pub(super) fn merge_below(&self, selected: &mut Vec<bool>, epsilon: f64) {
         let is_near = |at: usize| self.clusters[at].birth * epsilon > 1.0;
         let mut merged = vec![false; selected.len()];
-        for at in (1..selected.len()).filter(|&at| selected[at]) {
-            let mut to = at;
-            while is_near(to) && self.clusters[to].parent != 0 {
-                to = self.clusters[to].parent;
+        // Parents come before their parts, so that each cluster needs one look.
+        let mut to: Vec<usize> = (0..selected.len()).collect();
+        for at in 1..selected.len() {
+            let parent = self.clusters[at].parent;
+            if is_near(at) && parent != 0 {
+                to[at] = to[parent];
             }
-            merged[to] = true;
+            merged[to[at]] |= selected[at];
         }
         self.keep_topmost(&mut merged);
         *selected = merged;

@@ -5,8 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::labels::NOISE;
 use crate::num::check::{self, Rows};
-use crate::num::neighbors::{Frame, Metric, Neighbor, Tree, brute};
-use crate::num::parallel;
+use crate::num::neighbors::{Metric, Neighbor, NewRows, brute, by_neighbors};
 use crate::num::reasons::{ColumnReason, reasons};
 use crate::num::samples::Samples;
 use crate::num::scale::Scale;
@@ -46,9 +45,6 @@ pub struct HdbscanFit {
     pub(super) core: Vec<f64>,
 }
 
-/// New rows from which on a tree of the training rows pays.
-const MANY: usize = 64;
-
 impl HdbscanFit {
     /// For each row of `x`, `(n_samples, n_features)`, its cluster; the numbers are those of the fit.
     ///
@@ -65,16 +61,13 @@ impl HdbscanFit {
         let width = self.n_features;
         let x = x.into().into_rows()?;
         let new = self.metric.prepare(check::rows_of_width(x.view(), width)?)?;
-        let lift = self.scale.factor();
-        // What cannot be lifted with tiny training rows is farther than any of them reaches.
-        let too_large = |row: &[f64]| row.iter().any(|v| !(v * lift).is_finite());
-        let usual: Vec<usize> = (0..new.n_rows()).filter(|&row| !too_large(new.row(row))).collect();
         let mut clusters = vec![NOISE; new.n_rows()];
-        if usual.is_empty() {
-            return Labels::numbered(clusters, self.labels.n_clusters());
-        }
-        let new = new.select(&usual).times(lift);
         let trained = self.lifted()?;
+        // What cannot be lifted with tiny training rows is farther than any of them reaches.
+        let NewRows { usual, lifted, .. } = NewRows::beside(&trained, new, self.scale.factor());
+        let Some(new) = lifted else {
+            return Labels::numbered(clusters, self.labels.n_clusters());
+        };
         // Those that give the core distance and as many more settle nearly every row.
         let k = (2 * self.n_others + 2).min(trained.n_rows());
         let settle = |row: usize, near: &[Neighbor]| {
@@ -85,17 +78,7 @@ impl HdbscanFit {
                 self.settle(&all)
             })
         };
-        let found: Vec<Option<(usize, f64)>> = if new.n_rows() < MANY {
-            parallel::map(new.n_rows(), trained.data().len(), |row| {
-                let reduced = |other: usize| self.metric.reduced(new.row(row), trained.row(other));
-                settle(row, &brute::nearest(0..trained.n_rows(), k, reduced))
-            })
-        } else {
-            let frame = Frame::around(&[&trained, &new]);
-            let queries = Tree::within(&new, self.metric, &frame);
-            let near = Tree::within(&trained, self.metric, &frame).k_nearest_of(&queries, k);
-            parallel::map(new.n_rows(), k, |row| settle(row, near.of(row)))
-        };
+        let found = by_neighbors(&trained, &new, self.metric, k, f64::INFINITY, settle);
         for (&row, found) in usual.iter().zip(found) {
             let cluster = found.and_then(|(nearest, reach)| {
                 let cluster = self.labels.get(nearest)?;

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::claims::labels_of_claims;
 use crate::num::check;
-use crate::num::neighbors::{Distances, Edge, Metric, NONE, Tree, brute};
+use crate::num::neighbors::{Distances, Edge, MOST_LISTED, Metric, NONE, Tree, brute};
 use crate::num::parallel;
 use crate::num::samples::Samples;
 use crate::num::scale::Scale;
@@ -182,10 +182,17 @@ impl Hdbscan {
         if n > 1 {
             let tree = Tree::new(&rows, self.metric);
             // A few neighbours more than core distances need answer most of Borůvka's first rounds.
-            let nearest = tree.k_nearest((k + MORE).min(n - 1));
-            if k > 0 {
-                core = parallel::map(n, 1, |row| nearest.of(row)[k - 1].reduced);
-            }
+            let listed = (k + MORE).min(n - 1);
+            let nearest = if n.saturating_mul(listed) <= MOST_LISTED {
+                let nearest = tree.k_nearest(listed);
+                if k > 0 {
+                    core = parallel::map(n, 1, |row| nearest.of(row)[k - 1].reduced);
+                }
+                nearest
+            } else {
+                core = tree.kth_nearest(k);
+                tree.k_nearest(MORE.min(n - 1))
+            };
             edges = tree.spanning_tree(&nearest, &core);
         }
         let core = core.into_iter().map(|core| self.metric.distance(core)).collect();

@@ -126,7 +126,8 @@ impl IncrementalDbscan {
 
     /// Adds a row and returns its number, by which it can be removed: 0, 1, 2, …
     ///
-    /// A row comes at a moment, in any unit of time, or with `None` at that of the newest row. Moments may
+    /// A row comes at a moment, in any unit of time, or with `None` at that of the newest row (before any
+    /// other row: before every moment, so that a window of time lets it go with the first one). Moments may
     /// come in any order. Rows that are outside the window then are removed: of one moment the first
     /// goes first. A row that is outside at once goes at once.
     ///
@@ -383,6 +384,9 @@ impl TryFrom<Stored> for IncrementalDbscan {
             || rows.last().is_some_and(|row| row.0 >= next_number)
         {
             return invalid("the rows are not in the order they came");
+        }
+        if next_number == u64::MAX {
+            return invalid("no number is left for another row");
         }
         if rows.iter().any(|row| row.1 > newest) {
             return invalid("a row is newer than the newest");

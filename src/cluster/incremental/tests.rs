@@ -131,3 +131,12 @@ fn rows_that_do_not_fit_are_refused_and_change_nothing() {
     angles.insert(aview1(&[9.0, 0.1]), None).unwrap();
     assert_eq!(angles.labels().unwrap().1.sizes(), [2]);
 }
+
+#[test]
+fn a_stored_model_without_a_number_for_the_next_row_is_refused() {
+    let stored = serde_json::to_value(of(Dbscan::new(1.0, 2)).unwrap()).unwrap();
+    let mut full = stored.clone();
+    full["next_number"] = u64::MAX.into();
+    assert!(serde_json::from_value::<IncrementalDbscan>(full).is_err());
+    assert!(serde_json::from_value::<IncrementalDbscan>(stored).is_ok());
+}

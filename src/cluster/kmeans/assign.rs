@@ -24,6 +24,9 @@ use crate::num::parallel;
 use crate::num::scan::Centroids;
 use crate::num::tally::NOWHERE;
 
+/// Bytes of sums per chunk that are held at once.
+const HELD: usize = 1 << 26;
+
 use super::chunk::{Frame, Part};
 use super::sums::Sums;
 use super::tiled::Tiled;
@@ -214,19 +217,29 @@ impl<'t, 'a> Assigner<'t, 'a> {
             step: step.filter(|_| self.n_changed < rows.n_rows() / 8),
         };
         let work = rows.n_rows().saturating_mul(centroids.len());
-        let parts = packed
+        let mut parts = packed
             .chunks_mut()
             .zip(self.labels.chunks_mut(parallel::CHUNK))
             .zip(self.margins.chunks_mut(TILES_PER_CHUNK).zip(&mut self.wasted))
-            .map(|((packed, labels), (margins, wasted))| Part { packed, labels, margins, wasted })
-            .collect();
-        let changes = parallel::map_each(parts, work, |chunk, part| frame.assign(chunk, part));
-        let mut n_changed = 0;
-        for (changed, delta) in changes {
-            n_changed += changed;
-            if let Some(delta) = delta {
-                self.sums.add(&delta);
+            .map(|((packed, labels), (margins, wasted))| Part { packed, labels, margins, wasted });
+        // As many chunks at once as their sums leave memory for: whole numbers, in any order.
+        let at_once = (HELD / (32 * centroids.len())).max(4 * parallel::n_threads());
+        let (mut n_changed, mut first) = (0, 0);
+        loop {
+            let some: Vec<Part<'_>> = parts.by_ref().take(at_once).collect();
+            if some.is_empty() {
+                break;
             }
+            let n_chunks = some.len();
+            let changes =
+                parallel::map_each(some, work, |chunk, part| frame.assign(first + chunk, part));
+            for (changed, delta) in changes {
+                n_changed += changed;
+                if let Some(delta) = delta {
+                    self.sums.add(&delta);
+                }
+            }
+            first += n_chunks;
         }
         self.n_changed = n_changed;
         n_changed

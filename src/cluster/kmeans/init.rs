@@ -7,9 +7,11 @@
 //! sums, so that a row of weight 2 is as likely as the row twice.
 //!
 //! Distances are taken on the f32 tiles, in an arithmetic that gives the same bits on every CPU; a
-//! draw needs no more. Only where f32 sees no distance any more do exact rows decide.
+//! draw needs no more. Where what is left is hardly more than f32 loses, the draws continue on the f64
+//! rows: one far value (a stand-in for a missing one) leaves f32 no digit for the other rows.
 //!
-//! Cost: O(n·k·log k·d/16) vector operations, two passes over the tiles per centroid; memory 4n.
+//! Cost: O(n·k·log k·d/16) vector operations, two passes over the tiles per centroid; memory 4n. On
+//! f64 rows n·k·log k·d plain operations, and 8n bytes.
 
 use super::tiled::Tiled;
 use super::weights::Weights;
@@ -20,6 +22,9 @@ use crate::num::parallel;
 use crate::num::portable;
 use crate::num::potential::{self, Tiles};
 use crate::num::rng::Stream;
+
+/// A sum of squared distances below this many times what f32 loses of it is left to f64.
+const COARSE: f64 = 16_384.0;
 
 /// Up to `k` centroids, row-major; fewer only if every row lies on one of them.
 pub(super) fn plus_plus(tiled: &Tiled<'_>, k: usize, stream: &mut Stream) -> Vec<f64> {
@@ -42,6 +47,7 @@ pub(super) fn plus_plus(tiled: &Tiled<'_>, k: usize, stream: &mut Stream) -> Vec
         None => stream.below(n),
         Some(weights) => draw(weights.relative(), stream),
     }];
+    let blurred = COARSE * packed.blur();
     // Padded lanes are on a centroid already: they count nothing and are never drawn.
     let mut closest = vec![f32::INFINITY; padded];
     closest[n..].fill(0.0);
@@ -52,7 +58,9 @@ pub(super) fn plus_plus(tiled: &Tiled<'_>, k: usize, stream: &mut Stream) -> Vec
                 (kernels.lower)(tiles_of(chunk, closest.len()), closest, &newest)
             });
         let total: f64 = sums.iter().sum();
-        if total == 0.0 {
+        if total <= blurred {
+            drop(closest);
+            plus_plus_exact(tiled, k, &mut chosen, stream);
             break;
         }
         let share = |row: usize| {
@@ -68,18 +76,61 @@ pub(super) fn plus_plus(tiled: &Tiled<'_>, k: usize, stream: &mut Stream) -> Vec
             (kernels.sum)(tiles, &closest[range], &points, &mut sums);
             sums
         });
-        let left = |candidate: usize| left.iter().map(|sums| sums[candidate]).sum::<f64>();
-        let left: Vec<f64> = (0..n_candidates).map(left).collect();
-        let mut best = 0;
-        for candidate in 1..n_candidates {
-            if left[candidate] < left[best] {
-                best = candidate;
-            }
-        }
-        chosen.push(candidates[best]);
+        chosen.push(candidates[least(&left)]);
     }
-    // What f32 cannot tell from the centroids may still differ.
+    // What no square can tell from the centroids may still differ.
     distinct(rows, k, chosen.into_iter().chain(0..n))
+}
+
+/// Continues [`plus_plus`] on the f64 rows, until there are `k` or no row has a distance.
+fn plus_plus_exact(tiled: &Tiled<'_>, k: usize, chosen: &mut Vec<usize>, stream: &mut Stream) {
+    let (rows, d) = (tiled.rows, tiled.rows.n_columns());
+    let n = rows.n_rows();
+    let n_candidates = 2 + portable::ln(k as f64) as usize;
+    let weight = |row: usize| tiled.weights.map_or(1.0, |weights| weights.relative()[row]);
+    let mut closest = vec![f64::INFINITY; n];
+    let mut placed = 0;
+    while chosen.len() < k {
+        let newest = &chosen[placed..];
+        let work = 3 * d * newest.len();
+        let sums =
+            parallel::map_chunks_mut(&mut closest, parallel::CHUNK, work, |chunk, closest| {
+                let mut sum = 0.0;
+                for (row, closest) in (chunk * parallel::CHUNK..).zip(closest) {
+                    for &other in newest {
+                        *closest = closest.min(squared(rows.row(row), rows.row(other)));
+                    }
+                    sum += weight(row) * *closest;
+                }
+                sum
+            });
+        placed = chosen.len();
+        let total: f64 = sums.iter().sum();
+        if total == 0.0 {
+            return;
+        }
+        let share = |row: usize| weight(row) * closest[row];
+        let candidates: Vec<usize> =
+            (0..n_candidates).map(|_| pick(n, share, &sums, stream.unit() * total)).collect();
+        let left = parallel::map_chunks(n, 3 * d * n_candidates, |range| {
+            let mut sums = vec![0.0; n_candidates];
+            for row in range {
+                for (sum, &candidate) in sums.iter_mut().zip(&candidates) {
+                    let square = squared(rows.row(row), rows.row(candidate));
+                    *sum += weight(row) * closest[row].min(square);
+                }
+            }
+            sums
+        });
+        chosen.push(candidates[least(&left)]);
+    }
+}
+
+/// The candidate that leaves the least sum over the chunks; of equal ones, the first.
+fn least(left: &[Vec<f64>]) -> usize {
+    let sum = |candidate: usize| left.iter().map(|sums| sums[candidate]).sum::<f64>();
+    let sums: Vec<f64> = (0..left[0].len()).map(sum).collect();
+    (1..sums.len()).fold(0, |best, at| if sums[at] < sums[best] { at } else { best })
 }
 
 /// A row with the chance of its weight.
@@ -157,6 +208,7 @@ pub(super) fn distinct(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::kmeans::weights::Weighting;
     use crate::num::check;
     use crate::num::columns::Columns;
     use ndarray::{Array2, array};
@@ -187,6 +239,27 @@ mod tests {
                 .collect();
             groups.sort_unstable();
             assert_eq!(groups, [0, 1, 2, 3]);
+        }
+    }
+
+    #[test]
+    fn groups_that_one_far_value_blurs_are_found_in_any_order_of_rows() {
+        for far in [1e5, 1e8, 1e10, 1e13, 1e30] {
+            let x = Array2::from_shape_fn((361, 1), |(row, _)| match row {
+                360 => far,
+                _ => (row / 60 * 100) as f64 + (row * 7 % 11) as f64 / 10.0,
+            });
+            let rows = check::rows(x.view()).unwrap();
+            let weights: Vec<f64> = (0..361).map(|row| f64::from(1 + row % 2)).collect();
+            let weights = Weighting::new(&weights, 361).unwrap();
+            for (index, weights) in (0..10).flat_map(|i| [(i, None), (i, weights.weights())]) {
+                let tiled = Tiled::new(&rows, &Columns::of(&rows), weights);
+                let mut found = plus_plus(&tiled, 7, &mut Stream::new(0, index));
+                found.sort_unstable_by(f64::total_cmp);
+                let groups: Vec<f64> = found.iter().map(|v| (v / 100.0).trunc()).collect();
+                assert_eq!(groups[..6], [0.0, 1.0, 2.0, 3.0, 4.0, 5.0], "{far} {found:?}");
+                assert_eq!(found[6], far);
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use ndarray::{CowArray, Ix2};
 
+use crate::num::check::MAX_MAGNITUDE;
 use crate::num::samples::{self, Samples};
 use crate::num::{condensed, parallel};
 use crate::{Error, Result};
@@ -17,8 +18,9 @@ pub(crate) struct Distances<'a> {
 
 impl<'a> Distances<'a> {
     /// # Errors
-    /// `Empty`, `DimensionMismatch`, `TooManySamples` or `InvalidParameter`, the first in row-major
-    /// order; for condensed distances as [`condensed::check`].
+    /// `Empty`, `DimensionMismatch`, `TooManySamples`, `NonFinite`, `MagnitudeTooLarge` or
+    /// `InvalidParameter`, the first in row-major order; for condensed distances as
+    /// [`condensed::check`].
     pub(crate) fn new(distances: &'a Samples<'_>) -> Result<Self> {
         match distances {
             Samples::Rows(square) | Samples::Distances(square) => Self::of_square(square),
@@ -28,10 +30,11 @@ impl<'a> Distances<'a> {
                     true => 0.0,
                     false => pairs[condensed::place(n, row.min(column), row.max(column))],
                 };
-                let rows = parallel::map(n, n, |row| -> Vec<f64> {
-                    (0..n).map(|column| of(row, column)).collect()
+                let mut values = vec![0.0; n * n];
+                parallel::map_chunks_mut(&mut values, n, n, |row, values| {
+                    values.iter_mut().enumerate().for_each(|(column, v)| *v = of(row, column));
                 });
-                Ok(Self { values: Cow::Owned(rows.concat()), n })
+                Ok(Self { values: Cow::Owned(values), n })
             }
             Samples::Weighted(..) => Err(samples::weighted()),
         }
@@ -57,7 +60,7 @@ impl<'a> Distances<'a> {
         let broken = parallel::map(n, n, |row| {
             let fine = |&column: &usize| {
                 let distance = values[row * n + column];
-                let is_distance = distance.is_finite() && distance >= 0.0;
+                let is_distance = (0.0..=MAX_MAGNITUDE).contains(&distance);
                 let is_self = column != row || distance == 0.0;
                 is_distance && is_self && distance == values[column * n + row]
             };
@@ -66,8 +69,16 @@ impl<'a> Distances<'a> {
         match broken.iter().enumerate().find_map(|(row, column)| Some((row, (*column)?))) {
             None => Ok(Self { values, n }),
             Some((row, column)) => {
-                let got = format!("{} at row {row}, column {column}", values[row * n + column]);
-                let expected = "finite, 0 or more, symmetric and 0 on the diagonal";
+                let value = values[row * n + column];
+                if !value.is_finite() {
+                    return Err(Error::NonFinite { row, column, value });
+                }
+                if value > MAX_MAGNITUDE {
+                    let limit = MAX_MAGNITUDE;
+                    return Err(Error::MagnitudeTooLarge { row, column, value, limit });
+                }
+                let got = format!("{value} at row {row}, column {column}");
+                let expected = "0 or more, symmetric and 0 on the diagonal";
                 Err(Error::parameter("distances", expected, got))
             }
         }

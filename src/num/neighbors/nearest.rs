@@ -52,6 +52,9 @@ impl Nearest {
     }
 }
 
+/// Neighbours that can be listed at once: 4 GiB of them.
+pub(crate) const MOST_LISTED: usize = 1 << 28;
+
 /// Leaves that are searched by one task, so that scratch is made once for all of them.
 const TOGETHER: usize = 8;
 
@@ -62,28 +65,50 @@ impl Tree {
         self.search(self, k, f64::INFINITY, true)
     }
 
-    /// The `k` nearest rows of every row of `queries`, which shares this tree's frame; 0 < `k` ≤ n.
-    pub(crate) fn k_nearest_of(&self, queries: &Tree, k: usize) -> Nearest {
-        debug_assert!(0 < k && k <= self.n_rows());
-        self.search(queries, k, f64::INFINITY, false)
+    /// The reduced distance of every row to its `k`-th nearest other row; 0 < `k` < n. No neighbour is
+    /// kept, so `k` may be large.
+    pub(crate) fn kth_nearest(&self, k: usize) -> Vec<f64> {
+        debug_assert!(0 < k && k < self.n_rows());
+        let kth = |near: &[Neighbor], found: &mut Vec<f64>| found.push(near[k - 1].reduced);
+        self.by_row(&self.search_groups(self, k, f64::INFINITY, true, 1, kth).concat())
     }
 
-    /// Of every row of `queries`, the nearest row within a reduced radius.
-    pub(crate) fn nearest_within(&self, queries: &Tree, radius: f64) -> Vec<Option<Neighbor>> {
-        let found = self.search(queries, 1, radius, false);
-        let nearest = |row: usize| Some(found.of(row)[0]).filter(|found| found.row != u32::MAX);
-        (0..queries.n_rows()).map(nearest).collect()
+    /// The `k` nearest rows within a reduced radius of every row of `queries`, which shares this tree's
+    /// frame; 0 < `k` ≤ n. Where there are fewer, the list is filled up with row `u32::MAX`.
+    pub(crate) fn k_nearest_of(&self, queries: &Tree, k: usize, radius: f64) -> Nearest {
+        debug_assert!(0 < k && k <= self.n_rows());
+        self.search(queries, k, radius, false)
     }
 
     /// Where fewer than `k` lie within the radius, the list is filled up with no row.
     fn search(&self, queries: &Tree, k: usize, radius: f64, among_themselves: bool) -> Nearest {
+        let all = |near: &[Neighbor], found: &mut Vec<Neighbor>| found.extend_from_slice(near);
+        let groups = self.search_groups(queries, k, radius, among_themselves, k, all);
+        let mut places = vec![0; queries.n_rows()];
+        for (place, row) in queries.places().enumerate() {
+            places[row] = place as u32;
+        }
+        Nearest { k, groups, per_group: TOGETHER * LANES, places }
+    }
+
+    /// What is kept of the `k` nearest rows of every row of `queries`, `n_kept` items of each: by group
+    /// of leaves, in the order of places.
+    fn search_groups<T: Send>(
+        &self,
+        queries: &Tree,
+        k: usize,
+        radius: f64,
+        among_themselves: bool,
+        n_kept: usize,
+        keep: impl Fn(&[Neighbor], &mut Vec<T>) + Sync,
+    ) -> Vec<Vec<T>> {
         let n_groups = queries.n_leaves().div_ceil(TOGETHER);
         let work = TOGETHER * LANES * (k + 16) * self.width();
-        let groups = parallel::map(n_groups, work, |group| {
+        parallel::map(n_groups, work, |group| {
             let mut walk = Walk::new(self, queries);
             let mut search = Search::new(self, queries, k, radius, among_themselves);
             let leaves = group * TOGETHER..queries.n_leaves().min((group + 1) * TOGETHER);
-            let mut found = Vec::with_capacity(leaves.len() * LANES * k);
+            let mut found = Vec::with_capacity(leaves.len() * LANES * n_kept);
             for leaf in leaves {
                 search.start(leaf);
                 if among_themselves {
@@ -91,15 +116,10 @@ impl Tree {
                 } else {
                     walk.descend(leaf, &mut search);
                 }
-                search.finish(&mut found);
+                search.finish(|near| keep(near, &mut found));
             }
             found
-        });
-        let mut places = vec![0; queries.n_rows()];
-        for (place, row) in queries.places().enumerate() {
-            places[row] = place as u32;
-        }
-        Nearest { k, groups, per_group: TOGETHER * LANES, places }
+        })
     }
 }
 
@@ -155,12 +175,12 @@ impl<'a> Search<'a> {
         self.limit = self.tree.gap_limit(reach);
     }
 
-    fn finish(&mut self, found: &mut Vec<Neighbor>) {
+    fn finish(&mut self, mut keep: impl FnMut(&[Neighbor])) {
         let n_queries = self.queries.rows_of(self.query).len();
         for best in &mut self.best[..n_queries] {
             best.sort_unstable_by(Neighbor::order);
             best.resize(self.k, self.farthest);
-            found.extend_from_slice(best);
+            keep(best);
         }
     }
 
@@ -225,7 +245,8 @@ impl Visitor for Search<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Frame, Metric, brute};
+    use super::super::tree::Frame;
+    use super::super::{Metric, brute};
     use super::*;
     use crate::num::check;
     use crate::num::rng::Stream;
@@ -265,6 +286,18 @@ mod tests {
     }
 
     #[test]
+    fn the_kth_distances_are_those_of_the_lists() {
+        for x in cases(300, 2, 4) {
+            let tree = Tree::new(&check::rows(x.view()).unwrap(), Metric::Euclidean);
+            for k in [1, 5, 299] {
+                let lists = tree.k_nearest(k);
+                let kth = tree.kth_nearest(k);
+                assert!((0..300).all(|row| kth[row] == lists.of(row)[k - 1].reduced));
+            }
+        }
+    }
+
+    #[test]
     fn the_tree_finds_what_brute_force_finds_in_every_metric() {
         for (n, d, k) in [(2, 1, 1), (40, 2, 39), (300, 2, 5), (200, 7, 20), (150, 33, 3)] {
             for x in cases(n, d, 1) {
@@ -282,15 +315,17 @@ mod tests {
             let frame = Frame::around(&[&rows, &queries]);
             let tree = Tree::within(&rows, Metric::Euclidean, &frame);
             let asked = Tree::within(&queries, Metric::Euclidean, &frame);
-            let found = tree.k_nearest_of(&asked, 4);
+            let found = tree.k_nearest_of(&asked, 4, f64::INFINITY);
             let radius = found.of(7)[0].reduced;
-            let within = tree.nearest_within(&asked, radius);
-            for (query, &within) in within.iter().enumerate() {
+            let within = tree.k_nearest_of(&asked, 1, radius);
+            for query in 0..90 {
                 let reduced =
                     |row: usize| Metric::Euclidean.reduced(queries.row(query), rows.row(row));
                 let truth = brute::nearest(0..400, 4, reduced);
                 assert_eq!(found.of(query), truth);
-                assert_eq!(within, Some(truth[0]).filter(|n| n.reduced <= radius));
+                let none = Neighbor { reduced: radius, row: u32::MAX };
+                let nearest = if truth[0].reduced <= radius { truth[0] } else { none };
+                assert_eq!(within.of(query), [nearest]);
             }
         }
     }

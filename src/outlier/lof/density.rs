@@ -18,10 +18,15 @@ pub(super) fn mean_reach(
 }
 
 /// LOF, as a mean of ratios rather than a ratio of means: exactly 1 where all densities are equal.
+/// Above 0 and finite, also where a mean reach is 0, as that of distances which are no metric can be.
 pub(super) fn factor(near: &[Neighbor], mean_reach: f64, mean_reaches: &[f64]) -> f64 {
     let ratio = |b: &Neighbor| {
         let other = mean_reaches[b.row as usize];
-        if mean_reach == other { 1.0 } else { (mean_reach / other).min(f64::MAX) }
+        if mean_reach == other {
+            1.0
+        } else {
+            (mean_reach / other).clamp(f64::MIN_POSITIVE, f64::MAX)
+        }
     };
     let ratios: f64 = near.iter().map(ratio).sum();
     (ratios / near.len() as f64).min(f64::MAX)

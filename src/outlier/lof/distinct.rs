@@ -25,11 +25,9 @@ pub(super) fn nearest_different(
     if k == 0 {
         return vec![0.0; rows.len()];
     }
-    let nearest = Tree::new(&x.select(&points), metric).k_nearest(k);
+    let kth = Tree::new(&x.select(&points), metric).kth_nearest(k);
     let mut of_row = vec![0.0; x.n_rows()];
-    for (point, &row) in points.iter().enumerate() {
-        of_row[row] = nearest.of(point)[k - 1].reduced;
-    }
+    points.iter().zip(kth).for_each(|(&row, distance)| of_row[row] = distance);
     rows.iter().map(|&row| of_row[first[row]]).collect()
 }
 

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use super::isolation_forest::{Contamination, exceeded_by};
 use super::rank::oddest_first;
 use crate::num::check::{self, Rows};
-use crate::num::neighbors::{Distances, Metric, Nearest, Neighbor, Tree, brute};
+use crate::num::neighbors::{Distances, MOST_LISTED, Metric, Nearest, Neighbor, Tree, brute};
 use crate::num::parallel;
 use crate::num::samples::Samples;
 use crate::num::scale::Scale;
@@ -108,7 +108,8 @@ impl LocalOutlierFactor {
     /// are equal, all score exactly 1.
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`] for no neighbours or a share out of range;
+    /// [`Error::InvalidParameter`] for no neighbours, more than 2²⁸ of all rows together (4 GiB) or a
+    /// share out of range;
     /// [`Error::TooFewSamples`] for a single row; [`Error::TooManySamples`] from 2³² − 1 rows on;
     /// [`Error::Empty`], [`Error::NoColumns`], [`Error::NonFinite`] and
     /// [`Error::MagnitudeTooLarge`] for a matrix that cannot be computed with;
@@ -207,7 +208,13 @@ impl LocalOutlierFactor {
         if n > limit {
             return Err(Error::TooManySamples { what: "LocalOutlierFactor", limit, got: n });
         }
-        Ok(self.n_neighbors.min(n - 1))
+        let k = self.n_neighbors.min(n - 1);
+        if n.saturating_mul(k) > MOST_LISTED {
+            let most = MOST_LISTED / n;
+            let expected = format!("at most {most} for {n} rows, 4 GiB of neighbours");
+            return Err(Error::parameter("n_neighbors", expected, self.n_neighbors));
+        }
+        Ok(k)
     }
 }
 
@@ -293,6 +300,21 @@ mod tests {
         let fit = LocalOutlierFactor::new(2).fit(&x).unwrap();
         assert_eq!(fit.duplicated, [0, 1, 2, 3]);
         assert!(close(&fit.scores, &[1.0; 6], 1e-3), "{:?}", fit.scores);
+    }
+
+    #[test]
+    fn distances_that_are_no_metric_have_scores_above_0_that_can_be_stored() {
+        let distances = array![[0.0, 0.0, 5.0], [0.0, 0.0, 0.0], [5.0, 0.0, 0.0]];
+        let fit = LocalOutlierFactor::new(1).fit(Samples::Distances(distances.into())).unwrap();
+        assert!(fit.scores.iter().all(|score| *score > 0.0 && score.is_finite()));
+        let json = serde_json::to_string(&fit).unwrap();
+        assert_eq!(serde_json::from_str::<LofFit>(&json).unwrap(), fit);
+    }
+
+    #[test]
+    fn more_neighbours_than_memory_holds_are_refused_at_once() {
+        let error = LocalOutlierFactor::new(usize::MAX).check(100_000).unwrap_err().to_string();
+        assert!(error.contains("at most 2684 for 100000 rows, 4 GiB"), "{error}");
     }
 
     #[test]

@@ -5,9 +5,8 @@
 use super::density::{factor, mean_reach};
 use super::fit::LofFit;
 use crate::Result;
-use crate::num::check::{self, Rows};
-use crate::num::neighbors::{Frame, Neighbor, Tree, brute};
-use crate::num::parallel;
+use crate::num::check;
+use crate::num::neighbors::{Neighbor, NewRows, by_neighbors};
 use crate::num::samples::Samples;
 use crate::outlier::rank::oddest_first;
 
@@ -23,9 +22,6 @@ pub struct Novelty {
     /// The new rows above the fit's threshold, the oddest first; equal scores in row order.
     pub outliers: Vec<usize>,
 }
-
-/// New rows from which on a tree pays.
-const MANY: usize = 64;
 
 impl LofFit {
     /// Scores *new* rows, `(n_samples, n_features)`, against the training rows.
@@ -61,35 +57,21 @@ impl LofFit {
             let distance = |b: &Neighbor| (self.metric.distance(b.reduced) * unit).min(f64::MAX);
             factor(near, mean_reach(near, &self.k_distances, distance), &self.mean_reaches)
         };
-        let brute_force = |row: &[f64], trained: &Rows<'_>| {
-            let reduced = |other: usize| self.metric.reduced(row, trained.row(other));
-            brute::nearest(0..trained.n_rows(), self.n_neighbors, reduced)
-        };
-        let lift = self.scale.factor();
-        // Values so much larger than the tiny training rows that they cannot be lifted with them.
-        let room = f64::MAX / 8.0 / lift;
-        let too_large = |row: &[f64]| lift > 1.0 && row.iter().any(|v| v.abs() > room);
-        let usual: Vec<usize> = (0..new.n_rows()).filter(|&row| !too_large(new.row(row))).collect();
-        let lifted = trained.clone().times(lift);
+        let lifted = trained.clone().times(self.scale.factor());
+        let rows = NewRows::beside(&lifted, new.clone(), self.scale.factor());
         let mut scores = vec![0.0; new.n_rows()];
-        if usual.len() < MANY {
-            let found = parallel::map(usual.len(), trained.data().len(), |i| {
-                let row: Vec<f64> = new.row(usual[i]).iter().map(|v| v * lift).collect();
-                factor_of(&brute_force(&row, &lifted), 1.0)
-            });
-            usual.iter().zip(found).for_each(|(&row, score)| scores[row] = score);
-        } else {
-            let asked = new.select(&usual).times(lift);
-            let frame = Frame::around(&[&lifted, &asked]);
-            let queries = Tree::within(&asked, self.metric, &frame);
-            let tree = Tree::within(&lifted, self.metric, &frame);
-            let nearest = tree.k_nearest_of(&queries, self.n_neighbors);
-            for (i, &row) in usual.iter().enumerate() {
-                scores[row] = factor_of(nearest.of(i), 1.0);
-            }
+        let (metric, k) = (self.metric, self.n_neighbors);
+        if let Some(usual) = &rows.lifted {
+            let score = |_, near: &[Neighbor]| factor_of(near, 1.0);
+            let found = by_neighbors(&lifted, usual, metric, k, f64::INFINITY, score);
+            rows.usual.iter().zip(found).for_each(|(&row, score)| scores[row] = score);
         }
-        for row in (0..new.n_rows()).filter(|&row| too_large(new.row(row))) {
-            scores[row] = factor_of(&brute_force(new.row(row), &trained), lift);
+        // At the scale of the data the tiny training rows are one point for those far off.
+        if !rows.far.is_empty() {
+            let score = |_, near: &[Neighbor]| factor_of(near, self.scale.factor());
+            let far = new.select(&rows.far);
+            let found = by_neighbors(&trained, &far, metric, k, f64::INFINITY, score);
+            rows.far.iter().zip(found).for_each(|(&row, score)| scores[row] = score);
         }
         let outliers = oddest_first(&scores, self.threshold);
         Ok(Novelty { scores, outliers })

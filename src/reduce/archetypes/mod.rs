@@ -38,6 +38,9 @@ const DIRECTIONS: usize = 32;
 const ROUGHLY: f64 = 1e-5;
 /// … and so many of the best, until a turn saves less than this part.
 const FINALISTS: usize = 3;
+
+/// Starts whose results are held at once; any number gives the same result.
+const BATCH: usize = 64;
 const CLOSELY: f64 = 1e-10;
 /// The same for more rows than the sample.
 const CLOSELY_MANY: f64 = 1e-8;
@@ -199,19 +202,25 @@ impl Archetypes {
 
     fn search(&self, cloud: &Cloud<'_>) -> Option<Fitted> {
         let work = cloud.rows.data().len().saturating_mul(self.k);
-        let rough = parallel::map(self.n_init, work, |index| {
+        let start = |index: usize| {
             let mut stream = Stream::new(self.seed, index as u64);
-            let chosen = if index % 2 == 0 {
+            let chosen = if index.is_multiple_of(2) {
                 starts::furthest_sum(cloud.rows, self.k, &mut stream)
             } else {
                 starts::plus_plus(cloud.rows, cloud.weights, self.k, &mut stream)
             }?;
             let corners = chosen.iter().map(|&row| Corner::row(cloud.rows, row)).collect();
             Some(cloud.improve(corners, ROUGHLY))
-        });
-        let mut rough: Vec<Fitted> = rough.into_iter().collect::<Option<_>>()?;
-        rough.sort_by(|a, b| a.residual.total_cmp(&b.residual));
-        rough.truncate(FINALISTS);
+        };
+        let mut rough: Vec<Fitted> = Vec::new();
+        for first in (0..self.n_init).step_by(BATCH) {
+            let batch = (self.n_init - first).min(BATCH);
+            for fitted in parallel::map(batch, work, |at| start(first + at)) {
+                rough.push(fitted?);
+            }
+            rough.sort_by(|a, b| a.residual.total_cmp(&b.residual));
+            rough.truncate(FINALISTS);
+        }
         let close = rough.into_iter().map(|fitted| cloud.improve(fitted.corners, CLOSELY));
         close.min_by(|a, b| a.residual.total_cmp(&b.residual))
     }
@@ -326,12 +335,17 @@ impl ArchetypesFit {
         let (mixtures, squares) = mix(&archetypes, given)?;
         let squares = squares.iter().enumerate();
         let lifted: f64 = squares.map(|(row, square)| weight(row) * square).sum();
+        let residual = lifted / factor / factor * greatest;
+        if !residual.is_finite() {
+            let expected = "small enough for the residual to be stored";
+            return Err(Error::parameter("weights", expected, greatest));
+        }
         Ok(Self {
             archetypes,
             made_of: order.iter().map(|&j| made_of[j].clone()).collect(),
             parts: mixtures.parts,
             squared_distances: mixtures.squared_distances,
-            residual: lifted / factor / factor * greatest,
+            residual,
             explained_variance: if total > 0.0 { (1.0 - lifted / total).max(0.0) } else { 1.0 },
         })
     }

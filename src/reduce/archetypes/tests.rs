@@ -184,3 +184,16 @@ fn what_has_no_archetypes_is_refused_and_equal_rows_have_one() {
     assert_eq!(residual(&x, 2), 0.0);
     assert!(matches!(equal.transform(&x), Err(Error::DimensionMismatch { .. })));
 }
+
+#[test]
+fn weights_too_large_for_the_residual_are_refused() {
+    let x = array![[0.0], [1.0], [10.0], [11.0]];
+    let error = Archetypes::new(1).fit((&x, &[1e308; 4])).unwrap_err();
+    assert!(matches!(error, Error::InvalidParameter { name: "weights", .. }), "{error}");
+}
+
+#[test]
+fn many_starts_are_tried_in_batches_and_none_is_worse_than_few() {
+    let fit = |n_init| Archetypes::new(3).n_init(n_init).fit(&five_corners()).unwrap();
+    assert!(fit(130).residual <= 1.01 * fit(5).residual);
+}
