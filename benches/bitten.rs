@@ -37,7 +37,7 @@ fn main() -> Result<()> {
     hub.cannot_link(&Identifier::new("cookie", "c1"), &Identifier::new("cookie", "c2"))?;
     for (name, graph, users) in [("chain", &mut chain, n / 2), ("hub", &mut hub, 1)] {
         let user = |i: i64| if users == 1 { 5 } else { i * 7919 % users };
-        graph.get("cookie", "c3");
+        graph.get(("cookie", "c3"));
         let mut nanos = Vec::with_capacity(steps as usize);
         for i in 0..steps {
             let event = match i % 100 {
@@ -47,7 +47,7 @@ fn main() -> Result<()> {
             };
             let start = Instant::now();
             graph.observe(&event)?;
-            black_box(graph.get("cookie", &event.identifiers[1].value));
+            black_box(graph.get(("cookie", &*event.identifiers[1].value)));
             nanos.push(start.elapsed().as_nanos());
         }
         nanos.sort_unstable();

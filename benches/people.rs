@@ -134,7 +134,7 @@ fn people(c: &mut Criterion) {
     group.throughput(Throughput::Elements(N_EVENTS));
     group.bench_function("recency, frequency, monetary without logs", |b| {
         b.iter(|| {
-            let options = StoreOptions::default().max_log(0);
+            let options = StoreOptions { max_log: Some(0), ..StoreOptions::default() };
             let people = Profiles::with_options(Rules::default(), rfm.clone(), options);
             let mut people = people.expect("the features are fixed");
             people.extend(&events);
@@ -143,7 +143,7 @@ fn people(c: &mut Criterion) {
     });
     group.bench_function("features of 5k people", |b| b.iter(|| full.features(as_of)));
     group.bench_function("one frozen row", |b| {
-        b.iter(|| frozen.get("cookie", "4711").map(|person| person.features(as_of)));
+        b.iter(|| frozen.get(("cookie", "4711")).map(|person| person.features(as_of)));
     });
 
     let lines = json_lines();
@@ -232,13 +232,13 @@ fn large(asked: &[String]) {
     let n = std::env::var("PERSONAS_EVENTS").ok().and_then(|n| n.parse().ok());
     let bought = Purchases::new(n.unwrap_or(10_000_000));
     let as_of = Timestamp::from_millis(START_MS + YEAR_MS as i64);
-    let no_log = || StoreOptions::default().max_log(0);
+    let no_log = || StoreOptions { max_log: Some(0), ..StoreOptions::default() };
     let n_events = bought.at.len();
 
     for (name, options, repeats) in [
         ("columns", no_log(), 3),
         ("logs", StoreOptions::default(), 1),
-        ("dedupe", StoreOptions::default().dedupe(), 1),
+        ("dedupe", StoreOptions { dedupe: true, ..StoreOptions::default() }, 1),
     ] {
         for _ in 0..if runs(name) { repeats } else { 0 } {
             let columns = match name {
@@ -291,7 +291,7 @@ fn table(bought: &Purchases, as_of: Timestamp) {
         Feature::new("std", Measure::Std("amount".into())),
         Feature::new("exists", Measure::Exists),
     ]);
-    let mut people = store(features, StoreOptions::default().max_log(0));
+    let mut people = store(features, StoreOptions { max_log: Some(0), ..StoreOptions::default() });
     people.extend_columns(&bought.columns()).expect("the columns fit");
     for _ in 0..3 {
         let table = time("table: ten features without logs", || people.features(as_of));
@@ -353,14 +353,14 @@ fn live(as_of: Timestamp) {
             people.observe(&events[9 * N + i]).expect("the event is valid");
         });
         let row = |people: &Profiles, i: usize| {
-            black_box(people.get("user_id", &users[i]).map(|person| person.features(as_of)));
+            black_box(people.get(("user_id", &users[i])).map(|person| person.features(as_of)));
         };
         time(&format!("live, {name}: the first person's features"), || row(&people, 0));
         time_each(&format!("live, {name}: get and features"), N, |i| row(&people, i));
         people.freeze(as_of).expect("logs are whole");
         time_each(&format!("live, {name}: get and features, frozen"), N, |i| row(&people, i));
         time_each(&format!("live, {name}: newest and len"), 1000, |_| {
-            black_box((people.newest(), people.len()));
+            black_box((people.newest(), people.n_profiles()));
         });
     }
 }

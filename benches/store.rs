@@ -91,7 +91,7 @@ impl World {
 }
 
 fn print_memory(people: &Profiles, what: &str) {
-    let (memory, n) = (people.memory(), people.len().max(1) as f64);
+    let (memory, n) = (people.memory(), people.n_profiles().max(1) as f64);
     let parts = [
         ("identifiers", memory.identifiers),
         ("profiles", memory.profiles),
@@ -112,7 +112,7 @@ fn print_memory(people: &Profiles, what: &str) {
 
 /// Pieces out and in.
 fn pieces(n_people: usize) {
-    let mut people = store(StoreOptions::default().max_log(1));
+    let mut people = store(StoreOptions { max_log: Some(1), ..StoreOptions::default() });
     World::new(n_people).fill(&mut people, 3 * n_people);
     print_memory(&people, "pieces");
     let start = Instant::now();
@@ -125,7 +125,7 @@ fn pieces(n_people: usize) {
         bytes as f64 / 1e6,
         rate(seconds)
     );
-    let mut restored = store(StoreOptions::default().max_log(1));
+    let mut restored = store(StoreOptions { max_log: Some(1), ..StoreOptions::default() });
     let start = Instant::now();
     for piece in &pieces {
         restored.absorb(piece).expect("it is whole");
@@ -139,13 +139,13 @@ fn pieces(n_people: usize) {
 fn readers() {
     const N: usize = 100_000;
     let mut world = World::new(N);
-    let mut people = store(StoreOptions::default().dedupe());
+    let mut people = store(StoreOptions { dedupe: true, ..StoreOptions::default() });
     world.fill(&mut people, 10 * N);
     let as_of = Timestamp::from_millis(START_MS + YEAR_MS as i64);
     let events: Vec<Event<'_>> = (0..500_000).map(|_| world.event()).collect();
     let read = |people: &Profiles, i: usize| {
         let user = format!("user-{}", i * 7919 % N);
-        black_box(people.get("user_id", &user).map(|person| person.features(as_of)));
+        black_box(people.get(("user_id", &user)).map(|person| person.features(as_of)));
     };
     let (mutex, lock) = (Mutex::new(people.clone()), RwLock::new(people));
     run_readers(
@@ -220,7 +220,8 @@ fn churn(n_people: usize) {
 
 /// Ten days of events are kept; the clock moves by an hour at a time.
 fn retention(n_people: usize) {
-    let mut people = store(StoreOptions::default().dedupe().retention(10.0));
+    let mut people =
+        store(StoreOptions { dedupe: true, retention_days: Some(10.0), ..StoreOptions::default() });
     let mut world = World::new(n_people / 10);
     let start = Instant::now();
     for hour in 0..1000i64 {
@@ -237,7 +238,8 @@ fn retention(n_people: usize) {
 
 /// One by one, and in batches, with message ids and changes.
 fn batches(n_people: usize) {
-    let mut people = store(StoreOptions::default().dedupe().changes(100_000));
+    let mut people =
+        store(StoreOptions { dedupe: true, changes: Some(100_000), ..StoreOptions::default() });
     let mut world = World::new(n_people);
     world.fill(&mut people, 3 * n_people);
     let events: Vec<Event<'_>> = (0..500_000).map(|_| world.event()).collect();

@@ -60,8 +60,11 @@ pub(crate) fn run(options: &Options) -> Result<(String, String), Box<dyn std::er
             .map_err(|error| format!("{}: {error}", path.display()))?,
         None => FeatureSet::engagement(),
     };
-    let mut people =
-        Profiles::with_options(Rules::default(), features, StoreOptions::default().dedupe())?;
+    let mut people = Profiles::with_options(
+        Rules::default(),
+        features,
+        StoreOptions { dedupe: true, ..StoreOptions::default() },
+    )?;
     let ingest = people.extend_json(&lines, &Received::default());
     let (as_of, n_later) = match options.as_of {
         Some(as_of) => (as_of, 0),
@@ -73,7 +76,7 @@ pub(crate) fn run(options: &Options) -> Result<(String, String), Box<dyn std::er
     }
     if !options.funnel.is_empty() {
         let steps = options.funnel.iter().map(|event| event.trim());
-        notes += &format!("{}\n", people.funnel(&Funnel::new(steps), as_of)?);
+        notes += &format!("{}\n", people.funnel(&Funnel::new(steps), as_of, |_| true)?);
     }
     let table = people.features(as_of)?;
     if table.attributes_left_out() > 0 {

@@ -311,7 +311,7 @@ impl Rows {
     pub(crate) fn columns(&self) -> EventColumns<'_> {
         let mut columns = EventColumns::new(&self.at).utc_offsets(&self.offsets);
         columns = match &self.names {
-            Some(names) => columns.names(names.column()),
+            Some(names) => columns.name(names.column()),
             None => columns.name(&self.one_name),
         };
         for (kind, values) in &self.ids {

@@ -111,7 +111,7 @@ pub(crate) fn names(rows: &Rows, people: &Profiles, table: &FeatureTable) -> Vec
     let mut names: HashMap<ProfileId, String> = HashMap::new();
     for row in 0..rows.at.len() {
         // The first may be a placeholder, which is nobody's.
-        let mut found = rows.identifiers(row).filter_map(|(kind, value)| people.get(kind, value));
+        let mut found = rows.identifiers(row).filter_map(|(kind, value)| people.get((kind, value)));
         let Some(profile) = found.next() else { continue };
         names.entry(profile.id()).or_insert_with(|| {
             let identifiers = profile.identifiers();

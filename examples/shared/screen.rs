@@ -141,7 +141,7 @@ pub(crate) fn notes(people: &People) -> Vec<String> {
         let lines: Vec<String> = lines.map(u64::to_string).collect();
         let more = if refused.n > lines.len() { " …" } else { "" };
         let n = several(refused.n, "row", "rows");
-        notes.push(format!("Refused {n}: {} (lines {}{more}).", refused.reason, lines.join(", ")));
+        notes.push(format!("Refused {n}: {} (lines {}{more}).", refused.what, lines.join(", ")));
     }
     if events.n_unattributed > 0 {
         let n = several(events.n_unattributed, "event is", "events are");

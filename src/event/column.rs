@@ -16,7 +16,7 @@ use crate::{Error, Result};
 ///
 /// ```
 /// use personas::event::{ColumnData, EventColumns};
-/// use personas::Timestamp;
+/// use personas::{FeatureSet, Profiles, Rules, Timestamp};
 ///
 /// let at = [Timestamp::parse("2024-05-01")?, Timestamp::parse("2024-05-02")?];
 /// let channels = ColumnData::Dictionary { codes: &[1, 0], texts: &["shop", "web"] };
@@ -30,12 +30,15 @@ use crate::{Error, Result};
 ///     .id("email", emails)
 ///     .property("channel", channels)
 ///     .property("amount", &[12.5, f64::NAN]);
-/// columns.check()?;
+/// let mut people = Profiles::new(Rules::default(), FeatureSet::retail())?;
+/// assert_eq!(people.extend_columns(&columns)?.accepted, 2);
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum ColumnData<'a> {
+    /// One text in every row.
+    Every(&'a str),
     /// Numbers; NaN is missing.
     Numbers(&'a [f64]),
     /// Numbers, or missing.
@@ -82,6 +85,18 @@ pub enum ColumnData<'a> {
         /// As of [`ColumnData::Utf8`].
         validity: Option<(&'a [u8], usize)>,
     },
+}
+
+impl<'a> From<&'a str> for ColumnData<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Every(text)
+    }
+}
+
+impl<'a> From<&'a String> for ColumnData<'a> {
+    fn from(text: &'a String) -> Self {
+        Self::Every(text)
+    }
 }
 
 macro_rules! from_slices {
@@ -162,8 +177,18 @@ impl<'a> EventColumn<'a> {
         Self { data, all_texts: used.and_then(|used| std::str::from_utf8(used).ok()), first }
     }
 
-    fn len(&self) -> usize {
+    /// The text that every row has, if it was given once.
+    pub(super) fn same_in_every_row(&self) -> Option<&'a str> {
         match self.data {
+            ColumnData::Every(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Number of rows; a text for every row fits any.
+    fn len(&self, n_rows: usize) -> usize {
+        match self.data {
+            ColumnData::Every(_) => n_rows,
             ColumnData::Numbers(values) => values.len(),
             ColumnData::OptionalNumbers(values) => values.len(),
             ColumnData::Integers(values) => values.len(),
@@ -185,6 +210,7 @@ impl<'a> EventColumn<'a> {
     #[inline]
     pub(crate) fn text(&self, row: usize) -> Option<&'a str> {
         match self.data {
+            ColumnData::Every(text) => Some(text),
             ColumnData::Texts(texts) => texts.get(row).copied(),
             ColumnData::OptionalTexts(texts) => texts.get(row).copied().flatten(),
             ColumnData::Strings(texts) => texts.get(row).map(String::as_str),
@@ -257,17 +283,17 @@ impl<'a> EventColumn<'a> {
     /// Checks that there are `n_rows` rows, that each can be read, and that they fit the role. The name
     /// is for the message.
     pub(super) fn check(&self, name: &str, role: Role, n_rows: usize) -> Result<()> {
-        let (expected, got) = (n_rows, self.len());
+        let (expected, got) = (n_rows, self.len(n_rows));
         if got != expected {
             let what = format!("rows of column {name:?}").into();
             return Err(Error::DimensionMismatch { what, expected, got });
         }
         let fault = match self.data {
             ColumnData::Utf8 { offsets, validity, .. } => {
-                self.fault_of_texts(offsets.iter().map(|&offset| offset.into()), validity)
+                self.fault_of_texts(n_rows, offsets.iter().map(|&offset| offset.into()), validity)
             }
             ColumnData::LargeUtf8 { offsets, validity, .. } => {
-                self.fault_of_texts(offsets.iter().copied(), validity)
+                self.fault_of_texts(n_rows, offsets.iter().copied(), validity)
             }
             ColumnData::Flags(_) | ColumnData::Times(_) if role == Role::Label => {
                 Some("must be texts or whole numbers".into())
@@ -295,11 +321,12 @@ impl<'a> EventColumn<'a> {
 
     fn fault_of_texts(
         &self,
+        n_rows: usize,
         offsets: impl Iterator<Item = i64> + Clone,
         validity: Option<(&[u8], usize)>,
     ) -> Option<String> {
         if validity.is_some_and(|(bits, first)| {
-            first.checked_add(self.len()).is_none_or(|n_bits| n_bits > bits.len() * 8)
+            first.checked_add(n_rows).is_none_or(|n_bits| n_bits > bits.len() * 8)
         }) {
             return Some("the validity bitmap has fewer bits than the column has rows".into());
         }
@@ -343,10 +370,13 @@ mod tests {
     #[test]
     fn each_layout_says_what_is_missing() {
         let values = |column: EventColumn<'static>| -> Vec<Option<Value<'static>>> {
-            column.check("c", Role::Value, column.len()).unwrap();
-            (0..=column.len()).map(|row| column.value(row)).collect()
+            column.check("c", Role::Value, column.len(0)).unwrap();
+            (0..=column.len(0)).map(|row| column.value(row)).collect()
         };
         let (a, none) = (|| Some(Value::from("a")), None);
+        let every = column("a");
+        every.check("c", Role::Label, 2).unwrap();
+        assert_eq!([0, 1].map(|row| every.value(row)), [a(), a()]);
         assert_eq!(values(column(&[1.5, f64::NAN])), [Some(1.5.into()), none.clone(), None]);
         assert_eq!(values(column(&[Some(1.5), None])), [Some(1.5.into()), None, None]);
         let long = Some(Value::from("9007199254740993"));
@@ -413,10 +443,10 @@ mod tests {
             let validity = validity.as_ref().map(|(bits, first)| (&bits[..], *first));
             let data = ColumnData::LargeUtf8 { bytes: &bytes, offsets: &offsets, validity };
             let column = column(data);
-            let is_good = column.check("c", Role::Value, column.len()).is_ok();
+            let is_good = column.check("c", Role::Value, column.len(0)).is_ok();
             for row in 0..6 {
                 let got = column.text(row);
-                if is_good && row < column.len() {
+                if is_good && row < column.len(0) {
                     let range = offsets[row] as usize..offsets[row + 1] as usize;
                     let text = std::str::from_utf8(&bytes[range]).unwrap();
                     let expected = Some(text).filter(|_| is_valid(validity, row));

@@ -16,8 +16,8 @@ use crate::{Error, Result};
 /// Identifiers and message ids are texts, or whole numbers, which become the text of their digits.
 ///
 /// ```
-/// use personas::Timestamp;
 /// use personas::event::EventColumns;
+/// use personas::{FeatureSet, Profiles, Rules, Timestamp};
 ///
 /// let at = vec![Timestamp::parse("2024-05-01")?, Timestamp::parse("2024-05-02")?];
 /// let customers = vec![4711_i64, 4712];
@@ -28,26 +28,19 @@ use crate::{Error, Result};
 ///     .id("customer", &customers)
 ///     .id("email", &emails)
 ///     .property("amount", &amounts);
-/// purchases.check()?;
+/// let mut people = Profiles::new(Rules::default(), FeatureSet::retail())?;
+/// assert_eq!(people.extend_columns(&purchases)?.accepted, at.len());
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct EventColumns<'a> {
     at: &'a [Timestamp],
-    name: Name<'a>,
+    name: Option<EventColumn<'a>>,
     identifiers: Vec<IdentifierColumn<'a>>,
     properties: Vec<(Cow<'a, str>, EventColumn<'a>)>,
     attributes: Vec<(Cow<'a, str>, EventColumn<'a>)>,
     message_ids: Option<EventColumn<'a>>,
     utc_offsets: Option<&'a [Option<i16>]>,
-}
-
-#[derive(Debug, Clone)]
-enum Name<'a> {
-    Missing,
-    /// Of all events.
-    One(Cow<'a, str>),
-    Each(EventColumn<'a>),
 }
 
 #[derive(Debug, Clone)]
@@ -62,7 +55,7 @@ impl<'a> EventColumns<'a> {
     pub fn new(at: &'a [Timestamp]) -> Self {
         Self {
             at,
-            name: Name::Missing,
+            name: None,
             identifiers: Vec::new(),
             properties: Vec::new(),
             attributes: Vec::new(),
@@ -71,17 +64,11 @@ impl<'a> EventColumns<'a> {
         }
     }
 
-    /// Sets the name of all events.
+    /// Sets the name of each event: a column of texts, or one text for all events. A missing name is an
+    /// empty one.
     #[must_use]
-    pub fn name(mut self, name: impl Into<Cow<'a, str>>) -> Self {
-        self.name = Name::One(name.into());
-        self
-    }
-
-    /// Sets the name of each event: a column of texts. A missing name is an empty one.
-    #[must_use]
-    pub fn names(mut self, names: impl Into<ColumnData<'a>>) -> Self {
-        self.name = Name::Each(EventColumn::new(names.into()));
+    pub fn name(mut self, names: impl Into<ColumnData<'a>>) -> Self {
+        self.name = Some(EventColumn::new(names.into()));
         self
     }
 
@@ -150,14 +137,13 @@ impl<'a> EventColumns<'a> {
     /// [`Error::InvalidColumn`] for names that are not texts, identifiers that are neither texts nor
     /// whole numbers (of `f64`, within ±2⁵³), texts that are not UTF-8, or offsets or a bitmap that
     /// do not fit them; [`Error::InvalidParameter`] if there is no name.
-    pub fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let n_rows = self.at.len();
         match &self.name {
-            Name::Missing => {
+            None => {
                 return Err(Error::parameter("name", "set for all events or for each", "missing"));
             }
-            Name::One(_) => {}
-            Name::Each(names) => names.check("names", Role::Text, n_rows)?,
+            Some(names) => names.check("name", Role::Text, n_rows)?,
         }
         for identifier in &self.identifiers {
             identifier.values.check(&identifier.kind, Role::Label, n_rows)?;
@@ -189,19 +175,12 @@ impl<'a> EventColumns<'a> {
 
     /// Name of an event; a missing one is empty.
     pub(crate) fn name_of(&self, row: usize) -> &str {
-        match &self.name {
-            Name::Missing => "",
-            Name::One(name) => name,
-            Name::Each(names) => names.text(row).unwrap_or_default(),
-        }
+        self.name.as_ref().and_then(|names| names.text(row)).unwrap_or_default()
     }
 
     /// The name that all events have, if it was given once.
     pub(crate) fn common_name(&self) -> Option<&str> {
-        match &self.name {
-            Name::One(name) => Some(name),
-            Name::Missing | Name::Each(_) => None,
-        }
+        self.name.as_ref()?.same_in_every_row()
     }
 
     /// Offset from UTC of an event, in minutes east.

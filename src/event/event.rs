@@ -82,7 +82,8 @@ impl<'a> Event<'a> {
         kind: impl Into<Cow<'a, str>>,
         value: impl Into<Cow<'a, str>>,
     ) -> Self {
-        push(&mut self.identifiers, Identifier::claimed(kind, value));
+        let identifier = Identifier { claimed: true, ..Identifier::new(kind, value) };
+        push(&mut self.identifiers, identifier);
         self
     }
 

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 ///
 /// let mut event = Event::new("sign-up", Timestamp::parse("2024-05-01")?).id("cookie", "c-4711");
 /// // Anybody can type any address.
-/// event.identifiers.push(Identifier::claimed("email", "ann@example.org"));
+/// let email = Identifier::new("email", "ann@example.org");
+/// event.identifiers.push(Identifier { claimed: true, ..email });
 /// assert!(!event.identifiers[0].claimed && event.identifiers[1].claimed);
 /// # Ok::<(), personas::Error>(())
 /// ```
@@ -31,10 +32,5 @@ impl<'a> Identifier<'a> {
     /// Creates an identifier that counts as verified.
     pub fn new(kind: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) -> Self {
         Self { kind: kind.into(), value: value.into(), claimed: false }
-    }
-
-    /// Creates an identifier that a client claims and nobody verified.
-    pub fn claimed(kind: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) -> Self {
-        Self { kind: kind.into(), value: value.into(), claimed: true }
     }
 }

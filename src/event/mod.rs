@@ -27,7 +27,7 @@ pub use event::Event;
 pub use identifier::Identifier;
 pub(crate) use observations::{Digits, IdentifierRef, Observations};
 pub use refusal::Refusal;
-pub use report::{IngestReport, Refused, Unread};
+pub use report::{Counted, IngestReport};
 #[cfg(feature = "segment")]
 pub(crate) use time::LocalOffset;
 pub use time::Timestamp;

@@ -28,7 +28,7 @@ const N_NAMES: usize = 100;
 /// let report = people.extend(&events);
 /// assert_eq!((report.accepted, report.n_refused()), (2, 1));
 /// assert_eq!(report.refused[0].examples, [2]);
-/// assert_eq!((&*report.unread[0].property, report.unread[0].n), ("amount", 1));
+/// assert_eq!((&*report.unread[0].what, report.unread[0].n), ("amount", 1));
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,39 +53,27 @@ pub struct IngestReport {
     /// control character. The event counts with the others.
     #[serde(default)]
     pub bad_identifiers: usize,
-    /// Refused events by reason, ordered by the first event of each.
-    pub refused: Vec<Refused>,
-    /// Values of accepted events that some feature could not read, by property, ordered by the first
-    /// event of each.
+    /// Refused events by reason, with the numbers of the first of each, ordered by it.
+    pub refused: Vec<Counted<Refusal>>,
+    /// Values of accepted events that some feature could not read, by property or trait, ordered by the
+    /// first event of each; the name is empty for all after the first hundred. A feature that adds,
+    /// averages or ranks a property, or tests it against a number, reads numbers and moments, but neither
+    /// flags nor texts such as `"12,50"`. Values that cannot be read from JSON, such as `1e999`, are read
+    /// by no feature.
     #[serde(default)]
-    pub unread: Vec<Unread>,
+    pub unread: Vec<Counted<String>>,
 }
 
-/// Values that were not read, of one property; see [`IngestReport`] for an example.
-///
-/// A feature that adds, averages or ranks a property, or tests it against a number, reads numbers and
-/// moments, but neither flags nor texts such as `"12,50"`. Values that cannot be read from JSON, such
-/// as `1e999`, are read by no feature.
+/// How many of a kind there were in a batch, and where the first of them are; see [`IngestReport`] for an
+/// example.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Unread {
-    /// The property or trait; empty for all names after the first hundred.
-    pub property: String,
-    /// How many values there were.
-    pub n: usize,
-    /// Positions in the batch of the first three events with such values, from 0.
-    pub examples: Vec<usize>,
-}
-
-/// Events refused for one reason; see [`IngestReport`] for an example.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Refused {
-    /// The reason, with the numbers of the first such event.
-    pub reason: Refusal,
+pub struct Counted<T> {
+    /// What was counted.
+    pub what: T,
     /// How many there were.
     pub n: usize,
-    /// Positions in the batch of the first three of them, from 0.
+    /// Positions in the batch of the first three events with it, from 0.
     pub examples: Vec<usize>,
 }
 
@@ -97,12 +85,12 @@ impl IngestReport {
 
     /// Counts a refusal; positions must ascend.
     pub(crate) fn refuse(&mut self, position: usize, reason: Refusal) {
-        self.add_refused(Refused { reason, n: 1, examples: vec![position] });
+        self.add_refused(Counted { what: reason, n: 1, examples: vec![position] });
     }
 
     /// Counts values that were not read; positions must ascend.
     pub(crate) fn unread(&mut self, property: &str, position: usize, n: usize) {
-        self.add_unread(Unread { property: property.to_owned(), n, examples: vec![position] });
+        self.add_unread(Counted { what: property.to_owned(), n, examples: vec![position] });
     }
 
     /// Adds the report of other events; `position` translates their positions and must ascend.
@@ -117,30 +105,30 @@ impl IngestReport {
         let translated =
             |examples: Vec<usize>| examples.into_iter().map(&position).collect::<Vec<_>>();
         for refused in other.refused {
-            self.add_refused(Refused { examples: translated(refused.examples), ..refused });
+            self.add_refused(Counted { examples: translated(refused.examples), ..refused });
         }
         for unread in other.unread {
-            self.add_unread(Unread { examples: translated(unread.examples), ..unread });
+            self.add_unread(Counted { examples: translated(unread.examples), ..unread });
         }
         self.refused.sort_by_key(|refused| refused.examples[0]);
         self.unread.sort_by_key(|unread| unread.examples[0]);
     }
 
-    fn add_refused(&mut self, new: Refused) {
-        let known = self.refused.iter_mut().find(|known| is_same(&known.reason, &new.reason));
+    fn add_refused(&mut self, new: Counted<Refusal>) {
+        let known = self.refused.iter_mut().find(|known| is_same(&known.what, &new.what));
         let Some(known) = known else { return self.refused.push(new) };
         known.n += new.n;
         if new.examples[0] < known.examples[0] {
-            known.reason = new.reason;
+            known.what = new.what;
         }
         add_examples(&mut known.examples, new.examples);
     }
 
-    fn add_unread(&mut self, mut new: Unread) {
-        if self.unread.len() >= N_NAMES && self.unread.iter().all(|u| u.property != new.property) {
-            new.property.clear();
+    fn add_unread(&mut self, mut new: Counted<String>) {
+        if self.unread.len() >= N_NAMES && self.unread.iter().all(|u| u.what != new.what) {
+            new.what.clear();
         }
-        let known = self.unread.iter_mut().find(|known| known.property == new.property);
+        let known = self.unread.iter_mut().find(|known| known.what == new.what);
         let Some(known) = known else { return self.unread.push(new) };
         known.n += new.n;
         add_examples(&mut known.examples, new.examples);
@@ -187,14 +175,14 @@ impl fmt::Display for IngestReport {
         };
         for (i, refused) in self.refused.iter().enumerate() {
             write!(f, "{}{}: ", if i == 0 { " (" } else { "; " }, refused.n)?;
-            write!(f, "{}, {}", refused.reason, at(refused.n, &refused.examples))?;
+            write!(f, "{}, {}", refused.what, at(refused.n, &refused.examples))?;
         }
         if !self.refused.is_empty() {
             write!(f, ")")?;
         }
         for (i, unread) in self.unread.iter().enumerate() {
             write!(f, "; {}{} of ", if i == 0 { "not read: " } else { "" }, unread.n)?;
-            write!(f, "{:?}, {}", unread.property, at(unread.n, &unread.examples))?;
+            write!(f, "{:?}, {}", unread.what, at(unread.n, &unread.examples))?;
         }
         Ok(())
     }
@@ -237,10 +225,10 @@ mod tests {
         let mut expected = IngestReport::default();
         expected.absorb(first.clone(), |position| position);
         expected.absorb(second.clone(), |position| position + 10);
-        let refused = expected.refused.iter().map(|r| (&r.reason, r.n, &r.examples[..]));
+        let refused = expected.refused.iter().map(|r| (&r.what, r.n, &r.examples[..]));
         let (user, event) = (bad("userId"), bad("event"));
         assert!(refused.eq([(&user, 5, &[0, 3, 11][..]), (&event, 2, &[2, 10])]));
-        let unread = expected.unread.iter().map(|u| (&*u.property, u.n, &u.examples[..]));
+        let unread = expected.unread.iter().map(|u| (&*u.what, u.n, &u.examples[..]));
         assert!(unread.eq([("amount", 3, &[1, 14][..]), ("price", 1, &[10])]));
         let mut backwards = IngestReport::default();
         backwards.absorb(second, |position| position + 10);

@@ -21,7 +21,7 @@ use crate::{Error, Result};
 ///
 /// let noon = Timestamp::parse("2017-03-01T12:00:00-05:00")?;
 /// assert_eq!(noon.to_string(), "2017-03-01T17:00:00Z");
-/// assert_eq!(noon.days_since(Timestamp::parse("2017-03-01")?), 17.0 / 24.0);
+/// assert_eq!(noon.millis() - Timestamp::parse("2017-03-01")?.millis(), 17 * 3_600_000);
 /// assert!(Timestamp::parse("yesterday").is_err());
 /// # Ok::<(), personas::Error>(())
 /// ```
@@ -123,7 +123,7 @@ impl Timestamp {
     }
 
     /// Returns the days of 24 hours from `earlier` to this moment; negative if `earlier` is later.
-    pub fn days_since(self, earlier: Self) -> f64 {
+    pub(crate) fn days_since(self, earlier: Self) -> f64 {
         // Through i128: the difference of two i64 need not fit one.
         (i128::from(self.0) - i128::from(earlier.0)) as f64 / DAY_MS
     }

@@ -572,7 +572,7 @@ mod tests {
         let (log, _) = histories.take(0);
         log.iter().for_each(|event| histories.release(event));
         // What features compare stays.
-        let fresh = Histories::new(&set(), &[], None);
+        let fresh = Histories::new(&set(), &std::collections::BTreeSet::new(), None);
         assert_eq!(histories.dictionary.held(), fresh.dictionary.held());
     }
 }

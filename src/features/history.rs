@@ -11,6 +11,7 @@
 //! Cost: O(log n) per event; without logs, one pass over the slots of the summary.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::batch::{Codes, EventBatch, StoredBatch};
@@ -113,7 +114,11 @@ pub(crate) struct Placed {
 
 impl Histories {
     /// No events yet. With a limit, the features must be fixed.
-    pub(crate) fn new(features: &FeatureSet, keep: &[String], max_log: Option<usize>) -> Self {
+    pub(crate) fn new(
+        features: &FeatureSet,
+        keep: &BTreeSet<String>,
+        max_log: Option<usize>,
+    ) -> Self {
         let mut schema = features.schema();
         keep.iter().for_each(|property| schema.keep(property, Need::BOTH));
         let mut dictionary = Dictionary::default();
@@ -498,7 +503,7 @@ impl Histories {
 impl Histories {
     /// One event under one signature.
     pub(crate) fn of_event(features: &FeatureSet, event: &crate::Event<'_>) -> Self {
-        let mut histories = Self::new(features, &[], None);
+        let mut histories = Self::new(features, &BTreeSet::new(), None);
         histories.resize(1);
         let clock = (Timestamp::from_millis(i64::MIN), Timestamp::from_millis(i64::MAX));
         let mut batch = EventBatch::default();

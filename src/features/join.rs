@@ -93,7 +93,7 @@ impl FeatureTable {
         identifiers: &[impl AsRef<str>],
         columns: impl IntoIterator<Item = (&'c str, Values)>,
     ) -> Result<(Self, Joined)> {
-        let ids = identifiers.iter().map(|value| graph.get(kind, value.as_ref())).collect();
+        let ids = identifiers.iter().map(|value| graph.get((kind, value.as_ref()))).collect();
         join(
             self,
             ids,
@@ -189,7 +189,7 @@ mod tests {
             let seen = cards.iter().fold(Event::new("", at), |seen, card| seen.id("card", *card));
             graph.observe(&seen).unwrap();
         }
-        let ids = ["a", "b", "c"].map(|card| graph.get("card", card).unwrap());
+        let ids = ["a", "b", "c"].map(|card| graph.get(("card", card)).unwrap());
         (graph, FeatureTable::of_people(ids.to_vec(), crate::Timestamp::from_millis(0), 0))
     }
 

@@ -25,7 +25,7 @@ pub struct Forgotten {
     pub changed: u64,
 }
 
-/// Who is to be forgotten: an identifier, or a person by the id of the profile.
+/// Who is meant: an identifier, or a person by an id that the profile has or had.
 ///
 /// ```
 /// use personas::identity::Subject;
@@ -39,7 +39,8 @@ pub struct Forgotten {
 pub enum Subject<'a> {
     /// One identifier.
     Identifier(Identifier<'a>),
-    /// The strong identifiers of a profile, and those that no other profile's observations use.
+    /// A person. Forgotten are the strong identifiers of the profile, and those that no other profile's
+    /// observations use.
     Profile(ProfileId),
 }
 
@@ -52,6 +53,13 @@ impl<'a, K: Into<Cow<'a, str>>, V: Into<Cow<'a, str>>> From<(K, V)> for Subject<
 impl<'a> From<Identifier<'a>> for Subject<'a> {
     fn from(identifier: Identifier<'a>) -> Self {
         Self::Identifier(identifier)
+    }
+}
+
+impl<'a> From<&'a Identifier<'_>> for Subject<'a> {
+    fn from(Identifier { kind, value, claimed }: &'a Identifier<'_>) -> Self {
+        let (kind, value) = (Cow::from(&**kind), Cow::from(&**value));
+        Self::Identifier(Identifier { kind, value, claimed: *claimed })
     }
 }
 

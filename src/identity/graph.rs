@@ -24,20 +24,19 @@ use crate::{Event, Identifier, Result, Timestamp};
 /// not.
 ///
 /// ```
-/// use personas::identity::Resolution;
 /// use personas::{Event, IdentityGraph, Rules, Timestamp};
 ///
 /// let mut graph = IdentityGraph::new(Rules::default())?;
 /// let at = Timestamp::parse;
 /// // Somebody browses, and logs in an hour later.
 /// graph.observe(&Event::new("page", at("2024-05-01T10:00Z")?).id("cookie", "c"))?;
-/// let before = graph.get("cookie", "c");
+/// let before = graph.get(("cookie", "c"));
 /// let login = Event::new("login", at("2024-05-01T11:00Z")?).id("cookie", "c").id("user_id", "7");
 /// graph.observe(&login)?;
-/// let user = graph.get("user_id", "7");
-/// assert_eq!(graph.get("cookie", "c"), user);
+/// let user = graph.get(("user_id", "7"));
+/// assert_eq!(graph.get(("cookie", "c")), user);
 /// // The id handed out before still leads there.
-/// assert_eq!(before.map(|id| graph.resolve(id)), user.map(Resolution::Now));
+/// assert_eq!(before.and_then(|id| graph.get(id)), user);
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Clone)]
@@ -56,20 +55,6 @@ impl Clone for Scratch {
     fn clone(&self) -> Self {
         Self::default()
     }
-}
-
-/// Where an identifier or a profile id leads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Resolution {
-    /// To the profile that has this id.
-    Current,
-    /// From an identifier to its profile, or from an id to the profile that has this other id now. Treat the person as after a new login: the old
-    /// id may have been a cookie's that is somebody else's since.
-    Now(ProfileId),
-    /// To an identifier that was forgotten.
-    Forgotten,
-    /// Nowhere: it is not the id of any identifier that is known.
-    Unknown,
 }
 
 /// Bytes that a graph or a store holds.
@@ -119,11 +104,6 @@ impl IdentityGraph {
 
     // Who is who.
 
-    /// The profile of an identifier; `None` if it was never seen, is blocked or was forgotten.
-    pub fn get(&self, kind: &str, value: &str) -> Option<ProfileId> {
-        self.node(kind, value).map(|node| self.state.profile_of_node(node))
-    }
-
     /// The profile that an event belongs to; `None` if its identifiers were not observed together, or
     /// if it is unattributed: without an identifier by which it could be anybody's.
     ///
@@ -138,42 +118,46 @@ impl IdentityGraph {
         Ok(name.map(|name| self.state.id_of_node(name)))
     }
 
-    /// Returns where an identifier leads, or a profile id that was handed out at any time. Who was
-    /// forgotten and what leads nowhere, since it was never seen or is a placeholder, are different answers.
+    /// The profile that an identifier belongs to, or that a profile id which was handed out at any time
+    /// leads to now. An id that leads to another one has moved: treat the person as after a new login, since
+    /// the old id may have been a cookie's that is somebody else's by now.
+    ///
+    /// `None` if the identifier was never seen, is blocked, or was forgotten, which
+    /// [`IdentityGraph::is_forgotten`] tells.
     ///
     /// ```
-    /// use personas::identity::Resolution;
     /// use personas::{Event, IdentityGraph, Rules, Timestamp};
     ///
     /// let mut graph = IdentityGraph::new(Rules::default())?;
     /// let at = Timestamp::parse("2017-03-01")?;
     /// graph.observe(&Event::new("visit", at).id("cookie", "c1"))?;
-    /// let Resolution::Now(before) = graph.resolve(("cookie", "c1")) else { panic!() };
-    /// assert_eq!(graph.resolve(before), Resolution::Current);
+    /// let Some(before) = graph.get(("cookie", "c1")) else { panic!() };
+    /// assert_eq!(graph.get(before), Some(before));
     /// graph.observe(&Event::new("login", at).id("cookie", "c1").id("user_id", "7"))?;
-    /// assert!(matches!(graph.resolve(before), Resolution::Now(id) if id != before)); // moved
+    /// assert!(graph.get(before).is_some_and(|now| now != before)); // moved
     /// graph.forget(("user_id", "7"))?;
-    /// assert_eq!(graph.resolve(("user_id", "7")), Resolution::Forgotten);
-    /// assert_eq!(graph.resolve(("user_id", "8")), Resolution::Unknown);
+    /// assert_eq!(graph.get(("user_id", "7")), None);
+    /// assert!(graph.is_forgotten(("user_id", "7")) && !graph.is_forgotten(("user_id", "8")));
     /// # Ok::<(), personas::Error>(())
     /// ```
-    pub fn resolve<'s>(&self, who: impl Into<Subject<'s>>) -> Resolution {
-        let (node, is_forgotten, own) = match who.into() {
-            Subject::Profile(id) => {
-                (self.node_of_id(id), self.state.policy.forgotten.contains(&id), Some(id))
-            }
-            Subject::Identifier(Identifier { kind, value, .. }) => {
-                let value = normalise(&kind, &value);
-                let is_forgotten = self.state.policy.is_forgotten(&kind, &value);
-                (self.node(&kind, &value), is_forgotten, None)
-            }
+    pub fn get<'s>(&self, who: impl Into<Subject<'s>>) -> Option<ProfileId> {
+        let node = match who.into() {
+            Subject::Profile(id) => self.node_of_id(id),
+            Subject::Identifier(name) => self.node(&name.kind, &name.value),
         };
-        if is_forgotten {
-            return Resolution::Forgotten;
+        node.map(|node| self.state.profile_of_node(node))
+    }
+
+    /// Whether an identifier, or the one that a profile id was made from, was forgotten and not
+    /// [allowed](IdentityGraph::allow) since. Of the identifiers of a person who was forgotten, those that others use too were not.
+    pub fn is_forgotten<'s>(&self, who: impl Into<Subject<'s>>) -> bool {
+        let forgotten = &self.state.policy.forgotten;
+        match who.into() {
+            Subject::Profile(id) => forgotten.contains(&id),
+            Subject::Identifier(Identifier { kind, value, .. }) => {
+                self.state.policy.is_forgotten(&kind, &normalise(&kind, &value))
+            }
         }
-        let Some(node) = node else { return Resolution::Unknown };
-        let now = self.state.profile_of_node(node);
-        if own == Some(now) { Resolution::Current } else { Resolution::Now(now) }
     }
 
     /// The identifiers of a profile, from the strongest; empty if the id leads nowhere.
@@ -192,7 +176,7 @@ impl IdentityGraph {
 
     /// Number of profiles. A matter of counts, but for components that changed and that a rule may
     /// part: those are resolved first.
-    pub fn n_profiles(&self) -> usize {
+    pub(crate) fn n_profiles(&self) -> usize {
         self.state.n_profiles()
     }
 

@@ -93,7 +93,7 @@ impl IdentityGraph {
     ///     .id("user_id", &[7, 7]);
     /// let mut graph = IdentityGraph::new(Rules::default())?;
     /// assert_eq!(graph.extend_columns(&columns)?.accepted, 2);
-    /// assert_eq!(graph.get("cookie", "c"), graph.get("cookie", "d"));
+    /// assert_eq!(graph.get(("cookie", "c")), graph.get(("cookie", "d")));
     /// # Ok::<(), personas::Error>(())
     /// ```
     ///

@@ -39,7 +39,7 @@
 //! let mut graph = IdentityGraph::new(Rules::default())?;
 //! graph.observe(&Event::new("alias", at).id("user_id", "7").id("previous_id", "ann@mail.org"))?;
 //! graph.observe(&Event::new("order", at).id("user_id", "ann@mail.org"))?;
-//! assert_eq!(graph.get("user_id", "7"), graph.get("user_id", "ann@mail.org"));
+//! assert_eq!(graph.get(("user_id", "7")), graph.get(("user_id", "ann@mail.org")));
 //! # Ok::<(), personas::Error>(())
 //! ```
 //!
@@ -107,7 +107,7 @@ pub(crate) use evidence::Recorded;
 pub use explain::{Explanation, Link};
 pub(crate) use forget::Moves;
 pub use forget::{Forgotten, Subject};
-pub use graph::{IdentityGraph, Memory, Resolution};
+pub use graph::{IdentityGraph, Memory};
 pub use health::Health;
 pub use partition::Reason;
 pub(crate) use policy::Pair;

@@ -17,7 +17,7 @@ use siphasher::sip128::{Hasher128, SipHasher24};
 ///
 /// let mut graph = IdentityGraph::new(Rules::default())?;
 /// graph.observe(&Event::new("login", Timestamp::parse("2024-05-01")?).id("email", "Ann@mail.org"))?;
-/// let id = graph.get("email", "ann@mail.org");
+/// let id = graph.get(("email", "ann@mail.org"));
 /// let text = id.map(String::from).unwrap_or_default();
 /// assert_eq!(text.len(), 32);
 /// assert_eq!(Some(ProfileId::try_from(text)?), id);

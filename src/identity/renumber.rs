@@ -66,7 +66,7 @@ mod tests {
             let event = Event::new("", at).id("user_id", &*user).id("cookie", format!("c{i:05}"));
             graph.observe(&event).unwrap();
             if i >= 10 {
-                let gone = graph.get("user_id", &format!("user {:05}", i - 10)).unwrap();
+                let gone = graph.get(("user_id", &format!("user {:05}", i - 10))).unwrap();
                 graph.forget(gone).unwrap();
                 graph.allow("user_id", &format!("user {:05}", i - 10));
                 graph.allow("cookie", &format!("c{:05}", i - 10));

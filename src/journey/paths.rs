@@ -38,7 +38,7 @@ const SHOWN: usize = 10;
 ///     Event::new("order", at("2017-03-01T10:09:00")?).id("card", "1"),
 ///     Event::new("home", at("2017-03-02T10:00:00")?).id("card", "1"),
 /// ]);
-/// let report = people.paths(&Paths::default(), at("2017-04-01")?)?;
+/// let report = people.paths(&Paths::default(), at("2017-04-01")?, |_| true)?;
 /// assert_eq!((report.n_people, report.n_sessions), (1, 2));
 /// assert_eq!(report.starts[0].of, ["home"]);
 /// assert_eq!(report.paths[1].of, ["home", "product", "order"]);

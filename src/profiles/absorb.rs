@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn a_frozen_column_of_an_attribute_stays_that_attributes_own() {
         let features = FeatureSet::default().with(Feature::new("a", Measure::Attributes));
-        let options = || StoreOptions::default().retention(10.0);
+        let options = || StoreOptions { retention_days: Some(10.0), ..StoreOptions::default() };
         let mut people = Profiles::with_options(Rules::default(), features, options()).unwrap();
         people.observe(&visit(1).attribute("city", "rome")).unwrap();
         people.freeze(at(1)).unwrap();
@@ -201,7 +201,8 @@ mod tests {
 
     #[test]
     fn a_message_with_a_copy_before_the_horizon_still_counts_once() {
-        let options = || StoreOptions::default().dedupe().retention(10.0);
+        let options =
+            || StoreOptions { dedupe: true, retention_days: Some(10.0), ..StoreOptions::default() };
         let store =
             || Profiles::with_options(Rules::default(), FeatureSet::retail(), options()).unwrap();
         let (mut people, mut shard) = (store(), store());
@@ -210,7 +211,7 @@ mod tests {
         people.merge(&shard).unwrap();
         assert_eq!(people.extend(&[visit(20).message_id("m")]).duplicates, 1);
         people.observe(&visit(21).message_id("n")).unwrap();
-        assert_eq!(people.get("card", "1").map(|ann| ann.n_events()), Some(2));
+        assert_eq!(people.get(("card", "1")).map(|ann| ann.n_events()), Some(2));
         // The copy that counts now is the newest event, once the first is too old.
         assert_eq!(shard.newest(), Some(at(1)));
         shard.advance(at(15)).unwrap();
@@ -225,7 +226,7 @@ mod tests {
             .observe(&Event::new("call", at(2)).id("card", "2").attribute("city", "rome"))
             .unwrap();
         let [one, two] = ["1", "2"].map(|card| Identifier::new("card", card));
-        let row = |people: &Profiles| people.get("card", "1").unwrap().features(at(9)).unwrap();
+        let row = |people: &Profiles| people.get(("card", "1")).unwrap().features(at(9)).unwrap();
         let before = row(&people);
         people.must_link(&one, &two).unwrap();
         assert_ne!(row(&people), before);

@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use super::journal::{Change, Changes, Journal};
 use super::store::Profiles;
 use crate::features::NONE;
-use crate::identity::Resolution;
 use crate::{Error, IdentityGraph, ProfileId, Result};
 
 /// Touches that are kept before they are looked through.
@@ -19,7 +18,7 @@ const MANY: usize = 1 << 16;
 impl Profiles {
     /// Returns up to `limit` profiles that changed since a cursor, the oldest change first, each with its
     /// latest change only. Begin with cursor 0, and continue with that of the last page. A copy that
-    /// replaces what it knows of every [`Change::Changed`] profile by [`Profiles::find`], and removes the
+    /// replaces what it knows of every [`Change::Changed`] profile by [`Profiles::get`], and removes the
     /// others, has the store's answers, if the columns are [frozen](Profiles::freeze). A profile can be told again though nothing changed. Features
     /// change as time passes, too; that is not told.
     ///
@@ -38,7 +37,7 @@ impl Profiles {
     /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
     ///
     /// let at = Timestamp::parse("2017-03-01")?;
-    /// let options = StoreOptions::default().changes(10_000);
+    /// let options = StoreOptions { changes: Some(10_000), ..StoreOptions::default() };
     /// let mut people = Profiles::with_options(Rules::default(), FeatureSet::retail(), options)?;
     /// people.observe(&Event::new("visit", at).id("cookie", "c1"))?;
     /// let first = people.changes(0, 100)?;
@@ -46,7 +45,7 @@ impl Profiles {
     ///
     /// people.observe(&Event::new("login", at).id("cookie", "c1").id("user_id", "7"))?;
     /// let next = people.changes(first.cursor, 100)?;
-    /// let user = people.find(("user_id", "7")).map(|user| user.id());
+    /// let user = people.get(("user_id", "7")).map(|user| user.id());
     /// for (id, change) in &next.profiles {
     ///     match change {
     ///         Change::Changed => assert_eq!(Some(*id), user),
@@ -68,8 +67,8 @@ impl Profiles {
         let mut page = journal.page(since, limit)?;
         for (id, change) in page.profiles.iter_mut().filter(|told| told.1 != Change::Changed) {
             // Where it moved to can have moved on, or be gone.
-            *change = match self.graph.resolve(*id) {
-                Resolution::Now(to) if self.find(to).is_some() => Change::Moved(to),
+            *change = match self.get(*id) {
+                Some(person) if person.id() != *id => Change::Moved(person.id()),
                 _ => Change::Gone,
             };
         }
@@ -187,7 +186,7 @@ mod tests {
 
     fn people(max: usize) -> Profiles {
         let rules = Rules::default().limit("email", 2).hub("cookie", 2, "user_id").weak("device");
-        let options = StoreOptions::default().dedupe().changes(max);
+        let options = StoreOptions { dedupe: true, changes: Some(max), ..StoreOptions::default() };
         let mut people = Profiles::with_options(rules, FeatureSet::retail(), options).unwrap();
         people.freeze(at(0)).unwrap();
         people
@@ -197,7 +196,7 @@ mod tests {
     type Row = (Vec<String>, FeatureTable);
 
     fn row(people: &Profiles, id: ProfileId) -> Option<Row> {
-        let person = people.find(id).filter(|person| person.id() == id)?;
+        let person = people.get(id).filter(|person| person.id() == id)?;
         let identifiers = person.identifiers().iter().map(|id| format!("{id:?}")).collect();
         Some((identifiers, person.features(at(99)).unwrap()))
     }
@@ -225,7 +224,7 @@ mod tests {
                         copy.insert(id, row);
                     }
                     Change::Moved(to) => {
-                        assert!(people.find(id).is_some_and(|person| person.id() == to));
+                        assert!(people.get(id).is_some_and(|person| person.id() == to));
                         copy.remove(&id);
                     }
                     Change::Gone => _ = copy.remove(&id),
@@ -347,7 +346,7 @@ mod tests {
         assert!(people.changes(cursor, 1).unwrap().profiles.is_empty());
         people.observe(&visit("7")).unwrap();
         let page = people.changes(cursor, 1000).unwrap();
-        assert_eq!(page.profiles, [(people.get("card", "7").unwrap().id(), Change::Changed)]);
+        assert_eq!(page.profiles, [(people.get(("card", "7")).unwrap().id(), Change::Changed)]);
         cursor = page.cursor;
         // A cursor of another store, and a store that keeps none.
         assert!(matches!(people.changes(cursor + 1, 9), Err(Error::ChangesLost { .. })));

@@ -45,7 +45,7 @@ impl Profiles {
     /// let mut people = Profiles::new(Rules::default(), FeatureSet::retail())?;
     /// people.observe(&Event::new("visit", at).id("email", "ann@shop.org").id("cookie", "c1"))?;
     /// people.observe(&Event::new("visit", at).id("email", "bob@shop.org").id("cookie", "c1"))?;
-    /// assert_eq!(people.len(), 1);
+    /// assert_eq!(people.n_profiles(), 1);
     /// let [ann, bob] = ["ann@shop.org", "bob@shop.org"].map(|mail| Identifier::new("email", mail));
     /// people.cannot_link(&ann, &bob)?;
     /// assert_eq!(people.features(at)?.n_rows(), 2);
@@ -93,7 +93,7 @@ impl Profiles {
     /// assert_eq!(people.identity().would_forget(("email", "ann@shop.org"))?.dropped, 1);
     /// people.forget(("email", "ann@shop.org"))?;
     /// assert_eq!(people.extend([&visit]).suppressed, 1);
-    /// assert!(people.is_empty());
+    /// assert_eq!(people.n_profiles(), 0);
     /// # Ok::<(), personas::Error>(())
     /// ```
     ///
@@ -129,7 +129,7 @@ impl Profiles {
     /// people.observe(&Event::new("visit", at).id("card", "1"))?;
     /// shard.observe(&Event::new("visit", at).id("card", "1"))?;
     /// people.merge(&shard)?;
-    /// assert_eq!(people.get("card", "1").map(|ann| ann.n_events()), Some(2));
+    /// assert_eq!(people.get(("card", "1")).map(|ann| ann.n_events()), Some(2));
     /// # Ok::<(), personas::Error>(())
     /// ```
     pub fn merge(&mut self, other: &Self) -> Result<()> {
@@ -292,7 +292,7 @@ mod tests {
         Profiles::with_options(
             Rules::default(),
             FeatureSet::retail(),
-            StoreOptions::default().dedupe(),
+            StoreOptions { dedupe: true, ..StoreOptions::default() },
         )
         .unwrap()
     }
@@ -314,7 +314,7 @@ mod tests {
             let size = &mut sizes[i / 8_000];
             *size = (*size).max(identity + memory.events + memory.texts + memory.message_ids);
         }
-        assert!(people.is_empty());
+        assert!(people.n_profiles() == 0);
         assert!(sizes[1] <= sizes[0], "{sizes:?}");
     }
 
@@ -404,13 +404,16 @@ mod tests {
         let other = Profiles::with_options(
             Rules::default(),
             FeatureSet::default(),
-            StoreOptions::default().dedupe(),
+            StoreOptions { dedupe: true, ..StoreOptions::default() },
         )
         .unwrap();
         let keyed = Rules::default().key([1; 16]);
-        let keyed =
-            Profiles::with_options(keyed, FeatureSet::retail(), StoreOptions::default().dedupe())
-                .unwrap();
+        let keyed = Profiles::with_options(
+            keyed,
+            FeatureSet::retail(),
+            StoreOptions { dedupe: true, ..StoreOptions::default() },
+        )
+        .unwrap();
         for other in [plain, other, keyed] {
             assert!(matches!(people.merge(&other), Err(crate::Error::InvalidParameter { .. })));
             assert!(people == before);

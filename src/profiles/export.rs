@@ -61,7 +61,7 @@ impl<'p> Profile<'p> {
     ///     Event::new("visit", at("2017-03-01")?).id("cookie", "c1").attribute("city", "Rome"),
     ///     Event::new("login", at("2017-03-02")?).id("cookie", "c1").id("card", "4711"),
     /// ]);
-    /// if let Some(ann) = people.get("card", "4711") {
+    /// if let Some(ann) = people.get(("card", "4711")) {
     ///     let export = ann.export(at("2017-03-03")?)?;
     ///     let cookie = &export.identifiers[1];
     ///     assert_eq!(cookie.identifier.value, "c1");
@@ -145,12 +145,16 @@ mod tests {
 
     #[test]
     fn copies_that_differ_are_exported_and_go_with_the_person() {
-        let mut people = people(StoreOptions::default().dedupe().keep("page"));
+        let mut people = people(StoreOptions {
+            dedupe: true,
+            keep: ["page".into()].into(),
+            ..StoreOptions::default()
+        });
         let visit = |day, page: &'static str| {
             Event::new("visit", at(day)).id("card", "1").message_id("m").property("page", page)
         };
         people.extend(&[visit(1, "/a"), visit(2, "/b"), visit(1, "/a")]);
-        let export = people.get("card", "1").unwrap().export(at(9)).unwrap();
+        let export = people.get(("card", "1")).unwrap().export(at(9)).unwrap();
         assert_eq!(export.events[0].properties, [("page".into(), "/a".into())]);
         assert_eq!(export.copies[0].properties, [("page".into(), "/b".into())]);
         assert_eq!((export.events.len(), export.copies.len(), export.n_cut), (1, 1, 0));
@@ -169,7 +173,7 @@ mod tests {
             Event::new(name, at(day)).id("card", "1").attribute("city", city)
         };
         let city = |people: &Profiles| {
-            let export = people.get("card", "1").unwrap().export(at(9)).unwrap();
+            let export = people.get(("card", "1")).unwrap().export(at(9)).unwrap();
             let crate::features::Values::Categorical(column) = &export.features.columns()[0].values
             else {
                 panic!()
@@ -190,11 +194,11 @@ mod tests {
 
     #[test]
     fn events_that_are_known_by_a_summary_only_are_counted() {
-        let mut people = people(StoreOptions::default().max_log(1));
+        let mut people = people(StoreOptions { max_log: Some(1), ..StoreOptions::default() });
         for day in 0..5 {
             people.observe(&Event::new("visit", at(day)).id("card", "1")).unwrap();
         }
-        let export = people.find(("card", "1")).unwrap().export(at(9)).unwrap();
+        let export = people.get(("card", "1")).unwrap().export(at(9)).unwrap();
         assert_eq!((export.events.len(), export.n_cut), (1, 4));
     }
 
@@ -203,13 +207,13 @@ mod tests {
         let mut people = people(StoreOptions::default());
         let event = Event::new("visit", at(3)).id("card", "1");
         people.observe(&event).unwrap();
-        let card = people.get("card", "1").unwrap();
+        let card = people.get(("card", "1")).unwrap();
         let seen = card.export(at(9)).unwrap().identifiers;
         assert_eq!((seen[0].first, seen[0].last), (Some(at(3)), Some(at(3))));
         let (card, cookie) = (Identifier::new("card", "1"), Identifier::new("cookie", "c"));
         people.must_link(&card, &cookie).unwrap();
         // Linked by hand, and never seen.
-        let seen = people.get("cookie", "c").unwrap().export(at(9)).unwrap().identifiers;
+        let seen = people.get(("cookie", "c")).unwrap().export(at(9)).unwrap().identifiers;
         assert_eq!((seen.len(), seen[1].first), (2, None));
     }
 }

@@ -40,7 +40,7 @@ impl Profiles {
     /// assert_eq!(report.to_string(), "2 accepted, 0 duplicates, 1 refused (1: field \"timestamp\" is missing, at 2); not read: 1 of \"amount\", at 3");
     ///
     /// // A service knows when a body came, and which type of call its path names.
-    /// let mut received = Received::at(Timestamp::parse("2017-03-03T12:00:00Z")?);
+    /// let mut received = Received { at: Some(Timestamp::parse("2017-03-03T12:00:00Z")?), ..Received::default() };
     /// received.call = Some("page".into());
     /// assert_eq!(people.extend_json(r#"{"userId":"7"}"#, &received).accepted, 1);
     /// # Ok::<(), personas::Error>(())

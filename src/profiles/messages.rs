@@ -369,7 +369,7 @@ mod tests {
         Profiles::with_options(
             Rules::default(),
             FeatureSet::retail(),
-            StoreOptions::default().dedupe(),
+            StoreOptions { dedupe: true, ..StoreOptions::default() },
         )
         .unwrap()
     }

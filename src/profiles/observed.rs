@@ -22,7 +22,7 @@ use crate::{Event, ProfileId};
 /// assert!(visit.created);
 /// let order = Event::new("purchase", at).id("user_id", "7").property("amount", "12,50");
 /// let order = people.observe(&order)?;
-/// assert_eq!(order.report.unread[0].property, "amount"); // a text is not an amount
+/// assert_eq!(order.report.unread[0].what, "amount"); // a text is not an amount
 ///
 /// // The login tells that the two are one person.
 /// let login = people.observe(&Event::new("login", at).id("cookie", "c1").id("user_id", "7"))?;
@@ -76,14 +76,17 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use crate::identity::Resolution;
     use crate::profiles::StoreOptions;
     use crate::{Event, FeatureSet, Identifier, ProfileId, Profiles, Rules, Timestamp};
 
     fn people() -> Profiles {
         let rules = Rules::default().key([3; 16]);
-        Profiles::with_options(rules, FeatureSet::retail(), StoreOptions::default().dedupe())
-            .unwrap()
+        Profiles::with_options(
+            rules,
+            FeatureSet::retail(),
+            StoreOptions { dedupe: true, ..StoreOptions::default() },
+        )
+        .unwrap()
     }
 
     fn visit() -> Event<'static> {
@@ -111,7 +114,7 @@ mod tests {
         let mut people = people();
         let (card, cookie) = (Identifier::new("card", "1"), Identifier::new("cookie", "c"));
         people.must_link(&card, &cookie).unwrap();
-        let linked = people.identity().get("card", "1");
+        let linked = people.identity().get(("card", "1"));
         let first = people.observe(&visit().id("card", "1")).unwrap();
         let second = people.observe(&visit().id("cookie", "c")).unwrap();
         assert_eq!((first.created, second.created), (false, false));
@@ -137,7 +140,7 @@ mod tests {
                     .flat_map(|&id| people.identity().identifiers(id))
                     .map(|id| (id.kind.into_owned(), id.value.into_owned())).collect();
                 let asked: Vec<ProfileId> = event.identifiers.iter()
-                    .filter_map(|id| people.identity().get(&id.kind, &id.value)).collect();
+                    .filter_map(|id| people.identity().get(id)).collect();
                 let mut other = people.clone();
                 let Ok(observed) = people.observe(&event) else { continue };
                 if batch {
@@ -150,7 +153,7 @@ mod tests {
                     .any(|id| known.contains(&(id.kind.to_string(), id.value.to_string())));
                 prop_assert_eq!(observed.created, !is_known);
                 let merged: BTreeSet<ProfileId> = asked.into_iter()
-                    .filter(|&old| people.identity().resolve(old) == Resolution::Now(profile)).collect();
+                    .filter(|&old| old != profile && people.identity().get(old) == Some(profile)).collect();
                 prop_assert_eq!(observed.merged, Vec::from_iter(merged));
             }
         }

@@ -1,5 +1,7 @@
 //! Options of a store, given when it is made.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -10,7 +12,7 @@ use crate::{Error, Result};
 /// use personas::profiles::StoreOptions;
 /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
 ///
-/// let options = StoreOptions::default().dedupe().keep("page");
+/// let options = StoreOptions { dedupe: true, ..StoreOptions::default() };
 /// let mut people = Profiles::with_options(Rules::default(), FeatureSet::retail(), options)?;
 /// let event = Event::new("visit", Timestamp::parse("2017-03-01")?).id("card", "1").message_id("m1");
 /// let report = people.extend([&event, &event]);
@@ -20,73 +22,14 @@ use crate::{Error, Result};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreOptions {
-    pub(super) dedupe: bool,
-    pub(super) max_log: Option<usize>,
-    pub(super) keep: Vec<String>,
-    pub(super) changes: Option<usize>,
-    pub(super) retention: Option<f64>,
-}
-
-impl StoreOptions {
     /// Counts events of the same message id once; those without an id always count.
     ///
     /// Of differing events with one id the first by time counts, then the smaller by content, whatever
     /// came first. All of them are evidence of identity. Costs memory for every id, and for every
     /// copy that differs. Not together with [`StoreOptions::max_log`].
-    #[must_use]
-    pub fn dedupe(mut self) -> Self {
-        self.dedupe = true;
-        self
-    }
+    pub dedupe: bool,
 
-    /// Keeps the latest change of the `n` profiles that changed last, for
-    /// [`Profiles::changes`](crate::Profiles::changes). Costs four bytes for each identifier, and some
-    /// 100 for each change. Not part of what [pieces](crate::Profiles::pieces) must agree in.
-    #[must_use]
-    pub fn changes(mut self, n: usize) -> Self {
-        self.changes = Some(n);
-        self
-    }
-
-    /// Keeps events for so many days, in (0, 36525]: [`Profiles::advance`](crate::Profiles::advance) says
-    /// what time it is, and removes those that are older, with their message ids. An event that is already
-    /// too old when it arrives is refused. So the memory of events, texts and message ids is bounded, with
-    /// [`StoreOptions::dedupe`] as well; identifiers remain. Features count what is kept. Not together with
-    /// [`StoreOptions::max_log`], whose summaries cannot forget an event.
-    #[must_use]
-    pub fn retention(mut self, days: f64) -> Self {
-        self.retention = Some(days);
-        self
-    }
-
-    /// How long events are kept, if they are not kept for ever.
-    pub(super) fn retention_millis(&self) -> Option<i64> {
-        self.retention.map(|days| (days * 86_400_000.0) as i64)
-    }
-
-    /// Checks options against each other.
-    pub(super) fn check(&self) -> Result<()> {
-        if self.max_log.is_some() {
-            let expected = "off where logs are limited";
-            if self.dedupe {
-                return Err(Error::parameter("dedupe", expected, "on"));
-            }
-            if self.retention.is_some() {
-                return Err(Error::parameter("retention", expected, "on"));
-            }
-        }
-        if self.changes == Some(0) {
-            return Err(Error::parameter("changes", "at least 1", 0));
-        }
-        match self.retention {
-            Some(days) if !(days > 0.0 && days <= 36_525.0) => {
-                Err(Error::parameter("retention", "more than 0 and at most 36525 days", days))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Keeps only the newest `n` events, by time and then by content, of each set of identifiers seen
+    /// If given, keeps only so many of the newest events, by time and then by content, of each set of identifiers seen
     /// together, so that memory does not grow with events; 0 keeps none.
     ///
     /// A summary of some 20 to 100 bytes has seen all events: counts, times, sums, means, standard
@@ -105,7 +48,7 @@ impl StoreOptions {
     /// let features = FeatureSet::default()
     ///     .with(Feature::new("visits", Measure::Count))
     ///     .with(Feature::new("visits this week", Measure::Count).within_days(7.0));
-    /// let options = StoreOptions::default().max_log(1);
+    /// let options = StoreOptions { max_log: Some(1), ..StoreOptions::default() };
     /// let mut people = Profiles::with_options(Rules::default(), features, options)?;
     /// for day in ["2017-03-01", "2017-03-20", "2017-03-25"] {
     ///     people.observe(&Event::new("visit", Timestamp::parse(day)?).id("card", "1"))?;
@@ -117,18 +60,9 @@ impl StoreOptions {
     /// assert!(people.features(Timestamp::parse("2017-03-24")?).is_err());
     /// # Ok::<(), personas::Error>(())
     /// ```
-    #[must_use]
-    pub fn max_log(mut self, n: usize) -> Self {
-        self.max_log = Some(n);
-        self
-    }
+    pub max_log: Option<usize>,
 
-    /// What decides what is stored.
-    pub(super) fn stored(&self) -> Self {
-        Self { changes: None, ..self.clone() }
-    }
-
-    /// Stores a property that no feature reads, for reports and timelines. Properties that the
+    /// Properties to store that no feature reads, for reports and timelines. Properties that the
     /// features read are stored anyway. Names that begin with `@` are those of
     /// [local time](crate::features#local-time).
     ///
@@ -138,19 +72,58 @@ impl StoreOptions {
     /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
     ///
     /// let (at, offset) = Timestamp::parse_with_offset("2017-03-01T23:30:00-05:00")?;
-    /// let options = StoreOptions::default().keep("@hour");
+    /// let options = StoreOptions { keep: ["@hour".into()].into(), ..StoreOptions::default() };
     /// let mut people = Profiles::with_options(Rules::default(), FeatureSet::default(), options)?;
     /// people.observe(&Event::new("visit", at).id("card", "1").utc_offset(offset))?;
-    /// let hours = people.peaks("@hour", &EventFilter::all(), at)?;
+    /// let hours = people.peaks("@hour", &EventFilter::all(), at, |_| true)?;
     /// assert_eq!(hours.peak().map(|peak| peak.of[0].as_str()), Some("23"));
     /// # Ok::<(), personas::Error>(())
     /// ```
-    #[must_use]
-    pub fn keep(mut self, property: impl Into<String>) -> Self {
-        let property = property.into();
-        if let Err(place) = self.keep.binary_search(&property) {
-            self.keep.insert(place, property);
+    pub keep: BTreeSet<String>,
+
+    /// If given, keeps the latest change of so many profiles that changed last, for
+    /// [`Profiles::changes`](crate::Profiles::changes). Costs four bytes for each identifier, and some
+    /// 100 for each change. Not part of what [pieces](crate::Profiles::pieces) must agree in.
+    pub changes: Option<usize>,
+
+    /// If given, keeps events for so many days, in (0, 36525]: [`Profiles::advance`](crate::Profiles::advance) says
+    /// what time it is, and removes those that are older, with their message ids. An event that is already
+    /// too old when it arrives is refused. So the memory of events, texts and message ids is bounded, with
+    /// [`StoreOptions::dedupe`] as well; identifiers remain. Features count what is kept. Not together with
+    /// [`StoreOptions::max_log`], whose summaries cannot forget an event.
+    pub retention_days: Option<f64>,
+}
+
+impl StoreOptions {
+    /// How long events are kept, if they are not kept for ever.
+    pub(super) fn retention_millis(&self) -> Option<i64> {
+        self.retention_days.map(|days| (days * 86_400_000.0) as i64)
+    }
+
+    /// Checks options against each other.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.max_log.is_some() {
+            let expected = "off where logs are limited";
+            if self.dedupe {
+                return Err(Error::parameter("dedupe", expected, "on"));
+            }
+            if self.retention_days.is_some() {
+                return Err(Error::parameter("retention_days", expected, "on"));
+            }
         }
-        self
+        if self.changes == Some(0) {
+            return Err(Error::parameter("changes", "at least 1", 0));
+        }
+        match self.retention_days {
+            Some(days) if !(days > 0.0 && days <= 36_525.0) => {
+                Err(Error::parameter("retention_days", "more than 0 and at most 36525 days", days))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What decides what is stored.
+    pub(super) fn stored(&self) -> Self {
+        Self { changes: None, ..self.clone() }
     }
 }

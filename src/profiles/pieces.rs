@@ -281,14 +281,14 @@ mod tests {
     fn options() -> impl Strategy<Value = StoreOptions> {
         prop_oneof![
             Just(StoreOptions::default()),
-            Just(StoreOptions::default().dedupe()),
-            Just(StoreOptions::default().max_log(2)),
+            Just(StoreOptions { dedupe: true, ..StoreOptions::default() }),
+            Just(StoreOptions { max_log: Some(2), ..StoreOptions::default() }),
         ]
     }
 
     /// Some people, one of them forgotten.
     fn some() -> Profiles {
-        let mut people = empty(StoreOptions::default().dedupe());
+        let mut people = empty(StoreOptions { dedupe: true, ..StoreOptions::default() });
         for (id, cookie) in [("1", "a"), ("2", "b"), ("2", "c")] {
             let event = Event::new("visit", at(1)).id("user_id", id).id("cookie", cookie);
             people.observe(&event.property("amount", 2.5).message_id(cookie)).unwrap();
@@ -300,7 +300,7 @@ mod tests {
     #[test]
     fn every_flipped_bit_and_every_truncation_of_a_piece_is_an_error_and_changes_nothing() {
         let pieces: Vec<Vec<u8>> = some().pieces(0).collect();
-        let mut restored = empty(StoreOptions::default().dedupe());
+        let mut restored = empty(StoreOptions { dedupe: true, ..StoreOptions::default() });
         let untouched = restored.state_hash();
         for piece in &pieces {
             for bit in 0..piece.len() * 8 {
@@ -320,7 +320,7 @@ mod tests {
     fn a_piece_of_a_store_with_another_setting_is_refused_by_its_name() {
         let piece = some().pieces(0).last().unwrap();
         let rules = || Rules::default().key([3; 16]);
-        let dedupe = || StoreOptions::default().dedupe();
+        let dedupe = || StoreOptions { dedupe: true, ..StoreOptions::default() };
         let retail = FeatureSet::retail;
         let mut fixed = some();
         fixed.freeze(at(5)).unwrap();
@@ -341,7 +341,7 @@ mod tests {
 
     #[test]
     fn forgotten_people_stay_forgotten_after_a_restart() {
-        let mut restored = empty(StoreOptions::default().dedupe());
+        let mut restored = empty(StoreOptions { dedupe: true, ..StoreOptions::default() });
         some().pieces(0).for_each(|piece| assert!(restored.absorb(&piece).unwrap()));
         let event = Event::new("visit", at(1)).id("user_id", "1").id("cookie", "a");
         assert_eq!(restored.extend([&event]).suppressed, 1);
@@ -352,7 +352,7 @@ mod tests {
         let mut people = some();
         people.freeze(at(5)).unwrap();
         let rules = Rules::default().key([3; 16]);
-        let options = StoreOptions::default().dedupe();
+        let options = StoreOptions { dedupe: true, ..StoreOptions::default() };
         let mut restored =
             Profiles::with_options(rules, people.feature_set().clone(), options).unwrap();
         people.pieces(0).for_each(|piece| assert!(restored.absorb(&piece).unwrap()));

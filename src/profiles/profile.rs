@@ -15,7 +15,7 @@ use crate::{FeatureTable, Identifier, ProfileId, Result, Timestamp};
 /// let (may, june) = (Timestamp::parse("2017-05-01")?, Timestamp::parse("2017-06-01")?);
 /// let mut people = Profiles::new(Rules::default(), FeatureSet::retail())?;
 /// people.observe(&Event::new("visit", may).id("cookie", "c1").id("card", "4711"))?;
-/// if let Some(ann) = people.get("card", "4711") {
+/// if let Some(ann) = people.get(("card", "4711")) {
 ///     assert_eq!(ann.identifiers().len(), 2);
 ///     assert_eq!(ann.first_seen(), Some(may));
 ///     assert_eq!(ann.features(june)?, people.features(june)?); // there is nobody else
@@ -31,21 +31,12 @@ pub struct Profile<'p> {
 }
 
 impl Profiles {
-    /// The profile that an identifier belongs to; `None` if it was never seen, is a placeholder, was
-    /// forgotten, or is nobody's: nothing that was observed belongs to it, as with an e-mail address
-    /// beyond the limit of a person, or one that too many people share.
-    pub fn get(&self, kind: &str, value: &str) -> Option<Profile<'_>> {
-        self.profile(self.graph.node(kind, value)?)
-    }
-
-    /// The profile of a node, if anything that was observed belongs to it.
-    fn profile(&self, node: u32) -> Option<Profile<'_>> {
-        Some(Profile::new(self, node)).filter(|person| !person.signatures.is_empty())
-    }
-
     /// The profile that an identifier, or any id that a profile had once, leads to now. Its
-    /// [`id`](Profile::id) is another one if the person moved; if it is `None`,
-    /// [`resolve`](crate::IdentityGraph::resolve) says whether the person was forgotten or never seen.
+    /// [`id`](Profile::id) is another one if the person moved.
+    ///
+    /// `None` if the identifier was never seen, is a placeholder, was forgotten
+    /// ([`is_forgotten`](crate::IdentityGraph::is_forgotten) says so), or is nobody's: nothing that was observed belongs to
+    /// it, as with an e-mail address beyond the limit of a person, or one that too many people share.
     ///
     /// ```
     /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
@@ -55,18 +46,18 @@ impl Profiles {
     /// let visit = people.observe(&Event::new("visit", at).id("cookie", "c1"))?;
     /// people.observe(&Event::new("login", at).id("cookie", "c1").id("user_id", "7"))?;
     /// if let Some(old) = visit.profile {
-    ///     let moved = people.find(old).map(|person| person.id());
-    ///     assert_eq!(moved, people.find(("user_id", "7")).map(|person| person.id()));
+    ///     let moved = people.get(old).map(|person| person.id());
+    ///     assert_eq!(moved, people.get(("user_id", "7")).map(|person| person.id()));
     ///     assert_ne!(moved, Some(old));
     /// }
     /// # Ok::<(), personas::Error>(())
     /// ```
-    pub fn find<'s>(&self, who: impl Into<Subject<'s>>) -> Option<Profile<'_>> {
+    pub fn get<'s>(&self, who: impl Into<Subject<'s>>) -> Option<Profile<'_>> {
         let node = match who.into() {
             Subject::Profile(id) => self.graph.node_of_id(id),
             Subject::Identifier(name) => self.graph.node(&name.kind, &name.value),
         };
-        self.profile(node?)
+        Some(Profile::new(self, node?)).filter(|person| !person.signatures.is_empty())
     }
 }
 
@@ -83,7 +74,7 @@ impl<'p> Profile<'p> {
     }
 
     /// Its id, made from its strongest identifier. It can change as more becomes known;
-    /// [`resolve`](crate::IdentityGraph::resolve) says where an old one leads.
+    /// [`Profiles::get`] of an old one leads to the person it is now.
     pub fn id(&self) -> ProfileId {
         self.id
     }

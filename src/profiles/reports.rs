@@ -3,8 +3,6 @@
 //! A report is made of everybody's events as of a moment, like a table of features: later events do
 //! not count, a late one is as good as a punctual one, and so equal sets of events give equal reports.
 
-use std::collections::BTreeMap;
-
 use super::profile::Profile;
 use super::store::Profiles;
 use crate::features::{
@@ -12,9 +10,6 @@ use crate::features::{
 };
 use crate::journey::{self, FunnelReport, PathReport, Paths, PeakReport};
 use crate::{Error, Event, ProfileId, Result, Timestamp};
-
-/// Everybody's events, by the group that somebody is in.
-type Grouped<'r, 'e> = BTreeMap<Option<String>, Vec<&'r [StoredEvent<'e>]>>;
 
 impl Profiles {
     /// The features that no event up to a moment is for, in their order: none passes the filter and has
@@ -39,25 +34,14 @@ impl Profiles {
     /// # Errors
     /// [`Error::LogsCut`] if [a limit](crate::profiles::StoreOptions::max_log) has cut somebody's log.
     pub fn unmatched(&self, as_of: Timestamp) -> Result<Vec<&str>> {
-        let (_, people) = self.whole_logs(as_of)?;
+        let people = self.whole_logs(as_of, |_| true)?;
         let events = people.iter().flatten().copied();
         Ok(unmatched(&self.features, self.histories.lexicon(), events))
     }
 
-    /// How far everybody gets in a funnel, by the events up to a moment; see [`Funnel`] for what
-    /// reaching a step means, and for an example.
-    ///
-    /// # Errors
-    /// [`Error::InvalidParameter`] if the funnel makes no sense, or tests a property that is not
-    /// kept: [`StoreOptions::keep`](crate::profiles::StoreOptions::keep) does; [`Error::InvalidRule`] if a filter makes none;
-    /// [`Error::LogsCut`] if [a limit](crate::profiles::StoreOptions::max_log) has cut somebody's log.
-    pub fn funnel(&self, funnel: &Funnel, as_of: Timestamp) -> Result<FunnelReport> {
-        self.check_funnel(funnel)?;
-        self.report(as_of, |people| FunnelReport::new(funnel, people, self.histories.lexicon()))
-    }
-
-    /// [`Profiles::funnel`] for every group of people, such as personas, and under `None` for those
-    /// in none. Everybody is in one report, so that the people of all add up to those of the whole.
+    /// How far people get in a funnel, by the events up to a moment; see [`Funnel`] for what reaching a
+    /// step means. `who` chooses the people, such as those of one persona; `|_| true` is everybody. Reports
+    /// of groups that share nobody add up to that of all of them.
     ///
     /// ```
     /// use personas::features::Funnel;
@@ -68,58 +52,56 @@ impl Profiles {
     /// people.observe(&Event::new("visit", at).id("card", "1"))?;
     /// people.observe(&Event::new("order", at).id("card", "1"))?;
     /// people.observe(&Event::new("visit", at).id("card", "2"))?;
-    /// let ann = people.get("card", "1").map(|ann| ann.id());
-    /// let persona = |id| (Some(id) == ann).then_some("buyers");
-    /// let reports = people.funnel_by(&Funnel::new(["visit", "order"]), at, persona)?;
-    /// assert_eq!(reports[&Some("buyers".into())].steps[1].n_people, 1);
-    /// assert_eq!(reports[&None].steps[1].n_people, 0);
+    /// let funnel = Funnel::new(["visit", "order"]);
+    /// let ann = people.get(("card", "1")).map(|ann| ann.id());
+    /// assert_eq!(people.funnel(&funnel, at, |_| true)?.steps[1].n_people, 1);
+    /// assert_eq!(people.funnel(&funnel, at, |id| Some(id) != ann)?.steps[1].n_people, 0);
     /// # Ok::<(), personas::Error>(())
     /// ```
     ///
+    /// Cost: the events of those people, and one pass over everybody's identifiers.
+    ///
     /// # Errors
-    /// As [`Profiles::funnel`].
-    pub fn funnel_by<G: Into<String>>(
+    /// [`Error::InvalidParameter`] if the funnel makes no sense, or tests a property that is not
+    /// kept: [`StoreOptions::keep`](crate::profiles::StoreOptions::keep) does; [`Error::InvalidRule`] if a filter makes none;
+    /// [`Error::LogsCut`] if [a limit](crate::profiles::StoreOptions::max_log) has cut somebody's log.
+    pub fn funnel(
         &self,
         funnel: &Funnel,
         as_of: Timestamp,
-        group: impl FnMut(ProfileId) -> Option<G>,
-    ) -> Result<BTreeMap<Option<String>, FunnelReport>> {
-        self.check_funnel(funnel)?;
-        self.report_by(as_of, group, |people| {
-            FunnelReport::new(funnel, people, self.histories.lexicon())
-        })
+        who: impl FnMut(ProfileId) -> bool,
+    ) -> Result<FunnelReport> {
+        funnel.check()?;
+        funnel.needs().try_for_each(|(property, need)| self.is_kept("funnel", property, need))?;
+        let people = self.whole_logs(as_of, who)?;
+        Ok(FunnelReport::new(funnel, &slices(&people), self.histories.lexicon()))
     }
 
-    /// Which ways everybody takes through a visit, by the events up to a moment; see [`Paths`].
+    /// Which ways people take through a visit, by the events up to a moment; see [`Paths`]. `who` chooses
+    /// the people, as for [`Profiles::funnel`].
     ///
     /// # Errors
     /// [`Error::InvalidParameter`] if a setting makes no sense, or a property is named that is not
     /// kept: [`StoreOptions::keep`](crate::profiles::StoreOptions::keep) does; [`Error::InvalidRule`] if a filter makes none;
     /// [`Error::LogsCut`] if [a limit](crate::profiles::StoreOptions::max_log) has cut somebody's log.
-    pub fn paths(&self, paths: &Paths, as_of: Timestamp) -> Result<PathReport> {
-        self.check_paths(paths)?;
-        self.report(as_of, |people| PathReport::new(paths, people, self.histories.lexicon()))
-    }
-
-    /// [`Profiles::paths`] for every group of people, as [`Profiles::funnel_by`].
-    ///
-    /// # Errors
-    /// As [`Profiles::paths`].
-    pub fn paths_by<G: Into<String>>(
+    pub fn paths(
         &self,
         paths: &Paths,
         as_of: Timestamp,
-        group: impl FnMut(ProfileId) -> Option<G>,
-    ) -> Result<BTreeMap<Option<String>, PathReport>> {
-        self.check_paths(paths)?;
-        self.report_by(as_of, group, |people| {
-            PathReport::new(paths, people, self.histories.lexicon())
-        })
+        who: impl FnMut(ProfileId) -> bool,
+    ) -> Result<PathReport> {
+        paths.check()?;
+        let (filter, by) = paths.parts();
+        filter.needs().try_for_each(|(property, need)| self.is_kept("paths", property, need))?;
+        by.map_or(Ok(()), |by| self.is_kept("paths", by, Need::LABEL))?;
+        let people = self.whole_logs(as_of, who)?;
+        Ok(PathReport::new(paths, &slices(&people), self.histories.lexicon()))
     }
 
     /// How many events, of how many people, fall on each value of a property: `@hour`, `@weekday`
     /// and `@date` tell when people come by their [own clocks](crate::features#local-time). Only
     /// events that pass the filter and happened by the moment count; [`StoreOptions::keep`](crate::profiles::StoreOptions::keep) has an example.
+    /// `who` chooses the people, as for [`Profiles::funnel`].
     ///
     /// # Errors
     /// [`Error::InvalidParameter`] if the property, or one that the filter tests, is not kept:
@@ -130,48 +112,14 @@ impl Profiles {
         property: &str,
         filter: &EventFilter,
         as_of: Timestamp,
+        who: impl FnMut(ProfileId) -> bool,
     ) -> Result<PeakReport> {
-        self.check_peaks(property, filter)?;
-        self.report(as_of, |people| {
-            PeakReport::new(property, filter, people, self.histories.lexicon())
-        })
-    }
-
-    /// [`Profiles::peaks`] for every group of people, as [`Profiles::funnel_by`].
-    ///
-    /// # Errors
-    /// As [`Profiles::peaks`].
-    pub fn peaks_by<G: Into<String>>(
-        &self,
-        property: &str,
-        filter: &EventFilter,
-        as_of: Timestamp,
-        group: impl FnMut(ProfileId) -> Option<G>,
-    ) -> Result<BTreeMap<Option<String>, PeakReport>> {
-        self.check_peaks(property, filter)?;
-        let report = |people: &[&[StoredEvent<'_>]]| {
-            PeakReport::new(property, filter, people, self.histories.lexicon())
-        };
-        self.report_by(as_of, group, report)
-    }
-
-    fn check_funnel(&self, funnel: &Funnel) -> Result<()> {
-        funnel.check()?;
-        funnel.needs().try_for_each(|(property, need)| self.is_kept("funnel", property, need))
-    }
-
-    fn check_paths(&self, paths: &Paths) -> Result<()> {
-        paths.check()?;
-        let (filter, by) = paths.parts();
-        filter.needs().try_for_each(|(property, need)| self.is_kept("paths", property, need))?;
-        by.map_or(Ok(()), |by| self.is_kept("paths", by, Need::LABEL))
-    }
-
-    fn check_peaks(&self, property: &str, filter: &EventFilter) -> Result<()> {
         filter.check()?;
         EventFilter::all().when(property, Condition::Exists).check()?;
         self.is_kept("property", property, Need::LABEL)?;
-        filter.needs().try_for_each(|(property, need)| self.is_kept("filter", property, need))
+        filter.needs().try_for_each(|(property, need)| self.is_kept("filter", property, need))?;
+        let people = self.whole_logs(as_of, who)?;
+        Ok(PeakReport::new(property, filter, &slices(&people), self.histories.lexicon()))
     }
 
     /// Whether a property is stored so that it can be read in a way.
@@ -183,44 +131,27 @@ impl Profiles {
         Err(Error::parameter(name, expected, format!("made of {property:?}")))
     }
 
-    /// A report of everybody.
-    fn report<R>(
+    /// The events of some people; an error if some log is cut, since a report of the rest would be wrong.
+    fn whole_logs(
         &self,
         as_of: Timestamp,
-        report: impl FnOnce(&[&[StoredEvent<'_>]]) -> R,
-    ) -> Result<R> {
-        let (_, people) = self.whole_logs(as_of)?;
-        Ok(report(&people.iter().map(Vec::as_slice).collect::<Vec<_>>()))
-    }
-
-    /// A report of every group.
-    fn report_by<G: Into<String>, R>(
-        &self,
-        as_of: Timestamp,
-        mut group: impl FnMut(ProfileId) -> Option<G>,
-        report: impl Fn(&[&[StoredEvent<'_>]]) -> R,
-    ) -> Result<BTreeMap<Option<String>, R>> {
-        let (ids, people) = self.whole_logs(as_of)?;
-        let mut groups = Grouped::new();
-        for (id, events) in ids.into_iter().zip(&people) {
-            groups.entry(group(id).map(Into::into)).or_default().push(events);
-        }
-        Ok(groups.into_iter().map(|(name, people)| (name, report(&people))).collect())
-    }
-
-    /// Everybody's events; an error if some log is cut, since a report of the rest would be wrong.
-    #[allow(clippy::type_complexity)]
-    fn whole_logs(&self, as_of: Timestamp) -> Result<(Vec<ProfileId>, Vec<Vec<StoredEvent<'_>>>)> {
+        mut who: impl FnMut(ProfileId) -> bool,
+    ) -> Result<Vec<Vec<StoredEvent<'_>>>> {
         let people = self.people(as_of);
-        let (mut logs, mut n_cut) = (Vec::with_capacity(people.ids.len()), 0);
-        for row in 0..people.ids.len() {
+        let (mut logs, mut n_cut) = (Vec::new(), 0);
+        for row in (0..people.ids.len()).filter(|&row| who(people.ids[row])) {
             let mut person = PersonEvents { log: Vec::new(), summary: None };
             self.events(people.signatures(row), as_of, &mut person)?;
             n_cut += usize::from(!person.has_all_after(None));
             logs.push(person.log);
         }
-        if n_cut > 0 { Err(Error::LogsCut { n_cut }) } else { Ok((people.ids, logs)) }
+        if n_cut > 0 { Err(Error::LogsCut { n_cut }) } else { Ok(logs) }
     }
+}
+
+/// What reports are made of.
+fn slices<'r, 'e>(people: &'r [Vec<StoredEvent<'e>>]) -> Vec<&'r [StoredEvent<'e>]> {
+    people.iter().map(Vec::as_slice).collect()
 }
 
 impl<'p> Profile<'p> {
@@ -240,13 +171,13 @@ impl<'p> Profile<'p> {
     /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
     ///
     /// let at = Timestamp::parse;
-    /// let options = StoreOptions::default().keep("page");
+    /// let options = StoreOptions { keep: ["page".into()].into(), ..StoreOptions::default() };
     /// let mut people = Profiles::with_options(Rules::default(), FeatureSet::default(), options)?;
     /// people.extend(&[
     ///     Event::new("order", at("2017-03-02")?).id("card", "1"),
     ///     Event::new("visit", at("2017-03-01")?).id("card", "1").property("page", "/home"),
     /// ]);
-    /// if let Some(ann) = people.get("card", "1") {
+    /// if let Some(ann) = people.get(("card", "1")) {
     ///     let steps: Vec<Event<'_>> = ann.timeline(at("2017-03-05")?).collect();
     ///     assert_eq!((steps[0].name.as_ref(), steps[1].name.as_ref()), ("visit", "order"));
     ///     assert_eq!(steps[0].properties[0], ("page".into(), "/home".into()));

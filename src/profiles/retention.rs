@@ -14,7 +14,7 @@ use crate::{Error, Result, Timestamp};
 
 impl Profiles {
     /// Moves the present to a moment: events that are older then than
-    /// [`StoreOptions::retention`](crate::profiles::StoreOptions::retention) says are removed, with
+    /// [`StoreOptions::retention_days`](crate::profiles::StoreOptions::retention_days) says are removed, with
     /// their message ids and the texts that nothing else uses. Returns how many events that were.
     ///
     /// Features and reports are then about the events that are left, as if those before the horizon had
@@ -31,20 +31,20 @@ impl Profiles {
     /// use personas::profiles::StoreOptions;
     /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
     ///
-    /// let options = StoreOptions::default().dedupe().retention(30.0);
+    /// let options = StoreOptions { dedupe: true, retention_days: Some(30.0), ..StoreOptions::default() };
     /// let mut people = Profiles::with_options(Rules::default(), FeatureSet::retail(), options)?;
     /// let visit = |day| Ok::<_, personas::Error>(Event::new("visit", Timestamp::parse(day)?).id("card", "1"));
     /// people.observe(&visit("2017-03-01")?.message_id("m1"))?;
     /// people.observe(&visit("2017-04-10")?.message_id("m2"))?;
     /// assert_eq!(people.advance(Timestamp::parse("2017-04-15")?)?, 1);
-    /// assert_eq!(people.get("card", "1").map(|ann| ann.n_events()), Some(1));
+    /// assert_eq!(people.get(("card", "1")).map(|ann| ann.n_events()), Some(1));
     /// // Its message id is gone, so it is refused for its age.
     /// assert!(people.observe(&visit("2017-03-01")?.message_id("m1")).is_err());
     /// # Ok::<(), personas::Error>(())
     /// ```
     pub fn advance(&mut self, to: Timestamp) -> Result<usize> {
         let Some(millis) = self.options.retention_millis() else {
-            let expected = "a number of days: set StoreOptions::retention";
+            let expected = "a number of days: set StoreOptions::retention_days";
             return Err(Error::parameter("retention", expected, "not set"));
         };
         let horizon = Timestamp::from_millis(to.millis().saturating_sub(millis));
@@ -130,7 +130,7 @@ mod tests {
     }
 
     fn kept() -> StoreOptions {
-        StoreOptions::default().dedupe().retention(10.0)
+        StoreOptions { dedupe: true, retention_days: Some(10.0), ..StoreOptions::default() }
     }
 
     fn event((card, day, message): (u8, i64, Option<u8>)) -> Event<'static> {
@@ -170,7 +170,7 @@ mod tests {
                     people = again;
                 }
             }
-            let mut naive = self::people(StoreOptions::default().dedupe());
+            let mut naive = self::people(StoreOptions { dedupe: true, ..StoreOptions::default() });
             naive.extend(&events.iter().filter(|one| one.1 >= horizon).map(|one| event(*one)).collect::<Vec<_>>());
             prop_assert_eq!(people.features(at(50)).unwrap(), naive.features(at(50)).unwrap());
             prop_assert_eq!(people.newest(), naive.newest());

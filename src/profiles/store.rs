@@ -40,8 +40,8 @@ use crate::{Error, FeatureSet, FeatureTable, IdentityGraph, ProfileId, Result, R
 /// let ingest = people.extend(&events);
 /// assert_eq!(ingest.to_string(), "3 accepted, 0 duplicates, 0 refused");
 ///
-/// assert_eq!(people.len(), 1);
-/// let ann = people.get("cookie", "c1");
+/// assert_eq!(people.n_profiles(), 1);
+/// let ann = people.get(("cookie", "c1"));
 /// assert_eq!(ann.map(|ann| ann.n_events()), Some(3));
 ///
 /// let table = people.features(at("2017-03-15")?)?;
@@ -349,7 +349,7 @@ impl Profiles {
         })
     }
 
-    /// Returns the identity graph: [`explain`](IdentityGraph::explain), [`resolve`](IdentityGraph::resolve),
+    /// Returns the identity graph: [`explain`](IdentityGraph::explain), [`is_forgotten`](IdentityGraph::is_forgotten),
     /// [`health`](IdentityGraph::health), [`diff`](IdentityGraph::diff), dry runs of forgetting.
     ///
     /// ```
@@ -370,13 +370,8 @@ impl Profiles {
 
     /// Returns the number of profiles, also of those without stored events. A few look-ups, unless a
     /// change has left components undecided.
-    pub fn len(&self) -> usize {
+    pub fn n_profiles(&self) -> usize {
         self.graph.n_profiles()
-    }
-
-    /// Returns whether there are no profiles.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// Returns the number of events that belong to nobody so far; later events can still tell whose
@@ -430,7 +425,7 @@ impl fmt::Debug for Profiles {
         let n = |signature| self.histories.n_events(signature);
         let n_events: usize = (0..self.histories.len() as u32).map(n).sum();
         f.debug_struct("Profiles")
-            .field("n_profiles", &self.len())
+            .field("n_profiles", &self.n_profiles())
             .field("n_events", &n_events)
             .finish_non_exhaustive()
     }
@@ -461,7 +456,7 @@ mod tests {
         let mut people = Profiles::with_options(
             Rules::default(),
             FeatureSet::retail(),
-            StoreOptions::default().dedupe(),
+            StoreOptions { dedupe: true, ..StoreOptions::default() },
         )
         .unwrap();
         let event = Event::new("purchase", at(1)).id("card", "1").property("amount", 2.0);
@@ -512,7 +507,7 @@ mod tests {
             let mut people = Profiles::with_options(
                 Rules::default(),
                 FeatureSet::retail(),
-                StoreOptions::default().dedupe(),
+                StoreOptions { dedupe: true, ..StoreOptions::default() },
             )
             .unwrap();
             for event in events {
@@ -536,12 +531,12 @@ mod tests {
         let mut people = Profiles::with_options(
             Rules::default(),
             FeatureSet::default(),
-            StoreOptions::default().dedupe(),
+            StoreOptions { dedupe: true, ..StoreOptions::default() },
         )
         .unwrap();
         assert_eq!(people.extend(&events).accepted, 20_000);
         assert_eq!(people.extend(events.iter().rev()).duplicates, 20_000);
-        assert_eq!(people.get("card", "1").map(|ann| ann.n_events()), Some(20_000));
+        assert_eq!(people.get(("card", "1")).map(|ann| ann.n_events()), Some(20_000));
     }
 
     #[test]
@@ -549,7 +544,7 @@ mod tests {
         let mut people = Profiles::with_options(
             Rules::default(),
             FeatureSet::retail(),
-            StoreOptions::default().dedupe(),
+            StoreOptions { dedupe: true, ..StoreOptions::default() },
         )
         .unwrap();
         let event = Event::new("visit", at(1)).id("card", "1").message_id(" ");
@@ -560,7 +555,7 @@ mod tests {
     fn a_debug_print_names_nobody() {
         assert_eq!(format!("{:?}", people()), "Profiles { n_profiles: 1, n_events: 1, .. }");
         let profiles = people();
-        let ann = profiles.get("card", "1");
+        let ann = profiles.get(("card", "1"));
         assert!(!format!("{ann:?}").contains("card"));
     }
 }

@@ -34,8 +34,8 @@ pub struct Report<'a> {
     pub attention: Vec<String>,
     /// Sections of paragraphs under a heading, such as what became of the rows of a file.
     pub notes: Vec<(String, Vec<String>)>,
-    /// How far people get in a funnel, by group: what
-    /// [`Profiles::funnel_by`](crate::Profiles::funnel_by) returns.
+    /// How far people get in a funnel, by group: the name of each, and what
+    /// [`Profiles::funnel`](crate::Profiles::funnel) returns for it.
     pub funnels: Vec<(String, FunnelReport)>,
     /// The pure types that people are mixtures of, as [`PersonaModel::archetypes`] finds them.
     pub types: Option<PureTypes>,

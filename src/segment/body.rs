@@ -193,7 +193,7 @@ impl<'a> Reader<'a> {
         calls.value(text, settings, position);
         let (events, positions, mut report) = calls.into_parts();
         for refused in &mut report.refused {
-            if let Refusal::NotJson { at } = &mut refused.reason {
+            if let Refusal::NotJson { at } = &mut refused.what {
                 *at = *at + before - 2 * moved.iter().filter(|&&place| place < *at).count();
             }
         }

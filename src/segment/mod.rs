@@ -41,7 +41,7 @@
 //! # Time
 //!
 //! Clients have wrong clocks, and send calls late. If the time of receipt is known
-//! ([`Received::at`](struct@Received)) and the call or its batch has a `sentAt`, then the time of the
+//! ([`Received::at`]) and the call or its batch has a `sentAt`, then the time of the
 //! event is *receipt − (`sentAt` − client's time)*. Without `sentAt` it is the client's time, and
 //! without both the time of receipt. In a stored log, where the time of receipt is unknown, `timestamp`
 //! wins over `originalTimestamp`, since a server has corrected it; `sentAt` is the last resort.
@@ -71,7 +71,7 @@
 //! service or a crate of your choice before you add them to [`Profiles`](crate::Profiles).
 //!
 //! Every identifier counts as verified. Where clients are not trusted with an e-mail address, set
-//! [`Identifier::claimed`](crate::Identifier::claimed) before you add the event.
+//! [`claimed`](crate::Identifier::claimed) before you add the event.
 //!
 //! serde_json reads the JSON; no tree of a call is built, texts without escapes are borrowed, and what
 //! no event needs is skipped. Depth, number and length of names are bounded, since the sender chooses
@@ -137,7 +137,7 @@ pub struct Calls<'a> {
 ///     {"type": "dance", "userId": "97"}
 /// ], "sentAt": "2099-01-01T00:00:05Z", "writeKey": "k"}"#;
 ///
-/// let mut received = Received::at(Timestamp::parse("2017-03-01T17:00:05Z")?);
+/// let mut received = Received { at: Some(Timestamp::parse("2017-03-01T17:00:05Z")?), ..Received::default() };
 /// received.numbers.insert("revenue".into());
 /// let calls = receive(body, &received);
 ///
@@ -147,7 +147,7 @@ pub struct Calls<'a> {
 /// assert_eq!(order.properties[0], ("revenue".into(), Value::from(12.5)));
 /// let tea = Value::from([("category", "tea".into()), ("price", 5.5.into())]);
 /// assert_eq!(order.properties[1].1, Value::List(vec![tea]));
-/// assert_eq!(calls.report.refused[0].reason, Refusal::UnknownType);
+/// assert_eq!(calls.report.refused[0].what, Refusal::UnknownType);
 /// assert_eq!(calls.report.refused[0].examples, [2]);
 /// # Ok::<(), personas::Error>(())
 /// ```

@@ -10,10 +10,10 @@ use crate::event::Wanted;
 /// What is known of a body beside its bytes, and how it is to be read; see
 /// [`receive`](super::receive) for an example.
 ///
-/// The default knows nothing: it reads a stored log.
+/// The default knows nothing: it reads a stored log. A body that arrives now is
+/// `Received { at: Some(now), ..Received::default() }`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
 pub struct Received {
     /// When the body was received. It is the time of calls without one, and tells how wrong the
     /// client's clock is. `None` for a stored log.
@@ -33,13 +33,6 @@ pub struct Received {
     /// one or two digits after a comma. Fields of objects in a list have dotted names, such as
     /// `products.price`.
     pub numbers: BTreeSet<String>,
-}
-
-impl Received {
-    /// Creates the default for a body that was received at a moment.
-    pub fn at(at: Timestamp) -> Self {
-        Self { at: Some(at), ..Self::default() }
-    }
 }
 
 /// How calls are read: as the caller says, and what of them somebody needs.

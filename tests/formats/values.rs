@@ -151,7 +151,7 @@ fn events(visit: &mut impl Visit) -> Result<()> {
     store.observe(&purchase)?;
     store.observe(&visits)?;
     visit.value(store.features(at)?);
-    let id = store.get("user_id", "1").map(|profile| profile.id());
+    let id = store.get(("user_id", "1")).map(|profile| profile.id());
     visit.value(Profiles::new(Rules::default(), FeatureSet::default())?.extend([&visits]));
     visit.value(purchase);
     visit.value(visits);
@@ -166,7 +166,11 @@ fn settings(visit: &mut impl Visit) -> Result<()> {
     let to = Timestamp::parse("2030-01-01")?;
     let rules = Rules::default().priority(["user_id", "email"]).hub("email", 10, "name");
     visit.value(rules.blocked("email", "*@x.org").clock(from, to));
-    visit.value(StoreOptions::default().max_log(3).keep("channel"));
+    visit.value(StoreOptions {
+        max_log: Some(3),
+        keep: ["channel".into()].into(),
+        ..StoreOptions::default()
+    });
     visit.value(FeatureSet::engagement());
     visit.value(Retail::default());
     visit.value(all_features());

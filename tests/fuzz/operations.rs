@@ -15,8 +15,7 @@ fn store(flags: u8) -> Profiles {
         .with(Feature::new("spend", Measure::Sum("amount".into())));
     let rules = if flags & 1 > 0 { Rules::default().limit("user_id", 1) } else { Rules::default() };
     let rules = if flags & 2 > 0 { rules.weak("cookie") } else { rules };
-    let options = StoreOptions::default();
-    let options = if flags & 4 > 0 { options.dedupe() } else { options };
+    let options = StoreOptions { dedupe: flags & 4 > 0, ..StoreOptions::default() };
     Profiles::with_options(rules, features, options).expect("they make sense")
 }
 
@@ -82,7 +81,7 @@ pub fn operations(data: &[u8]) {
                 links.push((how, a, b));
             }
             13 => {
-                let report = match people.find(identifier(a)).map(|person| person.id()) {
+                let report = match people.get(identifier(a)).map(|person| person.id()) {
                     Some(id) if b & 1 > 0 => people.forget(id),
                     _ => {
                         // One that was never seen is forgotten all the same.

@@ -10,7 +10,7 @@ use personas::{FeatureSet, IngestReport, Profiles, Refusal, Rules, Timestamp, Va
 
 /// Five seconds after noon.
 fn now() -> Received {
-    Received::at(Timestamp::parse("2026-11-01T12:00:05Z").unwrap())
+    Received { at: Some(Timestamp::parse("2026-11-01T12:00:05Z").unwrap()), ..Received::default() }
 }
 
 fn ids(calls: &Calls<'_>) -> Vec<Vec<String>> {
@@ -25,7 +25,7 @@ fn times(calls: &Calls<'_>) -> Vec<String> {
 }
 
 fn unread(report: &IngestReport) -> Vec<(&str, usize)> {
-    report.unread.iter().map(|unread| (&*unread.property, unread.n)).collect()
+    report.unread.iter().map(|unread| (&*unread.what, unread.n)).collect()
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn a_batch_of_segments_node_client() {
     assert_eq!(calls.report, IngestReport::default());
     let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
     assert_eq!(people.extend_json(body, &now()).accepted, 2);
-    assert_eq!(people.len(), 1);
+    assert_eq!(people.n_profiles(), 1);
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn segments_browser_posts_single_calls_with_the_type_in_the_path_and_batches() {
     }
     let mut received = now();
     received.call = Some("batch".into());
-    assert_eq!(receive(call, &received).report.refused[0].reason, Refusal::UnknownType);
+    assert_eq!(receive(call, &received).report.refused[0].what, Refusal::UnknownType);
     // The type of the body wins over that of the path.
     received.call = Some("track".into());
     let typed = call.replacen('{', r#"{"type":"page","#, 1);
@@ -118,7 +118,7 @@ fn the_python_clients_write_offsets_and_words_that_are_no_json() {
     let lines = "{\"type\":\"page\",\"userId\":\"1\",\"properties\":{\"a\":NaN}}\n{\"a\":NaN,]";
     let calls = receive(lines, &now());
     assert_eq!((calls.events.len(), &calls.positions[..]), (1, &[1][..]));
-    assert_eq!(calls.report.refused[0].reason, Refusal::NotJson { at: 9 });
+    assert_eq!(calls.report.refused[0].what, Refusal::NotJson { at: 9 });
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn calls_of_a_list_and_of_lines_of_batches_are_read() {
         (vec![vec!["user_id:1".to_owned()], vec!["user_id:2".to_owned()]], &[1, 3][..])
     );
     assert_eq!(
-        (&calls.report.refused[0].reason, &calls.report.refused[0].examples[..]),
+        (&calls.report.refused[0].what, &calls.report.refused[0].examples[..]),
         (&Refusal::NotACall, &[2][..])
     );
     let lines = format!(
@@ -152,12 +152,12 @@ fn calls_of_a_list_and_of_lines_of_batches_are_read() {
     let calls = receive(&lines, &now());
     assert_eq!((calls.events.len(), &calls.positions[..]), (4, &[1, 3, 3, 4][..]));
     assert_eq!(
-        (&calls.report.refused[0].reason, &calls.report.refused[0].examples[..]),
+        (&calls.report.refused[0].what, &calls.report.refused[0].examples[..]),
         (&Refusal::UnknownType, &[6][..])
     );
     let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
     let report = people.extend_json(&lines, &now());
-    assert_eq!((report.accepted, report.n_refused(), people.len()), (4, 1, 4));
+    assert_eq!((report.accepted, report.n_refused(), people.n_profiles()), (4, 1, 4));
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn identifiers_and_numbers_are_read_where_the_caller_says_so() {
     // Into a store, also where no feature reads the property.
     let mut people = Profiles::new(Rules::default(), FeatureSet::default()).unwrap();
     people.extend_json(body, &received);
-    assert!(people.get("loyalty", "c-9").is_some());
+    assert!(people.get(("loyalty", "c-9")).is_some());
 }
 
 #[test]
@@ -242,8 +242,8 @@ fn accounts_join_nobody_and_a_big_trait_loses_no_login() {
     ]"#;
     let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
     let report = people.extend_json(body, &now());
-    assert_eq!((report.accepted, people.len()), (5, 5));
-    assert!(people.get("user_id", "u1").is_some_and(|who| who.identifiers().len() == 2));
+    assert_eq!((report.accepted, people.n_profiles()), (5, 5));
+    assert!(people.get(("user_id", "u1")).is_some_and(|who| who.identifiers().len() == 2));
     let traits = &receive(body, &now()).events[2].attributes;
     assert_eq!(traits[..], [("discordId".into(), Value::from("1300000000000000000"))]);
 }

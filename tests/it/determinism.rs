@@ -37,10 +37,11 @@ fn journey() -> String {
     let funnel = Funnel::new(["purchase"; 4]).within_days(30.0);
     let ingest = people.extend(&events);
     let as_of = Timestamp::parse("2026-06-01").unwrap();
-    let far = people.funnel(&funnel, as_of).unwrap();
-    let ways =
-        people.paths(&Paths { by: Some("category".into()), ..Paths::default() }, as_of).unwrap();
-    let peaks = people.peaks("category", &EventFilter::all(), as_of).unwrap();
+    let far = people.funnel(&funnel, as_of, |_| true).unwrap();
+    let ways = people
+        .paths(&Paths { by: Some("category".into()), ..Paths::default() }, as_of, |_| true)
+        .unwrap();
+    let peaks = people.peaks("category", &EventFilter::all(), as_of, |_| true).unwrap();
     let table = people.features(as_of).unwrap();
     let prep = Preprocessor::default().fit(&table).unwrap();
     let x = prep.transform(&table).unwrap();

@@ -200,6 +200,6 @@ fn late_events_and_any_moment_give_what_was_true_then() {
     let mut live = people(&[]);
     all.iter().rev().for_each(|event| drop(live.observe(event).unwrap()));
     assert_eq!(live.features(as_of).unwrap(), people(&until).features(as_of).unwrap());
-    let ann = live.get("login", "ann").unwrap().features(as_of).unwrap();
+    let ann = live.get(("login", "ann")).unwrap().features(as_of).unwrap();
     check(&ann, 0, &[("sessions", Some(2.0)), ("events_per_session", Some(2.5))]);
 }

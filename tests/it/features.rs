@@ -591,7 +591,7 @@ proptest! {
             prop_assert_eq!(&table, &open);
             for event in &events {
                 let id = &event.identifiers[0];
-                let profile = people.get(&id.kind, &id.value).unwrap();
+                let profile = people.get(id).unwrap();
                 let row = table.ids().iter().position(|known| *known == profile.id());
                 let expected = table.select(row.as_slice()).unwrap();
                 prop_assert_eq!(profile.features(as_of).unwrap(), expected);
@@ -614,7 +614,7 @@ proptest! {
         let without = events.iter().filter(|event| event.message_id.is_none()).count();
         let ids: BTreeSet<_> = events.iter().filter_map(|event| event.message_id.clone()).collect();
         let play = |events: &[Event<'_>]| {
-            let mut people = Profiles::with_options(Rules::default(), every_measure(), StoreOptions::default().dedupe()).unwrap();
+            let mut people = Profiles::with_options(Rules::default(), every_measure(), StoreOptions { dedupe: true, ..StoreOptions::default() }).unwrap();
             let ingest = people.extend(&events[..events.len() / 2]);
             let live = &events[events.len() / 2..];
             let mut accepted = ingest.accepted;
@@ -662,7 +662,7 @@ fn of_too_many_attributes_those_that_most_people_declare_have_columns() {
     expected.extend((0..limit - 2).chain([limit + 1, limit + 2]).map(name));
     assert_eq!(names, expected);
     assert_eq!(table.attributes_left_out(), 2);
-    let ann = people.get("card", "ann").unwrap();
+    let ann = people.get(("card", "ann")).unwrap();
     assert_eq!(ann.features(at(1)).unwrap().attributes_left_out(), 2);
     // Once columns are settled nobody looks for more.
     people.freeze(at(1)).unwrap();
@@ -677,6 +677,6 @@ fn what_a_test_of_numbers_cannot_read_is_told() {
     let event = || Event::new("purchase", at(0)).id("card", "1");
     let ingest = people.extend(&[event().property("amount", "12,50"), event()]);
     assert_eq!(ingest.accepted, 2);
-    let unread: Vec<_> = ingest.unread.iter().map(|u| (&*u.property, u.n)).collect();
+    let unread: Vec<_> = ingest.unread.iter().map(|u| (&*u.what, u.n)).collect();
     assert_eq!(unread, [("amount", 1)]);
 }

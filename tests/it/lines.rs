@@ -43,8 +43,7 @@ fn a_feature_that_adds_says_what_it_could_not_read() {
         &event,
         &Event::new("e", event.at).property("amount", "x"),
     ]);
-    let unread: Vec<_> =
-        ingest.unread.iter().map(|u| (&*u.property, u.n, &u.examples[..])).collect();
+    let unread: Vec<_> = ingest.unread.iter().map(|u| (&*u.what, u.n, &u.examples[..])).collect();
     assert_eq!(unread, [("amount", 1, &[1][..])]);
 }
 
@@ -85,10 +84,8 @@ fn one_by_one(people: &mut Profiles, text: &[u8]) -> Slow {
         let calls = receive(text, &Received::default());
         lines.extend(calls.events.iter().map(|_| line));
         events.extend(calls.events);
-        refused.extend(calls.report.refused.into_iter().map(|refused| (line, refused.reason)));
-        unread.extend(
-            calls.report.unread.into_iter().map(|unread| (line, unread.property, unread.n)),
-        );
+        refused.extend(calls.report.refused.into_iter().map(|refused| (line, refused.what)));
+        unread.extend(calls.report.unread.into_iter().map(|unread| (line, unread.what, unread.n)));
     }
     let mut ingest = people.extend(&events);
     let examples = ingest.refused.iter_mut().map(|refused| &mut refused.examples);
@@ -120,7 +117,7 @@ fn same_as_one_by_one(text: &[u8]) -> Result<(), TestCaseError> {
         Profiles::with_options(
             Rules::default(),
             FeatureSet::retail(),
-            StoreOptions::default().dedupe(),
+            StoreOptions { dedupe: true, ..StoreOptions::default() },
         )
         .unwrap()
     };
@@ -141,15 +138,16 @@ fn same_as_one_by_one(text: &[u8]) -> Result<(), TestCaseError> {
         known.1.push(*line);
     }
     for refused in ingest.refused.drain(..) {
-        by_reason.insert(reason(&refused.reason), (refused.n, refused.examples));
+        by_reason.insert(reason(&refused.what), (refused.n, refused.examples));
     }
     by_reason.values_mut().for_each(|(_, lines)| lines.truncate(3));
-    let said = got.refused.iter().map(|r| (reason(&r.reason), (r.n, r.examples.clone())));
+    let said = got.refused.iter().map(|r| (reason(&r.what), (r.n, r.examples.clone())));
     prop_assert_eq!(said.collect::<BTreeMap<_, _>>(), by_reason);
     prop_assert!(got.refused.is_sorted_by_key(|refused| refused.examples[0]));
     got.refused.clear();
-    let of =
-        |all: Vec<personas::event::Unread>| all.into_iter().map(|u| (u.examples, u.property, u.n));
+    let of = |all: Vec<personas::event::Counted<String>>| {
+        all.into_iter().map(|u| (u.examples, u.what, u.n))
+    };
     let unread = unread.into_iter().map(|(line, name, n)| (vec![line], name, n));
     let unread = by_name(unread.chain(of(std::mem::take(&mut ingest.unread))));
     prop_assert_eq!(by_name(of(std::mem::take(&mut got.unread))), unread);

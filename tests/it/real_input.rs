@@ -104,7 +104,7 @@ fn null_clears_a_trait_in_a_summary_too() {
     )]
     .into_iter()
     .collect();
-    let options = StoreOptions::default().max_log(0);
+    let options = StoreOptions { max_log: Some(0), ..StoreOptions::default() };
     let mut people = Profiles::with_options(Rules::default(), features, options).unwrap();
     let plan = |day: &str, value: Value<'static>| {
         Event::new("identify", at(day)).id("user_id", "1").attribute("plan", value)
@@ -231,7 +231,7 @@ fn placeholders_of_the_published_lists_join_nobody() {
             let event = Event::new("visit", at("2024-01-01")).id("user_id", id);
             people.observe(&event.id("email", format!("p{i}@shop.test"))).unwrap();
         }
-        assert_eq!(people.len(), 100, "{id:?}");
+        assert_eq!(people.n_profiles(), 100, "{id:?}");
         assert_eq!(people.identity().health().blocked, 100);
     }
     for email in ["test@test.com", "noemail@noemail.com", "a@b", "x@y.z"] {
@@ -240,14 +240,14 @@ fn placeholders_of_the_published_lists_join_nobody() {
             let event = Event::new("visit", at("2024-01-01")).id("cookie", cookie);
             people.observe(&event.id("email", email)).unwrap();
         }
-        assert_eq!(people.len(), 2, "{email}");
+        assert_eq!(people.n_profiles(), 2, "{email}");
     }
 }
 
 #[test]
 fn placeholders_are_not_message_ids() {
     for id in ["undefined", "00000000-0000-0000-0000-000000000000", "0", "\"null\"", "n/a"] {
-        let options = StoreOptions::default().dedupe();
+        let options = StoreOptions { dedupe: true, ..StoreOptions::default() };
         let mut people =
             Profiles::with_options(Rules::default(), FeatureSet::default(), options).unwrap();
         let event =

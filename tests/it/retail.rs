@@ -60,7 +60,7 @@ fn both_recencies_of_cdnow_come_out_under_their_own_names() {
         ("18", 1.0, 4.86, 38.86, Some(9.99)),
         ("26", 1.0, 1.57, 38.71, Some(227.14)),
     ] {
-        let row = people.get("customer", id).unwrap().features(end).unwrap();
+        let row = people.get(("customer", id)).unwrap().features(end).unwrap();
         let is_rounded_to = |value: Option<f64>, published: f64| {
             value.is_some_and(|value| (value - published).abs() < 0.005 + 1e-9)
         };
@@ -85,7 +85,7 @@ fn a_profile_of_one_event_has_every_feature_by_rule() {
     people.extend(&events);
     let table = people.features(day).unwrap();
     let row = |name| {
-        let id = people.get("card", name).map(|profile| profile.id());
+        let id = people.get(("card", name)).map(|profile| profile.id());
         table.ids().iter().position(|known| Some(*known) == id).unwrap()
     };
     let (bought, looked) = (row("bought"), row("looked"));
@@ -176,7 +176,7 @@ fn five_is_the_best_score_of_all_three_and_equal_people_score_equally() {
     let table = people.features(at("2017-04-01")).unwrap();
     assert_eq!(names(&table)[7..], ["recency_score", "frequency_score", "monetary_score"]);
     let scores = |card: &str| {
-        let id = people.get("card", card).unwrap().id();
+        let id = people.get(("card", card)).unwrap().id();
         let row = table.ids().iter().position(|known| *known == id).unwrap();
         ["recency_score", "frequency_score", "monetary_score"].map(|name| number(&table, row, name))
     };
@@ -303,7 +303,7 @@ fn the_embedded_households_give_the_numbers_worked_out_apart() {
     let mut people = Profiles::new(Rules::default(), features()).unwrap();
     let ingest = people.extend(&events);
     assert_eq!(ingest.to_string(), "48504 accepted, 0 duplicates, 0 refused");
-    assert_eq!(people.len(), 801);
+    assert_eq!(people.n_profiles(), 801);
     let as_of = people.newest().unwrap();
     assert_eq!(as_of.to_string(), "2018-01-01T03:32:25Z");
     let table = people.features(as_of).unwrap();
@@ -341,7 +341,7 @@ fn the_embedded_households_give_the_numbers_worked_out_apart() {
     let spend: f64 = (0..801).filter_map(|row| number(&table, row, "monetary")).sum();
     assert!((spend - 133_618.72).abs() < 1e-6, "{spend}");
 
-    let household = people.get("household_id", "906").unwrap();
+    let household = people.get(("household_id", "906")).unwrap();
     assert_eq!(household.n_events(), 54 + 6 + 1);
     let row = table.ids().iter().position(|id| *id == household.id()).unwrap();
     for (column, expected) in [

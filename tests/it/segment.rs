@@ -41,7 +41,7 @@ const ORDER: &str = r#"{
 fn read_call(json: &str) -> Result<Event<'_>, Refusal> {
     let mut calls = receive(json, &Received::default());
     match calls.report.refused.pop() {
-        Some(refused) => Err(refused.reason),
+        Some(refused) => Err(refused.what),
         None => Ok(calls.events.remove(0)),
     }
 }
@@ -313,8 +313,8 @@ fn an_alias_says_who_an_anonymous_id_was() {
     let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
     let ingest = people
         .extend_json([visit("a"), alias.to_owned(), visit("b")].join("\n"), &Received::default());
-    assert_eq!((ingest.accepted, people.len()), (3, 1));
-    assert_eq!(people.get("user_id", "7").map(|ann| ann.n_events()), Some(3));
+    assert_eq!((ingest.accepted, people.n_profiles()), (3, 1));
+    assert_eq!(people.get(("user_id", "7")).map(|ann| ann.n_events()), Some(3));
 }
 
 #[test]
@@ -328,8 +328,8 @@ fn an_alias_of_a_user_id_makes_one_person_of_two() {
         let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
         let lines = order.map(|i| calls[i].clone()).join("\n");
         people.extend_json(lines, &Received::default());
-        assert_eq!(people.len(), 1, "{order:?}");
-        assert_eq!(people.get("user_id", "old").map(|ann| ann.n_events()), Some(3), "{order:?}");
+        assert_eq!(people.n_profiles(), 1, "{order:?}");
+        assert_eq!(people.get(("user_id", "old")).map(|ann| ann.n_events()), Some(3), "{order:?}");
     }
 }
 
@@ -485,7 +485,7 @@ fn a_malformed_field_that_a_call_can_do_without_costs_itself_and_is_counted() {
         );
         let calls = receive(&call, &Received::default());
         assert_eq!(calls.events.len(), 1, "{fields}");
-        let unread: Vec<_> = calls.report.unread.iter().map(|u| (&*u.property, u.n)).collect();
+        let unread: Vec<_> = calls.report.unread.iter().map(|u| (&*u.what, u.n)).collect();
         assert_eq!(unread, [(name, 1)], "{fields}");
         let has_card = calls.events[0].identifiers.iter().any(|id| id.kind == "card");
         assert_eq!(has_card, fields.contains('7'));
@@ -569,7 +569,7 @@ fn a_value_that_no_computer_can_hold_costs_only_itself() {
     let mut people = Profiles::new(Rules::default(), [title].into_iter().collect()).unwrap();
     let page = call(&format!(r#","context":{{"page":{{"title":{cut}}}}}"#));
     let unread = people.extend_json(&page, &Received::default()).unread;
-    assert_eq!((&*unread[0].property, unread[0].n), ("title", 1));
+    assert_eq!((&*unread[0].what, unread[0].n), ("title", 1));
 
     // Where a call needs it, it is not what it should be.
     for field in ["event", "timestamp"] {
@@ -604,7 +604,7 @@ fn what_is_nested_without_end_is_left_out_and_counted() {
     let mut left_out = |json: &str| {
         let ingest = people.extend_json(json, &Received::default());
         assert_eq!(ingest.accepted, 1);
-        ingest.unread.into_iter().map(|unread| (unread.property, unread.n)).collect::<Vec<_>>()
+        ingest.unread.into_iter().map(|unread| (unread.what, unread.n)).collect::<Vec<_>>()
     };
 
     // Eight objects within each other are read.
@@ -802,7 +802,7 @@ proptest! {
         let text = parts.concat();
         let calls = receive(&text, &Received::default());
         for refused in calls.report.refused {
-            let Refusal::NotJson { at } = refused.reason else { continue };
+            let Refusal::NotJson { at } = refused.what else { continue };
             prop_assert!(at <= text.len());
         }
         prop_assert!(calls.positions.is_sorted());

@@ -72,8 +72,7 @@ impl World {
             .with(Feature::new("spend", Measure::Sum("amount".into())))
             .with(Feature::new("page", Measure::MostFrequent("page".into())))
             .with(Feature::new("attributes", Measure::Attributes));
-        let options = StoreOptions::default();
-        let options = if self.dedupe { options.dedupe() } else { options };
+        let options = StoreOptions { dedupe: self.dedupe, ..StoreOptions::default() };
         Profiles::with_options(self.rules.clone(), features, options).unwrap()
     }
 

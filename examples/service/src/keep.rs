@@ -98,7 +98,7 @@ impl Kept {
 }
 
 fn add(people: &mut Profiles, at: Timestamp, call: &str, body: &str) -> IngestReport {
-    let mut received = Received::at(at);
+    let mut received = Received { at: Some(at), ..Received::default() };
     received.call = Some(call.to_owned());
     people.extend_json(body, &received)
 }

@@ -38,7 +38,7 @@ use base64::prelude::BASE64_STANDARD;
 use keep::Kept;
 use model::Model;
 use personas::features::{ColumnType, Feature, Measure, Values};
-use personas::identity::{Resolution, Subject};
+use personas::identity::Subject;
 use personas::profiles::{Change, Profile, StoreOptions};
 use personas::{FeatureSet, ProfileId, Profiles, Refusal, Rules, Timestamp};
 use serde_json::{Value, json};
@@ -94,7 +94,7 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     let folder = arguments.next().ok_or("usage: personas-service FOLDER [ADDRESS]")?;
     let address = arguments.next().unwrap_or("127.0.0.1:8080".into());
     let write_key = std::env::var("WRITE_KEY").map_err(|_| "WRITE_KEY is not set")?;
-    let options = StoreOptions::default().dedupe().changes(CHANGES);
+    let options = StoreOptions { dedupe: true, changes: Some(CHANGES), ..StoreOptions::default() };
     let people = Profiles::with_options(Rules::default(), features(), options)?;
     let kept = Mutex::new(Kept::open(Folder::new(&folder), people)?);
     let model = Model::open(Folder::new(&folder))?;
@@ -180,9 +180,7 @@ async fn receive(
     }
     let now = Timestamp::from(SystemTime::now());
     match tokio::task::block_in_place(|| service.lock().receive(now, &call, &body)) {
-        Ok(report)
-            if report.refused.iter().any(|r| matches!(r.reason, Refusal::NotJson { .. })) =>
-        {
+        Ok(report) if report.refused.iter().any(|r| matches!(r.what, Refusal::NotJson { .. })) => {
             error(StatusCode::BAD_REQUEST, "invalid_request", "malformed JSON")
         }
         Ok(report) => {
@@ -220,7 +218,7 @@ async fn read(
     tokio::task::block_in_place(|| {
         let kept = service.lock();
         let who = subject(kind, value);
-        let Some(person) = kept.people.find(who.clone()) else {
+        let Some(person) = kept.people.get(who.clone()) else {
             return missing(&kept.people, who);
         };
         if matches!(who, Subject::Profile(id) if id != person.id()) {
@@ -266,9 +264,10 @@ fn subject<'s>(kind: &'s str, value: &'s str) -> Subject<'s> {
 
 /// The answer for somebody who has no profile.
 fn missing(people: &Profiles, who: Subject<'_>) -> Response {
-    match people.identity().resolve(who) {
-        Resolution::Forgotten => error(StatusCode::GONE, "forgotten", "Profile was forgotten."),
-        _ => error(StatusCode::NOT_FOUND, "not_found", "Profile was not found."),
+    if people.identity().is_forgotten(who) {
+        error(StatusCode::GONE, "forgotten", "Profile was forgotten.")
+    } else {
+        error(StatusCode::NOT_FOUND, "not_found", "Profile was not found.")
     }
 }
 
@@ -306,7 +305,7 @@ async fn changes(
         };
         let told = page.profiles.iter().map(|(id, change)| match change {
             Change::Changed => {
-                let person = kept.people.find(*id);
+                let person = kept.people.get(*id);
                 let traits = person.map_or(Value::Null, |person| traits(&person, now));
                 json!({"id": id, "change": "changed", "traits": traits["traits"]})
             }

@@ -40,7 +40,7 @@ const MAX_STEPS: usize = 32;
 /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
 ///
 /// let at = Timestamp::parse;
-/// let options = StoreOptions::default().keep("amount");
+/// let options = StoreOptions { keep: ["amount".into()].into(), ..StoreOptions::default() };
 /// let mut people = Profiles::with_options(Rules::default(), FeatureSet::default(), options)?;
 /// people.extend(&[
 ///     Event::new("visit", at("2017-03-01T10:00:00")?).id("card", "1"),
@@ -49,7 +49,7 @@ const MAX_STEPS: usize = 32;
 /// ]);
 /// let large = EventFilter::from("purchase").when("amount", Condition::AtLeast(100.0));
 /// let funnel = Funnel::new(["visit".into(), large]).within_days(7.0);
-/// let report = people.funnel(&funnel, at("2017-04-01")?)?;
+/// let report = people.funnel(&funnel, at("2017-04-01")?, |_| true)?;
 /// assert_eq!((report.steps[0].n_people, report.steps[1].n_people), (2, 1));
 /// assert_eq!(report.steps[1].conversion, Some(0.5));
 /// assert_eq!(report.steps[1].days_from_start, Some([0.25; 3]));

@@ -96,7 +96,7 @@ struct Hub {
 ///     .owner(Owner::Latest);
 /// let graph = IdentityGraph::new(rules)?;
 /// assert!(IdentityGraph::new(Rules::default().limit("card", 0)).is_err());
-/// # assert!(graph.get("card", "1").is_none());
+/// # assert!(graph.get(("card", "1")).is_none());
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

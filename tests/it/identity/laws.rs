@@ -157,7 +157,7 @@ proptest! {
         let mut never = super::worlds::graph(&left_rules, &left);
         for (kind, value) in &gone {
             never.forget((kind, value)).expect("it can be an identifier");
-            prop_assert_eq!(graph.get(kind, value), None);
+            prop_assert_eq!(graph.get((kind, value)), None);
             let text = format!("\"{value}\"");
             prop_assert!(!bytes(&graph).contains(&text), "{} in {}", text, bytes(&graph));
         }
@@ -204,7 +204,7 @@ proptest! {
         of in any_id(),
     ) {
         let mut graph = graph(&rules, &all);
-        let Some(profile) = graph.get(&of.0, &of.1) else { return Ok(()) };
+        let Some(profile) = graph.get((&of.0, &of.1)) else { return Ok(()) };
         let would = graph.would_forget(profile).unwrap();
         let gone: BTreeSet<Id> =
             would.identifiers.iter().map(|i| id(&i.kind, &i.value)).collect();
@@ -250,8 +250,8 @@ proptest! {
         let ids: BTreeSet<&Id> = all.iter().flat_map(|seen| seen.ids.keys()).collect();
         for a in &ids {
             for b in &ids {
-                let joined = graph.get(&a.0, &a.1).is_some()
-                    && graph.get(&a.0, &a.1) == graph.get(&b.0, &b.1);
+                let joined = graph.get((&a.0, &a.1)).is_some()
+                    && graph.get((&a.0, &a.1)) == graph.get((&b.0, &b.1));
                 let chain = graph.explain(&identifier(a), &identifier(b));
                 let is_joined = matches!(chain, Explanation::Joined(_));
                 prop_assert_eq!(is_joined, joined, "{:?} {:?}", a, b);

@@ -92,7 +92,7 @@ pub(crate) fn profile_id(kind: &str, value: &str) -> ProfileId {
     let mut graph = IdentityGraph::new(rules).expect("the rules make sense");
     let event = Event::new("", Timestamp::from_millis(time(0))).id(kind, value);
     graph.observe(&event).expect("it can be an identifier");
-    graph.get(kind, value).expect("it was seen")
+    graph.get((kind, value)).expect("it was seen")
 }
 
 pub(crate) fn empty(naive: &naive::Rules) -> IdentityGraph {
@@ -116,10 +116,10 @@ pub(crate) fn check(graph: &IdentityGraph, naive: &naive::Rules, all: &[Seen]) {
     let ids = all.iter().flat_map(|seen| seen.ids.keys());
     for id in ids.chain(answer.profile.keys()) {
         let expected = answer.profile.get(id).map(name);
-        assert_eq!(graph.get(&id.0, &id.1), expected, "{id:?} in {all:#?} under {naive:?}");
+        assert_eq!(graph.get((&id.0, &id.1)), expected, "{id:?} in {all:#?} under {naive:?}");
         names.extend(expected);
     }
-    assert_eq!(graph.n_profiles(), names.len(), "{all:#?} under {naive:?}");
+    assert_eq!(graph.health().profiles, names.len(), "{all:#?} under {naive:?}");
     assert_eq!(graph.profiles(), names.into_iter().collect::<Vec<_>>());
     for seen in all.iter().filter(|seen| !naive.refuses(seen)) {
         let expected = answer.attribution[&seen.ids].as_ref().map(name);
