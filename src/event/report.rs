@@ -38,9 +38,27 @@ pub struct IngestReport {
     pub accepted: usize,
     /// Events whose message id was known; 0 unless duplicates are looked for.
     pub duplicates: usize,
+    /// Duplicates that are unlike every copy known before, in content or identifiers: the sender used one
+    /// message id for several events, or an event was changed on its way. One copy counts.
+    #[serde(default)]
+    pub differing: usize,
     /// Events about people who were forgotten; nothing of them was kept.
     #[serde(default)]
     pub suppressed: usize,
+    /// Profiles that are new, if [changes](crate::profiles::StoreOptions::changes) are kept; a batch of more
+    /// than two million events is counted in parts.
+    #[serde(default)]
+    pub created: usize,
+    /// Positions in the batch of the first three events by which a profile was created, from 0.
+    #[serde(default)]
+    pub created_at: Vec<usize>,
+    /// Profiles whose ids lead to another one now, if changes are kept: they became part of it, or got a
+    /// stronger identifier.
+    #[serde(default)]
+    pub merged: usize,
+    /// Positions of the first three events with an identifier of a profile that was merged, from 0.
+    #[serde(default)]
+    pub merged_at: Vec<usize>,
     /// Accepted events without an offset from UTC, while some feature needs local time: they do not
     /// count in that feature.
     #[serde(default)]
@@ -83,6 +101,18 @@ impl IngestReport {
         self.refused.iter().map(|refused| refused.n).sum()
     }
 
+    /// Counts a profile that is new.
+    pub(crate) fn created(&mut self, position: usize) {
+        self.created += 1;
+        add_examples(&mut self.created_at, vec![position]);
+    }
+
+    /// Counts a profile that was merged.
+    pub(crate) fn merged(&mut self, position: usize) {
+        self.merged += 1;
+        add_examples(&mut self.merged_at, vec![position]);
+    }
+
     /// Counts a refusal; positions must ascend.
     pub(crate) fn refuse(&mut self, position: usize, reason: Refusal) {
         self.add_refused(Counted { what: reason, n: 1, examples: vec![position] });
@@ -98,12 +128,17 @@ impl IngestReport {
     pub(crate) fn absorb(&mut self, other: Self, position: impl Fn(usize) -> usize) {
         self.accepted += other.accepted;
         self.duplicates += other.duplicates;
+        self.differing += other.differing;
         self.suppressed += other.suppressed;
+        self.created += other.created;
+        self.merged += other.merged;
         self.without_local_time += other.without_local_time;
         self.contradictory_offsets += other.contradictory_offsets;
         self.bad_identifiers += other.bad_identifiers;
         let translated =
             |examples: Vec<usize>| examples.into_iter().map(&position).collect::<Vec<_>>();
+        add_examples(&mut self.created_at, translated(other.created_at));
+        add_examples(&mut self.merged_at, translated(other.merged_at));
         for refused in other.refused {
             self.add_refused(Counted { examples: translated(refused.examples), ..refused });
         }
@@ -157,6 +192,9 @@ impl fmt::Display for IngestReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = if self.duplicates == 1 { "" } else { "s" };
         write!(f, "{} accepted, {} duplicate{plural}, ", self.accepted, self.duplicates)?;
+        if self.differing > 0 {
+            write!(f, "{} of them unlike the others, ", self.differing)?;
+        }
         if self.suppressed > 0 {
             write!(f, "{} about forgotten people, ", self.suppressed)?;
         }

@@ -196,6 +196,21 @@ impl Schema {
         }
     }
 
+    /// Whether attributes of all these names can be declared.
+    pub(crate) fn has_room_for<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> bool {
+        let is_new = |name: &&str| self.attribute(name) == Field::NONE;
+        let new: HashSet<&str> = names.into_iter().filter(is_new).collect();
+        self.fields.len() - self.free.len() + new.len() <= MAX_FIELDS
+    }
+
+    /// The names of the attributes that somebody declares.
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = &str> {
+        let is_declared = |(number, info): &(usize, &FieldInfo)| {
+            info.scope == Scope::Attribute && self.attribute(&info.name).index() == *number
+        };
+        self.fields.iter().enumerate().filter(is_declared).map(|(_, info)| &*info.name)
+    }
+
     /// Counts further values of an attribute's field.
     pub(super) fn retain(&mut self, field: Field, n: u64) {
         self.fields[field.index()].uses += n;

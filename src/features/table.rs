@@ -117,6 +117,21 @@ impl FeatureTable {
         Self { columns, ..Self::of_people(ids, as_of, n_left_out) }
     }
 
+    /// The same columns without rows.
+    pub(crate) fn without_rows(&self) -> Self {
+        let column = |column: &Column| Column {
+            name: column.name.clone(),
+            values: match column.values {
+                Values::Numeric(_) => Values::Numeric(Vec::new()),
+                Values::Categorical(_) => Values::Categorical(Vec::new()),
+            },
+            cut: Vec::new(),
+            ages: column.ages,
+        };
+        let columns = self.columns.iter().map(column).collect();
+        Self { as_of: self.as_of, columns, ..Self::new(0) }
+    }
+
     /// The same rows without columns.
     pub(crate) fn without_columns(&self) -> Self {
         Self { ids: self.ids.clone(), as_of: self.as_of, ..Self::new(self.n_rows) }

@@ -14,13 +14,14 @@
 //   which columns separate them         importance.rs; coded.rs, forest.rs, regression.rs
 //   words, sentences, numbers in words  vocabulary.rs, sentences.rs, numbers.rs
 //   whether later people are like these   drift.rs, seen.rs
-//   where a person belongs, and why     place.rs, assign.rs
+//   where a person belongs, and why     place.rs, assign.rs; change.rs whether an event moved one
 //   pure types and small groups         pure_types.rs, niches.rs
 //   personas made by hand, and earlier ones   declared.rs, compare.rs, lineage.rs
 
 mod assign;
 mod bits;
 mod card;
+mod change;
 mod coded;
 mod compare;
 mod contrast;

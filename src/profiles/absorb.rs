@@ -19,7 +19,8 @@ impl Profiles {
     /// # Errors
     /// [`Error::InvalidSnapshot`] for bytes that are not a whole, unchanged piece of this version;
     /// [`Error::InvalidParameter`] if the piece was made under another setting, which it names: rules,
-    /// key, features, fixed columns, store options; [`Error::Refused`] if there is no room. Nothing
+    /// key, features, fixed columns, store options, or if there would be more than 32,768 names of attributes;
+    /// [`Error::Refused`] if there is no room. Nothing
     /// changes then.
     pub fn absorb(&mut self, piece: &[u8]) -> Result<bool> {
         let (id, content) = open(piece)?;
@@ -31,6 +32,8 @@ impl Profiles {
         self.check_settings("piece", &settings)?;
         let content: Content = postcard::from_bytes(content).map_err(|_| invalid("its content"))?;
         content.check(self)?;
+        let attributes = content.fields.iter().filter(|field| field.0);
+        self.check_attributes("piece", attributes.map(|field| &*field.1))?;
         let Content { mut evidence, horizon, links, texts, fields, histories } = content;
         evidence.forgotten.sort_unstable();
         let other = self.graph.of_evidence(evidence, links)?;

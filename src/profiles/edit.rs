@@ -11,7 +11,7 @@ use super::messages::{Copy, compare};
 use super::store::Profiles;
 use crate::features::{self, NONE, StoredEvent};
 use crate::identity::{Forgotten, Moves, Subject};
-use crate::{Identifier, Result};
+use crate::{Error, Identifier, Result};
 
 /// Events and summaries that are to be put into histories.
 #[derive(Default)]
@@ -117,7 +117,8 @@ impl Profiles {
     ///
     /// # Errors
     /// [`Error::InvalidParameter`](crate::Error::InvalidParameter) if rules, key, features or
-    /// [options](crate::profiles::StoreOptions) differ; manual links may differ and are united. [`Error::Refused`](crate::Error::Refused) if there is no
+    /// [options](crate::profiles::StoreOptions) differ, or if both together have more than 32,768 names of
+    /// attributes; manual links may differ and are united. [`Error::Refused`](crate::Error::Refused) if there is no
     /// room. Nothing changes then.
     ///
     /// ```
@@ -134,6 +135,7 @@ impl Profiles {
     /// ```
     pub fn merge(&mut self, other: &Self) -> Result<()> {
         self.check_settings("other", &other.settings())?;
+        self.check_attributes("other", other.histories.schema.attributes())?;
         let (ours, theirs) = self.graph.merge_moving(&other.graph)?;
         self.histories.schema.keep_needs(&other.histories.schema.needs());
         self.version += 1;
@@ -159,6 +161,19 @@ impl Profiles {
         }
         self.add_from(other.horizon(), loose);
         Ok(())
+    }
+
+    /// Whether attributes of these names can be stored beside those that are.
+    pub(super) fn check_attributes<'n>(
+        &self,
+        what: &'static str,
+        names: impl IntoIterator<Item = &'n str>,
+    ) -> Result<()> {
+        if self.histories.schema.has_room_for(names) {
+            return Ok(());
+        }
+        let expected = "of no more names of attributes than 32768 with those of the store";
+        Err(Error::parameter(what, expected, "of more"))
     }
 
     /// An event of another store with the codes of this one.
@@ -278,6 +293,7 @@ impl Profiles {
 
 #[cfg(test)]
 mod tests {
+    use crate::features::{Feature, Measure};
     use proptest::prelude::*;
 
     use super::*;
@@ -418,5 +434,28 @@ mod tests {
             assert!(matches!(people.merge(&other), Err(crate::Error::InvalidParameter { .. })));
             assert!(people == before);
         }
+    }
+
+    #[test]
+    fn more_names_of_attributes_than_can_be_stored_are_refused_and_not_lost() {
+        let set = || FeatureSet::default().with(Feature::new("a", Measure::Attributes));
+        let shard = |names: std::ops::Range<usize>| {
+            let mut people = Profiles::new(Rules::default(), set()).unwrap();
+            let at = Timestamp::from_millis(1_500_000_000_000);
+            let mut event = Event::new("identify", at).id("card", format!("c{}", names.start));
+            event.attributes = names.map(|i| (format!("a{i}").into(), 1.0.into())).collect();
+            people.observe(&event).unwrap();
+            people
+        };
+        let (mut people, fits, too_many) =
+            (shard(0..20_000), shard(10_000..30_000), shard(19_000..33_000));
+        let hash = people.state_hash();
+        assert!(people.merge(&too_many).is_err());
+        let absorbed: Vec<bool> =
+            too_many.pieces(0).map(|piece| people.absorb(&piece).is_ok()).collect();
+        assert!(absorbed.contains(&false));
+        assert_eq!(people.state_hash(), hash);
+        people.merge(&fits).unwrap();
+        assert_eq!(people.n_profiles(), 2);
     }
 }

@@ -9,19 +9,29 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::messages::{BatchMessages, Copy, Offered, message_hash};
-use super::observed::{Before, Observed};
+use super::observed::{Before, Observed, count};
+use super::profile::Profile;
 use super::store::Profiles;
 use crate::event::{Digits, EventColumns, IngestReport};
 use crate::features::{EventBatch, NONE, Placed, Projection};
 use crate::identity::Recorded;
 use crate::num::parallel;
-use crate::{Error, Event, Result};
+use crate::{Error, Event, FeatureTable, ProfileId, Result, Timestamp};
 
 /// Events that are added at once.
 const CHUNK: usize = 1 << 21;
 
 /// Events of a batch at most.
 const BLOCK: usize = 1 << 12;
+
+/// A batch that the graph has recorded.
+struct Part<'e> {
+    batch: EventBatch<'e>,
+    recorded: Recorded,
+    /// The hashes of the message ids, if duplicates are looked for.
+    ids: Vec<u128>,
+    before: Before,
+}
 
 /// Events of a batch, so that few are shared by all threads too.
 fn block_len(n_events: usize) -> usize {
@@ -35,12 +45,46 @@ impl Profiles {
     /// # Errors
     /// [`Error::Refused`]; then nothing has changed.
     pub fn observe(&mut self, event: &Event<'_>) -> Result<Observed> {
+        self.observe_one(event, None)
+    }
+
+    /// As [`Profiles::observe`]; the result tells also which of the person's features changed, as of a
+    /// moment: with [`PersonaModel::change`](crate::PersonaModel::change), whether the persona did.
+    ///
+    /// ```
+    /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
+    /// # use personas::features::{Feature, Measure};
+    ///
+    /// let at = Timestamp::parse;
+    /// let features = FeatureSet::default()
+    ///     .with(Feature::new("visits", Measure::Count).on("visit"))
+    ///     .with(Feature::new("orders", Measure::Count).on("order"));
+    /// let mut people = Profiles::new(Rules::default(), features)?;
+    /// people.observe(&Event::new("visit", at("2017-03-01")?).id("card", "1"))?;
+    /// let order = Event::new("order", at("2017-03-02")?).id("card", "1");
+    /// let observed = people.observe_as_of(&order, at("2017-03-03")?)?;
+    /// assert_eq!(observed.changed, ["orders"]);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    ///
+    /// Cost: the features of the event's person twice. [`Profiles::freeze`] a store with columns that depend
+    /// on everybody's events, else they are fixed again for every event.
+    ///
+    /// # Errors
+    /// As [`Profiles::observe`] and [`Profiles::features`]; with a limited log also if the event, or one of
+    /// the person's, is later than the moment. Then nothing has changed.
+    pub fn observe_as_of(&mut self, event: &Event<'_>, as_of: Timestamp) -> Result<Observed> {
+        self.observe_one(event, Some(as_of))
+    }
+
+    fn observe_one(&mut self, event: &Event<'_>, as_of: Option<Timestamp>) -> Result<Observed> {
         let mut batch = EventBatch::default();
         batch.push_event(event, self.histories.projection(self.graph.rules().clock_range()));
         if let Some((_, refusal)) = batch.refused.pop() {
             return Err(Error::Refused(refusal));
         }
-        let before = Before::of(event, &self.graph);
+        let before = Before::of(&batch.observations, &self.graph);
+        let rows = as_of.map(|as_of| self.rows_before(event, &before, as_of)).transpose()?;
         // What is interned locally is dropped with the batch of an event that is not stored.
         let (signature, n_bad) = self.graph.observe_signature(event)?;
         let mut observed = Observed::default();
@@ -51,11 +95,34 @@ impl Profiles {
         self.version += 1;
         let ids = self.message_ids(&batch);
         let recorded = Recorded { signatures: vec![signature], n_bad, ..Recorded::default() };
-        self.store(vec![batch], vec![recorded], vec![ids], 0, &mut observed.report);
-        if let Some(name) = self.graph.name_of_signature(signature) {
+        let part = Part { batch, recorded, ids, before };
+        let before = self.store(vec![part], 0, &mut observed.report).pop();
+        if let (Some(name), Some(before)) = (self.graph.name_of_signature(signature), before) {
             before.compare(name, &self.graph, &mut observed);
+            if let (Some(as_of), Some(rows)) = (as_of, rows) {
+                observed.compare_rows(rows, Profile::new(self, name).features(as_of)?);
+            }
         }
         Ok(observed)
+    }
+
+    /// The features of the profiles that an event's identifiers lead to; an error if they could not be
+    /// told after the event.
+    fn rows_before(
+        &self,
+        event: &Event<'_>,
+        before: &Before,
+        as_of: Timestamp,
+    ) -> Result<Vec<(ProfileId, FeatureTable)>> {
+        let limited = self.options.max_log.map(|_| event.at);
+        match limited.max(self.horizon()) {
+            Some(earliest) if earliest > as_of => {
+                return Err(Error::AsOfTooEarly { as_of, earliest });
+            }
+            _ => {}
+        }
+        self.plan_for(as_of)?;
+        before.rows(self, as_of)
     }
 
     /// The hashes of the message ids of a batch, if duplicates are looked for.
@@ -142,31 +209,38 @@ impl Profiles {
             fill(block, &mut batch, onto);
             let packed = self.graph.pack(&batch.observations, |row| batch.is_refused(row));
             let ids = self.message_ids(&batch);
-            (batch, packed, ids)
+            let mut before = Before::default();
+            if self.journal.is_some() {
+                before = Before::of(&batch.observations, &self.graph);
+            }
+            (packed, Part { batch, recorded: Recorded::default(), ids, before })
         });
-        let (mut batches, mut packed, mut ids) = (Vec::new(), Vec::new(), Vec::new());
-        for (batch, own, own_ids) in made {
-            batches.push(batch);
-            packed.push(own);
-            ids.push(own_ids);
+        let (packed, mut parts): (Vec<_>, Vec<_>) = made.into_iter().unzip();
+        for (part, recorded) in parts.iter_mut().zip(self.graph.record(packed)) {
+            part.recorded = recorded;
         }
-        let recorded = self.graph.record(packed);
-        self.store(batches, recorded, ids, position, report);
+        self.store(parts, position, report);
     }
 
-    /// Stores the events of recorded batches.
+    /// Stores the events of recorded batches; returns which profiles their identifiers led to before.
     fn store(
         &mut self,
-        mut batches: Vec<EventBatch<'_>>,
-        recorded: Vec<Recorded>,
-        ids: Vec<Vec<u128>>,
+        parts: Vec<Part<'_>>,
         position: usize,
         report: &mut IngestReport,
-    ) {
+    ) -> Vec<Before> {
+        let (mut batches, mut ids, mut befores) = (Vec::new(), Vec::new(), Vec::new());
+        let mut all_recorded = Vec::new();
+        for Part { batch, recorded, ids: own, before } in parts {
+            batches.push(batch);
+            all_recorded.push(recorded);
+            ids.push(own);
+            befores.push(before);
+        }
         self.resize();
-        let mut signatures: Vec<Vec<u32>> = Vec::with_capacity(recorded.len());
+        let mut signatures: Vec<Vec<u32>> = Vec::with_capacity(all_recorded.len());
         let mut start = position;
-        for (batch, recorded) in batches.iter_mut().zip(recorded) {
+        for (batch, recorded) in batches.iter_mut().zip(all_recorded) {
             report.suppressed += recorded.suppressed;
             report.bad_identifiers += recorded.n_bad;
             for (row, refusal) in batch.refused.drain(..).chain(recorded.refused) {
@@ -174,6 +248,15 @@ impl Profiles {
             }
             start += batch.len();
             signatures.push(recorded.signatures);
+        }
+        if self.journal.is_some() {
+            let mut start = position;
+            let mut parts = Vec::with_capacity(signatures.len());
+            for (before, signatures) in befores.iter().zip(&signatures) {
+                parts.push((start, before, &signatures[..]));
+                start += signatures.len();
+            }
+            count(&parts, &self.graph, report);
         }
         let (messages, repeats) = self.number_messages(&batches, &mut signatures, ids, report);
         let mut start = position;
@@ -203,12 +286,16 @@ impl Profiles {
         self.histories.add(placed);
         if let Some(messages) = &mut self.messages {
             for copy in copies {
-                if messages.offer(copy, &mut self.histories, &self.graph) == Offered::Replaces {
+                let offered = messages.offer(copy, &mut self.histories, &self.graph);
+                report.differing +=
+                    usize::from(matches!(offered, Offered::Replaces | Offered::Aside));
+                if offered == Offered::Replaces {
                     self.newest = OnceLock::new();
                 }
             }
         }
         self.look_for_many_changes();
+        befores
     }
 
     /// Numbers the messages of batches. Rows that repeat a message are taken out of `signatures`:

@@ -123,8 +123,10 @@ pub(super) enum Offered {
     Counts,
     /// It counts in place of the copy that did.
     Replaces,
-    /// It does not count, or is like another copy.
+    /// It does not count, and is unlike the copies known before.
     Aside,
+    /// It is like a copy known before.
+    Repeats,
 }
 
 /// The messages of a batch: the hash of each id, 0 for none, and the signature and time of the event.
@@ -210,7 +212,10 @@ impl Messages {
             return Offered::Counts;
         };
         match compare(&copy, &known, histories, graph) {
-            Ordering::Equal => histories.release(copy.event()),
+            Ordering::Equal => {
+                histories.release(copy.event());
+                Offered::Repeats
+            }
             Ordering::Greater => self.set_aside(copy, histories, graph),
             Ordering::Less => {
                 histories.remove(known.signature, known.event());
@@ -218,10 +223,9 @@ impl Messages {
                 let others = self.others.entry(message).or_default();
                 others.insert(others.partition_point(|_| false), known);
                 self.count(copy, histories);
-                return Offered::Replaces;
+                Offered::Replaces
             }
         }
-        Offered::Aside
     }
 
     /// Has a copy count.
@@ -231,15 +235,22 @@ impl Messages {
     }
 
     /// Keeps a copy that does not count, unless there is one like it.
-    fn set_aside(&mut self, copy: Copy, histories: &mut Histories, graph: &IdentityGraph) {
+    fn set_aside(
+        &mut self,
+        copy: Copy,
+        histories: &mut Histories,
+        graph: &IdentityGraph,
+    ) -> Offered {
         let others = self.others.entry(copy.message).or_default();
         let order = |known: &Copy| compare(known, &copy, histories, graph);
         let place = others.partition_point(|known| order(known).is_lt());
         let is_known = others.after(place).next().is_some_and(|known| order(known).is_eq());
         if is_known {
             histories.release(copy.event());
+            Offered::Repeats
         } else {
             others.insert(place, copy);
+            Offered::Aside
         }
     }
 

@@ -21,9 +21,9 @@ const AT_MOST: &[(&str, usize)] = &[
     ("labels", 11),
     ("num", 3), // samples, the metrics of neighbours and the reason of an odd row stand below the methods that use them
     ("outlier", 21),
-    ("persona", 48),
+    ("persona", 49),
     ("prepare", 26),
-    ("profiles", 47),
+    ("profiles", 48),
     ("quality", 15),
     ("reduce", 16),
     ("report", 5),

@@ -25,7 +25,7 @@ const BELOW: [(&str, &[&str]); 19] = [
     ("quality", &["features"]),
     ("profiles", &["segment", "journey", "quality"]),
     ("prepare", &["scale", "features"]),
-    ("persona", &["prepare", "reduce", "validate"]),
+    ("persona", &["prepare", "profiles", "reduce", "validate"]),
     ("report", &["persona", "outlier", "reduce", "journey"]),
     ("error", &[]),
 ];
