@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use criterion::{Criterion, Throughput, criterion_group};
 use personas::event::EventColumns;
-use personas::features::{Feature, Measure, Retail};
+use personas::features::{Feature, Measure};
 use personas::profiles::StoreOptions;
 use personas::segment::{Received, receive};
 use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
@@ -112,10 +112,8 @@ fn json_lines() -> String {
 
 fn people(c: &mut Criterion) {
     let events = events();
-    let empty = || {
-        Profiles::new(Rules::default(), Retail::default().feature_set())
-            .expect("the defaults are valid")
-    };
+    let empty =
+        || Profiles::new(Rules::default(), FeatureSet::retail()).expect("the defaults are valid");
     let mut full = empty();
     full.extend(&events);
     let as_of = full.newest().expect("there are events");
@@ -304,7 +302,7 @@ fn json_to_table(as_of: Timestamp) {
     let lines = json_lines().repeat(5);
     for _ in 0..3 {
         time(&format!("json: {} lines to the retail table", lines.lines().count()), || {
-            let mut people = Profiles::new(Rules::default(), Retail::default().feature_set())
+            let mut people = Profiles::new(Rules::default(), FeatureSet::retail())
                 .expect("the defaults are valid");
             people.extend_json(&lines, &Received::default());
             let table = people.features(as_of);
@@ -345,7 +343,7 @@ fn live(as_of: Timestamp) {
         Feature::new("kinds", Measure::Distinct("category".into())),
         Feature::new("orders", Measure::Orders("order_id".into())),
     ]);
-    let open = FeatureSet::engagement().iter().cloned().collect();
+    let open = FeatureSet::engagement().into_iter().cloned().collect();
     for (name, features) in [("ten features", ten), ("columns that depend on everybody", open)] {
         let mut people = store(features, StoreOptions::default());
         people.extend(&events[..9 * N]);

@@ -16,8 +16,9 @@ fn main() {
     let matrix = prep.transform(&table).expect("a matrix");
     let fit = KMeans::new(8).n_init(1).max_iter(20).fit(&matrix).expect("groups");
     drop(matrix);
-    let model =
-        time("describe 1e6 x 32, 8 personas", || PersonaModel::describe(&table, &prep, &fit));
+    let model = time("describe 1e6 x 32, 8 personas", || {
+        personas::persona::Describer::default().describe(&table, &prep, &fit)
+    });
     let model = model.expect("described");
 
     let one = people(1, 32);

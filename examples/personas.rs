@@ -346,7 +346,7 @@ impl People {
         let kinds = input.layout.ids.iter().map(|id| id.kind.as_str());
         let features = match kept {
             Some(kept) => kept.features.clone(),
-            None => input.retail(&rows, options.purchase.clone()).feature_set(),
+            None => FeatureSet::from(&input.retail(&rows, options.purchase.clone())),
         };
         let mut people = Profiles::new(Rules::default().priority(kinds), features)?;
         let ingest = people.extend_columns(&rows.columns())?;

@@ -6,7 +6,6 @@ use std::path::Path;
 use personas::persona::{
     Comparison, DeclaredMatch, Drift, Lineage, Matches, PersonaNiche, PureTypes,
 };
-use personas::prepare::Encoding;
 use personas::{FeatureSet, FeatureTable, PersonaModel, ProfileId, Profiles};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -53,12 +52,8 @@ impl Kept {
 
     /// Whether a column was one of numbers when the model was made, if that is known.
     pub(crate) fn is_number(&self, column: &str) -> Option<bool> {
-        let step = self.model.preprocessor().steps().iter().find(|step| step.feature == column)?;
-        match &step.encoding {
-            Encoding::Numeric { .. } => Some(true),
-            Encoding::Ordered { .. } | Encoding::OneHot { .. } => Some(false),
-            _ => None,
-        }
+        let mut columns = self.model.preprocessor().columns().iter();
+        columns.find(|known| known.feature == column).map(|known| known.is_number)
     }
 
     pub(crate) fn to_json(&self) -> Outcome<String> {

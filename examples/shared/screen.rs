@@ -6,7 +6,7 @@ use personas::persona::{
     Comparison, DeclaredVerdict, Drift, Evidence, Fate, Lineage, Match, Matches, Persona,
     PersonaNiche, PureTypes,
 };
-use personas::prepare::{Dropped, Encoding};
+use personas::prepare::Dropped;
 
 use super::People;
 use super::program::Outcome;
@@ -155,16 +155,15 @@ pub(crate) fn notes(people: &People) -> Vec<String> {
 
 /// Columns that the grouping could not use.
 fn unused(model: &PersonaModel) -> Option<String> {
-    let steps = model.preprocessor().steps().iter();
-    let unused: Vec<String> = steps
-        .filter_map(|step| {
-            let why = match step.encoding {
-                Encoding::Dropped(Dropped::Constant) => "always the same",
-                Encoding::Dropped(Dropped::AllMissing) => "empty",
-                Encoding::Dropped(Dropped::RareLevels) => "many categories, each rare",
+    let unused: Vec<String> = (model.preprocessor().dropped().into_iter())
+        .filter_map(|(feature, why)| {
+            let why = match why {
+                Dropped::Constant => "always the same",
+                Dropped::AllMissing => "empty",
+                Dropped::RareLevels => "many categories, each rare",
                 _ => return None,
             };
-            Some(format!("{} ({why})", step.feature))
+            Some(format!("{feature} ({why})"))
         })
         .collect();
     (!unused.is_empty()).then(|| format!("Not used for grouping: {}.", list(&unused)))
@@ -226,8 +225,8 @@ fn card(persona: &Persona) -> String {
             5,
             &format!(
                 "{} of them fit all of this, and {} of the others.",
-                percent(fitting.members),
-                percent(fitting.others)
+                percent(fitting.0),
+                percent(fitting.1)
             ),
         );
     }

@@ -252,7 +252,7 @@ mod tests {
     use crate::features::{EventFilter, Feature, FeatureSet, Histories, Measure};
 
     fn passes(filter: &EventFilter, event: &Event<'_>) -> bool {
-        let feature = Feature::new("n", Measure::Count).of(filter.clone());
+        let feature = Feature::new("n", Measure::Count).on(filter.clone());
         let histories = Histories::of_event(&FeatureSet::default().with(feature), event);
         let (schema, dictionary) = (&histories.schema, &histories.dictionary);
         let event = histories.log(0).and_then(|log| log.iter().next()).unwrap();
@@ -260,7 +260,7 @@ mod tests {
     }
 
     fn check(event: &Event<'_>, property: &str, condition: &Condition, expected: bool) {
-        let filter = EventFilter::all().when(property, condition.clone());
+        let filter = EventFilter::default().when(property, condition.clone());
         assert_eq!(passes(&filter, event), expected, "{property} {condition:?}");
     }
 
@@ -342,8 +342,8 @@ mod tests {
         let large = EventFilter::from("purchase").when("amount", Condition::Greater(10.0));
         assert!(passes(&large, &event()));
         assert!(!passes(&large.clone().when("gift", Condition::NotExists), &event()));
-        assert!(!passes(&large.named("visit".into()), &event()));
-        assert!(passes(&EventFilter::all(), &event()));
+        assert!(!passes(&EventFilter { events: vec!["visit".into()], ..large }, &event()));
+        assert!(passes(&EventFilter::default(), &event()));
     }
 
     #[test]

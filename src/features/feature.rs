@@ -39,22 +39,23 @@ pub struct Feature {
 
 impl Feature {
     /// A feature over all events but `identify` and `alias` calls, which are not activity: see
-    /// [`EventFilter::all`]. Attributes are read of all events.
+    /// [`EventFilter`]. Attributes are read of all events.
     pub fn new(name: impl Into<String>, measure: Measure) -> Self {
         Self {
             name: name.into(),
             measure,
-            filter: EventFilter::all(),
+            filter: EventFilter::default(),
             within_days: None,
             half_life_days: None,
             optional: false,
         }
     }
 
-    /// Only events of this name count.
+    /// Only the events of a filter count: those of a name, of one of several names, or a whole
+    /// [`EventFilter`]. Replaces earlier names and conditions.
     #[must_use]
-    pub fn on(mut self, event: impl Into<String>) -> Self {
-        self.filter = self.filter.named(event.into());
+    pub fn on(mut self, filter: impl Into<EventFilter>) -> Self {
+        self.filter = filter.into();
         self
     }
 
@@ -62,13 +63,6 @@ impl Feature {
     #[must_use]
     pub fn when(mut self, property: impl Into<String>, is: Condition) -> Self {
         self.filter = self.filter.when(property, is);
-        self
-    }
-
-    /// Only the events of a filter count; replaces earlier conditions.
-    #[must_use]
-    pub fn of(mut self, filter: impl Into<EventFilter>) -> Self {
-        self.filter = filter.into();
         self
     }
 

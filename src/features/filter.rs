@@ -28,7 +28,9 @@ pub(super) struct When {
 }
 
 /// Which events count. A name alone is a filter, and so are several names, of which an event must have
-/// one: `EventFilter::from("purchase")`, `EventFilter::from(["purchase", "Order Completed"])`.
+/// one: `EventFilter::from("purchase")`, `EventFilter::from(["purchase", "Order Completed"])`. The default is
+/// all events. Of these, features do not count `identify` and `alias` calls, which are not activity; a filter
+/// that names them or tests `@event` does.
 ///
 /// ```
 /// use personas::features::{Condition, EventFilter};
@@ -36,7 +38,7 @@ pub(super) struct When {
 /// let large = EventFilter::from("purchase")
 ///     .when("amount", Condition::AtLeast(100.0))
 ///     .when("@week_part", Condition::Equals("weekend".into()));
-/// assert_ne!(large, EventFilter::all());
+/// assert_ne!(large, EventFilter::default());
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -74,23 +76,11 @@ impl<S: Into<String>> FromIterator<S> for EventFilter {
 }
 
 impl EventFilter {
-    /// All events. Of these, features do not count `identify` and `alias` calls, which are not activity;
-    /// a filter that names them or tests `@event` does.
-    pub fn all() -> Self {
-        Self::default()
-    }
-
     /// Only events of which a property meets a condition; every such condition must be met. Names
     /// that begin with `@` are those of the event's [local time](crate::features#local-time).
     #[must_use]
     pub fn when(mut self, property: impl Into<String>, is: Condition) -> Self {
         self.when.push(When { property: property.into(), is });
-        self
-    }
-
-    /// The same conditions, for events of this name.
-    pub(crate) fn named(mut self, event: String) -> Self {
-        self.events = vec![event];
         self
     }
 

@@ -78,7 +78,7 @@ impl FeatureTable {
     /// let incomes = vec![Some(41_000.0), Some(52_000.0)];
     /// let columns = [("income", Values::Numeric(incomes))];
     /// let (table, joined) = people.features(at)?.join(people.identity(), "email", &emails, columns)?;
-    /// assert_eq!(table.column("income").map(|income| income.values.n_missing()), Some(1));
+    /// assert_eq!(table.column("income").map(|income| income.values.clone()), Some(Values::Numeric(vec![Some(41_000.0), None])));
     /// assert_eq!((joined.matched, joined.unmatched), (1, 1));
     /// # Ok::<(), personas::Error>(())
     /// ```
@@ -139,7 +139,7 @@ fn join(
         table = match values {
             Values::Numeric(values) => {
                 if let Some((row, value)) = infinite(&values) {
-                    return Err(Error::NonFinite { row, column: table.n_columns(), value });
+                    return Err(Error::NonFinite { row, column: table.columns().len(), value });
                 }
                 // Minus zero is zero: else which of the two it is would be a matter of order.
                 let values: Vec<_> = values.into_iter().map(|v| v.map(|v| v + 0.0)).collect();

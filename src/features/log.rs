@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 
 use super::dictionary::Dictionary;
 use super::schema::Schema;
-use super::sorted::{Place, Sorted};
+use super::sorted::{Sorted, SortedPosition};
 use super::stored::{FieldValue, StoredEvent};
 use crate::Timestamp;
 
@@ -77,7 +77,7 @@ impl Log {
         self.heads.insert(place, head);
     }
 
-    fn place_of(&self, event: StoredEvent<'_>, lexicon: Lexicon<'_>) -> Option<Place> {
+    fn place_of(&self, event: StoredEvent<'_>, lexicon: Lexicon<'_>) -> Option<SortedPosition> {
         let values = &self.values;
         let compare = |head: &Head| Self::compare(head, values, event, lexicon);
         let place = self.heads.partition_point(|head| compare(head).is_lt());

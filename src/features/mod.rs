@@ -66,14 +66,14 @@
 //! use personas::{FeatureSet, Timestamp};
 //!
 //! let holidays = ["2017-01-01", "2017-05-01", "2017-12-25"].map(String::from);
-//! let on_holidays = EventFilter::all().when("@date", Condition::OneOf(holidays.to_vec()));
+//! let on_holidays = EventFilter::default().when("@date", Condition::OneOf(holidays.to_vec()));
 //! // The sale from the 20th to the 27th of November.
 //! let in_the_sale = EventFilter::from("purchase")
 //!     .when("@date", Condition::After(Timestamp::parse("2017-11-19")?))
 //!     .when("@date", Condition::Before(Timestamp::parse("2017-11-28")?));
 //! let features = FeatureSet::default()
 //!     .with(Feature::new("share on holidays", Measure::Share(Share::Events(on_holidays))).on("purchase"))
-//!     .with(Feature::new("spend in the sale", Measure::Sum("amount".into())).of(in_the_sale));
+//!     .with(Feature::new("spend in the sale", Measure::Sum("amount".into())).on(in_the_sale));
 //! # Ok::<(), personas::Error>(())
 //! ```
 

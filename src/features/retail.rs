@@ -47,7 +47,7 @@ use super::set::FeatureSet;
 ///
 /// ```
 /// use personas::features::Retail;
-/// use personas::{Event, Profiles, Rules, Timestamp};
+/// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
 ///
 /// let words = Retail {
 ///     order: "basket_id".into(),
@@ -55,7 +55,7 @@ use super::set::FeatureSet;
 ///     scores: true,
 ///     ..Retail::default()
 /// };
-/// let features = words.feature_set();
+/// let features = FeatureSet::from(&words);
 /// let mut people = Profiles::new(Rules::default(), features)?;
 /// let noon = Timestamp::parse("2017-03-01T12:00:00Z")?;
 /// for (amount, department) in [(3.0, "PRODUCE"), (9.0, "GROCERY")] {
@@ -103,7 +103,7 @@ pub struct Retail {
 impl FeatureSet {
     /// A good start for a shop: [`Retail`] with its default words.
     pub fn retail() -> Self {
-        Retail::default().feature_set()
+        Self::from(&Retail::default())
     }
 }
 
@@ -124,44 +124,43 @@ impl Default for Retail {
     }
 }
 
-impl Retail {
-    /// The set of features; [`Retail`] has an example.
-    pub fn feature_set(&self) -> FeatureSet {
-        let purchases: EventFilter = self.purchase.iter().collect();
-        let on = |name: &str, measure| Feature::new(name, measure).of(purchases.clone());
-        let of_items = format!("{} * {}", self.price, self.quantity);
-        let amount = format!("{} ?? {of_items}", self.amount);
+impl From<&Retail> for FeatureSet {
+    fn from(words: &Retail) -> Self {
+        let purchases: EventFilter = words.purchase.iter().collect();
+        let on = |name: &str, measure| Feature::new(name, measure).on(purchases.clone());
+        let of_items = format!("{} * {}", words.price, words.quantity);
+        let amount = format!("{} ?? {of_items}", words.amount);
         let bought = |name: &str, measure| on(name, measure).when(&amount, Condition::NotLess(0.0));
         let per_order = Measure::Ratio { of: "monetary".into(), per: "frequency".into() };
-        let discounts = Share::Part { part: self.discount.clone(), rest: amount.clone() };
+        let discounts = Share::Part { part: words.discount.clone(), rest: amount.clone() };
         let discounts = Measure::Share(discounts);
-        let except = self.purchase.iter().cloned().chain(["identify".into()]).collect();
+        let except = words.purchase.iter().cloned().chain(["identify".into()]).collect();
         let others = Measure::EventCounts { except, n: 8 };
         let shares = |property: &String| {
             let is_of_items = formula::are_of_one_list(property, &of_items);
             let by = Some(if is_of_items { &of_items } else { &amount }.clone());
-            Measure::TopShares { property: property.clone(), by, n: self.n_categories }
+            Measure::TopShares { property: property.clone(), by, n: words.n_categories }
         };
-        let by_item = (self.item_category != self.category)
-            .then(|| on("item share of", shares(&self.item_category)).optional());
+        let by_item = (words.item_category != words.category)
+            .then(|| on("item share of", shares(&words.item_category)).optional());
         let scores = [
             ("recency_score", "recency_days", Best::Low),
             ("frequency_score", "frequency", Best::High),
             ("monetary_score", "monetary", Best::High),
         ];
-        let scores = scores.into_iter().filter(|_| self.scores).map(|(name, of, best)| {
+        let scores = scores.into_iter().filter(|_| words.scores).map(|(name, of, best)| {
             Feature::new(name, Measure::Score { of: of.into(), n: 5, best })
         });
         let features = [
             bought("recency_days", Measure::RecencyDays),
-            bought("frequency", Measure::Orders(self.order.clone())),
+            bought("frequency", Measure::Orders(words.order.clone())),
             on("monetary", Measure::Sum(amount.clone())),
             Feature::new("mean_order_value", per_order),
             bought("tenure_days", Measure::TenureDays),
             bought("gap_days", Measure::GapDays),
             on("discount_share", discounts).optional(),
             Feature::new("number of", others),
-            on("share of", shares(&self.category)).optional(),
+            on("share of", shares(&words.category)).optional(),
         ];
         let attributes = Feature::new("attributes", Measure::Attributes);
         features.into_iter().chain(by_item).chain([attributes]).chain(scores).collect()

@@ -22,7 +22,7 @@ use crate::{Error, Result};
 ///     .with(Feature::new("n_visits", Measure::Count).on("visit"))
 ///     .with(Feature::new("spend", Measure::Sum("amount".into())).on("purchase"))
 ///     .with(Feature::new("spend per visit", Measure::Ratio { of: "spend".into(), per: "n_visits".into() }));
-/// assert_eq!(features.iter().count(), 3);
+/// assert_eq!(features.into_iter().count(), 3);
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -113,7 +113,7 @@ impl FeatureSet {
     }
 
     /// The features in order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Feature> {
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &Feature> {
         self.features.iter()
     }
 
@@ -174,6 +174,16 @@ impl FeatureSet {
             }
         }
         schema
+    }
+}
+
+impl<'a> IntoIterator for &'a FeatureSet {
+    type Item = &'a Feature;
+    type IntoIter = std::slice::Iter<'a, Feature>;
+
+    /// The features in order.
+    fn into_iter(self) -> Self::IntoIter {
+        self.features.iter()
     }
 }
 

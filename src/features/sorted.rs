@@ -21,7 +21,7 @@ pub(crate) enum Sorted<T, const BLOCK: usize = 512> {
 
 /// Between two items, or at an end: a block, and how many of its items are before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place(usize, usize);
+pub(crate) struct SortedPosition(usize, usize);
 
 impl<T, const BLOCK: usize> Default for Sorted<T, BLOCK> {
     fn default() -> Self {
@@ -63,9 +63,9 @@ impl<T, const BLOCK: usize> Sorted<T, BLOCK> {
     }
 
     /// The place after all items.
-    pub(crate) fn end(&self) -> Place {
+    pub(crate) fn end(&self) -> SortedPosition {
         let last = self.blocks().len() - 1;
-        Place(last, self.blocks()[last].len())
+        SortedPosition(last, self.blocks()[last].len())
     }
 
     /// The items in order, to be changed without changing their order.
@@ -74,32 +74,35 @@ impl<T, const BLOCK: usize> Sorted<T, BLOCK> {
     }
 
     /// The place before the first item of which something that holds of those before does not.
-    pub(crate) fn partition_point(&self, mut holds: impl FnMut(&T) -> bool) -> Place {
+    pub(crate) fn partition_point(&self, mut holds: impl FnMut(&T) -> bool) -> SortedPosition {
         let blocks = self.blocks();
         let last = blocks.len() - 1;
         let block = blocks[..last].partition_point(|block| block.last().is_some_and(&mut holds));
-        Place(block, blocks[block].partition_point(holds))
+        SortedPosition(block, blocks[block].partition_point(holds))
     }
 
     /// The items from a place on.
-    pub(crate) fn after(&self, Place(block, n): Place) -> impl Iterator<Item = &T> {
+    pub(crate) fn after(
+        &self,
+        SortedPosition(block, n): SortedPosition,
+    ) -> impl Iterator<Item = &T> {
         let blocks = &self.blocks()[block..];
         blocks[0][n..].iter().chain(blocks[1..].iter().flatten())
     }
 
     /// Inserts an item at a place.
-    pub(crate) fn insert(&mut self, place: Place, item: T) {
+    pub(crate) fn insert(&mut self, place: SortedPosition, item: T) {
         let last = self.blocks().len() - 1;
-        let Place(block, n) = match place {
-            Place(block, n) if block == last && n == self.blocks()[block].len() => place,
+        let SortedPosition(block, n) = match place {
+            SortedPosition(block, n) if block == last && n == self.blocks()[block].len() => place,
             place => self.cut(place),
         };
         self.blocks_mut()[block].insert(n, item);
     }
 
     /// Removes the item after a place, which there must be.
-    pub(crate) fn remove(&mut self, place: Place) -> T {
-        let Place(block, n) = self.cut(place);
+    pub(crate) fn remove(&mut self, place: SortedPosition) -> T {
+        let SortedPosition(block, n) = self.cut(place);
         let item = self.blocks_mut()[block].remove(n);
         if self.blocks()[block].is_empty() {
             self.change_blocks(|blocks| drop(blocks.remove(block)));
@@ -112,7 +115,7 @@ impl<T, const BLOCK: usize> Sorted<T, BLOCK> {
         while n > 0 && self.first().is_some() {
             if n < self.blocks()[0].len() {
                 // What stays of a long block would move again with every item that goes.
-                self.cut(Place(0, n));
+                self.cut(SortedPosition(0, n));
             }
             let first = &mut self.blocks_mut()[0];
             let here = n.min(first.len());
@@ -130,8 +133,8 @@ impl<T, const BLOCK: usize> Sorted<T, BLOCK> {
     }
 
     /// Cuts the block of a place, not at its end, into short ones if it is a long one; the place again.
-    fn cut(&mut self, place: Place) -> Place {
-        let Place(at, n) = place;
+    fn cut(&mut self, place: SortedPosition) -> SortedPosition {
+        let SortedPosition(at, n) = place;
         let len = self.blocks()[at].len();
         if len <= 2 * BLOCK {
             return place;
@@ -145,7 +148,7 @@ impl<T, const BLOCK: usize> Sorted<T, BLOCK> {
             });
             blocks.splice(at..=at, cut.collect::<Vec<Vec<T>>>());
         });
-        Place(at + n / short, n % short)
+        SortedPosition(at + n / short, n % short)
     }
 
     fn change_blocks(&mut self, change: impl FnOnce(&mut Vec<Vec<T>>)) {

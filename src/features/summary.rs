@@ -84,7 +84,7 @@ fn is_value(keep: Keep) -> bool {
 impl Default for Layout {
     /// Number and times of all events.
     fn default() -> Self {
-        let filter = EventFilter::all();
+        let filter = EventFilter::default();
         let all = Group { filter, bound: BoundFilter::default(), at: HEADER, slots: Vec::new() };
         Self { groups: vec![all], n_words: HEADER + TIMES }
     }

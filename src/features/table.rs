@@ -21,20 +21,15 @@ pub enum Values {
 
 impl Values {
     /// Number of rows.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::Numeric(values) => values.len(),
             Self::Categorical(values) => values.len(),
         }
     }
 
-    /// Whether there are no rows.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Rows without a value.
-    pub fn n_missing(&self) -> usize {
+    pub(crate) fn n_missing(&self) -> usize {
         match self {
             Self::Numeric(values) => values.iter().filter(|v| v.is_none()).count(),
             Self::Categorical(values) => values.iter().filter(|v| v.is_none()).count(),
@@ -67,12 +62,13 @@ pub struct Column {
 ///
 /// ```
 /// use personas::FeatureTable;
+/// use personas::features::Values;
 ///
 /// let table = FeatureTable::new(2)
 ///     .numeric("spend", vec![Some(12.5), None])?
 ///     .categorical("age", vec![Some("25-34".into()), Some("65+".into())])?;
-/// assert_eq!((table.n_rows(), table.n_columns()), (2, 2));
-/// assert_eq!(table.column("spend").map(|c| c.values.n_missing()), Some(1));
+/// assert_eq!((table.n_rows(), table.columns().len()), (2, 2));
+/// assert_eq!(table.column("spend").map(|c| c.values.clone()), Some(Values::Numeric(vec![Some(12.5), None])));
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -188,11 +184,6 @@ impl FeatureTable {
         self.n_rows
     }
 
-    /// Number of columns.
-    pub fn n_columns(&self) -> usize {
-        self.columns.len()
-    }
-
     /// The profile of every row; empty for a table whose rows have numbers only.
     pub fn ids(&self) -> &[ProfileId] {
         &self.ids
@@ -221,9 +212,9 @@ impl FeatureTable {
         self.names.position(name, names).map(|place| &self.columns[place])
     }
 
-    /// The table without some columns; names that are not there are no error.
-    #[must_use]
-    pub fn without(mut self, names: &[&str]) -> Self {
+    /// The table without some columns.
+    #[cfg(test)]
+    pub(crate) fn without(mut self, names: &[&str]) -> Self {
         self.columns.retain(|column| !names.contains(&column.name.as_str()));
         self.names = Names::default();
         self

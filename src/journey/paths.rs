@@ -67,7 +67,7 @@ pub struct Paths {
 impl Default for Paths {
     fn default() -> Self {
         Self {
-            events: EventFilter::all(),
+            events: EventFilter::default(),
             by: None,
             gap_minutes: 30.0,
             depth: 5,
@@ -94,7 +94,7 @@ impl Paths {
             }
         }
         self.events.check()?;
-        self.by.iter().try_for_each(|by| EventFilter::all().when(by, Condition::Exists).check())
+        self.by.iter().try_for_each(|by| EventFilter::default().when(by, Condition::Exists).check())
     }
 }
 

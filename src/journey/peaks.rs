@@ -89,11 +89,6 @@ impl PeakReport {
             values,
         }
     }
-
-    /// The value with most events, the first of several; none without events that have one.
-    pub fn peak(&self) -> Option<&Tally> {
-        self.values.iter().rev().max_by_key(|tally| tally.n).filter(|tally| tally.n > 0)
-    }
 }
 
 impl Sums {

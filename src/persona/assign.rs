@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::card::Persona;
 use super::model::{PersonaModel, Term};
 use super::numbers::number;
-use super::place::{Near, Place, means};
+use super::place::{Near, NearestGroups, means};
 use super::sentences;
 use super::vocabulary::Vocabulary;
 use crate::features::Values;
@@ -60,7 +60,7 @@ pub struct Matches<'a> {
     model: &'a PersonaModel,
     table: &'a FeatureTable,
     pub(super) matrix: Matrix,
-    places: Vec<Place>,
+    places: Vec<NearestGroups>,
     matches: Vec<Match>,
 }
 
@@ -117,7 +117,7 @@ impl Matches<'_> {
     /// Per feature, its part of the runner-up's squared distance less the persona's; the weightiest
     /// first, of equals the earlier feature.
     fn weighed(&self, row: usize) -> Vec<(&Term, f64)> {
-        let Some(Place { nearest: Some(own), second: Some(other), within: true }) =
+        let Some(NearestGroups { nearest: Some(own), second: Some(other), within: true }) =
             self.places.get(row)
         else {
             return Vec::new();
@@ -202,7 +202,7 @@ impl PersonaModel {
     /// # let table = FeatureTable::new(60).numeric("spend", spend)?;
     /// # let prep = Preprocessor::default().fit(&table)?;
     /// # let fit = KMeans::new(2).fit(&prep.transform(&table)?)?;
-    /// let personas = PersonaModel::describe(&table, &prep, &fit)?;
+    /// let personas = personas::persona::Describer::default().describe(&table, &prep, &fit)?;
     ///
     /// let ann = FeatureTable::new(1).numeric("spend", vec![Some(99.0)])?;
     /// let matches = personas.assign(&ann)?;
@@ -293,7 +293,7 @@ fn reason_in_words(
     }
 }
 
-fn found(id: Option<ProfileId>, place: Place) -> Match {
+fn found(id: Option<ProfileId>, place: NearestGroups) -> Match {
     let persona = place.nearest.filter(|_| place.within);
     let margin = match (persona, place.second) {
         (None, _) => 0.0,

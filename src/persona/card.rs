@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::effect::Effect;
+use crate::prepare::Original;
 
 /// A group of people in words, with the numbers behind every word.
 ///
@@ -26,11 +26,14 @@ pub struct Persona {
     pub sentences: Vec<String>,
     /// What sets the group apart, strongest first; at most one per feature. Empty if nothing does.
     pub traits: Vec<Trait>,
-    /// How many fit the first 1, 2, … traits all at once (the decay of Chapman et al. 2008).
-    pub coverage: Vec<Fitting>,
-    /// Every column of the table, in its order, with the middle of the group; none where fewer than the
-    /// smallest described size have a value, or share it.
-    pub centers: Vec<(String, Option<Center>)>,
+    /// Share of the members, and of everyone else, who fit the first 1, 2, … traits all at once (the decay of
+    /// Chapman et al. 2008).
+    pub coverage: Vec<(f64, f64)>,
+    /// Every column of the table, in its order, with the middle of the group: the median of numbers, the most
+    /// frequent of categories (of equally frequent ones, the first by name) with its share of the members with
+    /// a value. Of a flag of 0 and 1, the category `yes`. None where fewer than the smallest described size
+    /// have a value, or share it.
+    pub centers: Vec<(String, Option<Original>)>,
 }
 
 /// The sentences as one text.
@@ -56,15 +59,16 @@ impl Persona {
 
     /// Whether all its numbers are.
     pub(super) fn is_finite(&self) -> bool {
-        let fits = |fitting: &Fitting| fitting.members.is_finite() && fitting.others.is_finite();
-        let center = |(_, center): &(String, Option<Center>)| match *center {
-            Some(Center::Median(number) | Center::Mostly { share: number, .. }) => {
+        let fits = |fitting: &(f64, f64)| fitting.0.is_finite() && fitting.1.is_finite();
+        let center = |(_, center): &(String, Option<Original>)| match *center {
+            Some(Original::Number(number) | Original::Share { share: number, .. }) => {
                 number.is_finite()
             }
+            Some(Original::Level { .. }) => false,
             None => true,
         };
         let told = |told: &Trait| {
-            let effect = [told.effect.size, told.effect.low, told.effect.high];
+            let effect = [told.effect, told.interval.0, told.interval.1];
             let contrast = match told.contrast {
                 Contrast::Numeric { median, median_others, median_all, .. } => {
                     [median, median_others, median_all]
@@ -95,15 +99,24 @@ pub struct Trait {
     pub detail: String,
     /// Features whose traits hold of nearly the same people and are not told again.
     pub also: Vec<String>,
-    /// How large, on one scale for all traits; negative if the group is lower or rarer.
-    pub effect: Effect,
+    /// How large, in [−1, 1] on one scale for all traits; negative if the group is lower or rarer. Cliff's
+    /// delta, or the difference of shares: 0 for no difference, 1 if every member is higher than every
+    /// other person.
+    pub effect: f64,
+    /// The 95 % interval of the effect; in [−1, 1].
+    ///
+    /// It is the interval of one effect and counts chance in who was sampled only; what is told must hold in
+    /// a wider one, which is right of all columns and groups at once. Neither knows that the groups were
+    /// looked for in the same data, so both are on the narrow side for the columns that made the groups.
+    pub interval: (f64, f64),
     /// Members with a value; for [`Contrast::Missing`], all members.
     pub n: usize,
     /// Others with a value; for [`Contrast::Missing`], all others.
     pub n_others: usize,
-    /// How many fit the trait. A number fits on the group's side of the overall median; the median
+    /// Share of the members, and of everyone else, who fit the trait, in [0, 1]; what the trait is worth is the
+    /// difference. A missing value does not fit. A number fits on the group's side of the overall median; the median
     /// itself counts if that tells the group and the others apart better.
-    pub fitting: Fitting,
+    pub fitting: (f64, f64),
     /// What was compared.
     pub contrast: Contrast,
 }
@@ -144,31 +157,5 @@ pub enum Contrast {
         share_others: f64,
         /// `share` over the share of all people without one.
         lift: f64,
-    },
-}
-
-/// Shares of people who fit a description; in [0, 1]. A missing value does not fit.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Fitting {
-    /// Share of the members.
-    pub members: f64,
-    /// Share of everyone else: what the description is worth is the difference.
-    pub others: f64,
-}
-
-/// The middle of some values.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Center {
-    /// Of numbers, in their own unit.
-    Median(f64),
-    /// Of categories: the most frequent one; of equally frequent ones, the first by name. Of a flag of
-    /// 0 and 1: the category `yes`.
-    Mostly {
-        /// The category.
-        category: String,
-        /// Its share among the members with a value.
-        share: f64,
     },
 }

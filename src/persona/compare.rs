@@ -144,8 +144,8 @@ impl PersonaModel {
     /// # let table = FeatureTable::new(60).numeric("spend", spend)?;
     /// # let prep = Preprocessor::default().fit(&table)?;
     /// # let fit = KMeans::new(2).fit(&prep.transform(&table)?)?;
-    /// let personas = PersonaModel::describe(&table, &prep, &fit)?;
-    /// let gold = DeclaredPersona::new("Gold").when("spend", Condition::AtLeast(125.0));
+    /// let personas = personas::persona::Describer::default().describe(&table, &prep, &fit)?;
+    /// let gold = DeclaredPersona::from("Gold").when("spend", Condition::AtLeast(125.0));
     /// let comparison = personas.compare(&[gold], &table)?;
     ///
     /// let gold = &comparison.declared[0];

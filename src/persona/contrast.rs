@@ -12,7 +12,7 @@
 
 use std::cmp::Reverse;
 
-use super::card::{Center, Contrast};
+use super::card::Contrast;
 use super::counts::{Counts, Share};
 use super::effect::Effect;
 use super::index::{Groups, Indexed, Kind, Numbers, Texts};
@@ -20,6 +20,7 @@ use super::ranks::{Ranked, ranked};
 use super::sentences::is_yes_no;
 use super::telling::{Candidate, Side, Telling, share};
 use super::thresholds::Describer;
+use crate::prepare::Original;
 
 /// Share of the members who fit a trait that is told, at least.
 const TYPICAL: f64 = 0.5;
@@ -30,7 +31,7 @@ const APART: f64 = 0.1;
 pub(super) struct Found {
     /// Members with a value, and their middle.
     n: usize,
-    pub(super) center: Option<Center>,
+    pub(super) center: Option<Original>,
     /// The strongest trait.
     pub(super) candidate: Option<Candidate>,
 }
@@ -39,14 +40,12 @@ pub(super) struct Found {
 /// than of the others. What few have is told of a category by its share alone.
 fn is_sayable(candidate: &Candidate) -> bool {
     let told = &candidate.told;
-    let apart = told.fitting.members - told.fitting.others;
+    let apart = told.fitting.0 - told.fitting.1;
     match &told.contrast {
         // Equal medians say nothing, except that people have none.
         Contrast::Numeric { median, median_others, median_all, .. } => {
-            let have_none = told.effect.size < 0.0 && *median_all == 0.0;
-            told.fitting.members >= TYPICAL
-                && apart >= APART
-                && (median != median_others || have_none)
+            let have_none = told.effect < 0.0 && *median_all == 0.0;
+            told.fitting.0 >= TYPICAL && apart >= APART && (median != median_others || have_none)
         }
         Contrast::Category { share, share_others, .. } => {
             (share - share_others).abs() >= APART || share.min(*share_others) == 0.0
@@ -156,7 +155,7 @@ fn coded(
         };
         let told = of_high.can_be_told(rules.least());
         let center = (told && held >= rules.least())
-            .then(|| Center::Mostly { category: name(most), share: held as f64 / n as f64 });
+            .then(|| Original::Share { level: name(most), share: held as f64 / n as f64 });
         let (code, share) = match is_flag || of_high.effect().size > 0.0 {
             true => (1, of_high),
             false => (0, of_low),
@@ -219,7 +218,7 @@ fn numeric(
     found
         .map(|(group, of)| {
             let (n, n_others) = (of.n, n_all - of.n);
-            let center = (n >= rules.least()).then_some(Center::Median(of.median));
+            let center = (n >= rules.least()).then_some(Original::Number(of.median));
             let enough =
                 n.min(n_others) >= rules.least() && of.effect.holds(rules.min_effect, wider);
             let candidate = enough.then(|| {
@@ -291,8 +290,8 @@ fn categorical(
         let top = (places.clone())
             .max_by_key(|&place| (counts.of(place, group), Reverse(place)))
             .filter(|&top| counts.of(top, group) >= rules.least());
-        let center = top.map(|top| Center::Mostly {
-            category: name(top).to_owned(),
+        let center = top.map(|top| Original::Share {
+            level: name(top).to_owned(),
             share: counts.of(top, group) as f64 / n as f64,
         });
         let strongest = places

@@ -21,7 +21,7 @@ use crate::{Error, FeatureTable, Result};
 /// use personas::features::Condition;
 /// use personas::persona::DeclaredPersona;
 ///
-/// let mut loyal = DeclaredPersona::new("Loyal")
+/// let mut loyal = DeclaredPersona::from("Loyal")
 ///     .when("frequency", Condition::AtLeast(10.0))
 ///     .when("monetary", Condition::Between(100.0, 500.0))
 ///     .when("age", Condition::OneOf(vec!["25-34".into(), "35-44".into()]));
@@ -31,7 +31,7 @@ use crate::{Error, FeatureTable, Result};
 /// // As a file holds it.
 /// let json = r#"{"name": "Gold", "rules": [{"feature": "monetary", "condition": {"at_least": 500.0}}]}"#;
 /// let gold: DeclaredPersona = serde_json::from_str(json).map_err(std::io::Error::other)?;
-/// assert_eq!(gold, DeclaredPersona::new("Gold").when("monetary", Condition::AtLeast(500.0)));
+/// assert_eq!(gold, DeclaredPersona::from("Gold").when("monetary", Condition::AtLeast(500.0)));
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,12 +64,14 @@ fn one() -> f64 {
     1.0
 }
 
-impl DeclaredPersona {
-    /// A persona without conditions yet.
-    pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), text: String::new(), rules: Vec::new() }
+impl From<&str> for DeclaredPersona {
+    /// A persona of this name without conditions yet.
+    fn from(name: &str) -> Self {
+        Self { name: name.to_owned(), text: String::new(), rules: Vec::new() }
     }
+}
 
+impl DeclaredPersona {
     /// Adds a condition on a feature.
     #[must_use]
     pub fn when(mut self, feature: impl Into<String>, condition: Condition) -> Self {
@@ -80,7 +82,7 @@ impl DeclaredPersona {
     /// A persona of the data as one that could be declared: a rule per trait.
     pub(super) fn of(persona: &Persona) -> Self {
         let rule = |told: &Trait| {
-            let more = told.effect.size > 0.0;
+            let more = told.effect > 0.0;
             let condition = match &told.contrast {
                 &Contrast::Numeric { median_all, with_median, .. } => match (more, with_median) {
                     (true, true) => Condition::AtLeast(median_all),
@@ -243,11 +245,11 @@ mod tests {
     #[test]
     fn both_ends_of_a_range_fit_and_a_missing_value_does_not_say() {
         for (persona, fits) in [
-            (DeclaredPersona::new("p").when("spend", Condition::Between(5.0, 6.0)), true),
-            (DeclaredPersona::new("p").when("spend", Condition::Between(4.0, 5.0)), true),
-            (DeclaredPersona::new("p").when("spend", Condition::AtLeast(5.1)), false),
-            (DeclaredPersona::new("p").when("spend", Condition::AtMost(4.9)), false),
-            (DeclaredPersona::new("p").when("age", one_of(&["65+", "25-34"])), true),
+            (DeclaredPersona::from("p").when("spend", Condition::Between(5.0, 6.0)), true),
+            (DeclaredPersona::from("p").when("spend", Condition::Between(4.0, 5.0)), true),
+            (DeclaredPersona::from("p").when("spend", Condition::AtLeast(5.1)), false),
+            (DeclaredPersona::from("p").when("spend", Condition::AtMost(4.9)), false),
+            (DeclaredPersona::from("p").when("age", one_of(&["65+", "25-34"])), true),
         ] {
             let rules = persona.bind(&table()).map(|r| (r[0].fits(0), r[0].fits(1)));
             assert_eq!(rules, Ok((Some(fits), None)), "{persona:?}");
@@ -256,7 +258,7 @@ mod tests {
 
     #[test]
     fn rules_that_make_no_sense_are_refused_with_the_reason() {
-        let p = || DeclaredPersona::new("p");
+        let p = || DeclaredPersona::from("p");
         for (persona, reason) in [
             (p(), "no conditions"),
             (p().when("income", Condition::AtLeast(1.0)), "no feature \"income\""),
@@ -287,11 +289,11 @@ mod tests {
     #[test]
     fn a_declared_persona_survives_json_and_a_bound_of_nan_does_not_become_no_bound() {
         let persona =
-            weighing(DeclaredPersona::new("p").when("spend", Condition::AtLeast(0.1)), 2.0);
+            weighing(DeclaredPersona::from("p").when("spend", Condition::AtLeast(0.1)), 2.0);
         let json = serde_json::to_string(&persona).unwrap();
         assert_eq!(serde_json::from_str::<DeclaredPersona>(&json).unwrap(), persona);
         let json = serde_json::to_string(
-            &DeclaredPersona::new("p").when("x", Condition::AtLeast(f64::NAN)),
+            &DeclaredPersona::from("p").when("x", Condition::AtLeast(f64::NAN)),
         )
         .unwrap();
         let back: DeclaredPersona = serde_json::from_str(&json).unwrap();
@@ -302,7 +304,8 @@ mod tests {
     #[test]
     fn rules_read_as_one_would_say_them() {
         let days = FeatureTable::new(0).numeric("recency_days", Vec::new()).unwrap();
-        let persona = DeclaredPersona::new("p").when("recency_days", Condition::Between(1.0, 30.0));
+        let persona =
+            DeclaredPersona::from("p").when("recency_days", Condition::Between(1.0, 30.0));
         let rules = persona.bind(&days).unwrap();
         assert_eq!(rules[0].in_words(english()), "recency from 1 day to 30 days");
     }

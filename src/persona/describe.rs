@@ -11,7 +11,7 @@
 use std::collections::BTreeSet;
 
 use super::bits::Bits;
-use super::card::{Contrast, Fitting, Persona, Trait};
+use super::card::{Contrast, Persona, Trait};
 use super::contrast::{Found, contrasts, n_looks};
 use super::effect::wider;
 use super::index::{Groups, Index, Indexed};
@@ -21,7 +21,7 @@ use super::telling::share;
 use super::thresholds::Describer;
 use crate::Labels;
 use crate::num::parallel;
-use crate::prepare::{Dropped, Encoding, PreprocessorFit};
+use crate::prepare::{Dropped, PreprocessorFit};
 
 /// Phi coefficient between who fits two traits, from which on they are one.
 const SAME_PEOPLE: f64 = 0.6;
@@ -37,9 +37,14 @@ pub(super) struct Used(BTreeSet<String>);
 impl Used {
     /// Those that a preprocessor did not leave out by weight.
     pub(super) fn by(prep: &PreprocessorFit) -> Self {
-        let left_out = Encoding::Dropped(Dropped::ZeroWeight);
-        let used = prep.steps().iter().filter(|step| step.encoding != left_out);
-        Self(used.map(|step| step.feature.clone()).collect())
+        let mut used: BTreeSet<String> =
+            prep.steps().iter().map(|step| step.feature.clone()).collect();
+        for (feature, why) in prep.dropped() {
+            if why == Dropped::ZeroWeight {
+                used.remove(feature);
+            }
+        }
+        Self(used)
     }
 
     pub(super) fn contains(&self, feature: &str) -> bool {
@@ -138,7 +143,7 @@ fn persona(
         *all = Some(both);
         Some(fitting)
     });
-    let coverage: Vec<Fitting> = coverage.collect();
+    let coverage: Vec<(f64, f64)> = coverage.collect();
     let phrases = name_phrases(&told, groups, group, rules, used);
     let traits: Vec<Trait> = told.into_iter().map(|told| told.record).collect();
     let sentences = sentences(size, share, &traits, &coverage, rules);
@@ -150,7 +155,7 @@ fn sentences(
     size: usize,
     share: f64,
     traits: &[Trait],
-    coverage: &[Fitting],
+    coverage: &[(f64, f64)],
     rules: &Describer,
 ) -> Vec<String> {
     let words = &rules.vocabulary;
@@ -170,7 +175,7 @@ fn sentences(
     }
     sentences.extend(traits.iter().map(|told| told.sentence.clone()));
     if let (Some(last), true) = (coverage.last(), coverage.len() > 1) {
-        let (members, others) = (percent(last.members), percent(last.others));
+        let (members, others) = (percent(last.0), percent(last.1));
         let parts = [("members", &*members), ("others", &others)];
         sentences.push(words.say("All of it fits {members} of them (others {others}).", &parts));
     }
@@ -178,13 +183,10 @@ fn sentences(
 }
 
 /// Share of a group's members and of the others who are in a set.
-fn fitting(rows: &Bits, groups: &Groups<'_>, group: usize) -> Fitting {
+fn fitting(rows: &Bits, groups: &Groups<'_>, group: usize) -> (f64, f64) {
     let members = rows.count_with(&groups.members[group]);
     let size = groups.sizes[group];
-    Fitting {
-        members: share(members, size),
-        others: share(rows.count() - members, groups.n_rows() - size),
-    }
+    (share(members, size), share(rows.count() - members, groups.n_rows() - size))
 }
 
 /// The phrases a name may use, strongest first, none twice: enough members fit all of them at once. Those
@@ -201,7 +203,7 @@ fn name_phrases(
     let mut n_strong = 0;
     for is_strong in [true, false] {
         for told in told.iter().filter(|told| names_something(&told.record.contrast) == is_strong) {
-            let may_name = told.record.effect.size.abs() >= rules.min_name_effect
+            let may_name = told.record.effect.abs() >= rules.min_name_effect
                 && !matches!(told.record.contrast, Contrast::Missing { .. })
                 && used.contains(&told.record.feature)
                 && !phrases.contains(&told.record.phrase);
@@ -209,7 +211,7 @@ fn name_phrases(
                 continue;
             }
             let both = all.as_ref().map_or_else(|| told.fits.clone(), |all| all.and(&told.fits));
-            if fitting(&both, groups, group).members >= rules.min_name_fit {
+            if fitting(&both, groups, group).0 >= rules.min_name_fit {
                 phrases.push(told.record.phrase.clone());
                 n_strong += usize::from(is_strong);
                 all = Some(both);
@@ -242,10 +244,10 @@ fn phi(a: &Bits, b: &Bits, n: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::card::Center;
     use super::super::vocabulary::Vocabulary;
     use super::*;
     use crate::FeatureTable;
+    use crate::prepare::Original;
 
     fn default() -> Describer {
         Describer::default()
@@ -309,7 +311,7 @@ mod tests {
         assert_eq!(high.name, "Big spenders, frequent visitors");
         assert_eq!(personas[0].name, "Small spenders, rare visitors");
         let told: Vec<(&str, f64)> =
-            high.traits.iter().map(|t| (t.feature.as_str(), t.effect.size)).collect();
+            high.traits.iter().map(|t| (t.feature.as_str(), t.effect)).collect();
         // Of 400 pairs, 45 are lost and 10 tied: 10 to 19 in both. (345 − 45) / 400.
         assert_eq!(told, [("spend", 1.0), ("visits", 0.75)]);
         let Contrast::Numeric { median, median_others, median_all, .. } = high.traits[1].contrast
@@ -318,10 +320,8 @@ mod tests {
         };
         assert_eq!((median, median_others, median_all), (19.5, 9.5, 14.5));
         // 15 of 20 members lie above 14.5, 5 of 20 others do; all of the 15 spend much.
-        let fitting = |fits: &Fitting| (fits.members, fits.others);
-        assert_eq!(fitting(&high.traits[1].fitting), (0.75, 0.25));
-        let coverage: Vec<_> = high.coverage.iter().map(fitting).collect();
-        assert_eq!(coverage, [(1.0, 0.0), (0.75, 0.0)]);
+        assert_eq!(high.traits[1].fitting, (0.75, 0.25));
+        assert_eq!(high.coverage, [(1.0, 0.0), (0.75, 0.0)]);
     }
 
     #[test]
@@ -399,7 +399,7 @@ mod tests {
         assert_eq!([&personas[0].name, &personas[1].name], ["City a", "City b"]);
         assert_eq!(
             personas[0].centers[0].1,
-            Some(Center::Mostly { category: "a".into(), share: 2.0 / 3.0 })
+            Some(Original::Share { level: "a".into(), share: 2.0 / 3.0 })
         );
     }
 
@@ -423,8 +423,8 @@ mod tests {
             ["Mixed", "Mixed 2"],
             "what is unknown names nobody"
         );
-        assert_eq!(personas[1].traits[0].fitting, Fitting { members: 1.0, others: 0.0 });
-        assert_eq!(personas[0].traits[0].fitting, Fitting { members: 1.0, others: 0.0 });
+        assert_eq!(personas[1].traits[0].fitting, (1.0, 0.0));
+        assert_eq!(personas[0].traits[0].fitting, (1.0, 0.0));
     }
 
     #[test]
@@ -433,8 +433,8 @@ mod tests {
         let coupons = (0..80).map(|i| if i < 40 || i % 2 == 0 { 0 } else { 3 });
         let table = rows(80).numeric("coupons", numbers(coupons)).unwrap();
         let personas = told(&table, &two(40, 40, 0), &default());
-        assert_eq!(personas[1].traits[0].fitting, Fitting { members: 0.5, others: 0.0 });
-        assert_eq!(personas[0].traits[0].fitting, Fitting { members: 1.0, others: 0.5 });
+        assert_eq!(personas[1].traits[0].fitting, (0.5, 0.0));
+        assert_eq!(personas[0].traits[0].fitting, (1.0, 0.5));
         assert_eq!(
             personas[1].sentences[1],
             "Many coupons: median coupons 1.5 (others 0); half lie above the median of everyone (others \
@@ -471,9 +471,9 @@ mod tests {
         assert!(sound.is_finite());
         let break_at: [fn(&mut Persona); 4] = [
             |persona| persona.share = f64::NAN,
-            |persona| persona.coverage[0].others = f64::INFINITY,
-            |persona| persona.traits[0].effect.low = f64::NAN,
-            |persona| persona.centers[0].1 = Some(Center::Median(f64::NAN)),
+            |persona| persona.coverage[0].1 = f64::INFINITY,
+            |persona| persona.traits[0].interval.0 = f64::NAN,
+            |persona| persona.centers[0].1 = Some(Original::Number(f64::NAN)),
         ];
         for break_it in break_at {
             let mut broken = sound.clone();
@@ -534,9 +534,9 @@ mod tests {
         assert_eq!(personas[1].sentences[1], "Channel 1: 92% (others 0%).");
         assert_eq!(
             personas[1].centers[0].1,
-            Some(Center::Mostly { category: "1".into(), share: 37.0 / 40.0 })
+            Some(Original::Share { level: "1".into(), share: 37.0 / 40.0 })
         );
-        assert_eq!(personas[1].traits[0].fitting, Fitting { members: 0.925, others: 0.0 });
+        assert_eq!(personas[1].traits[0].fitting, (0.925, 0.0));
         let personas = told(&table.without(&["Channel"]), &two(40, 40, 0), &default());
         assert_eq!([&personas[0].name, &personas[1].name], ["Small spenders", "Big spenders"]);
     }

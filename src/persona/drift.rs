@@ -9,7 +9,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::card::Center;
 use super::model::PersonaModel;
 use super::numbers::{called, percent};
 use super::seen::{Bins, Seen};
@@ -17,6 +16,7 @@ use super::sentences::center;
 use super::vocabulary::Vocabulary;
 use crate::features::Values;
 use crate::num::portable;
+use crate::prepare::Original;
 use crate::{Error, FeatureTable, Result};
 
 /// How a column of later people differs from that of the people a model was made from; see
@@ -34,9 +34,9 @@ pub struct Drift {
     /// Now.
     pub known: f64,
     /// The middle then; none where too few people have a value, or share it.
-    pub center_before: Option<Center>,
+    pub center_before: Option<Original>,
     /// The middle now.
-    pub center: Option<Center>,
+    pub center: Option<Original>,
     /// In a plain sentence.
     pub sentence: String,
 }
@@ -96,7 +96,7 @@ fn shift(before: &[usize], now: &[usize]) -> f64 {
 
 fn sentence(words: &Vocabulary, drift: &Drift) -> String {
     let of =
-        |found: &Option<Center>| found.as_ref().map(|found| center(words, &drift.feature, found));
+        |found: &Option<Original>| found.as_ref().map(|found| center(words, &drift.feature, found));
     let label = called(words, &drift.feature);
     let (known, before) = (percent(words, drift.known), percent(words, drift.known_before));
     let mut said = match (of(&drift.center), of(&drift.center_before)) {
@@ -129,7 +129,7 @@ impl PersonaModel {
     /// # let table = FeatureTable::new(60).numeric("spend", spend)?;
     /// # let prep = Preprocessor::default().fit(&table)?;
     /// # let fit = KMeans::new(2).fit(&prep.transform(&table)?)?;
-    /// let personas = PersonaModel::describe(&table, &prep, &fit)?;
+    /// let personas = personas::persona::Describer::default().describe(&table, &prep, &fit)?;
     ///
     /// let dearer = (0..40).map(|i| Some(f64::from(200 + i))).collect();
     /// let drift = personas.drift(&FeatureTable::new(40).numeric("spend", dearer)?)?;
@@ -169,7 +169,7 @@ mod tests {
         let table = table(300, 1, 0.0);
         let prep = Preprocessor::default().fit(&table).unwrap();
         let fit = KMeans::new(2).fit(&prep.transform(&table).unwrap()).unwrap();
-        PersonaModel::describe(&table, &prep, &fit).unwrap()
+        crate::persona::Describer::default().describe(&table, &prep, &fit).unwrap()
     }
 
     #[test]

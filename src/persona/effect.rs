@@ -11,28 +11,21 @@
 //!
 //! The sums behind a delta come from one pass over the sorted column.
 
-use serde::{Deserialize, Serialize};
-
 use crate::num::normal;
 
 /// The 97.5 % quantile of the standard normal distribution.
 const Z: f64 = 1.959_963_984_540_054;
 
 /// How far a group differs from everyone else, with its 95 % interval; all in [−1, 1].
-///
-/// The interval is that of one effect and counts chance in who was sampled only; what is told must hold in
-/// a wider one, which is right of all columns and groups at once. Neither knows that the groups were
-/// looked for in the same data, so both are on the narrow side for the columns that made the groups.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Effect {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Effect {
     /// Cliff's delta, or the difference of shares: 0 for no difference, 1 if every member is
     /// higher than every other person.
-    pub size: f64,
+    pub(super) size: f64,
     /// Lower end of the interval.
-    pub low: f64,
+    pub(super) low: f64,
     /// Upper end of the interval.
-    pub high: f64,
+    pub(super) high: f64,
 }
 
 /// How much wider an interval must be that is right of `n` effects at once (Bonferroni, designed for

@@ -17,7 +17,7 @@ impl PersonaModel {
     /// their own ([`validate::choose_k`](crate::validate::choose_k)), otherwise that of a cut for use.
     /// [`evidence`](Self::evidence) says which, with the criteria and their numbers. The steps stay
     /// available one by one: [`Preprocessor`](crate::Preprocessor), [`KMeans`], and
-    /// [`describe`](Self::describe) for groups of any other method.
+    /// [`Describer::describe`](super::Describer::describe) for groups of any other method.
     ///
     /// ```
     /// use personas::persona::{PersonaModel, PersonaSettings};

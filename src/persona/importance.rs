@@ -65,7 +65,7 @@ impl PersonaModel {
     ///     .numeric("spend", column(|i| i / 100 * 500 + i * 7 % 90))?;
     /// let prep = Preprocessor::default().weight("shoe_size", 0.0).fit(&table)?;
     /// let fit = KMeans::new(3).fit(&prep.transform(&table)?)?;
-    /// let personas = PersonaModel::describe(&table, &prep, &fit)?;
+    /// let personas = personas::persona::Describer::default().describe(&table, &prep, &fit)?;
     ///
     /// let overall = personas.importance(&table, None, 0)?;
     /// assert_eq!(overall[0].feature, "spend");
@@ -303,7 +303,7 @@ mod tests {
         }
         let prep = prep.fit(&table).unwrap();
         let labels = Labels::new((0..n).map(|row| Some(row % 3))).unwrap();
-        (PersonaModel::describe(&table, &prep, &labels).unwrap(), table)
+        (Describer::default().describe(&table, &prep, &labels).unwrap(), table)
     }
 
     fn of<'a>(importances: &'a [Importance], feature: &str) -> &'a Importance {
@@ -337,7 +337,7 @@ mod tests {
         let (model, table) = planted(false);
         let second = model.personas().iter().position(|p| {
             let of = p.traits.iter().find(|told| told.feature == "middle");
-            of.is_some_and(|told| told.effect.size > 0.9)
+            of.is_some_and(|told| told.effect > 0.9)
         });
         let found = model.importance(&table, second, 1).unwrap();
         assert!(of(&found, "middle").forest > of(&found, "colour").forest + 0.1, "{found:?}");

@@ -1,7 +1,7 @@
 //! Who the groups are.
 //!
 //! [`PersonaModel::fit`] turns a table of people into personas in one call: it prepares, groups, judges
-//! and describes. [`PersonaModel::describe`] does the last step for groups of any method: a name and
+//! and describes. [`Describer::describe`] does the last step for groups of any method: a name and
 //! sentences made from numbers by fixed templates, with the numbers behind every word, the people they do
 //! not fit, and the variance they do not explain. The model then places people seen later, with
 //! reasons, and compares the personas in the data with those a team made by hand.
@@ -52,11 +52,10 @@ mod thresholds;
 mod vocabulary;
 
 pub use assign::{Contribution, Match, Matches};
-pub use card::{Center, Contrast, Fitting, Persona, Trait};
+pub use card::{Contrast, Persona, Trait};
 pub use compare::{Comparison, DeclaredMatch, DeclaredVerdict, RuleMatch};
 pub use declared::{DeclaredPersona, DeclaredRule};
 pub use drift::Drift;
-pub use effect::Effect;
 pub use evidence::{BlockShare, CutCandidate, Evidence};
 pub use importance::Importance;
 pub use lineage::{Fate, Lineage};

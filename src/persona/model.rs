@@ -35,7 +35,7 @@ use crate::{Error, FeatureTable, Labels, Result, Timestamp};
 /// let prep = Preprocessor::default().fit(&table)?;
 /// let fit = KMeans::new(2).fit(&prep.transform(&table)?)?;
 ///
-/// let personas = PersonaModel::describe(&table, &prep, &fit)?;
+/// let personas = personas::persona::Describer::default().describe(&table, &prep, &fit)?;
 /// let names: Vec<&str> = personas.personas().iter().map(|p| p.name.as_str()).collect();
 /// assert_eq!(names, ["Small spenders", "Big spenders"]);
 /// assert_eq!(
@@ -100,25 +100,6 @@ impl Term {
 }
 
 impl PersonaModel {
-    /// Describes groups with the default thresholds; see [`Describer`] for others.
-    ///
-    /// `table` holds the people who were grouped, in the order of the grouping. Every column of it
-    /// is described, also those that `prep` does not use: whether the groups differ in what they
-    /// were not made from is the better question. Persona i is cluster i of the labels.
-    ///
-    /// # Errors
-    /// [`Error::DimensionMismatch`] if the grouping has another number of rows than the table, or
-    /// was made from a matrix of another width than `prep` makes; [`Error::Empty`] for a table
-    /// without rows; [`Error::InvalidParameter`] for labels with a cluster without rows, as predicted
-    /// ones may have; and those of `prep.transform`.
-    pub fn describe(
-        table: &FeatureTable,
-        prep: &PreprocessorFit,
-        groups: impl Into<Grouping>,
-    ) -> Result<Self> {
-        Describer::default().describe(table, prep, groups)
-    }
-
     pub(super) fn build(
         index: &Index<'_>,
         rows: &Rows<'_>,
@@ -177,11 +158,17 @@ impl PersonaModel {
 }
 
 impl Describer {
-    /// Describes groups with these thresholds; as [`PersonaModel::describe`].
+    /// Describes groups that any method made.
+    ///
+    /// `table` holds the people who were grouped, in the order of the grouping. Every column of it
+    /// is described, also those that `prep` does not use: whether the groups differ in what they
+    /// were not made from is the better question. Persona i is cluster i of the labels.
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`] for a threshold outside its range, and those of
-    /// [`PersonaModel::describe`].
+    /// [`Error::DimensionMismatch`] if the grouping has another number of rows than the table, or
+    /// was made from a matrix of another width than `prep` makes; [`Error::Empty`] for a table
+    /// without rows; [`Error::InvalidParameter`] for labels with a cluster without rows, as predicted
+    /// ones may have, or for a threshold outside its range; and those of `prep.transform`.
     pub fn describe(
         &self,
         table: &FeatureTable,

@@ -141,7 +141,7 @@ pub(super) struct Near {
 
 /// Where a row belongs.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Place {
+pub(super) struct NearestGroups {
     /// The nearest point of all; none without points.
     pub(super) nearest: Option<Near>,
     /// The nearest point of another persona.
@@ -184,7 +184,7 @@ impl Rule {
     }
 
     /// The nearest points to a row.
-    pub(super) fn place(&self, row: &[f64]) -> Place {
+    pub(super) fn place(&self, row: &[f64]) -> NearestGroups {
         let mut best: Option<Near> = None;
         let mut second: Option<Near> = None;
         for (point, (values, &persona)) in
@@ -206,7 +206,7 @@ impl Rule {
             }
         }
         let within = best.is_some_and(|near| self.takes(near.distance2));
-        Place { nearest: best, second, within }
+        NearestGroups { nearest: best, second, within }
     }
 
     /// The persona of a row, without the runner-up.

@@ -190,7 +190,7 @@ mod tests {
         let table = triangle(899);
         let prep = crate::Preprocessor::default().fit(&table).unwrap();
         let groups = crate::KMeans::new(3).fit(&prep.transform(&table).unwrap()).unwrap();
-        let model = PersonaModel::describe(&table, &prep, &groups).unwrap();
+        let model = crate::persona::Describer::default().describe(&table, &prep, &groups).unwrap();
         let found = model.archetypes(&table, None, 0).unwrap();
         assert_eq!(found.types.len(), 3);
         let mut names: Vec<&str> =

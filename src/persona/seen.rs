@@ -8,10 +8,10 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::card::Center;
 use super::index::{Index, Indexed, Kind};
 use crate::features::Values;
 use crate::num::{parallel, stats};
+use crate::prepare::Original;
 
 /// Bins of a number, at most, and categories by name.
 const BINS: usize = 10;
@@ -24,7 +24,7 @@ pub(super) struct Seen {
     pub(super) bins: Bins,
     /// People per bin; those without a value last.
     pub(super) counts: Vec<usize>,
-    pub(super) center: Option<Center>,
+    pub(super) center: Option<Original>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,7 +62,7 @@ impl Seen {
                     start = end;
                 }
                 counts.push(n - start);
-                let center = (n >= least && n > 0).then_some(Center::Median(numbers.median));
+                let center = (n >= least && n > 0).then_some(Original::Number(numbers.median));
                 (Bins::Upto(edges), counts, center)
             }
             Kind::Texts(texts) => {
@@ -76,8 +76,8 @@ impl Seen {
                 counts.push(n - counts.iter().sum::<usize>());
                 let names: Vec<String> =
                     frequent.iter().map(|&name| texts.names[name].to_owned()).collect();
-                let center = names.first().map(|category| Center::Mostly {
-                    category: category.clone(),
+                let center = names.first().map(|category| Original::Share {
+                    level: category.clone(),
                     share: counts[0] as f64 / n as f64,
                 });
                 (Bins::Named(names), counts, center)
@@ -94,7 +94,8 @@ impl Seen {
             Bins::Named(names) => (names.len() + 2, true),
         };
         let numbers = match self.center {
-            Some(Center::Median(number) | Center::Mostly { share: number, .. }) => number,
+            Some(Original::Number(number) | Original::Share { share: number, .. }) => number,
+            Some(Original::Level { .. }) => f64::NAN,
             None => 0.0,
         };
         let total = self.counts.iter().try_fold(0usize, |sum, &n| sum.checked_add(n));
@@ -131,18 +132,23 @@ impl Bins {
     }
 
     /// The median, or the most frequent of the categories by name, of at least so many people.
-    pub(super) fn center(&self, values: &Values, counts: &[usize], least: usize) -> Option<Center> {
+    pub(super) fn center(
+        &self,
+        values: &Values,
+        counts: &[usize],
+        least: usize,
+    ) -> Option<Original> {
         let n: usize = counts[..counts.len() - 1].iter().sum();
         match (self, values) {
             (Self::Upto(_), Values::Numeric(values)) if n >= least && n > 0 => {
                 let known: Vec<f64> = values.iter().flatten().map(|v| v + 0.0).collect();
-                Some(Center::Median(stats::median(&stats::sorted(&known))))
+                Some(Original::Number(stats::median(&stats::sorted(&known))))
             }
             (Self::Named(names), _) => {
                 let named = names.iter().zip(counts).rev();
                 let (category, &most) = named.max_by_key(|(_, n)| **n)?;
-                (most >= least).then(|| Center::Mostly {
-                    category: category.clone(),
+                (most >= least).then(|| Original::Share {
+                    level: category.clone(),
                     share: most as f64 / n as f64,
                 })
             }

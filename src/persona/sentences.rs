@@ -4,10 +4,11 @@
 //! web spend share". Sayings and templates are those of a [`Vocabulary`]; nothing is invented, so the
 //! same numbers always give the same words.
 
-use super::card::{Center, Contrast, Trait};
+use super::card::{Contrast, Trait};
 use super::effect::Effect;
 use super::numbers::{called, capitalised, in_ten, measure, percent, ratio};
 use super::vocabulary::Vocabulary;
+use crate::prepare::Original;
 
 /// Whether a column says yes or no: all its categories are words for it, as `NO` alone may be Norway.
 pub(super) fn is_yes_no(categories: &[&str], words: &Vocabulary) -> bool {
@@ -64,7 +65,7 @@ fn plain(words: &Vocabulary, label: &str, more: bool) -> String {
 
 /// A trait in a plain sentence with its numbers. `known` is (members with a value, members).
 pub(super) fn sentence(words: &Vocabulary, told: &Trait, known: (usize, usize)) -> String {
-    let more = told.effect.size > 0.0;
+    let more = told.effect > 0.0;
     let share = |share| percent(words, share);
     let phrase = capitalised(&told.phrase);
     let known = match known {
@@ -119,15 +120,15 @@ pub(super) fn sentence(words: &Vocabulary, told: &Trait, known: (usize, usize)) 
 
 /// How many lie on the group's side of the median of everyone.
 fn side(words: &Vocabulary, told: &Trait, with_median: bool, none: bool) -> String {
-    let template = match (told.effect.size > 0.0, with_median) {
+    let template = match (told.effect > 0.0, with_median) {
         _ if none => "{members} have none (others {others})",
         (true, false) => "{members} lie above the median of everyone (others {others})",
         (true, true) => "{members} lie at or above the median of everyone (others {others})",
         (false, false) => "{members} lie below the median of everyone (others {others})",
         (false, true) => "{members} lie at or below the median of everyone (others {others})",
     };
-    let members = in_ten(words, told.fitting.members);
-    let others = in_ten(words, told.fitting.others);
+    let members = in_ten(words, told.fitting.0);
+    let others = in_ten(words, told.fitting.1);
     words.say(template, &[("members", &members), ("others", &others)])
 }
 
@@ -160,13 +161,13 @@ pub(super) fn detail(words: &Vocabulary, contrast: &Contrast, effect: Effect) ->
 }
 
 /// The middle of a group in a few words: `median 12 days`, `mostly 25-34`.
-pub(super) fn center(words: &Vocabulary, feature: &str, center: &Center) -> String {
+pub(super) fn center(words: &Vocabulary, feature: &str, center: &Original) -> String {
     match center {
-        Center::Median(median) => {
+        Original::Number(median) => {
             let value = measure(words, feature, *median);
             words.say("median {value}", &[("value", &value)])
         }
-        Center::Mostly { category, .. } => {
+        Original::Level { level: category, .. } | Original::Share { level: category, .. } => {
             let category = words.labels.get(category).unwrap_or(category);
             words.say("mostly {category}", &[("category", category)])
         }
@@ -219,7 +220,6 @@ fn numbered(names: Vec<String>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::card::Fitting;
     use super::super::vocabulary::english;
     use super::*;
 
@@ -239,10 +239,11 @@ mod tests {
             sentence: String::new(),
             detail: detail(english(), &contrast, effect(size)),
             also: vec![],
-            effect: effect(size),
+            effect: size,
+            interval: (effect(size).low, effect(size).high),
             n: 30,
             n_others: 90,
-            fitting: Fitting { members: 0.9, others: 0.4 },
+            fitting: (0.9, 0.4),
             contrast,
         }
     }

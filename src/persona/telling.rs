@@ -6,7 +6,7 @@
 //! Cost: a bit per row where the people who fit are needed; the rest is counted already.
 
 use super::bits::Bits;
-use super::card::{Contrast, Fitting, Trait};
+use super::card::{Contrast, Trait};
 use super::effect::Effect;
 use super::index::{Indexed, Kind};
 use super::sentences::{detail, phrase, sentence};
@@ -60,13 +60,11 @@ impl Telling<'_> {
             sentence: String::new(),
             detail: detail(self.words, &contrast, effect),
             also: Vec::new(),
-            effect,
+            effect: effect.size,
+            interval: (effect.low, effect.high),
             n: known.0,
             n_others: known.1,
-            fitting: Fitting {
-                members: share(fitting.0, self.size),
-                others: share(fitting.1, self.n_others),
-            },
+            fitting: (share(fitting.0, self.size), share(fitting.1, self.n_others)),
             contrast,
         };
         told.sentence = sentence(self.words, &told, (known.0, self.size));
@@ -77,7 +75,7 @@ impl Telling<'_> {
 impl Candidate {
     /// The size of the effect, whichever way it points.
     pub(super) fn strength(&self) -> f64 {
-        self.told.effect.size.abs()
+        self.told.effect.abs()
     }
 
     /// The rows that fit the trait.

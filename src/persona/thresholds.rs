@@ -8,7 +8,7 @@ use crate::{Error, Result};
 /// Fewest people a description may be about.
 const FLOOR: usize = 5;
 
-/// How personas are described. [`PersonaModel::describe`](super::PersonaModel::describe) uses the defaults.
+/// How personas are described. [`Describer::describe`] uses the defaults.
 ///
 /// ```
 /// use personas::persona::Describer;

@@ -55,7 +55,7 @@ pub enum Relative {
 /// let expected = [0.5, 1.0, 2.0, 0.5, 1.0, 2.0].map(Some);
 /// assert_eq!(ratios, Some(Values::Numeric(expected.to_vec())));
 /// // One person, later: compared with the medians of then.
-/// assert_eq!(fit.apply(&table.select(&[4])?)?.n_columns(), 3);
+/// assert_eq!(fit.apply(&table.select(&[4])?)?.columns().len(), 3);
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

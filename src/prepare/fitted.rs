@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::matrix::{Matrix, MatrixColumn};
 use super::source::Source;
-use super::step::{Encoding, FeatureStep, Short};
+use super::step::{Dropped, Encoding, FeatureStep, Short};
 use crate::features::FeatureTable;
 use crate::num::check::MAX_MAGNITUDE;
 use crate::num::parallel;
@@ -17,7 +17,8 @@ use crate::{Error, Result};
 /// What [`Preprocessor::fit`](crate::Preprocessor::fit) decided; turns tables into matrices, and
 /// their numbers back into those of tables.
 ///
-/// It is stored as its [`steps`](Self::steps).
+/// It is shown as one line per feature, in plain words:
+/// `spend: logarithm beyond 20, then standardised (mean 5.213, sd 1.07); 3 missing → median 182.5`.
 ///
 /// ```
 /// use personas::{FeatureTable, Preprocessor};
@@ -51,7 +52,7 @@ enum Meaning {
     Missing,
 }
 
-/// What a transformed value was before.
+/// A value in the table's own terms: what a transformed value was before, or the middle of a group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Original {
@@ -91,7 +92,8 @@ impl PreprocessorFit {
         let mut meanings = Vec::new();
         for (i, step) in steps.iter().enumerate() {
             let mut add = |name: String, meaning| {
-                columns.push(MatrixColumn { name, feature: step.feature.clone() });
+                let is_number = matches!(step.encoding, Encoding::Numeric { .. });
+                columns.push(MatrixColumn { name, feature: step.feature.clone(), is_number });
                 meanings.push((i, meaning));
             };
             match &step.encoding {
@@ -112,8 +114,18 @@ impl PreprocessorFit {
         Self { steps, columns: columns.into(), meanings }
     }
 
+    /// The features that have no column, and why, in the order of the table it was fitted to.
+    pub fn dropped(&self) -> Vec<(&str, Dropped)> {
+        let dropped = |step: &'_ FeatureStep| match step.encoding {
+            Encoding::Dropped(why) => Some(why),
+            _ => None,
+        };
+        let steps = self.steps.iter();
+        steps.filter_map(|step| Some((step.feature.as_str(), dropped(step)?))).collect()
+    }
+
     /// What was done, per feature of the table it was fitted to and in its order.
-    pub fn steps(&self) -> &[FeatureStep] {
+    pub(crate) fn steps(&self) -> &[FeatureStep] {
         &self.steps
     }
 
@@ -155,7 +167,7 @@ impl PreprocessorFit {
         }
         let values = Array2::from_shape_vec((table.n_rows(), width), data)
             .expect("there are n_rows * width cells");
-        Ok(Matrix::new(values, table.ids().to_vec(), self.columns.clone()))
+        Ok(Matrix::new(values, self.columns.clone()))
     }
 
     /// What a value in a column of the matrix was in the table; nothing for a missing-indicator.
@@ -214,6 +226,12 @@ impl PreprocessorFit {
             }
         }
         Ok(features)
+    }
+}
+
+impl fmt::Display for PreprocessorFit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.steps.iter().try_for_each(|step| writeln!(f, "{step}"))
     }
 }
 

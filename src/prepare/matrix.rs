@@ -1,4 +1,4 @@
-//! A matrix whose rows still know their profile and whose columns still know their feature.
+//! A matrix whose columns still know their feature.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -6,7 +6,6 @@ use std::sync::Arc;
 use ndarray::{Array2, ArrayRef2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
-use crate::ProfileId;
 use crate::num::samples::Samples;
 
 /// A column of a [`Matrix`].
@@ -17,37 +16,29 @@ pub struct MatrixColumn {
     pub name: String,
     /// The feature it comes from, such as `spend` or `channel`.
     pub feature: String,
+    /// Whether the feature is one of numbers; else it is one of categories.
+    pub is_number: bool,
 }
 
-/// Numbers to compute with, `(n_samples, n_features)`; behaves as an ndarray matrix.
+/// Numbers to compute with, `(n_samples, n_features)`; behaves as an ndarray matrix. Its rows are those of the
+/// table, its columns those of the [`PreprocessorFit`](crate::prepare::PreprocessorFit) that made it.
 ///
 /// Made by [`PreprocessorFit::transform`](crate::prepare::PreprocessorFit::transform); every
 /// method's `fit` takes `&Matrix` as well as plain arrays and views.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Matrix {
     values: Array2<f64>,
-    ids: Vec<ProfileId>,
     columns: Arc<[MatrixColumn]>,
 }
 
 impl Matrix {
-    pub(crate) fn new(
-        values: Array2<f64>,
-        ids: Vec<ProfileId>,
-        columns: Arc<[MatrixColumn]>,
-    ) -> Self {
-        debug_assert!(ids.is_empty() || values.nrows() == ids.len());
+    pub(crate) fn new(values: Array2<f64>, columns: Arc<[MatrixColumn]>) -> Self {
         debug_assert_eq!(values.ncols(), columns.len());
-        Self { values, ids, columns }
-    }
-
-    /// The profile of every row; empty if rows have numbers only.
-    pub fn ids(&self) -> &[ProfileId] {
-        &self.ids
+        Self { values, columns }
     }
 
     /// What the columns are.
-    pub fn columns(&self) -> &[MatrixColumn] {
+    pub(crate) fn columns(&self) -> &[MatrixColumn] {
         &self.columns
     }
 }

@@ -11,7 +11,7 @@
 //!
 //! Cost: one sort and a few passes per column.
 
-use super::options::{Scaling, Tails};
+use super::options::Scaling;
 use super::scale::{Scale, TailTransform};
 use super::step::{Dropped, Encoding};
 use crate::num::check::MAX_MAGNITUDE;
@@ -22,16 +22,15 @@ use crate::num::stats;
 pub(super) fn fit(
     mut values: Vec<f64>,
     scaling: Scaling,
-    tails: Tails,
+    tame_tails: bool,
 ) -> Result<Encoding, Dropped> {
     values.sort_unstable_by(f64::total_cmp);
     let shape = Shape::of(&values).ok_or(Dropped::Constant)?;
     let fill = shape.quantile(&values, 0.5);
-    let (tail, tamed) = match tails {
-        Tails::Auto => tame(&values, &shape),
-        Tails::Keep => None,
-    }
-    .unwrap_or((TailTransform::Kept, values));
+    let (tail, tamed) = tame_tails
+        .then(|| tame(&values, &shape))
+        .flatten()
+        .unwrap_or((TailTransform::Kept, values));
     let scale = scale(&tamed, scaling).ok_or(Dropped::Constant)?;
     Ok(Encoding::Numeric { tail, scale, fill })
 }
@@ -159,7 +158,7 @@ mod tests {
         let values: Vec<f64> = (0..200).map(|i| (f64::from(i) / 20.0).exp() - 2.0).collect();
         let z = |factor: f64| -> Vec<f64> {
             let scaled: Vec<f64> = values.iter().map(|v| v * factor).collect();
-            let (tail, scale) = fitted(&scaled, Scaling::Standard, Tails::Auto);
+            let (tail, scale) = fitted(&scaled, Scaling::Standard, true);
             assert!(matches!(tail, TailTransform::Log { .. }), "{tail:?}");
             scaled.iter().map(|&v| scale.apply(tail.apply(v))).collect()
         };
@@ -173,8 +172,8 @@ mod tests {
         }
     }
 
-    fn fitted(values: &[f64], scaling: Scaling, tails: Tails) -> (TailTransform, Scale) {
-        match fit(values.to_vec(), scaling, tails) {
+    fn fitted(values: &[f64], scaling: Scaling, tame_tails: bool) -> (TailTransform, Scale) {
+        match fit(values.to_vec(), scaling, tame_tails) {
             Ok(Encoding::Numeric { tail, scale, .. }) => (tail, scale),
             other => panic!("{other:?}"),
         }
@@ -182,7 +181,7 @@ mod tests {
 
     #[test]
     fn only_long_tails_are_touched() {
-        let tail = |values: &[f64]| fitted(values, Scaling::Standard, Tails::Auto).0;
+        let tail = |values: &[f64]| fitted(values, Scaling::Standard, true).0;
         assert_eq!(tail(&[1.0, 2.0, 3.0, 4.0, 5.0]), TailTransform::Kept);
         assert_eq!(tail(&[1.0, 3.0, 9.0, 27.0, 81.0, 243.0]), TailTransform::Log { bend: 3.0 });
         // A few negative numbers among many are a tail like any other.
@@ -191,21 +190,21 @@ mod tests {
         assert_eq!(tail(&[0.0, 0.0, 0.0, 0.0, 0.0, 1.0]), TailTransform::Kept);
         // A long left tail of non-negative numbers: a logarithm would make it worse.
         assert_eq!(tail(&[0.0, 9.0, 9.5, 9.6, 9.7, 10.0]), TailTransform::Kept);
-        assert_eq!(fitted(&TWO_SIDED, Scaling::Standard, Tails::Keep).0, TailTransform::Kept);
+        assert_eq!(fitted(&TWO_SIDED, Scaling::Standard, false).0, TailTransform::Kept);
     }
 
     #[test]
     fn a_variance_of_1_at_1_7e12_is_exact_to_1e_6() {
         // Alternating ±1 about an offset: deviation 1.
         let values: Vec<f64> = (0..10_000).map(|i| 1.7e12 + f64::from(i % 2) * 2.0 - 1.0).collect();
-        let (_, scale) = fitted(&values, Scaling::Standard, Tails::Keep);
+        let (_, scale) = fitted(&values, Scaling::Standard, false);
         assert!((scale.width() - 1.0).abs() < 1e-6, "{scale:?}");
         assert!((scale.centre() - 1.7e12).abs() < 1e-3, "{scale:?}");
     }
 
     #[test]
     fn widths_within_rounding_are_constants() {
-        let constant = |values: &[f64]| fit(values.to_vec(), Scaling::Standard, Tails::Auto);
+        let constant = |values: &[f64]| fit(values.to_vec(), Scaling::Standard, true);
         assert_eq!(constant(&[0.1; 7]), Err(Dropped::Constant));
         assert_eq!(constant(&[1.0, 1.0 + f64::EPSILON]), Err(Dropped::Constant));
         assert_eq!(constant(&[0.0, 5e-324]), Err(Dropped::Constant));
@@ -222,19 +221,19 @@ mod tests {
             (vec![-1e200, 1e200, 1e200, -1e200], 1e200),
         ] {
             for scaling in [Scaling::Standard, Scaling::Robust] {
-                let (_, scale) = fitted(&values, scaling, Tails::Auto);
+                let (_, scale) = fitted(&values, scaling, true);
                 assert!(scale.centre().is_finite() && scale.width().is_normal(), "{scale:?}");
                 let z: Vec<f64> = values.iter().map(|&v| scale.apply(v)).collect();
                 assert!(z.iter().all(|z| z.is_finite() && z.abs() < 2.0), "{z:?}");
             }
-            let (_, scale) = fitted(&values, Scaling::Standard, Tails::Keep);
+            let (_, scale) = fitted(&values, Scaling::Standard, false);
             assert!((scale.width() / sd - 1.0).abs() < 1e-12, "{scale:?}");
         }
     }
 
     #[test]
     fn a_robust_scale_without_a_middle_half_falls_back_to_the_deviation() {
-        let (_, scale) = fitted(&[0.0, 0.0, 0.0, 0.0, 5.0], Scaling::Robust, Tails::Keep);
+        let (_, scale) = fitted(&[0.0, 0.0, 0.0, 0.0, 5.0], Scaling::Robust, false);
         assert_eq!(scale, Scale::MedianDeviation { median: 0.0, sd: 2.0 });
     }
 }

@@ -19,16 +19,3 @@ pub enum Scaling {
     /// Not at all; categories are then 0 or 1 and ordered ones ranks.
     None,
 }
-
-/// What is done to long tails of numbers before scaling.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Tails {
-    /// Columns with a skewness of at least 1 become signed logarithms
-    /// ([`TailTransform::Log`](super::TailTransform::Log)), if that takes at least a tenth off. Not a long left
-    /// tail of numbers that are not negative.
-    #[default]
-    Auto,
-    /// Nothing.
-    Keep,
-}

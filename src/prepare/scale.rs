@@ -6,8 +6,7 @@ use crate::num::portable;
 
 /// What was done to a column's tail before scaling.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum TailTransform {
+pub(crate) enum TailTransform {
     /// Nothing.
     Kept,
     /// `ln(1 + x / bend)` above 0 and `-ln(1 - x / bend)` below: nearly straight up to `bend`, a
@@ -37,8 +36,7 @@ impl TailTransform {
 
 /// How a column was centred and scaled: `(x - centre) / width`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Scale {
+pub(crate) enum Scale {
     /// Not at all.
     AsIs,
     /// To mean 0 and standard deviation 1.

@@ -14,29 +14,27 @@ pub(super) const OTHER: &str = "other";
 /// What was done to one feature of the table. Shown in plain words:
 /// `spend: logarithm beyond 20, then standardised (mean 5.213, sd 1.07); 3 missing → median 182.5`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct FeatureStep {
+pub(crate) struct FeatureStep {
     /// The feature's name.
-    pub feature: String,
+    pub(crate) feature: String,
     /// How it became columns, or why it did not.
     #[serde(with = "crate::num::exact")]
-    pub encoding: Encoding,
+    pub(crate) encoding: Encoding,
     /// Rows without a value when fitted.
-    pub n_missing: usize,
+    pub(crate) n_missing: usize,
     /// Whether a last column, `<feature> missing`, marks the rows without a value.
-    pub missing_indicator: bool,
+    pub(crate) missing_indicator: bool,
     /// What its columns were multiplied by at the end.
     #[serde(with = "crate::num::exact")]
-    pub weight: f64,
+    pub(crate) weight: f64,
     /// The block of columns it is balanced with, if any; its weight then makes the block count as one
     /// column does.
-    pub block: Option<String>,
+    pub(crate) block: Option<String>,
 }
 
 /// How a feature became columns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Encoding {
+pub(crate) enum Encoding {
     /// One column of numbers.
     Numeric {
         /// What was done to its tail first.

@@ -75,8 +75,8 @@ pub struct StoreOptions {
     /// let options = StoreOptions { keep: ["@hour".into()].into(), ..StoreOptions::default() };
     /// let mut people = Profiles::with_options(Rules::default(), FeatureSet::default(), options)?;
     /// people.observe(&Event::new("visit", at).id("card", "1").utc_offset(offset))?;
-    /// let hours = people.peaks("@hour", &EventFilter::all(), at, |_| true)?;
-    /// assert_eq!(hours.peak().map(|peak| peak.of[0].as_str()), Some("23"));
+    /// let hours = people.peaks("@hour", &EventFilter::default(), at, |_| true)?;
+    /// assert_eq!((hours.values.len(), hours.values[23].n), (24, 1));
     /// # Ok::<(), personas::Error>(())
     /// ```
     pub keep: BTreeSet<String>,

@@ -115,7 +115,7 @@ impl Profiles {
         who: impl FnMut(ProfileId) -> bool,
     ) -> Result<PeakReport> {
         filter.check()?;
-        EventFilter::all().when(property, Condition::Exists).check()?;
+        EventFilter::default().when(property, Condition::Exists).check()?;
         self.is_kept("property", property, Need::LABEL)?;
         filter.needs().try_for_each(|(property, need)| self.is_kept("filter", property, need))?;
         let people = self.whole_logs(as_of, who)?;

@@ -155,7 +155,7 @@ impl Profiles {
         }
         for property in &options.keep {
             let exists = features::Condition::Exists;
-            features::EventFilter::all().when(property.clone(), exists).check()?;
+            features::EventFilter::default().when(property.clone(), exists).check()?;
         }
         let histories = Histories::new(&features, &options.keep, options.max_log);
         let mut people = Self {

@@ -84,39 +84,13 @@ impl Quality {
         self
     }
 
-    /// What [`Quality::clean`] would report; nothing is changed. Positions are those among the
-    /// events given, from 0. Rules of tables are left out.
-    ///
-    /// `as_of` is the moment that is now for the rules about future and freshness.
-    ///
-    /// # Errors
-    /// [`Error::InvalidRule`](crate::Error::InvalidRule) for a rule that makes no sense.
-    pub fn check<'e, 'a: 'e>(
-        &self,
-        events: impl IntoIterator<Item = &'e Event<'a>>,
-        as_of: Timestamp,
-    ) -> Result<QualityReport> {
-        let mut events: Vec<&Event<'_>> = events.into_iter().collect();
-        let dotted: Vec<_> = events.iter().map(|event| event.with_dotted_names()).collect();
-        for (event, dotted) in events.iter_mut().zip(&dotted) {
-            *event = dotted.as_ref().unwrap_or(event);
-        }
-        let judge = events::Judge::new(&self.rules, &events, as_of)?;
-        let mut report = judge.report(events.len());
-        for (position, event) in events.into_iter().enumerate() {
-            let verdict = judge.verdict(position, event);
-            let n_blanked = if verdict.changes() { judge.blank(&mut event.clone()) } else { 0 };
-            report.note(position, &verdict.breached, verdict.drops, n_blanked);
-        }
-        Ok(report)
-    }
-
     /// The events without those to be dropped and without the values to be blanked, in the order
-    /// given, and what was wrong. One event is cleaned like many; only repetitions
+    /// given, and what was wrong. Positions are those among the events given, from 0. `as_of` is the moment that is
+    /// now for the rules about future and freshness; rules of tables are left out. One event is cleaned like many; only repetitions
     /// ([`Check::Unique`]) are found among the events of one call.
     ///
     /// # Errors
-    /// As [`Quality::check`].
+    /// [`Error::InvalidRule`](crate::Error::InvalidRule) for a rule that makes no sense.
     pub fn clean<'a>(
         &self,
         events: impl IntoIterator<Item = Event<'a>>,
@@ -157,7 +131,7 @@ impl Quality {
     ///     .with(QualityRule::new(Target::Columns, Check::Complete(0.5)).then(Action::Drop))
     ///     .with(QualityRule::new(Target::Rows, Check::Complete(1.0)).then(Action::Drop));
     /// let (table, report) = quality.clean_table(&table)?;
-    /// assert_eq!((table.n_rows(), table.n_columns()), (2, 1));
+    /// assert_eq!((table.n_rows(), table.columns().len()), (2, 1));
     /// assert_eq!(report.columns_dropped, ["pet"]);
     /// # Ok::<(), personas::Error>(())
     /// ```

@@ -1,6 +1,7 @@
 //! What was found wrong, by rule.
 
 use std::fmt;
+use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
@@ -51,7 +52,7 @@ impl Breaches {
     }
 }
 
-impl QualityReport {
+impl AddAssign<&Self> for QualityReport {
     /// Adds the report about what came next: of two batches, the report is that of both in one,
     /// with positions in both (but that repetitions were only looked for within each).
     ///
@@ -63,12 +64,12 @@ impl QualityReport {
     /// let quality = Quality::default().with(QualityRule::new(Target::Property("amount".into()), Check::Is(Condition::Exists)));
     /// let now = Timestamp::parse("2017-05-01")?;
     /// let (good, bad) = (Event::new("visit", now).property("amount", 1.0), Event::new("visit", now));
-    /// let mut report = quality.check([&good, &bad], now)?;
-    /// report.merge(&quality.check([&bad], now)?);
-    /// assert_eq!(report, quality.check([&good, &bad, &bad], now)?);
+    /// let mut report = quality.clean([good.clone(), bad.clone()], now)?.1;
+    /// report += &quality.clean([bad.clone()], now)?.1;
+    /// assert_eq!(report, quality.clean([good, bad.clone(), bad], now)?.1);
     /// # Ok::<(), personas::Error>(())
     /// ```
-    pub fn merge(&mut self, next: &Self) {
+    fn add_assign(&mut self, next: &Self) {
         // Of equal rules the first with the first, the second with the second.
         let mut is_met = vec![false; self.rules.len()];
         for breaches in &next.rules {
@@ -93,7 +94,9 @@ impl QualityReport {
         self.n_blanked += next.n_blanked;
         self.columns_dropped.extend(next.columns_dropped.iter().cloned());
     }
+}
 
+impl QualityReport {
     /// What became of an event: the rules it breaks by their places, and what was done.
     pub(super) fn note(&mut self, position: usize, breached: &[usize], drops: bool, blank: usize) {
         for &rule in breached {

@@ -198,7 +198,7 @@ mod tests {
         ];
         let now = Timestamp::from_millis(0);
         for rule in bad {
-            let result = Quality::default().with(rule.clone()).check(&[], now);
+            let result = Quality::default().with(rule.clone()).clean([], now);
             assert!(matches!(result, Err(Error::InvalidRule { .. })), "{rule}");
         }
         let bad = [

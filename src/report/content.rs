@@ -14,7 +14,7 @@ use crate::{FeatureTable, PersonaModel};
 /// let table = FeatureTable::new(60).numeric("spend", spend)?;
 /// let prep = Preprocessor::default().fit(&table)?;
 /// let fit = KMeans::new(2).fit(&prep.transform(&table)?)?;
-/// let model = PersonaModel::describe(&table, &prep, &fit)?;
+/// let model = personas::persona::Describer::default().describe(&table, &prep, &fit)?;
 ///
 /// let mut report = Report::new(&model, &table);
 /// report.title = "Customers of <Smith & Sons>".into();

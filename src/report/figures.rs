@@ -91,11 +91,7 @@ fn traits(facts: &Facts<'_>) -> Option<Figure> {
         .iter()
         .map(|persona| {
             let cell = |feature: &&str| {
-                persona
-                    .traits
-                    .iter()
-                    .find(|told| told.feature == *feature)
-                    .map(|told| told.effect.size)
+                persona.traits.iter().find(|told| told.feature == *feature).map(|told| told.effect)
             };
             (persona.name.clone(), features.iter().map(cell).collect())
         })

@@ -100,7 +100,7 @@ fn card(facts: &Facts<'_>, at: usize, persona: &Persona) -> Markup {
             }
             @if let Some(fitting) = persona.coverage.last() {
                 p.soft {
-                    (percent(fitting.members)) " of them fit all of this, and " (percent(fitting.others)) " of the others."
+                    (percent(fitting.0)) " of them fit all of this, and " (percent(fitting.1)) " of the others."
                 }
             }
         }
@@ -158,8 +158,8 @@ fn differences(at: usize, persona: &Persona) -> Chart {
 fn difference(told: &Trait) -> Bar {
     Bar {
         label: told.phrase.clone(),
-        value: told.effect.size,
-        interval: Some((told.effect.low, told.effect.high)),
+        value: told.effect,
+        interval: Some(told.interval),
         note: String::new(),
         class: None,
     }

@@ -14,7 +14,7 @@ use personas::journey::Paths;
 use personas::ndarray::{Array2, array};
 use personas::outlier::{Contamination, IsolationForest, LocalOutlierFactor};
 use personas::persona::{DeclaredPersona, PersonaSettings, Saying, Vocabulary};
-use personas::prepare::{Cohorts, Relative, Scaling, Tails};
+use personas::prepare::{Cohorts, Relative, Scaling};
 use personas::profiles::StoreOptions;
 use personas::quality::{Action, Check, Quality, QualityRule, Target};
 use personas::reduce::Archetypes;
@@ -103,7 +103,7 @@ pub(crate) fn people(seed: u64, visit: &mut impl Visit) -> Result<()> {
     visit.value(cohorts().fit(&table)?);
     let fit = preprocessor().fit(&table)?;
     let groups = KMeans::new(2).fit(&fit.transform(&table)?)?;
-    visit.value(PersonaModel::describe(&table, &fit, &groups)?);
+    visit.value(personas::persona::Describer::default().describe(&table, &fit, &groups)?);
     visit.value(fit);
     let settings =
         PersonaSettings { min_size: 2, n_half_samples: 4, max_k: 3, ..PersonaSettings::default() };
@@ -119,7 +119,7 @@ fn cohorts() -> Cohorts {
 fn preprocessor() -> Preprocessor {
     let mut preprocessor = Preprocessor::default().weight("visits", 0.1 + 0.2);
     preprocessor.scaling = Scaling::Robust;
-    preprocessor.tails = Tails::Keep;
+    preprocessor.tame_tails = false;
     preprocessor.missing_indicator_from = Some(0.01);
     preprocessor
 }
@@ -193,7 +193,7 @@ fn settings(visit: &mut impl Visit) -> Result<()> {
     visit.value(Pca::new(1).whiten());
     visit.value(Archetypes::new(2));
     visit.value(Scaler::Robust);
-    let declared = DeclaredPersona::new("Regulars");
+    let declared = DeclaredPersona::from("Regulars");
     let mut declared = declared.when("visits", Condition::Between(third, 0.1 + 0.7));
     declared.rules[0].weight = third;
     visit.value(declared);
@@ -239,7 +239,7 @@ fn all_features() -> FeatureSet {
         Condition::Exists,
     ];
     let set = measures.into_iter().zip(0..).fold(FeatureSet::default(), |set, (measure, i)| {
-        set.with(Feature::new(i.to_string(), measure).of(filter()).within_days(third))
+        set.with(Feature::new(i.to_string(), measure).on(filter()).within_days(third))
     });
     conditions.into_iter().zip(0..).fold(set, |set, (condition, i)| {
         let feature = Feature::new(format!("when {i}"), Measure::Count).on("visit");

@@ -164,8 +164,8 @@ fn model(kind: u8, json: bool, data: &[u8], x: &Array2<f64>) {
 
 /// Two people with the columns that a model reads.
 fn table_for(fit: &PreprocessorFit) -> FeatureTable {
-    fit.steps().iter().fold(FeatureTable::new(2), |table, step| {
-        let numbers = table.clone().numeric(&step.feature, vec![Some(1.5), None]);
+    fit.columns().iter().fold(FeatureTable::new(2), |table, column| {
+        let numbers = table.clone().numeric(&column.feature, vec![Some(1.5), None]);
         numbers.unwrap_or(table)
     })
 }

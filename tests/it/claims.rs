@@ -1,7 +1,7 @@
 //! Whether what is said of personas is true: on planted ones, and where there is nothing to say.
 
 use personas::persona::{Contrast, Persona};
-use personas::{FeatureTable, Labels, PersonaModel, Preprocessor};
+use personas::{FeatureTable, Labels, Preprocessor};
 
 /// Numbers in [0, 1) that repeat.
 struct Random(u64);
@@ -50,7 +50,14 @@ fn people(n: usize, shift: f64, seed: u64) -> (FeatureTable, Vec<usize>) {
 fn described(table: &FeatureTable, groups: &[usize]) -> (Vec<Persona>, Labels) {
     let labels = Labels::new(groups.iter().map(|&group| Some(group))).unwrap();
     let prep = Preprocessor::default().fit(table).unwrap();
-    (PersonaModel::describe(table, &prep, &labels).unwrap().personas().to_vec(), labels)
+    (
+        personas::persona::Describer::default()
+            .describe(table, &prep, &labels)
+            .unwrap()
+            .personas()
+            .to_vec(),
+        labels,
+    )
 }
 
 /// Statements by group: column and side.
@@ -62,7 +69,7 @@ fn statements(personas: &[Persona], labels: &Labels, groups: &[usize]) -> Vec<(u
         for told in &persona.traits {
             assert!(matches!(told.contrast, Contrast::Numeric { .. }));
             let column: usize = told.feature["column ".len()..].parse().unwrap();
-            said.push((group, column, told.effect.size.signum()));
+            said.push((group, column, told.effect.signum()));
         }
     }
     said

@@ -8,9 +8,7 @@ use personas::features::EventFilter;
 use personas::features::Funnel;
 use personas::journey::Paths;
 use personas::outlier::{IsolationForest, LocalOutlierFactor};
-use personas::{
-    Event, FeatureSet, KMeans, PersonaModel, Preprocessor, Profiles, Rules, Timestamp, validate,
-};
+use personas::{Event, FeatureSet, KMeans, Preprocessor, Profiles, Rules, Timestamp, validate};
 
 /// Tells this test, when it runs itself, to print its results instead of comparing them.
 const CHILD: &str = "PERSONAS_TEST_PRINTS_THE_JOURNEY";
@@ -41,7 +39,7 @@ fn journey() -> String {
     let ways = people
         .paths(&Paths { by: Some("category".into()), ..Paths::default() }, as_of, |_| true)
         .unwrap();
-    let peaks = people.peaks("category", &EventFilter::all(), as_of, |_| true).unwrap();
+    let peaks = people.peaks("category", &EventFilter::default(), as_of, |_| true).unwrap();
     let table = people.features(as_of).unwrap();
     let prep = Preprocessor::default().fit(&table).unwrap();
     let x = prep.transform(&table).unwrap();
@@ -53,7 +51,7 @@ fn journey() -> String {
     let folds = validate::k_fold(&x, &fit.labels, 5, 7, again).unwrap();
     let silhouette =
         validate::silhouette(&x, &fit.labels, validate::SilhouetteKind::Exact).unwrap();
-    let personas = PersonaModel::describe(&table, &prep, &fit).unwrap();
+    let personas = personas::persona::Describer::default().describe(&table, &prep, &fit).unwrap();
     let forest = IsolationForest::default().fit(&x).unwrap();
     let lof = LocalOutlierFactor::new(10).fit(&x).unwrap();
     let dbscan = Dbscan::new(1.5, 5).fit(&x).unwrap();

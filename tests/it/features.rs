@@ -125,7 +125,7 @@ fn every_reader() -> impl Iterator<Item = Feature> {
         let property = name.split_whitespace().last().expect("its last word is the property");
         Feature::new(name, measure(property.to_owned()))
     };
-    let weekend = EventFilter::all().when("@week_part", Condition::Equals("weekend".into()));
+    let weekend = EventFilter::default().when("@week_part", Condition::Equals("weekend".into()));
     let borders = |of: &str, borders: &[f64], best| Measure::ScoreFrom {
         of: of.into(),
         borders: borders.to_vec(),
@@ -463,7 +463,7 @@ fn what_is_a_mean_or_a_share_does_not_fade_when_somebody_stays_away() {
     let share =
         Measure::Share(Share::Value { property: department(), value: "A".into(), by: None });
     let fading = |name, measure| (name, Feature::new(name, measure).half_life_days(1.0));
-    let late = EventFilter::all().when("amount", Condition::Less(5.0));
+    let late = EventFilter::default().when("amount", Condition::Less(5.0));
     let features = [
         fading("mean", Measure::Mean(amount())),
         fading("share", share),

@@ -266,7 +266,7 @@ proptest! {
                 .any(|said| name.starts_with(said))
         };
         let set: FeatureSet = told().into_iter().filter(is_number).collect();
-        prop_assert!(set.iter().len() > 40);
+        prop_assert!(set.into_iter().len() > 40);
         let mut whole = store(set.clone());
         whole.extend(&events);
         let mut bulk = limited_to(0, set.clone());

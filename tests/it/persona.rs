@@ -37,7 +37,7 @@ fn groups(n: usize, clusters: &[Range<usize>]) -> Labels {
 
 fn model(table: &FeatureTable, labels: &Labels) -> PersonaModel {
     let prep = Preprocessor::default().fit(table).unwrap();
-    PersonaModel::describe(table, &prep, labels).unwrap()
+    Describer::default().describe(table, &prep, labels).unwrap()
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn without_groups_nobody_is_placed_and_nothing_is_explained() {
     assert!(matches.iter().all(|m| m.persona.is_none() && m.runner_up.is_none()));
     assert_eq!(matches.explain(0), "In no persona.");
     let comparison = none
-        .compare(&[DeclaredPersona::new("all").when("spend", Condition::AtLeast(0.0))], &table)
+        .compare(&[DeclaredPersona::from("all").when("spend", Condition::AtLeast(0.0))], &table)
         .unwrap();
     assert_eq!(comparison.declared[0].nearest, None);
     assert_eq!(comparison.declared[0].in_none, 60);
@@ -123,14 +123,14 @@ fn a_table_that_does_not_fit_is_refused_and_an_empty_one_has_no_matches() {
     assert!(personas.assign(&empty).unwrap().is_empty());
     assert_eq!(personas.typical(&empty, 3).unwrap(), vec![Vec::<usize>::new(); 2]);
     let prep = Preprocessor::default().fit(&sixty()).unwrap();
-    let short = PersonaModel::describe(&sixty(), &prep, &groups(59, &[0..30, 30..30]));
+    let short = Describer::default().describe(&sixty(), &prep, &groups(59, &[0..30, 30..30]));
     assert!(matches!(short, Err(Error::DimensionMismatch { expected: 59, got: 60, .. })));
     let narrow = KMeans::new(2).fit(&personas::ndarray::array![[0.0], [1.0]]).unwrap();
     assert!(matches!(
-        PersonaModel::describe(&sixty().select(&[0, 1]).unwrap(), &prep, &narrow),
+        Describer::default().describe(&sixty().select(&[0, 1]).unwrap(), &prep, &narrow),
         Err(Error::DimensionMismatch { what, .. }) if what == "columns of the matrix"
     ));
-    let none = PersonaModel::describe(&empty, &prep, &groups(0, &[]));
+    let none = Describer::default().describe(&empty, &prep, &groups(0, &[]));
     assert!(matches!(none, Err(Error::Empty { .. })));
 }
 
@@ -144,7 +144,7 @@ fn dbscan_places_people_as_it_predicts_and_leaves_far_ones_out() {
     let near = (x[[1, 0]] - x[[0, 0]]).abs();
     let fit = Dbscan::new(1.5 * near, 3).fit(&x).unwrap();
     assert_eq!((fit.labels.n_clusters(), fit.labels.n_noise()), (2, 1));
-    let personas = PersonaModel::describe(&table, &prep, &fit).unwrap();
+    let personas = Describer::default().describe(&table, &prep, &fit).unwrap();
     assert!(personas.evidence().contains_training_rows);
     assert_eq!((personas.evidence().agreement, personas.evidence().coverage), (1.0, 60.0 / 61.0));
     let matches = personas.assign(&table).unwrap();
@@ -162,7 +162,7 @@ fn dbscan_places_people_as_it_predicts_and_leaves_far_ones_out() {
 
 #[test]
 fn the_typical_members_are_those_in_the_middle() {
-    let personas = model(&sixty().without(&["city"]), &groups(60, &[0..30, 30..60]));
+    let personas = model(&without(&sixty(), &["city"]), &groups(60, &[0..30, 30..60]));
     // Spend 114 and 115 lie around the mean 114.5, rows 44 and 45; 14 and 15 around 14.5.
     let typical = personas.typical(&sixty(), 2).unwrap();
     for (mut found, rows) in typical.into_iter().zip([[14, 15], [44, 45]]) {
@@ -204,11 +204,11 @@ fn declared_personas_are_held_against_people() {
     let personas = model(&table, &groups(60, &[0..30, 30..60]));
     let mut declared = [
         // 120 to 129 in the north: rows 50, 52, …, 58; north alone 30, spend alone 10.
-        DeclaredPersona::new("Gold")
+        DeclaredPersona::from("Gold")
             .when("spend", Condition::AtLeast(120.0))
             .when("city", Condition::Equals("north".into())),
-        DeclaredPersona::new("Northern").when("city", Condition::Equals("north".into())),
-        DeclaredPersona::new("Nobody").when("spend", Condition::AtLeast(1000.0)),
+        DeclaredPersona::from("Northern").when("city", Condition::Equals("north".into())),
+        DeclaredPersona::from("Nobody").when("spend", Condition::AtLeast(1000.0)),
     ];
     declared[0].rules[0].weight = 3.0;
     let comparison = personas.compare(&declared, &table).unwrap();
@@ -240,7 +240,7 @@ fn declared_personas_are_held_against_people() {
         verdicts,
         [DeclaredVerdict::Absent, DeclaredVerdict::Split, DeclaredVerdict::Absent]
     );
-    let big = DeclaredPersona::new("Big").when("spend", Condition::Greater(90.0));
+    let big = DeclaredPersona::from("Big").when("spend", Condition::Greater(90.0));
     let confirmed = personas.compare(&[big], &table).unwrap();
     assert_eq!(confirmed.declared[0].verdict, DeclaredVerdict::Confirmed);
 }
@@ -251,9 +251,9 @@ fn people_are_not_placed_by_another_distance_than_the_one_that_grouped_them() {
     let prep = Preprocessor::default().fit(&table).unwrap();
     let x = prep.transform(&table).unwrap();
     let fit = Dbscan::new(2.0, 3).metric(Metric::Manhattan).fit(&x).unwrap();
-    let error = PersonaModel::describe(&table, &prep, &fit).unwrap_err().to_string();
+    let error = Describer::default().describe(&table, &prep, &fit).unwrap_err().to_string();
     assert!(error.contains("Euclidean") && error.contains("Manhattan"), "{error}");
-    assert!(PersonaModel::describe(&table, &prep, &fit.labels).is_ok());
+    assert!(Describer::default().describe(&table, &prep, &fit.labels).is_ok());
 }
 
 #[test]
@@ -261,8 +261,9 @@ fn declared_personas_that_claim_the_same_people_each_get_their_verdict() {
     let table = sixty();
     let personas = model(&table, &groups(60, &[0..30, 30..60]));
     let rich =
-        |name: &str, from| DeclaredPersona::new(name).when("spend", Condition::AtLeast(from));
-    let northern = DeclaredPersona::new("Northern").when("city", Condition::Equals("north".into()));
+        |name: &str, from| DeclaredPersona::from(name).when("spend", Condition::AtLeast(from));
+    let northern =
+        DeclaredPersona::from("Northern").when("city", Condition::Equals("north".into()));
     let declared = [rich("Gold", 100.0), rich("Loyal", 105.0), northern, rich("Nobody", 1000.0)];
     let found = personas.compare(&declared, &table).unwrap();
     let verdicts: Vec<DeclaredVerdict> = found.declared.iter().map(|d| d.verdict).collect();
@@ -283,7 +284,7 @@ fn nothing_declared_leaves_everyone_unmatched() {
     let comparison = personas.compare(&[], &table).unwrap();
     assert_eq!((comparison.n_unmatched, comparison.uncovered), (60, vec![0, 1]));
     let unknown = personas
-        .compare(&[DeclaredPersona::new("x").when("income", Condition::AtMost(1.0))], &table);
+        .compare(&[DeclaredPersona::from("x").when("income", Condition::AtMost(1.0))], &table);
     assert!(matches!(unknown, Err(Error::InvalidRule { .. })));
 }
 
@@ -306,8 +307,8 @@ fn a_declared_persona_learns_what_else_sets_its_people_apart() {
     let table = sixty();
     let personas = model(&table, &groups(60, &[0..30, 30..60]));
     let declared = [
-        DeclaredPersona::new("Rich").when("spend", Condition::Greater(90.0)),
-        DeclaredPersona::new("Few").when("spend", Condition::Greater(125.0)),
+        DeclaredPersona::from("Rich").when("spend", Condition::Greater(90.0)),
+        DeclaredPersona::from("Few").when("spend", Condition::Greater(125.0)),
     ];
     let found = personas.compare(&declared, &table).unwrap().declared;
     let card = found[0].card.as_ref().unwrap();
@@ -320,9 +321,9 @@ fn a_declared_persona_learns_what_else_sets_its_people_apart() {
 #[test]
 fn columns_that_did_not_make_the_groups_are_described_too() {
     let table = sixty();
-    let prep = Preprocessor::default().fit(&table.clone().without(&["city"])).unwrap();
+    let prep = Preprocessor::default().fit(&without(&table, &["city"])).unwrap();
     let fit = KMeans::new(2).fit(&prep.transform(&table).unwrap()).unwrap();
-    let personas = PersonaModel::describe(&table, &prep, &fit).unwrap();
+    let personas = Describer::default().describe(&table, &prep, &fit).unwrap();
     let found = personas.importance(&table, None, 0).unwrap();
     let strength: Vec<(&str, f64)> =
         found.iter().map(|i| (i.feature.as_str(), i.strength)).collect();
@@ -415,4 +416,19 @@ proptest! {
         let turned = describe(&table.select(&reversed).unwrap(), &turned);
         prop_assert_eq!(describe(&table, &labels), turned);
     }
+}
+
+/// The table without some columns.
+pub(crate) fn without(table: &FeatureTable, names: &[&str]) -> FeatureTable {
+    let columns = table.columns().iter().filter(|column| !names.contains(&column.name.as_str()));
+    columns.fold(FeatureTable::new(table.n_rows()), |table, column| {
+        let name = column.name.as_str();
+        match column.values.clone() {
+            personas::features::Values::Numeric(values) => table.numeric(name, values).unwrap(),
+            personas::features::Values::Categorical(values) => {
+                table.categorical(name, values).unwrap()
+            }
+            other => panic!("{other:?}"),
+        }
+    })
 }

@@ -1,8 +1,10 @@
 //! Tables to matrices and back.
 
-use personas::prepare::{Dropped, Encoding, Original, PreprocessorFit, Scaling, Tails};
+use personas::prepare::{Dropped, Original, PreprocessorFit, Scaling};
 use personas::{Error, FeatureTable, Preprocessor};
 use proptest::prelude::*;
+
+use super::persona::without;
 
 fn table(n_rows: usize) -> FeatureTable {
     FeatureTable::new(n_rows)
@@ -37,7 +39,7 @@ fn was(fit: &personas::prepare::PreprocessorFit, value: f64) -> String {
 #[test]
 fn the_golden_column_is_scaled_as_defined() {
     let x = table(4).numeric("x", numbers(&[1.0, 2.0, 3.0, 10.0])).unwrap();
-    let kept = with(|prep| prep.tails = Tails::Keep);
+    let kept = with(|prep| prep.tame_tails = false);
     let z = kept.fit(&x).unwrap().transform(&x).unwrap();
     near(z.iter().copied(), &[-0.848_528_137, -0.565_685_425, -0.282_842_712, 1.697_056_275]);
     let robust = Preprocessor { scaling: Scaling::Robust, ..kept };
@@ -79,14 +81,8 @@ fn what_cannot_tell_rows_apart_is_dropped_and_named() {
         .unwrap();
     let fit = Preprocessor::default().weight("unwanted", 0.0).fit(&x).unwrap();
     assert_eq!(fit.columns().len(), 1);
-    let dropped: Vec<(&str, Dropped)> = (fit.steps().iter())
-        .filter_map(|step| match step.encoding {
-            Encoding::Dropped(why) => Some((step.feature.as_str(), why)),
-            _ => None,
-        })
-        .collect();
     assert_eq!(
-        dropped,
+        fit.dropped(),
         [
             ("constant", Dropped::Constant),
             ("empty", Dropped::AllMissing),
@@ -95,8 +91,8 @@ fn what_cannot_tell_rows_apart_is_dropped_and_named() {
         ]
     );
     // What was dropped need not be there later.
-    assert!(fit.transform(&x.clone().without(&["constant", "empty", "one"])).is_ok());
-    let nothing = Preprocessor::default().fit(&x.without(&["x", "unwanted"]));
+    assert!(fit.transform(&without(&x, &["constant", "empty", "one"])).is_ok());
+    let nothing = Preprocessor::default().fit(&without(&x, &["x", "unwanted"]));
     assert!(matches!(nothing, Err(Error::NoColumns { .. })));
     let nobody = table(0).numeric("x", vec![]).unwrap();
     assert!(matches!(Preprocessor::default().fit(&nobody), Err(Error::Empty { .. })));
@@ -172,10 +168,10 @@ fn another_schema_is_an_error_and_order_and_extra_columns_are_not() {
         Err(Error::SchemaMismatch { column, problem }) => (column, problem),
         other => panic!("{other:?}"),
     };
-    assert_eq!(problem(&x.clone().without(&["b"])), ("b".into(), "missing"));
-    let retyped = x.clone().without(&["a"]).categorical("a", levels("xy")).unwrap();
+    assert_eq!(problem(&without(&x, &["b"])), ("b".into(), "missing"));
+    let retyped = without(&x, &["a"]).categorical("a", levels("xy")).unwrap();
     assert_eq!(problem(&retyped), ("a".into(), "categorical, not numeric"));
-    let retyped = x.without(&["b"]).numeric("b", vec![None; 2]).unwrap();
+    let retyped = without(&x, &["b"]).numeric("b", vec![None; 2]).unwrap();
     assert_eq!(problem(&retyped), ("b".into(), "numeric, not categorical"));
 }
 
@@ -208,12 +204,12 @@ fn a_value_of_1e300_gives_finite_numbers_or_an_error_that_names_its_place() {
     let mut values: Vec<f64> = (0..40).map(f64::from).collect();
     values[7] = 1e300;
     let x = table(40).numeric("x", numbers(&values)).unwrap();
-    for prep in [Preprocessor::default(), with(|prep| prep.tails = Tails::Keep)] {
+    for prep in [Preprocessor::default(), with(|prep| prep.tame_tails = false)] {
         let m = prep.fit(&x).unwrap().transform(&x).unwrap();
         assert!(m.iter().all(|z| z.abs() < 10.0));
     }
     let robust = with(|prep| {
-        prep.tails = Tails::Keep;
+        prep.tame_tails = false;
         prep.scaling = Scaling::Robust;
     });
     let far = robust.fit(&x).unwrap().transform(&x);
@@ -275,7 +271,7 @@ fn the_attributes_of_real_households_are_read_as_a_person_would() {
         t.categorical(name, records.iter().map(|r| cell(r, i)).collect()).unwrap()
     });
     let fit = Preprocessor::default().fit(&x).unwrap();
-    let told: Vec<String> = fit.steps().iter().map(|step| step.to_string()).collect();
+    let told: Vec<String> = fit.to_string().lines().map(str::to_owned).collect();
     let starts = [
         "age: ranks of 6 ordered levels from 19-24 to 65+, then standardised",
         "income: ranks of 12 ordered levels from Under 15K to 250K+, then standardised",

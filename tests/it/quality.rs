@@ -5,7 +5,7 @@
 
 use personas::features::{Condition, Retail, Values};
 use personas::quality::{Action, Check, Quality, QualityRule, Target};
-use personas::{Event, Profiles, Rules, Timestamp, Value};
+use personas::{Event, FeatureSet, Profiles, Rules, Timestamp, Value};
 use proptest::prelude::*;
 
 fn now() -> Timestamp {
@@ -65,7 +65,6 @@ fn missing_customers_cancellations_and_repetitions_are_found() {
     assert_eq!(n, [101, 14, 14, 8, 0, 6]);
     assert_eq!((report.n_rows, report.n_dropped, report.n_blanked), (280, 6, 8));
     assert_eq!(clean.len(), 274);
-    assert_eq!(quality.check(&lines, now()).unwrap(), report);
     // Of the order of the lines nothing depends but the positions.
     let turned = lines.into_iter().rev();
     let (mut again, turned) = quality.clean(turned, now()).unwrap();
@@ -78,7 +77,7 @@ fn missing_customers_cancellations_and_repetitions_are_found() {
 fn the_features_of_a_shop_cope_with_dirty_lines() {
     let (clean, report) = of_the_shop(Action::Drop).clean(lines(), now()).unwrap();
     assert_eq!(clean.len(), report.n_rows - report.n_dropped);
-    let features = || Retail { scores: true, ..Retail::default() }.feature_set();
+    let features = || FeatureSet::from(&Retail { scores: true, ..Retail::default() });
     let mut people = Profiles::new(Rules::default(), features()).unwrap();
     assert_eq!(people.extend(&clean).n_refused(), 0);
     let mut raw = Profiles::new(Rules::default(), features()).unwrap();
@@ -157,21 +156,20 @@ proptest! {
         events in prop::collection::vec(an_event(), 0..20), quality in some_rules(), cut in 0usize..20,
     ) {
         let (clean, report) = quality.clean(events.clone(), now()).unwrap();
-        prop_assert_eq!(&quality.check(&events, now()).unwrap(), &report);
         prop_assert_eq!(clean.len() + report.n_dropped, events.len());
 
-        let (mut live, mut live_report) = (Vec::new(), quality.check(&[], now()).unwrap());
+        let (mut live, mut live_report) = (Vec::new(), quality.clean([], now()).unwrap().1);
         for event in &events {
             let (one, report) = quality.clean([event.clone()], now()).unwrap();
             live.extend(one);
-            live_report.merge(&report);
+            live_report += &report;
         }
         prop_assert!(same(&live, &clean));
         prop_assert_eq!(&live_report, &report);
 
         let (first, second) = events.split_at(cut.min(events.len()));
-        let mut both = quality.check(first, now()).unwrap();
-        both.merge(&quality.check(second, now()).unwrap());
+        let mut both = quality.clean(first.to_vec(), now()).unwrap().1;
+        both += &quality.clean(second.to_vec(), now()).unwrap().1;
         prop_assert_eq!(&both, &report);
     }
 
@@ -196,7 +194,7 @@ proptest! {
     ) {
         let json = serde_json::to_string(&quality).unwrap();
         prop_assert_eq!(&serde_json::from_str::<Quality>(&json).unwrap(), &quality);
-        let report = quality.check(&events, now()).unwrap();
+        let report = quality.clean(events, now()).unwrap().1;
         let json = serde_json::to_string(&report).unwrap();
         prop_assert_eq!(serde_json::from_str::<personas::quality::QualityReport>(&json).unwrap(), report);
     }

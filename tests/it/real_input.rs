@@ -353,7 +353,7 @@ fn items_without_a_weight_or_with_a_bad_one_weigh_nothing() {
 #[test]
 fn revenue_comes_from_the_items_where_an_order_has_no_total() {
     let words = Retail { category: "products.category".into(), ..Retail::default() };
-    let mut people = store(words.feature_set().iter().cloned());
+    let mut people = store(FeatureSet::from(&words).into_iter().cloned());
     let items = [("tea", 1.0, Some(2.0)), ("cups", 99.0, None)];
     people.observe(&order("purchase", &items)).unwrap();
     people.observe(&order("purchase", &items).property("amount", 90.0)).unwrap();

@@ -16,7 +16,7 @@ fn table(city: &str) -> FeatureTable {
 fn model(table: &FeatureTable) -> PersonaModel {
     let prep = Preprocessor::default().fit(table).unwrap();
     let fit = KMeans::new(2).fit(&prep.transform(table).unwrap()).unwrap();
-    PersonaModel::describe(table, &prep, &fit).unwrap()
+    personas::persona::Describer::default().describe(table, &prep, &fit).unwrap()
 }
 
 #[test]
@@ -79,7 +79,8 @@ fn one_column_one_group_and_no_group_make_a_page_too() {
     let prep = Preprocessor::default().fit(&table).unwrap();
     for labels in [vec![Some(0); 9], vec![None; 9]] {
         let labels = Labels::new(labels).unwrap();
-        let model = PersonaModel::describe(&table, &prep, &labels).unwrap();
+        let model =
+            personas::persona::Describer::default().describe(&table, &prep, &labels).unwrap();
         assert!(Report::new(&model, &table).html().unwrap().contains("9 people"));
     }
 }

@@ -178,7 +178,7 @@ mod tests {
             (two().within_days(0.0), "within_days must be above 0 and finite, but is 0"),
             (two().within_days(f64::NAN), "within_days must be above 0 and finite, but is NaN"),
             (
-                two().exclude(EventFilter::all().when("@moon", Condition::Exists)),
+                two().exclude(EventFilter::default().when("@moon", Condition::Exists)),
                 "rule \"any event where @moon\": there is no such property of local time; see the list of @hour, @weekday, @date …",
             ),
         ];

@@ -112,7 +112,7 @@ impl Written {
 /// The table of all people's features as of a moment.
 pub(crate) fn columns(events: &[Event<'_>], set: &FeatureSet, as_of: Timestamp) -> Columns {
     let people = people(events, as_of);
-    let features: Vec<Written> = set.iter().map(read).collect();
+    let features: Vec<Written> = set.into_iter().map(read).collect();
     let is_one = |measure: &Measure| {
         !matches!(
             measure,
