@@ -21,7 +21,7 @@ impl PersonaModel {
     /// use personas::{Event, FeatureSet, PersonaModel, Profiles, Rules, Timestamp};
     ///
     /// let at = Timestamp::parse("2017-03-01")?;
-    /// let order = |who: usize| Event::new("order", at).id("card", who.to_string());
+    /// let order = |who: usize| Event::new("order", at).id("card", format!("c{who}"));
     /// let orders = FeatureSet::default().with(Feature::new("orders", Measure::Count));
     /// let mut people = Profiles::new(Rules::default(), orders)?;
     /// for who in 0..40 {
