@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::csv_file::CsvTable;
+use super::words::count;
 
 /// Rows that were skipped, by reason, and rows that were mended.
 #[derive(Debug, Default)]
@@ -83,7 +84,11 @@ impl Problems {
     /// What was mended, in sentences.
     pub(crate) fn mended(&self) -> Vec<String> {
         let rows = |n: usize, one: &str, many: &str| {
-            format!("{n} {}", if n == 1 { format!("row {one}") } else { format!("rows {many}") })
+            format!(
+                "{} {}",
+                count(n),
+                if n == 1 { format!("row {one}") } else { format!("rows {many}") }
+            )
         };
         let mut said = Vec::new();
         if self.n_padded > 0 {
@@ -130,7 +135,8 @@ impl fmt::Display for Problems {
             let more = if problem.n > problem.lines.len() { " …" } else { "" };
             let lines: Vec<String> = problem.lines.iter().map(u64::to_string).collect();
             let lines = lines.join(", ");
-            write!(f, "{separator}{} {rows}: {} ({word} {lines}{more}", problem.n, problem.reason)?;
+            let n = count(problem.n);
+            write!(f, "{separator}{n} {rows}: {} ({word} {lines}{more}", problem.reason)?;
             match (&problem.column, &problem.value) {
                 (Some(column), Some(value)) => write!(f, "; {value:?} in column {column:?}")?,
                 (Some(column), None) => write!(f, "; column {column:?}")?,

@@ -112,6 +112,23 @@ fn best(candidates: &[CutCandidate], settings: &PersonaSettings) -> Option<usize
     candidates.iter().position(|c| c.k == chosen.k)
 }
 
+/// A division that is finer than the groups the data hold and passes all criteria, in a sentence after a
+/// space; empty if there is none.
+pub(super) fn finer(candidates: &[CutCandidate], settings: &PersonaSettings) -> String {
+    let finer =
+        |c: &&CutCandidate| c.passes && c.k >= settings.min_k && c.gain >= settings.min_gain;
+    let Some(found) = candidates.iter().filter(finer).max_by_key(|c| c.k) else {
+        return String::new();
+    };
+    format!(
+        " A finer, practical division into {} passes all criteria and accounts for {} of the differences between \
+         people; set k to {} to have it.",
+        found.k,
+        percent(found.explained),
+        found.k
+    )
+}
+
 fn judged(
     k: usize,
     explained: f64,

@@ -37,7 +37,7 @@ pub struct Evidence {
     /// Whether the number of personas was given.
     pub is_given: bool,
     /// What was found for every number of personas that was tried, ascending; empty where the number
-    /// was given or the data hold groups.
+    /// was given, or the data hold groups and these are not too few to work with.
     pub candidates: Vec<CutCandidate>,
     /// Per persona, the mean Jaccard coefficient with what half-samples find, in [0, 1].
     pub stability: Vec<f64>,

@@ -14,7 +14,8 @@ impl PersonaModel {
     /// Prepares the table, groups the people, judges the groups and describes them.
     ///
     /// The number of personas, unless it is given: the number of groups where the data hold groups of
-    /// their own ([`validate::choose_k`](crate::validate::choose_k)), otherwise that of a cut for use.
+    /// their own ([`validate::choose_k`](crate::validate::choose_k)), otherwise that of a cut for use. Where
+    /// they hold fewer than [`PersonaSettings::min_k`], the reason names a finer division, if one passes.
     /// [`evidence`](Self::evidence) says which, with the criteria and their numbers. The steps stay
     /// available one by one: [`Preprocessor`](crate::Preprocessor), [`KMeans`], and
     /// [`Describer::describe`](super::Describer::describe) for groups of any other method.
@@ -54,18 +55,22 @@ impl PersonaModel {
         let groups = choose_k(rows.view(), 2..=most, settings.seed)?;
         let is_given = settings.k.is_some();
         let (found, is_natural) = given_or_natural(&rows, &groups, settings)?;
+        let divide = || cut::cut(&rows, &index, &Used::by(&prep), settings);
         let cut::Cut { fit, stability, candidates } = match found {
             Some(fit) => {
                 let k = fit.labels.sizes().len();
                 let stability = cut::stability(&rows, &fit.labels, k, settings.n_half_samples)?;
-                cut::Cut { fit, stability, candidates: Vec::new() }
+                // Two halves, however real, are hardly anything to work with: what a finer division would be.
+                let is_coarse = !is_given && k < settings.min_k;
+                let candidates = if is_coarse { divide()?.candidates } else { Vec::new() };
+                cut::Cut { fit, stability, candidates }
             }
-            None => cut::cut(&rows, &index, &Used::by(&prep), settings)?,
+            None => divide()?,
         };
         let k = fit.labels.sizes().len();
         let reason = match (is_given, is_natural) {
             (true, _) => format!("The number of personas was given. {groups}"),
-            (false, true) => groups.to_string(),
+            (false, true) => format!("{groups}{}", cut::finer(&candidates, settings)),
             (false, false) => cut::reason(&groups, &candidates, k, settings),
         };
         let choice = Choice {
@@ -96,5 +101,34 @@ fn given_or_natural(
     match settings.k.is_some() || fit.labels.sizes().iter().all(|&n| n >= least) {
         true => Ok((Some(fit), holds)),
         false => Ok((None, false)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::num::rng::Stream;
+
+    #[test]
+    fn of_two_halves_that_the_data_hold_a_finer_division_is_named() {
+        let mut stream = Stream::new(4, 0);
+        let n = 400;
+        let mut column = |group: f64, spread: f64| -> Vec<Option<f64>> {
+            (0..n).map(|i| Some((i % 2) as f64 * group + spread * stream.normal())).collect()
+        };
+        let table = FeatureTable::new(n)
+            .numeric("spend", column(1000.0, 150.0))
+            .and_then(|t| t.numeric("visits", column(0.0, 40.0)))
+            .unwrap();
+        let model = PersonaModel::fit(&table, &PersonaSettings::default()).unwrap();
+        let evidence = model.evidence();
+        assert!(evidence.is_natural && model.personas().len() == 2, "{}", evidence.reason);
+        let finer = evidence.reason.find("A finer, practical division into ").unwrap();
+        assert!(evidence.reason[finer..].contains("set k to "), "{}", evidence.reason);
+        assert!(evidence.candidates.iter().any(|c| c.passes && c.k > 2));
+
+        let given = PersonaSettings { k: Some(2), ..PersonaSettings::default() };
+        let evidence = PersonaModel::fit(&table, &given).unwrap().evidence().clone();
+        assert!(!evidence.reason.contains("finer") && evidence.candidates.is_empty());
     }
 }

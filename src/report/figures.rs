@@ -191,7 +191,7 @@ fn choice(facts: &Facts<'_>) -> Option<Figure> {
     let evidence = facts.model.evidence();
     let groups = evidence.groups.as_ref()?;
     let chosen = facts.model.personas().len();
-    if evidence.candidates.is_empty() {
+    if evidence.is_natural || evidence.candidates.is_empty() {
         let found = &groups.candidates;
         let numbers: Vec<usize> = found.iter().map(|candidate| candidate.k).collect();
         let without = found.iter().map(|c| {
