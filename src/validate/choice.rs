@@ -12,6 +12,9 @@ use super::stability::STABLE_FROM;
 /// Standard deviations by which silhouettes must exceed those of clouds without groups.
 pub(super) const TIGHTER: f64 = 2.0;
 
+/// Standard errors within which a number is too near its threshold to tell.
+pub(super) const CERTAIN: f64 = 2.6;
+
 /// What a test says; unclear where the number is too near the threshold for the draws made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Answer {

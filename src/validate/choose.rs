@@ -12,6 +12,9 @@
 //! 3. *Do they come back?* The mean Jaccard coefficient of the least stable cluster over resamples
 //!    ([`stability`](super::stability())) is at least 0.75.
 //!
+//! And a larger number than one that passes must show more groups than that (`further.rs`), as a long group
+//! among others is cut in two.
+//!
 //! Each alone is fooled: a square cut in four comes back every time (3), a long tail is tighter
 //! than any Gaussian (1), a 0/1 column has valleys (2). Of the k that pass, the largest is chosen: the
 //! silhouette alone prefers to merge neighbours when another group lies far off. If none passes, it is
@@ -32,9 +35,10 @@
 
 use std::ops::RangeInclusive;
 
-use super::choice::{Answer, Candidate, KChoice, TIGHTER};
+use super::choice::{Answer, CERTAIN, Candidate, KChoice, TIGHTER};
 use super::elbow::kneedle;
 use super::external::Contingency;
+use super::further;
 use super::null::Null;
 use super::scatter::Scatter;
 use super::simplified;
@@ -64,8 +68,6 @@ const FAR_TIGHTER: f64 = 4.0;
 const TRADE: f64 = 3.0;
 /// Evidence of a valley, in standard deviations, that more clusters than the tightest need.
 const CLEAR_VALLEY: f64 = 4.0;
-/// Standard errors within which a number is too near its threshold to tell.
-const CERTAIN: f64 = 2.6;
 
 /// Tries every number of clusters in `range` and says which the data support, if any.
 ///
@@ -120,6 +122,8 @@ struct Trial {
     clouds: Vec<(f64, f64)>,
     /// Of every resample, the best Jaccard coefficient of each cluster that it holds.
     resamples: Vec<Vec<Option<f64>>>,
+    /// Whether these are more groups than a smaller number of them that was found already.
+    are_more: Answer,
 }
 
 fn judge(rows: &Rows<'_>, range: RangeInclusive<usize>, seed: u64) -> Result<KChoice> {
@@ -129,11 +133,12 @@ fn judge(rows: &Rows<'_>, range: RangeInclusive<usize>, seed: u64) -> Result<KCh
     for k in range {
         let Some(fit) = trials::fit(rows.view(), k, trials::MANY_RUNS, seed)? else { break };
         let (silhouette, valley) = measures(&centred, &fit.labels);
-        let (clouds, resamples) = (Vec::new(), Vec::new());
-        trials.push(Trial { k, fit, silhouette, valley, clouds, resamples });
+        let (clouds, resamples, are_more) = (Vec::new(), Vec::new(), Answer::Yes);
+        trials.push(Trial { k, fit, silhouette, valley, clouds, resamples, are_more });
     }
     draw_clouds(&mut trials, &centred, seed)?;
     draw_resamples(&mut trials, rows, seed)?;
+    hold_against_fewer(&mut trials, &centred, seed)?;
     let tightest = tightest(&trials);
     // One cluster leaves all of the scatter; known, so a range from 2 can bend at 2.
     let mut curve: Vec<(f64, f64)> = (first == 2).then_some((1.0, 1.0)).into_iter().collect();
@@ -232,6 +237,27 @@ fn draw_resamples(trials: &mut [Trial], rows: &Rows<'_>, seed: u64) -> Result<()
     Ok(())
 }
 
+/// Of the numbers of clusters that pass, holds each against the groups of the one before that does.
+fn hold_against_fewer(trials: &mut [Trial], rows: &Rows<'_>, seed: u64) -> Result<()> {
+    let tightest = tightest(trials);
+    let mut before: Option<usize> = None;
+    for at in 0..trials.len() {
+        let passes = trials[at].against_clouds(tightest).and(trials[at].comes_back());
+        if passes == Answer::No {
+            continue;
+        }
+        if let Some(before) = before {
+            let clusters = (trials[at].k, trials[at].valley.evidence);
+            let groups = &trials[before].fit.labels;
+            trials[at].are_more = further::are_more(rows, groups, clusters, seed)?;
+        }
+        if passes.and(trials[at].are_more) == Answer::Yes {
+            before = Some(at);
+        }
+    }
+    Ok(())
+}
+
 /// The trials whose stability is unclear and matters: of those that the clouds leave a chance all; if
 /// there are none, of the others the tightest that may come back.
 fn undecided(trials: &[Trial]) -> Vec<usize> {
@@ -309,7 +335,7 @@ impl Trial {
             stability_error,
             valley: self.valley.depth,
             valley_excess: self.excess().1,
-            natural: self.against_clouds(tightest).and(self.comes_back()),
+            natural: self.against_clouds(tightest).and(self.comes_back()).and(self.are_more),
             comes_back: self.comes_back(),
         }
     }

@@ -29,6 +29,7 @@ pub(super) enum Purpose {
     Uniform = 3,
     Halves = 4,
     Resample = 5,
+    Groups = 6,
 }
 
 pub(super) fn stream(seed: u64, purpose: Purpose, index: usize) -> Stream {

@@ -161,6 +161,15 @@ fn planted(n: usize) -> Vec<(usize, Tables)> {
             }
         }
     }
+    // In standardised columns groups far apart along one of them are thin there, and long in the others.
+    for apart in [6.7, 20.0] {
+        let spread = f64::sqrt(1.0 + apart * apart / 4.0);
+        let draw = move |row: usize, random: &mut Random, values: &mut [f64]| {
+            values[0] = ((row % 2) as f64 * apart + random.normal()) / spread;
+            values[1] = random.normal();
+        };
+        all.push((2, (format!("2 long groups, {apart} apart"), rows(n, 2, draw))));
+    }
     all
 }
 
