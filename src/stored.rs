@@ -19,7 +19,7 @@ use crate::cluster::{
 };
 use crate::outlier::{IsolationForestFit, LofFit};
 use crate::prepare::{CohortsFit, PreprocessorFit};
-use crate::reduce::{ArchetypesFit, PcaFit};
+use crate::reduce::{ArchetypesFit, ExactMoments, PcaFit};
 use crate::scale::ScalerFit;
 use crate::{Error, FeatureSet, FeatureTable, IdentityGraph, Labels, PersonaModel, Result, Rules};
 
@@ -38,6 +38,7 @@ fn kind<T: 'static>() -> &'static str {
         (TypeId::of::<CohortsFit>(), "CohortsFit"),
         (TypeId::of::<crate::cluster::DbscanFit>(), "DbscanFit"),
         (TypeId::of::<Dendrogram>(), "Dendrogram"),
+        (TypeId::of::<ExactMoments>(), "ExactMoments"),
         (TypeId::of::<FadingDbscan>(), "FadingDbscan"),
         (TypeId::of::<FeatureSet>(), "FeatureSet"),
         (TypeId::of::<FeatureTable>(), "FeatureTable"),

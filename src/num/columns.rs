@@ -34,7 +34,15 @@ impl Columns {
     /// As [`check::rows`].
     pub(crate) fn checked(x: ArrayView2<'_, f64>) -> Result<(Rows<'_>, Self)> {
         let rows = check::of_any_value(x)?;
-        let parts = parts(&rows);
+        let columns = Self::of_checked(&rows, &parts(&rows))?;
+        Ok((rows, columns))
+    }
+
+    /// Of the parts of all chunks, whose values are still to be checked.
+    ///
+    /// # Errors
+    /// As [`check::rows`].
+    pub(super) fn of_checked(rows: &Rows<'_>, parts: &[Part]) -> Result<Self> {
         // A NaN is in its sum; sums of values within the magnitude allowed are finite.
         let fine = |part: &Part| {
             let mut extremes = part.low.iter().chain(&part.high);
@@ -42,14 +50,13 @@ impl Columns {
                 && extremes.all(|v| v.abs() <= MAX_MAGNITUDE)
         };
         if !parts.iter().all(fine) {
-            let error = check::first_unusable(&rows);
+            let error = check::first_unusable(rows);
             return Err(error.unwrap_or(Error::Empty { what: "the matrix" }));
         }
-        let columns = Self::joined(&rows, &parts);
-        Ok((rows, columns))
+        Ok(Self::joined(rows, parts))
     }
 
-    fn joined(rows: &Rows<'_>, chunks: &[Part]) -> Self {
+    pub(super) fn joined(rows: &Rows<'_>, chunks: &[Part]) -> Self {
         let n = rows.n_rows() as f64;
         let origin = rows.row(0);
         let (mut means, mut reach, mut magnitudes) = (Vec::new(), Vec::new(), Vec::new());
@@ -77,9 +84,9 @@ impl Columns {
 
 /// What is known of the columns of one chunk.
 #[derive(Debug)]
-struct Part {
+pub(super) struct Part {
     /// Of differences from the chunk's first row.
-    sums: Vec<f64>,
+    pub(super) sums: Vec<f64>,
     low: Vec<f64>,
     high: Vec<f64>,
 }
@@ -90,7 +97,7 @@ fn parts(rows: &Rows<'_>) -> Vec<Part> {
 }
 
 /// The part of some rows, built for the CPU at hand: nothing is fused, so all builds agree.
-fn part(values: &[f64], d: usize) -> Part {
+pub(super) fn part(values: &[f64], d: usize) -> Part {
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f") {

@@ -1,4 +1,4 @@
-//! Sixteen f32 lanes in the widest registers of the CPU at hand; the only file of intrinsics.
+//! Sixteen f32 lanes in the widest registers of the CPU at hand; with `doubles.rs` the only files of intrinsics.
 //!
 //! One generic kernel body is instantiated for AVX-512 (one register), AVX2 with FMA (two) and
 //! plain Rust (an array), each inside a function compiled for those features. Loops over arrays

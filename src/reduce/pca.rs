@@ -10,11 +10,12 @@
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
+use super::moments::ExactMoments;
 use crate::num::check::{self, Rows};
-use crate::num::columns::Columns;
+use crate::num::gram::Products;
 use crate::num::samples::Samples;
 use crate::num::scale::Scale;
-use crate::num::{eigen, gram, parallel};
+use crate::num::{eigen, parallel};
 use crate::{Error, Result};
 
 /// A variance below this part of the greatest is rounding.
@@ -82,18 +83,49 @@ impl Pca {
     /// equal and a share is asked for; and as every method for a matrix that is empty or not finite.
     pub fn fit<'a>(&self, x: impl Into<Samples<'a>>) -> Result<PcaFit> {
         let x = x.into().into_rows()?;
-        let (rows, columns) = Columns::checked(x.view())?;
+        let (rows, products) = Products::checked(x.view())?;
         let (n, d) = (rows.n_rows(), rows.n_columns());
         self.check(d)?;
         if n < 2 {
             return Err(Error::TooFewSamples { what: "Pca", needed: 2, got: n });
         }
-        let factor = Scale::spanning(&columns, None).factor();
-        let lifted = rows.times(factor);
-        let means: Vec<f64> = columns.means.iter().map(|mean| mean * factor).collect();
-        let mut covariance = gram::about(&lifted, &means);
+        let factor = Scale::spanning(&products.columns, None).factor();
+        let mut covariance =
+            if factor == 1.0 { products.sums } else { Products::of(&rows.times(factor)).sums };
         covariance.iter_mut().for_each(|v| *v /= (n - 1) as f64);
-        let axes = eigen::symmetric(&covariance, d);
+        self.of_covariance(products.columns.means, &covariance, factor)
+    }
+
+    /// Finds the components of all rows that went into some moments. They are those of
+    /// [`fit`](Self::fit) but for rounding, and the same to the bit however the rows were divided.
+    ///
+    /// ```
+    /// use personas::{Pca, reduce::ExactMoments, ndarray::array};
+    ///
+    /// let (monday, tuesday) = (array![[1.0, 2.0], [2.0, 4.1]], array![[3.0, 5.9], [4.0, 8.0]]);
+    /// let mut moments = ExactMoments::of(&monday)?;
+    /// moments.merge(&ExactMoments::of(&tuesday)?)?;
+    /// let fit = Pca::new(1).fit_moments(&moments)?;
+    /// assert!(fit.explained_ratio[0] > 0.999);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit).
+    pub fn fit_moments(&self, moments: &ExactMoments) -> Result<PcaFit> {
+        self.check(moments.n_columns())?;
+        let n = moments.n_rows;
+        if n < 2 {
+            return Err(Error::TooFewSamples { what: "Pca", needed: 2, got: n as usize });
+        }
+        let (covariance, factor) = moments.covariance();
+        self.of_covariance(moments.means(), &covariance, factor)
+    }
+
+    /// The fit of a covariance that is lifted by a factor, squared.
+    fn of_covariance(&self, means: Vec<f64>, covariance: &[f64], factor: f64) -> Result<PcaFit> {
+        let d = means.len();
+        let axes = eigen::symmetric(covariance, d);
         let greatest = axes.values[0];
         let kept = |value: &f64| if *value > NO_VARIANCE * greatest { *value } else { 0.0 };
         let values: Vec<f64> = axes.values.iter().map(kept).collect();
@@ -116,7 +148,7 @@ impl Pca {
         let unit = 1.0 / factor;
         let share = |value: &f64| if total > 0.0 { value / total } else { 0.0 };
         Ok(PcaFit {
-            means: columns.means,
+            means,
             components: Array2::from_shape_vec((k, d), axes.vectors[..k * d].to_vec())
                 .expect("whole components, one after the other"),
             explained_variance: values[..k].iter().map(|v| v * unit * unit).collect(),

@@ -17,7 +17,7 @@ use personas::persona::{DeclaredPersona, PersonaSettings, Saying, Vocabulary};
 use personas::prepare::{Cohorts, Relative, Scaling};
 use personas::profiles::StoreOptions;
 use personas::quality::{Action, Check, Quality, QualityRule, Target};
-use personas::reduce::Archetypes;
+use personas::reduce::{Archetypes, ExactMoments};
 use personas::scale::Scaler;
 use personas::{
     Event, FeatureSet, FeatureTable, Identifier, IdentityGraph, KMeans, Labels, Pca, PersonaModel,
@@ -79,6 +79,7 @@ pub(crate) fn models(seed: u64, visit: &mut impl Visit) -> Result<()> {
     visit.value(IsolationForest::default().n_trees(2).max_samples(8).fit(&x)?);
     visit.value(LocalOutlierFactor::new(3).fit(&x)?);
     visit.value(Pca::new(2).fit(&x)?);
+    visit.value(ExactMoments::of(&x)?);
     visit.value(Archetypes::new(2).n_init(1).fit(&x)?);
     let positive = x.mapv(|v| v.abs() + 0.1);
     for scaler in [Scaler::Standard, Scaler::Robust, Scaler::MinMax, Scaler::YeoJohnson] {

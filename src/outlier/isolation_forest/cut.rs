@@ -29,14 +29,14 @@ pub(super) enum Cut {
 /// Rows whose sum is above `at` go right.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Slant {
-    terms: Vec<Term>,
-    at: f64,
+    pub(super) terms: Vec<Term>,
+    pub(super) at: f64,
 }
 
 /// `coefficient · (value − middle) / range` of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct Term {
-    column: usize,
+pub(super) struct Term {
+    pub(super) column: usize,
     middle: f64,
     range: f64,
     coefficient: f64,
@@ -46,7 +46,8 @@ struct Term {
 const FAR: f64 = 1e150;
 
 impl Term {
-    fn of(&self, row: &[f64]) -> f64 {
+    #[inline]
+    pub(super) fn of(&self, row: &[f64]) -> f64 {
         self.coefficient * ((row[self.column] - self.middle) / self.range).clamp(-FAR, FAR)
     }
 }

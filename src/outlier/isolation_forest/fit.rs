@@ -1,8 +1,8 @@
 //! A grown forest: how odd a row is, and why.
 //!
 //! A row goes down every tree. The mean of its path lengths is its score; what each cut on the way
-//! saved of the path to be expected is credited to the cut's column. Trees with straight cuts only meet
-//! complete rows many at once ([`Walk`]); else a row goes down alone.
+//! saved of the path to be expected is credited to the cut's column. Complete rows go down many at once
+//! ([`Walk`]); a row that misses values goes down alone.
 //! Cost per row: n_trees · log ψ.
 
 use ndarray::{Array2, ArrayView2};
@@ -93,8 +93,14 @@ pub(super) struct Forest {
 }
 
 impl Forest {
+    /// Adds trees and forgets the oldest beyond `most`.
+    pub(super) fn renew(&mut self, new: Vec<Tree>, most: usize) {
+        self.trees.extend(new);
+        self.trees.drain(..self.trees.len().saturating_sub(most));
+    }
+
     /// Rows to score, checked.
-    fn rows<'a>(&self, x: ArrayView2<'a, f64>) -> Result<Rows<'a>> {
+    pub(super) fn rows<'a>(&self, x: ArrayView2<'a, f64>) -> Result<Rows<'a>> {
         check::width(x, self.n_features)?;
         if self.allows_missing { check::rows_with_gaps(x) } else { check::rows(x) }
     }
@@ -111,11 +117,7 @@ impl Forest {
             return vec![0.5; x.n_rows()];
         }
         let depth = depth_limit(self.sample_size);
-        let straight = !self.trees.iter().any(Tree::is_slanted);
-        let walks: Vec<Walk> = match straight {
-            true => self.trees.iter().map(|tree| Walk::of(tree, depth)).collect(),
-            false => Vec::new(),
-        };
+        let walks: Vec<Walk> = self.trees.iter().map(|tree| Walk::of(tree, depth)).collect();
         let mut sums = vec![0.0; x.n_rows()];
         let whole = self.trees.len() as f64 * expected;
         parallel::map_chunks_mut(&mut sums, BLOCK, self.work_per_row(), |block, sums| {
@@ -123,7 +125,7 @@ impl Forest {
             walks.iter().for_each(|walk| walk.add(rows, self.n_features, expected, sums));
             for (sum, row) in sums.iter_mut().zip(rows.chunks_exact(self.n_features)) {
                 // The walks take a missing value for a small one.
-                if !straight || (self.allows_missing && row.iter().any(|value| value.is_nan())) {
+                if self.allows_missing && row.iter().any(|value| value.is_nan()) {
                     *sum = self.trees.iter().map(|tree| tree.path(row) - expected).sum();
                 }
                 *sum = (0.5 * portable::exp2(-*sum / whole)).min(1.0);
@@ -201,11 +203,36 @@ mod tests {
     }
 
     #[test]
+    fn a_forest_that_learns_batch_after_batch_forgets_the_oldest_trees() {
+        let x = grid_and_one();
+        let forest = IsolationForest::default().max_samples(32);
+        let mut fit = forest.clone().n_trees(6).fit(&x).unwrap();
+        let first = fit.forest.trees.clone();
+        let later = &x + 100.0;
+        forest.clone().n_trees(4).seed(1).learn(&mut fit, &later, 20).unwrap();
+        assert_eq!((fit.forest.trees.len(), &fit.forest.trees[..6]), (10, &first[..]));
+        forest.clone().n_trees(4).seed(2).learn(&mut fit, &later, 10).unwrap();
+        assert_eq!((fit.forest.trees.len(), &fit.forest.trees[..2]), (10, &first[4..]));
+        assert_eq!(fit.scores, fit.score(&later).unwrap());
+        // Once all trees are new, it is the forest of the new rows.
+        forest.clone().n_trees(6).seed(3).learn(&mut fit, &later, 6).unwrap();
+        assert_eq!(fit, forest.clone().n_trees(6).seed(3).fit(&later).unwrap());
+        let before = fit.clone();
+        let few = x.slice(ndarray::s![..31, ..]);
+        assert!(matches!(forest.learn(&mut fit, few, 9), Err(Error::TooFewSamples { .. })));
+        assert!(forest.learn(&mut fit, &x, 0).is_err());
+        assert!(forest.learn(&mut fit, x.slice(ndarray::s![.., ..1]), 9).is_err());
+        assert!(forest.clone().allow_missing().learn(&mut fit, &x, 9).is_err());
+        assert_eq!(fit, before);
+    }
+
+    #[test]
     fn rows_side_by_side_score_as_one_by_one() {
         let mut stream = crate::num::rng::Stream::new(8, 0);
-        for (n, d) in [(1, 1), (7, 2), (BLOCK + 13, 3)] {
+        for (n, d, cut_columns) in [(1, 1, 1), (7, 2, 1), (BLOCK + 13, 3, 1), (BLOCK + 13, 4, 3)] {
             let x = Array2::from_shape_simple_fn((n, d), || stream.normal());
-            let fit = IsolationForest::default().n_trees(20).max_samples(64).fit(&x).unwrap();
+            let forest = IsolationForest::default().n_trees(20).max_samples(64);
+            let fit = forest.cut_columns(cut_columns).fit(&x).unwrap();
             let expected = average_path(fit.forest.sample_size);
             for (row, &score) in x.rows().into_iter().zip(&fit.scores) {
                 let path = |tree: &Tree| tree.path(row.as_slice().unwrap()) - expected;

@@ -192,6 +192,63 @@ impl IsolationForest {
         self.fit_rows(&rows, copies.as_ref())
     }
 
+    /// Follows a stream: grows new trees, as many as [`n_trees`](Self::n_trees) says, on a batch `x`,
+    /// `(n_samples, n_features)`, and forgets the oldest trees beyond `max_trees`. The scores, threshold
+    /// and outliers of `fit` then are those of the batch.
+    ///
+    /// New trees see as many rows as the trees of `fit` have, whatever [`max_samples`](Self::max_samples)
+    /// says, so that path lengths compare. Give every batch another seed.
+    ///
+    /// ```
+    /// use personas::{ndarray::Array2, outlier::IsolationForest};
+    ///
+    /// let batch = |from: f64| Array2::from_shape_fn((300, 1), |(i, _)| from + (i % 60) as f64);
+    /// let mut fit = IsolationForest::default().n_trees(50).fit(&batch(0.0))?;
+    /// let far = fit.score(&[[200.0]])?[0];
+    /// for day in 1..=5 {
+    ///     // A fifth of the trees is new every day.
+    ///     IsolationForest::default().n_trees(10).seed(day).learn(&mut fit, &batch(170.0), 50)?;
+    /// }
+    /// assert!(fit.score(&[[200.0]])?[0] < 0.5 && far > 0.6);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit); [`Error::InvalidParameter`] for a `max_trees` of 0 or above 65,536, and where
+    /// only one of the two [allows missing values](Self::allow_missing); [`Error::DimensionMismatch`] for
+    /// another number of columns; [`Error::TooFewSamples`] for fewer rows than a tree of `fit` has seen.
+    /// Nothing has changed then.
+    pub fn learn<'a>(
+        &self,
+        fit: &mut IsolationForestFit,
+        x: impl Into<Samples<'a>>,
+        max_trees: usize,
+    ) -> Result<()> {
+        self.check()?;
+        if !(1..=MAX_TREES).contains(&max_trees) {
+            return Err(Error::parameter("max_trees", "between 1 and 65536", max_trees));
+        }
+        if self.allows_missing != fit.forest.allows_missing {
+            let expected = "the same for the new trees as for those of the fit";
+            return Err(Error::parameter("allow_missing", expected, self.allows_missing));
+        }
+        let (x, weights) = x.into().split();
+        let x = x.into_rows()?;
+        let rows = fit.forest.rows(x.view())?;
+        let copies = weights.map(|weights| Copies::new(weights, rows.n_rows())).transpose()?;
+        let available = copies.as_ref().map_or(rows.n_rows(), |copies| copies.total as usize);
+        let sample_size = fit.forest.sample_size as usize;
+        if available < sample_size {
+            let what = "IsolationForest::learn";
+            return Err(Error::TooFewSamples { what, needed: sample_size, got: available });
+        }
+        let trees = self.grow(&rows, copies.as_ref(), sample_size);
+        let mut forest = fit.forest.clone();
+        forest.renew(trees, max_trees);
+        *fit = self.scored(forest, &rows, copies.as_ref());
+        Ok(())
+    }
+
     fn fit_rows(&self, x: &Rows<'_>, copies: Option<&Copies>) -> Result<IsolationForestFit> {
         self.check()?;
         let available = copies.map_or(x.n_rows(), |copies| copies.total as usize);
@@ -203,29 +260,38 @@ impl IsolationForest {
                 got: sample_size,
             });
         }
+        let forest = Forest {
+            trees: self.grow(x, copies, sample_size),
+            n_features: x.n_columns(),
+            sample_size: sample_size as u32,
+            allows_missing: self.allows_missing,
+        };
+        Ok(self.scored(forest, x, copies))
+    }
+
+    /// Trees on samples of the rows.
+    fn grow(&self, x: &Rows<'_>, copies: Option<&Copies>, sample_size: usize) -> Vec<Tree> {
         let depth = depth_limit(sample_size as u32) as usize;
         let how = Growing { cut_columns: self.cut_columns, may_miss: self.allows_missing };
-        let trees = parallel::map(self.n_trees, sample_size.saturating_mul(depth), |tree| {
+        parallel::map(self.n_trees, sample_size.saturating_mul(depth), |tree| {
             let mut stream = Stream::new(self.seed, tree as u64);
             let sample = match copies {
                 None => stream.sample(x.n_rows(), sample_size),
                 Some(copies) => copies.draw(sample_size, &mut stream),
             };
             Tree::grow(x, sample, how, &mut stream)
-        });
-        let forest = Forest {
-            trees,
-            n_features: x.n_columns(),
-            sample_size: sample_size as u32,
-            allows_missing: self.allows_missing,
-        };
+        })
+    }
+
+    /// A forest with the scores of some rows, and the threshold that follows from them.
+    fn scored(&self, forest: Forest, x: &Rows<'_>, copies: Option<&Copies>) -> IsolationForestFit {
         let scores = forest.scores(x);
         let copies = copies.map(|copies| &copies.of_rows[..]);
         let threshold = match self.contamination {
             Contamination::Auto => fence(&scores, copies),
             Contamination::Share(share) => exceeded_by(share, &scores, copies),
         };
-        Ok(IsolationForestFit::new(forest, scores, threshold))
+        IsolationForestFit::new(forest, scores, threshold)
     }
 
     fn check(&self) -> Result<()> {

@@ -3,10 +3,11 @@
 //! A walk waits for memory at every step, so eight rows go down side by side. A tree is laid out for
 //! that: sixteen bytes a node, and a leaf whose two children are itself, so that all rows take as many
 //! steps as the tree is deep and no step asks whether it is at the end. A block of rows and one tree
-//! stay in the first caches while they meet.
+//! stay in the first caches while they meet. The terms of slanted cuts lie one after the other.
 //!
 //! Cost: rows · depth steps per tree; memory of a block's sums and of one tree.
 
+use super::cut::Term;
 use super::tree::{Node, Tree};
 
 /// Rows that go down side by side.
@@ -16,12 +17,16 @@ const ABREAST: usize = 8;
 #[derive(Debug)]
 pub(super) struct Walk {
     steps: Vec<Step>,
+    /// Of slanted cuts, in the order of their nodes; none in a tree with straight cuts only.
+    terms: Vec<Term>,
+    /// Per node, where its terms end; those of a straight cut and a leaf are none.
+    ends: Vec<u32>,
     /// Path length per node; 0 where a walk does not end.
     paths: Vec<f64>,
     depth: u32,
 }
 
-/// Go to `left`, or to the node behind it where the row's value is above `at`.
+/// Go to `left`, or to the node behind it where the row's value, or sum of terms, is above `at`.
 #[derive(Debug, Clone, Copy)]
 struct Step {
     at: f64,
@@ -30,22 +35,32 @@ struct Step {
 }
 
 impl Walk {
-    /// The walk of a tree with straight cuts only, whose columns are below 2³².
+    /// The walk of a tree whose columns are below 2³².
     pub(super) fn of(tree: &Tree, depth: u32) -> Self {
-        let step = |(number, node): (usize, &Node)| match *node {
-            // No value is above infinity.
-            Node::Leaf { .. } | Node::Slanted { .. } => {
-                Step { at: f64::INFINITY, column: 0, left: number as u32 }
+        let nodes = tree.nodes();
+        let (mut terms, mut ends) = (Vec::new(), Vec::new());
+        if tree.is_slanted() {
+            for node in nodes {
+                if let Node::Slanted { cut, .. } = node {
+                    terms.extend_from_slice(&cut.terms);
+                }
+                ends.push(terms.len() as u32);
             }
-            Node::Split { column, at, left, .. } => Step { at, column: column as u32, left },
+        }
+        let step = |(number, node): (usize, &Node)| match node {
+            // No value is above infinity.
+            Node::Leaf { .. } => Step { at: f64::INFINITY, column: 0, left: number as u32 },
+            &Node::Split { column, at, left, .. } => Step { at, column: column as u32, left },
+            Node::Slanted { cut, left, .. } => Step { at: cut.at, column: 0, left: *left },
         };
         let path = |node: &Node| match *node {
             Node::Leaf { path, .. } => path,
             Node::Split { .. } | Node::Slanted { .. } => 0.0,
         };
-        let nodes = tree.nodes();
         Self {
             steps: nodes.iter().enumerate().map(step).collect(),
+            terms,
+            ends,
             paths: nodes.iter().map(path).collect(),
             depth,
         }
@@ -53,14 +68,44 @@ impl Walk {
 
     /// Adds to every sum the path length of its row less `expected`. `rows` are of `width` values.
     pub(super) fn add(&self, rows: &[f64], width: usize, expected: f64, sums: &mut [f64]) {
+        if self.terms.is_empty() {
+            let above = |_, step: Step, row: &[f64]| row[step.column as usize] > step.at;
+            self.add_by(above, rows, width, expected, sums);
+        } else {
+            let above = |node: u32, step: Step, row: &[f64]| {
+                let node = node as usize;
+                let start = node.checked_sub(1).map_or(0, |before| self.ends[before]);
+                let terms = &self.terms[start as usize..self.ends[node] as usize];
+                let value = match terms {
+                    [] => row[step.column as usize],
+                    terms => terms.iter().map(|term| term.of(row)).sum(),
+                };
+                value > step.at
+            };
+            self.add_by(above, rows, width, expected, sums);
+        }
+    }
+
+    #[inline(always)]
+    fn add_by(
+        &self,
+        is_above: impl Fn(u32, Step, &[f64]) -> bool,
+        rows: &[f64],
+        width: usize,
+        expected: f64,
+        sums: &mut [f64],
+    ) {
         debug_assert_eq!(rows.len(), sums.len() * width);
+        let next = |node: u32, row: &[f64]| {
+            let step = self.steps[node as usize];
+            step.left + u32::from(is_above(node, step, row))
+        };
         let mut blocks = sums.chunks_exact_mut(ABREAST);
         for (sums, rows) in blocks.by_ref().zip(rows.chunks_exact(ABREAST * width)) {
             let mut nodes = [0u32; ABREAST];
             for _ in 0..self.depth {
                 for (node, row) in nodes.iter_mut().zip(rows.chunks_exact(width)) {
-                    let step = self.steps[*node as usize];
-                    *node = step.left + u32::from(row[step.column as usize] > step.at);
+                    *node = next(*node, row);
                 }
             }
             for (sum, node) in sums.iter_mut().zip(nodes) {
@@ -70,11 +115,7 @@ impl Walk {
         let rest = blocks.into_remainder();
         let start = rows.len() - rest.len() * width;
         for (sum, row) in rest.iter_mut().zip(rows[start..].chunks_exact(width)) {
-            let mut node = 0;
-            for _ in 0..self.depth {
-                let step = self.steps[node as usize];
-                node = step.left + u32::from(row[step.column as usize] > step.at);
-            }
+            let node = (0..self.depth).fold(0, |node, _| next(node, row));
             *sum += self.paths[node as usize] - expected;
         }
     }
