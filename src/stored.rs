@@ -1,35 +1,28 @@
 //! Stored values as checksummed bytes: no flipped bit and no truncation gives another value.
 //!
-//! The bytes begin with the letters `prsnvalu`, the version of the form, the length of what follows the
-//! checksum, and the checksum: SipHash-2-4 of 128 bits. Then, by postcard, come the name of the type
-//! and the value. A value that is read is checked as one from any serde format is: a forged checksum
+//! In a frame with a checksum of 128 bits come, by postcard, the name of the type and the value. A value that is read is checked as one from any serde format is: a forged checksum
 //! does not make a model that a fit could not have made.
 //!
 //! A store of people is kept as [pieces](crate::Profiles::pieces), which can be merged.
 
 use std::any::TypeId;
-use std::hash::Hasher;
+use std::borrow::Cow;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use siphasher::sip128::{Hasher128, SipHasher24};
 
 use crate::cluster::{
     Dendrogram, FadingDbscan, HdbscanFit, IncrementalDbscan, KMeansFit, OnlineKMeans,
 };
+use crate::num::frame::{Frame, HEAD};
 use crate::outlier::{IsolationForestFit, LofFit};
 use crate::prepare::{CohortsFit, PreprocessorFit};
 use crate::reduce::{ArchetypesFit, ExactMoments, PcaFit};
 use crate::scale::ScalerFit;
 use crate::{Error, FeatureSet, FeatureTable, IdentityGraph, Labels, PersonaModel, Result, Rules};
 
-const LETTERS: &[u8; 8] = b"prsnvalu";
-
-/// Counts up when the form of any stored type changes.
-const VERSION: u32 = 1;
-
-/// Bytes before the content: letters, version, length, checksum.
-const HEAD: usize = 8 + 4 + 8 + 16;
+/// The version counts up when the form of any stored type changes.
+const FRAME: Frame = Frame { letters: b"prsnvalu", version: 1 };
 
 /// The name of a type, by which its bytes are not read as another's; empty for the caller's own.
 fn kind<T: 'static>() -> &'static str {
@@ -59,7 +52,7 @@ fn kind<T: 'static>() -> &'static str {
     kinds.iter().find(|(id, _)| *id == TypeId::of::<T>()).map_or("", |(_, name)| name)
 }
 
-fn invalid(reason: &'static str) -> Error {
+fn invalid(reason: impl Into<Cow<'static, str>>) -> Error {
     Error::InvalidSnapshot { what: "value", reason: reason.into() }
 }
 
@@ -92,10 +85,7 @@ fn invalid(reason: &'static str) -> Error {
 pub fn to_bytes<T: Serialize + 'static>(value: &T) -> Result<Vec<u8>> {
     let content = postcard::to_extend(&(kind::<T>(), value), vec![0; HEAD]);
     let mut bytes = content.map_err(|_| invalid("it has no form that can be written"))?;
-    let length = (bytes.len() - HEAD) as u64;
-    let sum = checksum(&bytes[HEAD..]);
-    let head = [&LETTERS[..], &VERSION.to_le_bytes(), &length.to_le_bytes(), &sum].concat();
-    bytes[..HEAD].copy_from_slice(&head);
+    FRAME.close(&mut bytes);
     Ok(bytes)
 }
 
@@ -107,20 +97,7 @@ pub fn to_bytes<T: Serialize + 'static>(value: &T) -> Result<Vec<u8>> {
 /// [`Error::InvalidSnapshot`] for other bytes: cut, changed, of another version or of another type; and for
 /// a value that breaks its own invariants.
 pub fn from_bytes<T: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<T> {
-    let (head, content) =
-        bytes.split_at_checked(HEAD).ok_or_else(|| invalid("the bytes are too short"))?;
-    if !head.starts_with(LETTERS) {
-        return Err(invalid("the bytes do not begin with \"prsnvalu\""));
-    }
-    if head[8..12] != VERSION.to_le_bytes() {
-        return Err(invalid("the bytes have another version than 1, which this release reads"));
-    }
-    if head[12..20] != (content.len() as u64).to_le_bytes() {
-        return Err(invalid("the bytes were cut, or are more than they say"));
-    }
-    if head[20..] != checksum(content) {
-        return Err(invalid("the checksum is wrong"));
-    }
+    let (_, content) = FRAME.open(bytes).map_err(invalid)?;
     let unreadable = |_| invalid("its content cannot be read as this type");
     let (name, rest) = postcard::take_from_bytes::<&str>(content).map_err(unreadable)?;
     if name != kind::<T>() {
@@ -132,13 +109,6 @@ pub fn from_bytes<T: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<T> {
     }
 }
 
-/// SipHash-2-4 of 128 bits.
-fn checksum(bytes: &[u8]) -> [u8; 16] {
-    let mut hasher = SipHasher24::new();
-    hasher.write(bytes);
-    hasher.finish128().as_u128().to_le_bytes()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,9 +117,7 @@ mod tests {
         let mut bytes = to_bytes(&0u8).unwrap();
         bytes.truncate(HEAD);
         bytes.extend(content);
-        bytes[12..20].copy_from_slice(&(content.len() as u64).to_le_bytes());
-        let sum = checksum(content);
-        bytes[20..HEAD].copy_from_slice(&sum);
+        FRAME.close(&mut bytes);
         bytes
     }
 

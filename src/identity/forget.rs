@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::evidence::{flag, is_claim, node_of};
-use super::policy::{ANONYMOUS, Name, PREVIOUS, Pair, Relation, USER, pair_of};
+use super::policy::{ANONYMOUS, Name, PREVIOUS, Pair, Relation, USER, decisive, pair_of};
 use super::profile_id::ProfileId;
 use super::state::State;
 use crate::Identifier;
@@ -78,14 +78,10 @@ struct Plan {
     changed: Vec<u32>,
 }
 
-/// The node with which an observation is forgotten: the strongest that is not blocked, unclaimed
-/// before claimed. So the rule for observations that arrive later, which knows nothing else of them,
-/// decides the same.
+/// The node with which an observation is forgotten.
 fn strongest(state: &State, slots: &[u32]) -> Option<u32> {
-    let nodes = state.evidence.nodes();
-    let open = || slots.iter().filter(|&&slot| !nodes.has(node_of(slot), flag::BLOCKED));
-    let first = open().find(|&&slot| !is_claim(slot)).or_else(|| open().next());
-    first.map(|&slot| node_of(slot))
+    let is_open = |&slot: &u32| !state.evidence.nodes().has(node_of(slot), flag::BLOCKED);
+    decisive(slots, is_open, |&slot| is_claim(slot)).map(|&slot| node_of(slot))
 }
 
 /// The nodes of a profile that are forgotten with it: the strong ones, and those that no other

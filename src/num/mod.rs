@@ -11,6 +11,7 @@ mod doubles;
 pub(crate) mod eigen;
 pub(crate) mod exact;
 pub(crate) mod fixed;
+pub(crate) mod frame;
 pub(crate) mod gram;
 mod lanes;
 pub(crate) mod least;

@@ -6,18 +6,51 @@
 //! # The files
 //!
 //! `store` holds the parts of a store together; `options` says what it does beside the default. `ingest` adds events,
-//! from JSON with `lines`; `messages` knows which copy of a message counts; `observed` says what one event did. `profile`
+//! from JSON with `lines`; `messages` knows which copy of a message counts; `observed` says what events did. `profile`
 //! and `export` answer for one person, `reports` for everybody, `moments` when to ask about. `edit` holds manual links,
 //! forgetting and merging, `retention` what is too old. `changes` tells what changed, from the numbered
 //! list in `journal`. `pieces` and `absorb` keep and restore a store in the form of `piece`, and `state_hash` compares two.
 //!
 //! # Reading while writing
 //!
-//! A store is `Send` and `Sync`. Put it into a `Mutex` or an `RwLock`: a reader then sees all of a call that
-//! changes the store, or nothing of it, and waits at most for the one in progress. One event takes some
-//! microseconds; an event with which memory must grow, or a large batch, takes as long as it takes, so cut
-//! large imports into batches of some thousand events. `cargo bench -p personas-benches --bench store --
-//! readers` measures what a reader waits beside a writer that never pauses.
+//! A store is `Send` and `Sync`. Put it into a `Mutex`: a reader then sees all of a call that changes the store,
+//! or nothing of it. An `RwLock` gains nothing: a read takes about as long as an event.
+//!
+//! A reader waits for the call in progress. One event takes some microseconds; an event with which memory must
+//! grow, or a large batch, takes as long as it takes, so cut large imports into batches of some thousand
+//! events. The mutexes of the standard library are not fair: a writer that takes the lock again at once, as an import does, can
+//! keep a reader waiting for a whole time slice. Such a writer lets those go first who waited before it:
+//!
+//! ```
+//! use std::sync::Mutex;
+//! use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+//!
+//! # use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
+//! # let at = Timestamp::parse("2017-03-01")?;
+//! # let events = [Event::new("visit", at).id("card", "1")];
+//! let people = Mutex::new(Profiles::new(Rules::default(), FeatureSet::retail())?);
+//! let (asked, served) = (AtomicUsize::new(0), AtomicUsize::new(0)); // readers, ever
+//!
+//! let read = || {
+//!     asked.fetch_add(1, SeqCst);
+//!     let people = people.lock().expect("nobody panics");
+//!     served.fetch_add(1, SeqCst);
+//!     people.get(("card", "1")).map(|ann| ann.n_events())
+//! };
+//! for event in &events {
+//!     let before = asked.load(SeqCst);
+//!     while served.load(SeqCst) < before {
+//!         std::thread::yield_now();
+//!     }
+//!     people.lock().expect("nobody panics").observe(event)?;
+//! }
+//! assert_eq!(read(), Some(1));
+//! # Ok::<(), personas::Error>(())
+//! ```
+//!
+//! `cargo bench -p personas-benches --bench store -- readers` measures what a reader waits beside a writer that
+//! never pauses, with 1e5 profiles: 99 of 100 reads of ten features took at most 17 µs in this way and 24 µs with a plain
+//! `Mutex` on two busy cores, where on two idle ones a plain `Mutex` had taken 717 µs.
 
 mod absorb;
 mod changes;

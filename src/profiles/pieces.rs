@@ -5,22 +5,32 @@
 //! one operation, [`Profiles::absorb`], in any order, and its result is that of [`Profiles::merge`]. A
 //! long history is spread over several pieces.
 //!
-//! Cost: one pass over the store; beside it, one piece at a time.
+//! The signatures are cut into ranges of a few pieces each; a few ranges are written at a time, on all
+//! threads, and the bytes do not depend on how many threads there are.
+//!
+//! Cost: one pass over the store; beside it, [`AT_A_TIME`] pieces and what they are made of.
 
-use std::collections::HashMap;
+use std::collections::VecDeque;
+
+use hashbrown::HashMap;
 
 use super::messages::{Copy, Messages};
-use super::piece::{Content, History, Settings, Stored, frame};
+use super::piece::{Content, History, Settings, Stored, write};
 use super::store::Profiles;
 use crate::ProfileId;
 use crate::Timestamp;
 use crate::features::{Field, FieldValue, Log, NONE, Scope, StoredEvent};
 use crate::identity::Pair;
+use crate::num::parallel;
 
 /// Bytes of a piece at most, unless a single event is larger.
 const MAX_BYTES: usize = 1 << 20;
 /// Bytes of a piece that are filled before the next is begun. What is counted are upper bounds.
 const FULL: usize = MAX_BYTES - (1 << 14);
+/// Ranges that are written at a time, and pieces of each at most: what they are made of takes some 30 MB.
+const AT_A_TIME: (usize, usize) = (4, 2);
+/// Pieces that a range is meant to fill, so that few are nearly empty.
+const PIECES_OF_RANGE: usize = 4;
 /// Marks of the forgotten in one piece; each takes 33 bytes.
 const FORGOTTEN: usize = 1 << 14;
 
@@ -32,7 +42,7 @@ impl Profiles {
     ///
     /// Pieces carry evidence of identity, events, summaries, manual links and the marks of the
     /// forgotten; of the key only a check value. Texts are in the clear, apart from what was
-    /// forgotten. They are made one at a time, as the iterator is asked.
+    /// forgotten. They are made a few at a time, on all threads, as the iterator is asked.
     ///
     /// A service that writes its events to a log, and pieces from time to time, loses nothing: it
     /// restores the pieces, and then the part of the log that came after them.
@@ -70,7 +80,9 @@ impl Profiles {
             settings: Settings { origin: (shard, 0), ..self.settings() },
             aside,
             signatures: self.graph.live_signatures(),
-            place: Place::default(),
+            next: 0,
+            ranges: Vec::new(),
+            ready: VecDeque::new(),
             forgotten: self.graph.forgotten(),
             links: Some(links),
             full,
@@ -99,13 +111,25 @@ struct Place {
     counted: u32,
 }
 
+/// Signatures that are still to be written, by one thread.
+struct Range {
+    place: Place,
+    /// The first signature that is another range's.
+    end: usize,
+}
+
 struct Pieces<'p> {
     people: &'p Profiles,
     settings: Settings,
     aside: HashMap<u32, Vec<&'p Copy>>,
     /// The signatures, and how often each was observed.
     signatures: Vec<(u32, u32)>,
-    place: Place,
+    /// The first signature that is in no range yet.
+    next: usize,
+    /// Ranges that were begun, in order.
+    ranges: Vec<Range>,
+    /// Pieces that are written.
+    ready: VecDeque<Vec<u8>>,
     /// Those whose marks are still to be written.
     forgotten: Vec<ProfileId>,
     links: Option<[Vec<Pair>; 3]>,
@@ -161,28 +185,87 @@ impl Iterator for Pieces<'_> {
     type Item = Vec<u8>;
 
     fn next(&mut self) -> Option<Vec<u8>> {
-        let mut filling = Filling::default();
+        if let Some(piece) = self.ready.pop_front() {
+            return Some(piece);
+        }
+        let mut content = Content::default();
         if let Some(links) = self.links.take() {
-            filling.content.links = links;
-            filling.content.horizon = self.people.horizon().map(Timestamp::millis);
+            content.links = links;
+            content.horizon = self.people.horizon().map(Timestamp::millis);
+            self.write(vec![content]);
         } else if !self.forgotten.is_empty() {
             let rest = self.forgotten.len().saturating_sub(FORGOTTEN);
-            filling.content.evidence.forgotten = self.forgotten.split_off(rest);
-        } else if self.place.signature < self.signatures.len() {
-            self.fill(&mut filling);
+            content.evidence.forgotten = self.forgotten.split_off(rest);
+            self.write(vec![content]);
         } else {
-            return None;
+            let contents = self.fill_ranges();
+            self.write(contents);
         }
-        self.settings.origin.1 += 1;
-        Some(frame(&self.settings, &filling.content))
+        self.ready.pop_front()
     }
 }
 
 impl Pieces<'_> {
-    /// Fills a piece with what fits.
-    fn fill(&mut self, filling: &mut Filling) {
+    /// Writes pieces, on all threads.
+    fn write(&mut self, contents: Vec<Content>) {
+        let first = self.settings.origin.1 + 1;
+        self.settings.origin.1 += contents.len() as u32;
+        let work = if contents.len() > 1 { usize::MAX } else { 0 };
+        let (shard, settings) = (self.settings.origin.0, &self.settings);
+        let pieces = parallel::map_each(contents, work, |i, content| {
+            write(&Settings { origin: (shard, first + i as u32), ..settings.clone() }, &content)
+        });
+        self.ready.extend(pieces);
+    }
+
+    /// Fills the next pieces of some ranges, on all threads; none if all is written.
+    fn fill_ranges(&mut self) -> Vec<Content> {
+        while self.ranges.len() < AT_A_TIME.0 && self.next < self.signatures.len() {
+            let end = self.end_of_range(self.next);
+            let place = Place { signature: self.next, ..Place::default() };
+            self.ranges.push(Range { place, end });
+            self.next = end;
+        }
+        let ranges = std::mem::take(&mut self.ranges);
+        let work = if ranges.len() > 1 { usize::MAX } else { 0 };
+        let this = &*self;
+        let filled = parallel::map_each(ranges, work, |_, mut range| {
+            let mut contents = Vec::new();
+            while contents.len() < AT_A_TIME.1 && range.place.signature < range.end {
+                contents.push(this.fill(&mut range));
+            }
+            (contents, range)
+        });
+        let mut contents = Vec::new();
+        for (own, range) in filled {
+            contents.extend(own);
+            if range.place.signature < range.end {
+                self.ranges.push(range);
+            }
+        }
+        contents
+    }
+
+    /// Where a range ends: a rough count of its bytes.
+    fn end_of_range(&self, start: usize) -> usize {
+        let mut n_bytes = 0;
+        let log_len = |sig| self.people.histories.log(sig).map_or(0, Log::len);
+        let rest = self.signatures[start..].iter();
+        let own = rest.take_while(|&&(sig, _)| {
+            let is_full = n_bytes > PIECES_OF_RANGE * self.full;
+            n_bytes += 300 + 100 * log_len(sig);
+            !is_full
+        });
+        start + own.count()
+    }
+
+    /// Fills a piece with what fits, and moves the place on.
+    fn fill(&self, range: &mut Range) -> Content {
+        let filling = &mut Filling::default();
+        let place = &mut range.place;
         let (people, mut parts, mut histories) = (self.people, Vec::new(), Vec::new());
-        while let Some(&(sig, count)) = self.signatures.get(self.place.signature) {
+        while place.signature < range.end {
+            let (sig, count) = self.signatures[place.signature];
             let names = people.graph.bytes_of_signature(sig);
             if filling.n_bytes > 0 && filling.n_bytes + names > self.full {
                 break;
@@ -191,7 +274,7 @@ impl Pieces<'_> {
             let log = people.histories.log(sig).into_iter().flat_map(Log::iter);
             let aside = self.aside.get(&sig).into_iter().flatten().map(|copy| copy.event());
             let mut history = History::default();
-            let (mut is_done, start) = (true, self.place.event);
+            let (mut is_done, start) = (true, place.event);
             for event in log.chain(aside).skip(start) {
                 // An event that does not fit is the first of the next piece.
                 if filling.n_bytes > names && filling.n_bytes + people.bytes_of(event) > self.full {
@@ -200,7 +283,7 @@ impl Pieces<'_> {
                 }
                 let event = filling.event(people, event);
                 history.events.push(event);
-                self.place.event += 1;
+                place.event += 1;
             }
             if !is_done && history.events.is_empty() {
                 break;
@@ -213,14 +296,14 @@ impl Pieces<'_> {
                 history.summary = Some(people.histories.relabelled_summary(words, code).into());
             }
             // A history in several pieces counts one observation in each, and the rest in the last.
-            let rest = count.saturating_sub(self.place.counted).max(1);
+            let rest = count.saturating_sub(place.counted).max(1);
             parts.push((sig, if is_done { rest } else { 1 }));
             histories.push(history);
             if !is_done {
-                self.place.counted += 1;
+                place.counted += 1;
                 break;
             }
-            self.place = Place { signature: self.place.signature + 1, ..Place::default() };
+            *place = Place { signature: place.signature + 1, ..Place::default() };
         }
         let (evidence, places) = people.graph.evidence_of(&parts);
         filling.content.evidence = evidence;
@@ -228,6 +311,7 @@ impl Pieces<'_> {
         for (history, place) in histories.into_iter().zip(places) {
             filling.content.histories[place as usize] = history;
         }
+        std::mem::take(&mut filling.content)
     }
 }
 

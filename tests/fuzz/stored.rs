@@ -86,6 +86,9 @@ pub fn stored(data: &[u8]) {
     }
 }
 
+/// Bytes of a frame: letters, version, length, checksum.
+const HEAD: usize = 36;
+
 /// A piece with a right frame around settings that fit and a content of any kind.
 fn piece(content: &[u8]) {
     let mut people = store();
@@ -96,16 +99,16 @@ fn piece(content: &[u8]) {
     other.observe(&event).expect("a plain event");
     let Some(real) = other.pieces(1).next() else { return };
     // The settings of a real piece; what follows is flipped by the content.
-    let mut forged = real[..32].to_vec();
+    let mut forged = real[..HEAD].to_vec();
     forged.extend(
-        real[32..].iter().zip(content.iter().chain(std::iter::repeat(&0))).map(|(a, b)| a ^ b),
+        real[HEAD..].iter().zip(content.iter().chain(std::iter::repeat(&0))).map(|(a, b)| a ^ b),
     );
-    forged.extend(content.iter().skip(real.len() - 32));
-    let length = (forged.len() - 32) as u32;
+    forged.extend(content.iter().skip(real.len() - HEAD));
+    let length = (forged.len() - HEAD) as u64;
     let mut hasher = SipHasher24::new();
-    hasher.write(&forged[32..]);
-    forged[12..16].copy_from_slice(&length.to_le_bytes());
-    forged[16..32].copy_from_slice(&hasher.finish128().as_u128().to_le_bytes());
+    hasher.write(&forged[HEAD..]);
+    forged[12..20].copy_from_slice(&length.to_le_bytes());
+    forged[20..HEAD].copy_from_slice(&hasher.finish128().as_u128().to_le_bytes());
     match people.absorb(&forged) {
         Ok(_) => {
             let _ = people.features(at);

@@ -132,9 +132,19 @@ fn calls_go_in_and_profiles_come_out() {
 
 #[test]
 fn no_call_is_lost_after_its_200_and_nobody_forgotten_comes_back() {
-    let folder = folder("kills");
+    kill_again_and_again("kills", 12);
+}
+
+#[test]
+#[ignore = "takes a minute or two"]
+fn no_call_is_lost_in_a_hundred_kills() {
+    kill_again_and_again("a-hundred-kills", 100);
+}
+
+fn kill_again_and_again(name: &str, n_rounds: u64) {
+    let folder = folder(name);
     let (mut acknowledged, mut sent) = (0, 0);
-    for round in 0..12 {
+    for round in 0..n_rounds {
         let mut service = Running::start(&folder);
         if round == 0 {
             service.ask("POST", "/v1/track", &call("gone", 1_000_000).to_string()).unwrap();
@@ -143,7 +153,9 @@ fn no_call_is_lost_after_its_200_and_nobody_forgotten_comes_back() {
         // Killed while a client sends, after a number of calls that differs; twice it ends by itself.
         let pid = service.child.id().to_string();
         let killer = std::thread::spawn(move || {
-            std::thread::sleep(std::time::Duration::from_millis(5 + 17 * round));
+            std::thread::sleep(std::time::Duration::from_millis(
+                5 + 17 * (round % 12) + round / 12,
+            ));
             let signal = if round % 5 == 4 { "-TERM" } else { "-KILL" };
             Command::new("kill").args([signal, &pid]).status().unwrap();
         });

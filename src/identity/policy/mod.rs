@@ -60,6 +60,18 @@ pub(crate) struct Policy {
     pub(super) forgotten: Marks,
 }
 
+/// The identifier with which an observation is forgotten: the strongest that is not blocked, unclaimed
+/// before claimed. They are sorted from the strongest. The same for an observation that is known and for
+/// one that arrives later, of which nothing else is known.
+pub(super) fn decisive<T>(
+    identifiers: &[T],
+    is_open: impl Fn(&T) -> bool,
+    is_claimed: impl Fn(&T) -> bool,
+) -> Option<&T> {
+    let open = || identifiers.iter().filter(|identifier| is_open(identifier));
+    open().find(|identifier| !is_claimed(identifier)).or_else(|| open().next())
+}
+
 impl Policy {
     /// A policy of rules whose manual links are yet to be numbered.
     pub(super) fn new(rules: Rules) -> Result<Self> {
@@ -221,14 +233,14 @@ impl Policy {
         Ok(())
     }
 
-    /// Removes forgotten identifiers. An observation is suppressed if its strongest identifier that
-    /// is not blocked was forgotten, or if nothing is left.
+    /// Removes forgotten identifiers. An observation is suppressed if its [decisive] identifier was
+    /// forgotten, or if nothing is left.
     pub(super) fn leave_out_forgotten(&self, parts: &mut Vec<Part<'_>>) -> Admitted {
         if self.forgotten.is_empty() {
             return Admitted::Kept;
         }
-        let open = || parts.iter().filter(|part| !self.rules.blocks(part.kind, &part.value));
-        let strongest = open().find(|part| !part.claimed).or_else(|| open().next());
+        let is_open = |part: &Part<'_>| !self.rules.blocks(part.kind, &part.value);
+        let strongest = decisive(parts, is_open, |part| part.claimed);
         if strongest.is_some_and(|part| self.is_forgotten(part.kind, &part.value)) {
             return Admitted::Suppressed;
         }
