@@ -179,6 +179,16 @@ impl FeatureTable {
         Ok(self)
     }
 
+    /// Adds a column with all that is known of it.
+    pub(crate) fn with_column(self, column: Column) -> Result<Self> {
+        let Column { name, values, mut cut, ages } = column;
+        cut.retain(|&row| row < values.len());
+        cut.sort_unstable();
+        let mut table = self.with(name, values, cut)?;
+        table.columns.iter_mut().next_back().into_iter().for_each(|column| column.ages = ages);
+        Ok(table)
+    }
+
     /// Number of rows.
     pub fn n_rows(&self) -> usize {
         self.n_rows
@@ -274,15 +284,7 @@ impl<'de> Deserialize<'de> for FeatureTable {
             return Err(serde::de::Error::custom(reason));
         }
         let table = Self { ids, as_of, attributes_left_out, ..Self::new(n_rows) };
-        let add = |table: Self, column: Column| {
-            let Column { name, values, mut cut, ages } = column;
-            cut.retain(|&row| row < values.len());
-            cut.sort_unstable();
-            let mut table = table.with(name, values, cut)?;
-            table.columns.iter_mut().next_back().into_iter().for_each(|column| column.ages = ages);
-            Ok::<_, Error>(table)
-        };
-        columns.into_iter().try_fold(table, add).map_err(serde::de::Error::custom)
+        columns.into_iter().try_fold(table, Self::with_column).map_err(serde::de::Error::custom)
     }
 }
 

@@ -57,6 +57,15 @@ impl Persona {
         }
     }
 
+    /// Whether its shares are shares, and there is one of each kind.
+    pub(super) fn is_sound(&self) -> bool {
+        let is_share = |share: &f64| (0.0..=1.0).contains(share);
+        let fits = |(members, others): &(f64, f64)| is_share(members) && is_share(others);
+        is_share(&self.share)
+            && self.coverage.len() == self.traits.len()
+            && self.coverage.iter().chain(self.traits.iter().map(|told| &told.fitting)).all(fits)
+    }
+
     /// Whether all its numbers are.
     pub(super) fn is_finite(&self) -> bool {
         let fits = |fitting: &(f64, f64)| fitting.0.is_finite() && fitting.1.is_finite();
@@ -135,6 +144,8 @@ pub enum Contrast {
         median_all: f64,
         /// Whether people at the median of all fit the trait as well.
         with_median: bool,
+        /// Whether the column counts from 0: its least number is 0, so that people at 0 have none.
+        from_zero: bool,
     },
     /// A category, among those with a value.
     Category {

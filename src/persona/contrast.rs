@@ -43,8 +43,8 @@ fn is_sayable(candidate: &Candidate) -> bool {
     let apart = told.fitting.0 - told.fitting.1;
     match &told.contrast {
         // Equal medians say nothing, except that people have none.
-        Contrast::Numeric { median, median_others, median_all, .. } => {
-            let have_none = told.effect < 0.0 && *median_all == 0.0;
+        Contrast::Numeric { median, median_others, median_all, from_zero, .. } => {
+            let have_none = told.effect < 0.0 && *median_all == 0.0 && *from_zero;
             told.fitting.0 >= TYPICAL && apart >= APART && (median != median_others || have_none)
         }
         Contrast::Category { share, share_others, .. } => {
@@ -230,6 +230,7 @@ fn numeric(
                     median_others: of.median_others,
                     median_all: numbers.median,
                     with_median,
+                    from_zero: numbers.at(0) == 0.0,
                 };
                 let side = match of.effect.size > 0.0 {
                     true => Side::Above { with_median },

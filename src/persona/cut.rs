@@ -227,9 +227,7 @@ pub(super) fn reason(
             groups.k,
             people(settings.describer.least())
         ),
-        Structure::Borderline => {
-            "The data do not decide whether they hold groups of their own.".to_owned()
-        }
+        Structure::Borderline => groups.finding(),
         _ => "The data hold no groups of their own; people differ by degrees.".to_owned(),
     };
     let opening = format!(

@@ -72,7 +72,12 @@ fn drift(seen: &Seen, table: &FeatureTable, least: usize, words: &Vocabulary) ->
         center,
         sentence: String::new(),
     };
-    drift.sentence = sentence(words, &drift);
+    // Of categories, those by name come first, then all others, then those without a value.
+    let n_known: usize = counts[..counts.len() - 1].iter().sum();
+    let is_other = matches!(seen.bins, Bins::Named(_))
+        && n_known >= least
+        && counts[..counts.len() - 2].iter().all(|&n| n == 0);
+    drift.sentence = sentence(words, &drift, is_other);
     Ok(drift)
 }
 
@@ -94,7 +99,7 @@ fn shift(before: &[usize], now: &[usize]) -> f64 {
     (parts.sum::<f64>() - by_chance).max(0.0)
 }
 
-fn sentence(words: &Vocabulary, drift: &Drift) -> String {
+fn sentence(words: &Vocabulary, drift: &Drift, is_other: bool) -> String {
     let of =
         |found: &Option<Original>| found.as_ref().map(|found| center(words, &drift.feature, found));
     let label = called(words, &drift.feature);
@@ -106,9 +111,10 @@ fn sentence(words: &Vocabulary, drift: &Drift) -> String {
             words.say("{label}: {now}, {before} when the model was made", &parts)
         }
         (Some(now), None) => words.say("{label}: {now}", &[("label", &label), ("now", &now)]),
-        (None, _) => words.say("{label}: other values", &[("label", &label)]),
+        (None, _) if is_other => words.say("{label}: other values", &[("label", &label)]),
+        (None, _) => words.say("{label}: known of too few to tell", &[("label", &label)]),
     };
-    if known != before {
+    if known != before && drift.known > 0.0 {
         let parts = [("known", &*known), ("before", &before)];
         said += &words.say("; known of {known} ({before} then)", &parts);
     }
@@ -189,10 +195,18 @@ mod tests {
         let drift = model().drift(&later.categorical("region", east).unwrap()).unwrap();
         let of = |name: &str| drift.iter().find(|drift| drift.feature == name).unwrap();
         assert_eq!((of("visits").known, of("spend").known), (0.0, 0.0));
-        assert_eq!(of("visits").sentence, "visits: known of nobody; known of 0% (100% then).");
+        assert_eq!(of("visits").sentence, "visits: known of nobody.");
         assert_eq!((of("region").known, of("region").center.as_ref()), (1.0, None));
         assert_eq!(of("region").sentence, "region: other values.");
         assert!(drift.iter().all(|drift| drift.shift > 1.0), "{drift:?}");
+    }
+
+    #[test]
+    fn people_too_few_to_tell_of_are_not_said_to_have_other_values() {
+        let few = model().drift(&table(300, 1, 0.0).select(&(0..19).collect::<Vec<_>>()).unwrap());
+        for drift in few.unwrap() {
+            assert_eq!(drift.sentence, format!("{}: known of too few to tell.", drift.feature));
+        }
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub struct Evidence {
     pub candidates: Vec<CutCandidate>,
     /// Per persona, the mean Jaccard coefficient with what half-samples find, in [0, 1].
     pub stability: Vec<f64>,
+    /// What each persona of a cut needed of it, in [0, 1].
+    pub min_stability: f64,
     /// How much each column, or block of columns that say the same, drives the grouping; the largest
     /// first. The shares sum to 1.
     pub blocks: Vec<BlockShare>,
@@ -64,7 +66,7 @@ impl Evidence {
         if judged.any(f64::is_nan) {
             return false;
         }
-        let of_all = [self.coverage, self.unexplained, self.agreement];
+        let of_all = [self.coverage, self.unexplained, self.agreement, self.min_stability];
         let numbers = self.candidates.iter().flat_map(|c| [c.explained, c.gain, c.stability]);
         let shares = self.blocks.iter().map(|block| block.share);
         numbers

@@ -76,6 +76,7 @@ impl PersonaModel {
         let choice = Choice {
             as_of: table.as_of(),
             stability,
+            min_stability: settings.min_stability,
             groups: Some(groups),
             is_natural,
             is_given,

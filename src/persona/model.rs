@@ -112,8 +112,16 @@ impl PersonaModel {
         let labels = &groups.labels;
         let personas = described(index, labels, rules, &Used::by(prep));
         let members: usize = personas.iter().map(|persona| persona.size).sum();
-        let Choice { as_of, groups, is_natural, is_given, candidates, stability, reason } =
-            choice.unwrap_or_default();
+        let Choice {
+            as_of,
+            groups,
+            is_natural,
+            is_given,
+            candidates,
+            stability,
+            min_stability,
+            reason,
+        } = choice.unwrap_or_default();
         let evidence = Evidence {
             n_rows: rows.n_rows(),
             coverage: members as f64 / rows.n_rows() as f64,
@@ -128,6 +136,7 @@ impl PersonaModel {
             is_given,
             candidates,
             stability,
+            min_stability,
             reason,
         };
         Ok(Self {
@@ -149,6 +158,11 @@ impl PersonaModel {
     /// How tables become the matrix in which people are placed.
     pub fn preprocessor(&self) -> &PreprocessorFit {
         &self.prep
+    }
+
+    /// The smallest group of people that anything is told of.
+    pub(crate) fn least(&self) -> usize {
+        self.rules.least()
     }
 
     /// Why there are these personas and how far to trust them.
@@ -271,6 +285,7 @@ pub(super) struct Choice {
     pub(super) is_given: bool,
     pub(super) candidates: Vec<CutCandidate>,
     pub(super) stability: Vec<f64>,
+    pub(super) min_stability: f64,
     pub(super) reason: String,
 }
 
@@ -314,6 +329,10 @@ impl TryFrom<Stored> for PersonaModel {
             || !evidence.is_finite()
         {
             return Err(invalid("a number of its descriptions is not finite"));
+        }
+        let n_stable = evidence.stability.len();
+        if !personas.iter().all(Persona::is_sound) || (n_stable > 0 && n_stable != personas.len()) {
+            return Err(invalid("its descriptions contradict each other"));
         }
         let terms = Term::all(&prep, &stored.rules);
         Ok(Self { prep, rule, personas, rules: stored.rules, evidence, seen: stored.seen, terms })

@@ -73,7 +73,7 @@ pub(super) fn in_ten(words: &Vocabulary, share: f64) -> String {
         s if s >= 1.0 => words.say("all", &[]),
         s if s >= 0.95 => words.say("nearly all", &[]),
         s if (0.45..0.55).contains(&s) => words.say("half", &[]),
-        s => words.say("{n} in 10", &[("n", &format!("{:.0}", 10.0 * s))]),
+        s => words.say("{n} in 10", &[("n", &(10.0 * s).round().to_string())]),
     }
 }
 
@@ -135,6 +135,11 @@ pub(super) struct Unit {
 }
 
 impl Unit {
+    /// Whether it is a unit that has a name, such as days or %; amounts and counts have none.
+    pub(super) fn is_time(&self) -> bool {
+        self.unit.is_some() && !self.is_money
+    }
+
     pub(super) fn of(words: &Vocabulary, feature: &str) -> Self {
         let spaced = spaced(feature);
         let unit = match words.units.get(feature) {
@@ -197,6 +202,22 @@ fn unit<'a>(feature: &str, spaced: &'a str) -> Option<(&'a str, &'static str)> {
 mod tests {
     use super::super::vocabulary::english;
     use super::*;
+
+    #[test]
+    fn tenths_of_people_are_rounded_half_up_and_never_none_by_rounding() {
+        let said = |share| in_ten(english(), share);
+        for (share, text) in [
+            (0.0, "none"),
+            (0.049, "nearly none"),
+            (0.05, "1 in 10"),
+            (0.25, "3 in 10"),
+            (0.35, "4 in 10"),
+            (0.85, "9 in 10"),
+            (0.95, "nearly all"),
+        ] {
+            assert_eq!(said(share), text, "{share}");
+        }
+    }
 
     #[test]
     fn numbers_carry_three_digits_and_no_noise() {

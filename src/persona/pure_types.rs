@@ -96,6 +96,9 @@ impl PersonaModel {
         let by_persona = (0..self.personas.len()).map(|persona| {
             let of = matches.iter().enumerate().filter(|(_, found)| found.persona == Some(persona));
             let rows: Vec<usize> = of.map(|(row, _)| row).collect();
+            if rows.len() < self.rules.least() {
+                return Vec::new();
+            }
             parts
                 .select(Axis(0), &rows)
                 .mean_axis(Axis(0))

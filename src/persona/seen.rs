@@ -57,6 +57,10 @@ impl Seen {
                         continue;
                     }
                     let end = numbers.end_of_run(at);
+                    // Long runs of one value leave few around them: those join the next bin.
+                    if end - start < least || n - end < least {
+                        continue;
+                    }
                     edges.push(numbers.at(at));
                     counts.push(end - start);
                     start = end;
@@ -161,6 +165,23 @@ impl Bins {
 mod tests {
     use super::*;
     use crate::FeatureTable;
+
+    #[test]
+    fn a_bin_beside_a_long_run_of_one_value_is_not_of_a_single_person() {
+        // So many of the same number, then different ones, then the same again.
+        for (same, different, at_end) in
+            [(39, 61, 0), (190, 810, 0), (0, 5, 95), (20, 1, 79), (95, 5, 0)]
+        {
+            let values = (0..same).map(|_| 0.0).chain((1..=different).map(f64::from));
+            let values: Vec<_> = values.chain((0..at_end).map(|_| 1e4)).map(Some).collect();
+            let table = FeatureTable::new(values.len()).numeric("n", values).unwrap();
+            let seen = Seen::of(&Index::new(&table).unwrap().columns[0], 20);
+            let bins = &seen.counts[..seen.counts.len() - 1];
+            assert!(bins.iter().all(|&n| n >= 20), "{seen:?}");
+            assert_eq!(seen.bins.count(&table.columns()[0].values), seen.counts);
+            assert!(bins.len() > 1 || same.max(at_end) > 80, "{seen:?}");
+        }
+    }
 
     #[test]
     fn what_is_kept_is_what_counting_gives() {

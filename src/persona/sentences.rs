@@ -4,9 +4,11 @@
 //! web spend share". Sayings and templates are those of a [`Vocabulary`]; nothing is invented, so the
 //! same numbers always give the same words.
 
+use std::collections::{HashMap, HashSet};
+
 use super::card::{Contrast, Trait};
 use super::effect::Effect;
-use super::numbers::{called, capitalised, in_ten, measure, percent, ratio};
+use super::numbers::{Unit, called, capitalised, in_ten, measure, percent, ratio};
 use super::vocabulary::Vocabulary;
 use crate::prepare::Original;
 
@@ -34,6 +36,8 @@ pub(super) fn phrase(
             // A share that is always 0 or 1 says where all of it went.
             let label = label.strip_prefix("share of ").unwrap_or(&label);
             let said = match answer {
+                // A count of at most one: `often campaign mailed`.
+                Some(true) if label.starts_with("number of ") => plain(words, label, true),
                 Some(true) => label.to_owned(),
                 Some(false) => words.say("no {label}", &[("label", label)]),
                 None => {
@@ -76,9 +80,11 @@ pub(super) fn sentence(words: &Vocabulary, told: &Trait, known: (usize, usize)) 
     };
     let mut parts = vec![("phrase", phrase), ("known", known)];
     let template = match told.contrast {
-        Contrast::Numeric { median, median_others, median_all, with_median } => {
+        Contrast::Numeric { median, median_others, median_all, with_median, from_zero } => {
             let value = |value| measure(words, &told.feature, value);
-            let none = !more && with_median && median_all == 0.0;
+            // Nobody has a time: 0 days since a visit is a moment.
+            let is_amount = from_zero && !Unit::of(words, &told.feature).is_time();
+            let none = !more && with_median && median_all == 0.0 && is_amount;
             parts.push(("fit", side(words, told, with_median, none)));
             parts.push(("label", called(words, &told.feature)));
             parts.push(("value", value(median)));
@@ -192,7 +198,9 @@ pub(super) fn names(words: &Vocabulary, groups: &[Option<Phrases>]) -> Vec<Strin
     };
     loop {
         let names: Vec<String> = groups.iter().zip(&used).map(|(g, &u)| name(g, u)).collect();
-        let shared = |i: usize| (0..names.len()).any(|j| j != i && names[j] == names[i]);
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        names.iter().for_each(|name| *counts.entry(name).or_default() += 1);
+        let shared = |i: usize| counts[names[i].as_str()] > 1;
         let more =
             |i: usize| groups[i].as_ref().is_some_and(|(phrases, _)| used[i] < phrases.len());
         let longer: Vec<usize> = (0..names.len()).filter(|&i| more(i) && shared(i)).collect();
@@ -205,15 +213,23 @@ pub(super) fn names(words: &Vocabulary, groups: &[Option<Phrases>]) -> Vec<Strin
 
 /// Appends 2, 3, … to repeated names, skipping what is taken.
 fn numbered(names: Vec<String>) -> Vec<String> {
-    let mut distinct: Vec<String> = Vec::with_capacity(names.len());
-    for (i, name) in names.iter().enumerate() {
-        let taken = |candidate: &String| {
-            distinct.contains(candidate) || (candidate != name && names.contains(candidate))
+    let mut taken: HashSet<String> = names.iter().cloned().collect();
+    let mut last: HashMap<String, usize> = HashMap::new();
+    let mut distinct = Vec::with_capacity(names.len());
+    for name in names {
+        let Some(number) = last.get_mut(&name) else {
+            last.insert(name.clone(), 1);
+            distinct.push(name);
+            continue;
         };
-        let candidates = std::iter::once(name.clone()).chain((2..).map(|n| format!("{name} {n}")));
-        // Among len + 1 different candidates one is free.
-        let free = candidates.take(2 * names.len() + 1).find(|candidate| !taken(candidate));
-        distinct.push(free.unwrap_or_else(|| format!("{name} {i}")));
+        let free = loop {
+            *number += 1;
+            let candidate = format!("{name} {number}");
+            if taken.insert(candidate.clone()) {
+                break candidate;
+            }
+        };
+        distinct.push(free);
     }
     distinct
 }
@@ -229,7 +245,7 @@ mod tests {
     }
 
     fn numeric(median: f64, median_others: f64, median_all: f64) -> Contrast {
-        Contrast::Numeric { median, median_others, median_all, with_median: false }
+        Contrast::Numeric { median, median_others, median_all, with_median: false, from_zero: true }
     }
 
     fn told(feature: &str, contrast: Contrast, size: f64) -> Trait {
@@ -315,6 +331,49 @@ mod tests {
             "A member is higher than somebody else in 81% of pairs (95% interval 76% to 86%; Cliff's delta \
              +0.62)."
         );
+    }
+
+    #[test]
+    fn only_amounts_and_counts_from_zero_on_are_had_by_none() {
+        let said = |feature, from_zero| {
+            let contrast = Contrast::Numeric {
+                median: 0.0,
+                median_others: 5.0,
+                median_all: 0.0,
+                with_median: true,
+                from_zero,
+            };
+            sentence(english(), &told(feature, contrast, -0.6), (30, 30))
+        };
+        assert!(said("profit", true).contains("9 in 10 have none"));
+        let at_or_below = "9 in 10 lie at or below the median";
+        assert!(said("profit", false).contains(at_or_below));
+        assert!(said("recency_days", true).contains(at_or_below));
+    }
+
+    #[test]
+    fn a_flag_with_the_name_of_a_count_is_told_as_one() {
+        let said = |feature: &str| {
+            let (category, code) = ("yes".to_owned(), Some(1.0));
+            let contrast =
+                Contrast::Category { category, share: 0.7, share_others: 0.1, lift: 2.0, code };
+            phrase(english(), feature, &contrast, effect(0.6), Some(true))
+        };
+        assert_eq!(said("number of campaign_mailed"), "often campaign mailed");
+        assert_eq!(said("newsletter"), "newsletter");
+    }
+
+    #[test]
+    fn many_groups_of_one_name_are_numbered_at_once() {
+        let mut groups = vec![None; 20_000];
+        groups.push(Some((vec!["small group 7".to_owned()], 1)));
+        let names = names(english(), &groups);
+        let distinct: HashSet<&String> = names.iter().collect();
+        assert_eq!(
+            (distinct.len(), names[0].as_str(), names[1].as_str()),
+            (20_001, "Small group", "Small group 2")
+        );
+        assert_eq!(names[20_000], "Small group 7");
     }
 
     #[test]

@@ -159,6 +159,7 @@ const TEMPLATES: &[&str] = &[
     "{label}: {now}, {before} when the model was made",
     "{label}: {now}",
     "{label}: other values",
+    "{label}: known of too few to tell",
     "; known of {known} ({before} then)",
     // Rules of declared personas.
     "{label} at least {value}",

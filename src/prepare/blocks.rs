@@ -2,7 +2,8 @@
 //!
 //! A block's columns are divided by the square root of the first eigenvalue of their covariance, so
 //! that no direction of a block varies more than one standardised column does, whether one column
-//! says it or five. Columns of other weights keep them on top.
+//! says it or five. Weights of the caller come on top: what blocks there are does not depend on them, and a
+//! block whose columns all have weight 2 counts as much as one column of weight 2.
 //!
 //! Two groups of people far apart make every column that tells them apart correlate with every other.
 //! That is what is looked for, and no reason to count such columns less. So two columns say the same
@@ -63,7 +64,8 @@ pub(super) fn balanced(
     if used.len() < 2 || (named.is_empty() && used.len() > MOST_COLUMNS) {
         return Ok(steps);
     }
-    let matrix = fit.transform(table)?;
+    let unweighted = steps.iter().cloned().map(|step| FeatureStep { weight: 1.0, ..step });
+    let matrix = PreprocessorFit::of(unweighted.collect()).transform(table)?;
     let data = matrix.as_slice().expect("a matrix of people is row-major");
     let covariance = Covariance::of(data, fit.columns().len(), &used);
     let blocks: Vec<(String, Vec<usize>)> = match named {
@@ -85,7 +87,8 @@ pub(super) fn balanced(
             .flat_map(|&step| columns[step].clone())
             .filter_map(|column| used.iter().position(|&other| other == column))
             .collect();
-        if members.len() < 2 {
+        // Members without a column do not count.
+        if members.iter().filter(|&&step| !columns[step].is_empty()).count() < 2 {
             continue;
         }
         let eigenvalue = covariance.first_eigenvalue(&places);
@@ -287,6 +290,39 @@ mod tests {
 
     fn scattered(n: usize, factor: usize) -> Vec<f64> {
         (0..n).map(|i| (i * factor % n) as f64).collect()
+    }
+
+    #[test]
+    fn a_weight_counts_in_a_block_and_decides_nothing_about_blocks() {
+        let orders = scattered(60, 7);
+        let spend: Vec<f64> = orders.iter().map(|order| 3.0 * order).collect();
+        let hours = scattered(60, 13);
+        let table = table(&[("orders", orders), ("spend", spend), ("hour", hours)]);
+        let told = |prep: Preprocessor| -> Vec<(f64, Option<String>)> {
+            let fit = prep.fit(&table).unwrap();
+            fit.steps().iter().map(|step| (step.weight, step.block.clone())).collect()
+        };
+        let plain = told(Preprocessor::default());
+        assert_eq!(plain[0].1.as_deref(), Some("orders + spend"));
+        for weight in [3.0, 1e3, 1e-3] {
+            let prep = Preprocessor::default().weight("orders", weight).weight("spend", weight);
+            let weighted = told(prep.weight("hour", weight));
+            for (weighted, plain) in weighted.iter().zip(&plain) {
+                assert_eq!(weighted.1, plain.1, "{weight}");
+                assert!(
+                    (weighted.0 / plain.0 / weight - 1.0).abs() < 1e-9,
+                    "{weighted:?} {plain:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_block_of_which_one_column_is_left_keeps_its_weight() {
+        let table = table(&[("a", scattered(50, 7)), ("b", vec![1.0; 50])]);
+        let fit =
+            Preprocessor::default().weight("a", 2.0).block("both", ["a", "b"]).fit(&table).unwrap();
+        assert_eq!(fit.steps()[0].weight, 2.0);
     }
 
     #[test]

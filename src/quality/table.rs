@@ -138,12 +138,10 @@ impl Cleaner {
     fn finish(mut self, table: &FeatureTable) -> Result<(FeatureTable, QualityReport)> {
         let rows: Vec<usize> = (0..self.stays.len()).filter(|&row| self.stays[row]).collect();
         self.report.n_dropped = self.stays.len() - rows.len();
-        let whole = table.without_columns();
-        let whole =
-            self.columns.into_iter().try_fold(whole, |table, column| match column.values {
-                Values::Numeric(values) => table.numeric(column.name, values),
-                Values::Categorical(values) => table.categorical(column.name, values),
-            })?;
+        let whole = self
+            .columns
+            .into_iter()
+            .try_fold(table.without_columns(), FeatureTable::with_column)?;
         Ok((whole.select(&rows)?, self.report))
     }
 }
@@ -205,6 +203,15 @@ mod tests {
         let found: Vec<(usize, &[usize])> =
             report.rules.iter().map(|b| (b.n, b.examples.as_slice())).collect();
         assert_eq!(found, [(2, &[2, 3][..]), (1, &[2]), (1, &[3]), (1, &[1])]);
+    }
+
+    #[test]
+    fn a_cleaned_column_is_still_known_to_age() {
+        let recency = Column { ages: true, ..table().columns()[0].clone() };
+        let table = table().without(&[&recency.name]).with_column(recency).unwrap();
+        let (clean, _) = Quality::default().clean_table(&table).unwrap();
+        assert_eq!(clean, table);
+        assert!(clean.columns().iter().any(|column| column.ages));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use ndarray::{ArrayView2, Axis};
 
 use crate::outlier::IsolationForest;
 use crate::persona::Importance;
-use crate::prepare::Matrix;
+use crate::prepare::{Matrix, MatrixColumn};
 use crate::reduce::Pca;
 use crate::validate::{SilhouetteKind, silhouette};
 use crate::{FeatureTable, Labels, PersonaModel, Result};
@@ -67,6 +67,13 @@ impl<'r> Facts<'r> {
         self.n_people() != evidence.n_rows || (differ && evidence.agreement == 1.0)
     }
 
+    /// Whether a persona has enough people in the table, and had enough when the model was made, for anything
+    /// to be told of them.
+    pub(super) fn is_told(&self, persona: usize) -> bool {
+        let least = self.model.least();
+        self.n_in(persona) >= least && self.model.personas()[persona].size >= least
+    }
+
     /// People of the table in a persona.
     pub(super) fn n_in(&self, persona: usize) -> usize {
         self.personas.iter().filter(|found| **found == Some(persona)).count()
@@ -116,6 +123,20 @@ fn silhouettes(matrix: &Matrix, personas: &[Option<usize>], k: usize) -> Result<
     Ok(by_persona)
 }
 
+/// What a value of a column of the matrix above its mean, or not, says of the feature.
+fn side(column: &MatrixColumn, is_above: bool) -> String {
+    let MatrixColumn { name, feature, .. } = column;
+    let rest = name.strip_prefix(feature.as_str()).unwrap_or_default();
+    match (rest.strip_prefix('='), rest, is_above) {
+        (Some(level), _, true) => format!("{feature}: {level}"),
+        (Some(level), _, false) => format!("{feature}: not {level}"),
+        (None, "", true) => format!("{feature}: high"),
+        (None, "", false) => format!("{feature}: low"),
+        (None, _, true) => format!("{feature}: unknown"),
+        (None, _, false) => format!("{feature}: known"),
+    }
+}
+
 /// How many people are odd, by the feature that sets them apart most and the side they are on.
 fn odd(matrix: &Matrix) -> Result<Vec<(String, usize)>> {
     let x = ArrayView2::from(matrix);
@@ -125,13 +146,14 @@ fn odd(matrix: &Matrix) -> Result<Vec<(String, usize)>> {
         return Ok(Vec::new());
     }
     let odd = x.select(Axis(0), rows);
+    let means = x.mean_axis(Axis(0)).unwrap_or_default();
     let reasons = fit.reasons(&odd)?;
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for (row, reasons) in odd.rows().into_iter().zip(reasons.rows()) {
         let shares = reasons.iter().enumerate();
         let Some((best, _)) = shares.max_by(|a, b| a.1.total_cmp(b.1)) else { continue };
-        let side = if row[best] < 0.0 { "low" } else { "high" };
-        *counts.entry(format!("{}: {side}", matrix.columns()[best].feature)).or_default() += 1;
+        let said = side(&matrix.columns()[best], row[best] > means[best]);
+        *counts.entry(said).or_default() += 1;
     }
     let mut counts: Vec<(String, usize)> = counts.into_iter().collect();
     counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));

@@ -3,7 +3,7 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::charts::{
-    Bar, Chart, Side, Trace, bars, blades, group_class, heat, lines, map, mixtures, percent,
+    Bar, Blade, Chart, Side, Trace, bars, blades, group_class, heat, lines, map, mixtures, percent,
 };
 use super::content::Report;
 use super::facts::Facts;
@@ -13,8 +13,6 @@ use crate::persona::PureTypes;
 
 /// Most columns of the heat map: more cannot be told apart on a telephone.
 const MOST_TRAITS: usize = 20;
-/// Fewest outliers with the same reason that are told.
-const FEWEST_ODD: usize = 20;
 
 /// A chart and what to know about it.
 pub(super) struct Figure {
@@ -63,7 +61,7 @@ pub(super) fn figures(content: &Report<'_>, facts: &Facts<'_>) -> Vec<Figure> {
     figures.extend(odd_ones(facts));
     figures.extend(missing(facts));
     figures.extend(content.types.as_ref().map(|types| mixed(types, facts)));
-    figures.extend(funnels(&content.funnels));
+    figures.extend(funnels(&content.funnels, facts.model.least()));
     figures
 }
 
@@ -135,15 +133,19 @@ fn people(facts: &Facts<'_>) -> Option<Figure> {
 }
 
 fn fit(facts: &Facts<'_>) -> Option<Figure> {
-    let names = facts.model.personas().iter().map(|persona| persona.name.clone());
-    let groups: Vec<(String, Vec<f64>)> = names
-        .zip(facts.silhouettes.iter().cloned())
-        .filter(|(_, values)| !values.is_empty())
+    let personas = facts.model.personas().iter().zip(&facts.silhouettes).enumerate();
+    let groups: Vec<Blade> = personas
+        .filter(|(at, (_, values))| !values.is_empty() && facts.is_told(*at))
+        .map(|(at, (persona, values))| Blade {
+            group: at,
+            name: persona.name.clone(),
+            values: values.clone(),
+        })
         .collect();
     if groups.is_empty() {
         return None;
     }
-    let text = groups.iter().map(|(name, values)| {
+    let text = groups.iter().map(|Blade { name, values, .. }| {
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         let below =
             values.iter().filter(|value| **value < 0.0).count() as f64 / values.len() as f64;
@@ -255,6 +257,7 @@ fn stability(facts: &Facts<'_>) -> Option<Figure> {
         .iter()
         .zip(&evidence.stability)
         .enumerate()
+        .filter(|(_, (persona, _))| persona.size >= facts.model.least())
         .map(|(at, (persona, &value))| Bar {
             label: persona.name.clone(),
             value,
@@ -265,7 +268,7 @@ fn stability(facts: &Facts<'_>) -> Option<Figure> {
         .collect();
     (!rows.is_empty()).then(|| {
         let text = told(&rows);
-        let needed = Some((0.6, "needed"));
+        let needed = Some((evidence.min_stability, "needed"));
         Figure::new(
             bars("stability", "Whether they are found again", text, Side::Right, &rows, needed),
             "How much of each persona is found again, on average, when only a random half of the people is grouped: 1 is all of \
@@ -302,7 +305,7 @@ fn odd_ones(facts: &Facts<'_>) -> Option<Figure> {
     let rows: Vec<Bar> = facts
         .odd
         .iter()
-        .filter(|(_, n)| *n >= FEWEST_ODD)
+        .filter(|(_, n)| *n >= facts.model.least())
         .take(8)
         .map(|(reason, n)| Bar {
             label: reason.clone(),
@@ -315,8 +318,9 @@ fn odd_ones(facts: &Facts<'_>) -> Option<Figure> {
     (!rows.is_empty()).then(|| {
         let caption = format!(
             "{} people are unlike everybody else. Shown is what sets them apart most, where it is the \
-             same for at least {FEWEST_ODD} of them.",
-            count(total)
+             same for at least {} of them.",
+            count(total),
+            count(facts.model.least())
         );
         let text = told(&rows);
         Figure::new(bars("odd", "Who is unlike everybody", text, Side::Right, &rows, None), &caption)
@@ -349,10 +353,10 @@ fn missing(facts: &Facts<'_>) -> Option<Figure> {
 
 /// What the personas are mixtures of.
 fn mixed(types: &PureTypes, facts: &Facts<'_>) -> Figure {
-    let personas = facts.model.personas().iter().zip(&types.by_persona);
+    let personas = facts.model.personas().iter().zip(&types.by_persona).enumerate();
     let rows: Vec<(String, Vec<f64>)> = personas
-        .filter(|(_, parts)| !parts.is_empty())
-        .map(|(persona, parts)| (persona.name.clone(), parts.clone()))
+        .filter(|(at, (_, parts))| !parts.is_empty() && facts.is_told(*at))
+        .map(|(_, (persona, parts))| (persona.name.clone(), parts.clone()))
         .collect();
     let names: Vec<String> = types.types.iter().map(|kind| kind.name.clone()).collect();
     let text = rows.iter().map(|(persona, parts)| {
@@ -370,13 +374,15 @@ fn mixed(types: &PureTypes, facts: &Facts<'_>) -> Figure {
     figure
 }
 
-fn funnels(funnels: &[(String, FunnelReport)]) -> Vec<Figure> {
-    let all = funnels.iter().enumerate();
+/// How far groups get; steps that fewer than `least` people reach are not told.
+fn funnels(funnels: &[(String, FunnelReport)], least: usize) -> Vec<Figure> {
+    let all = funnels.iter().enumerate().filter(|(_, (_, funnel))| funnel.n_people >= least);
     all.map(|(place, (name, funnel))| {
         let n_people = funnel.n_people.max(1) as f64;
         let rows: Vec<Bar> = funnel
             .steps
             .iter()
+            .take_while(|step| step.n_people >= least)
             .map(|step| Bar {
                 label: step.step.clone(),
                 value: step.n_people as f64 / n_people,

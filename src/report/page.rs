@@ -26,10 +26,10 @@ pub(super) fn html(content: &Report<'_>, facts: &Facts<'_>) -> String {
                 main {
                     h1 { (content.title) }
                     @for text in &content.attention { p.attention { (text) } }
-                    (opening(facts))
+                    (opening(content, facts))
                     h2 { "The personas" }
                     div.grid { @for (at, persona) in personas.iter().enumerate() { (card(facts, at, persona)) } }
-                    @if let Some(types) = &content.types { (pure_types(types)) }
+                    @if let Some(types) = &content.types { (pure_types(facts, types)) }
                     @if !content.niches.is_empty() { (niches(facts, &content.niches)) }
                     h2 { "How they differ, and how far to trust them" }
                     div.grid { @for figure in &all { (figure.markup()) } }
@@ -44,7 +44,7 @@ pub(super) fn html(content: &Report<'_>, facts: &Facts<'_>) -> String {
     page.into_string()
 }
 
-fn opening(facts: &Facts<'_>) -> Markup {
+fn opening(content: &Report<'_>, facts: &Facts<'_>) -> Markup {
     let model = facts.model;
     let (n_people, n) = (count(facts.n_people()), model.personas().len());
     let evidence = model.evidence();
@@ -57,12 +57,13 @@ fn opening(facts: &Facts<'_>) -> Markup {
                 Some(_) => ", a practical division of people who differ by degrees.",
                 None => ".",
             }
-            @if let Some(as_of) = evidence.as_of { " As of " (as_of) "." }
+            @if let Some(as_of) = content.table.as_of() { " As of " (as_of) "." }
         }
         @if facts.are_others() {
             p {
-                "The sentences tell of the " (count(evidence.n_rows)) " people the model was made from; counts and \
-                 shares are of the " (n_people) " people of this page."
+                "The sentences tell of the " (count(evidence.n_rows)) " people the model was made from"
+                @if let Some(as_of) = evidence.as_of { ", as of " (as_of) }
+                "; counts and shares are of the " (n_people) " people of this page."
             }
         }
         @if evidence.groups.is_some() {
@@ -87,18 +88,22 @@ fn card(facts: &Facts<'_>, at: usize, persona: &Persona) -> Markup {
                 (persona.name)
             }
             p.soft {
-                (count(n)) " people, " (percent(share)) " of all."
-                @if let Some(stability) = facts.model.evidence().stability.get(at) {
+                @if facts.is_told(at) {
+                    (count(n)) " people, " (percent(share)) " of all."
+                } @else {
+                    "Fewer than " (count(facts.model.least())) " people."
+                }
+                @if !persona.traits.is_empty() && let Some(stability) = facts.model.evidence().stability.get(at) {
                     " Stability " (percent(*stability)) "."
                 }
             }
             @if persona.traits.is_empty() {
-                p { "Nothing sets this group clearly apart." }
+                p { (persona.sentences.last().map_or("", String::as_str)) }
             } @else {
                 ul { @for told in &persona.traits { li title=(told.detail) { (told.sentence) } } }
                 (PreEscaped(differences(at, persona).inline))
             }
-            @if let Some(fitting) = persona.coverage.last() {
+            @if !facts.are_others() && let Some(fitting) = persona.coverage.last() {
                 p.soft {
                     (percent(fitting.0)) " of them fit all of this, and " (percent(fitting.1)) " of the others."
                 }
@@ -108,7 +113,7 @@ fn card(facts: &Facts<'_>, at: usize, persona: &Persona) -> Markup {
 }
 
 /// What people are mixtures of.
-fn pure_types(types: &PureTypes) -> Markup {
+fn pure_types(facts: &Facts<'_>, types: &PureTypes) -> Markup {
     html! {
         h2 { "Pure types" }
         p {
@@ -120,7 +125,11 @@ fn pure_types(types: &PureTypes) -> Markup {
             @for kind in &types.types {
                 section.card {
                     h3 { (kind.name) }
-                    p.soft { (count(kind.size)) " people are mostly this." }
+                    @if kind.size >= facts.model.least() {
+                        p.soft { (count(kind.size)) " people are mostly this." }
+                    } @else {
+                        p.soft { "Fewer than " (count(facts.model.least())) " people are mostly this." }
+                    }
                     ul { @for told in &kind.traits { li title=(told.detail) { (told.sentence) } } }
                 }
             }
@@ -137,8 +146,11 @@ fn niches(facts: &Facts<'_>, niches: &[PersonaNiche]) -> Markup {
                 section.card {
                     h3 { (niche.card.name) }
                     p.soft {
-                        (count(niche.rows.len())) " people of “" (facts.model.personas()[niche.persona].name)
-                        "”; stability " (percent(niche.stability)) "."
+                        (count(niche.rows.len())) " people"
+                        @if let Some(persona) = facts.model.personas().get(niche.persona) {
+                            " of “" (persona.name) "”"
+                        }
+                        "; stability " (percent(niche.stability)) "."
                     }
                     ul { @for told in &niche.card.traits { li title=(told.detail) { (told.sentence) } } }
                 }

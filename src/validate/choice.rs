@@ -152,6 +152,12 @@ impl KChoice {
         Self { k, structure, candidates, elbow, n_rows }
     }
 
+    /// What the data hold, where that is borderline, in a sentence.
+    pub(crate) fn finding(&self) -> String {
+        let best = self.candidates.iter().find(|candidate| candidate.k == self.k);
+        best.map_or_else(String::new, |best| self.borderline(best))
+    }
+
     /// What the data do not decide.
     fn borderline(&self, best: &Candidate) -> String {
         let larger = self.candidates.iter().rev().find(|c| c.natural == Answer::Unclear);

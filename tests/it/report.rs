@@ -100,3 +100,20 @@ fn pure_types_and_niches_are_shown_where_they_were_asked_for() {
     assert!(types.types.iter().all(|kind| page.contains(&kind.name)), "{types:?}");
     assert!(report.charts().unwrap().iter().any(|chart| chart.id == "mixtures"));
 }
+
+#[test]
+fn a_group_below_the_smallest_size_is_neither_counted_nor_drawn() {
+    let table = FeatureTable::new(60);
+    let table = table.numeric("n", (0..60).map(|i| Some(f64::from(i % 30))).collect()).unwrap();
+    let table = table.numeric("m", (0..60).map(|i| Some(f64::from(i * 7 % 11))).collect()).unwrap();
+    let prep = Preprocessor::default().fit(&table).unwrap();
+    let labels = Labels::new((0..60).map(|i| Some(usize::from(i >= 57)))).unwrap();
+    let model = personas::persona::Describer::default().describe(&table, &prep, &labels).unwrap();
+    let report = Report::new(&model, &table);
+    let page = report.html().unwrap();
+    assert!(page.contains("Fewer than 20 people: not described."));
+    assert!(!page.contains("3 people") && !page.contains("Small group: mean silhouette"));
+    // Of fewer people than the model's smallest group, nothing is counted at all.
+    let few = table.select(&[0, 1, 2]).unwrap();
+    assert!(!Report::new(&model, &few).html().unwrap().contains("3 people, 100"));
+}

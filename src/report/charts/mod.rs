@@ -9,7 +9,7 @@ mod map;
 mod mixtures;
 
 pub(crate) use bars::{Bar, Side, bars};
-pub(crate) use blades::blades;
+pub(crate) use blades::{Blade, blades};
 pub use frame::Chart;
 pub(crate) use frame::{STYLE, group_class, percent};
 pub(crate) use heat::heat;
