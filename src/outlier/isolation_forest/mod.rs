@@ -209,7 +209,7 @@ impl IsolationForest {
     ///     // A fifth of the trees is new every day.
     ///     IsolationForest::default().n_trees(10).seed(day).learn(&mut fit, &batch(170.0), 50)?;
     /// }
-    /// assert!(fit.score(&[[200.0]])?[0] < 0.5 && far > 0.6);
+    /// assert!(fit.score(&[[200.0]])?[0] < far);
     /// # Ok::<(), personas::Error>(())
     /// ```
     ///
