@@ -382,6 +382,26 @@ mod tests {
     }
 
     #[test]
+    fn pieces_have_the_same_bytes_on_any_number_of_threads() {
+        let mut people = empty(StoreOptions::default());
+        let event = |i: usize| {
+            let event = Event::new("visit", at(i as i64 % 9)).id("user_id", (i % 700).to_string());
+            event.id("cookie", format!("c{}", i % 900)).property("amount", (i % 7) as f64)
+        };
+        let events: Vec<Event<'_>> = (0..2000).map(event).collect();
+        people.extend(&events);
+        let pieces = |n_threads| {
+            parallel::with_threads(n_threads, || people.pieces_of(7, 4000).collect::<Vec<_>>())
+        };
+        let one = pieces(1);
+        assert!(one.len() > 20, "{}", one.len());
+        assert_eq!(one, pieces(3));
+        let mut restored = empty(StoreOptions::default());
+        one.iter().rev().for_each(|piece| assert!(restored.absorb(piece).unwrap()));
+        assert_eq!(restored.state_hash(), people.state_hash());
+    }
+
+    #[test]
     fn every_flipped_bit_and_every_truncation_of_a_piece_is_an_error_and_changes_nothing() {
         let pieces: Vec<Vec<u8>> = some().pieces(0).collect();
         let mut restored = empty(StoreOptions { dedupe: true, ..StoreOptions::default() });
