@@ -12,7 +12,7 @@
 //   its thresholds                      thresholds.rs
 //   how large and how certain it is     effect.rs, ranks.rs, counts.rs
 //   which columns separate them         importance.rs; coded.rs, forest.rs, regression.rs
-//   words, sentences, numbers in words  vocabulary.rs, sentences.rs, numbers.rs
+//   words, sentences, numbers in words  vocabulary.rs, page_words.rs, sentences.rs, numbers.rs
 //   whether later people are like these   drift.rs, seen.rs
 //   where a person belongs, and why     place.rs, assign.rs; change.rs whether an event moved one
 //   pure types and small groups         pure_types.rs, niches.rs
@@ -40,6 +40,7 @@ mod lineage;
 mod model;
 mod niches;
 mod numbers;
+mod page_words;
 mod place;
 mod pure_types;
 mod ranks;

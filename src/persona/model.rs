@@ -160,6 +160,11 @@ impl PersonaModel {
         &self.prep
     }
 
+    /// A text in the words that the personas are described in.
+    pub(crate) fn say(&self, template: &'static str, parts: &[(&str, &str)]) -> String {
+        self.rules.vocabulary.say(template, parts)
+    }
+
     /// The smallest group of people that anything is told of.
     pub(crate) fn least(&self) -> usize {
         self.rules.least()

@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
+use super::page_words::PAGE;
 use crate::{Error, Result};
 
 /// The words that personas are described in; a field of [`Describer`](super::Describer).
@@ -80,6 +81,11 @@ pub struct Saying {
 const NO_AMOUNT: [&str; 6] = ["share", "number", "count", "ratio", "rate", "rank"];
 
 /// Every template.
+fn templates() -> impl Iterator<Item = &'static str> {
+    TEMPLATES.iter().chain(PAGE).copied()
+}
+
+/// The templates of descriptions.
 const TEMPLATES: &[&str] = &[
     // Traits, as names use them.
     "high {label}",
@@ -293,7 +299,7 @@ impl Default for Vocabulary {
             averages: set(&["mean", "average", "avg", "median"]),
             yes: set(&["true", "yes", "y"]),
             no: set(&["false", "no", "n"]),
-            texts: TEMPLATES.iter().map(|&text| (text.to_owned(), text.to_owned())).collect(),
+            texts: templates().map(|text| (text.to_owned(), text.to_owned())).collect(),
         }
     }
 }
@@ -307,7 +313,7 @@ pub(super) fn english() -> &'static Vocabulary {
 impl Vocabulary {
     /// A template in these words, with its parts filled in.
     pub(super) fn say(&self, template: &'static str, parts: &[(&str, &str)]) -> String {
-        debug_assert!(TEMPLATES.contains(&template), "{template:?} is not listed");
+        debug_assert!(templates().any(|known| known == template), "{template:?} is not listed");
         let mut rest = self.texts.get(template).map_or(template, String::as_str);
         let mut said = String::with_capacity(rest.len() + 16);
         while let Some((before, name, after)) = next_part(rest) {
@@ -364,7 +370,7 @@ impl Vocabulary {
             let refused = |expected: String, got: &str| {
                 Err(Error::parameter("texts", expected, format!("{got:?}")))
             };
-            if !TEMPLATES.contains(&template.as_str()) {
+            if !templates().any(|known| known == template) {
                 return refused("keyed by templates of Vocabulary::default()".into(), template);
             }
             let mut rest = text.as_str();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ndarray::{ArrayView2, Axis};
 
+use super::text::count;
 use crate::outlier::IsolationForest;
 use crate::persona::Importance;
 use crate::prepare::{Matrix, MatrixColumn};
@@ -53,6 +54,19 @@ impl<'r> Facts<'r> {
             places,
             axes,
         })
+    }
+
+    /// A text in the model's words.
+    pub(super) fn say(&self, template: &'static str, parts: &[(&str, &str)]) -> String {
+        self.model.say(template, parts)
+    }
+
+    /// `1 person`, `2,000 people`.
+    pub(super) fn people(&self, n: usize) -> String {
+        match n {
+            1 => self.say("1 person", &[]),
+            n => self.say("{n} people", &[("n", &count(n))]),
+        }
     }
 
     pub(super) fn n_people(&self) -> usize {

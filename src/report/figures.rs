@@ -61,7 +61,7 @@ pub(super) fn figures(content: &Report<'_>, facts: &Facts<'_>) -> Vec<Figure> {
     figures.extend(odd_ones(facts));
     figures.extend(missing(facts));
     figures.extend(content.types.as_ref().map(|types| mixed(types, facts)));
-    figures.extend(funnels(&content.funnels, facts.model.least()));
+    figures.extend(funnels(&content.funnels, facts));
     figures
 }
 
@@ -101,16 +101,14 @@ fn traits(facts: &Facts<'_>) -> Option<Figure> {
             .filter(|(_, cell)| cell.is_some_and(|cell| cell > 0.0))
             .map(|(feature, _)| *feature)
             .collect();
-        format!(
-            "{name}: more of {}.",
-            if high.is_empty() { "nothing".into() } else { high.join(", ") }
-        )
+        let high = if high.is_empty() { facts.say("nothing", &[]) } else { high.join(", ") };
+        facts.say("{name}: more of {features}.", &[("name", name), ("features", &high)])
     });
     let text = text.collect::<Vec<_>>().join(" ");
     let mut figure = Figure::new(
-        heat("traits", "Who differs in what", text, &rows),
-        "Orange: more, or more often, than everyone else; blue: less. The stronger the colour, the larger \
-         the difference. Grey: no clear difference.",
+        heat("traits", &facts.say("Who differs in what", &[]), text, &rows),
+        &facts.say("Orange: more, or more often, than everyone else; blue: less. The stronger the colour, the larger \
+         the difference. Grey: no clear difference.", &[]),
     );
     figure.legend = features.iter().map(ToString::to_string).collect();
     Some(figure)
@@ -119,17 +117,19 @@ fn traits(facts: &Facts<'_>) -> Option<Figure> {
 fn people(facts: &Facts<'_>) -> Option<Figure> {
     let [(first, share), (second, other)] = facts.axes.as_slice() else { return None };
     let points: Vec<_> = facts.places.iter().copied().zip(facts.personas.iter().copied()).collect();
-    let text = format!(
-        "A map of {} people in small squares. To the right: {first}. Upwards: {second}.",
-        count(points.len())
+    let (people, share) = (facts.people(points.len()), percent(share + other));
+    let parts = [("people", &*people), ("first", first), ("second", second), ("share", &share)];
+    let text = facts.say(
+        "A map of {people} in small squares. To the right: {first}. Upwards: {second}.",
+        &parts,
     );
-    let caption = format!(
-        "To the right: {first}. Upwards: {second}. The two directions hold {} of all differences. The size \
+    let caption = facts.say(
+        "To the right: {first}. Upwards: {second}. The two directions hold {share} of all differences. The size \
          of a square is how many people are there, its colour the persona most of them are in. Squares \
          with fewer than five people are left out.",
-        percent(share + other)
+        &parts,
     );
-    Some(Figure::new(map("map", "Where people are", text, &points), &caption))
+    Some(Figure::new(map("map", &facts.say("Where people are", &[]), text, &points), &caption))
 }
 
 fn fit(facts: &Facts<'_>) -> Option<Figure> {
@@ -149,16 +149,15 @@ fn fit(facts: &Facts<'_>) -> Option<Figure> {
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         let below =
             values.iter().filter(|value| **value < 0.0).count() as f64 / values.len() as f64;
-        format!(
-            "{name}: mean silhouette {mean:.2}, below zero for {} of its people.",
-            percent(below)
-        )
+        let (mean, share) = (format!("{mean:.2}"), percent(below));
+        let parts = [("name", name.as_str()), ("mean", &mean), ("share", &share)];
+        facts.say("{name}: mean silhouette {mean}, below zero for {share} of its people.", &parts)
     });
     let text = text.collect::<Vec<_>>().join(" ");
     Some(Figure::new(
-        blades("silhouettes", "How well people fit their persona", text, &groups),
-        "Each blade holds the people of a persona, the best fitting on top. To the right of the line: \
-         nearer to their own persona than to the next. To the left: nearer to another.",
+        blades("silhouettes", &facts.say("How well people fit their persona", &[]), text, &groups),
+        &facts.say("Each blade holds the people of a persona, the best fitting on top. To the right of the line: \
+         nearer to their own persona than to the next. To the left: nearer to another.", &[]),
     ))
 }
 
@@ -181,9 +180,9 @@ fn drivers(facts: &Facts<'_>) -> Option<Figure> {
     (!rows.is_empty()).then(|| {
         let text = told(&rows);
         Figure::new(
-            bars("drivers", "What makes the personas", text, Side::Right, &rows, None),
-            "The share of each column in the differences between personas. Columns that say much the same \
-             are one and count once.",
+            bars("drivers", &facts.say("What makes the personas", &[]), text, Side::Right, &rows, None),
+            &facts.say("The share of each column in the differences between personas. Columns that say much the same \
+             are one and count once.", &[]),
         )
     })
 }
@@ -201,15 +200,15 @@ fn choice(facts: &Facts<'_>) -> Option<Figure> {
             (low, high)
         });
         let traces = [Trace {
-            name: "silhouette".into(),
+            name: facts.say("silhouette", &[]),
             values: found.iter().map(|candidate| candidate.silhouette).collect(),
             band: Some(without.collect()),
         }];
         return (numbers.len() > 1).then(|| {
             Figure::new(
-                lines("choice-of-k", "How many groups", groups.to_string(), &numbers, &traces, chosen),
-                "How much nearer people are to their own group than to the next, for each number of groups. \
-                 The grey band is where it would lie if the data held no groups.",
+                lines("choice-of-k", &facts.say("How many groups", &[]), groups.to_string(), &numbers, &traces, chosen),
+                &facts.say("How much nearer people are to their own group than to the next, for each number of groups. \
+                 The grey band is where it would lie if the data held no groups.", &[]),
             )
         });
     }
@@ -217,34 +216,39 @@ fn choice(facts: &Facts<'_>) -> Option<Figure> {
     let numbers: Vec<usize> = tried.iter().map(|candidate| candidate.k).collect();
     let traces = [
         Trace {
-            name: "stability".into(),
+            name: facts.say("stability", &[]),
             values: tried.iter().map(|candidate| candidate.stability).collect(),
             band: None,
         },
         Trace {
-            name: "explained".into(),
+            name: facts.say("explained", &[]),
             values: tried.iter().map(|candidate| candidate.explained).collect(),
             band: None,
         },
     ];
     let said = |failed: &[String]| match failed {
-        [] => "passes all criteria".to_owned(),
+        [] => facts.say("passes all criteria", &[]),
         failed => failed.join("; "),
     };
     let mut figure = Figure::new(
         lines(
             "choice-of-k",
-            "How many personas",
+            &facts.say("How many personas", &[]),
             evidence.reason.clone(),
             &numbers,
             &traces,
             chosen,
         ),
-        "For each number of personas: how much of the least stable one is found again when half of the people are \
-         drawn, and how much of the differences between people the personas account for.",
+        &facts.say("For each number of personas: how much of the least stable one is found again when half of the people are \
+         drawn, and how much of the differences between people the personas account for.", &[]),
     );
-    figure.points =
-        tried.iter().map(|c| format!("{} personas: {}", c.k, said(&c.failed))).collect();
+    figure.points = tried
+        .iter()
+        .map(|c| {
+            let parts = [("n", &*c.k.to_string()), ("finding", &said(&c.failed))];
+            facts.say("{n} personas: {finding}", &parts)
+        })
+        .collect();
     Some(figure)
 }
 
@@ -268,11 +272,12 @@ fn stability(facts: &Facts<'_>) -> Option<Figure> {
         .collect();
     (!rows.is_empty()).then(|| {
         let text = told(&rows);
-        let needed = Some((evidence.min_stability, "needed"));
+        let needed = facts.say("needed", &[]);
+        let needed = Some((evidence.min_stability, needed.as_str()));
         Figure::new(
-            bars("stability", "Whether they are found again", text, Side::Right, &rows, needed),
-            "How much of each persona is found again, on average, when only a random half of the people is grouped: 1 is all of \
-             it. Stable does not mean natural.",
+            bars("stability", &facts.say("Whether they are found again", &[]), text, Side::Right, &rows, needed),
+            &facts.say("How much of each persona is found again, on average, when only a random half of the people is grouped: 1 is all of \
+             it. Stable does not mean natural.", &[]),
         )
     })
 }
@@ -294,8 +299,8 @@ fn importances(facts: &Facts<'_>) -> Option<Figure> {
     (!rows.is_empty()).then(|| {
         let text = told(&rows);
         Figure::new(
-            bars("importance", "What tells the personas apart", text, Side::Right, &rows, None),
-            "The share of the differences between people in each column that their persona accounts for.",
+            bars("importance", &facts.say("What tells the personas apart", &[]), text, Side::Right, &rows, None),
+            &facts.say("The share of the differences between people in each column that their persona accounts for.", &[]),
         )
     })
 }
@@ -316,14 +321,14 @@ fn odd_ones(facts: &Facts<'_>) -> Option<Figure> {
         })
         .collect();
     (!rows.is_empty()).then(|| {
-        let caption = format!(
-            "{} people are unlike everybody else. Shown is what sets them apart most, where it is the \
-             same for at least {} of them.",
-            count(total),
-            count(facts.model.least())
+        let (people, least) = (facts.people(total), count(facts.model.least()));
+        let caption = facts.say(
+            "{people} are unlike everybody else. Shown is what sets them apart most, where it is the same for at \
+             least {least} of them.",
+            &[("people", &people), ("least", &least)],
         );
         let text = told(&rows);
-        Figure::new(bars("odd", "Who is unlike everybody", text, Side::Right, &rows, None), &caption)
+        Figure::new(bars("odd", &facts.say("Who is unlike everybody", &[]), text, Side::Right, &rows, None), &caption)
     })
 }
 
@@ -345,8 +350,8 @@ fn missing(facts: &Facts<'_>) -> Option<Figure> {
     (!rows.is_empty()).then(|| {
         let text = told(&rows);
         Figure::new(
-            bars("missing", "What is not known", text, Side::Right, &rows, None),
-            "The share of people without a value in each column.",
+            bars("missing", &facts.say("What is not known", &[]), text, Side::Right, &rows, None),
+            &facts.say("The share of people without a value in each column.", &[]),
         )
     })
 }
@@ -367,15 +372,19 @@ fn mixed(types: &PureTypes, facts: &Facts<'_>) -> Figure {
     });
     let text = text.collect::<Vec<_>>().join(" ");
     let mut figure = Figure::new(
-        mixtures("mixtures", "What each persona is a mixture of", text, &rows),
-        "The mean part of each pure type in the people of a persona, from left to right:",
+        mixtures("mixtures", &facts.say("What each persona is a mixture of", &[]), text, &rows),
+        &facts.say(
+            "The mean part of each pure type in the people of a persona, from left to right:",
+            &[],
+        ),
     );
     figure.legend = names;
     figure
 }
 
-/// How far groups get; steps that fewer than `least` people reach are not told.
-fn funnels(funnels: &[(String, FunnelReport)], least: usize) -> Vec<Figure> {
+/// How far groups get; steps that too few people reach are not told.
+fn funnels(funnels: &[(String, FunnelReport)], facts: &Facts<'_>) -> Vec<Figure> {
+    let least = facts.model.least();
     let all = funnels.iter().enumerate().filter(|(_, (_, funnel))| funnel.n_people >= least);
     all.map(|(place, (name, funnel))| {
         let n_people = funnel.n_people.max(1) as f64;
@@ -397,10 +406,10 @@ fn funnels(funnels: &[(String, FunnelReport)], least: usize) -> Vec<Figure> {
             .collect();
         let text = told(&rows);
         let id = format!("funnel-{}", place + 1);
-        let title = format!("How far they get: {name}");
+        let title = facts.say("How far they get: {name}", &[("name", name)]);
         Figure::new(
             bars(&id, &title, text, Side::Right, &rows, None),
-            "The share of people who reach each step, in order.",
+            &facts.say("The share of people who reach each step, in order.", &[]),
         )
     })
     .collect()

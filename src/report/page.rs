@@ -6,7 +6,6 @@ use super::charts::{Bar, Chart, STYLE, Side, bars, group_class, percent};
 use super::content::Report;
 use super::facts::Facts;
 use super::figures::figures;
-use super::text::count;
 use crate::persona::{Persona, PersonaNiche, PureTypes, Trait};
 
 /// The page as one text.
@@ -27,11 +26,11 @@ pub(super) fn html(content: &Report<'_>, facts: &Facts<'_>) -> String {
                     h1 { (content.title) }
                     @for text in &content.attention { p.attention { (text) } }
                     (opening(content, facts))
-                    h2 { "The personas" }
+                    h2 { (facts.say("The personas", &[])) }
                     div.grid { @for (at, persona) in personas.iter().enumerate() { (card(facts, at, persona)) } }
                     @if let Some(types) = &content.types { (pure_types(facts, types)) }
                     @if !content.niches.is_empty() { (niches(facts, &content.niches)) }
-                    h2 { "How they differ, and how far to trust them" }
+                    h2 { (facts.say("How they differ, and how far to trust them", &[])) }
                     div.grid { @for figure in &all { (figure.markup()) } }
                     @for (heading, paragraphs) in &content.notes {
                         h2 { (heading) }
@@ -46,32 +45,43 @@ pub(super) fn html(content: &Report<'_>, facts: &Facts<'_>) -> String {
 
 fn opening(content: &Report<'_>, facts: &Facts<'_>) -> Markup {
     let model = facts.model;
-    let (n_people, n) = (count(facts.n_people()), model.personas().len());
+    let (people, n) = (facts.people(facts.n_people()), model.personas().len());
     let evidence = model.evidence();
     html! {
         p.lead {
-            (n_people) " people in " (n) @if n == 1 { " persona" } @else { " personas" }
+            @let parts = [("people", &*people), ("n", &n.to_string())];
+            @match n { 1 => (facts.say("{people} in one persona", &parts)), _ => (facts.say("{people} in {n} personas", &parts)) }
             @match evidence.groups {
-                Some(_) if evidence.is_natural => ", groups that the data hold.",
-                Some(_) if evidence.is_given => ", as many as were asked for.",
-                Some(_) => ", a practical division of people who differ by degrees.",
+                Some(_) if evidence.is_natural => (facts.say(", groups that the data hold.", &[])),
+                Some(_) if evidence.is_given => (facts.say(", as many as were asked for.", &[])),
+                Some(_) => (facts.say(", a practical division of people who differ by degrees.", &[])),
                 None => ".",
             }
-            @if let Some(as_of) = content.table.as_of() { " As of " (as_of) "." }
+            @if let Some(as_of) = content.table.as_of() {
+                " " (facts.say("As of {moment}.", &[("moment", &as_of.to_string())]))
+            }
         }
         @if facts.are_others() {
             p {
-                "The sentences tell of the " (count(evidence.n_rows)) " people the model was made from"
-                @if let Some(as_of) = evidence.as_of { ", as of " (as_of) }
-                "; counts and shares are of the " (n_people) " people of this page."
+                (facts.say(
+                    "The sentences tell of the {before} the model was made from; counts and shares are of the \
+                     {people} of this page.",
+                    &[("before", &facts.people(evidence.n_rows)), ("people", &people)],
+                ))
+                @if let Some(as_of) = evidence.as_of {
+                    " " (facts.say("The model is as of {moment}.", &[("moment", &as_of.to_string())]))
+                }
             }
         }
         @if evidence.groups.is_some() {
             p { (evidence.reason) }
             @if !evidence.ageing.is_empty() {
                 p {
-                    "These change from day to day by themselves, so people can move to another persona without \
-                     doing anything: " (evidence.ageing.join(", ")) "."
+                    (facts.say(
+                        "These change from day to day by themselves, so people can move to another persona \
+                         without doing anything: {features}.",
+                        &[("features", &evidence.ageing.join(", "))],
+                    ))
                 }
             }
         }
@@ -89,12 +99,15 @@ fn card(facts: &Facts<'_>, at: usize, persona: &Persona) -> Markup {
             }
             p.soft {
                 @if facts.is_told(at) {
-                    (count(n)) " people, " (percent(share)) " of all."
+                    (facts.say(
+                        "{people}, {share} of all.",
+                        &[("people", &facts.people(n)), ("share", &percent(share))],
+                    ))
                 } @else {
-                    "Fewer than " (count(facts.model.least())) " people."
+                    (fewer(facts))
                 }
                 @if !persona.traits.is_empty() && let Some(stability) = facts.model.evidence().stability.get(at) {
-                    " Stability " (percent(*stability)) "."
+                    " " (facts.say("Stability {share}.", &[("share", &percent(*stability))]))
                 }
             }
             @if persona.traits.is_empty() {
@@ -105,30 +118,42 @@ fn card(facts: &Facts<'_>, at: usize, persona: &Persona) -> Markup {
             }
             @if !facts.are_others() && let Some(fitting) = persona.coverage.last() {
                 p.soft {
-                    (percent(fitting.0)) " of them fit all of this, and " (percent(fitting.1)) " of the others."
+                    (facts.say(
+                        "{members} of them fit all of this, and {others} of the others.",
+                        &[("members", &percent(fitting.0)), ("others", &percent(fitting.1))],
+                    ))
                 }
             }
         }
     }
 }
 
+/// That nothing is counted of so few.
+fn fewer(facts: &Facts<'_>) -> String {
+    facts.say("Fewer than {people}.", &[("people", &facts.people(facts.model.least()))])
+}
+
 /// What people are mixtures of.
 fn pure_types(facts: &Facts<'_>, types: &PureTypes) -> Markup {
     html! {
-        h2 { "Pure types" }
+        h2 { (facts.say("Pure types", &[])) }
         p {
-            "Everybody is a mixture of " (types.types.len()) " pure types; mixtures account for "
-            (percent(types.explained)) " of the differences between people. A type is described by the \
-             people it makes up half or more of."
+            (facts.say(
+                "Everybody is a mixture of {n} pure types; mixtures account for {share} of the differences between \
+                 people. A type is described by the people it makes up half or more of.",
+                &[("n", &types.types.len().to_string()), ("share", &percent(types.explained))],
+            ))
         }
         div.grid {
             @for kind in &types.types {
                 section.card {
                     h3 { (kind.name) }
-                    @if kind.size >= facts.model.least() {
-                        p.soft { (count(kind.size)) " people are mostly this." }
-                    } @else {
-                        p.soft { "Fewer than " (count(facts.model.least())) " people are mostly this." }
+                    p.soft {
+                        @if kind.size >= facts.model.least() {
+                            (facts.say("{people} are mostly this.", &[("people", &facts.people(kind.size))]))
+                        } @else {
+                            (fewer(facts))
+                        }
                     }
                     ul { @for told in &kind.traits { li title=(told.detail) { (told.sentence) } } }
                 }
@@ -140,17 +165,21 @@ fn pure_types(facts: &Facts<'_>, types: &PureTypes) -> Markup {
 /// Small groups inside personas.
 fn niches(facts: &Facts<'_>, niches: &[PersonaNiche]) -> Markup {
     html! {
-        h2 { "Niches inside the personas" }
+        h2 { (facts.say("Niches inside the personas", &[])) }
         div.grid {
             @for niche in niches {
                 section.card {
                     h3 { (niche.card.name) }
                     p.soft {
-                        (count(niche.rows.len())) " people"
-                        @if let Some(persona) = facts.model.personas().get(niche.persona) {
-                            " of “" (persona.name) "”"
-                        }
-                        "; stability " (percent(niche.stability)) "."
+                        @let persona = facts.model.personas().get(niche.persona);
+                        (facts.say(
+                            "{people} of “{name}”; stability {share}.",
+                            &[
+                                ("people", &facts.people(niche.rows.len())),
+                                ("name", persona.map_or("", |persona| &persona.name)),
+                                ("share", &percent(niche.stability)),
+                            ],
+                        ))
                     }
                     ul { @for told in &niche.card.traits { li title=(told.detail) { (told.sentence) } } }
                 }

@@ -117,3 +117,46 @@ fn a_group_below_the_smallest_size_is_neither_counted_nor_drawn() {
     let few = table.select(&[0, 1, 2]).unwrap();
     assert!(!Report::new(&model, &few).html().unwrap().contains("3 people, 100"));
 }
+
+#[test]
+fn a_page_in_other_words_has_no_english_template_left() {
+    let table = table("Oslo");
+    let mut foreign = personas::persona::Vocabulary::default();
+    // Every run of letters outside of braces becomes one foreign letter.
+    let replaced = |text: &str| {
+        let mut inside = false;
+        let letter = |c: char| {
+            inside = (inside || c == '{') && c != '}';
+            if inside || !c.is_alphabetic() { c } else { 'ж' }
+        };
+        text.chars().map(letter).collect::<String>()
+    };
+    for text in foreign.texts.values_mut() {
+        *text = replaced(text);
+    }
+    let english = personas::persona::Vocabulary::default();
+    let prep = Preprocessor::default().fit(&table).unwrap();
+    let fit = KMeans::new(2).fit(&prep.transform(&table).unwrap()).unwrap();
+    let describer = personas::persona::Describer {
+        vocabulary: foreign,
+        ..personas::persona::Describer::default()
+    };
+    let model = describer.describe(&table, &prep, &fit).unwrap();
+    let mut report = Report::new(&model, &table);
+    report.types = Some(model.archetypes(&table, Some(2), 0).unwrap());
+    let page = report.html().unwrap();
+    assert!(page.contains('ж'));
+    for template in english.texts.keys() {
+        let fixed = template.split(['{', '}']).step_by(2).map(str::trim);
+        for part in fixed.filter(|part| part.contains(' ') && part.len() > 8) {
+            assert!(!page.contains(part), "{part:?} is still English");
+        }
+    }
+    // The headings and captions are all templates.
+    let tags = page.split("<h2>").skip(1).chain(page.split("<h3>").skip(1));
+    for text in
+        tags.map(|rest| rest.split('<').next().unwrap_or_default()).filter(|text| !text.is_empty())
+    {
+        assert!(!text.contains("the ") && !text.contains("How"), "{text:?}");
+    }
+}
