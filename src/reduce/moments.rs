@@ -16,6 +16,17 @@ use crate::num::products;
 use crate::num::samples::Samples;
 use crate::{Error, Result};
 
+/// Columns at most: their covariances take half a gigabyte, and the axes some 5e12 operations.
+const MOST_COLUMNS: usize = 8192;
+
+/// Refuses more columns than pairs can be held of, before anything is allocated.
+pub(super) fn check_columns(n_columns: usize) -> Result<()> {
+    if n_columns > MOST_COLUMNS {
+        return Err(Error::parameter("x", "at most 8192 columns", n_columns));
+    }
+    Ok(())
+}
+
 /// Covariances of 2⁻⁵⁰⁰ and more are not lifted.
 const SMALL: i32 = -500;
 
@@ -47,9 +58,11 @@ impl ExactMoments {
     /// The moments of the rows of `x`, `(n_samples, n_features)`.
     ///
     /// # Errors
-    /// [`Error::Empty`], [`Error::NoColumns`], [`Error::NonFinite`], [`Error::MagnitudeTooLarge`].
+    /// [`Error::Empty`], [`Error::NoColumns`], [`Error::NonFinite`], [`Error::MagnitudeTooLarge`];
+    /// [`Error::InvalidParameter`] for more than 8,192 columns.
     pub fn of<'a>(x: impl Into<Samples<'a>>) -> Result<Self> {
         let x = x.into().into_rows()?;
+        check_columns(x.ncols())?;
         let rows = check::rows(x.view())?;
         let (values, products) = products::sums(&rows);
         Ok(Self { n_rows: rows.n_rows() as u64, values, products })
@@ -204,6 +217,9 @@ mod tests {
         assert_eq!(Pca::new(1).fit_moments(&equal).unwrap().explained_variance, [0.0]);
         assert!(Pca::share(0.9).fit_moments(&equal).is_err());
         assert!(Pca::new(3).fit_moments(&equal).is_err());
+        let wide = Array2::<f64>::zeros((2, 8193));
+        assert!(matches!(Pca::new(1).fit(&wide), Err(Error::InvalidParameter { name: "x", .. })));
+        assert!(ExactMoments::of(&wide).is_err());
         assert!(
             serde_json::from_str::<ExactMoments>(r#"{"n_rows":1,"values":[],"products":[]}"#)
                 .is_err()

@@ -10,7 +10,7 @@
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use super::moments::ExactMoments;
+use super::moments::{ExactMoments, check_columns};
 use crate::num::check::{self, Rows};
 use crate::num::gram::Products;
 use crate::num::samples::Samples;
@@ -78,11 +78,13 @@ impl Pca {
     /// Finds the components of `x`, `(n_samples, n_features)`.
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`] for a number of components or a share out of range;
+    /// [`Error::InvalidParameter`] for a number of components or a share out of range, and for more than
+    /// 8,192 columns;
     /// [`Error::TooFewSamples`] for fewer than two rows; [`Error::UndefinedMetric`] if all rows are
     /// equal and a share is asked for; and as every method for a matrix that is empty or not finite.
     pub fn fit<'a>(&self, x: impl Into<Samples<'a>>) -> Result<PcaFit> {
         let x = x.into().into_rows()?;
+        check_columns(x.ncols())?;
         let (rows, products) = Products::checked(x.view())?;
         let (n, d) = (rows.n_rows(), rows.n_columns());
         self.check(d)?;
