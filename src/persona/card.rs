@@ -24,7 +24,8 @@ pub struct Persona {
     pub share: f64,
     /// The description: how many, then one sentence per trait.
     pub sentences: Vec<String>,
-    /// What sets the group apart, strongest first; at most one per feature. Empty if nothing does.
+    /// What sets the group apart, at most one trait per feature: those of columns that made the groups first, the
+    /// strongest first among either kind. Empty if nothing does.
     pub traits: Vec<Trait>,
     /// Share of the members, and of everyone else, who fit the first 1, 2, … traits all at once (the decay of
     /// Chapman et al. 2008).

@@ -8,14 +8,15 @@ use crate::{Error, Result};
 /// Fewest people a description may be about.
 const FLOOR: usize = 5;
 
-/// How personas are described. [`Describer::describe`] uses the defaults.
+/// How personas are described; see [`Describer::describe`].
 ///
 /// ```
 /// use personas::persona::Describer;
 ///
 /// let strict = Describer { min_size: 50, min_effect: 0.33, ..Describer::default() };
 /// assert_eq!((strict.max_traits, strict.min_known), (5, 0.7));
-////// ```
+/// # Ok::<(), personas::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Describer {
@@ -71,7 +72,7 @@ impl Describer {
     }
 
     pub(super) fn check(&self) -> Result<()> {
-        if self.min_size < FLOOR {
+        if self.min_size < FLOOR && !self.any_size {
             let expected = format!("at least {FLOOR}, or any_size set");
             return Err(Error::parameter("min_size", expected, self.min_size));
         }
@@ -99,6 +100,7 @@ mod tests {
         let with = |min_size| Describer { min_size, ..Describer::default() };
         assert!(with(5).check().is_ok());
         assert!(Describer { any_size: true, ..Describer::default() }.check().is_ok());
+        assert!(Describer { any_size: true, ..with(4) }.check().is_ok());
         let error = with(4).check().unwrap_err();
         assert_eq!(error.to_string(), "min_size must be at least 5, or any_size set, but is 4");
     }

@@ -432,3 +432,37 @@ pub(crate) fn without(table: &FeatureTable, names: &[&str]) -> FeatureTable {
         }
     })
 }
+
+#[test]
+fn what_points_to_the_runner_up_speaks_against_the_persona_and_nothing_else_does() {
+    // Two groups by spend and, less far apart, by visits; the last person spends like the one and visits like the other.
+    let value = |row: usize, step: f64| (row / 30) as f64 * step + (row % 10) as f64;
+    let spend = (0..60).map(|row| value(row, 1000.0)).chain([4.0]);
+    let visits = (0..60).map(|row| value(row, 20.0)).chain([24.0]);
+    let table = FeatureTable::new(61).numeric("spend", spend.map(Some).collect()).unwrap();
+    let table = table.numeric("visits", visits.map(Some).collect()).unwrap();
+    let prep = Preprocessor { balanced: false, ..Preprocessor::default() }.weight("spend", 2.0);
+    let prep = prep.fit(&table).unwrap();
+    let mut labels: Vec<Option<usize>> = (0..60).map(|row| Some(row / 30)).collect();
+    labels.push(Some(0));
+    let labels = Labels::new(labels).unwrap();
+    let model = Describer::default().describe(&table, &prep, &labels).unwrap();
+    let matches = model.assign(&table).unwrap();
+    let of = |row: usize, feature: &str| {
+        let reasons = matches.reasons(row);
+        reasons.iter().find(|reason| reason.feature == feature).unwrap().contribution
+    };
+    assert!(of(60, "spend") > 0.0 && of(60, "visits") < 0.0, "{:?}", matches.reasons(60));
+    assert!(of(60, "spend") > -of(60, "visits"));
+    let said = matches.explain(60);
+    let (first, second) = said.split_once("; ").unwrap();
+    assert!(first.contains("spend") && !first.contains("against"), "{said}");
+    assert!(second.contains("visits") && second.contains("speaks against it"), "{said}");
+    assert!(!matches.explain(0).contains("against"), "{}", matches.explain(0));
+    for row in [0, 30, 60] {
+        let sizes: Vec<f64> = matches.reasons(row).iter().map(|r| r.contribution.abs()).collect();
+        assert!(sizes.is_sorted_by(|a, b| a >= b), "{sizes:?}");
+        let sum: f64 = matches.reasons(row).iter().map(|reason| reason.contribution).sum();
+        assert!(sum > 0.0, "the persona is the nearer one");
+    }
+}
