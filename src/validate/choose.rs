@@ -237,13 +237,14 @@ fn draw_resamples(trials: &mut [Trial], rows: &Rows<'_>, seed: u64) -> Result<()
     Ok(())
 }
 
-/// Of the numbers of clusters that pass, holds each against the groups of the one before that does.
+/// Of the numbers of clusters that pass, holds each against the groups of the one before that does. What is unclear
+/// stays so.
 fn hold_against_fewer(trials: &mut [Trial], rows: &Rows<'_>, seed: u64) -> Result<()> {
     let tightest = tightest(trials);
     let mut before: Option<usize> = None;
     for at in 0..trials.len() {
         let passes = trials[at].against_clouds(tightest).and(trials[at].comes_back());
-        if passes == Answer::No {
+        if passes != Answer::Yes {
             continue;
         }
         if let Some(before) = before {
@@ -251,7 +252,7 @@ fn hold_against_fewer(trials: &mut [Trial], rows: &Rows<'_>, seed: u64) -> Resul
             let groups = &trials[before].fit.labels;
             trials[at].are_more = further::are_more(rows, groups, clusters, seed)?;
         }
-        if passes.and(trials[at].are_more) == Answer::Yes {
+        if trials[at].are_more == Answer::Yes {
             before = Some(at);
         }
     }

@@ -30,7 +30,7 @@
 //! their columns are like, and right, with the right number, for at least 95 % of tables of round
 //! groups four standard deviations apart (2,000 rows; also where one group is ten times as large as
 //! each other). Measured on 28 November 2026, 200 tables of each kind: right in 193 to 200 for each of the
-//! twelve kinds with groups; two long groups, as standardised columns make them, are two in 466 of 480 tables, and
+//! twelve kinds with groups; two long groups, as standardised columns make them, are two in 441 of 480 tables, and
 //! borderline in the others. Of tables without groups, 800 rows: false in 0 for 15 kinds, in 4 and 2 of Poisson
 //! people through `engagement()` at rates 0.7 and 2. Shares of which most people have nearly all in one
 //! (Dirichlet's distribution below 1) are said to hold groups: their density has several modes.
