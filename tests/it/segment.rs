@@ -745,9 +745,9 @@ fn row(value: &serde_json::Value) -> Option<serde_json::Value> {
             }
             (!rows.is_empty()).then(|| rows.into())
         }
-        plain => Some(match plain.as_i64() {
-            Some(number) => json!(Value::from(number)),
-            None => plain.clone(),
+        leaf => Some(match leaf.as_i64() {
+            Some(number) => plain(&Value::from(number)),
+            None => leaf.clone(),
         }),
     }
 }
