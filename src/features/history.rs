@@ -28,9 +28,8 @@ use crate::num::{parallel, prefetch};
 /// Histories that one thread adds to at a time, at least: their summaries fit the near cache.
 const PART: usize = 1 << 12;
 
-/// How many parts there are at most.
+/// Parts at most.
 const MAX_PARTS: usize = 64;
-
 /// Events by which summaries are prefetched.
 const PREFETCH: usize = 8;
 

@@ -25,7 +25,7 @@ pub struct Forgotten {
     pub changed: u64,
 }
 
-/// Who is meant: an identifier, or a person by an id that the profile has or had.
+/// An identifier or a person. A person is named by any id that the profile has or had.
 ///
 /// ```
 /// use personas::identity::Subject;

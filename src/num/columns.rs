@@ -38,7 +38,7 @@ impl Columns {
         Ok((rows, columns))
     }
 
-    /// Of the parts of all chunks, whose values are still to be checked.
+    /// Joins the parts of all chunks, and checks their values.
     ///
     /// # Errors
     /// As [`check::rows`].

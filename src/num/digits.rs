@@ -27,7 +27,8 @@ pub(crate) struct Digits {
 }
 
 impl Digits {
-    /// Of whole numbers at places from `low` on, of any size and sign that leaves room for carries.
+    /// The digits of a sum of whole numbers, each at its place, from `low` on. The numbers can be negative, and must
+    /// leave room for carries.
     pub(crate) fn of_places(low: usize, places: &[i128]) -> Self {
         let mut carried = Vec::with_capacity(places.len() + 4);
         let mut carry = 0;

@@ -48,7 +48,7 @@ impl Products {
         Ok((rows, products))
     }
 
-    /// Of rows that are known to be fine.
+    /// The products of rows whose values have been checked before.
     pub(crate) fn of(rows: &Rows<'_>) -> Self {
         let (parts, chunks) = passed(rows);
         Self::joined(Columns::joined(rows, &parts), &chunks)

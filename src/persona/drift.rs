@@ -72,7 +72,7 @@ fn drift(seen: &Seen, table: &FeatureTable, least: usize, words: &Vocabulary) ->
         center,
         sentence: String::new(),
     };
-    // Of categories, those by name come first, then all others, then those without a value.
+    // The counts of a category are in this order: the levels by name, all other levels, missing values.
     let n_known: usize = counts[..counts.len() - 1].iter().sum();
     let is_other = matches!(seen.bins, Bins::Named(_))
         && n_known >= least

@@ -17,7 +17,7 @@ const ABREAST: usize = 8;
 #[derive(Debug)]
 pub(super) struct Walk {
     steps: Vec<Step>,
-    /// Of slanted cuts, in the order of their nodes; none in a tree with straight cuts only.
+    /// The terms of slanted cuts, in the order of their nodes. A tree with straight cuts only has none.
     terms: Vec<Term>,
     /// Per node, where its terms end; those of a straight cut and a leaf are none.
     ends: Vec<u32>,
