@@ -277,6 +277,7 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
         let told = Told {
             people: &people,
             model: &model,
+            matches: &matches,
             types: types.as_ref(),
             niches: niches.as_deref(),
             comparison: comparison.as_ref(),

@@ -153,6 +153,7 @@ pub(crate) fn members(
 pub(crate) struct Told<'a> {
     pub(crate) people: &'a People,
     pub(crate) model: &'a PersonaModel,
+    pub(crate) matches: &'a Matches<'a>,
     pub(crate) types: Option<&'a PureTypes>,
     pub(crate) niches: Option<&'a [PersonaNiche]>,
     pub(crate) comparison: Option<&'a Comparison>,
@@ -187,6 +188,7 @@ impl Told<'_> {
             "attention": screen::attention(self.people, self.drift),
             "read": screen::notes(self.people),
             "personas": self.model.personas(),
+            "in_no_persona": self.matches.iter().filter(|found| found.persona.is_none()).count(),
             "importances": self.model.importance(&self.people.table, None, 0)?,
             "evidence": self.model.evidence(),
             "archetypes": types,

@@ -210,6 +210,12 @@ fn cards(model: &PersonaModel, matches: &Matches<'_>, are_others: bool) -> Strin
         body += &hanging(&format!("  {}. ", at + 1), 5, &head);
         body += &card(persona);
     }
+    let n_outside = personas.iter().filter(|found| found.is_none()).count();
+    if n_outside > 0 {
+        let share = percent(n_outside as f64 / personas.len() as f64);
+        let are = several(n_outside, "person is", "people are");
+        body += &paragraph(2, &format!("{are} in no persona, {share} of all."));
+    }
     body
 }
 

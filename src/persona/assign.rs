@@ -20,8 +20,8 @@ use super::place::{Near, NearestGroups, means};
 use super::sentences;
 use super::vocabulary::Vocabulary;
 use crate::features::Values;
+use crate::num::check;
 use crate::num::distance::squared;
-use crate::num::{check, parallel};
 use crate::prepare::Matrix;
 use crate::{FeatureTable, ProfileId, Result};
 
@@ -217,8 +217,7 @@ impl PersonaModel {
             0 => Vec::new(),
             _ => {
                 let rows = check::rows((&matrix).into())?;
-                let unit = self.rule.n_points().saturating_mul(rows.n_columns());
-                parallel::map(rows.n_rows(), unit, |row| self.rule.place(rows.row(row)))
+                self.rule.place_all(&rows, |place| place)
             }
         };
         let id = |row: usize| table.ids().get(row).copied();
@@ -233,9 +232,7 @@ impl PersonaModel {
         if table.n_rows() == 0 {
             return Ok(Vec::new());
         }
-        let rows = check::rows((&matrix).into())?;
-        let unit = self.rule.n_points().saturating_mul(rows.n_columns());
-        Ok(parallel::map(rows.n_rows(), unit, |row| self.rule.persona(rows.row(row))))
+        Ok(self.rule.place_all(&check::rows((&matrix).into())?, NearestGroups::persona))
     }
 
     /// For each persona, the rows of up to `n` of its members in the table that lie nearest to its

@@ -19,11 +19,12 @@ pub struct Evidence {
     pub unexplained: f64,
     /// Share of the people described whom [`assign`](super::PersonaModel::assign) puts where the labels
     /// have them, in [0, 1]. 1 for k-means. For DBSCAN, short of 1 by border rows that lie nearer to another
-    /// group's core. For bare labels, it says how well nearest centroids stand for their groups;
-    /// people in no persona count as disagreeing there.
+    /// group's core. For bare labels with a cluster for everybody, it says how well nearest centroids stand for
+    /// their groups; where some people have none, it is 1 but for equal rows of different groups.
     pub agreement: f64,
-    /// Whether the model holds rows of the people it was made from, as one described from DBSCAN
-    /// does (its core rows): to forget a person, make the model again without them.
+    /// Whether the model holds rows of the people it was made from, as one described from DBSCAN does (its
+    /// core rows), or from labels that leave people out (all rows): to forget a person, make the model again
+    /// without them.
     pub contains_training_rows: bool,
     /// The moment of the table, if it has one.
     pub as_of: Option<Timestamp>,

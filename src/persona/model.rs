@@ -14,7 +14,7 @@ use super::describe::{Used, described};
 use super::evidence::{BlockShare, CutCandidate, Evidence};
 use super::index::Index;
 use super::numbers::{Unit, called};
-use super::place::{Grouping, Rule, means};
+use super::place::{Grouping, NearestGroups, Rule, means};
 use super::seen::Seen;
 use super::thresholds::Describer;
 use crate::num::check::{self, Rows};
@@ -206,11 +206,9 @@ impl Describer {
 
 /// Share of the rows that the rule puts where the labels have them.
 fn agreement(rule: &Rule, rows: &Rows<'_>, labels: &Labels) -> f64 {
-    let unit = rule.n_points().saturating_mul(rows.n_columns());
-    let agreeing = parallel::map_chunks(rows.n_rows(), unit, |chunk| {
-        chunk.filter(|&row| rule.persona(rows.row(row)) == labels.get(row)).count()
-    });
-    agreeing.into_iter().sum::<usize>() as f64 / rows.n_rows() as f64
+    let placed = rule.place_all(rows, NearestGroups::persona);
+    let agreeing = placed.into_iter().zip(labels.iter()).filter(|(placed, own)| placed == own);
+    agreeing.count() as f64 / rows.n_rows() as f64
 }
 
 /// Squared deviations from the own group's mean (for rows in no group, from the mean of all) over

@@ -41,6 +41,7 @@ pub(super) const PAGE: &[&str] = &[
     "Niches inside the personas",
     "{people} in one persona",
     "{people} in {n} personas",
+    "In no persona: {people}, {share} of all.",
     ", groups that the data hold.",
     ", as many as were asked for.",
     ", a practical division of people who differ by degrees.",

@@ -1,24 +1,32 @@
-//! The rule that places a person: nearest centroid, or nearest core row within reach.
+//! The rule that places a person: nearest centroid, or nearest row within reach.
 //!
 //! Both are "the nearest of some reference points", each of which belongs to a persona; the
 //! runner-up is the nearest reference point of another persona. So one loop answers both, and why
 //! a person is in one persona and not the other is a difference of two squared distances.
 //!
-//! Ties go to the earlier point. Cost per person: points · columns.
+//! Groups that leave people out need not be round, so that a centroid says nothing of who belongs: their
+//! rows are the points, each with the reach of its group, and the rows left out are points of nobody. So
+//! everybody who was grouped is placed where the grouping has them.
+//!
+//! Ties go to the earlier point. Cost per person: points · columns; of many people at once, a search on a
+//! tree for each persona.
 
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::{DbscanFit, KMeansFit};
 use crate::num::check::{self, Rows};
-use crate::num::distance::{nearest, squared};
-use crate::num::neighbors::Metric;
+use crate::num::distance::squared;
+use crate::num::neighbors::{Metric, Tree, by_neighbors};
+use crate::num::parallel;
 use crate::{Error, Labels, Result};
 
 /// How the rows of a table are grouped, and how new rows are to be placed.
 ///
 /// Made from `&KMeansFit` (nearest centroid, as the fit itself predicts), `&DbscanFit` (nearest
-/// core row within `eps`, else none, as the fit itself predicts) or `&Labels` of any origin
-/// (nearest centroid of the labelled rows).
+/// core row within `eps`, else none, as the fit itself predicts) or `&Labels` of any origin: the nearest
+/// centroid where every row has a cluster. Where some have none, as HDBSCAN leaves them, the cluster of the nearest
+/// row, if that row is in one and within the reach of its cluster: the widest gap between a member and the
+/// member nearest to it.
 ///
 /// Rows are placed by Euclidean distance, so that a `DbscanFit` of another metric is refused: describe
 /// its labels.
@@ -79,26 +87,54 @@ impl Grouping {
             let got = format!("without one in cluster {empty}");
             return Err(Error::parameter("groups", "with a row in every cluster", got));
         }
-        let (points, personas, reach) = match &self.kind {
+        let centroids = |points| Rule {
+            points,
+            personas: (0..n_personas).collect(),
+            reach: Vec::new(),
+            outside: Vec::new(),
+        };
+        match &self.kind {
             Kind::Centroids(_, width) if *width != rows.n_columns() => {
-                return Err(mismatch("columns of the matrix", *width, rows.n_columns()));
+                Err(mismatch("columns of the matrix", *width, rows.n_columns()))
             }
-            Kind::Centroids(centroids, _) => (centroids.clone(), (0..n_personas).collect(), None),
-            Kind::Labels => {
-                (means(rows, &self.labels.to_vec(), n_personas), (0..n_personas).collect(), None)
+            Kind::Centroids(points, _) => Ok(centroids(points.clone())),
+            Kind::Labels if self.labels.n_noise() == 0 => {
+                Ok(centroids(means(rows, &self.labels.to_vec(), n_personas)))
             }
+            Kind::Labels => Ok(of_rows(rows, &self.labels)),
             Kind::Cores { metric, .. } if *metric != Metric::Euclidean => {
                 let expected =
                     "by Euclidean distance; describe the labels of a fit by another metric";
-                return Err(Error::parameter("groups", expected, format!("{metric:?}")));
+                Err(Error::parameter("groups", expected, format!("{metric:?}")))
             }
-            Kind::Cores { eps, rows: cores, .. } => {
-                let personas = cores.iter().filter_map(|&row| self.labels.get(row)).collect();
-                let points = cores.iter().flat_map(|&row| rows.row(row)).copied().collect();
-                (points, personas, Some(*eps))
-            }
-        };
-        Ok(Rule { points, personas, reach })
+            Kind::Cores { eps, rows: cores, .. } => Ok(Rule {
+                points: cores.iter().flat_map(|&row| rows.row(row)).copied().collect(),
+                personas: cores.iter().filter_map(|&row| self.labels.get(row)).collect(),
+                reach: vec![*eps; n_personas],
+                outside: Vec::new(),
+            }),
+        }
+    }
+}
+
+/// The rule whose points are the rows themselves.
+fn of_rows(rows: &Rows<'_>, labels: &Labels) -> Rule {
+    let (inside, outside): (Vec<usize>, Vec<usize>) =
+        (0..rows.n_rows()).partition(|&row| labels.get(row).is_some());
+    let reach = (0..labels.n_clusters()).map(|group| {
+        let members = rows.select(&labels.rows_of(group));
+        if members.n_rows() < 2 {
+            return 0.0;
+        }
+        let nearest = Tree::new(&members, Metric::Euclidean).kth_nearest(1);
+        nearest.into_iter().fold(0.0, f64::max).sqrt()
+    });
+    let values = |chosen: &[usize]| chosen.iter().flat_map(|&row| rows.row(row)).copied().collect();
+    Rule {
+        points: values(&inside),
+        personas: inside.iter().filter_map(|&row| labels.get(row)).collect(),
+        reach: reach.collect(),
+        outside: values(&outside),
     }
 }
 
@@ -126,8 +162,10 @@ pub(super) struct Rule {
     points: Vec<f64>,
     /// The persona of every point.
     personas: Vec<usize>,
-    /// Greatest distance at which a point still takes a row; none for any.
-    reach: Option<f64>,
+    /// Per persona, the greatest distance at which a point of it still takes a row; empty for any.
+    reach: Vec<f64>,
+    /// Points of nobody, row-major: a row nearer to one of these than to all others is in no persona.
+    outside: Vec<f64>,
 }
 
 /// A reference point seen from a row.
@@ -151,13 +189,9 @@ pub(super) struct NearestGroups {
 }
 
 impl Rule {
-    pub(super) fn n_points(&self) -> usize {
-        self.personas.len()
-    }
-
     /// Whether the points are rows that were fitted, each with its reach.
     pub(super) fn reaches(&self) -> bool {
-        self.reach.is_some()
+        !self.reach.is_empty()
     }
 
     /// Whether a stored rule fits its model; the reason if not.
@@ -169,18 +203,23 @@ impl Rule {
         if self.personas.len().checked_mul(width) != Some(self.points.len()) {
             return Err("a reference point is incomplete");
         }
-        if self.points.iter().any(|v| v.is_nan() || v.abs() > check::MAX_MAGNITUDE) {
+        if self.outside.len().checked_rem(width).is_none_or(|rest| rest != 0) {
+            return Err("a reference point of nobody is incomplete");
+        }
+        let mut values = self.points.iter().chain(&self.outside);
+        if values.any(|v| v.is_nan() || v.abs() > check::MAX_MAGNITUDE) {
             return Err("a reference point is not finite or too large");
         }
         if self.personas.iter().any(|&persona| persona >= n_personas) {
             return Err("a reference point belongs to no persona");
         }
-        match self.reach {
-            Some(reach) if !(reach >= 0.0 && reach.is_finite()) => {
-                Err("the reach is not a distance")
-            }
-            _ => Ok(()),
+        if self.reaches() && self.reach.len() != n_personas {
+            return Err("a persona has no reach");
         }
+        if !self.reach.iter().all(|reach| *reach >= 0.0 && reach.is_finite()) {
+            return Err("the reach is not a distance");
+        }
+        Ok(())
     }
 
     /// The nearest points to a row.
@@ -205,42 +244,100 @@ impl Rule {
                 }
             }
         }
-        let within = best.is_some_and(|near| self.takes(near.distance2));
-        NearestGroups { nearest: best, second, within }
+        let nobody = self.outside.chunks_exact(row.len());
+        let nobody = nobody.map(|values| squared(row, values)).fold(f64::INFINITY, f64::min);
+        self.placed(best, second, nobody)
     }
 
-    /// The persona of a row, without the runner-up.
-    pub(super) fn persona(&self, row: &[f64]) -> Option<usize> {
-        if self.personas.is_empty() {
-            return None;
+    /// What `tell` makes of the [`place`](Self::place) of every row.
+    pub(super) fn place_all<T: Send>(
+        &self,
+        rows: &Rows<'_>,
+        tell: impl Fn(NearestGroups) -> T + Sync,
+    ) -> Vec<T> {
+        if !self.reaches() {
+            let unit = self.points.len();
+            return parallel::map(rows.n_rows(), unit, |row| tell(self.place(rows.row(row))));
         }
-        let (point, distance2) = nearest(row, &self.points);
-        self.takes(distance2).then(|| self.personas[point])
+        let mut found: Vec<(Option<Near>, Option<Near>)> = vec![(None, None); rows.n_rows()];
+        for persona in 0..self.reach.len() {
+            let of: Vec<usize> =
+                (0..self.personas.len()).filter(|&at| self.personas[at] == persona).collect();
+            let points = of.iter().flat_map(|&at| self.at(at, rows.n_columns())).copied();
+            let near = nearest_of(points.collect(), rows);
+            for ((best, second), near) in found.iter_mut().zip(near) {
+                let Some((at, distance2)) = near else { continue };
+                let near = Near { persona, distance2, point: of[at] };
+                let is_nearer = |other: &Near| {
+                    other.distance2.total_cmp(&distance2).then(other.point.cmp(&near.point)).is_gt()
+                };
+                if best.as_ref().is_none_or(is_nearer) {
+                    (*best, *second) = (Some(near), *best);
+                } else if second.as_ref().is_none_or(is_nearer) {
+                    *second = Some(near);
+                }
+            }
+        }
+        let nobody = nearest_of(self.outside.clone(), rows);
+        let all = found.into_iter().zip(nobody);
+        let distance2 = |near: Option<(usize, f64)>| near.map_or(f64::INFINITY, |near| near.1);
+        let place = |((best, second), near)| self.placed(best, second, distance2(near));
+        all.map(|found| tell(place(found))).collect()
     }
 
-    /// Whether a point takes a row at this squared distance. The root is compared, as in
-    /// [`Dbscan`](crate::cluster::Dbscan): the square of the reach may round the other way.
-    fn takes(&self, distance2: f64) -> bool {
-        self.reach.is_none_or(|reach| distance2.sqrt() <= reach)
+    /// Whether the nearest point takes a row that lies at a squared distance from the nearest point of
+    /// nobody. The root is compared with the reach, as in [`Dbscan`](crate::cluster::Dbscan): the square of
+    /// the reach may round the other way.
+    fn placed(&self, nearest: Option<Near>, second: Option<Near>, nobody: f64) -> NearestGroups {
+        let within = nearest.is_some_and(|near| {
+            let reach = self.reach.get(near.persona);
+            near.distance2 <= nobody && reach.is_none_or(|reach| near.distance2.sqrt() <= *reach)
+        });
+        NearestGroups { nearest, second, within }
     }
 
     /// The coordinates of a point, from a row as long as they are.
     pub(super) fn point(&self, near: Near, width: usize) -> &[f64] {
-        &self.points[near.point * width..(near.point + 1) * width]
+        self.at(near.point, width)
     }
+
+    fn at(&self, point: usize, width: usize) -> &[f64] {
+        &self.points[point * width..(point + 1) * width]
+    }
+}
+
+impl NearestGroups {
+    /// The persona of the row.
+    pub(super) fn persona(self) -> Option<usize> {
+        self.nearest.filter(|_| self.within).map(|near| near.persona)
+    }
+}
+
+/// The nearest of some points, row-major, to each row, and its squared distance; none without points.
+fn nearest_of(points: Vec<f64>, rows: &Rows<'_>) -> Vec<Option<(usize, f64)>> {
+    if points.is_empty() {
+        return vec![None; rows.n_rows()];
+    }
+    let points = Rows::owned(points, rows.n_columns());
+    by_neighbors(&points, rows, Metric::Euclidean, 1, f64::INFINITY, |_, near| {
+        near.first().map(|near| (near.row as usize, near.reduced))
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    fn rule(points: &[f64], personas: &[usize], reach: Option<f64>) -> Rule {
-        Rule { points: points.to_vec(), personas: personas.to_vec(), reach }
+    fn rule(points: &[f64], personas: &[usize], reach: &[f64]) -> Rule {
+        let (points, personas, reach) = (points.to_vec(), personas.to_vec(), reach.to_vec());
+        Rule { points, personas, reach, outside: Vec::new() }
     }
 
     #[test]
     fn the_runner_up_is_the_nearest_point_of_another_persona() {
-        let rule = rule(&[5.0, 0.0, 2.0, 9.0], &[1, 0, 0, 2], None);
+        let rule = rule(&[5.0, 0.0, 2.0, 9.0], &[1, 0, 0, 2], &[]);
         let place = rule.place(&[1.0]);
         let near = |near: Option<Near>| near.map(|n| (n.persona, n.distance2));
         assert_eq!((near(place.nearest), near(place.second)), (Some((0, 1.0)), Some((1, 16.0))));
@@ -250,24 +347,57 @@ mod tests {
 
     #[test]
     fn reach_is_closed_and_beyond_it_there_is_no_persona() {
-        let rule = rule(&[0.0], &[0], Some(1.5));
-        assert_eq!([1.5, 1.6].map(|x| rule.persona(&[x])), [Some(0), None]);
+        let rule = rule(&[0.0], &[0], &[1.5]);
+        assert_eq!([1.5, 1.6].map(|x| rule.place(&[x]).persona()), [Some(0), None]);
         assert_eq!([1.5, 1.6].map(|x| rule.place(&[x]).within), [true, false]);
-        assert_eq!(self::rule(&[], &[], None).persona(&[1.0]), None);
+        assert_eq!(self::rule(&[], &[], &[]).place(&[1.0]).persona(), None);
+    }
+
+    #[test]
+    fn a_row_nearer_to_one_that_was_left_out_is_left_out() {
+        // Two groups with gaps of 1 and 2, and a row that is in none.
+        let points = [0.0, 1.0, 10.0, 12.0, 2.5];
+        let rows = Rows::owned(points.to_vec(), 1);
+        let labels = Labels::new([Some(0), Some(0), Some(1), Some(1), None]).unwrap();
+        let rule = Grouping::from(&labels).rule(&rows).unwrap();
+        let placed = |x: f64| rule.place(&[x]).persona();
+        assert_eq!(points.map(placed).to_vec(), labels.to_vec());
+        assert_eq!([1.5, 2.0, -1.1, 8.0, 7.9].map(placed), [Some(0), None, None, Some(1), None]);
     }
 
     #[test]
     fn a_broken_rule_is_found() {
-        assert!(rule(&[0.0, 1.0], &[0], None).check(2, 1).is_ok());
+        assert!(rule(&[0.0, 1.0], &[0], &[]).check(2, 1).is_ok());
         for broken in [
-            rule(&[0.0], &[0], None),
-            rule(&[0.0, f64::NAN], &[0], None),
-            rule(&[0.0, 1e200], &[0], None),
-            rule(&[0.0, 1.0], &[1], None),
-            rule(&[0.0, 1.0], &[0], Some(-1.0)),
-            rule(&[0.0, 1.0], &[0], Some(f64::INFINITY)),
+            rule(&[0.0], &[0], &[]),
+            rule(&[0.0, f64::NAN], &[0], &[]),
+            rule(&[0.0, 1e200], &[0], &[]),
+            rule(&[0.0, 1.0], &[1], &[]),
+            rule(&[0.0, 1.0], &[0], &[-1.0]),
+            rule(&[0.0, 1.0], &[0], &[f64::INFINITY]),
+            rule(&[0.0, 1.0], &[0], &[1.0, 1.0]),
+            Rule { outside: vec![1.0], ..rule(&[0.0, 1.0], &[0], &[1.0]) },
+            Rule { outside: vec![1.0, f64::NAN], ..rule(&[0.0, 1.0], &[0], &[1.0]) },
         ] {
             assert!(broken.check(2, 1).is_err(), "{broken:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn rows_are_placed_together_as_they_are_one_by_one(
+            points in prop::collection::vec((0i8..6, 0i8..6, 0u8..4), 1..60),
+            asked in prop::collection::vec((0i8..8, 0i8..8), 1..90),
+        ) {
+            let coordinates = |x: i8, y: i8| [f64::from(x), f64::from(y)];
+            let rows = points.iter().flat_map(|&(x, y, _)| coordinates(x, y)).collect();
+            let labels = points.iter().map(|&(.., group)| (group > 0).then(|| usize::from(group)));
+            let labels = Labels::new(labels).unwrap();
+            let rule = of_rows(&Rows::owned(rows, 2), &labels);
+            let asked: Vec<f64> = asked.iter().flat_map(|&(x, y)| coordinates(x, y)).collect();
+            let asked = Rows::owned(asked, 2);
+            let one_by_one: Vec<_> = asked.iter().map(|row| rule.place(row)).collect();
+            prop_assert_eq!(rule.place_all(&asked, |place| place), one_by_one);
         }
     }
 }

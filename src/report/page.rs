@@ -61,6 +61,7 @@ fn opening(content: &Report<'_>, facts: &Facts<'_>) -> Markup {
                 " " (facts.say("As of {moment}.", &[("moment", &as_of.to_string())]))
             }
         }
+        @if let Some(said) = in_none(facts) { p { (said) } }
         @if facts.are_others() {
             p {
                 (facts.say(
@@ -86,6 +87,14 @@ fn opening(content: &Report<'_>, facts: &Facts<'_>) -> Markup {
             }
         }
     }
+}
+
+/// How many people are in no persona, if any are.
+fn in_none(facts: &Facts<'_>) -> Option<String> {
+    let n = facts.personas.iter().filter(|persona| persona.is_none()).count();
+    let share = percent(n as f64 / facts.n_people().max(1) as f64);
+    let parts = [("people", &*facts.people(n)), ("share", &share)];
+    (n > 0).then(|| facts.say("In no persona: {people}, {share} of all.", &parts))
 }
 
 fn card(facts: &Facts<'_>, at: usize, persona: &Persona) -> Markup {

@@ -316,6 +316,37 @@ fn personas_groups_by_other_methods_when_asked() {
 }
 
 #[test]
+fn people_whom_the_grouping_leaves_out_are_in_no_persona_wherever_they_are_counted() {
+    // Two dense groups of 60, and 15 people scattered far from both.
+    let row = |i: usize| match i {
+        0..120 => format!("{},{}\n", i / 60 * 500 + i * 37 % 41, i / 60 * 300 + i * 53 % 43),
+        i => format!("{},{}\n", i * 7919 % 2000 + 900, i * 104_729 % 3000 + 900),
+    };
+    let table =
+        file("left_out.csv", format!("spend,visits\n{}", (0..135).map(row).collect::<String>()));
+    let out = |name: &str| file(name, "");
+    let (members, page) = (out("left_out_members.csv"), out("left_out.html"));
+    let given = ["--table", &table, "--method", "hdbscan", "--out", &members, "--html", &page];
+    let text = run_personas(&given).unwrap();
+    let told: Value =
+        serde_json::from_str(&run_personas(&[&given[..], &["--json"]].concat()).unwrap()).unwrap();
+    let sizes: Vec<u64> =
+        told["personas"].as_array().unwrap().iter().map(|p| p["size"].as_u64().unwrap()).collect();
+    let n_outside = told["in_no_persona"].as_u64().unwrap();
+    assert!(n_outside > 0 && sizes.iter().sum::<u64>() + n_outside == 135, "{sizes:?} {n_outside}");
+    assert!(text.contains(&format!("{n_outside} people are in no persona, ")), "{text}");
+    for size in &sizes {
+        assert!(text.contains(&format!("({size} people, ")), "{text}");
+    }
+    let members = std::fs::read_to_string(members).unwrap();
+    let without = members.lines().filter(|line| line.split(',').nth(1) == Some("")).count();
+    assert_eq!(without as u64, n_outside, "{members}");
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.contains(&format!("In no persona: {n_outside} people, ")), "{page}");
+    assert!(!page.contains("The sentences tell of the"), "{page}");
+}
+
+#[test]
 fn a_table_counts_what_it_skips_and_what_is_no_number() {
     let row = |i: usize| match i {
         7 => "n/a?,1\n".to_owned(),

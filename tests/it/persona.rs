@@ -41,7 +41,7 @@ fn model(table: &FeatureTable, labels: &Labels) -> PersonaModel {
 }
 
 #[test]
-fn labels_of_any_origin_say_how_far_nearest_centroids_give_them_back() {
+fn labels_of_any_origin_are_given_back_and_noise_stays_noise() {
     let table = sixty();
     let exact = model(&table, &groups(60, &[0..30, 30..60]));
     assert_eq!(
@@ -53,9 +53,12 @@ fn labels_of_any_origin_say_how_far_nearest_centroids_give_them_back() {
         "{}",
         exact.evidence().unexplained
     );
-    // Noise is put with the nearest persona: ten of sixty disagree.
-    let noisy = model(&table, &groups(60, &[0..30, 30..50]));
-    assert_eq!((noisy.evidence().agreement, noisy.evidence().coverage), (50.0 / 60.0, 50.0 / 60.0));
+    let labels = groups(60, &[0..30, 30..50]);
+    let noisy = model(&table, &labels);
+    assert_eq!((noisy.evidence().agreement, noisy.evidence().coverage), (1.0, 50.0 / 60.0));
+    assert!(noisy.evidence().contains_training_rows);
+    let placed: Vec<_> = noisy.assign(&table).unwrap().iter().map(|found| found.persona).collect();
+    assert_eq!(placed, labels.to_vec());
 }
 
 #[test]
