@@ -57,6 +57,7 @@ use numbers::Decimal;
 use output::{Kept, Told};
 use problems::Problems;
 use progress::Progress;
+use warnings::Codes;
 
 /// Turns events into personas and reports how reliable they are. Without --events or --table it uses
 /// built-in data: a year of purchases, mailings and coupons of 801 households.
@@ -121,6 +122,9 @@ pub(crate) struct Options {
     /// Column of the table whose numbers are codes, such as a region 1, 2 or 3 (repeatable)
     #[arg(long, value_name = "COL", requires = "table")]
     categorical: Vec<String>,
+    /// Column of the table whose numbers 1, 2 and 3 are amounts and not codes (repeatable)
+    #[arg(long, value_name = "COL", requires = "table")]
+    numeric: Vec<String>,
     /// Columns to leave out of the grouping; they still describe (repeatable)
     #[arg(long, value_name = "COL")]
     keep_out: Vec<String>,
@@ -313,6 +317,8 @@ pub(crate) struct People {
     features: FeatureSet,
     /// Columns that were declared of people.
     declared: Vec<String>,
+    /// Columns of numbers that are codes.
+    codes: Vec<String>,
 }
 
 /// What became of the rows of an events file.
@@ -385,6 +391,7 @@ impl People {
             table,
             skipped: Problems::default(),
             notes: Vec::new(),
+            codes: Vec::new(),
             events: Some(Events {
                 warnings,
                 n_unattributed: people.n_unattributed(),
@@ -414,9 +421,12 @@ impl People {
         let skipped = Problems::of(&csv);
         let mut notes = skipped.mended();
         let mut table = FeatureTable::new(csv.lines.len());
-        for name in categorical {
-            csv.column(name).map_err(|error| format!("--categorical: {error}"))?;
+        for (option, names) in [("categorical", categorical), ("numeric", &options.numeric)] {
+            for name in names {
+                csv.column(name).map_err(|error| format!("--{option}: {error}"))?;
+            }
         }
+        let mut codes = Codes::default();
         for texts in &csv.columns {
             // A model says itself what its columns are.
             let is_number = kept.and_then(|kept| kept.is_number(&texts.name));
@@ -424,6 +434,9 @@ impl People {
                 true => None,
                 false => events::numeric(texts, reading, csv.delimiter),
             };
+            let is_told = is_number.is_some() || options.numeric.contains(&texts.name);
+            let numbers =
+                numbers.filter(|found| is_told || !codes.take(&texts.name, &found.values));
             let is_empty = texts.iter().all(|text| text.is_none());
             table = match numbers {
                 None if is_empty && is_number == Some(true) => {
@@ -454,6 +467,7 @@ impl People {
                 }
             };
         }
+        notes.extend(codes.notes());
         Ok(Self {
             name: named(file),
             identifiers: csv.lines.iter().map(|line| format!("line {line}")).collect(),
@@ -463,6 +477,7 @@ impl People {
             notes,
             features: FeatureSet::default(),
             declared: Vec::new(),
+            codes: codes.read.into_iter().map(|(name, _)| name).collect(),
         })
     }
 }
@@ -543,7 +558,7 @@ impl Options {
         let mut prepare =
             kept_out.fold(Preprocessor::default(), |prep, name| prep.weight(name, 0.0));
         // Codes have no order.
-        prepare.unordered.extend(self.categorical.iter().cloned());
+        prepare.unordered.extend(self.categorical.iter().chain(&people.codes).cloned());
         let vocabulary = match &self.words {
             Some(file) => output::from_json(file)?,
             None => Vocabulary::default(),

@@ -1,10 +1,11 @@
 //! What an analyst should know of a file before believing its personas.
 
 use personas::Timestamp;
+use personas::persona::{Saying, Vocabulary};
 
 use super::events::Rows;
 use super::texts::Texts;
-use super::words::{count, number, percent, several};
+use super::words::{count, list, number, percent, several};
 
 const DAY_MS: i64 = 86_400_000;
 /// Days after nearly all events from which on a date is likely to be a slip.
@@ -39,6 +40,85 @@ pub(crate) fn identifier(name: &str, values: &[f64]) -> Option<String> {
     (values.len() > 2 && counts_up).then(|| {
         format!("{name:?} numbers the rows; --keep-out {name} leaves it out of the grouping.")
     })
+}
+
+/// Columns of a table that hold the whole numbers from 1 to some `k`, each of them: codes, such as of a
+/// region or a channel, or small amounts.
+///
+/// Up to 3 they are read as codes, since two or three amounts are told as well by their shares
+/// ("Region 2: 71%"), and "low Region" would say nothing. Up to 20 they stay amounts, as ratings and sizes of
+/// households are, and the option is named that makes them codes.
+#[derive(Debug, Default)]
+pub(crate) struct Codes {
+    /// Those that are read as codes, and how many codes they have.
+    pub(crate) read: Vec<(String, usize)>,
+    doubtful: Vec<(String, usize)>,
+}
+
+impl Codes {
+    /// Most codes of a column that is read as one of codes, and that may be one.
+    const READ: usize = 3;
+    const DOUBTFUL: usize = 20;
+    /// Rows that each code needs on average, so that a column of few people is not taken for one.
+    const ROWS: usize = 20;
+
+    /// Whether a column of numbers, `NaN` where missing, is read as one of codes; keeps what to say of it.
+    pub(crate) fn take(&mut self, name: &str, values: &[f64]) -> bool {
+        let mut seen = [false; Self::DOUBTFUL];
+        let mut n = 0;
+        for value in values.iter().filter(|value| !value.is_nan()) {
+            if value.fract() != 0.0 || !(1.0..=Self::DOUBTFUL as f64).contains(value) {
+                return false;
+            }
+            seen[*value as usize - 1] = true;
+            n += 1;
+        }
+        let k = seen.iter().filter(|&&is_seen| is_seen).count();
+        let is_whole = k >= 2 && seen[..k].iter().all(|&is_seen| is_seen);
+        if !is_whole || n < k * Self::ROWS || is_amount(name) {
+            return false;
+        }
+        let is_read = k <= Self::READ;
+        let list = if is_read { &mut self.read } else { &mut self.doubtful };
+        list.push((name.to_owned(), k));
+        is_read
+    }
+
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let said = |columns: &[(String, usize)]| {
+            list(&columns.iter().map(|(name, k)| format!("{name} (1 to {k})")).collect::<Vec<_>>())
+        };
+        let option = |option, columns: &[(String, usize)]| {
+            let given: Vec<_> =
+                columns.iter().map(|(name, _)| format!("--{option} {name}")).collect();
+            given.join(" ")
+        };
+        let mut notes = Vec::new();
+        if !self.read.is_empty() {
+            let (columns, amounts) = (said(&self.read), option("numeric", &self.read));
+            notes.push(format!(
+                "Read as codes and not as amounts: {columns}. If they are amounts: {amounts}."
+            ));
+        }
+        if !self.doubtful.is_empty() {
+            let (columns, codes) = (said(&self.doubtful), option("categorical", &self.doubtful));
+            notes.push(format!("Read as amounts, but hold few whole numbers: {columns}. If they are codes: {codes}."));
+        }
+        notes
+    }
+}
+
+/// Whether a column's name says that it counts or measures something, by the words that descriptions know.
+fn is_amount(name: &str) -> bool {
+    let name = name.to_lowercase();
+    let words: Vec<&str> = name.split(|c: char| !c.is_alphanumeric()).collect();
+    let known = Vocabulary::default();
+    let named = |said: &Saying| {
+        said.names.contains(&words.join(" ")) || said.names.iter().any(|n| words.contains(&&**n))
+    };
+    let units = ["days", "hours", "minutes", "weeks", "months", "years"];
+    known.sayings.iter().any(named)
+        || words.iter().any(|w| known.money.contains(*w) || units.contains(w))
 }
 
 fn dates(at: &[Timestamp], n_ahead: usize) -> Option<String> {

@@ -316,6 +316,39 @@ fn personas_groups_by_other_methods_when_asked() {
 }
 
 #[test]
+fn whole_numbers_from_one_to_three_are_read_as_codes_and_more_are_named() {
+    let row = |i: usize| {
+        let (channel, region, browser) = (1 + i % 2, 1 + i / 80, 1 + i % 9);
+        format!(
+            "{channel},{region},{browser},{},{},{}\n",
+            1 + i % 3,
+            i % 3,
+            i / 80 * 200 + i * 53 % 97
+        )
+    };
+    let rows: String = (0..240).map(row).collect();
+    let table =
+        file("few_numbers.csv", format!("Channel,Region,Browser,orders,kids,spend\n{rows}"));
+    let run = |more: &[&str]| {
+        let text = run_personas(&[&["--table", &table, "--k", "3"], more].concat()).unwrap();
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let text = run(&[]);
+    let codes = "Read as codes and not as amounts: Channel (1 to 2) and Region (1 to 3). If they are amounts: \
+                 --numeric Channel --numeric Region.";
+    assert!(text.contains(codes), "{text}");
+    let doubtful = "few whole numbers: Browser (1 to 9). If they are codes: --categorical Browser.";
+    assert!(text.contains(doubtful) && text.contains("egion 1: 100%"), "{text}");
+    // What counts something, by its name or because it can be 0, is an amount.
+    assert!(!text.contains("orders (1 to") && !text.contains("kids (0"), "{text}");
+    let text = run(&["--numeric", "Region", "--categorical", "Browser"]);
+    assert!(
+        text.contains("amounts: Channel (1 to 2). If") && !text.contains("Browser (1"),
+        "{text}"
+    );
+}
+
+#[test]
 fn people_whom_the_grouping_leaves_out_are_in_no_persona_wherever_they_are_counted() {
     // Two dense groups of 60, and 15 people scattered far from both.
     let row = |i: usize| match i {
