@@ -185,7 +185,7 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
     let (silhouette, silhouette_se) = silhouette(&x, &labels, options.seed)?;
     let by_density = matches!(plan, Plan::Dbscan(_) | Plan::Hdbscan(_));
     let report = Report {
-        n_clusters: labels.n_clusters(),
+        n_clusters: labels.sizes().len(),
         figures,
         silhouette,
         silhouette_se,

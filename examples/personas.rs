@@ -540,7 +540,7 @@ impl Options {
                 )?)?
             }
         };
-        if labels.n_clusters() == 0 {
+        if labels.sizes().is_empty() {
             let least = settings.min_size;
             return Err(format!(
                 "HDBSCAN found no group of {least} people or more; try --method kmeans"

@@ -31,7 +31,7 @@ pub(crate) const NOISE: u32 = u32::MAX;
 /// // A model's labels of new rows: its cluster 0 gets none of them.
 /// let fit = KMeans::new(2).fit(&array![[0.0], [1.0], [9.0]])?;
 /// let predicted = fit.predict(&array![[8.0], [7.0]])?;
-/// assert_eq!((predicted.get(0), predicted.n_clusters()), (Some(1), 2));
+/// assert_eq!((predicted.get(0), predicted.sizes().len()), (Some(1), 2));
 /// assert_eq!(predicted.sizes(), [0, 2]);
 /// # Ok::<(), personas::Error>(())
 /// ```
@@ -108,17 +108,12 @@ impl Labels {
     }
 
     /// Number of rows.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.clusters.len()
     }
 
-    /// Whether there are no rows.
-    pub fn is_empty(&self) -> bool {
-        self.clusters.is_empty()
-    }
-
     /// Number of clusters, those without a row included; noise is not one.
-    pub fn n_clusters(&self) -> usize {
+    pub(crate) fn n_clusters(&self) -> usize {
         self.sizes.len()
     }
 
@@ -128,7 +123,7 @@ impl Labels {
     }
 
     /// Number of rows in no cluster.
-    pub fn n_noise(&self) -> usize {
+    pub(crate) fn n_noise(&self) -> usize {
         self.len() - self.sizes.iter().sum::<usize>()
     }
 
@@ -148,7 +143,7 @@ impl Labels {
     }
 
     /// The rows of one cluster, ascending; empty for a cluster that does not exist.
-    pub fn rows_of(&self, cluster: usize) -> Vec<usize> {
+    pub(crate) fn rows_of(&self, cluster: usize) -> Vec<usize> {
         (0..self.len()).filter(|&row| self.get(row) == Some(cluster)).collect()
     }
 }
@@ -209,7 +204,7 @@ mod tests {
 
     #[test]
     fn nothing_and_all_noise_have_no_clusters() {
-        assert!(Labels::new([]).unwrap().is_empty());
+        assert_eq!(Labels::new([]).unwrap().to_vec(), []);
         let noise = Labels::new([None, None]).unwrap();
         assert_eq!((noise.n_clusters(), noise.n_noise(), noise.get(0)), (0, 2, None));
     }

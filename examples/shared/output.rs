@@ -108,7 +108,7 @@ pub(crate) fn names(rows: &Rows, people: &Profiles, table: &FeatureTable) -> Vec
         // The first may be a placeholder, which is nobody's.
         let mut found = rows.identifiers(row).filter_map(|(kind, value)| people.get((kind, value)));
         let Some(profile) = found.next() else { continue };
-        names.entry(profile.id()).or_insert_with(|| {
+        names.entry(profile.id).or_insert_with(|| {
             let identifiers = profile.identifiers();
             identifiers
                 .first()

@@ -36,13 +36,13 @@ use crate::{Error, Result};
 /// }
 /// // A hundred rows later the first group weighs a quarter.
 /// let groups = stream.groups(0)?.expect("there are rows");
-/// assert_eq!(groups.labels.n_clusters(), 2);
+/// assert_eq!(groups.labels.sizes().len(), 2);
 /// // Another two hundred, and it is no longer dense.
 /// for i in 0..200 {
 ///     stream.insert(aview1(&[20.0 + f64::from(i % 10) * 0.1]), 0)?;
 /// }
 /// let groups = stream.groups(0)?.expect("there are rows");
-/// assert_eq!(groups.labels.n_clusters(), 1);
+/// assert_eq!(groups.labels.sizes().len(), 1);
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::text::{percent, write_table};
 use crate::Timestamp;
-use crate::features::{BoundFunnel, Funnel, FunnelOrder as Order, Lexicon, StoredEvent};
+use crate::features::{BoundFunnel, Funnel, Lexicon, StepOrder, StoredEvent};
 use crate::num::{parallel, stats};
 
 /// How far people get in a [`Funnel`]: what [`Profiles::funnel`](crate::Profiles::funnel) says.
@@ -56,16 +56,16 @@ impl FunnelReport {
     ) -> Self {
         let Lexicon { schema, dictionary } = lexicon;
         let bound = BoundFunnel::new(funnel, |filter| filter.bind(schema, dictionary));
-        let unit = funnel.steps().len().saturating_mul(256);
+        let unit = funnel.steps.len().saturating_mul(256);
         let attempts =
             parallel::map(people.len(), unit, |person| bound.times(people[person], dictionary));
-        let label = |i: usize| match (funnel.order(), i) {
-            (Order::Any, 0) => "any step".to_owned(),
-            (Order::Any, _) => format!("any {} steps", i + 1),
-            _ => funnel.steps()[i].to_string(),
+        let label = |i: usize| match (funnel.order, i) {
+            (StepOrder::Any, 0) => "any step".to_owned(),
+            (StepOrder::Any, _) => format!("any {} steps", i + 1),
+            _ => funnel.steps[i].to_string(),
         };
         let step = |i| FunnelStep::new(label(i), i, &attempts);
-        Self { n_people: people.len(), steps: (0..funnel.steps().len()).map(step).collect() }
+        Self { n_people: people.len(), steps: (0..funnel.steps.len()).map(step).collect() }
     }
 }
 

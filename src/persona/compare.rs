@@ -145,7 +145,7 @@ impl PersonaModel {
     /// # let prep = Preprocessor::default().fit(&table)?;
     /// # let fit = KMeans::new(2).fit(&prep.transform(&table)?)?;
     /// let personas = personas::persona::Describer::default().describe(&table, &prep, &fit)?;
-    /// let gold = DeclaredPersona::from("Gold").when("spend", Condition::AtLeast(125.0));
+    /// let gold = DeclaredPersona::from(("Gold", [("spend", Condition::AtLeast(125.0))]));
     /// let comparison = personas.compare(&[gold], &table)?;
     ///
     /// let gold = &comparison.declared[0];

@@ -21,17 +21,18 @@ use crate::{Error, FeatureTable, Result};
 /// use personas::features::Condition;
 /// use personas::persona::DeclaredPersona;
 ///
-/// let mut loyal = DeclaredPersona::from("Loyal")
-///     .when("frequency", Condition::AtLeast(10.0))
-///     .when("monetary", Condition::Between(100.0, 500.0))
-///     .when("age", Condition::OneOf(vec!["25-34".into(), "35-44".into()]));
+/// let mut loyal = DeclaredPersona::from(("Loyal", [
+///     ("frequency", Condition::AtLeast(10.0)),
+///     ("monetary", Condition::Between(100.0, 500.0)),
+///     ("age", Condition::OneOf(vec!["25-34".into(), "35-44".into()])),
+/// ]));
 /// loyal.rules[0].weight = 2.0;
 /// assert_eq!((loyal.name.as_str(), loyal.rules.len()), ("Loyal", 3));
 ///
 /// // As a file holds it.
 /// let json = r#"{"name": "Gold", "rules": [{"feature": "monetary", "condition": {"at_least": 500.0}}]}"#;
 /// let gold: DeclaredPersona = serde_json::from_str(json).map_err(std::io::Error::other)?;
-/// assert_eq!(gold, DeclaredPersona::from("Gold").when("monetary", Condition::AtLeast(500.0)));
+/// assert_eq!(gold, DeclaredPersona::from(("Gold", [("monetary", Condition::AtLeast(500.0))])));
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,21 +65,20 @@ fn one() -> f64 {
     1.0
 }
 
-impl From<&str> for DeclaredPersona {
-    /// A persona of this name without conditions yet.
-    fn from(name: &str) -> Self {
-        Self { name: name.to_owned(), text: String::new(), rules: Vec::new() }
+impl<const N: usize> From<(&str, [(&str, Condition); N])> for DeclaredPersona {
+    /// A name, and a condition on each of some features, all of weight 1.
+    fn from((name, conditions): (&str, [(&str, Condition); N])) -> Self {
+        let rule = |(feature, condition): (&str, Condition)| DeclaredRule {
+            feature: feature.to_owned(),
+            condition,
+            weight: one(),
+        };
+        let rules = conditions.into_iter().map(rule).collect();
+        Self { name: name.to_owned(), text: String::new(), rules }
     }
 }
 
 impl DeclaredPersona {
-    /// Adds a condition on a feature.
-    #[must_use]
-    pub fn when(mut self, feature: impl Into<String>, condition: Condition) -> Self {
-        self.rules.push(DeclaredRule { feature: feature.into(), condition, weight: 1.0 });
-        self
-    }
-
     /// A persona of the data as one that could be declared: a rule per trait.
     pub(super) fn of(persona: &Persona) -> Self {
         let rule = |told: &Trait| {
@@ -245,11 +245,11 @@ mod tests {
     #[test]
     fn both_ends_of_a_range_fit_and_a_missing_value_does_not_say() {
         for (persona, fits) in [
-            (DeclaredPersona::from("p").when("spend", Condition::Between(5.0, 6.0)), true),
-            (DeclaredPersona::from("p").when("spend", Condition::Between(4.0, 5.0)), true),
-            (DeclaredPersona::from("p").when("spend", Condition::AtLeast(5.1)), false),
-            (DeclaredPersona::from("p").when("spend", Condition::AtMost(4.9)), false),
-            (DeclaredPersona::from("p").when("age", one_of(&["65+", "25-34"])), true),
+            (DeclaredPersona::from(("p", [("spend", Condition::Between(5.0, 6.0))])), true),
+            (DeclaredPersona::from(("p", [("spend", Condition::Between(4.0, 5.0))])), true),
+            (DeclaredPersona::from(("p", [("spend", Condition::AtLeast(5.1))])), false),
+            (DeclaredPersona::from(("p", [("spend", Condition::AtMost(4.9))])), false),
+            (DeclaredPersona::from(("p", [("age", one_of(&["65+", "25-34"]))])), true),
         ] {
             let rules = persona.bind(&table()).map(|r| (r[0].fits(0), r[0].fits(1)));
             assert_eq!(rules, Ok((Some(fits), None)), "{persona:?}");
@@ -258,22 +258,45 @@ mod tests {
 
     #[test]
     fn rules_that_make_no_sense_are_refused_with_the_reason() {
-        let p = || DeclaredPersona::from("p");
         for (persona, reason) in [
-            (p(), "no conditions"),
-            (p().when("income", Condition::AtLeast(1.0)), "no feature \"income\""),
-            (p().when("spend", Condition::Between(3.0, 2.0)), "not above the upper"),
+            (DeclaredPersona::from(("p", [])), "no conditions"),
             (
-                p().when("spend", Condition::AtLeast(3.0)).when("spend", Condition::AtMost(2.0)),
+                DeclaredPersona::from(("p", [("income", Condition::AtLeast(1.0))])),
+                "no feature \"income\"",
+            ),
+            (
+                DeclaredPersona::from(("p", [("spend", Condition::Between(3.0, 2.0))])),
+                "not above the upper",
+            ),
+            (
+                DeclaredPersona::from((
+                    "p",
+                    [("spend", Condition::AtLeast(3.0)), ("spend", Condition::AtMost(2.0))],
+                )),
                 "is empty",
             ),
-            (p().when("spend", Condition::AtLeast(f64::NAN)), "must be finite"),
-            (p().when("spend", Condition::Between(0.0, f64::INFINITY)), "must be finite"),
-            (p().when("age", Condition::AtLeast(30.0)), "needs a numeric"),
-            (p().when("spend", one_of(&["5"])), "needs a categorical"),
-            (p().when("age", one_of(&[])), "at least one value"),
-            (weighing(p().when("spend", Condition::AtLeast(1.0)), 0.0), "weight of \"spend\" is 0"),
-            (weighing(p().when("spend", Condition::AtLeast(1.0)), f64::NAN), "is NaN"),
+            (
+                DeclaredPersona::from(("p", [("spend", Condition::AtLeast(f64::NAN))])),
+                "must be finite",
+            ),
+            (
+                DeclaredPersona::from(("p", [("spend", Condition::Between(0.0, f64::INFINITY))])),
+                "must be finite",
+            ),
+            (DeclaredPersona::from(("p", [("age", Condition::AtLeast(30.0))])), "needs a numeric"),
+            (DeclaredPersona::from(("p", [("spend", one_of(&["5"]))])), "needs a categorical"),
+            (DeclaredPersona::from(("p", [("age", one_of(&[]))])), "at least one value"),
+            (
+                weighing(DeclaredPersona::from(("p", [("spend", Condition::AtLeast(1.0))])), 0.0),
+                "weight of \"spend\" is 0",
+            ),
+            (
+                weighing(
+                    DeclaredPersona::from(("p", [("spend", Condition::AtLeast(1.0))])),
+                    f64::NAN,
+                ),
+                "is NaN",
+            ),
         ] {
             let error = persona.bind(&table()).unwrap_err();
             assert!(matches!(&error, Error::InvalidRule { rule, .. } if rule == "p"));
@@ -289,12 +312,13 @@ mod tests {
     #[test]
     fn a_declared_persona_survives_json_and_a_bound_of_nan_does_not_become_no_bound() {
         let persona =
-            weighing(DeclaredPersona::from("p").when("spend", Condition::AtLeast(0.1)), 2.0);
+            weighing(DeclaredPersona::from(("p", [("spend", Condition::AtLeast(0.1))])), 2.0);
         let json = serde_json::to_string(&persona).unwrap();
         assert_eq!(serde_json::from_str::<DeclaredPersona>(&json).unwrap(), persona);
-        let json = serde_json::to_string(
-            &DeclaredPersona::from("p").when("x", Condition::AtLeast(f64::NAN)),
-        )
+        let json = serde_json::to_string(&DeclaredPersona::from((
+            "p",
+            [("x", Condition::AtLeast(f64::NAN))],
+        )))
         .unwrap();
         let back: DeclaredPersona = serde_json::from_str(&json).unwrap();
         let [rule] = back.rules.as_slice() else { panic!("{back:?}") };
@@ -305,7 +329,7 @@ mod tests {
     fn rules_read_as_one_would_say_them() {
         let days = FeatureTable::new(0).numeric("recency_days", Vec::new()).unwrap();
         let persona =
-            DeclaredPersona::from("p").when("recency_days", Condition::Between(1.0, 30.0));
+            DeclaredPersona::from(("p", [("recency_days", Condition::Between(1.0, 30.0))]));
         let rules = persona.bind(&days).unwrap();
         assert_eq!(rules[0].in_words(english()), "recency from 1 day to 30 days");
     }

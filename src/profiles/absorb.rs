@@ -154,7 +154,7 @@ mod tests {
     }
 
     fn restored(people: &Profiles, options: StoreOptions) -> Profiles {
-        let features = people.feature_set().clone();
+        let features = people.features.clone();
         let mut again = Profiles::with_options(Rules::default(), features, options).unwrap();
         for piece in people.pieces(0) {
             again.absorb(&piece).unwrap();
@@ -214,7 +214,7 @@ mod tests {
         people.merge(&shard).unwrap();
         assert_eq!(people.extend(&[visit(20).message_id("m")]).duplicates, 1);
         people.observe(&visit(21).message_id("n")).unwrap();
-        assert_eq!(people.get(("card", "1")).map(|ann| ann.n_events()), Some(2));
+        assert_eq!(people.get(("card", "1")).map(|ann| ann.n_events), Some(2));
         // The copy that counts now is the newest event, once the first is too old.
         assert_eq!(shard.newest(), Some(at(1)));
         shard.advance(at(15)).unwrap();

@@ -45,7 +45,7 @@ impl Profiles {
     ///
     /// people.observe(&Event::new("login", at).id("cookie", "c1").id("user_id", "7"))?;
     /// let next = people.changes(first.cursor, 100)?;
-    /// let user = people.get(("user_id", "7")).map(|user| user.id());
+    /// let user = people.get(("user_id", "7")).map(|user| user.id);
     /// for (id, change) in &next.profiles {
     ///     match change {
     ///         Change::Changed => assert_eq!(Some(*id), user),
@@ -68,7 +68,7 @@ impl Profiles {
         for (id, change) in page.profiles.iter_mut().filter(|told| told.1 != Change::Changed) {
             // Where it moved to can have moved on, or be gone.
             *change = match self.get(*id) {
-                Some(person) if person.id() != *id => Change::Moved(person.id()),
+                Some(person) if person.id != *id => Change::Moved(person.id),
                 _ => Change::Gone,
             };
         }
@@ -196,7 +196,7 @@ mod tests {
     type Row = (Vec<String>, FeatureTable);
 
     fn row(people: &Profiles, id: ProfileId) -> Option<Row> {
-        let person = people.get(id).filter(|person| person.id() == id)?;
+        let person = people.get(id).filter(|person| person.id == id)?;
         let identifiers = person.identifiers().iter().map(|id| format!("{id:?}")).collect();
         Some((identifiers, person.features(at(99)).unwrap()))
     }
@@ -224,7 +224,7 @@ mod tests {
                         copy.insert(id, row);
                     }
                     Change::Moved(to) => {
-                        assert!(people.get(id).is_some_and(|person| person.id() == to));
+                        assert!(people.get(id).is_some_and(|person| person.id == to));
                         copy.remove(&id);
                     }
                     Change::Gone => _ = copy.remove(&id),
@@ -346,7 +346,7 @@ mod tests {
         assert!(people.changes(cursor, 1).unwrap().profiles.is_empty());
         people.observe(&visit("7")).unwrap();
         let page = people.changes(cursor, 1000).unwrap();
-        assert_eq!(page.profiles, [(people.get(("card", "7")).unwrap().id(), Change::Changed)]);
+        assert_eq!(page.profiles, [(people.get(("card", "7")).unwrap().id, Change::Changed)]);
         cursor = page.cursor;
         // A cursor of another store, and a store that keeps none.
         assert!(matches!(people.changes(cursor + 1, 9), Err(Error::ChangesLost { .. })));

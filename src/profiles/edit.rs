@@ -130,7 +130,7 @@ impl Profiles {
     /// people.observe(&Event::new("visit", at).id("card", "1"))?;
     /// shard.observe(&Event::new("visit", at).id("card", "1"))?;
     /// people.merge(&shard)?;
-    /// assert_eq!(people.get(("card", "1")).map(|ann| ann.n_events()), Some(2));
+    /// assert_eq!(people.get(("card", "1")).map(|ann| ann.n_events), Some(2));
     /// # Ok::<(), personas::Error>(())
     /// ```
     pub fn merge(&mut self, other: &Self) -> Result<()> {

@@ -82,7 +82,7 @@ impl<'p> Profile<'p> {
         let aside = self.people.messages.iter().flat_map(|messages| messages.aside());
         let copies = aside.filter(|copy| is_own(copy.signature));
         Ok(Export {
-            id: self.id(),
+            id: self.id,
             identifiers: seen
                 .map(|(identifier, span)| Seen {
                     identifier,
@@ -92,7 +92,7 @@ impl<'p> Profile<'p> {
                 .collect(),
             traits,
             copies: copies.map(|copy| journey::event(copy.event(), self.lexicon())).collect(),
-            n_cut: self.n_events().saturating_sub(events.len()),
+            n_cut: self.n_events.saturating_sub(events.len()),
             events,
             features: self.features(as_of)?,
         })

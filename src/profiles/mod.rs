@@ -35,7 +35,7 @@
 //!     asked.fetch_add(1, SeqCst);
 //!     let people = people.lock().expect("nobody panics");
 //!     served.fetch_add(1, SeqCst);
-//!     people.get(("card", "1")).map(|ann| ann.n_events())
+//!     people.get(("card", "1")).map(|ann| ann.n_events)
 //! };
 //! for event in &events {
 //!     let before = asked.load(SeqCst);

@@ -113,9 +113,9 @@ impl Before {
         let row = |name| {
             let person = Profile::new(people, name);
             // What a limited log could not answer afterwards is refused before anything changes.
-            match person.last_seen().filter(|_| people.options.max_log.is_some()) {
+            match person.last_seen.filter(|_| people.options.max_log.is_some()) {
                 Some(earliest) if earliest > as_of => Err(Error::AsOfTooEarly { as_of, earliest }),
-                _ => Ok((person.id(), person.features(as_of)?)),
+                _ => Ok((person.id, person.features(as_of)?)),
             }
         };
         names.into_iter().map(row).collect()

@@ -457,8 +457,7 @@ mod tests {
         people.freeze(at(5)).unwrap();
         let rules = Rules::default().key([3; 16]);
         let options = StoreOptions { dedupe: true, ..StoreOptions::default() };
-        let mut restored =
-            Profiles::with_options(rules, people.feature_set().clone(), options).unwrap();
+        let mut restored = Profiles::with_options(rules, people.features.clone(), options).unwrap();
         people.pieces(0).for_each(|piece| assert!(restored.absorb(&piece).unwrap()));
         assert_eq!(restored.state_hash(), people.state_hash());
         assert_eq!(restored.features(at(9)).unwrap(), people.features(at(9)).unwrap());

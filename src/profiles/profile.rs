@@ -17,15 +17,25 @@ use crate::{FeatureTable, Identifier, ProfileId, Result, Timestamp};
 /// people.observe(&Event::new("visit", may).id("cookie", "c1").id("card", "4711"))?;
 /// if let Some(ann) = people.get(("card", "4711")) {
 ///     assert_eq!(ann.identifiers().len(), 2);
-///     assert_eq!(ann.first_seen(), Some(may));
+///     assert_eq!(ann.first_seen, Some(may));
 ///     assert_eq!(ann.features(june)?, people.features(june)?); // there is nobody else
 /// }
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Profile<'p> {
+    /// Its id, made from its strongest identifier. It can change as more becomes known;
+    /// [`Profiles::get`] of an old one leads to the person it is now.
+    pub id: ProfileId,
+    /// Number of events that count.
+    pub n_events: usize,
+    /// Time of the first event that counts; `None` if there is none: they are duplicates of another
+    /// profile's, or carry a stronger identifier.
+    pub first_seen: Option<Timestamp>,
+    /// Time of the last event that counts.
+    pub last_seen: Option<Timestamp>,
     pub(super) people: &'p Profiles,
-    id: ProfileId,
     pub(super) node: u32,
     pub(super) signatures: Vec<u32>,
 }
@@ -46,8 +56,8 @@ impl Profiles {
     /// let visit = people.observe(&Event::new("visit", at).id("cookie", "c1"))?;
     /// people.observe(&Event::new("login", at).id("cookie", "c1").id("user_id", "7"))?;
     /// if let Some(old) = visit.profile {
-    ///     let moved = people.get(old).map(|person| person.id());
-    ///     assert_eq!(moved, people.get(("user_id", "7")).map(|person| person.id()));
+    ///     let moved = people.get(old).map(|person| person.id);
+    ///     assert_eq!(moved, people.get(("user_id", "7")).map(|person| person.id));
     ///     assert_ne!(moved, Some(old));
     /// }
     /// # Ok::<(), personas::Error>(())
@@ -65,44 +75,23 @@ impl<'p> Profile<'p> {
     /// The profile of a node.
     pub(super) fn new(people: &'p Profiles, node: u32) -> Self {
         let graph = &people.graph;
-        Self {
-            people,
-            id: graph.id_of_node(graph.name_of(node)),
-            node,
-            signatures: graph.signatures_of(node),
+        let signatures = graph.signatures_of(node);
+        let (mut n_events, mut first_seen, mut last_seen) = (0, None, None);
+        for &signature in &signatures {
+            n_events += people.histories.n_events(signature);
+            if let Some((first, last)) = people.histories.span(signature) {
+                first_seen = Some(first_seen.map_or(first, |seen: Timestamp| seen.min(first)));
+                last_seen = last_seen.max(Some(last));
+            }
         }
-    }
-
-    /// Its id, made from its strongest identifier. It can change as more becomes known;
-    /// [`Profiles::get`] of an old one leads to the person it is now.
-    pub fn id(&self) -> ProfileId {
-        self.id
+        let id = graph.id_of_node(graph.name_of(node));
+        Self { id, n_events, first_seen, last_seen, people, node, signatures }
     }
 
     /// Everything it was seen under, strongest kind first, then by value.
     pub fn identifiers(&self) -> Vec<Identifier<'p>> {
         let graph = &self.people.graph;
         graph.sorted(graph.members_of(self.node))
-    }
-
-    /// Number of events that count.
-    pub fn n_events(&self) -> usize {
-        self.signatures.iter().map(|&signature| self.people.histories.n_events(signature)).sum()
-    }
-
-    /// Time of the first event; `None` if it has none that count: they are duplicates of
-    /// another profile's, or carry a stronger identifier.
-    pub fn first_seen(&self) -> Option<Timestamp> {
-        self.spans().map(|span| span.0).min()
-    }
-
-    /// Time of the last event.
-    pub fn last_seen(&self) -> Option<Timestamp> {
-        self.spans().map(|span| span.1).max()
-    }
-
-    fn spans(&self) -> impl Iterator<Item = (Timestamp, Timestamp)> + '_ {
-        self.signatures.iter().filter_map(|&signature| self.people.histories.span(signature))
     }
 
     /// The person's row of [`Profiles::features`]: a table of one row, or of none if there are no
@@ -143,9 +132,9 @@ impl fmt::Debug for Profile<'_> {
     /// Without the identifiers.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Profile")
-            .field("id", &self.id())
+            .field("id", &self.id)
             .field("n_identifiers", &self.identifiers().len())
-            .field("n_events", &self.n_events())
+            .field("n_events", &self.n_events)
             .finish_non_exhaustive()
     }
 }

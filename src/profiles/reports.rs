@@ -53,7 +53,7 @@ impl Profiles {
     /// people.observe(&Event::new("order", at).id("card", "1"))?;
     /// people.observe(&Event::new("visit", at).id("card", "2"))?;
     /// let funnel = Funnel::new(["visit", "order"]);
-    /// let ann = people.get(("card", "1")).map(|ann| ann.id());
+    /// let ann = people.get(("card", "1")).map(|ann| ann.id);
     /// assert_eq!(people.funnel(&funnel, at, |_| true)?.steps[1].n_people, 1);
     /// assert_eq!(people.funnel(&funnel, at, |id| Some(id) != ann)?.steps[1].n_people, 0);
     /// # Ok::<(), personas::Error>(())

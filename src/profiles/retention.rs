@@ -37,7 +37,7 @@ impl Profiles {
     /// people.observe(&visit("2017-03-01")?.message_id("m1"))?;
     /// people.observe(&visit("2017-04-10")?.message_id("m2"))?;
     /// assert_eq!(people.advance(Timestamp::parse("2017-04-15")?)?, 1);
-    /// assert_eq!(people.get(("card", "1")).map(|ann| ann.n_events()), Some(1));
+    /// assert_eq!(people.get(("card", "1")).map(|ann| ann.n_events), Some(1));
     /// // Its message id is gone, so it is refused for its age.
     /// assert!(people.observe(&visit("2017-03-01")?.message_id("m1")).is_err());
     /// # Ok::<(), personas::Error>(())

@@ -42,7 +42,7 @@ use crate::{Error, FeatureSet, FeatureTable, IdentityGraph, ProfileId, Result, R
 ///
 /// assert_eq!(people.n_profiles(), 1);
 /// let ann = people.get(("cookie", "c1"));
-/// assert_eq!(ann.map(|ann| ann.n_events()), Some(3));
+/// assert_eq!(ann.map(|ann| ann.n_events), Some(3));
 ///
 /// let table = people.features(at("2017-03-15")?)?;
 /// assert_eq!(table.n_rows(), 1);
@@ -536,7 +536,7 @@ mod tests {
         .unwrap();
         assert_eq!(people.extend(&events).accepted, 20_000);
         assert_eq!(people.extend(events.iter().rev()).duplicates, 20_000);
-        assert_eq!(people.get(("card", "1")).map(|ann| ann.n_events()), Some(20_000));
+        assert_eq!(people.get(("card", "1")).map(|ann| ann.n_events), Some(20_000));
     }
 
     #[test]

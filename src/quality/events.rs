@@ -243,7 +243,7 @@ mod tests {
     }
 
     fn unique() -> Quality {
-        Quality::default().with(QualityRule::new(Target::Event, Check::Unique).then(Action::Drop))
+        Quality { rules: vec![QualityRule::new(Target::Event, Check::Unique, Action::Drop)] }
     }
 
     #[test]
@@ -296,16 +296,13 @@ mod tests {
     #[test]
     fn only_bad_values_are_blanked_and_nothing_overruled_comes_back() {
         let mails = Check::Is(Condition::Contains("@".into()));
-        let quality = Quality::default()
-            .with(
-                QualityRule::new(Target::Property("amount".into()), Check::Number)
-                    .then(Action::Blank),
-            )
-            .with(QualityRule::new(Target::Attribute("mails".into()), mails).then(Action::Blank))
-            .with(
-                QualityRule::new(Target::Identifier("email".into()), Check::Email)
-                    .then(Action::Blank),
-            );
+        let quality = Quality {
+            rules: vec![
+                QualityRule::new(Target::Property("amount".into()), Check::Number, Action::Blank),
+                QualityRule::new(Target::Attribute("mails".into()), mails, Action::Blank),
+                QualityRule::new(Target::Identifier("email".into()), Check::Email, Action::Blank),
+            ],
+        };
         let nested = Value::List(vec!["a@b".into(), Value::List(vec!["c".into(), "d@e".into()])]);
         let bad = event()
             .property("amount", "12,50")
@@ -326,16 +323,19 @@ mod tests {
     #[test]
     fn rules_judge_what_came_whatever_other_rules_do() {
         let blank =
-            QualityRule::new(Target::Property("amount".into()), Check::Number).then(Action::Blank);
-        let required =
-            QualityRule::new(Target::Property("amount".into()), Check::Is(Condition::Exists));
-        let drop = QualityRule::new(Target::Time, Check::NotInFuture).then(Action::Drop);
+            QualityRule::new(Target::Property("amount".into()), Check::Number, Action::Blank);
+        let required = QualityRule::new(
+            Target::Property("amount".into()),
+            Check::Is(Condition::Exists),
+            Action::Keep,
+        );
+        let drop = QualityRule::new(Target::Time, Check::NotInFuture, Action::Drop);
         let events = [
             event().property("amount", "x"),
             Event { at: at(5), ..event() }.property("amount", "x"),
         ];
         for rules in [[&blank, &required, &drop], [&drop, &required, &blank]] {
-            let quality = rules.into_iter().cloned().fold(Quality::default(), Quality::with);
+            let quality = Quality { rules: rules.into_iter().cloned().collect() };
             let (clean, report) = quality.clean(events.clone(), at(0)).unwrap();
             assert_eq!(clean.len(), 1);
             let mut n: Vec<usize> = report.rules.iter().map(|breaches| breaches.n).collect();
@@ -347,11 +347,16 @@ mod tests {
 
     #[test]
     fn a_rule_on_one_event_leaves_the_others_alone() {
-        let rule =
-            QualityRule::new(Target::Property("amount".into()), Check::Is(Condition::Exists))
-                .on("purchase");
+        let rule = QualityRule {
+            on: Some("purchase".into()),
+            ..QualityRule::new(
+                Target::Property("amount".into()),
+                Check::Is(Condition::Exists),
+                Action::Keep,
+            )
+        };
         let events = [Event::new("visit", at(0)), Event::new("purchase", at(0)), event()];
-        let report = Quality::default().with(rule).clean(events, at(0)).unwrap().1;
+        let report = Quality { rules: vec![rule] }.clean(events, at(0)).unwrap().1;
         assert_eq!((report.rules[0].n, report.rules[0].examples.as_slice()), (1, &[1][..]));
     }
 }

@@ -30,11 +30,17 @@ use crate::{Event, Result, Timestamp};
 /// use personas::quality::{Action, Check, Quality, QualityRule, Target};
 /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
 ///
-/// let quality = Quality::default()
-///     .with(QualityRule::new(Target::Property("amount".into()), Check::Is(Condition::Between(0.0, 1e5))).then(Action::Blank))
-///     .with(QualityRule::new(Target::Property("order_id".into()), Check::Is(Condition::Exists)).on("purchase"))
-///     .with(QualityRule::new(Target::Time, Check::NotInFuture).then(Action::Drop))
-///     .with(QualityRule::new(Target::Event, Check::Unique).then(Action::Drop));
+/// let exists = Check::Is(Condition::Exists);
+/// let order_id = QualityRule::new(Target::Property("order_id".into()), exists, Action::Keep);
+/// let order_id = QualityRule { on: Some("purchase".into()), ..order_id };
+/// let quality = Quality {
+///     rules: vec![
+///         QualityRule::new(Target::Property("amount".into()), Check::Is(Condition::Between(0.0, 1e5)), Action::Blank),
+///         order_id,
+///         QualityRule::new(Target::Time, Check::NotInFuture, Action::Drop),
+///         QualityRule::new(Target::Event, Check::Unique, Action::Drop),
+///     ],
+/// };
 ///
 /// let (may, now) = (Timestamp::parse("2017-05-01")?, Timestamp::parse("2017-06-01")?);
 /// let bought = |amount: f64| Event::new("purchase", may).id("card", "1").property("amount", amount);
@@ -77,13 +83,6 @@ pub struct Quality {
 }
 
 impl Quality {
-    /// Adds a rule.
-    #[must_use]
-    pub fn with(mut self, rule: QualityRule) -> Self {
-        self.rules.push(rule);
-        self
-    }
-
     /// The events without those to be dropped and without the values to be blanked, in the order
     /// given, and what was wrong. Positions are those among the events given, from 0. `as_of` is the moment that is
     /// now for the rules about future and freshness; rules of tables are left out. One event is cleaned like many; only repetitions
@@ -126,10 +125,13 @@ impl Quality {
     /// let table = FeatureTable::new(3)
     ///     .numeric("age", vec![Some(31.0), Some(999.0), Some(64.0)])?
     ///     .categorical("pet", vec![None, None, Some("cat".into())])?;
-    /// let quality = Quality::default()
-    ///     .with(QualityRule::new(Target::Column("age".into()), Check::Is(Condition::Between(0.0, 120.0))).then(Action::Blank))
-    ///     .with(QualityRule::new(Target::Columns, Check::Complete(0.5)).then(Action::Drop))
-    ///     .with(QualityRule::new(Target::Rows, Check::Complete(1.0)).then(Action::Drop));
+    /// let quality = Quality {
+    ///     rules: vec![
+    ///         QualityRule::new(Target::Column("age".into()), Check::Is(Condition::Between(0.0, 120.0)), Action::Blank),
+    ///         QualityRule::new(Target::Columns, Check::Complete(0.5), Action::Drop),
+    ///         QualityRule::new(Target::Rows, Check::Complete(1.0), Action::Drop),
+    ///     ],
+    /// };
     /// let (table, report) = quality.clean_table(&table)?;
     /// assert_eq!((table.n_rows(), table.columns().len()), (2, 1));
     /// assert_eq!(report.columns_dropped, ["pet"]);

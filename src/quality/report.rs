@@ -58,10 +58,10 @@ impl AddAssign<&Self> for QualityReport {
     ///
     /// ```
     /// use personas::features::Condition;
-    /// use personas::quality::{Check, Quality, QualityRule, Target};
+    /// use personas::quality::{Action, Check, Quality, QualityRule, Target};
     /// use personas::{Event, Timestamp};
     ///
-    /// let quality = Quality::default().with(QualityRule::new(Target::Property("amount".into()), Check::Is(Condition::Exists)));
+    /// let quality = Quality { rules: vec![QualityRule::new(Target::Property("amount".into()), Check::Is(Condition::Exists), Action::Keep)] };
     /// let now = Timestamp::parse("2017-05-01")?;
     /// let (good, bad) = (Event::new("visit", now).property("amount", 1.0), Event::new("visit", now));
     /// let mut report = quality.clean([good.clone(), bad.clone()], now)?.1;

@@ -12,7 +12,7 @@ use crate::{Error, Result};
 /// ```
 /// use personas::quality::{Action, Check, QualityRule, Target};
 ///
-/// let rule = QualityRule::new(Target::Identifier("email".into()), Check::Email).then(Action::Blank);
+/// let rule = QualityRule::new(Target::Identifier("email".into()), Check::Email, Action::Blank);
 /// assert_eq!(rule.to_string(), "identifier \"email\" must look like an e-mail address");
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,23 +67,9 @@ pub enum Target {
 }
 
 impl QualityRule {
-    /// A rule for all events, whose breaches are only counted.
-    pub fn new(of: Target, check: Check) -> Self {
-        Self { of, check, on: None, action: Action::Keep }
-    }
-
-    /// Only events of this name are looked at.
-    #[must_use]
-    pub fn on(mut self, event: impl Into<String>) -> Self {
-        self.on = Some(event.into());
-        self
-    }
-
-    /// What a breach does (default: it is only counted).
-    #[must_use]
-    pub fn then(mut self, action: Action) -> Self {
-        self.action = action;
-        self
+    /// A rule for events of all names; for those of one name set [`on`](Self::on).
+    pub fn new(of: Target, check: Check, action: Action) -> Self {
+        Self { of, check, on: None, action }
     }
 
     /// Whether it looks at events of this name.
@@ -175,47 +161,71 @@ mod tests {
     fn a_rule_that_makes_no_sense_says_why() {
         let range = |low, high| Check::Is(Condition::Between(low, high));
         let bad = [
-            QualityRule::new(Target::Property("amount".into()), range(2.0, 1.0)),
-            QualityRule::new(Target::Property("amount".into()), range(f64::NAN, 1.0)),
-            QualityRule::new(Target::Property(" ".into()), Check::Is(Condition::Exists)),
-            QualityRule::new(Target::Property("@hour".into()), Check::Is(Condition::Exists)),
-            QualityRule::new(Target::Property("zip".into()), Check::Pattern("(".into())),
+            QualityRule::new(Target::Property("amount".into()), range(2.0, 1.0), Action::Keep),
+            QualityRule::new(Target::Property("amount".into()), range(f64::NAN, 1.0), Action::Keep),
+            QualityRule::new(
+                Target::Property(" ".into()),
+                Check::Is(Condition::Exists),
+                Action::Keep,
+            ),
+            QualityRule::new(
+                Target::Property("@hour".into()),
+                Check::Is(Condition::Exists),
+                Action::Keep,
+            ),
+            QualityRule::new(
+                Target::Property("zip".into()),
+                Check::Pattern("(".into()),
+                Action::Keep,
+            ),
             QualityRule::new(
                 Target::Property("zip".into()),
                 Check::Pattern("(a{1000}){1000}".into()),
+                Action::Keep,
             ),
             QualityRule::new(
                 Target::Property("amount".into()),
                 Check::Is(Condition::Less(f64::NAN)),
+                Action::Keep,
             ),
-            QualityRule::new(Target::Property("kind".into()), Check::Is(Condition::OneOf(vec![]))),
-            QualityRule::new(Target::Property("due".into()), Check::FreshDays(f64::INFINITY)),
-            QualityRule::new(Target::Property("due".into()), Check::Unique),
-            QualityRule::new(Target::Property("due".into()), Check::Complete(0.5)),
-            QualityRule::new(Target::Time, Check::NotInFuture).then(Action::Blank),
-            QualityRule::new(Target::Event, Check::Is(Condition::Exists)),
-            QualityRule::new(Target::Event, Check::Unique).then(Action::Blank),
+            QualityRule::new(
+                Target::Property("kind".into()),
+                Check::Is(Condition::OneOf(vec![])),
+                Action::Keep,
+            ),
+            QualityRule::new(
+                Target::Property("due".into()),
+                Check::FreshDays(f64::INFINITY),
+                Action::Keep,
+            ),
+            QualityRule::new(Target::Property("due".into()), Check::Unique, Action::Keep),
+            QualityRule::new(Target::Property("due".into()), Check::Complete(0.5), Action::Keep),
+            QualityRule::new(Target::Time, Check::NotInFuture, Action::Blank),
+            QualityRule::new(Target::Event, Check::Is(Condition::Exists), Action::Keep),
+            QualityRule::new(Target::Event, Check::Unique, Action::Blank),
         ];
         let now = Timestamp::from_millis(0);
         for rule in bad {
-            let result = Quality::default().with(rule.clone()).clean([], now);
+            let result = Quality { rules: vec![rule.clone()] }.clean([], now);
             assert!(matches!(result, Err(Error::InvalidRule { .. })), "{rule}");
         }
         let bad = [
-            QualityRule::new(Target::Columns, Check::Is(Condition::Exists)),
-            QualityRule::new(Target::Columns, Check::Complete(1.5)),
-            QualityRule::new(Target::Rows, Check::Complete(f64::NAN)),
-            QualityRule::new(Target::Rows, Check::Complete(0.5)).then(Action::Blank),
-            QualityRule::new(Target::Column("age".into()), Check::Complete(0.5))
-                .then(Action::Blank),
-            QualityRule::new(Target::Column("age".into()), Check::NotInFuture),
-            QualityRule::new(Target::Column("age".into()), Check::Number).on("purchase"),
-            QualityRule::new(Target::Column("aeg".into()), Check::Number),
+            QualityRule::new(Target::Columns, Check::Is(Condition::Exists), Action::Keep),
+            QualityRule::new(Target::Columns, Check::Complete(1.5), Action::Keep),
+            QualityRule::new(Target::Rows, Check::Complete(f64::NAN), Action::Keep),
+            QualityRule::new(Target::Rows, Check::Complete(0.5), Action::Blank),
+            QualityRule::new(Target::Column("age".into()), Check::Complete(0.5), Action::Blank),
+            QualityRule::new(Target::Column("age".into()), Check::NotInFuture, Action::Keep),
+            QualityRule {
+                on: Some("purchase".into()),
+                ..QualityRule::new(Target::Column("age".into()), Check::Number, Action::Keep)
+            },
+            QualityRule::new(Target::Column("aeg".into()), Check::Number, Action::Keep),
         ];
         let table = FeatureTable::new(1).numeric("age", vec![None]);
         let table = table.unwrap();
         for rule in bad {
-            let result = Quality::default().with(rule.clone()).clean_table(&table);
+            let result = Quality { rules: vec![rule.clone()] }.clean_table(&table);
             assert!(matches!(result, Err(Error::InvalidRule { .. })), "{rule}");
         }
     }

@@ -187,14 +187,18 @@ mod tests {
 
     #[test]
     fn values_go_first_then_columns_then_rows() {
-        let quality = Quality::default()
-            .with(QualityRule::new(Target::Rows, Check::Complete(0.75)).then(Action::Drop))
-            .with(QualityRule::new(Target::Columns, Check::Complete(0.5)).then(Action::Drop))
-            .with(
-                QualityRule::new(Target::Column("city".into()), Check::Pattern("\\w+".into()))
-                    .then(Action::Blank),
-            )
-            .with(QualityRule::new(Target::Column("age".into()), positive()).then(Action::Drop));
+        let quality = Quality {
+            rules: vec![
+                QualityRule::new(Target::Rows, Check::Complete(0.75), Action::Drop),
+                QualityRule::new(Target::Columns, Check::Complete(0.5), Action::Drop),
+                QualityRule::new(
+                    Target::Column("city".into()),
+                    Check::Pattern("\\w+".into()),
+                    Action::Blank,
+                ),
+                QualityRule::new(Target::Column("age".into()), positive(), Action::Drop),
+            ],
+        };
         let (clean, report) = quality.clean_table(&table()).unwrap();
         // Row 1 goes for its age, of the rest "?" is blanked, then "pet" goes; rows 2 and 3 are half full.
         assert_eq!(clean, table().select(&[0]).unwrap().without(&["pet"]));
@@ -216,14 +220,22 @@ mod tests {
 
     #[test]
     fn what_is_only_kept_changes_nothing() {
-        let quality = Quality::default()
-            .with(QualityRule::new(Target::Column("age".into()), Check::Is(Condition::Exists)))
-            .with(QualityRule::new(Target::Column("pet".into()), Check::Complete(0.26)))
-            .with(QualityRule::new(Target::Rows, Check::Complete(1.0)))
-            .with(QualityRule::new(
-                Target::Property("anything".into()),
-                Check::Is(Condition::Exists),
-            ));
+        let quality = Quality {
+            rules: vec![
+                QualityRule::new(
+                    Target::Column("age".into()),
+                    Check::Is(Condition::Exists),
+                    Action::Keep,
+                ),
+                QualityRule::new(Target::Column("pet".into()), Check::Complete(0.26), Action::Keep),
+                QualityRule::new(Target::Rows, Check::Complete(1.0), Action::Keep),
+                QualityRule::new(
+                    Target::Property("anything".into()),
+                    Check::Is(Condition::Exists),
+                    Action::Keep,
+                ),
+            ],
+        };
         let (same, report) = quality.clean_table(&table()).unwrap();
         assert_eq!(same, table());
         let n: Vec<usize> = report.rules.iter().map(|breaches| breaches.n).collect();
@@ -233,10 +245,8 @@ mod tests {
 
     #[test]
     fn a_table_without_rows_or_columns_lacks_nothing() {
-        let complete = |of| QualityRule::new(of, Check::Complete(1.0));
-        let quality = Quality::default()
-            .with(complete(Target::Columns).then(Action::Drop))
-            .with(complete(Target::Rows).then(Action::Drop));
+        let complete = |of| QualityRule::new(of, Check::Complete(1.0), Action::Drop);
+        let quality = Quality { rules: vec![complete(Target::Columns), complete(Target::Rows)] };
         for empty in [FeatureTable::new(table().n_rows()), table().select(&[]).unwrap()] {
             let (same, report) = quality.clean_table(&empty).unwrap();
             assert_eq!(same, empty);

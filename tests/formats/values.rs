@@ -8,7 +8,7 @@ use personas::cluster::{
 };
 use personas::features::{
     Best, ColumnType, Condition, EventFilter, Feature, Funnel, Measure, Retail, SessionMeasure,
-    Share,
+    Share, StepOrder,
 };
 use personas::journey::Paths;
 use personas::ndarray::{Array2, array};
@@ -152,7 +152,7 @@ fn events(visit: &mut impl Visit) -> Result<()> {
     store.observe(&purchase)?;
     store.observe(&visits)?;
     visit.value(store.features(at)?);
-    let id = store.get(("user_id", "1")).map(|profile| profile.id());
+    let id = store.get(("user_id", "1")).map(|profile| profile.id);
     visit.value(Profiles::new(Rules::default(), FeatureSet::default())?.extend([&visits]));
     visit.value(purchase);
     visit.value(visits);
@@ -176,9 +176,11 @@ fn settings(visit: &mut impl Visit) -> Result<()> {
     visit.value(Retail::default());
     visit.value(all_features());
     visit.value(Paths { by: Some("page".into()), gap_minutes: third, ..Paths::default() });
-    let rule = QualityRule::new(Target::Property("amount".into()), Check::FreshDays(third));
-    let whole = QualityRule::new(Target::Columns, Check::Complete(third)).then(Action::Drop);
-    visit.value(Quality::default().with(rule.on("purchase")).with(whole));
+    let rule =
+        QualityRule::new(Target::Property("amount".into()), Check::FreshDays(third), Action::Keep);
+    let whole = QualityRule::new(Target::Columns, Check::Complete(third), Action::Drop);
+    visit
+        .value(Quality { rules: vec![QualityRule { on: Some("purchase".into()), ..rule }, whole] });
     visit.value(KMeans::new(2).tol(third).init(KMeansInit::Given(array![[third], [0.7]])));
     visit.value(Dbscan::new(third, 2).metric(Metric::Cosine));
     let leaf = ClusterSelection::Leaf { epsilon: third };
@@ -194,8 +196,8 @@ fn settings(visit: &mut impl Visit) -> Result<()> {
     visit.value(Pca::new(1).whiten());
     visit.value(Archetypes::new(2));
     visit.value(Scaler::Robust);
-    let declared = DeclaredPersona::from("Regulars");
-    let mut declared = declared.when("visits", Condition::Between(third, 0.1 + 0.7));
+    let visits = Condition::Between(third, 0.1 + 0.7);
+    let mut declared = DeclaredPersona::from(("Regulars", [("visits", visits)]));
     declared.rules[0].weight = third;
     visit.value(declared);
     let high = "big".into();
@@ -209,7 +211,11 @@ fn all_features() -> FeatureSet {
     let third = 1.0 / 3.0;
     let property = || "amount".to_owned();
     let filter = || EventFilter::from("purchase").when("amount", Condition::AtLeast(third));
-    let funnel = || Funnel::new([filter(), "visit".into()]).exclude("return").within_days(third);
+    let funnel = || Funnel {
+        exclude: vec!["return".into()],
+        within_days: third,
+        ..Funnel::new([filter(), "visit".into()])
+    };
     let best = Best::Low;
     let value = Share::Value { property: property(), value: "1".into(), by: Some("x".into()) };
     let measures = [
@@ -218,7 +224,7 @@ fn all_features() -> FeatureSet {
         Measure::First { property: property(), column: ColumnType::Category },
         Measure::Session { of: SessionMeasure::Count, minutes: third },
         Measure::FurthestStep(funnel()),
-        Measure::FunnelDays(funnel().strict()),
+        Measure::FunnelDays(Funnel { order: StepOrder::Strict, ..funnel() }),
         Measure::MostFrequentTransition(third),
         Measure::Share(Share::Events(filter())),
         Measure::Share(value),

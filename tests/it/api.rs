@@ -9,22 +9,21 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Public items of each room. The whole aims at 300, at most 400 with rooms that are still to come; until
-/// then these are the last counts: lower a line with every item that goes.
+/// Public items of each room, 400 in all at most: lower a line with every item that goes.
 const AT_MOST: &[(&str, usize)] = &[
     ("cluster", 72),
     ("error", 2),
     ("event", 31),
-    ("features", 42),
+    ("features", 39),
     ("identity", 43),
     ("journey", 6),
-    ("labels", 11),
+    ("labels", 6),
     ("num", 3), // samples, the metrics of neighbours and the reason of an odd row stand below the methods that use them
     ("outlier", 22),
-    ("persona", 44),
+    ("persona", 43),
     ("prepare", 19),
-    ("profiles", 48),
-    ("quality", 13),
+    ("profiles", 44),
+    ("quality", 10),
     ("reduce", 20),
     ("report", 5),
     ("scale", 5),

@@ -32,7 +32,7 @@ fn journey() -> String {
         }
     }
     let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
-    let funnel = Funnel::new(["purchase"; 4]).within_days(30.0);
+    let funnel = Funnel { within_days: 30.0, ..Funnel::new(["purchase"; 4]) };
     let ingest = people.extend(&events);
     let as_of = Timestamp::parse("2026-06-01").unwrap();
     let far = people.funnel(&funnel, as_of, |_| true).unwrap();

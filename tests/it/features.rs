@@ -592,7 +592,7 @@ proptest! {
             for event in &events {
                 let id = &event.identifiers[0];
                 let profile = people.get(id).unwrap();
-                let row = table.ids().iter().position(|known| *known == profile.id());
+                let row = table.ids().iter().position(|known| *known == profile.id);
                 let expected = table.select(row.as_slice()).unwrap();
                 prop_assert_eq!(profile.features(as_of).unwrap(), expected);
             }

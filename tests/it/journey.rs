@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use personas::profiles::StoreOptions;
 
-use personas::features::Funnel;
-use personas::features::{Condition, EventFilter, Feature, Measure, Values};
+use personas::features::{Condition, EventFilter, Feature, Funnel, Measure, StepOrder, Values};
 use personas::journey::{FunnelReport, PathReport, Paths, PeakReport, Tally};
 use personas::{
     Error, Event, FeatureSet, Identifier, ProfileId, Profiles, Rules, Timestamp, Value,
@@ -106,19 +105,27 @@ fn a_report_tells_conversion_drop_off_and_times() {
     assert_eq!(pay.days_from_previous, Some([2.5, 3.0, 3.5]));
     assert_eq!(reached(&people.funnel(&funnel, at(3 * day), |_| true).unwrap()), [3, 1]);
     assert_eq!(
-        reached(&people.funnel(&funnel.clone().within_days(15.0), at(LATER), |_| true).unwrap()),
+        reached(
+            &people
+                .funnel(&Funnel { within_days: 15.0, ..funnel.clone() }, at(LATER), |_| true)
+                .unwrap()
+        ),
         [3, 3]
     );
     assert_eq!(
-        reached(&people.funnel(&funnel.clone().strict(), at(LATER), |_| true).unwrap()),
+        reached(&people.funnel(&strict(funnel.clone()), at(LATER), |_| true).unwrap()),
         [3, 1]
     );
     assert_eq!(
-        reached(&people.funnel(&funnel.clone().any_order(), at(LATER), |_| true).unwrap()),
+        reached(&people.funnel(&any_order(funnel.clone()), at(LATER), |_| true).unwrap()),
         [4, 2]
     );
     assert_eq!(
-        reached(&people.funnel(&funnel.exclude("look"), at(LATER), |_| true).unwrap()),
+        reached(
+            &people
+                .funnel(&Funnel { exclude: vec!["look".into()], ..funnel }, at(LATER), |_| true)
+                .unwrap()
+        ),
         [3, 1]
     );
     let nobody = empty().funnel(&Funnel::new(["visit"]), at(0), |_| true).unwrap();
@@ -157,7 +164,9 @@ fn steps_may_test_properties_that_are_kept_and_only_those() {
             .map(drop),
         lacking.peaks("@hour", &EventFilter::default(), at(9), |_| true).map(drop),
         lacking.peaks("amount", &EventFilter::default(), at(9), |_| true).map(drop),
-        lacking.funnel(&Funnel::new(["visit"]).exclude(twenty), at(9), |_| true).map(drop),
+        lacking
+            .funnel(&Funnel { exclude: vec![twenty], ..Funnel::new(["visit"]) }, at(9), |_| true)
+            .map(drop),
         lacking
             .funnel(&Funnel::new([large.when("gift", Condition::Less(1.0))]), at(9), |_| true)
             .map(drop),
@@ -186,7 +195,7 @@ fn settings_that_make_no_sense_are_named() {
         say(people.funnel(&Funnel::new(steps), at(0), |_| true).map(drop))
             .starts_with("steps must be")
     );
-    let endless = Funnel::new(["visit"]).within_days(f64::INFINITY);
+    let endless = Funnel { within_days: f64::INFINITY, ..Funnel::new(["visit"]) };
     assert!(
         say(people.funnel(&endless, at(0), |_| true).map(drop)).starts_with("within_days must be")
     );
@@ -410,7 +419,7 @@ fn funnels_and_transitions_are_features_over_the_events_of_a_window() {
     people.extend(&events);
     let table = people.features(at(1440 + 721)).unwrap();
     let row = |card: &str| {
-        let id = people.get(("card", &format!("c{card}"))).unwrap().id();
+        let id = people.get(("card", &format!("c{card}"))).unwrap().id;
         table.ids().iter().position(|known| *known == id).unwrap()
     };
     let number = |column: &str, card: &str| match &table.column(column).unwrap().values {
@@ -436,14 +445,22 @@ fn funnels_and_transitions_are_features_over_the_events_of_a_window() {
 /// What the reports say, all of them.
 type Said = (FunnelReport, FunnelReport, FunnelReport, PathReport, PeakReport);
 
+fn strict(funnel: Funnel) -> Funnel {
+    Funnel { order: StepOrder::Strict, ..funnel }
+}
+
+fn any_order(funnel: Funnel) -> Funnel {
+    Funnel { order: StepOrder::Any, ..funnel }
+}
+
 fn funnels() -> [Funnel; 3] {
     let on_a = EventFilter::default().when("page", Condition::Equals("/a".into()));
     let steps = || [EventFilter::from("a"), "b".into(), on_a.clone()];
-    let day = |funnel: Funnel| funnel.within_days(60.0 / 1440.0);
+    let day = |funnel: Funnel| Funnel { within_days: 60.0 / 1440.0, ..funnel };
     [
         day(Funnel::new(steps())),
-        day(Funnel::new(steps())).strict(),
-        day(Funnel::new(steps())).any_order().exclude("x"),
+        strict(day(Funnel::new(steps()))),
+        any_order(Funnel { exclude: vec!["x".into()], ..day(Funnel::new(steps())) }),
     ]
 }
 

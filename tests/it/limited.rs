@@ -189,8 +189,8 @@ proptest! {
         prop_assert_eq!(equal_but_for_cuts(&ours, &theirs)?, 0);
         for (card, row) in [("1", "card"), ("2", "card")] {
             let (a, b) = (limited.get((row, card)), whole.get((row, card)));
-            prop_assert_eq!(a.as_ref().map(|a| (a.n_events(), a.first_seen(), a.last_seen())),
-                b.as_ref().map(|b| (b.n_events(), b.first_seen(), b.last_seen())));
+            prop_assert_eq!(a.as_ref().map(|a| (a.n_events, a.first_seen, a.last_seen)),
+                b.as_ref().map(|b| (b.n_events, b.first_seen, b.last_seen)));
         }
     }
 }

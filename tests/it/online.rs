@@ -183,7 +183,7 @@ fn refused_rows_change_nothing_and_no_rows_are_no_change() {
     }
     assert!(matches!(model.predict(&Array2::<f64>::zeros((0, 2))), Err(Error::Empty { .. })));
     let learned = model.learn(&Array2::<f64>::zeros((0, 2)), None).unwrap();
-    assert!(learned.labels.is_empty() && learned.reseeded.is_empty());
+    assert!(learned.labels.iter().len() == 0 && learned.reseeded.is_empty());
     assert_eq!(bytes(&model), before);
 }
 
@@ -436,7 +436,7 @@ fn learning_in_parts_of_any_size_keeps_every_row() {
     let mut n = 0;
     for (i, at) in [0usize, 1, 3, 10, 40, 41, 100].windows(2).enumerate() {
         let learned = model.learn(x.slice(s![at[0]..at[1], ..]), None).unwrap();
-        n += learned.labels.len();
+        n += learned.labels.iter().len();
         assert_eq!(model.clusters().weights.iter().sum::<f64>(), n as f64, "{i}");
     }
 }

@@ -171,11 +171,11 @@ proptest! {
             // A profile to which nothing that was observed belongs is nobody.
             let expected = people.identity().get((&id.0, &id.1));
             let expected = expected.filter(|id| theirs.contains_key(id));
-            prop_assert_eq!(found.as_ref().map(|profile| profile.id()), expected);
+            prop_assert_eq!(found.as_ref().map(|profile| profile.id), expected);
             if let Some(profile) = found {
-                let n = theirs.get(&profile.id()).copied().unwrap_or(0.0);
-                prop_assert_eq!(profile.n_events() as f64, n);
-                let identifiers = people.identity().identifiers(profile.id());
+                let n = theirs.get(&profile.id).copied().unwrap_or(0.0);
+                prop_assert_eq!(profile.n_events as f64, n);
+                let identifiers = people.identity().identifiers(profile.id);
                 prop_assert_eq!(profile.identifiers(), identifiers.as_slice());
             }
         }
@@ -286,13 +286,7 @@ fn a_long_log_is_the_same_whichever_end_it_comes_from_and_wherever_it_is_added_t
         let ann = people.get(("card", "1")).unwrap();
         let past = people.features(Timestamp::from_millis(1_500_000_000_000 + 40_000_000)).unwrap();
         let steps: Vec<Event<'_>> = ann.timeline(as_of).collect();
-        (
-            ann.n_events(),
-            ann.first_seen(),
-            format!("{steps:?}"),
-            past,
-            people.features(as_of).unwrap(),
-        )
+        (ann.n_events, ann.first_seen, format!("{steps:?}"), past, people.features(as_of).unwrap())
     };
     let store = || {
         Profiles::with_options(
@@ -441,7 +435,7 @@ fn an_address_beyond_the_limit_of_a_person_is_nobody() {
         let event = Event::new("visit", at).id("user_id", "7").id("email", format!("{n}@mail.org"));
         people.observe(&event).unwrap();
     }
-    assert_eq!(people.get(("email", "1@mail.org")).map(|ann| ann.n_events()), Some(3));
+    assert_eq!(people.get(("email", "1@mail.org")).map(|ann| ann.n_events), Some(3));
     assert!(people.get(("email", "2@mail.org")).is_none());
     assert_eq!(people.features(Timestamp::from_millis(time(9))).unwrap().n_rows(), 1);
 }

@@ -37,22 +37,24 @@ fn lines() -> Vec<Event<'static>> {
 
 fn of_the_shop(breach: Action) -> Quality {
     let positive = || Check::Is(Condition::Greater(0.0));
-    Quality::default()
-        .with(
+    Quality {
+        rules: vec![
             QualityRule::new(
                 Target::Identifier("customer_id".into()),
                 Check::Is(Condition::Exists),
-            )
-            .then(breach),
-        )
-        .with(QualityRule::new(
-            Target::Property("order_id".into()),
-            Check::Pattern("[0-9]{6}".into()),
-        ))
-        .with(QualityRule::new(Target::Property("quantity".into()), positive()))
-        .with(QualityRule::new(Target::Property("price".into()), positive()).then(Action::Blank))
-        .with(QualityRule::new(Target::Time, Check::NotInFuture).then(Action::Drop))
-        .with(QualityRule::new(Target::Event, Check::Unique).then(Action::Drop))
+                breach,
+            ),
+            QualityRule::new(
+                Target::Property("order_id".into()),
+                Check::Pattern("[0-9]{6}".into()),
+                Action::Keep,
+            ),
+            QualityRule::new(Target::Property("quantity".into()), positive(), Action::Keep),
+            QualityRule::new(Target::Property("price".into()), positive(), Action::Blank),
+            QualityRule::new(Target::Time, Check::NotInFuture, Action::Drop),
+            QualityRule::new(Target::Event, Check::Unique, Action::Drop),
+        ],
+    }
 }
 
 #[test]
@@ -124,22 +126,33 @@ fn an_event() -> impl Strategy<Value = Event<'static>> {
 fn some_rules() -> impl Strategy<Value = Quality> {
     let range = || Check::Is(Condition::Between(0.0, 9.0));
     let rules = [
-        QualityRule::new(Target::Property("amount".into()), range()),
-        QualityRule::new(Target::Property("amount".into()), Check::Number).on("purchase"),
-        QualityRule::new(Target::Property("amount".into()), Check::Is(Condition::Exists)),
-        QualityRule::new(Target::Attribute("email".into()), Check::Email),
-        QualityRule::new(Target::Identifier("email".into()), Check::Email),
-        QualityRule::new(Target::Identifier("email".into()), Check::Is(Condition::Exists)),
-        QualityRule::new(Target::Time, Check::NotInFuture),
-        QualityRule::new(Target::Time, Check::FreshDays(1.0)),
+        QualityRule::new(Target::Property("amount".into()), range(), Action::Keep),
+        QualityRule {
+            on: Some("purchase".into()),
+            ..QualityRule::new(Target::Property("amount".into()), Check::Number, Action::Keep)
+        },
+        QualityRule::new(
+            Target::Property("amount".into()),
+            Check::Is(Condition::Exists),
+            Action::Keep,
+        ),
+        QualityRule::new(Target::Attribute("email".into()), Check::Email, Action::Keep),
+        QualityRule::new(Target::Identifier("email".into()), Check::Email, Action::Keep),
+        QualityRule::new(
+            Target::Identifier("email".into()),
+            Check::Is(Condition::Exists),
+            Action::Keep,
+        ),
+        QualityRule::new(Target::Time, Check::NotInFuture, Action::Keep),
+        QualityRule::new(Target::Time, Check::FreshDays(1.0), Action::Keep),
     ];
     let breach = prop::sample::select(vec![Action::Keep, Action::Blank, Action::Drop]);
     prop::collection::vec((prop::sample::select(rules.to_vec()), breach), 0..6).prop_map(|rules| {
         let possible = |(rule, breach): (QualityRule, Action)| match breach {
             Action::Blank if rule.to_string().starts_with("the time") => rule,
-            _ => rule.then(breach),
+            _ => QualityRule { action: breach, ..rule },
         };
-        rules.into_iter().map(possible).fold(Quality::default(), Quality::with)
+        Quality { rules: rules.into_iter().map(possible).collect() }
     })
 }
 
@@ -179,8 +192,7 @@ proptest! {
     ) {
         // What one rule blanks another can miss.
         let is_kept = |rule: &&QualityRule| rule.check != Check::Is(Condition::Exists);
-        let rules = quality.rules.iter().filter(is_kept).cloned();
-        let quality = rules.fold(Quality::default(), Quality::with);
+        let quality = Quality { rules: quality.rules.iter().filter(is_kept).cloned().collect() };
         let (clean, _) = quality.clean(events, now()).unwrap();
         let (again, report) = quality.clean(clean.clone(), now()).unwrap();
         prop_assert!(same(&again, &clean));

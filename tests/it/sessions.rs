@@ -54,7 +54,7 @@ fn users_sessions_and_page_views_are_those_that_the_makers_expect() {
     assert_eq!(expected.len(), 11);
     let table = people.features(people.newest().unwrap()).unwrap();
     for user in &expected {
-        let id = people.get(("cookie", &user["domain_userid"])).unwrap().id();
+        let id = people.get(("cookie", &user["domain_userid"])).unwrap().id;
         let row = table.ids().iter().position(|known| *known == id).unwrap();
         let number = |column: &str| match &table.column(column).unwrap().values {
             Values::Numeric(values) => values[row].unwrap(),

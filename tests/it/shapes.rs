@@ -59,10 +59,11 @@ fn densities(seed: u64) -> (Array2<f64>, Labels) {
 
 /// Agreement on the rows that are not noise, and the share of these.
 fn agreement(found: &Labels, truth: &Labels) -> (f64, f64) {
-    let kept: Vec<usize> = (0..found.len()).filter(|&row| found.get(row).is_some()).collect();
+    let kept: Vec<usize> =
+        (0..found.iter().len()).filter(|&row| found.get(row).is_some()).collect();
     let of = |labels: &Labels| Labels::new(kept.iter().map(|&row| labels.get(row))).unwrap();
     let rand = validate::adjusted_rand(&of(found), &of(truth)).unwrap();
-    (rand, kept.len() as f64 / found.len() as f64)
+    (rand, kept.len() as f64 / found.iter().len() as f64)
 }
 
 #[test]

@@ -221,9 +221,9 @@ async fn read(
         let Some(person) = kept.people.get(who.clone()) else {
             return missing(&kept.people, who);
         };
-        if matches!(who, Subject::Profile(id) if id != person.id()) {
-            let to = format!("/v1/profiles/id:{}/{what}", person.id());
-            let body = json!({"code": "moved", "id": person.id()});
+        if matches!(who, Subject::Profile(id) if id != person.id) {
+            let to = format!("/v1/profiles/id:{}/{what}", person.id);
+            let body = json!({"code": "moved", "id": person.id});
             let headers = [(header::LOCATION, to)];
             return (StatusCode::TEMPORARY_REDIRECT, headers, body.to_string()).into_response();
         }
@@ -373,8 +373,8 @@ fn events(person: &Profile<'_>, until: Timestamp, skip: usize, limit: usize) -> 
 fn metadata(person: &Profile<'_>) -> Value {
     let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
     json!({"metadata": {
-        "id": person.id(), "n_events": person.n_events(),
-        "first_seen": time(person.first_seen()), "last_seen": time(person.last_seen()),
+        "id": person.id, "n_events": person.n_events,
+        "first_seen": time(person.first_seen), "last_seen": time(person.last_seen),
     }})
 }
 

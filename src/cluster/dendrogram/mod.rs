@@ -38,7 +38,7 @@ pub struct Merge {
 /// let tree = Agglomerative::new(Linkage::Single).fit(&array![[0.0], [1.0], [5.0]])?;
 /// assert_eq!(tree.merges()[0].height, 1.0);
 /// assert_eq!(tree.cut_into(2)?.to_vec(), [0, 0, 1].map(Some));
-/// assert_eq!(tree.cut_at(4.0)?.n_clusters(), 1);
+/// assert_eq!(tree.cut_at(4.0)?.sizes().len(), 1);
 /// assert_eq!(tree.cophenetic(), [1.0, 4.0, 4.0]);
 /// # Ok::<(), personas::Error>(())
 /// ```

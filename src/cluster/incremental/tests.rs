@@ -21,7 +21,7 @@ impl Twin {
         let (numbers, labels) = groups.labels().unwrap();
         assert!(numbers.iter().eq(self.rows.keys()));
         if self.rows.is_empty() {
-            assert!(labels.is_empty());
+            assert_eq!(labels.len(), 0);
             return;
         }
         let width = self.rows.values().next().unwrap().1.len();

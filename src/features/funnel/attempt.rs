@@ -21,7 +21,7 @@ use std::cmp::Reverse;
 use std::ops::Range;
 
 use super::matching::{Matching, reach};
-use super::{Funnel, Order};
+use super::{Funnel, StepOrder};
 use crate::Timestamp;
 use crate::features::dictionary::Dictionary;
 use crate::features::filter::{BoundFilter, EventFilter};
@@ -36,8 +36,8 @@ pub(crate) struct BoundFunnel {
 
 impl BoundFunnel {
     pub(crate) fn new(funnel: &Funnel, bind: impl Fn(&EventFilter) -> BoundFilter) -> Self {
-        let steps = funnel.steps().iter().map(&bind).collect();
-        let exclude = funnel.excluded().iter().map(&bind).collect();
+        let steps = funnel.steps.iter().map(&bind).collect();
+        let exclude = funnel.exclude.iter().map(&bind).collect();
         Self { funnel: funnel.clone(), steps, exclude }
     }
 
@@ -54,7 +54,7 @@ impl BoundFunnel {
             Seen { at: event.at, steps, excludes: self.exclude.iter().any(passes) }
         });
         // Only where nothing may lie between do events matter that are neither.
-        let is_strict = self.funnel.order == Order::Strict;
+        let is_strict = self.funnel.order == StepOrder::Strict;
         let seen: Vec<Seen> =
             seen.filter(|seen| is_strict || seen.steps != 0 || seen.excludes).collect();
         attempt(&self.funnel, &seen)
@@ -84,9 +84,9 @@ struct Moment {
 
 /// The times of the attempt that counts, of events in order of time.
 fn attempt(funnel: &Funnel, seen: &[Seen]) -> Vec<Timestamp> {
-    let n_steps = funnel.steps().len();
+    let n_steps = funnel.steps.len();
     let moments = moments(seen, funnel.within_days);
-    if funnel.order == Order::Any {
+    if funnel.order == StepOrder::Any {
         return in_any_order(&moments, seen, n_steps);
     }
     let mut reaches = Vec::with_capacity(moments.len() * n_steps);
@@ -98,7 +98,7 @@ fn attempt(funnel: &Funnel, seen: &[Seen]) -> Vec<Timestamp> {
     }
     let way = Way { moments, reaches, n_steps };
     match funnel.order {
-        Order::Strict => way.best_strict(0..way.moments.len()),
+        StepOrder::Strict => way.best_strict(0..way.moments.len()),
         _ => way.first_longest().map(|start| way.run(start)).unwrap_or_default(),
     }
 }
@@ -271,6 +271,14 @@ mod tests {
         Funnel::new(vec!["any"; n_steps])
     }
 
+    fn strict(funnel: Funnel) -> Funnel {
+        Funnel { order: StepOrder::Strict, ..funnel }
+    }
+
+    fn any_order(funnel: Funnel) -> Funnel {
+        Funnel { order: StepOrder::Any, ..funnel }
+    }
+
     /// Events of a text: hours apart by blanks, events of an hour by commas; an event is the letters
     /// of the steps it passes, `x` if it is excluded, `.` if it is nothing.
     fn events(text: &str) -> Vec<Seen> {
@@ -293,8 +301,8 @@ mod tests {
     fn steps_of_the_same_second_convert_whatever_the_order_they_are_kept_in() {
         for order in ["a,b,c", "c,b,a", "b,c,a"] {
             check(&funnel(3), order, &[0, 0, 0]);
-            check(&funnel(3).strict(), order, &[0, 0, 0]);
-            check(&funnel(3).any_order(), order, &[0, 0, 0]);
+            check(&strict(funnel(3)), order, &[0, 0, 0]);
+            check(&any_order(funnel(3)), order, &[0, 0, 0]);
         }
     }
 
@@ -307,37 +315,37 @@ mod tests {
         // Only one way of sharing the two events takes both steps.
         check(&funnel(2), "ab,a", &[0, 0]);
         check(&funnel(3), "bc,ab,b", &[0, 0, 0]);
-        check(&funnel(2).any_order(), "ab", &[0]);
-        check(&funnel(2).any_order(), "b ab", &[0, 1]);
+        check(&any_order(funnel(2)), "ab", &[0]);
+        check(&any_order(funnel(2)), "b ab", &[0, 1]);
     }
 
     #[test]
     fn other_events_may_lie_between_unless_the_funnel_is_strict() {
         check(&funnel(2), "a . b", &[0, 2]);
-        check(&funnel(2).strict(), "a . b", &[0]);
-        check(&funnel(2).strict(), "a . a b", &[2, 3]);
+        check(&strict(funnel(2)), "a . b", &[0]);
+        check(&strict(funnel(2)), "a . a b", &[2, 3]);
         // What happens at the time of the first step or of the last need not lie between.
-        check(&funnel(2).strict(), ".,a b,.", &[0, 1]);
-        check(&funnel(3).strict(), "a b,. c", &[0, 1]);
-        check(&funnel(3).strict(), "a,b c", &[0, 0, 1]);
-        check(&funnel(3).strict(), "a,ab b c", &[0, 1, 2]);
+        check(&strict(funnel(2)), ".,a b,.", &[0, 1]);
+        check(&strict(funnel(3)), "a b,. c", &[0, 1]);
+        check(&strict(funnel(3)), "a,b c", &[0, 0, 1]);
+        check(&strict(funnel(3)), "a,ab b c", &[0, 1, 2]);
     }
 
     #[test]
     fn any_order_counts_how_many_of_the_steps_were_taken() {
         check(&funnel(3), "c b a", &[2]);
-        check(&funnel(3).any_order(), "c b a", &[0, 1, 2]);
-        check(&funnel(3).any_order(), "c c b", &[0, 2]);
+        check(&any_order(funnel(3)), "c b a", &[0, 1, 2]);
+        check(&any_order(funnel(3)), "c c b", &[0, 2]);
     }
 
     #[test]
     fn the_window_includes_its_end_and_a_later_start_may_still_make_it() {
-        let day = |funnel: Funnel| funnel.within_days(2.0 / 24.0);
+        let day = |funnel: Funnel| Funnel { within_days: 2.0 / 24.0, ..funnel };
         check(&day(funnel(2)), "a . b", &[0, 2]);
         check(&day(funnel(2)), "a . . b", &[0]);
         check(&day(funnel(2)), "a a . b", &[1, 3]);
         check(&day(funnel(3)), "a b a . c b c", &[0, 1]);
-        check(&day(funnel(2)).any_order(), "a . . b a", &[3, 4]);
+        check(&any_order(day(funnel(2))), "a . . b a", &[3, 4]);
     }
 
     #[test]
@@ -345,7 +353,7 @@ mod tests {
         check(&funnel(2), "a x b", &[0]);
         check(&funnel(2), "a x a b", &[2, 3]);
         check(&funnel(3), "a b x c", &[0, 1]);
-        check(&funnel(2).any_order(), "b x a b", &[2, 3]);
+        check(&any_order(funnel(2)), "b x a b", &[2, 3]);
         // At the time of the first step or of the last it does no harm, as a step between it does.
         check(&funnel(2), "a,x b,x", &[0, 1]);
         check(&funnel(3), "a bx c", &[0, 1]);
@@ -368,7 +376,7 @@ mod tests {
         let same_time: Vec<Seen> = (0..n).map(|i| event(0, 1 << (i % 5))).collect();
         let all_steps: Vec<Seen> = (0..n / 10).map(|i| event(i / 4, u32::MAX)).collect();
         let none_last: Vec<Seen> = (0..n).map(|i| event(i, u32::MAX >> 1)).collect();
-        let modes = |n: usize| [funnel(n), funnel(n).strict(), funnel(n).any_order()];
+        let modes = |n: usize| [funnel(n), strict(funnel(n)), any_order(funnel(n))];
         for funnel in modes(5) {
             assert_eq!(attempt(&funnel, &same_time).len(), 5);
         }
@@ -382,7 +390,7 @@ mod tests {
 
     /// Every attempt by every choice of events, straight from the definition; the best one.
     fn naive(funnel: &Funnel, seen: &[Seen]) -> Vec<Timestamp> {
-        let n_steps = funnel.steps().len();
+        let n_steps = funnel.steps.len();
         // Chosen events by step; of steps that are not taken, none.
         let mut open = vec![Vec::<Option<usize>>::new()];
         let mut best: Vec<Timestamp> = Vec::new();
@@ -401,7 +409,7 @@ mod tests {
             let step = chosen.len();
             if step < n_steps {
                 let passes = (0..seen.len()).filter(|&i| seen[i].steps >> step & 1 == 1).map(Some);
-                let skipped = (funnel.order == Order::Any).then_some(None);
+                let skipped = (funnel.order == StepOrder::Any).then_some(None);
                 for event in passes.chain(skipped) {
                     if event.is_none() || !chosen.contains(&event) {
                         open.push([chosen.as_slice(), &[event]].concat());
@@ -422,8 +430,8 @@ mod tests {
         let nothing_between = (0..seen.len()).filter(between).all(|i| chosen.contains(&Some(i)));
         last.days_since(first) <= funnel.within_days
             && !(0..seen.len()).filter(between).any(|i| seen[i].excludes)
-            && (funnel.order == Order::Any || in_order)
-            && (funnel.order != Order::Strict || nothing_between)
+            && (funnel.order == StepOrder::Any || in_order)
+            && (funnel.order != StepOrder::Strict || nothing_between)
     }
 
     proptest! {
@@ -442,11 +450,11 @@ mod tests {
                 })
                 .collect();
             log.sort_by_key(|seen| seen.at);
-            let funnel = funnel(n_steps).within_days(hours as f64 / 24.0);
+            let funnel = Funnel { within_days: hours as f64 / 24.0, ..funnel(n_steps) };
             let modes = [
                 funnel.clone(),
-                funnel.clone().strict(),
-                funnel.any_order(),
+                strict(funnel.clone()),
+                any_order(funnel),
             ];
             for funnel in modes {
                 prop_assert_eq!(attempt(&funnel, &log), naive(&funnel, &log), "{:?}", funnel);

@@ -18,11 +18,11 @@ const MAX_STEPS: usize = 32;
 /// steps, each passing the filter of its step, so that a step that comes twice needs two events.
 ///
 /// - They come in the order of the steps, and other events may lie between. If the funnel is
-///   [`strict`](Funnel::strict), none may: every event after the time of the first and before that
-///   of the last is one of them. If it has [no order](Funnel::any_order), an attempt takes any so
+///   [`Strict`](StepOrder::Strict), none may: every event after the time of the first and before that
+///   of the last is one of them. If it has [no order](StepOrder::Any), an attempt takes any so
 ///   many of the steps.
-/// - From the first to the last of them it is at most [`within_days`](Funnel::within_days).
-/// - No event that is [excluded](Funnel::exclude) lies after the time of the first and before that
+/// - From the first to the last of them it is at most [`within_days`](Self::within_days).
+/// - No event that is [excluded](Self::exclude) lies after the time of the first and before that
 ///   of the last, be it a step or not.
 /// - **Ties**: events of the same time follow each other in whichever order serves the attempt. So
 ///   steps of the same second are taken, and an excluded event at the time of the first step or
@@ -48,7 +48,7 @@ const MAX_STEPS: usize = 32;
 ///     Event::new("visit", at("2017-03-02T10:00:00")?).id("card", "2"),
 /// ]);
 /// let large = EventFilter::from("purchase").when("amount", Condition::AtLeast(100.0));
-/// let funnel = Funnel::new(["visit".into(), large]).within_days(7.0);
+/// let funnel = Funnel { within_days: 7.0, ..Funnel::new(["visit".into(), large]) };
 /// let report = people.funnel(&funnel, at("2017-04-01")?, |_| true)?;
 /// assert_eq!((report.steps[0].n_people, report.steps[1].n_people), (2, 1));
 /// assert_eq!(report.steps[1].conversion, Some(0.5));
@@ -58,23 +58,32 @@ const MAX_STEPS: usize = 32;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Funnel {
-    steps: Vec<EventFilter>,
+    /// The steps, 1 to 32.
+    pub steps: Vec<EventFilter>,
+    /// How they follow each other.
     #[serde(default)]
-    order: Order,
+    pub order: StepOrder,
+    /// Events that end an attempt.
     #[serde(default)]
-    exclude: Vec<EventFilter>,
+    pub exclude: Vec<EventFilter>,
+    /// Days of 24 hours from the first step to the last at most, that moment included.
     #[serde(default = "two_weeks")]
     #[serde(with = "crate::num::exact")]
-    within_days: f64,
+    pub within_days: f64,
 }
 
 /// How the steps of an attempt follow each other.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Order {
+#[non_exhaustive]
+pub enum StepOrder {
+    /// In their order; other events may lie between them.
     #[default]
     Sequential,
+    /// In their order, and no other event lies between them. A
+    /// [feature](crate::features::Feature)'s own filter says which events there are.
     Strict,
+    /// In any order, and any of them may come first.
     Any,
 }
 
@@ -89,53 +98,10 @@ impl Funnel {
     pub fn new<S: Into<EventFilter>>(steps: impl IntoIterator<Item = S>) -> Self {
         Self {
             steps: steps.into_iter().map(Into::into).collect(),
-            order: Order::Sequential,
+            order: StepOrder::Sequential,
             exclude: Vec::new(),
             within_days: two_weeks(),
         }
-    }
-
-    /// No other event may lie between the steps. A [feature](crate::features::Feature)'s own filter
-    /// says which events there are.
-    #[must_use]
-    pub fn strict(mut self) -> Self {
-        self.order = Order::Strict;
-        self
-    }
-
-    /// The steps may be taken in any order, and any of them may come first.
-    #[must_use]
-    pub fn any_order(mut self) -> Self {
-        self.order = Order::Any;
-        self
-    }
-
-    /// Events that end an attempt; more than one filter may be given.
-    #[must_use]
-    pub fn exclude(mut self, filter: impl Into<EventFilter>) -> Self {
-        self.exclude.push(filter.into());
-        self
-    }
-
-    /// Days of 24 hours from the first step to the last at most, that moment included; default 14.
-    #[must_use]
-    pub fn within_days(mut self, days: f64) -> Self {
-        self.within_days = days;
-        self
-    }
-
-    /// The steps in order.
-    pub(crate) fn steps(&self) -> &[EventFilter] {
-        &self.steps
-    }
-
-    /// How the steps follow each other.
-    pub(crate) fn order(&self) -> Order {
-        self.order
-    }
-
-    fn excluded(&self) -> &[EventFilter] {
-        &self.exclude
     }
 
     /// The properties it reads, and how.
@@ -170,15 +136,17 @@ mod tests {
     fn a_funnel_that_makes_no_sense_says_why() {
         let two = || Funnel::new(["visit", "purchase"]);
         let of = |n| Funnel::new(vec!["visit"; n]);
+        let within = |days| Funnel { within_days: days, ..two() };
+        let on_the_moon = EventFilter::default().when("@moon", Condition::Exists);
         assert_eq!(two().check(), Ok(()));
         assert_eq!(of(32).check(), Ok(()));
         let bad = [
             (of(0), "steps must be 1 to 32 filters, but is 0"),
             (of(33), "steps must be 1 to 32 filters, but is 33"),
-            (two().within_days(0.0), "within_days must be above 0 and finite, but is 0"),
-            (two().within_days(f64::NAN), "within_days must be above 0 and finite, but is NaN"),
+            (within(0.0), "within_days must be above 0 and finite, but is 0"),
+            (within(f64::NAN), "within_days must be above 0 and finite, but is NaN"),
             (
-                two().exclude(EventFilter::default().when("@moon", Condition::Exists)),
+                Funnel { exclude: vec![on_the_moon], ..two() },
                 "rule \"any event where @moon\": there is no such property of local time; see the list of @hour, @weekday, @date …",
             ),
         ];
@@ -192,8 +160,8 @@ mod tests {
         let json =
             r#"{"steps": [{"events": ["visit"]}, {"events": ["order"]}], "order": "strict"}"#;
         let funnel: Funnel = serde_json::from_str(json).unwrap();
-        assert_eq!(funnel, Funnel::new(["visit", "order"]).strict());
-        let full = funnel.exclude("refund").within_days(2.5);
+        assert_eq!(funnel, Funnel { order: StepOrder::Strict, ..Funnel::new(["visit", "order"]) });
+        let full = Funnel { exclude: vec!["refund".into()], within_days: 2.5, ..funnel };
         let json = serde_json::to_string(&full).unwrap();
         assert_eq!(serde_json::from_str::<Funnel>(&json).unwrap(), full);
         assert!(serde_json::from_str::<Funnel>(r#"{"steps": [], "window": 3}"#).is_err());

@@ -19,9 +19,9 @@ use crate::{Error, Result};
 ///
 /// // As the crow flies the rows are 1.41 apart, along the streets 2.
 /// let x = array![[0.0, 0.0], [1.0, 1.0]];
-/// assert_eq!(Dbscan::new(1.5, 2).fit(&x)?.labels.n_clusters(), 1);
+/// assert_eq!(Dbscan::new(1.5, 2).fit(&x)?.labels.sizes().len(), 1);
 /// let streets = Dbscan::new(1.5, 2).metric(Metric::Manhattan);
-/// assert_eq!(streets.fit(&x)?.labels.n_clusters(), 0);
+/// assert_eq!(streets.fit(&x)?.labels.sizes().len(), 0);
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
