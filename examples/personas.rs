@@ -44,8 +44,9 @@ use std::process::ExitCode;
 use clap::{Parser, ValueEnum};
 use encoding_rs::Encoding;
 use personas::cluster::{Agglomerative, Hdbscan, Linkage};
-use personas::features::{Column, Retail};
+use personas::features::{Column, Retail, Values};
 use personas::persona::{DeclaredPersona, Describer, PersonaSettings, Vocabulary};
+use personas::prepare::{Cohorts, Relative};
 use personas::report::Report;
 use personas::{
     FeatureSet, FeatureTable, IngestReport, PersonaModel, Preprocessor, Profiles, Rules, Timestamp,
@@ -125,6 +126,10 @@ pub(crate) struct Options {
     /// Column of the table whose numbers 1, 2 and 3 are amounts and not codes (repeatable)
     #[arg(long, value_name = "COL", requires = "table")]
     numeric: Vec<String>,
+    /// Group people by how they do among those of the same category of this column, such as a plan or a
+    /// country: every number becomes its rank there, from 0 to 1
+    #[arg(long, value_name = "COL", conflicts_with_all = ["apply", "method"])]
+    relative_to: Option<String>,
     /// Columns to leave out of the grouping; they still describe (repeatable)
     #[arg(long, value_name = "COL")]
     keep_out: Vec<String>,
@@ -497,6 +502,14 @@ fn column_of<'a>(table: &'a FeatureTable, name: &'a str) -> &'a str {
     table.columns().iter().find(is_it).map_or(name, |column| column.name.as_str())
 }
 
+/// The columns of numbers that the grouping uses, to be compared by rank.
+fn grouping_numbers(table: &FeatureTable, prep: &Preprocessor) -> Vec<(String, Relative)> {
+    let is_used = |column: &&Column| {
+        matches!(column.values, Values::Numeric(_)) && prep.weights.get(&column.name) != Some(&0.0)
+    };
+    table.columns().iter().filter(is_used).map(|c| (c.name.clone(), Relative::Rank)).collect()
+}
+
 /// Fewest people that make personas.
 const FEWEST: usize = 3;
 
@@ -559,13 +572,27 @@ impl Options {
             kept_out.fold(Preprocessor::default(), |prep, name| prep.weight(name, 0.0));
         // Codes have no order.
         prepare.unordered.extend(self.categorical.iter().chain(&people.codes).cloned());
-        let vocabulary = match &self.words {
+        let mut vocabulary = match &self.words {
             Some(file) => output::from_json(file)?,
             None => Vocabulary::default(),
         };
+        let mut cohorts = None;
+        if let Some(by) = &self.relative_to {
+            let columns = grouping_numbers(&people.table, &prepare);
+            for (name, _) in &columns {
+                let label = vocabulary.labels.get(name).unwrap_or(name);
+                let (rank, label) =
+                    (format!("{name}, rank in {by}"), format!("{label} for the {by}"));
+                vocabulary.labels.entry(rank).or_insert(label);
+            }
+            let names = columns.iter().map(|(name, _)| name).chain([by]);
+            prepare = names.fold(prepare, |prep, name| prep.weight(name, 0.0));
+            cohorts = Some(Cohorts { by: by.clone(), columns, ..Cohorts::default() });
+        }
         Ok(PersonaSettings {
             k: self.k,
             seed: self.seed,
+            cohorts,
             preprocessor: prepare,
             describer: Describer { vocabulary, ..Default::default() },
             ..Default::default()

@@ -9,6 +9,7 @@
 //!
 //! Cost: one pass over the reference points per row; memory one number per row and feature.
 
+use std::borrow::Cow;
 use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
@@ -58,7 +59,9 @@ pub struct Contribution {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Matches<'a> {
     model: &'a PersonaModel,
+    /// The table as it was given, and with the columns of cohorts.
     table: &'a FeatureTable,
+    pub(super) complete: Cow<'a, FeatureTable>,
     pub(super) matrix: Matrix,
     places: Vec<NearestGroups>,
     matches: Vec<Match>,
@@ -140,8 +143,9 @@ impl Matches<'_> {
 
     fn reason(&self, row: usize, &(term, contribution): &(&Term, f64)) -> Contribution {
         // Most tables have their columns where the first one had them.
-        let there = self.table.columns().get(term.at).filter(|column| column.name == term.feature);
-        let column = there.or_else(|| self.table.column(&term.feature));
+        let there =
+            self.complete.columns().get(term.at).filter(|column| column.name == term.feature);
+        let column = there.or_else(|| self.complete.column(&term.feature));
         let value =
             in_words(&self.model.rules.vocabulary, term, column.map(|column| &column.values), row);
         Contribution { feature: term.feature.clone(), contribution, value }
@@ -212,7 +216,8 @@ impl PersonaModel {
     /// # Ok::<(), personas::Error>(())
     /// ```
     pub fn assign<'a>(&'a self, table: &'a FeatureTable) -> Result<Matches<'a>> {
-        let matrix = self.prep.transform(table)?;
+        let complete = self.with_cohorts(table)?;
+        let matrix = self.prep.transform(&complete)?;
         let places = match table.n_rows() {
             0 => Vec::new(),
             _ => {
@@ -223,10 +228,10 @@ impl PersonaModel {
         let id = |row: usize| table.ids().get(row).copied();
         let matches =
             places.iter().enumerate().map(|(row, place)| found(id(row), *place)).collect();
-        Ok(Matches { model: self, table, matrix, places, matches })
+        Ok(Matches { model: self, table, complete, matrix, places, matches })
     }
 
-    /// The persona of every row, without margins and reasons.
+    /// The persona of every row of a table with the columns of cohorts, without margins and reasons.
     pub(super) fn placed(&self, table: &FeatureTable) -> Result<Vec<Option<usize>>> {
         let matrix = self.prep.transform(table)?;
         if table.n_rows() == 0 {

@@ -162,6 +162,7 @@ impl PersonaModel {
         declared: &[DeclaredPersona],
         table: &FeatureTable,
     ) -> Result<Comparison> {
+        let table = &*self.with_cohorts(table)?;
         let bound: Vec<Vec<BoundRule<'_>>> =
             declared.iter().map(|persona| persona.bind(table)).collect::<Result<_>>()?;
         let placed = self.placed(table)?;

@@ -147,6 +147,7 @@ impl PersonaModel {
     /// # Errors
     /// [`Error::SchemaMismatch`] for a column of another type. A column that is missing is not an error.
     pub fn drift(&self, table: &FeatureTable) -> Result<Vec<Drift>> {
+        let table = &*self.with_cohorts(table)?;
         let (least, words) = (self.rules.least(), &self.rules.vocabulary);
         let drifts = self.seen.iter().map(|seen| drift(seen, table, least, words));
         let mut drifts = drifts.collect::<Result<Vec<Drift>>>()?;

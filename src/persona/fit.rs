@@ -3,7 +3,7 @@
 use super::cut;
 use super::describe::Used;
 use super::index::Index;
-use super::model::{Choice, PersonaModel};
+use super::model::{Choice, PersonaModel, with_cohorts};
 use super::settings::PersonaSettings;
 use crate::cluster::{KMeans, KMeansFit};
 use crate::num::check::{self, Rows};
@@ -11,7 +11,8 @@ use crate::validate::{KChoice, Structure, choose_k};
 use crate::{Error, FeatureTable, Result};
 
 impl PersonaModel {
-    /// Prepares the table, groups the people, judges the groups and describes them.
+    /// Compares people with their cohorts, if the settings name them, prepares the table, groups the people,
+    /// judges the groups and describes them.
     ///
     /// The number of personas, unless it is given: the number of groups where the data hold groups of
     /// their own ([`validate::choose_k`](crate::validate::choose_k)), otherwise that of a cut for use. Where
@@ -39,7 +40,7 @@ impl PersonaModel {
     /// # Errors
     /// [`Error::InvalidParameter`] for a setting outside its range, or if all people are alike,
     /// [`Error::TooFewSamples`] for fewer than 3 people or fewer different ones than `k`, and those of
-    /// [`Preprocessor::fit`](crate::Preprocessor::fit).
+    /// [`Cohorts::fit`](crate::prepare::Cohorts::fit) and [`Preprocessor::fit`](crate::Preprocessor::fit).
     pub fn fit(table: &FeatureTable, settings: &PersonaSettings) -> Result<Self> {
         settings.check()?;
         const FEWEST: usize = 3;
@@ -47,6 +48,8 @@ impl PersonaModel {
             let (needed, got) = (FEWEST, table.n_rows());
             return Err(Error::TooFewSamples { what: "personas", needed, got });
         }
+        let cohorts = settings.cohorts.as_ref().map(|cohorts| cohorts.fit(table)).transpose()?;
+        let table = &*with_cohorts(cohorts.as_ref(), table)?;
         let index = Index::new(table)?;
         let prep = settings.preprocessor.fit(table)?;
         let matrix = prep.transform(table)?;
@@ -83,7 +86,11 @@ impl PersonaModel {
             candidates,
             reason,
         };
-        Self::build(&index, &rows, &prep, (&fit).into(), &settings.describer, Some(choice))
+        let groups = (&fit).into();
+        let mut model =
+            Self::build(&index, &rows, &prep, groups, &settings.describer, Some(choice))?;
+        model.cohorts = cohorts;
+        Ok(model)
     }
 }
 

@@ -84,6 +84,7 @@ impl PersonaModel {
         persona: Option<usize>,
         seed: u64,
     ) -> Result<Vec<Importance>> {
+        let table = &*self.with_cohorts(table)?;
         let placed = self.placed(table)?;
         let of = |own: Option<usize>| match (own, persona) {
             (None, _) => NONE,

@@ -5,6 +5,7 @@
 //! and in another when asked for: [`Evidence::agreement`] says how far that holds, and for
 //! k-means it holds always.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,7 @@ use super::thresholds::Describer;
 use crate::num::check::{self, Rows};
 use crate::num::distance::squared;
 use crate::num::parallel;
-use crate::prepare::PreprocessorFit;
+use crate::prepare::{CohortsFit, PreprocessorFit};
 use crate::validate::KChoice;
 use crate::{Error, FeatureTable, Labels, Result, Timestamp};
 
@@ -49,6 +50,8 @@ use crate::{Error, FeatureTable, Labels, Result, Timestamp};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored")]
 pub struct PersonaModel {
+    /// What people are compared with before their table is prepared.
+    pub(super) cohorts: Option<CohortsFit>,
     pub(super) prep: PreprocessorFit,
     #[serde(with = "crate::num::exact")]
     pub(super) rule: Rule,
@@ -140,6 +143,7 @@ impl PersonaModel {
             reason,
         };
         Ok(Self {
+            cohorts: None,
             personas,
             rules: rules.clone(),
             prep: prep.clone(),
@@ -158,6 +162,14 @@ impl PersonaModel {
     /// How tables become the matrix in which people are placed.
     pub fn preprocessor(&self) -> &PreprocessorFit {
         &self.prep
+    }
+
+    /// A table with the columns that compare people with their cohorts, if the model has them.
+    pub(crate) fn with_cohorts<'t>(
+        &self,
+        table: &'t FeatureTable,
+    ) -> Result<Cow<'t, FeatureTable>> {
+        with_cohorts(self.cohorts.as_ref(), table)
     }
 
     /// A text in the words that the personas are described in.
@@ -202,6 +214,16 @@ impl Describer {
         let rows = check::rows((&matrix).into())?;
         PersonaModel::build(&Index::new(table)?, &rows, prep, groups.into(), self, None)
     }
+}
+
+pub(super) fn with_cohorts<'t>(
+    cohorts: Option<&CohortsFit>,
+    table: &'t FeatureTable,
+) -> Result<Cow<'t, FeatureTable>> {
+    Ok(match cohorts {
+        Some(cohorts) => Cow::Owned(cohorts.apply(table)?),
+        None => Cow::Borrowed(table),
+    })
 }
 
 /// Share of the rows that the rule puts where the labels have them.
@@ -295,6 +317,7 @@ pub(super) struct Choice {
 /// A [`PersonaModel`] as it is stored, not yet checked.
 #[derive(Deserialize)]
 struct Stored {
+    cohorts: Option<CohortsFit>,
     prep: PreprocessorFit,
     #[serde(with = "crate::num::exact")]
     rule: Rule,
@@ -315,8 +338,8 @@ impl TryFrom<Stored> for PersonaModel {
             what: "PersonaModel",
             reason: reason.into(),
         };
-        let Stored { prep, rule, personas, evidence, .. } = stored;
-        stored.rules.check()?;
+        let Stored { cohorts, prep, rule, personas, rules, evidence, seen } = stored;
+        rules.check()?;
         rule.check(prep.columns().len(), personas.len()).map_err(invalid)?;
         let members =
             personas.iter().try_fold(0usize, |sum, persona| sum.checked_add(persona.size));
@@ -328,7 +351,7 @@ impl TryFrom<Stored> for PersonaModel {
             return Err(invalid("a share is outside [0, 1]"));
         }
         if !personas.iter().all(Persona::is_finite)
-            || !stored.seen.iter().all(Seen::is_sound)
+            || !seen.iter().all(Seen::is_sound)
             || !evidence.is_finite()
         {
             return Err(invalid("a number of its descriptions is not finite"));
@@ -337,7 +360,7 @@ impl TryFrom<Stored> for PersonaModel {
         if !personas.iter().all(Persona::is_sound) || (n_stable > 0 && n_stable != personas.len()) {
             return Err(invalid("its descriptions contradict each other"));
         }
-        let terms = Term::all(&prep, &stored.rules);
-        Ok(Self { prep, rule, personas, rules: stored.rules, evidence, seen: stored.seen, terms })
+        let terms = Term::all(&prep, &rules);
+        Ok(Self { cohorts, prep, rule, personas, rules, evidence, seen, terms })
     }
 }

@@ -78,7 +78,7 @@ impl PersonaModel {
             }
             let near = x.select(Axis(0), &rows);
             let tree = method.fit(&near)?;
-            let people = table.select(&rows)?;
+            let people = matches.complete.select(&rows)?;
             let index = Index::new(&people)?;
             for found in method.niches(&near, &tree, least, seed)? {
                 let mut label = vec![None; rows.len()];

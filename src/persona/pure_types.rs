@@ -86,7 +86,7 @@ impl PersonaModel {
         let parts = fit.parts;
         let mostly = |row: ndarray::ArrayView1<'_, f64>| row.iter().position(|&p| p >= MOSTLY);
         let (labels, order) = numbered(parts.rows().into_iter().map(mostly), parts.ncols())?;
-        let index = Index::new(table)?;
+        let index = Index::new(&matches.complete)?;
         let found = described(&index, &labels, &self.rules, &Used::by(&self.prep));
         // Back from the order of labels, the larger first, to that of the types.
         let words = &self.rules.vocabulary;

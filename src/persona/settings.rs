@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::thresholds::Describer;
-use crate::prepare::Preprocessor;
+use crate::prepare::{Cohorts, Preprocessor};
 use crate::{Error, Result};
 
 /// How [`PersonaModel::fit`](super::PersonaModel::fit) prepares, groups and describes. The defaults are a
@@ -22,6 +22,35 @@ pub struct PersonaSettings {
     pub k: Option<usize>,
     /// Seed of everything random.
     pub seed: u64,
+    /// Columns that say how people do among their cohort, added to the table first; none by default. The model
+    /// keeps the values of every cohort, so that a later table, or one person, is compared with those of the
+    /// people it was made from. The new columns make the groups as all others do; where only they are to,
+    /// weight the columns that they come from with 0.
+    ///
+    /// ```
+    /// use personas::persona::PersonaSettings;
+    /// use personas::prepare::{Cohorts, Relative};
+    /// use personas::{FeatureTable, PersonaModel, Preprocessor};
+    ///
+    /// // On the paid plan everybody visits ten times as often as on the free one.
+    /// let plan = (0..200).map(|i| Some(["free", "paid"][i % 2].to_owned())).collect();
+    /// let visits = (0..200).map(|i| Some([1.0, 10.0][i % 2] * (1 + i / 2) as f64)).collect();
+    /// let table = FeatureTable::new(200).categorical("plan", plan)?.numeric("visits", visits)?;
+    ///
+    /// let columns = vec![("visits".into(), Relative::Rank)];
+    /// let cohorts = Cohorts { by: "plan".into(), columns, ..Cohorts::default() };
+    /// let preprocessor = Preprocessor::default().weight("plan", 0.0).weight("visits", 0.0);
+    /// let settings =
+    ///     PersonaSettings { k: Some(2), cohorts: Some(cohorts), preprocessor, ..PersonaSettings::default() };
+    /// let model = PersonaModel::fit(&table, &settings)?;
+    /// // One person, later: many visits for the free plan, compared with those of then.
+    /// let ann = FeatureTable::new(1)
+    ///     .categorical("plan", vec![Some("free".into())])?
+    ///     .numeric("visits", vec![Some(90.0)])?;
+    /// assert_eq!(model.assign(&ann)?.reasons(0)[0].value, "visits, rank in plan 0.895");
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    pub cohorts: Option<Cohorts>,
     /// How the table becomes a matrix. Columns of weight 0 describe the personas and do not make them.
     pub preprocessor: Preprocessor,
     /// How the personas are described.
@@ -52,6 +81,7 @@ impl Default for PersonaSettings {
         Self {
             k: None,
             seed: 0,
+            cohorts: None,
             preprocessor: Preprocessor::default(),
             describer: Describer::default(),
             min_k: 3,

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::features::{FeatureTable, Values};
+use crate::features::{Column, FeatureTable, Values};
 use crate::num::stats;
 use crate::{Error, Result, Timestamp};
 
@@ -145,8 +145,9 @@ fn thin(values: &[f64]) -> Vec<f64> {
     (0..MAX_KEPT).map(|i| sorted[i * (sorted.len() - 1) / (MAX_KEPT - 1)]).collect()
 }
 
-/// What [`Cohorts::fit`] took from a table. It is stored beside a model and applied to every table before
-/// it is [prepared](crate::Preprocessor).
+/// What [`Cohorts::fit`] took from a table, to be applied to every table before it is
+/// [prepared](crate::Preprocessor). A [`PersonaModel`](crate::PersonaModel) whose
+/// [settings](crate::persona::PersonaSettings) name cohorts fits, keeps and applies them itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored", into = "Stored")]
 pub struct CohortsFit {
@@ -208,7 +209,10 @@ impl CohortsFit {
                 Relative::Ratio => format!("{name}, ratio to {by}"),
                 Relative::Rank => format!("{name}, rank in {by}"),
             };
-            relative = relative.numeric(new, values.collect())?;
+            // Medians that stay where they are do not stop what ages by itself.
+            let (values, cut) = (Values::Numeric(values.collect()), Vec::new());
+            let ages = table.column(name).is_some_and(|column| column.ages);
+            relative = relative.with_column(Column { name: new, values, cut, ages })?;
         }
         Ok(relative)
     }

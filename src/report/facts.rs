@@ -38,10 +38,11 @@ impl<'r> Facts<'r> {
     pub(super) fn of(model: &'r PersonaModel, table: &FeatureTable) -> Result<Self> {
         let personas: Vec<Option<usize>> =
             model.assign(table)?.iter().map(|found| found.persona).collect();
-        let matrix = model.preprocessor().transform(table)?;
+        let complete = model.with_cohorts(table)?;
+        let matrix = model.preprocessor().transform(&complete)?;
         let (places, axes) = places(&matrix)?;
         let n_rows = table.n_rows();
-        let missing = table.columns().iter().map(|column| {
+        let missing = complete.columns().iter().map(|column| {
             (column.name.clone(), column.values.n_missing() as f64 / n_rows.max(1) as f64)
         });
         Ok(Self {

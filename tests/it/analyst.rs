@@ -349,6 +349,27 @@ fn whole_numbers_from_one_to_three_are_read_as_codes_and_more_are_named() {
 }
 
 #[test]
+fn people_are_grouped_beside_those_of_their_own_plan_and_so_are_later_ones() {
+    let row = |i: usize| format!("{},{}\n", ["free", "paid"][i % 2], [1, 10][i % 2] * (1 + i / 2));
+    let rows: String = (0..240).map(row).collect();
+    let table = file("plans.csv", format!("plan,visits\n{rows}"));
+    let kept = file("plans.json", "");
+    let options = ["--table", &table, "--k", "2", "--relative-to", "plan", "--save", &kept];
+    let text = run_personas(&options).unwrap();
+    assert!(text.contains("High visits for the plan (120 people"), "{text}");
+    // Ann visits little for those who pay, and Bob much for one who does not.
+    let later = file("plans_later.csv", "plan,visits\npaid,90\nfree,90\n");
+    let members = file("plans_later_members.csv", "");
+    run_personas(&["--table", &later, "--apply", &kept, "--out", &members]).unwrap();
+    let members = std::fs::read_to_string(members).unwrap();
+    let personas: Vec<&str> =
+        members.lines().skip(1).filter_map(|line| line.split(',').nth(1)).collect();
+    assert_eq!(personas, ["Low visits for the plan", "High visits for the plan"]);
+    let refused = run_personas(&["--table", &table, "--k", "2", "--relative-to", "visits"]);
+    assert!(refused.unwrap_err().contains("a column of categories"));
+}
+
+#[test]
 fn people_whom_the_grouping_leaves_out_are_in_no_persona_wherever_they_are_counted() {
     // Two dense groups of 60, and 15 people scattered far from both.
     let row = |i: usize| match i {

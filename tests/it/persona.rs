@@ -4,8 +4,12 @@ use std::ops::Range;
 
 use personas::cluster::{Dbscan, Metric};
 use personas::features::Condition;
-use personas::persona::{DeclaredPersona, DeclaredVerdict, Describer, PersonaModel};
-use personas::{Error, FeatureTable, KMeans, Labels, Matrix, Preprocessor};
+use personas::persona::{
+    DeclaredPersona, DeclaredVerdict, Describer, PersonaModel, PersonaSettings,
+};
+use personas::prepare::{Cohorts, Relative};
+use personas::report::Report;
+use personas::{Error, FeatureTable, KMeans, Labels, Matrix, Preprocessor, stored};
 use proptest::prelude::*;
 
 fn rows(n: usize) -> FeatureTable {
@@ -472,4 +476,68 @@ fn what_points_to_the_runner_up_speaks_against_the_persona_and_nothing_else_does
         let sum: f64 = matches.reasons(row).iter().map(|reason| reason.contribution).sum();
         assert!(sum > 0.0, "the persona is the nearer one");
     }
+}
+
+/// Two hundred and forty people of two plans, of whom those on the paid one visit ten times as often.
+fn of_two_plans(factor: f64) -> FeatureTable {
+    let plan = (0..240).map(|i| Some(["free", "paid"][i % 2].to_owned())).collect();
+    let visits = (0..240).map(|i| Some(factor * [1.0, 10.0][i % 2] * (1 + i / 2) as f64)).collect();
+    let table = FeatureTable::new(240).categorical("plan", plan).unwrap();
+    table.numeric("visits", visits).unwrap()
+}
+
+#[test]
+fn a_model_keeps_its_cohorts_and_compares_later_people_with_them() {
+    let columns = vec![("visits".into(), Relative::Rank)];
+    let cohorts = Cohorts { by: "plan".into(), columns, ..Cohorts::default() };
+    let preprocessor = Preprocessor::default().weight("plan", 0.0).weight("visits", 0.0);
+    let settings = PersonaSettings {
+        k: Some(2),
+        cohorts: Some(cohorts),
+        preprocessor,
+        ..PersonaSettings::default()
+    };
+    let table = of_two_plans(1.0);
+    let model = PersonaModel::fit(&table, &settings).unwrap();
+    // The half that visits more than others of the same plan.
+    let personas = |table: &FeatureTable| -> Vec<Option<usize>> {
+        model.assign(table).unwrap().iter().map(|found| found.persona).collect()
+    };
+    let placed = personas(&table);
+    let more = placed[239];
+    assert!(
+        placed.iter().enumerate().all(|(i, found)| (*found == more) == (i >= 120)),
+        "{placed:?}"
+    );
+    // Half a year later all visit twice as often: most do more than the people the model was made from.
+    let later = of_two_plans(2.0);
+    let n_more = personas(&later).iter().filter(|found| **found == more).count();
+    assert_eq!(n_more, 180);
+    for row in [0, 1, 100, 239] {
+        assert_eq!(personas(&later.select(&[row]).unwrap()), [personas(&later)[row]], "{row}");
+    }
+    // A plan that was not met gives no rank, and the middle is taken.
+    let new = FeatureTable::new(1)
+        .categorical("plan", vec![Some("team".into())])
+        .and_then(|table| table.numeric("visits", vec![Some(5.0)]))
+        .unwrap();
+    let matches = model.assign(&new).unwrap();
+    assert_eq!(matches.reasons(0)[0].value, "no visits, rank in plan known");
+
+    let bytes = stored::to_bytes(&model).unwrap();
+    let restored: PersonaModel = stored::from_bytes(&bytes).unwrap();
+    assert_eq!(restored, model);
+    // Everything else a model does with a table knows the columns too.
+    let rank = "visits, rank in plan";
+    assert!(
+        model.drift(&later).unwrap().iter().any(|found| found.feature == rank && found.shift > 0.1)
+    );
+    assert_eq!(model.importance(&table, None, 0).unwrap()[0].feature, rank);
+    let declared = DeclaredPersona::from(("keen", [(rank, Condition::AtLeast(0.5))]));
+    let found = model.compare(&[declared], &table).unwrap();
+    assert_eq!(found.declared[0].n_full, 120);
+    assert!(Report::new(&model, &later).html().is_ok());
+    let lineage =
+        model.lineage(&model.assign(&table).unwrap(), &restored, &restored.assign(&table).unwrap());
+    assert!(lineage.unwrap().is_known);
 }
