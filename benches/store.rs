@@ -116,7 +116,7 @@ fn pieces(n_people: usize) {
     World::new(n_people).fill(&mut people, 3 * n_people);
     print_memory(&people, "pieces");
     let start = Instant::now();
-    let pieces: Vec<Vec<u8>> = people.pieces(0).collect();
+    let pieces: Vec<Vec<u8>> = people.pieces(0, None).expect("no piece was given").collect();
     let seconds = start.elapsed().as_secs_f64();
     let bytes: usize = pieces.iter().map(Vec::len).sum();
     let rate = |seconds: f64| bytes as f64 / 1e6 / seconds;

@@ -172,6 +172,12 @@ pub enum Error {
         /// The cursor to go on from once everybody was read.
         cursor: u64,
     },
+    /// Pieces that hold what changed have no set before them to go on from.
+    #[error("pieces are missing: {reason}; start over with all pieces of the store")]
+    StartOver {
+        /// What is missing.
+        reason: Cow<'static, str>,
+    },
     /// A restored model breaks one of its own invariants.
     #[error("the stored {what} is not valid: {reason}")]
     InvalidSnapshot {

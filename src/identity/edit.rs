@@ -4,6 +4,7 @@ use super::forget::{self, Forgotten, Moves, Subject};
 use super::graph::IdentityGraph;
 use super::merge;
 use super::policy::{Name, Pair, Part, Relation, check_link, pair};
+use super::profile_id::ProfileId;
 use crate::event::IdentifierRef;
 use crate::{Error, Identifier, Result};
 
@@ -118,14 +119,17 @@ impl IdentityGraph {
         Ok(report)
     }
 
-    /// As [`IdentityGraph::forget`]; returns what became of the signatures as well.
+    /// As [`IdentityGraph::forget`]; returns the marks that stay behind, and what became of the signatures, as
+    /// well.
     pub(crate) fn forget_moving<'s>(
         &mut self,
         who: impl Into<Subject<'s>>,
-    ) -> Result<(Forgotten, Moves)> {
+    ) -> Result<(Forgotten, Vec<ProfileId>, Moves)> {
         let (names, report) = self.names_of(&who.into())?;
+        let mark = |name: &Name| self.state.policy.id_of(&name.kind, &name.value);
+        let marks = names.iter().map(mark).collect();
         let moves = forget::forget(&mut self.state, &names);
-        Ok((report, moves))
+        Ok((report, marks, moves))
     }
 
     /// What [`IdentityGraph::forget`] would do; changes nothing.
@@ -208,6 +212,19 @@ impl IdentityGraph {
     /// As [`IdentityGraph::merge`]; returns where this graph's signatures went, and the other's.
     pub(crate) fn merge_moving(&mut self, other: &Self) -> Result<(Moves, Moves)> {
         merge::merge(&mut self.state, &other.state)
+    }
+
+    /// Brings this graph to the state of a later one, of which `other` holds the signatures that changed since,
+    /// whole, and its manual links if they changed. `marks` were forgotten since, and `allowed` of them are not
+    /// any more. Returns where this graph's signatures went, and the other's.
+    pub(crate) fn catch_up(
+        &mut self,
+        other: &Self,
+        has_links: bool,
+        marks: Vec<ProfileId>,
+        allowed: &[ProfileId],
+    ) -> Result<(Moves, Moves)> {
+        merge::catch_up(&mut self.state, &other.state, has_links, marks, allowed)
     }
 }
 

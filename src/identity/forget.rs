@@ -212,7 +212,7 @@ mod tests {
         let plain = observe(seen(year).id("user_id", "7"));
         let with = observe(seen(year + 1).id("user_id", "7").id("cookie", "c"));
         let own = observe(seen(year).id("cookie", "c"));
-        let (report, mut moves) = graph.forget_moving(("cookie", "c")).unwrap();
+        let (report, _, mut moves) = graph.forget_moving(("cookie", "c")).unwrap();
         moves.sort_unstable();
         assert_eq!(moves, [(with.unwrap(), plain), (own.unwrap(), None)]);
         assert_eq!((report.dropped, report.changed), (1, 1));

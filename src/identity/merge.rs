@@ -1,8 +1,9 @@
 //! Merges one graph into another: the union of their evidence and of what they forgot.
 
-use super::evidence::CAPACITY;
+use super::evidence::{CAPACITY, Times};
 use super::forget::{self, Moves};
-use super::policy::{Admitted, Kind, MAX_KINDS, Pair, Relation};
+use super::policy::{Admitted, Kind, MAX_KINDS, Pair, Part, Relation};
+use super::profile_id::ProfileId;
 use super::state::State;
 use crate::{Error, Refusal, Result};
 
@@ -12,8 +13,43 @@ pub(super) fn merge(state: &mut State, other: &State) -> Result<(Moves, Moves)> 
         return Err(Error::parameter("other", "a graph with the same rules and key", "another"));
     }
     check_room(state, other)?;
-    let ours = forget_theirs(state, other);
+    let ours = forget_marked(state, other.policy.forgotten.iter().copied());
     add_links(state, other)?;
+    let theirs = add_signatures(state, other, |_, _, times| times)?;
+    Ok((ours, theirs))
+}
+
+/// Brings a state to that of a later one, as [`IdentityGraph::catch_up`](super::IdentityGraph) says.
+pub(super) fn catch_up(
+    state: &mut State,
+    other: &State,
+    has_links: bool,
+    marks: Vec<ProfileId>,
+    allowed: &[ProfileId],
+) -> Result<(Moves, Moves)> {
+    check_room(state, other)?;
+    let ours = forget_marked(state, marks.into_iter());
+    allowed.iter().for_each(|id| _ = state.policy.forgotten.remove(id));
+    if has_links {
+        remove_links(state, other);
+        add_links(state, other)?;
+    }
+    // Times and messages only grow, so that only the count says what was there before.
+    let left = |state: &State, parts: &[Part<'_>], times: Times| {
+        let known = state.evidence.find_signature(&state.policy, parts);
+        let n = known.map_or(0, |known| state.evidence.signatures().times(known).count);
+        Times { count: times.count.saturating_sub(n), ..times }
+    };
+    let theirs = add_signatures(state, other, left)?;
+    Ok((ours, theirs))
+}
+
+/// Adds signatures, of each of them what `part` says.
+fn add_signatures(
+    state: &mut State,
+    other: &State,
+    part: impl Fn(&State, &[Part<'_>], Times) -> Times,
+) -> Result<Moves> {
     let mut theirs = Moves::new();
     for sig in other.evidence.signatures().live() {
         let mut parts = other.parts_of(sig);
@@ -21,12 +57,13 @@ pub(super) fn merge(state: &mut State, other: &State) -> Result<(Moves, Moves)> 
         if state.policy.leave_out_forgotten(&mut parts) == Admitted::Kept {
             let signatures = other.evidence.signatures();
             let (times, message) = (signatures.times(sig), signatures.message(sig));
+            let times = part(state, &parts, times);
             to = Some(state.record_parts(&parts, times, message)?);
         }
         theirs.push((sig, to));
     }
     state.follow();
-    Ok((ours, theirs))
+    Ok(theirs)
 }
 
 fn check_room(state: &State, other: &State) -> Result<()> {
@@ -42,20 +79,33 @@ fn check_room(state: &State, other: &State) -> Result<()> {
     Ok(())
 }
 
-/// Forgets what the other has forgotten.
-fn forget_theirs(state: &mut State, other: &State) -> Moves {
-    if other.policy.forgotten.is_empty() {
+/// Forgets identifiers by their ids.
+fn forget_marked(state: &mut State, marks: impl Iterator<Item = ProfileId>) -> Moves {
+    let mut marks = marks.peekable();
+    if marks.peek().is_none() {
         return Moves::new();
     }
-    let is_theirs = |node: &u32| {
+    // What was forgotten before is not there any more.
+    state.policy.forgotten.extend(marks);
+    let is_marked = |node: &u32| {
         let name = state.basis().name(*node);
-        other.policy.is_forgotten(&name.kind, &name.value)
+        state.policy.is_forgotten(&name.kind, &name.value)
     };
     let nodes = 0..state.evidence.nodes().len() as u32;
     let held = nodes.filter(|&node| state.evidence.is_held(&state.policy, node));
-    let gone = held.filter(is_theirs).collect();
-    state.policy.forgotten.extend(other.policy.forgotten.iter().copied());
+    let gone = held.filter(is_marked).collect();
     forget::forget_nodes(state, &gone)
+}
+
+/// Removes the manual links that the other does not have. Aliases that were taken back stay so until somebody
+/// is forgotten.
+fn remove_links(state: &mut State, other: &State) {
+    for relation in [Relation::Must, Relation::Cannot] {
+        let theirs = other.policy.rules().links(relation);
+        let gone: Vec<Pair> =
+            state.policy.rules().links(relation).difference(theirs).cloned().collect();
+        gone.iter().for_each(|pair| state.remove_link(relation, pair));
+    }
 }
 
 /// Adds the manual links of the other that name nobody who was forgotten.

@@ -7,6 +7,7 @@ use super::messages::Copy;
 use super::piece::{Cell, Content, History, Settings, Stored, invalid, open};
 use super::store::Profiles;
 use crate::features::{Field, FieldValue, NONE, Scope, StoredEvent};
+use crate::identity::Moves;
 use crate::{Error, Result, Timestamp};
 
 impl Profiles {
@@ -16,7 +17,11 @@ impl Profiles {
     ///
     /// What either store has forgotten is forgotten, as by [`Profiles::merge`].
     ///
+    /// Pieces that hold only what changed come in the order in which they were made, after all pieces before them, into a
+    /// store to which nothing else was added; a person allowed again since is allowed.
+    ///
     /// # Errors
+    /// [`Error::StartOver`] if pieces before this one are missing, or if the store has changed by other means.
     /// [`Error::InvalidSnapshot`] for bytes that are not a whole, unchanged piece of this version;
     /// [`Error::InvalidParameter`] if the piece was made under another setting, which it names: rules,
     /// key, features, fixed columns, store options, or if there would be more than 32,768 names of attributes;
@@ -30,17 +35,17 @@ impl Profiles {
         let (settings, content): (Settings, &[u8]) =
             postcard::take_from_bytes(content).map_err(|_| invalid("its settings"))?;
         self.check_settings("piece", &settings)?;
-        let content: Content = postcard::from_bytes(content).map_err(|_| invalid("its content"))?;
+        let is_all = self.trail.check(&settings.origin)?;
+        let mut content: Content =
+            postcard::from_bytes(content).map_err(|_| invalid("its content"))?;
         content.check(self)?;
         let attributes = content.fields.iter().filter(|field| field.0);
         self.check_attributes("piece", attributes.map(|field| &*field.1))?;
-        let Content { mut evidence, horizon, links, texts, fields, histories } = content;
-        evidence.forgotten.sort_unstable();
-        let other = self.graph.of_evidence(evidence, links)?;
-        let (ours, theirs) = self.graph.merge_moving(&other)?;
+        content.evidence.forgotten.sort_unstable();
+        let theirs = self.absorb_evidence(&mut content, settings.origin.after.is_some())?;
         self.histories.schema.keep_needs(&settings.needs);
         self.newest = OnceLock::new();
-        self.move_events(&ours);
+        let Content { horizon, texts, fields, histories, end, .. } = content;
         let mut loose = Loose::default();
         for (from, to) in theirs.into_iter().filter_map(|(from, to)| Some((from, to?))) {
             let history = &histories[from as usize];
@@ -55,7 +60,37 @@ impl Profiles {
         }
         self.add_from(horizon.map(Timestamp::from_millis), loose);
         self.absorbed.insert(id);
+        self.trail.absorbed(&settings.origin, id, end, is_all);
         Ok(true)
+    }
+
+    /// Adds the evidence of a piece, which may hold only what changed, and lets the events follow; returns where
+    /// its signatures went. Events of signatures that the piece has whole are removed.
+    fn absorb_evidence(&mut self, content: &mut Content, is_change: bool) -> Result<Moves> {
+        let (mut evidence, links) = (std::mem::take(&mut content.evidence), content.links.take());
+        let marks = evidence.forgotten.clone();
+        let has_links = links.is_some();
+        if is_change {
+            evidence.forgotten.clear();
+        }
+        let other = self.graph.of_evidence(evidence, links.unwrap_or_default())?;
+        let (ours, theirs) = if is_change {
+            self.graph.catch_up(&other, has_links, marks.clone(), &content.allowed)?
+        } else {
+            self.graph.merge_moving(&other)?
+        };
+        if has_links {
+            self.trail.add_links();
+        }
+        self.trail.add_marks(&marks);
+        self.added_to(&theirs);
+        self.move_events(&ours);
+        if is_change {
+            let whole = theirs.iter().filter(|(from, _)| Some(*from) != content.continued);
+            let whole: Moves = whole.filter_map(|&(_, to)| Some((to?, None))).collect();
+            self.move_events(&whole);
+        }
+        Ok(theirs)
     }
 
     /// Whether what another store, or a piece of one, holds can be added.
@@ -156,7 +191,7 @@ mod tests {
     fn restored(people: &Profiles, options: StoreOptions) -> Profiles {
         let features = people.features.clone();
         let mut again = Profiles::with_options(Rules::default(), features, options).unwrap();
-        for piece in people.pieces(0) {
+        for piece in people.pieces(0, None).unwrap() {
             again.absorb(&piece).unwrap();
         }
         again

@@ -30,6 +30,7 @@ impl Profiles {
     pub fn must_link(&mut self, a: &Identifier<'_>, b: &Identifier<'_>) -> Result<()> {
         self.graph.must_link(a, b)?;
         self.version += 1;
+        self.trail.add_links();
         self.look_for_many_changes();
         Ok(())
     }
@@ -57,6 +58,7 @@ impl Profiles {
     pub fn cannot_link(&mut self, a: &Identifier<'_>, b: &Identifier<'_>) -> Result<()> {
         self.graph.cannot_link(a, b)?;
         self.version += 1;
+        self.trail.add_links();
         self.look_for_many_changes();
         Ok(())
     }
@@ -68,6 +70,7 @@ impl Profiles {
     pub fn unlink(&mut self, a: &Identifier<'_>, b: &Identifier<'_>) -> Result<()> {
         self.graph.unlink(a, b)?;
         self.version += 1;
+        self.trail.add_links();
         self.look_for_many_changes();
         Ok(())
     }
@@ -100,7 +103,8 @@ impl Profiles {
     /// # Errors
     /// [`Error::Refused`](crate::Error::Refused) if this cannot be an identifier.
     pub fn forget<'s>(&mut self, who: impl Into<Subject<'s>>) -> Result<Forgotten> {
-        let (report, moves) = self.graph.forget_moving(who)?;
+        let (report, marks, moves) = self.graph.forget_moving(who)?;
+        self.trail.add_marks(&marks);
         self.move_events(&moves);
         self.tidy();
         Ok(report)
@@ -108,7 +112,11 @@ impl Profiles {
 
     /// Lets a forgotten identifier be seen again; whether it was forgotten. What is gone stays gone.
     pub fn allow(&mut self, kind: &str, value: &str) -> bool {
-        self.graph.allow(kind, value)
+        let was_forgotten = self.graph.allow(kind, value);
+        if was_forgotten {
+            self.trail.add_marks(&[self.graph.rules().profile_id(kind, value)]);
+        }
+        was_forgotten
     }
 
     /// Adds the people and events of another store: shards, machines. The result is that of one
@@ -140,6 +148,9 @@ impl Profiles {
         self.histories.schema.keep_needs(&other.histories.schema.needs());
         self.version += 1;
         self.newest = OnceLock::new();
+        self.trail.add_links();
+        self.trail.add_marks(&other.graph.forgotten());
+        self.added_to(&theirs);
         self.move_events(&ours);
         let mut loose = Loose::default();
         let theirs: HashMap<u32, u32> =
@@ -204,6 +215,12 @@ impl Profiles {
         self.look_for_many_changes();
     }
 
+    /// Records that observations were added to signatures.
+    pub(super) fn added_to(&mut self, moves: &Moves) {
+        let to: Vec<u32> = moves.iter().map(|(_, to)| to.unwrap_or(NONE)).collect();
+        self.trail.add(&to, self.graph.n_signatures());
+    }
+
     /// Lets the events follow their signatures.
     pub(super) fn move_events(&mut self, moves: &Moves) {
         self.version += 1;
@@ -212,6 +229,7 @@ impl Profiles {
             return;
         }
         self.newest = OnceLock::new();
+        self.added_to(moves);
         let to: HashMap<u32, Option<u32>> = moves.iter().copied().collect();
         let mut taken = Loose::default();
         for &(from, _) in moves {
@@ -258,6 +276,7 @@ impl Profiles {
     /// Follows signatures to their new numbers.
     pub(super) fn renumber(&mut self, numbers: &[u32]) {
         self.histories.renumber(numbers, self.graph.n_signatures());
+        self.trail.renumber(numbers);
         if let Some(messages) = &mut self.messages {
             messages.renumber(numbers);
         }
@@ -452,7 +471,7 @@ mod tests {
         let hash = people.state_hash();
         assert!(people.merge(&too_many).is_err());
         let absorbed: Vec<bool> =
-            too_many.pieces(0).map(|piece| people.absorb(&piece).is_ok()).collect();
+            too_many.pieces(0, None).unwrap().map(|piece| people.absorb(&piece).is_ok()).collect();
         assert!(absorbed.contains(&false));
         assert_eq!(people.state_hash(), hash);
         people.merge(&fits).unwrap();

@@ -247,6 +247,7 @@ impl Profiles {
                 report.refuse(start + row, refusal);
             }
             start += batch.len();
+            self.trail.add(&recorded.signatures, self.graph.n_signatures());
             signatures.push(recorded.signatures);
         }
         if self.journal.is_some() {

@@ -9,7 +9,8 @@
 //! from JSON with `lines`; `messages` knows which copy of a message counts; `observed` says what events did. `profile`
 //! and `export` answer for one person, `reports` for everybody, `moments` when to ask about. `edit` holds manual links,
 //! forgetting and merging, `retention` what is too old. `changes` tells what changed, from the numbered
-//! list in `journal`. `pieces` and `absorb` keep and restore a store in the form of `piece`, and `state_hash` compares two.
+//! list in `journal`. `pieces` and `absorb` keep and restore a store in the form of `piece`, whole or what `trail` says has changed;
+//! `state_hash` compares two.
 //!
 //! # Reading while writing
 //!
@@ -71,6 +72,7 @@ mod reports;
 mod retention;
 mod state_hash;
 mod store;
+mod trail;
 
 pub use export::{Export, Seen};
 pub use journal::{Change, Changes};

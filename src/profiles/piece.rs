@@ -11,7 +11,7 @@ use crate::num::frame::{Frame, HEAD, checksum};
 use crate::{Error, ProfileId, Result};
 
 /// The version counts up when the form changes.
-const FRAME: Frame = Frame { letters: b"personas", version: 3 };
+const FRAME: Frame = Frame { letters: b"personas", version: 4 };
 
 /// What must agree between the store that made a piece and the one that absorbs it: hashes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,18 +24,36 @@ pub(super) struct Settings {
     pub(super) options: u128,
     /// What is stored of every event. Need not agree: what either stores, both store from then on.
     pub(super) needs: Needs,
-    /// The shard, and the number of the piece in it, so that equal pieces are two. Need not agree.
-    pub(super) origin: (u64, u32),
+    /// Need not agree.
+    pub(super) origin: Origin,
+}
+
+/// Where a piece is from, so that equal pieces are two.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Origin {
+    pub(super) shard: u64,
+    /// The number of the store's latest change.
+    pub(super) at: u64,
+    /// The number of the piece, from 1.
+    pub(super) piece: u32,
+    /// The last piece of the set before, if this one holds only what changed since.
+    pub(super) after: Option<u128>,
 }
 
 /// The content of a piece.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Content {
     pub(super) evidence: Evidence,
-    /// The earliest time at which events are kept, in the first piece of a store.
+    /// The earliest time at which events are kept, in one piece.
     pub(super) horizon: Option<i64>,
-    /// Must-links, cannot-links, and links of aliases that were taken back.
-    pub(super) links: [Vec<Pair>; 3],
+    /// Must-links, cannot-links, and links of aliases that were taken back; none if they have not changed.
+    pub(super) links: Option<[Vec<Pair>; 3]>,
+    /// Those of the forgotten who were allowed again since.
+    pub(super) allowed: Vec<ProfileId>,
+    /// The signature of which an earlier piece has the first events.
+    pub(super) continued: Option<u32>,
+    /// How many pieces there are, in the last.
+    pub(super) end: Option<u32>,
     pub(super) texts: Vec<String>,
     /// Whether it is an attribute, and its name.
     pub(super) fields: Vec<(bool, String)>,

@@ -5,6 +5,10 @@
 //! one operation, [`Profiles::absorb`], in any order, and its result is that of [`Profiles::merge`]. A
 //! long history is spread over several pieces.
 //!
+//! Pieces of what changed hold the signatures to which something was added since, each whole, so that the other
+//! store replaces its own; and the ids that were forgotten or allowed again, which it forgets and allows.
+//! As the state depends on the set of events only, nothing else has to be told. They come in order.
+//!
 //! The signatures are cut into ranges of a few pieces each; a few ranges are written at a time, on all
 //! threads, and the bytes do not depend on how many threads there are.
 //!
@@ -15,13 +19,11 @@ use std::collections::VecDeque;
 use hashbrown::HashMap;
 
 use super::messages::{Copy, Messages};
-use super::piece::{Content, History, Settings, Stored, write};
+use super::piece::{Content, History, Origin, Settings, Stored, open, write};
 use super::store::Profiles;
-use crate::ProfileId;
-use crate::Timestamp;
 use crate::features::{Field, FieldValue, Log, NONE, Scope, StoredEvent};
-use crate::identity::Pair;
 use crate::num::parallel;
+use crate::{ProfileId, Result, Timestamp};
 
 /// Bytes of a piece at most, unless a single event is larger.
 const MAX_BYTES: usize = 1 << 20;
@@ -35,17 +37,31 @@ const PIECES_OF_RANGE: usize = 4;
 const FORGOTTEN: usize = 1 << 14;
 
 impl Profiles {
-    /// Returns the whole store as pieces: self-contained blocks of bytes, each at most 1 MiB unless a
+    /// Returns the store as pieces: self-contained blocks of bytes, each at most 1 MiB unless a
     /// single event, or the list of all manual links, is larger. [`Profiles::absorb`] adds them to a store, in any order. `shard` is a
     /// number of your choice that tells stores apart: pieces of two shards count both, even if they
     /// hold the same. Absorb the pieces of one call only: those of a later call hold the same events once more.
+    ///
+    /// Given the last piece of an earlier call, returns only what changed since: every set of identifiers to which an
+    /// event was added, with all its events; who was forgotten or allowed again; manual links; the horizon of
+    /// [`Profiles::advance`]. A store that was restored from the pieces before absorbs them in order, and is then equal to this
+    /// one, and can continue in its place. The last pieces of the last eight calls are known.
     ///
     /// Pieces carry evidence of identity, events, summaries, manual links and the marks of the
     /// forgotten; of the key only a check value. Texts are in the clear, apart from what was
     /// forgotten. They are made a few at a time, on all threads, as the iterator is asked.
     ///
-    /// A service that writes its events to a log, and pieces from time to time, loses nothing: it
-    /// restores the pieces, and then the part of the log that came after them.
+    /// A service that writes its events to a log, and pieces from time to time, loses nothing: it writes all pieces once and
+    /// then those of what changed; after a restart it absorbs them in that order, and then applies the part of the log that
+    /// came after them. It writes all pieces again when it is told to start over, or when those of the changes have become as many.
+    ///
+    /// Cost: what the pieces hold; from the first call on, the store remembers four bytes for every event that comes, and at most
+    /// eight for every set of identifiers seen together.
+    ///
+    /// # Errors
+    /// Given a last piece: [`Error::StartOver`](crate::Error::StartOver) if it is not one that this store made or was restored from, if more changed
+    /// since than is remembered, or if the columns were [frozen](Profiles::freeze) since: make all pieces.
+    /// [`Error::InvalidSnapshot`](crate::Error::InvalidSnapshot) if it is not a piece.
     ///
     /// ```
     /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
@@ -54,7 +70,7 @@ impl Profiles {
     /// let mut people = Profiles::new(Rules::default(), FeatureSet::retail())?;
     /// people.observe(&Event::new("visit", at).id("card", "1").id("email", "ann@mail.test"))?;
     /// people.forget(("email", "bob@mail.test"))?;
-    /// let pieces: Vec<Vec<u8>> = people.pieces(0).collect();
+    /// let mut pieces: Vec<Vec<u8>> = people.pieces(0, None)?.collect();
     ///
     /// let mut restored = Profiles::new(Rules::default(), FeatureSet::retail())?;
     /// for piece in &pieces {
@@ -62,31 +78,64 @@ impl Profiles {
     /// }
     /// assert_eq!(restored.state_hash(), people.state_hash());
     /// assert!(!restored.absorb(&pieces[0])?); // known
+    ///
+    /// people.observe(&Event::new("visit", at).id("card", "2"))?;
+    /// people.forget(("card", "1"))?;
+    /// pieces.extend(people.pieces(0, pieces.last().map(Vec::as_slice))?);
+    /// for piece in &pieces {
+    ///     restored.absorb(piece)?;
+    /// }
+    /// assert_eq!(restored.state_hash(), people.state_hash());
     /// # Ok::<(), personas::Error>(())
     /// ```
-    pub fn pieces(&self, shard: u64) -> impl Iterator<Item = Vec<u8>> + '_ {
-        self.pieces_of(shard, FULL)
+    pub fn pieces(
+        &self,
+        shard: u64,
+        last: Option<&[u8]>,
+    ) -> Result<impl Iterator<Item = Vec<u8>> + '_> {
+        self.pieces_of(shard, last, FULL)
     }
 
-    fn pieces_of(&self, shard: u64, full: usize) -> Pieces<'_> {
+    /// As [`Profiles::pieces`], with other sizes.
+    pub(super) fn pieces_of(
+        &self,
+        shard: u64,
+        last: Option<&[u8]>,
+        full: usize,
+    ) -> Result<Pieces<'_>> {
+        let since = last.map(|last| self.trail.since(open(last)?.0)).transpose()?;
         let mut aside: HashMap<u32, Vec<&Copy>> = HashMap::new();
         for copy in self.messages.iter().flat_map(Messages::aside) {
             aside.entry(copy.signature).or_default().push(copy);
         }
         let rules = self.graph.rules();
-        let links = rules.all_links().map(|links| links.iter().cloned().collect());
-        Pieces {
+        let mut links = Content {
+            horizon: self.horizon().map(Timestamp::millis),
+            links: Some(rules.all_links().map(|links| links.iter().cloned().collect())),
+            ..Content::default()
+        };
+        let after = since.as_ref().map(|since| since.after);
+        let origin = Origin { shard, at: self.trail.last(), piece: 0, after };
+        let mut signatures = self.graph.live_signatures();
+        let mut marks = self.graph.forgotten();
+        if let Some(since) = since {
+            signatures.retain(|(sig, _)| since.signatures.binary_search(sig).is_ok());
+            links.links = links.links.filter(|_| since.has_links);
+            marks = since.marks;
+        }
+        Ok(Pieces {
             people: self,
-            settings: Settings { origin: (shard, 0), ..self.settings() },
+            settings: Settings { origin, ..self.settings() },
             aside,
-            signatures: self.graph.live_signatures(),
+            signatures,
             next: 0,
             ranges: Vec::new(),
             ready: VecDeque::new(),
-            forgotten: self.graph.forgotten(),
+            marks,
             links: Some(links),
+            is_done: false,
             full,
-        }
+        })
     }
 
     /// An upper bound of the bytes of an event in a piece.
@@ -118,7 +167,7 @@ struct Range {
     end: usize,
 }
 
-struct Pieces<'p> {
+pub(super) struct Pieces<'p> {
     people: &'p Profiles,
     settings: Settings,
     aside: HashMap<u32, Vec<&'p Copy>>,
@@ -130,9 +179,12 @@ struct Pieces<'p> {
     ranges: Vec<Range>,
     /// Pieces that are written.
     ready: VecDeque<Vec<u8>>,
-    /// Those whose marks are still to be written.
-    forgotten: Vec<ProfileId>,
-    links: Option<[Vec<Pair>; 3]>,
+    /// Marks that are still to be written.
+    marks: Vec<ProfileId>,
+    /// The piece of links and horizon.
+    links: Option<Content>,
+    /// Whether the last piece was written.
+    is_done: bool,
     /// Bytes that are filled.
     full: usize,
 }
@@ -188,34 +240,53 @@ impl Iterator for Pieces<'_> {
         if let Some(piece) = self.ready.pop_front() {
             return Some(piece);
         }
-        let mut content = Content::default();
-        if let Some(links) = self.links.take() {
-            content.links = links;
-            content.horizon = self.people.horizon().map(Timestamp::millis);
+        if !self.marks.is_empty() {
+            let content = self.fill_marks();
             self.write(vec![content]);
-        } else if !self.forgotten.is_empty() {
-            let rest = self.forgotten.len().saturating_sub(FORGOTTEN);
-            content.evidence.forgotten = self.forgotten.split_off(rest);
-            self.write(vec![content]);
-        } else {
-            let contents = self.fill_ranges();
+        } else if let Some(links) = self.links.take() {
+            // After the marks: of somebody allowed again there can be links.
+            self.write(vec![links]);
+        } else if !self.is_done {
+            let mut contents = self.fill_ranges();
+            if contents.is_empty() {
+                self.is_done = true;
+                let end = Some(self.settings.origin.piece + 1);
+                contents.push(Content { end, ..Content::default() });
+            }
             self.write(contents);
         }
-        self.ready.pop_front()
+        let piece = self.ready.pop_front()?;
+        if self.is_done
+            && let Ok((id, _)) = open(&piece)
+        {
+            self.people.trail.made(id);
+        }
+        Some(piece)
     }
 }
 
 impl Pieces<'_> {
     /// Writes pieces, on all threads.
     fn write(&mut self, contents: Vec<Content>) {
-        let first = self.settings.origin.1 + 1;
-        self.settings.origin.1 += contents.len() as u32;
+        let first = self.settings.origin.clone();
+        self.settings.origin.piece += contents.len() as u32;
         let work = if contents.len() > 1 { usize::MAX } else { 0 };
-        let (shard, settings) = (self.settings.origin.0, &self.settings);
+        let settings = &self.settings;
         let pieces = parallel::map_each(contents, work, |i, content| {
-            write(&Settings { origin: (shard, first + i as u32), ..settings.clone() }, &content)
+            let origin = Origin { piece: first.piece + 1 + i as u32, ..first.clone() };
+            write(&Settings { origin, ..settings.clone() }, &content)
         });
         self.ready.extend(pieces);
+    }
+
+    /// Fills a piece with marks.
+    fn fill_marks(&mut self) -> Content {
+        let mut content = Content::default();
+        let rest = self.marks.len().saturating_sub(FORGOTTEN);
+        content.evidence.forgotten = self.marks.split_off(rest);
+        let is_allowed = |id: &&ProfileId| !self.people.graph.is_forgotten(**id);
+        content.allowed = content.evidence.forgotten.iter().filter(is_allowed).copied().collect();
+        content
     }
 
     /// Fills the next pieces of some ranges, on all threads; none if all is written.
@@ -264,6 +335,8 @@ impl Pieces<'_> {
         let filling = &mut Filling::default();
         let place = &mut range.place;
         let (people, mut parts, mut histories) = (self.people, Vec::new(), Vec::new());
+        let is_change = self.settings.origin.after.is_some();
+        let is_continued = place.event > 0;
         while place.signature < range.end {
             let (sig, count) = self.signatures[place.signature];
             let names = people.graph.bytes_of_signature(sig);
@@ -295,9 +368,19 @@ impl Pieces<'_> {
                 let code = |label| filling.text(people, label);
                 history.summary = Some(people.histories.relabelled_summary(words, code).into());
             }
-            // A history in several pieces counts one observation in each, and the rest in the last.
+            // A history in several pieces counts one observation in each, and the rest in the last; where it
+            // replaces another, all in each.
             let rest = count.saturating_sub(place.counted).max(1);
-            parts.push((sig, if is_done { rest } else { 1 }));
+            parts.push((
+                sig,
+                if is_change {
+                    count
+                } else if is_done {
+                    rest
+                } else {
+                    1
+                },
+            ));
             histories.push(history);
             if !is_done {
                 place.counted += 1;
@@ -307,6 +390,7 @@ impl Pieces<'_> {
         }
         let (evidence, places) = people.graph.evidence_of(&parts);
         filling.content.evidence = evidence;
+        filling.content.continued = places.first().copied().filter(|_| is_continued);
         filling.content.histories.resize_with(histories.len(), History::default);
         for (history, place) in histories.into_iter().zip(places) {
             filling.content.histories[place as usize] = history;
@@ -391,7 +475,9 @@ mod tests {
         let events: Vec<Event<'_>> = (0..2000).map(event).collect();
         people.extend(&events);
         let pieces = |n_threads| {
-            parallel::with_threads(n_threads, || people.pieces_of(7, 4000).collect::<Vec<_>>())
+            parallel::with_threads(n_threads, || {
+                people.pieces_of(7, None, 4000).unwrap().collect::<Vec<_>>()
+            })
         };
         let one = pieces(1);
         assert!(one.len() > 20, "{}", one.len());
@@ -403,7 +489,7 @@ mod tests {
 
     #[test]
     fn every_flipped_bit_and_every_truncation_of_a_piece_is_an_error_and_changes_nothing() {
-        let pieces: Vec<Vec<u8>> = some().pieces(0).collect();
+        let pieces: Vec<Vec<u8>> = some().pieces(0, None).unwrap().collect();
         let mut restored = empty(StoreOptions { dedupe: true, ..StoreOptions::default() });
         let untouched = restored.state_hash();
         for piece in &pieces {
@@ -422,7 +508,7 @@ mod tests {
 
     #[test]
     fn a_piece_of_a_store_with_another_setting_is_refused_by_its_name() {
-        let piece = some().pieces(0).last().unwrap();
+        let piece = some().pieces(0, None).unwrap().last().unwrap();
         let rules = || Rules::default().key([3; 16]);
         let dedupe = || StoreOptions { dedupe: true, ..StoreOptions::default() };
         let retail = FeatureSet::retail;
@@ -446,7 +532,7 @@ mod tests {
     #[test]
     fn forgotten_people_stay_forgotten_after_a_restart() {
         let mut restored = empty(StoreOptions { dedupe: true, ..StoreOptions::default() });
-        some().pieces(0).for_each(|piece| assert!(restored.absorb(&piece).unwrap()));
+        some().pieces(0, None).unwrap().for_each(|piece| assert!(restored.absorb(&piece).unwrap()));
         let event = Event::new("visit", at(1)).id("user_id", "1").id("cookie", "a");
         assert_eq!(restored.extend([&event]).suppressed, 1);
     }
@@ -458,7 +544,7 @@ mod tests {
         let rules = Rules::default().key([3; 16]);
         let options = StoreOptions { dedupe: true, ..StoreOptions::default() };
         let mut restored = Profiles::with_options(rules, people.features.clone(), options).unwrap();
-        people.pieces(0).for_each(|piece| assert!(restored.absorb(&piece).unwrap()));
+        people.pieces(0, None).unwrap().for_each(|piece| assert!(restored.absorb(&piece).unwrap()));
         assert_eq!(restored.state_hash(), people.state_hash());
         assert_eq!(restored.features(at(9)).unwrap(), people.features(at(9)).unwrap());
     }
@@ -471,7 +557,7 @@ mod tests {
             let event = Event::new("visit", at(0)).id("user_id", "1");
             people.observe(&event.property("category", word(10_000 + i))).unwrap();
         }
-        let pieces: Vec<Vec<u8>> = people.pieces(0).collect();
+        let pieces: Vec<Vec<u8>> = people.pieces(0, None).unwrap().collect();
         assert!(pieces.len() > 2);
         assert!(pieces.iter().all(|piece| piece.len() <= MAX_BYTES));
         let mut restored = empty(StoreOptions::default());
@@ -501,7 +587,7 @@ mod tests {
                 people.must_link(&a, &b).unwrap();
             }
             let mut pieces: Vec<Vec<u8>> =
-                (0..).zip(&shards).flat_map(|(i, shard)| shard.pieces_of(i, full).collect::<Vec<_>>()).collect();
+                (0..).zip(&shards).flat_map(|(i, shard)| shard.pieces_of(i, None, full).unwrap().collect::<Vec<_>>()).collect();
             pieces.sort_by_key(|piece| piece[20] as u64 ^ order);
             let mut restored = empty(options.clone());
             let mut n_new = 0;

@@ -4,7 +4,7 @@
 //! that no order shows.
 
 use super::messages::Messages;
-use super::piece::{Settings, hash};
+use super::piece::{Origin, Settings, hash};
 use super::store::Profiles;
 use crate::features::{Log, NONE, Needs, Scope, StoredEvent};
 use crate::num::parallel;
@@ -78,7 +78,7 @@ impl Profiles {
             is_fixed: self.features.is_fixed(),
             options: hash(&self.options.stored()),
             needs: self.histories.schema.needs(),
-            origin: (0, 0),
+            origin: Origin::default(),
         }
     }
 }

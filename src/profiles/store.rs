@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use super::journal::Journal;
 use super::messages::Messages;
 use super::options::StoreOptions;
+use super::trail::Trail;
 
 use crate::features::{self, Computed, Feature, Histories, PersonEvents, Plan};
 use crate::identity::Memory;
@@ -68,6 +69,8 @@ pub struct Profiles {
     pub(super) doubtful: Vec<u32>,
     /// Ids of pieces that were absorbed.
     pub(super) absorbed: BTreeSet<u128>,
+    /// What changed since pieces were made.
+    pub(super) trail: Trail,
     /// Changes of profiles, if they are kept.
     pub(super) journal: Option<Journal>,
     fixed_for: FixedFor,
@@ -169,6 +172,7 @@ impl Profiles {
             newest: OnceLock::new(),
             doubtful: Vec::new(),
             absorbed: BTreeSet::new(),
+            trail: Trail::default(),
             journal: None,
             fixed_for: FixedFor::default(),
         };
@@ -286,6 +290,7 @@ impl Profiles {
         if let Some(journal) = &mut self.journal {
             journal.begin_again();
         }
+        self.trail.begin_again();
         self.version += 1;
         self.bind();
         Ok(())

@@ -93,7 +93,7 @@ pub fn operations(data: &[u8]) {
             }
             14 => {
                 let mut restored = store(flags);
-                let pieces: Vec<Vec<u8>> = people.pieces(u64::from(a)).collect();
+                let pieces: Vec<Vec<u8>> = people.pieces(u64::from(a), None).expect("no piece was given").collect();
                 for piece in pieces.iter().rev() {
                     restored.absorb(piece).expect("its own piece");
                 }

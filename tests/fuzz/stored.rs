@@ -97,7 +97,7 @@ fn piece(content: &[u8]) {
     let at = Timestamp::from_millis(1_700_000_000_000);
     let event = Event::new("e", at).id("user_id", "1").property("amount", 1.5);
     other.observe(&event).expect("a plain event");
-    let Some(real) = other.pieces(1).next() else { return };
+    let Some(real) = other.pieces(1, None).expect("no piece was given").next() else { return };
     // The settings of a real piece; what follows is flipped by the content.
     let mut forged = real[..HEAD].to_vec();
     forged.extend(

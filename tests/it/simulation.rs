@@ -129,8 +129,9 @@ impl World {
         random: &mut Random,
     ) -> Profiles {
         let numbered = (0..).zip(of);
-        let mut pieces: Vec<Vec<u8>> =
-            numbered.flat_map(|(shard, people)| people.pieces(shard).collect::<Vec<_>>()).collect();
+        let mut pieces: Vec<Vec<u8>> = numbered
+            .flat_map(|(shard, people)| people.pieces(shard, None).unwrap().collect::<Vec<_>>())
+            .collect();
         random.shuffle(&mut pieces);
         let mut people = self.store();
         for piece in &pieces {

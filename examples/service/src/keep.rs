@@ -77,7 +77,7 @@ impl Kept {
         let number = self.number + 1;
         let unfinished = self.folder.join("unfinished");
         let mut to = BufWriter::new(File::create(&unfinished)?);
-        for piece in self.people.pieces(0) {
+        for piece in self.people.pieces(0, None).map_err(io::Error::other)? {
             to.write_all(&(piece.len() as u32).to_le_bytes())?;
             to.write_all(&piece)?;
         }
