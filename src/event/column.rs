@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 use super::time::Timestamp;
-use super::value::Value;
+use super::value::{Value, exact_whole};
 use crate::{Error, Result};
 
 /// The values of one column, borrowed. Each layout has its way to mark missing values.
@@ -299,8 +299,9 @@ impl<'a> EventColumn<'a> {
                 Some("must be texts or whole numbers".into())
             }
             ColumnData::Numbers(_) | ColumnData::OptionalNumbers(_) if role == Role::Label => {
-                let is_exact = |number: f64| number.fract() == 0.0 && number.abs() <= MAX_EXACT;
-                let bad = (0..n_rows).find(|&row| self.number(row).is_some_and(|n| !is_exact(n)));
+                let is_bad =
+                    |row: &usize| self.number(*row).is_some_and(|n| exact_whole(n).is_none());
+                let bad = (0..n_rows).find(is_bad);
                 bad.map(|row| format!("row {row} is not a whole number between -2^53 and 2^53"))
             }
             _ if role == Role::Text && self.is_plain() => Some("must be texts".into()),
@@ -346,9 +347,6 @@ impl<'a> EventColumn<'a> {
         None
     }
 }
-
-/// Whole numbers up to here are all different: 2⁵³.
-const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
 fn is_valid(validity: Option<(&[u8], usize)>, row: usize) -> bool {
     validity.is_none_or(|(bits, first)| {

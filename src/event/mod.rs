@@ -11,6 +11,7 @@ mod columns;
 #[allow(clippy::module_inception)] // named for what it holds, as the other files are
 mod event;
 mod identifier;
+mod last;
 mod observations;
 mod refusal;
 mod report;
@@ -25,6 +26,9 @@ pub(crate) use column::EventColumn;
 pub use columns::EventColumns;
 pub use event::Event;
 pub use identifier::Identifier;
+#[cfg(feature = "segment")]
+pub(crate) use last::keep_last;
+pub(crate) use last::last_of_each_name;
 pub(crate) use observations::{Digits, IdentifierRef, Observations};
 pub use refusal::Refusal;
 pub use report::{Counted, IngestReport};
@@ -32,5 +36,7 @@ pub use report::{Counted, IngestReport};
 pub(crate) use time::LocalOffset;
 pub use time::Timestamp;
 pub use value::Value;
+#[cfg(feature = "segment")]
+pub(crate) use value::exact_whole;
 #[cfg(feature = "segment")]
 pub(crate) use wanted::Wanted;

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use hashbrown::HashMap;
 
 use super::event::Event;
+use super::last::last_of_each_name;
 use super::value::Value;
 
 /// Names and values, as an event has them.
@@ -36,10 +37,10 @@ pub(super) fn holds_object(value: &Value<'_>) -> bool {
 
 fn dotted<'a>(fields: &Fields<'a>) -> Fields<'a> {
     let mut columns = Columns { done: Vec::with_capacity(fields.len()), places: HashMap::new() };
-    for (place, (name, value)) in fields.iter().enumerate() {
+    for (name, value) in last_of_each_name(fields) {
         if !holds_object(value) {
             columns.done.push((name.clone(), value.clone()));
-        } else if fields[place + 1..].iter().all(|(later, _)| later != name) {
+        } else {
             columns.places.clear();
             columns.add(&mut name.clone().into_owned(), value, false);
         }
@@ -58,7 +59,7 @@ impl<'a> Columns<'a> {
         match value {
             Value::Object(fields) => {
                 let len = name.len();
-                for (field, value) in fields {
+                for (field, value) in last_of_each_name(fields) {
                     name.push('.');
                     name.push_str(field);
                     self.add(name, value, is_in_list);

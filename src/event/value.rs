@@ -14,6 +14,11 @@ use crate::num::exact::is_safe;
 /// Whole numbers up to here are all different as `f64`: 2⁵³.
 const MAX_EXACT: u64 = 1 << 53;
 
+/// The whole number that a number is, if it is one that no other is rounded to.
+pub(crate) fn exact_whole(number: f64) -> Option<i64> {
+    (number.fract() == 0.0 && number.abs() <= MAX_EXACT as f64).then_some(number as i64)
+}
+
 /// Lists and objects within each other, at most, that serde reads and writes.
 const MAX_DEPTH: usize = 64;
 

@@ -4,19 +4,20 @@
 //! of one event is the live case. Making a batch reads the schema and the dictionary and changes
 //! neither, so that many threads can make theirs at once.
 //!
-//! For duplicate names the last property or attribute wins.
-//!
 //! Cost: one look-up per property of an event, one more per text that is stored.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
+
+use hashbrown::HashMap;
 
 use super::dictionary::{Dictionary, LocalDictionary, NONE, Remap};
 use super::projection::{MAX_LIST, Projection};
 use super::schema::{Field, MAX_FIELDS, Need, Schema};
 use super::stored::{FieldValue, StoredEvent};
 use super::value::{declared, is_missing, number, sort, text};
-use crate::event::{Digits, EventColumn, EventColumns, Observations};
+use crate::event::{Digits, EventColumn, EventColumns, Observations, last_of_each_name};
 use crate::num::fixed::Fixed;
 use crate::{Event, Refusal, Timestamp, Value};
 
@@ -47,7 +48,10 @@ pub(crate) struct EventBatch<'a> {
 #[derive(Default)]
 struct LocalAttributes {
     uses: Vec<Field>,
-    new: Vec<(Box<str>, u64)>,
+    /// The place of each new name, and how many values it has.
+    new: HashMap<Box<str>, (usize, u64)>,
+    /// Names for which not even the batch has a field, and how many values they have.
+    beyond: BTreeMap<Box<str>, usize>,
 }
 
 /// A batch whose codes are those of the store.
@@ -130,19 +134,13 @@ impl<'a> EventBatch<'a> {
     ) -> Result<(), Refusal> {
         onto.check(event)?;
         let start = self.values.len();
-        for (place, (name, value)) in event.properties.iter().enumerate() {
-            let is_last = event.properties[place + 1..].iter().all(|(later, _)| later != name);
-            if is_last {
-                self.property(row, name, value, onto);
-            }
+        for (name, value) in last_of_each_name(&event.properties) {
+            self.property(row, name, value, onto);
         }
         self.compute(start, onto);
         self.derived(row, event.at, event.utc_offset_minutes, &event.name, onto);
-        for (place, (name, value)) in event.attributes.iter().enumerate() {
-            let is_last = event.attributes[place + 1..].iter().all(|(later, _)| later != name);
-            if is_last {
-                self.attribute(name, value, onto);
-            }
+        for (name, value) in last_of_each_name(&event.attributes) {
+            self.attribute(name, value, onto);
         }
         Ok(())
     }
@@ -186,7 +184,7 @@ impl<'a> EventBatch<'a> {
         if len > MAX_PATH {
             return 0;
         }
-        for (name, value) in fields {
+        for (name, value) in last_of_each_name(fields) {
             path.push('.');
             path.push_str(name);
             let field = onto.schema.sent_property(path);
@@ -268,7 +266,7 @@ impl<'a> EventBatch<'a> {
         if let Value::Object(fields) = value {
             // As deep as anything is read.
             if name.len() <= MAX_PATH {
-                for (field, value) in fields {
+                for (field, value) in last_of_each_name(fields) {
                     self.attribute(&format!("{name}.{field}"), value, onto);
                 }
             }
@@ -341,20 +339,31 @@ impl<'a> EventBatch<'a> {
         sort(&mut self.values[start..], |label| self.texts.text(dictionary, label));
     }
 
-    /// Gives the batch the codes of the store, to which new texts and attributes are added;
-    /// `dropped` is told the attributes for which there is no field left, and how many values they have.
+    /// Gives the batch the codes of the store, to which new texts and attributes are added. `dropped` is
+    /// told the attributes for which there is no field left, and how many values they have; nothing of
+    /// these is stored.
     pub(crate) fn into_stored(
         self,
         schema: &mut Schema,
         dictionary: &mut Dictionary,
+        stores_texts: bool,
         dropped: impl FnMut(&str, usize),
     ) -> (StoredBatch, Option<Codes>) {
         let fields = self.attributes.absorb(schema, dropped);
         let codes = Codes { texts: dictionary.absorb(self.texts), fields };
         let at = (0..self.observations.len()).map(|row| self.observations.at(row)).collect();
         let Self { names, values, ends, .. } = self;
+        let mut batch = StoredBatch { names, values, ends, at };
+        if codes.fields.contains(&Field::NONE) {
+            let of_value = |label| {
+                if stores_texts {
+                    dictionary.release(codes.texts.code(label))
+                }
+            };
+            batch.retain(|value| codes.field(value.field) != Field::NONE, of_value);
+        }
         let changes = !codes.texts.is_identity() || !codes.fields.is_empty();
-        (StoredBatch { names, values, ends, at }, changes.then_some(codes))
+        (batch, changes.then_some(codes))
     }
 }
 
@@ -364,7 +373,34 @@ pub(crate) struct Codes {
     fields: Vec<Field>,
 }
 
+impl Codes {
+    /// The field of the store for one of the batch.
+    fn field(&self, field: Field) -> Field {
+        field.as_local().map_or(field, |local| self.fields[local])
+    }
+}
+
 impl StoredBatch {
+    /// Keeps some values; `released` is told the texts of the others.
+    fn retain(&mut self, keeps: impl Fn(&FieldValue) -> bool, mut released: impl FnMut(u32)) {
+        let (mut start, mut n_kept) = (0, 0);
+        for end in &mut self.ends {
+            let of_event = start..*end as usize;
+            start = of_event.end;
+            for at in of_event {
+                let value = self.values[at];
+                if keeps(&value) {
+                    self.values[n_kept] = value;
+                    n_kept += 1;
+                } else if let Some(label) = value.label() {
+                    released(label);
+                }
+            }
+            *end = n_kept as u32;
+        }
+        self.values.truncate(n_kept);
+    }
+
     /// Replaces the codes of the batch by those of the store.
     pub(crate) fn remap(&mut self, codes: &Codes) {
         for name in &mut self.names {
@@ -372,9 +408,7 @@ impl StoredBatch {
         }
         for value in &mut self.values {
             *value = value.relabelled(|label| codes.texts.code(label));
-            if let Some(local) = value.field.as_local() {
-                value.field = codes.fields[local];
-            }
+            value.field = codes.field(value.field);
         }
     }
 }
@@ -390,23 +424,25 @@ impl LocalAttributes {
         if !schema.has_all_attributes() {
             return None;
         }
-        let place = self.new.iter().position(|(known, _)| **known == *name);
-        let place = match place {
-            Some(place) => place,
-            None if self.new.len() < MAX_FIELDS - 1 => {
-                self.new.push((name.into(), 0));
-                self.new.len() - 1
-            }
-            None => return None,
-        };
-        self.new[place].1 += 1;
+        if let Some((place, n)) = self.new.get_mut(name) {
+            *n += 1;
+            return Some(Field::local(*place));
+        }
+        let place = self.new.len();
+        if place == MAX_FIELDS {
+            *self.beyond.entry(name.into()).or_default() += 1;
+            return None;
+        }
+        self.new.insert(name.into(), (place, 1));
         Some(Field::local(place))
     }
 
     /// Adds uses and names to the schema; the fields of the new names.
     fn absorb(self, schema: &mut Schema, mut dropped: impl FnMut(&str, usize)) -> Vec<Field> {
         self.uses.into_iter().for_each(|field| schema.retain(field, 1));
-        let fields = self.new.into_iter().map(|(name, n)| {
+        let mut new: Vec<(Box<str>, (usize, u64))> = self.new.into_iter().collect();
+        new.sort_unstable_by_key(|(_, (place, _))| *place);
+        let fields = new.into_iter().map(|(name, (_, n))| {
             let Some(field) = schema.declare(&name) else {
                 dropped(&name, usize::try_from(n).unwrap_or(usize::MAX));
                 return Field::NONE;
@@ -414,7 +450,9 @@ impl LocalAttributes {
             schema.retain(field, n);
             field
         });
-        fields.collect()
+        let fields = fields.collect();
+        self.beyond.iter().for_each(|(name, n)| dropped(name, *n));
+        fields
     }
 }
 
@@ -512,6 +550,55 @@ mod tests {
         // An empty list says that the attribute has no value any more.
         let gone = [("age", None, None)];
         check(&twice.attribute("age", 1.0).attribute("age", vec![]), &gone);
+    }
+
+    #[test]
+    fn for_duplicate_names_within_an_object_the_last_value_wins() {
+        let features = FeatureSet::default()
+            .with(Feature::new("sum", Measure::Sum("products.price".into())))
+            .with(Feature::new(
+                "city",
+                Measure::Attribute { name: "address.city".into(), column: Default::default() },
+            ));
+        let field = |name: &'static str, value: Value<'static>| (name.into(), value);
+        let twice = |name, first, last| Value::Object(vec![field(name, first), field(name, last)]);
+        let product = twice("price", 1.into(), 99.into());
+        let order = event()
+            .property("products", Value::from([("price", 7.into())]))
+            .property("products", vec![product])
+            .attribute("address", twice("city", "a".into(), "b".into()));
+        let mut stored = values(&Histories::of_event(&features, &order));
+        assert_eq!(stored.pop(), Some(("products.price".into(), Some(99.0), None)));
+        assert_eq!(stored.pop(), Some(("address.city".into(), None, Some("b".into()))));
+        assert_eq!(stored, []);
+    }
+
+    #[test]
+    fn of_attributes_without_a_field_nothing_is_stored_and_every_value_is_counted() {
+        let features = FeatureSet::default().with(Feature::new("all", Measure::Attributes));
+        let mut histories = Histories::new(&features, &std::collections::BTreeSet::new(), None);
+        histories.resize(1);
+        let clock = (Timestamp::from_millis(i64::MIN), Timestamp::from_millis(i64::MAX));
+        let named = |numbers: Range<usize>, value: &'static str| {
+            numbers.fold(event(), |event, i| event.attribute(i.to_string(), value))
+        };
+        // More names than the store has fields; then more than even a batch has.
+        for (first, last, n_dropped) in [(0, MAX_FIELDS + 10, 10), (MAX_FIELDS, MAX_FIELDS + 3, 3)]
+        {
+            let own = named(first..last, "text");
+            let mut batch = EventBatch::default();
+            batch.push_event(&own, histories.projection(clock));
+            let mut dropped = Vec::new();
+            let count = |name: &str, n: usize| dropped.push((name.to_owned(), n));
+            let placed = histories.absorb(batch, vec![0], Vec::new(), count);
+            histories.add(vec![placed]);
+            let expected = (last - n_dropped..last).map(|i| (i.to_string(), 1));
+            assert!(dropped.into_iter().eq(expected), "{n_dropped}");
+        }
+        let events: Vec<_> = histories.log(0).unwrap().iter().collect();
+        assert_eq!(events.iter().map(|event| event.values.len()).sum::<usize>(), MAX_FIELDS);
+        let held = histories.dictionary.held();
+        assert!(held.contains(&("text", MAX_FIELDS as u32)), "{held:?}");
     }
 
     #[test]

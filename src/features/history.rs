@@ -216,7 +216,8 @@ impl Histories {
         dropped: impl FnMut(&str, usize),
     ) -> Placed {
         let (schema, dictionary) = (&mut self.schema, &mut self.dictionary);
-        let (batch, codes) = batch.into_stored(schema, dictionary, dropped);
+        let stores_texts = !self.is_numeric;
+        let (batch, codes) = batch.into_stored(schema, dictionary, stores_texts, dropped);
         Placed { batch, codes, signatures, messages }
     }
 

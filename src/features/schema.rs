@@ -13,8 +13,12 @@ use serde::{Deserialize, Serialize};
 use super::formula::Formula;
 use super::local_time::Derived;
 
-/// Fields at most; names are the sender's, and memory must not grow with them without end.
-pub(crate) const MAX_FIELDS: usize = 1 << 15;
+/// Set on the numbers of fields that only one batch knows.
+const LOCAL: u16 = 1 << 15;
+
+/// Fields at most; names are the sender's, and memory must not grow with them without end. One batch
+/// can have as many new ones, so that nothing depends on how events are cut into batches.
+pub(crate) const MAX_FIELDS: usize = LOCAL as usize - 1;
 
 /// The number of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,13 +31,12 @@ impl Field {
     /// The field with a number that only one batch knows.
     pub(super) fn local(number: usize) -> Self {
         debug_assert!(number < MAX_FIELDS);
-        Self(number as u16 | MAX_FIELDS as u16)
+        Self(number as u16 | LOCAL)
     }
 
     /// The number among those of one batch, if it is such a field.
     pub(super) fn as_local(self) -> Option<usize> {
-        (self != Self::NONE && self.0 & MAX_FIELDS as u16 != 0)
-            .then_some(usize::from(self.0) & (MAX_FIELDS - 1))
+        (self != Self::NONE && self.0 & LOCAL != 0).then_some(usize::from(self.0 & !LOCAL))
     }
 
     pub(crate) fn number(self) -> u16 {

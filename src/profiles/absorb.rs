@@ -24,7 +24,7 @@ impl Profiles {
     /// [`Error::StartOver`] if pieces before this one are missing, or if the store has changed by other means.
     /// [`Error::InvalidSnapshot`] for bytes that are not a whole, unchanged piece of this version;
     /// [`Error::InvalidParameter`] if the piece was made under another setting, which it names: rules,
-    /// key, features, fixed columns, store options, or if there would be more than 32,768 names of attributes;
+    /// key, features, fixed columns, store options, or if there would be more than 32,767 names of attributes;
     /// [`Error::Refused`] if there is no room. Nothing
     /// changes then.
     pub fn absorb(&mut self, piece: &[u8]) -> Result<bool> {

@@ -125,7 +125,7 @@ impl Profiles {
     ///
     /// # Errors
     /// [`Error::InvalidParameter`](crate::Error::InvalidParameter) if rules, key, features or
-    /// [options](crate::profiles::StoreOptions) differ, or if both together have more than 32,768 names of
+    /// [options](crate::profiles::StoreOptions) differ, or if both together have more than 32,767 names of
     /// attributes; manual links may differ and are united. [`Error::Refused`](crate::Error::Refused) if there is no
     /// room. Nothing changes then.
     ///
@@ -183,7 +183,7 @@ impl Profiles {
         if self.histories.schema.has_room_for(names) {
             return Ok(());
         }
-        let expected = "of no more names of attributes than 32768 with those of the store";
+        let expected = "of no more names of attributes than 32767 with those of the store";
         Err(Error::parameter(what, expected, "of more"))
     }
 

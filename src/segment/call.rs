@@ -175,9 +175,9 @@ impl<'a> Call<'a> {
         self.context.identify(to, lost);
         for (name, kind) in &settings.received.identifiers {
             let (traits, context) = (&mut self.traits.values, &mut self.context.traits.values);
-            let own = if is_group { None } else { named::take_id(traits, name) };
-            let known = named::take_id(context, name);
-            let property = named::take_id(&mut self.properties.values, name);
+            let own = if is_group { None } else { named::take_id(traits, name, lost) };
+            let known = named::take_id(context, name, lost);
+            let property = named::take_id(&mut self.properties.values, name, lost);
             let id = own.or(known).or(property);
             to.extend(id.map(|id| Identifier::new(kind.clone(), id)));
         }

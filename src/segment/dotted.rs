@@ -15,6 +15,7 @@ use serde::de::{MapAccess, SeqAccess};
 use super::json::{List, Object, Sink};
 use super::plain::Plain;
 use crate::Value;
+use crate::event::keep_last;
 
 /// Objects and lists within each other, at most.
 const MAX_DEPTH: usize = 8;
@@ -208,9 +209,11 @@ impl<'a> Sink<'a> for Nested<'_, 'a> {
             let mut value = None;
             let (left_out, depth) = (&mut *self.left_out, self.depth + 1);
             object.value(Nested { to: &mut value, left_out, depth, name_len })?;
-            fields.extend(value.map(|value| (key, value)));
+            fields.push((key, value));
         }
-        *self.to = Some(Value::Object(fields)).filter(|object| !is_empty(object));
+        keep_last(&mut fields);
+        let fields = fields.into_iter().filter_map(|(key, value)| Some((key, value?)));
+        *self.to = Some(Value::Object(fields.collect())).filter(|object| !is_empty(object));
         Ok(())
     }
 

@@ -3,23 +3,31 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::field::is_blank;
+use super::field::{Lost, is_blank};
 use crate::Value;
+use crate::event::exact_whole;
 
-/// Removes the values of a name, and returns the last that can be an identifier: a text, or a whole number.
+/// Removes the values of a name, and returns the last that can be an identifier: a text, or a whole
+/// number that no other is rounded to. What cannot be one is counted; blank texts and null are missing.
 pub(super) fn take_id<'a>(
     values: &mut Vec<(Cow<'a, str>, Value<'a>)>,
     name: &str,
+    lost: &mut Lost<'a>,
 ) -> Option<Cow<'a, str>> {
     let mut id = None;
     while let Some(place) = values.iter().position(|(known, _)| known == name) {
-        id = match values.remove(place).1 {
-            Value::Text(text) if !is_blank(&text) => Some(text),
-            Value::Number(number) if number.fract() == 0.0 => {
-                Some((number as i64).to_string().into())
-            }
-            _ => id,
+        let (name, value) = values.remove(place);
+        let text = match value {
+            Value::Text(text) if is_blank(&text) => continue,
+            Value::List(values) if values.is_empty() => continue,
+            Value::Text(text) => Some(text),
+            Value::Number(number) => exact_whole(number).map(|whole| whole.to_string().into()),
+            _ => None,
         };
+        match text {
+            Some(text) => id = Some(text),
+            None => lost.values.push((name, 1)),
+        }
     }
     id
 }

@@ -419,6 +419,57 @@ fn of_a_name_that_is_there_twice_the_last_counts() {
 }
 
 #[test]
+fn for_duplicate_keys_in_an_object_of_a_list_the_last_value_wins() {
+    let order = r#"{"type":"track","event":"e","userId":"1","timestamp":"2024-05-01",
+        "properties":{"products":[{"price":1,"quantity":2,"price":99},{"price":5,"price":null}]}}"#;
+    let (name, value) = read_call(order).unwrap().properties.remove(0);
+    assert_eq!(name, "products");
+    let first = Value::from([("quantity", 2.into()), ("price", 99.into())]);
+    assert_eq!(value, Value::List(vec![first]));
+    let features = FeatureSet::default()
+        .with(Feature::new("spent", Measure::Sum("products.price * products.quantity".into())));
+    let mut people = Profiles::new(Rules::default(), features).unwrap();
+    people.extend_json(order, &Received::default());
+    let table = people.features(people.newest().unwrap()).unwrap();
+    assert_eq!(table.column("spent").unwrap().values, Values::Numeric(vec![Some(198.0)]));
+}
+
+#[test]
+fn an_identifier_is_a_text_or_a_whole_number_that_keeps_its_digits() {
+    let received =
+        Received { identifiers: [("card".into(), "card".into())].into(), ..Received::default() };
+    for (value, expected, n_lost) in [
+        ("7", Some("7"), 0),
+        ("-7.0", Some("-7"), 0),
+        ("9007199254740992.0", Some("9007199254740992"), 0),
+        ("\" x\"", Some(" x"), 0),
+        ("20240301000000001", Some("20240301000000001"), 0),
+        // As floats, different numbers would become one person.
+        ("1e300", None, 1),
+        ("1e200", None, 1),
+        ("1.0000000000000001e17", None, 1),
+        ("7.5", None, 1),
+        ("true", None, 1),
+        ("[\"a\"]", None, 1),
+        ("\" \"", None, 0),
+        ("null", None, 0),
+    ] {
+        for part in ["traits", "properties"] {
+            let call = format!(
+                r#"{{"type":"identify","userId":"1","timestamp":"2024-05-01","{part}":{{"card":{value}}}}}"#
+            );
+            let calls = receive(&call, &received);
+            let event = &calls.events[0];
+            let card = event.identifiers.iter().find(|id| id.kind == "card");
+            assert_eq!(card.map(|id| &*id.value), expected, "{call}");
+            let unread: Vec<_> = calls.report.unread.iter().map(|u| (&*u.what, u.n)).collect();
+            assert_eq!(unread, [("card", 1)][..n_lost], "{call}");
+            assert!(event.attributes.is_empty() && event.properties.is_empty(), "{call}");
+        }
+    }
+}
+
+#[test]
 fn what_keeps_a_call_from_being_an_event_is_said_by_field() {
     let bad = |field: &str| Refusal::BadField { field: field.to_owned() };
     let call = |fields: &str| {
