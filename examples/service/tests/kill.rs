@@ -184,6 +184,32 @@ fn kill_again_and_again(name: &str, n_rounds: u64) {
 }
 
 #[test]
+fn after_a_snapshot_only_changes_are_written_and_a_restart_finds_both() {
+    let folder = folder("only-changes");
+    let calls: Vec<Value> = (0..200).map(|i| call(&format!("u{i}"), i)).collect();
+    let mut service = Running::start(&folder);
+    service.ask("POST", "/v1/batch", &json!({"batch": calls}).to_string()).unwrap();
+    service.signal("-TERM");
+    let mut service = Running::start(&folder);
+    service.ask("POST", "/v1/track", &call("u1", 1000).to_string()).unwrap();
+    service.ask("DELETE", "/v1/profiles/user_id:u2", "").unwrap();
+    service.signal("-TERM");
+    let files = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap());
+    let size = |name: &str, file: &std::fs::DirEntry| {
+        let is_named = file.file_name().to_str().unwrap().starts_with(name);
+        is_named.then(|| file.metadata().unwrap().len())
+    };
+    let files: Vec<_> = files.collect();
+    let size = |name: &str| files.iter().find_map(|file| size(name, file)).unwrap();
+    assert!(10 * size("changes") < size("snapshot"));
+    let service = Running::start(&folder);
+    let read = |who: &str| service.ask("GET", &format!("/v1/profiles/user_id:{who}/metadata"), "");
+    assert_eq!(read("u1").unwrap().1["metadata"]["n_events"], json!(2));
+    assert_eq!(read("u3").unwrap().1["metadata"]["n_events"], json!(1));
+    assert_eq!(read("u2").unwrap().0, 410);
+}
+
+#[test]
 fn a_follower_is_told_what_changed_and_who_moved_and_a_person_has_a_persona() {
     let folder = folder("changes");
     let service = Running::start(&folder);
