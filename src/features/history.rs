@@ -709,16 +709,9 @@ impl Histories {
         relabelled(&self.layout, summary, code)
     }
 
-    /// A value of a field by name.
-    pub(crate) fn restored(
-        &mut self,
-        scope: Scope,
-        name: &str,
-        item: u16,
-        number: Option<f64>,
-        text: Option<&str>,
-    ) -> FieldValue {
-        let field = match scope {
+    /// A field by name, used once more if it is an attribute's.
+    pub(crate) fn field(&mut self, scope: Scope, name: &str) -> Field {
+        match scope {
             Scope::Property => self.schema.property(name),
             Scope::Attribute => match self.schema.declare(name) {
                 Some(field) => {
@@ -727,9 +720,7 @@ impl Histories {
                 }
                 None => Field::NONE,
             },
-        };
-        let label = text.map(|text| self.dictionary.intern(text));
-        FieldValue::new(field, item, number, label)
+        }
     }
 }
 

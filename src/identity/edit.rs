@@ -213,19 +213,6 @@ impl IdentityGraph {
     pub(crate) fn merge_moving(&mut self, other: &Self) -> Result<(Moves, Moves)> {
         merge::merge(&mut self.state, &other.state)
     }
-
-    /// Brings this graph to the state of a later one, of which `other` holds the signatures that changed since,
-    /// whole, and its manual links if they changed. `marks` were forgotten since, and `allowed` of them are not
-    /// any more. Returns where this graph's signatures went, and the other's.
-    pub(crate) fn catch_up(
-        &mut self,
-        other: &Self,
-        has_links: bool,
-        marks: Vec<ProfileId>,
-        allowed: &[ProfileId],
-    ) -> Result<(Moves, Moves)> {
-        merge::catch_up(&mut self.state, &other.state, has_links, marks, allowed)
-    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! Merges one graph into another: the union of their evidence and of what they forgot.
 
-use super::evidence::{CAPACITY, Times};
+use std::collections::BTreeSet;
+
+use super::evidence::Times;
+use super::extract::Extract;
 use super::forget::{self, Moves};
-use super::policy::{Admitted, Kind, MAX_KINDS, Pair, Part, Relation};
+use super::policy::{Admitted, Kind, MAX_KINDS, Pair, Part, Relation, Rules};
 use super::profile_id::ProfileId;
 use super::state::State;
 use crate::{Error, Refusal, Result};
@@ -12,70 +15,85 @@ pub(super) fn merge(state: &mut State, other: &State) -> Result<(Moves, Moves)> 
     if state.policy.rules().automatic() != other.policy.rules().automatic() {
         return Err(Error::parameter("other", "a graph with the same rules and key", "another"));
     }
-    check_room(state, other)?;
+    let (nodes, signatures) = (other.evidence.nodes(), other.evidence.signatures());
+    let kinds =
+        (0..other.policy.kinds().len()).map(|kind| &*other.policy.kinds().get(kind as Kind).name);
+    check_room(state, kinds, nodes.len().max(signatures.n_slots()), signatures.len())?;
     let ours = forget_marked(state, other.policy.forgotten.iter().copied());
-    add_links(state, other)?;
-    let theirs = add_signatures(state, other, |_, _, times| times)?;
-    Ok((ours, theirs))
-}
-
-/// Brings a state to that of a later one, as [`IdentityGraph::catch_up`](super::IdentityGraph) says.
-pub(super) fn catch_up(
-    state: &mut State,
-    other: &State,
-    has_links: bool,
-    marks: Vec<ProfileId>,
-    allowed: &[ProfileId],
-) -> Result<(Moves, Moves)> {
-    check_room(state, other)?;
-    let ours = forget_marked(state, marks.into_iter());
-    allowed.iter().for_each(|id| _ = state.policy.forgotten.remove(id));
-    if has_links {
-        remove_links(state, other);
-        add_links(state, other)?;
-    }
-    // Times and messages only grow, so that only the count says what was there before.
-    let left = |state: &State, parts: &[Part<'_>], times: Times| {
-        let known = state.evidence.find_signature(&state.policy, parts);
-        let n = known.map_or(0, |known| state.evidence.signatures().times(known).count);
-        Times { count: times.count.saturating_sub(n), ..times }
-    };
-    let theirs = add_signatures(state, other, left)?;
-    Ok((ours, theirs))
-}
-
-/// Adds signatures, of each of them what `part` says.
-fn add_signatures(
-    state: &mut State,
-    other: &State,
-    part: impl Fn(&State, &[Part<'_>], Times) -> Times,
-) -> Result<Moves> {
+    add_links(state, other.policy.rules())?;
     let mut theirs = Moves::new();
-    for sig in other.evidence.signatures().live() {
+    for sig in signatures.live() {
         let mut parts = other.parts_of(sig);
-        let mut to = None;
-        if state.policy.leave_out_forgotten(&mut parts) == Admitted::Kept {
-            let signatures = other.evidence.signatures();
-            let (times, message) = (signatures.times(sig), signatures.message(sig));
-            let times = part(state, &parts, times);
-            to = Some(state.record_parts(&parts, times, message)?);
-        }
+        let to = add_signature(state, &mut parts, signatures.times(sig), signatures.message(sig))?;
         theirs.push((sig, to));
     }
     state.follow();
-    Ok(theirs)
+    Ok((ours, theirs))
 }
 
-fn check_room(state: &State, other: &State) -> Result<()> {
-    let theirs =
-        (0..other.policy.kinds().len()).map(|kind| &other.policy.kinds().get(kind as Kind).name);
-    let new = theirs.filter(|name| state.policy.kinds().find(name).is_none());
-    if state.policy.kinds().len() + new.count() > MAX_KINDS {
+/// Adds an extract of another state, as [`IdentityGraph::absorb`](super::IdentityGraph) says.
+pub(super) fn absorb(
+    state: &mut State,
+    extract: &Extract,
+    links: Option<[Vec<Pair>; 3]>,
+    allowed: Option<&[ProfileId]>,
+) -> Result<(Moves, Moves)> {
+    let rules = links.map(|links| state.policy.rules().with_links(links));
+    rules.iter().try_for_each(Rules::check)?;
+    let named = || rules.iter().flat_map(Rules::all_links).flatten().flat_map(|(a, b)| [a, b]);
+    let checked = extract.check(&state.policy)?;
+    let kinds = extract.kinds().chain(named().map(|end| &*end.kind));
+    check_room(state, kinds, extract.n_slots() + named().count(), checked.len())?;
+    let ours = forget_marked(state, extract.forgotten.iter().copied());
+    allowed.into_iter().flatten().for_each(|id| _ = state.policy.forgotten.remove(id));
+    if let Some(rules) = &rules {
+        if allowed.is_some() {
+            remove_links(state, rules);
+        }
+        add_links(state, rules)?;
+    }
+    let (mut theirs, mut parts) = (Moves::with_capacity(checked.len()), Vec::new());
+    for sig in 0..checked.len() {
+        parts.clear();
+        let (mut times, message) = checked.signature(sig, &mut parts);
+        if allowed.is_some()
+            && let Some(known) = state.evidence.find_signature(&state.policy, &parts)
+        {
+            // Times and messages only grow, so that only the count says what was there before.
+            let n = state.evidence.signatures().times(known).count;
+            times.count = times.count.saturating_sub(n);
+        }
+        theirs.push((sig as u32, add_signature(state, &mut parts, times, message)?));
+    }
+    state.follow();
+    Ok((ours, theirs))
+}
+
+/// Adds observations of identifiers without those that were forgotten; their signature, if any are left.
+fn add_signature(
+    state: &mut State,
+    parts: &mut Vec<Part<'_>>,
+    times: Times,
+    message: Option<&str>,
+) -> Result<Option<u32>> {
+    match state.policy.leave_out_forgotten(parts) {
+        Admitted::Kept => Ok(Some(state.record_parts(parts, times, message)?)),
+        Admitted::Suppressed => Ok(None),
+    }
+}
+
+fn check_room<'k>(
+    state: &State,
+    kinds: impl Iterator<Item = &'k str>,
+    n_slots: usize,
+    n_signatures: usize,
+) -> Result<()> {
+    let new: BTreeSet<&str> =
+        kinds.filter(|name| state.policy.kinds().find(name).is_none()).collect();
+    if state.policy.kinds().len() + new.len() > MAX_KINDS {
         return Err(Refusal::Full { what: "kinds".into(), limit: MAX_KINDS }.into());
     }
-    let (nodes, signatures) = (other.evidence.nodes(), other.evidence.signatures());
-    state.evidence.check_room(nodes.len().max(signatures.n_slots()), signatures.len())?;
-    debug_assert!(nodes.len() <= CAPACITY);
+    state.evidence.check_room(n_slots, n_signatures)?;
     Ok(())
 }
 
@@ -99,9 +117,9 @@ fn forget_marked(state: &mut State, marks: impl Iterator<Item = ProfileId>) -> M
 
 /// Removes the manual links that the other does not have. Aliases that were taken back stay so until somebody
 /// is forgotten.
-fn remove_links(state: &mut State, other: &State) {
+fn remove_links(state: &mut State, other: &Rules) {
     for relation in [Relation::Must, Relation::Cannot] {
-        let theirs = other.policy.rules().links(relation);
+        let theirs = other.links(relation);
         let gone: Vec<Pair> =
             state.policy.rules().links(relation).difference(theirs).cloned().collect();
         gone.iter().for_each(|pair| state.remove_link(relation, pair));
@@ -109,18 +127,18 @@ fn remove_links(state: &mut State, other: &State) {
 }
 
 /// Adds the manual links of the other that name nobody who was forgotten.
-fn add_links(state: &mut State, other: &State) -> Result<()> {
+fn add_links(state: &mut State, other: &Rules) -> Result<()> {
     let remains = |state: &State, (a, b): &Pair| {
         ![a, b].iter().any(|end| state.policy.is_forgotten(&end.kind, &end.value))
     };
     for relation in [Relation::Must, Relation::Cannot] {
-        for pair in other.policy.rules().links(relation) {
+        for pair in other.links(relation) {
             if remains(state, pair) {
                 state.add_link(relation, pair)?;
             }
         }
     }
-    for pair in other.policy.rules().links(Relation::Alias) {
+    for pair in other.links(Relation::Alias) {
         if remains(state, pair) {
             state.reject_alias(pair);
             state.policy.set_link(Relation::Alias, pair, true);

@@ -47,7 +47,7 @@
 //!
 //! `policy/` says what may come in and join; `evidence/` what was observed; `aliases` what alias calls mean;
 //! `partition/` who is who; `state` holds the three together, and `graph` is their face: `ingest` adds
-//! observations, `edit` changes a graph by other means, `persist` keeps it. `explain`, `health` and `diff`
+//! observations, `edit` changes a graph by other means, `persist` keeps it, or a part of it by `extract`. `explain`, `health` and `diff`
 //! answer questions; `forget`, `merge` and `snapshot` do the work behind the methods of their names. `touched` records
 //! where profiles may have changed, and `renumber` uses the numbers of the forgotten again.
 //!
@@ -89,6 +89,7 @@ mod diff;
 mod edit;
 mod evidence;
 mod explain;
+mod extract;
 mod forget;
 mod graph;
 mod health;
@@ -105,6 +106,7 @@ mod touched;
 
 pub(crate) use evidence::Recorded;
 pub use explain::{Explanation, Link};
+pub(crate) use extract::Extract;
 pub(crate) use forget::Moves;
 pub use forget::{Forgotten, Subject};
 pub use graph::{IdentityGraph, Memory};
@@ -113,5 +115,4 @@ pub use partition::Reason;
 pub(crate) use policy::Pair;
 pub use policy::{Owner, Rules};
 pub use profile_id::ProfileId;
-pub(crate) use snapshot::Evidence;
 pub use snapshot::Snapshot;

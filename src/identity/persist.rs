@@ -1,24 +1,51 @@
 //! Graphs kept and compared: serde and equality by way of snapshots.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::extract::{self, Extract};
+use super::forget::Moves;
 use super::graph::IdentityGraph;
+use super::merge;
 use super::policy::Pair;
 use super::profile_id::ProfileId;
-use super::snapshot::{self, Evidence, Snapshot};
+use super::snapshot::Snapshot;
 use crate::Result;
 
 impl IdentityGraph {
-    /// The evidence of some signatures, each with the number of observations to be counted, and the
-    /// place of each in it.
-    pub(crate) fn evidence_of(&self, signatures: &[(u32, u32)]) -> (Evidence, Vec<u32>) {
-        snapshot::evidence(&self.state, signatures)
+    /// The evidence of some signatures, each with the number of observations to be counted.
+    pub(crate) fn extract(&self, signatures: &[(u32, u32)]) -> Extract {
+        extract::extract(&self.state, signatures)
     }
 
-    /// A graph of this evidence alone, under the same rules and key, with these manual links.
-    pub(crate) fn of_evidence(&self, evidence: Evidence, links: [Vec<Pair>; 3]) -> Result<Self> {
-        let rules = self.rules().with_links(links);
-        Ok(Self::from_state(evidence.into_state(&rules)?))
+    /// Adds an extract of another graph under the same rules and key, with its manual links if it has any;
+    /// returns where this graph's signatures went, and those of the extract.
+    ///
+    /// If some ids are allowed, this graph becomes what the other is: the extract has the signatures that changed
+    /// since, whole, who was forgotten since, of which these are allowed again, and all manual links if they
+    /// changed.
+    pub(crate) fn absorb(
+        &mut self,
+        extract: &Extract,
+        links: Option<[Vec<Pair>; 3]>,
+        allowed: Option<&[ProfileId]>,
+    ) -> Result<(Moves, Moves)> {
+        merge::absorb(&mut self.state, extract, links, allowed)
+    }
+
+    /// What was observed of a signature, in words: identifiers from the strongest, with whether they are claimed;
+    /// first and last time; the first message.
+    #[allow(clippy::type_complexity)]
+    pub(crate) fn words_of_signature(
+        &self,
+        sig: u32,
+    ) -> (Vec<(&str, Cow<'_, str>, bool)>, (i64, i64), Option<&str>) {
+        let parts = self.state.parts_of(sig).into_iter();
+        let signatures = self.state.evidence.signatures();
+        let times = signatures.times(sig);
+        let parts = parts.map(|part| (part.kind, part.value, part.claimed)).collect();
+        (parts, (times.first, times.last), signatures.message(sig))
     }
 
     /// The signatures that have observations, and how many.

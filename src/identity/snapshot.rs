@@ -66,15 +66,6 @@ impl TryFrom<u32> for Version {
     }
 }
 
-/// The evidence of some signatures, to be stored beside their events; see [`Snapshot`].
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct Evidence {
-    kinds: Vec<String>,
-    identifiers: Vec<(u32, String)>,
-    signatures: Vec<Stored>,
-    pub(crate) forgotten: Vec<ProfileId>,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stored {
@@ -141,44 +132,6 @@ fn named(
         identifiers.push((kinds.len() as u32 - 1, value.to_owned()));
     }
     (kinds, identifiers)
-}
-
-/// The evidence of some signatures, of which only a part of the observations is counted, and the place
-/// of each of them in it. Without the forgotten.
-pub(super) fn evidence(state: &State, signatures: &[(u32, u32)]) -> (Evidence, Vec<u32>) {
-    let slots = |sig: u32| state.evidence.signatures().slots(sig).iter().copied();
-    let mut nodes: Vec<u32> =
-        signatures.iter().flat_map(|&(sig, _)| slots(sig).map(node_of)).collect();
-    nodes.sort_unstable();
-    nodes.dedup();
-    let place_of = |node: u32| nodes.binary_search(&node).unwrap_or_default();
-    let mut numbers = vec![0; nodes.len()];
-    let (kinds, identifiers) =
-        named(state, nodes.clone(), |node, place| numbers[place_of(node)] = place);
-    let number = |node| numbers[place_of(node)];
-    let stored = |&(sig, count): &(u32, u32)| Stored { count, ..store(state, sig, number) };
-    let mut all: Vec<(Stored, usize)> = signatures.iter().map(stored).zip(0..).collect();
-    all.sort_unstable();
-    let mut places = vec![0; all.len()];
-    (0..).zip(&all).for_each(|(place, &(_, row))| places[row] = place);
-    let signatures = all.into_iter().map(|(stored, _)| stored).collect();
-    (Evidence { kinds, identifiers, signatures, forgotten: Vec::new() }, places)
-}
-
-impl Evidence {
-    pub(crate) fn n_signatures(&self) -> usize {
-        self.signatures.len()
-    }
-
-    /// Restores a state of this evidence alone. Signature `i` of it is the `i`-th of the evidence.
-    pub(super) fn into_state(self, rules: &Rules) -> Result<State> {
-        let Self { kinds, identifiers, signatures, forgotten } = self;
-        let (version, key_check) = (Version(VERSION), key_check(rules));
-        let rules = rules.clone();
-        let key = rules.secret().copied();
-        Snapshot { version, rules, key_check, kinds, identifiers, signatures, forgotten }
-            .into_state(key)
-    }
 }
 
 fn store(state: &State, sig: u32, number: impl Fn(u32) -> u32) -> Stored {

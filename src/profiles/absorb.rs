@@ -4,10 +4,10 @@ use std::sync::OnceLock;
 
 use super::edit::Loose;
 use super::messages::Copy;
-use super::piece::{Cell, Content, History, Settings, Stored, invalid, open};
+use super::piece::{Cell, Content, Settings, invalid, open};
 use super::store::Profiles;
-use crate::features::{Field, FieldValue, NONE, Scope, StoredEvent};
-use crate::identity::Moves;
+use crate::features::{Dictionary, Field, FieldValue, Histories, NONE, Scope, StoredEvent};
+use crate::identity::{Moves, Pair};
 use crate::{Error, Result, Timestamp};
 
 impl Profiles {
@@ -41,48 +41,32 @@ impl Profiles {
         content.check(self)?;
         let attributes = content.fields.iter().filter(|field| field.0);
         self.check_attributes("piece", attributes.map(|field| &*field.1))?;
-        content.evidence.forgotten.sort_unstable();
-        let theirs = self.absorb_evidence(&mut content, settings.origin.after.is_some())?;
+        let texts = content.texts.split().ok_or_else(|| invalid("a text in it"))?;
+        let links = content.links.take();
+        let theirs = self.absorb_evidence(&content, links, settings.origin.after.is_some())?;
         self.histories.schema.keep_needs(&settings.needs);
         self.newest = OnceLock::new();
-        let Content { horizon, texts, fields, histories, end, .. } = content;
-        let mut loose = Loose::default();
-        for (from, to) in theirs.into_iter().filter_map(|(from, to)| Some((from, to?))) {
-            let history = &histories[from as usize];
-            for event in &history.events {
-                loose.events.push(self.restored(to, event, &texts, &fields));
-            }
-            if let Some(words) = &history.summary {
-                let text = |label: u32| texts.get(label as usize).map_or("", String::as_str);
-                let summary = self.histories.restored_summary(words, text);
-                loose.summaries.push((to, summary));
-            }
-        }
-        self.add_from(horizon.map(Timestamp::from_millis), loose);
+        self.absorb_events(&content, &texts, &theirs);
         self.absorbed.insert(id);
-        self.trail.absorbed(&settings.origin, id, end, is_all);
+        self.trail.absorbed(&settings.origin, id, content.end, is_all);
         Ok(true)
     }
 
     /// Adds the evidence of a piece, which may hold only what changed, and lets the events follow; returns where
     /// its signatures went. Events of signatures that the piece has whole are removed.
-    fn absorb_evidence(&mut self, content: &mut Content, is_change: bool) -> Result<Moves> {
-        let (mut evidence, links) = (std::mem::take(&mut content.evidence), content.links.take());
-        let marks = evidence.forgotten.clone();
+    fn absorb_evidence(
+        &mut self,
+        content: &Content,
+        links: Option<[Vec<Pair>; 3]>,
+        is_change: bool,
+    ) -> Result<Moves> {
         let has_links = links.is_some();
-        if is_change {
-            evidence.forgotten.clear();
-        }
-        let other = self.graph.of_evidence(evidence, links.unwrap_or_default())?;
-        let (ours, theirs) = if is_change {
-            self.graph.catch_up(&other, has_links, marks.clone(), &content.allowed)?
-        } else {
-            self.graph.merge_moving(&other)?
-        };
+        let allowed = is_change.then_some(&content.allowed[..]);
+        let (ours, theirs) = self.graph.absorb(&content.evidence, links, allowed)?;
         if has_links {
             self.trail.add_links();
         }
-        self.trail.add_marks(&marks);
+        self.trail.add_marks(&content.evidence.forgotten);
         self.added_to(&theirs);
         self.move_events(&ours);
         if is_change {
@@ -91,6 +75,55 @@ impl Profiles {
             self.move_events(&whole);
         }
         Ok(theirs)
+    }
+
+    /// Adds the events and summaries of a piece to the signatures to which its own went.
+    fn absorb_events(&mut self, content: &Content, texts: &[&str], theirs: &Moves) {
+        if let Some(horizon) = content.horizon {
+            self.raise_horizon(Timestamp::from_millis(horizon));
+        }
+        let horizon = self.horizon();
+        let mut words = content.summaries.chunks_exact(self.histories.summary_len().unwrap_or(1));
+        let text = |label: u32| texts.get(label as usize).copied().unwrap_or_default();
+        for (&(_, to), _) in theirs.iter().zip(&content.has_summary).filter(|(_, has)| **has) {
+            let summary = words.next().map(|words| self.histories.restored_summary(words, text));
+            match (summary, to) {
+                (Some(summary), Some(to)) => self.histories.add_summary(to, &summary),
+                (Some(summary), None) => self.histories.release_summary(&summary),
+                _ => {}
+            }
+        }
+        let mut loose = Loose::default();
+        let mut codes = Codes { texts, known: vec![NONE; texts.len()], fields: &content.fields };
+        let (mut values, mut cells) = (Vec::new(), &content.cells[..]);
+        let mut events = content.events.iter().enumerate();
+        for (&(_, to), &n_events) in theirs.iter().zip(&content.n_events) {
+            for (place, &(at, name, n_values)) in events.by_ref().take(n_events as usize) {
+                let own;
+                (own, cells) = cells.split_at(n_values as usize);
+                let at = Timestamp::from_millis(at);
+                let Some(to) = to.filter(|_| Some(at) >= horizon) else { continue };
+                let histories = &mut self.histories;
+                values.clear();
+                values.extend(own.iter().map(|cell| codes.value(histories, cell)));
+                let name = codes.text(&mut histories.dictionary, name);
+                let message = content.messages.get(place).map_or(0, |id| u128::from_le_bytes(*id));
+                match &mut self.messages {
+                    Some(messages) if message != 0 => {
+                        let message = messages.number_of(message);
+                        loose.events.push(Copy::new(
+                            to,
+                            StoredEvent { at, name, message, values: &values },
+                        ));
+                    }
+                    _ => histories
+                        .add_logged(to, StoredEvent { at, name, message: NONE, values: &values }),
+                }
+            }
+        }
+        self.put(loose);
+        self.bind();
+        self.tidy();
     }
 
     /// Whether what another store, or a piece of one, holds can be added.
@@ -106,71 +139,73 @@ impl Profiles {
         };
         Err(Error::parameter(what, format!("made with the same {differs}"), "made with others"))
     }
+}
 
-    /// An event of a piece with the codes of this store.
-    fn restored(
+/// The texts and fields of a piece, and the codes of those texts that were met.
+struct Codes<'c> {
+    texts: &'c [&'c str],
+    known: Vec<u32>,
+    fields: &'c [(bool, String)],
+}
+
+impl Codes<'_> {
+    /// The code of a text, used once more.
+    fn text(&mut self, dictionary: &mut Dictionary, text: u32) -> u32 {
+        let known = &mut self.known[text as usize];
+        if *known == NONE {
+            *known = dictionary.intern(self.texts[text as usize]);
+        } else {
+            dictionary.retain(*known, 1);
+        }
+        *known
+    }
+
+    /// A value with the codes of a store.
+    fn value(
         &mut self,
-        to: u32,
-        event: &Stored,
-        texts: &[String],
-        fields: &[(bool, String)],
-    ) -> Copy {
-        let message = match &mut self.messages {
-            Some(messages) if event.message != 0 => messages.number_of(event.message),
-            _ => NONE,
-        };
-        let histories = &mut self.histories;
-        let name =
-            event.name.map_or(NONE, |name| histories.dictionary.intern(&texts[name as usize]));
-        let values: Vec<FieldValue> = event
-            .values
-            .iter()
-            .map(|&(field, item, number, text)| {
-                let text = text.map(|text| &*texts[text as usize]);
-                match field.map(|field| &fields[field as usize]) {
-                    Some((true, name)) => {
-                        histories.restored(Scope::Attribute, name, item, number, text)
-                    }
-                    Some((false, name)) => {
-                        histories.restored(Scope::Property, name, item, number, text)
-                    }
-                    None => {
-                        let label = text.map(|text| histories.dictionary.intern(text));
-                        FieldValue::new(Field::NONE, item, number, label)
-                    }
-                }
-            })
-            .collect();
-        let at = Timestamp::from_millis(event.at);
-        Copy::new(to, StoredEvent { at, name, message, values: &values })
+        histories: &mut Histories,
+        &(field, item, number, text): &Cell,
+    ) -> FieldValue {
+        let field = field.map_or(Field::NONE, |field| {
+            let (is_attribute, name) = &self.fields[field as usize];
+            let scope = if *is_attribute { Scope::Attribute } else { Scope::Property };
+            histories.field(scope, name)
+        });
+        let label = text.map(|text| self.text(&mut histories.dictionary, text));
+        FieldValue::new(field, item, number, label)
     }
 }
 
 impl Content {
     /// Whether everything that it names is there.
     fn check(&self, people: &Profiles) -> Result<()> {
-        let has_text =
-            |text: Option<u32>| text.is_none_or(|text| (text as usize) < self.texts.len());
-        let has_field =
-            |field: Option<u32>| field.is_none_or(|field| (field as usize) < self.fields.len());
-        let is_cell = |cell: &Cell| has_field(cell.0) && has_text(cell.3);
+        let n = self.evidence.n_signatures();
+        let has_text = |text: u32| (text as usize) < self.texts.len();
+        let is_cell = |cell: &Cell| {
+            cell.0.is_none_or(|field| (field as usize) < self.fields.len())
+                && cell.3.is_none_or(has_text)
+        };
         let (min, max) = people.graph.rules().clock_range();
-        let is_event = |event: &Stored| {
-            let at = Timestamp::from_millis(event.at);
-            let has_name = event.name.is_some() && has_text(event.name);
-            has_name && min <= at && at <= max && event.values.iter().all(is_cell)
+        let is_event = |&(at, name, _): &(i64, u32, u32)| {
+            let at = Timestamp::from_millis(at);
+            has_text(name) && min <= at && at <= max
         };
-        let is_history = |history: &History| {
-            let stored = people.histories.summary_len();
-            let len = history.summary.as_ref().map(Vec::len);
-            history.events.iter().all(is_event) && (len.is_none() || len == stored)
-        };
-        if self.histories.len() != self.evidence.n_signatures()
-            || !self.histories.iter().all(is_history)
+        let sum = |counts: &mut dyn Iterator<Item = u32>| counts.map(u64::from).sum::<u64>();
+        let fits = self.n_events.len() == n
+            && sum(&mut self.n_events.iter().copied()) == self.events.len() as u64
+            && sum(&mut self.events.iter().map(|event| event.2)) == self.cells.len() as u64
+            && [0, self.events.len()].contains(&self.messages.len())
+            && [0, n].contains(&self.has_summary.len());
+        let n_summaries = self.has_summary.iter().filter(|has| **has).count();
+        let n_words = n_summaries * people.histories.summary_len().unwrap_or(0);
+        if fits
+            && self.summaries.len() == n_words
+            && self.cells.iter().all(is_cell)
+            && self.events.iter().all(is_event)
         {
-            return Err(invalid("an event in it"));
+            return Ok(());
         }
-        Ok(())
+        Err(invalid("an event in it"))
     }
 }
 

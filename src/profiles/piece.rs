@@ -6,12 +6,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::features::Needs;
-use crate::identity::{Evidence, Pair};
+use crate::identity::{Extract, Pair};
 use crate::num::frame::{Frame, HEAD, checksum};
+use crate::num::texts::TextColumn;
 use crate::{Error, ProfileId, Result};
 
 /// The version counts up when the form changes.
-const FRAME: Frame = Frame { letters: b"personas", version: 4 };
+const FRAME: Frame = Frame { letters: b"personas", version: 5 };
 
 /// What must agree between the store that made a piece and the one that absorbs it: hashes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,10 +41,10 @@ pub(super) struct Origin {
     pub(super) after: Option<u128>,
 }
 
-/// The content of a piece.
+/// The content of a piece, in columns: one pass writes or reads it, without a record for each event.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Content {
-    pub(super) evidence: Evidence,
+    pub(super) evidence: Extract,
     /// The earliest time at which events are kept, in one piece.
     pub(super) horizon: Option<i64>,
     /// Must-links, cannot-links, and links of aliases that were taken back; none if they have not changed.
@@ -54,27 +55,21 @@ pub(super) struct Content {
     pub(super) continued: Option<u32>,
     /// How many pieces there are, in the last.
     pub(super) end: Option<u32>,
-    pub(super) texts: Vec<String>,
+    pub(super) texts: TextColumn,
     /// Whether it is an attribute, and its name.
     pub(super) fields: Vec<(bool, String)>,
-    /// What is stored of each signature, in the order of the evidence.
-    pub(super) histories: Vec<History>,
-}
-
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct History {
-    pub(super) events: Vec<Stored>,
-    pub(super) summary: Option<Vec<u64>>,
-}
-
-/// An event; texts and fields are numbers in the piece.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Stored {
-    pub(super) at: i64,
-    pub(super) name: Option<u32>,
-    /// The keyed hash of the message id; 0 without one.
-    pub(super) message: u128,
-    pub(super) values: Vec<Cell>,
+    /// How many events are stored of each signature.
+    pub(super) n_events: Vec<u32>,
+    /// Their events: time, name, values.
+    pub(super) events: Vec<(i64, u32, u32)>,
+    /// The keyed hashes of their message ids, 0 without one; empty if no event has one.
+    pub(super) messages: Vec<[u8; 16]>,
+    /// Their values, whose texts and fields are numbers in the piece.
+    pub(super) cells: Vec<Cell>,
+    /// Whether there is a summary of each signature; empty if of none.
+    pub(super) has_summary: Vec<bool>,
+    /// The words of the summaries, one after another.
+    pub(super) summaries: Vec<u64>,
 }
 
 /// Field, item, number, text.

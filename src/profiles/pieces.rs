@@ -19,7 +19,7 @@ use std::collections::VecDeque;
 use hashbrown::HashMap;
 
 use super::messages::{Copy, Messages};
-use super::piece::{Content, History, Origin, Settings, Stored, open, write};
+use super::piece::{Content, Origin, Settings, open, write};
 use super::store::Profiles;
 use crate::features::{Field, FieldValue, Log, NONE, Scope, StoredEvent};
 use crate::num::parallel;
@@ -203,7 +203,7 @@ impl Filling {
         *self.texts.entry(label).or_insert_with(|| {
             let text = people.histories.dictionary.text(label);
             self.n_bytes += text.len() + 5;
-            self.content.texts.push(text.to_owned());
+            self.content.texts.push(text);
             self.content.texts.len() as u32 - 1
         })
     }
@@ -221,15 +221,18 @@ impl Filling {
         Some(*number)
     }
 
-    fn event(&mut self, people: &Profiles, event: StoredEvent<'_>) -> Stored {
+    fn event(&mut self, people: &Profiles, event: StoredEvent<'_>) {
         self.n_bytes += 40 + 24 * event.values.len();
-        let name = (event.name != NONE).then(|| self.text(people, event.name));
-        let cell = |value: &FieldValue| {
+        let name = self.text(people, event.name);
+        for value in event.values {
             let text = value.label().map(|label| self.text(people, label));
-            (self.field(people, value.field), value.item, value.number(), text)
-        };
-        let values = event.values.iter().map(cell).collect();
-        Stored { at: event.at.millis(), name, message: people.message_id(event.message), values }
+            let cell = (self.field(people, value.field), value.item, value.number(), text);
+            self.content.cells.push(cell);
+        }
+        self.content.events.push((event.at.millis(), name, event.values.len() as u32));
+        if people.messages.is_some() {
+            self.content.messages.push(people.message_id(event.message).to_le_bytes());
+        }
     }
 }
 
@@ -334,7 +337,7 @@ impl Pieces<'_> {
     fn fill(&self, range: &mut Range) -> Content {
         let filling = &mut Filling::default();
         let place = &mut range.place;
-        let (people, mut parts, mut histories) = (self.people, Vec::new(), Vec::new());
+        let (people, mut parts) = (self.people, Vec::new());
         let is_change = self.settings.origin.after.is_some();
         let is_continued = place.event > 0;
         while place.signature < range.end {
@@ -346,7 +349,7 @@ impl Pieces<'_> {
             filling.n_bytes += names;
             let log = people.histories.log(sig).into_iter().flat_map(Log::iter);
             let aside = self.aside.get(&sig).into_iter().flatten().map(|copy| copy.event());
-            let mut history = History::default();
+            let n_before = filling.content.events.len();
             let (mut is_done, start) = (true, place.event);
             for event in log.chain(aside).skip(start) {
                 // An event that does not fit is the first of the next piece.
@@ -354,19 +357,22 @@ impl Pieces<'_> {
                     is_done = false;
                     break;
                 }
-                let event = filling.event(people, event);
-                history.events.push(event);
+                filling.event(people, event);
                 place.event += 1;
             }
-            if !is_done && history.events.is_empty() {
+            let n_events = filling.content.events.len() - n_before;
+            if !is_done && n_events == 0 {
                 break;
             }
-            if start == 0
-                && let Some(words) = people.histories.summary(sig)
-            {
-                filling.n_bytes += 10 * words.len();
-                let code = |label| filling.text(people, label);
-                history.summary = Some(people.histories.relabelled_summary(words, code).into());
+            filling.content.n_events.push(n_events as u32);
+            if let Some(words) = people.histories.summary(sig) {
+                filling.content.has_summary.push(start == 0);
+                if start == 0 {
+                    filling.n_bytes += 10 * words.len();
+                    let code = |label| filling.text(people, label);
+                    let words = people.histories.relabelled_summary(words, code);
+                    filling.content.summaries.extend_from_slice(&words);
+                }
             }
             // A history in several pieces counts one observation in each, and the rest in the last; where it
             // replaces another, all in each.
@@ -381,20 +387,14 @@ impl Pieces<'_> {
                     1
                 },
             ));
-            histories.push(history);
             if !is_done {
                 place.counted += 1;
                 break;
             }
             *place = Place { signature: place.signature + 1, ..Place::default() };
         }
-        let (evidence, places) = people.graph.evidence_of(&parts);
-        filling.content.evidence = evidence;
-        filling.content.continued = places.first().copied().filter(|_| is_continued);
-        filling.content.histories.resize_with(histories.len(), History::default);
-        for (history, place) in histories.into_iter().zip(places) {
-            filling.content.histories[place as usize] = history;
-        }
+        filling.content.evidence = people.graph.extract(&parts);
+        filling.content.continued = is_continued.then_some(0);
         std::mem::take(&mut filling.content)
     }
 }

@@ -82,7 +82,7 @@ impl Profiles {
     }
 
     /// Removes the events before a horizon; how many.
-    fn raise_horizon(&mut self, horizon: Timestamp) -> usize {
+    pub(super) fn raise_horizon(&mut self, horizon: Timestamp) -> usize {
         if self.horizon() >= Some(horizon) {
             return 0;
         }

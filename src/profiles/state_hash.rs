@@ -26,7 +26,7 @@ impl Profiles {
         let of = parallel::map(live.len(), 1000, |i| {
             // Where a message counts once, how often it was sent is no part of the state.
             let (sig, count) = if self.options.dedupe { (live[i].0, 1) } else { live[i] };
-            let seen = hash(&self.graph.evidence_of(&[(sig, count)]).0);
+            let seen = hash(&(self.graph.words_of_signature(sig), count));
             let log = self.histories.log(sig).into_iter().flat_map(Log::iter);
             let events = log.map(|event| self.event_hash(seen, event));
             let events = events.fold(0u128, u128::wrapping_add);
@@ -37,7 +37,7 @@ impl Profiles {
             seen.wrapping_add(events).wrapping_add(summary.unwrap_or(0))
         });
         let aside = self.messages.iter().flat_map(Messages::aside).map(|copy| {
-            let seen = hash(&self.graph.evidence_of(&[(copy.signature, 0)]).0);
+            let seen = hash(&(self.graph.words_of_signature(copy.signature), 0));
             self.event_hash(seen, copy.event())
         });
         let all = of.into_iter().chain(aside).fold(settings, u128::wrapping_add);

@@ -169,7 +169,7 @@ impl Profiles {
             histories,
             plan: None,
             version: 0,
-            newest: OnceLock::new(),
+            newest: OnceLock::from(None),
             doubtful: Vec::new(),
             absorbed: BTreeSet::new(),
             trail: Trail::default(),

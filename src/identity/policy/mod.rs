@@ -30,7 +30,7 @@ use crate::{Refusal, Result};
 const MAX_MESSAGE_BYTES: usize = 1024;
 
 /// An identifier of an observation, normalised and checked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Part<'a> {
     pub(super) kind: &'a str,
     /// The number of the kind, if it has one.
