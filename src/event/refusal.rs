@@ -108,6 +108,17 @@ pub enum Refusal {
     /// The JSON value is neither a call, nor a list of calls, nor a batch.
     #[error("not an object with the fields of a call, nor a list or batch of such objects")]
     NotACall,
+    /// The context that a batch has for all its calls is so long that copies of it for each call would be
+    /// many times as long as the batch. The whole batch is refused.
+    #[error("context of a batch too long: {bytes} bytes, at most {limit} for its {n_calls} calls")]
+    ContextTooLong {
+        /// Bytes of the context.
+        bytes: usize,
+        /// Bytes allowed.
+        limit: usize,
+        /// Calls of the batch.
+        n_calls: usize,
+    },
     /// The call's `type` is missing or unknown.
     #[error("field \"type\" is missing or none of track, identify, page, screen, group and alias")]
     UnknownType,

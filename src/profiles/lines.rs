@@ -26,7 +26,7 @@ impl Profiles {
     /// two to change events before they are added.
     ///
     /// Cost: reads lines on all threads, and holds the events of 16 MiB of lines at a time. The calls
-    /// of one batch or list are read on one thread, and held at once.
+    /// of one batch or list are read on one thread and held a few thousand at a time.
     ///
     /// ```
     /// use personas::segment::Received;
@@ -67,8 +67,12 @@ impl Profiles {
             Body::Lines(lines) => (lines, 0),
             Body::One(text) => {
                 let mut reader = Reader::default();
-                reader.read_one(text, settings);
-                self.take_read(&mut [reader], &mut 0, &mut ingest);
+                let mut take = |reader: &mut Reader<'_>| {
+                    self.take_read(std::slice::from_mut(reader), &mut 0, &mut ingest);
+                    reader.clear();
+                };
+                reader.read_one(text, settings, &mut take);
+                take(&mut reader);
                 return ingest;
             }
         };

@@ -44,6 +44,9 @@ fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
+/// Values of the calls of one text that are held at once, about, where they can be handed on.
+const FULL: usize = 1 << 14;
+
 /// Calls that were read, one after another; the space is used again.
 #[derive(Debug, Default)]
 pub(crate) struct Reader<'a> {
@@ -55,6 +58,8 @@ pub(crate) struct Reader<'a> {
     /// The position of each event in the text.
     positions: Vec<usize>,
     n_lines: usize,
+    /// Values of the events that were read.
+    n_values: usize,
     /// What was refused and left out.
     pub(crate) report: IngestReport,
 }
@@ -82,7 +87,7 @@ impl<'a> Reader<'a> {
 
     /// Reads lines, in place of what was read before. Positions are numbers of lines, from 1.
     pub(crate) fn read_lines(&mut self, text: &'a [u8], settings: Settings<'_>) {
-        self.positions.clear();
+        self.clear();
         self.n_lines = 0;
         match std::str::from_utf8(text) {
             Ok(text) => {
@@ -104,21 +109,39 @@ impl<'a> Reader<'a> {
         let position = self.n_lines;
         match line {
             Ok(text) if text.trim_ascii().is_empty() => {}
-            Ok(text) => self.value(text, settings, |_| position),
+            Ok(text) => self.value(text, settings, |_| position, &mut |_| ()),
             Err(at) => self.report.refuse(position, Refusal::NotJson { at }),
         }
     }
 
-    /// Reads one value, in place of what was read before. Positions are numbers of calls, from 1.
-    pub(crate) fn read_one(&mut self, text: &'a str, settings: Settings<'_>) {
-        self.positions.clear();
+    /// Reads one value, in place of what was read before. Positions are numbers of calls, from 1. Each
+    /// time that many values were read, `full` may use the events and then clear them.
+    pub(crate) fn read_one(
+        &mut self,
+        text: &'a str,
+        settings: Settings<'_>,
+        full: &mut dyn FnMut(&mut Self),
+    ) {
+        self.clear();
         if !text.is_empty() {
-            self.value(text, settings, |call| call + 1);
+            self.value(text, settings, |call| call + 1, full);
         }
     }
 
+    /// Makes room for further events. What was refused stays in the report.
+    pub(crate) fn clear(&mut self) {
+        self.positions.clear();
+        self.n_values = 0;
+    }
+
     /// Reads a call, a list of calls or a batch.
-    fn value(&mut self, text: &'a str, settings: Settings<'_>, position: impl Fn(usize) -> usize) {
+    fn value(
+        &mut self,
+        text: &'a str,
+        settings: Settings<'_>,
+        position: impl Fn(usize) -> usize,
+        full: &mut dyn FnMut(&mut Self),
+    ) {
         let bare = without_mark(text);
         let none = Envelope::default();
         let opened = match self.parse(bare, settings, &none) {
@@ -142,6 +165,9 @@ impl<'a> Reader<'a> {
                             self.write(position(i), settings, &envelope);
                         }
                         _ => self.report.refuse(position(i), Refusal::NotACall),
+                    }
+                    if self.n_values >= FULL {
+                        full(self);
                     }
                 }
             }
@@ -171,6 +197,8 @@ impl<'a> Reader<'a> {
         match self.call.write(&mut self.zones, event, settings, envelope) {
             Ok(Lost { values, contradicts_offset }) => {
                 self.positions.push(position);
+                self.n_values += 1 + event.identifiers.len() + event.attributes.len();
+                self.n_values += event.properties.len();
                 self.report.contradictory_offsets += usize::from(contradicts_offset);
                 for (name, n) in values {
                     self.report.unread(&name, position, n);
@@ -190,7 +218,7 @@ impl<'a> Reader<'a> {
         position: impl Fn(usize) -> usize,
     ) {
         let mut calls = Reader::default();
-        calls.value(text, settings, position);
+        calls.value(text, settings, position, &mut |_| ());
         let (events, positions, mut report) = calls.into_parts();
         for refused in &mut report.refused {
             if let Refusal::NotJson { at } = &mut refused.what {

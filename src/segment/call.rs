@@ -63,8 +63,11 @@ impl<'a> Call<'a> {
         if let Some(shared) = envelope.context {
             let context = &mut self.context;
             json::read(shared, care, Whole { context, wanted: settings.wanted, is_added })?;
+            self.context.share_traits();
         }
-        json::read(text, care, Fields { call: self, settings, is_added })
+        json::read(text, care, Fields { call: self, settings, is_added })?;
+        self.context.add_shared_traits();
+        Ok(())
     }
 
     fn clear(&mut self) {
@@ -91,6 +94,7 @@ impl<'a> Call<'a> {
         // In traits, null says that a value is gone.
         self.traits.keeps_null = true;
         self.context.traits.keeps_null = true;
+        self.context.shared_traits.keeps_null = true;
     }
 
     /// What was read, if it is not a call.
@@ -137,6 +141,7 @@ impl<'a> Call<'a> {
             (self.traits.wrong, "traits"),
             (self.context.wrong, "context"),
             (self.context.traits.wrong, "context.traits"),
+            (self.context.shared_traits.wrong, "context.traits"),
         ] {
             lost.values.extend(wrong.then_some((Cow::Borrowed(name), 1)));
         }
@@ -147,6 +152,7 @@ impl<'a> Call<'a> {
         lost.values.extend(self.properties.left_out.take());
         lost.values.extend(self.traits.left_out.take());
         lost.values.extend(self.context.traits.left_out.take());
+        lost.values.extend(self.context.shared_traits.left_out.take());
         lost.values.extend(self.context.left_out.take());
         Ok(lost)
     }

@@ -4,6 +4,7 @@
 //! size of the screen. A listed field that is a list or an object is ignored.
 
 use std::borrow::Cow;
+use std::mem::swap;
 
 use serde::de::{MapAccess, SeqAccess};
 
@@ -11,7 +12,7 @@ use super::dotted::Dotted;
 use super::field::{Field, Lost, is_blank};
 use super::json::{List, Object, Sink};
 use super::plain::Plain;
-use crate::event::Wanted;
+use crate::event::{Wanted, keep_last};
 use crate::{Identifier, Value};
 
 /// The fields of a context; its space is used again.
@@ -19,6 +20,8 @@ use crate::{Identifier, Value};
 pub(super) struct Context<'a> {
     properties: Vec<(Cow<'a, str>, Value<'a>)>,
     pub(super) traits: Dotted<'a>,
+    /// The traits that a batch has for all its calls.
+    pub(super) shared_traits: Dotted<'a>,
     own_timezone: Field<'a>,
     /// The zone in which the sender's address is thought to be.
     geo_timezone: Field<'a>,
@@ -43,6 +46,7 @@ impl<'a> Context<'a> {
     pub(super) fn clear(&mut self) {
         self.properties.clear();
         self.traits.clear();
+        self.shared_traits.clear();
         for external in &mut self.external_ids {
             external.ids.clear();
             external.n_wrong = 0;
@@ -57,6 +61,21 @@ impl<'a> Context<'a> {
         self.ad_tracking = None;
         self.wrong = false;
         self.left_out = None;
+    }
+
+    /// Sets the traits aside that a batch has for all its calls, before a call's own are read.
+    pub(super) fn share_traits(&mut self) {
+        swap(&mut self.traits, &mut self.shared_traits);
+    }
+
+    /// Adds the traits of the batch that the call does not have itself.
+    pub(super) fn add_shared_traits(&mut self) {
+        let (own, shared) = (&mut self.traits.values, &mut self.shared_traits.values);
+        if !shared.is_empty() {
+            shared.append(own);
+            keep_last(shared);
+            swap(own, shared);
+        }
     }
 
     /// Adds the properties. What a browser says about system and device comes first, since the last of
@@ -173,7 +192,14 @@ impl<'a> Sink<'a> for Listed<'_, 'a> {
         match value {
             Plain::Text(text) if is_blank(&text) => {}
             Plain::Broken => self.context.left_out.get_or_insert((name, 0)).1 += 1,
-            value => self.context.properties.extend(value.value().map(|value| (name, value))),
+            value => {
+                let Some(value) = value.value() else { return };
+                let properties = &mut self.context.properties;
+                match properties.iter_mut().find(|(known, _)| *known == name) {
+                    Some((_, known)) => *known = value,
+                    None => properties.push((name, value)),
+                }
+            }
         }
     }
 }
@@ -322,6 +348,9 @@ impl Part {
     }
 }
 
+/// Identifiers of one list that are read: one more than an event may have, so that the event is refused.
+const MAX_IDS: usize = 65;
+
 /// `[{"type": "card", "id": "4711"}, …]`: kinds and values of identifiers.
 #[derive(Debug, Default)]
 struct ExternalIds<'a> {
@@ -367,7 +396,9 @@ impl<'a> Sink<'a> for ExternalId<'_, 'a> {
             // Accounts, and whatever else Segment collects, are not people.
             _ if collection.as_text().is_some_and(|name| name != "users") => {}
             (_, Field::Absent) => {}
-            (Field::Text(kind), Field::Text(id)) => self.0.ids.push(Identifier::new(kind, id)),
+            (Field::Text(kind), Field::Text(id)) if self.0.ids.len() < MAX_IDS => {
+                self.0.ids.push(Identifier::new(kind, id));
+            }
             _ => self.0.n_wrong += 1,
         }
         Ok(())

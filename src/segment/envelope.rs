@@ -7,6 +7,10 @@ use super::plain::Plain;
 use super::when::{Shared, When};
 use crate::Refusal;
 
+/// The context of a batch counts for each of its calls; with all these copies the batch may be so many
+/// times as long as it is. Honest clients send calls of more than 100 bytes and a context of some 1000.
+const MAX_GROWTH: usize = 64;
+
 /// What a batch says of all its calls. A call's own values win, field by field.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Envelope<'a> {
@@ -28,6 +32,11 @@ pub(super) fn open(text: &str) -> Result<(Envelope<'_>, Vec<&str>), Refusal> {
     };
     let calls = json::values(list).map_err(not_json)?;
     let context = Some(fields.context).filter(|context| context.starts_with('{'));
+    let (bytes, n_calls) = (context.map_or(0, str::len), calls.len());
+    let limit = (MAX_GROWTH * text.len()).checked_div(n_calls).unwrap_or(bytes);
+    if bytes > limit {
+        return Err(Refusal::ContextTooLong { bytes, limit, n_calls });
+    }
     let times = Shared { sent: fields.sent.moment(), received: fields.received.moment() };
     Ok((Envelope { times, context }, calls))
 }

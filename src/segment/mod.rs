@@ -36,7 +36,8 @@
 //! | `context`: `locale`, `userAgent`, `sessionId` | `locale`, `user_agent`, `session_id` |
 //!
 //! Everything else is skipped. `sentAt` and `context` of a batch count for each of its calls; a value
-//! of the call itself wins.
+//! of the call itself wins. In the context that goes field by field, and name by name in its `traits`; a
+//! call's own list of `externalIds` replaces the batch's.
 //!
 //! # Time
 //!
@@ -119,6 +120,7 @@ pub struct Calls<'a> {
 /// and the others are read:
 ///
 /// - [`Refusal::NotJson`](crate::Refusal::NotJson) and [`Refusal::NotACall`](crate::Refusal::NotACall);
+/// - [`Refusal::ContextTooLong`](crate::Refusal::ContextTooLong), a whole batch;
 /// - [`Refusal::UnknownType`](crate::Refusal::UnknownType);
 /// - [`Refusal::NoTime`](crate::Refusal::NoTime), if the time of receipt is not known either;
 /// - [`Refusal::BadField`](crate::Refusal::BadField): a `track` call without `event`, or a time that
@@ -152,12 +154,13 @@ pub struct Calls<'a> {
 /// # Ok::<(), personas::Error>(())
 /// ```
 ///
-/// Cost: one pass over the bytes, two over those of a batch, and memory for the events.
+/// Cost: one pass over the bytes, two over those of a batch, one over its context for each of its calls,
+/// and memory for the events. The context of a batch may make it 64 times as long, not more.
 pub fn receive<'a>(body: &'a (impl AsRef<[u8]> + ?Sized), received: &Received) -> Calls<'a> {
     let settings = Settings { received, wanted: &Wanted::default() };
     let mut reader = Reader::default();
     match split(body.as_ref()) {
-        Body::One(text) => reader.read_one(text, settings),
+        Body::One(text) => reader.read_one(text, settings, &mut |_| ()),
         Body::Lines(text) => reader.read_lines(text, settings),
     }
     let (events, positions, report) = reader.into_parts();

@@ -173,6 +173,81 @@ fn what_a_batch_says_counts_for_its_calls_unless_they_say_otherwise() {
 }
 
 #[test]
+fn the_traits_of_a_batch_and_of_its_calls_are_joined_name_by_name() {
+    let body = r#"{"context":{"traits":{"email":"a@b.org","plan":"x","address":{"city":"Rome","zip":"1"}}},"batch":[
+        {"type":"identify","userId":"1","context":{"traits":{"plan":"y","address":{"zip":"2"}}}},
+        {"type":"page","userId":"2"},
+        {"type":"identify","userId":"3","context":{"traits":{"email":null}}}]}"#;
+    let calls = receive(body, &now());
+    assert_eq!(
+        ids(&calls),
+        [vec!["user_id:1", "email:a@b.org"], vec!["user_id:2", "email:a@b.org"], vec!["user_id:3"]]
+    );
+    let attributes = |i: usize| -> Vec<(&str, &str)> {
+        let event = &calls.events[i];
+        let of = |(name, value)| match (name, value) {
+            (name, Value::Text(text)) => (name, &**text),
+            other => panic!("{other:?}"),
+        };
+        event.attributes.iter().map(|(name, value)| of((&**name, value))).collect()
+    };
+    assert_eq!(attributes(0), [("address.city", "Rome"), ("plan", "y"), ("address.zip", "2")]);
+    assert_eq!(attributes(1), []);
+    assert_eq!(attributes(2), [("plan", "x"), ("address.city", "Rome"), ("address.zip", "1")]);
+    assert!(calls.report.unread.is_empty());
+}
+
+#[test]
+fn a_batch_does_not_grow_without_end_by_its_context() {
+    let ids: Vec<_> = (0..1000).map(|i| format!(r#"{{"type":"a","id":"{i}"}}"#)).collect();
+    let batch = |context: &str, call: &str, n_calls: usize| {
+        format!(r#"{{"context":{context},"batch":[{}]}}"#, vec![call; n_calls].join(","))
+    };
+    // A thousand identifiers for each of many calls: at 56 bytes each, 5.6 GB.
+    let context = format!(r#"{{"externalIds":[{}]}}"#, ids.join(","));
+    let received = Received { call: Some("page".into()), ..now() };
+    let body = batch(&context, "{}", 100_000);
+    let calls = receive(&body, &received);
+    assert_eq!(calls.events.len(), 0);
+    let (bytes, limit) = (context.len(), 64 * body.len() / 100_000);
+    let refusal = Refusal::ContextTooLong { bytes, limit, n_calls: 100_000 };
+    assert_eq!(calls.report.refused[0].what, refusal);
+    // For calls as long as clients send them a context of a few thousand bytes is welcome.
+    let context = format!(r#"{{"locale":"en","skipped":"{}"}}"#, "x".repeat(4000));
+    let call = r#"{"type":"page","userId":"1234","messageId":"d9e6d7a4-8b5c-4bd8-9c4b-0f4a8c4fcd01","timestamp":"2026-11-01T12:00:00Z"}"#;
+    let calls = batch(&context, call, 1000);
+    assert_eq!(receive(&calls, &received).events.len(), 1000);
+    // Beyond the 64 identifiers of an event none is stored twice: the event is refused, the rest counted.
+    let context = format!(r#"{{"externalIds":[{}]}}"#, ids[..100].join(","));
+    let body = batch(&context, &format!(r#"{{"name":"{}"}}"#, "x".repeat(200)), 3);
+    let calls = receive(&body, &received);
+    assert_eq!((calls.events[0].identifiers.len(), calls.report.unread[0].n), (65, 3 * 35));
+    let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
+    assert_eq!(people.extend_json(&body, &received).n_refused(), 3);
+}
+
+#[test]
+fn a_long_list_of_calls_is_stored_as_its_calls_are_one_by_one() {
+    let call = |i: usize| match i % 10 {
+        0 => r#"{"type":"dance"}"#.to_owned(),
+        1 => r#"{"type":"page","userId":[]}"#.to_owned(),
+        _ => format!(r#"{{"type":"page","userId":"{}","channel":"c{i}"}}"#, i % 7),
+    };
+    let list: Vec<_> = (0..30_000).map(call).collect();
+    let body = format!("[{}]", list.join(","));
+    let empty = || Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
+    let (mut whole, mut parts) = (empty(), empty());
+    let report = whole.extend_json(&body, &now());
+    let calls = receive(&body, &now());
+    let expected = parts.extend(&calls.events);
+    assert_eq!((report.accepted, report.n_refused()), (24_000, 6000));
+    assert_eq!((report.accepted, report.unread), (expected.accepted, calls.report.unread));
+    let refused: Vec<_> = report.refused.iter().map(|r| (r.n, &r.examples[..])).collect();
+    assert_eq!(refused, [(3000, &[1, 11, 21][..]), (3000, &[2, 12, 22])]);
+    assert_eq!(whole.state_hash(), parts.state_hash());
+}
+
+#[test]
 fn a_wrong_clock_is_corrected_by_the_time_of_receipt() {
     let at = |fields: &str, received: &Received| {
         let body = format!(r#"{{"type":"track","event":"A","userId":"u1"{fields}}}"#);

@@ -412,7 +412,7 @@ fn of_a_name_that_is_there_twice_the_last_counts() {
         json!({
             "name": "f", "at": "2024-05-01T00:00:00Z", "offset": null, "message": null,
             "ids": [["user_id", "2"]],
-            "properties": [["locale", "a"], ["locale", "b"], ["b.g", 3.0], ["b.d", 4.0], ["f", [{"h": 1.0}]]],
+            "properties": [["locale", "b"], ["b.g", 3.0], ["b.d", 4.0], ["f", [{"h": 1.0}]]],
             "attributes": [["age", 5.0]],
         }),
     );
