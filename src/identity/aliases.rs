@@ -11,10 +11,11 @@
 //! text where something changed.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::evidence::{flag, is_claim, node_of};
 use super::partition::Basis;
-use super::policy::{ANONYMOUS, Kind, PREVIOUS, Relation, USER, pair_of};
+use super::policy::{ANONYMOUS, Kind, PREVIOUS, Pair, Relation, USER, pair_of};
 
 /// What a previous id stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,37 +86,89 @@ pub(super) fn meaning(basis: Basis<'_>, previous: u32) -> Meaning {
 /// The user ids that alias calls name beside a previous id, with the signatures that do; claims do not
 /// count.
 pub(super) fn callers(basis: Basis<'_>, previous: u32) -> Vec<(u32, u32)> {
-    let Some(user) = basis.policy.kinds().find(USER) else { return Vec::new() };
-    let mut callers = Vec::new();
-    for (sig, claimed) in basis.evidence.signatures_of(previous) {
-        if claimed {
-            continue;
-        }
-        for &slot in basis.evidence.signatures().slots(sig) {
-            let node = node_of(slot);
-            let is_caller = basis.kind(node) == user && basis.is_usable(node);
-            if is_caller && !is_claim(slot) {
-                callers.push((node, sig));
-            }
-        }
-    }
-    callers
+    let calls = basis.evidence.signatures_of(previous).filter(|(_, claimed)| !claimed);
+    calls.flat_map(|(sig, _)| callers_in(basis, sig).map(move |node| (node, sig))).collect()
 }
 
-/// The links that the aliases of a previous id make, without those that were taken back.
-pub(super) fn links(basis: Basis<'_>, previous: u32) -> BTreeSet<(u32, u32)> {
+/// The user ids that a signature names.
+fn callers_in(basis: Basis<'_>, sig: u32) -> impl Iterator<Item = u32> {
+    let user = basis.policy.kinds().find(USER);
+    let slots = basis.evidence.signatures().slots(sig).iter().copied();
+    let nodes = slots.filter(|&slot| !is_claim(slot)).map(node_of);
+    nodes.filter(move |&node| Some(basis.kind(node)) == user && basis.is_usable(node))
+}
+
+/// Whether an alias can link two identifiers.
+pub(super) fn can_link((a, b): &Pair) -> bool {
+    match (&*a.kind, &*b.kind) {
+        (USER, USER) => true,
+        (ANONYMOUS, PREVIOUS) | (PREVIOUS, ANONYMOUS) => a.value == b.value,
+        _ => false,
+    }
+}
+
+/// What the aliases of one previous id make, as far as it was worked out.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Settled {
+    /// The user id that the previous id stands for, if it is one.
+    user: Option<u32>,
+    /// The links: user or previous id, and what the previous id stands for.
+    pub(super) links: BTreeSet<(u32, u32)>,
+}
+
+impl Settled {
+    /// Whether there is nothing to remember.
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Whether an alias may make this link: not of a user id with itself, nor one that was taken back.
+fn is_kept(basis: Basis<'_>, (a, b): (u32, u32)) -> bool {
     let rejected = basis.policy.rules().links(Relation::Alias);
-    let is_kept = |&(a, b): &(u32, u32)| {
-        a != b && !rejected.contains(&pair_of([a, b].map(|node| basis.name(node))))
-    };
+    a != b && !rejected.contains(&pair_of([a, b].map(|node| basis.name(node))))
+}
+
+/// What the aliases of a previous id make, without the links that were taken back.
+pub(super) fn settled(basis: Basis<'_>, previous: u32) -> Settled {
+    let kept = |link: &(u32, u32)| is_kept(basis, *link);
     match meaning(basis, previous) {
         Meaning::User(user) => {
-            let users = callers(basis, previous).into_iter();
-            users.map(|(caller, _)| (caller, user)).filter(is_kept).collect()
+            let links = callers(basis, previous).into_iter().map(|(caller, _)| (caller, user));
+            Settled { user: Some(user), links: links.filter(kept).collect() }
         }
-        Meaning::Anonymous(node) => [(previous, node)].into_iter().filter(is_kept).collect(),
-        Meaning::Unseen | Meaning::Nobody => BTreeSet::new(),
+        Meaning::Anonymous(node) => {
+            Settled { user: None, links: [(previous, node)].into_iter().filter(kept).collect() }
+        }
+        Meaning::Unseen | Meaning::Nobody => Settled::default(),
     }
+}
+
+/// The links that new calls add for a previous id that stands for the same user id as before; `None` if
+/// it does not, and all its calls must be looked at.
+pub(super) fn added(
+    basis: Basis<'_>,
+    previous: u32,
+    known: &Settled,
+    new_calls: &[u32],
+) -> Option<BTreeSet<(u32, u32)>> {
+    let user = known.user.filter(|&user| meaning(basis, previous) == Meaning::User(user))?;
+    let callers = new_calls.iter().flat_map(|&sig| callers_in(basis, sig));
+    let links = callers.map(|caller| (caller, user));
+    Some(links.filter(|&link| !known.links.contains(&link) && is_kept(basis, link)).collect())
+}
+
+/// The calls among some signatures, with their previous ids, ascending; claims do not count.
+pub(super) fn calls_among(basis: Basis<'_>, signatures: Range<u32>) -> Vec<(u32, u32)> {
+    let Some(previous) = basis.policy.kinds().find(PREVIOUS) else { return Vec::new() };
+    let mut calls = Vec::new();
+    for sig in signatures {
+        let slots = basis.evidence.signatures().slots(sig).iter().copied();
+        let nodes = slots.filter(|&slot| !is_claim(slot)).map(node_of);
+        calls.extend(nodes.filter(|&n| basis.kind(n) == previous).map(|node| (node, sig)));
+    }
+    calls.sort_unstable();
+    calls
 }
 
 /// Whether a signature is of alias calls.

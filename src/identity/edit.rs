@@ -61,7 +61,7 @@ impl IdentityGraph {
     }
 
     /// Removes the manual links between two identifiers, and takes back the link of an
-    /// [alias](crate::identity#aliases). Their components are joined again.
+    /// [alias](crate::identity#aliases), also of one that is still to come. Their components are joined again.
     /// [`IdentityGraph::must_link`] has an example.
     ///
     /// # Errors

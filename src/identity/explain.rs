@@ -1,11 +1,12 @@
 //! Why two identifiers are one person, and why they are not.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use super::aliases;
 use super::evidence::{flag, node_of, slot};
 use super::partition::{
-    Basis, Edge, End, Reason, compare_edges, edges_among, futile_edges, sort_edges,
+    Basis, Edge, End, Merged, Reason, compare_edges, edges_among, futile_edges, sort_edges,
 };
 use super::state::State;
 use crate::{Identifier, Timestamp};
@@ -121,11 +122,12 @@ pub(super) fn explain<'g>(
     // Breadth first from profile to profile over refused links.
     let mut from: BTreeMap<u32, (u32, (Edge, Reason))> = BTreeMap::new();
     let mut open = VecDeque::from([start]);
+    let mut refused = Refused::default();
     while let Some(profile) = open.pop_front() {
         if profile == goal {
             break;
         }
-        for (edge, reason) in refused_at(state, profile) {
+        for (edge, reason) in refused.at(state, profile) {
             for other in [edge.a.0, edge.b.0].map(|node| state.name_of(node)) {
                 if other != start && other != profile && !from.contains_key(&other) {
                     from.insert(other, (profile, (edge, reason.clone())));
@@ -148,26 +150,43 @@ pub(super) fn explain<'g>(
     }
 }
 
-/// The refused links between a profile and others, in the order in which they would be taken.
-fn refused_at(state: &State, name: u32) -> Vec<(Edge, Reason)> {
-    let members = state.members_of(name);
-    let inside = |node: u32| members.binary_search(&node).is_ok();
-    let mut refused: Vec<(Edge, Reason)> = Vec::new();
-    if let Some(merged) = state.merged(name) {
-        let here = merged.refused().iter();
-        refused.extend(here.filter(|(e, _)| inside(e.a.0) || inside(e.b.0)).cloned());
-        refused.sort_by(|(x, _), (y, _)| compare_edges(x, y, state.basis()));
-    }
-    let mut futile = Vec::new();
-    for &node in &members {
-        for (sig, _) in state.evidence.signatures_of(node) {
-            let edges = futile_edges(sig, state.basis());
-            futile.extend(edges.into_iter().filter(|e| e.a.0 == node || e.b.0 == node));
+/// The refused links of each profile of the components that were looked at. A chain of people can have as
+/// many profiles as refused links, so that each component is read once.
+#[derive(Default)]
+struct Refused {
+    by_profile: BTreeMap<u32, Vec<(Edge, Reason)>>,
+    /// The components that were read.
+    read: Vec<Arc<Merged>>,
+}
+
+impl Refused {
+    /// The refused links between a profile and others, in the order in which they would be taken.
+    fn at(&mut self, state: &State, name: u32) -> Vec<(Edge, Reason)> {
+        if let Some(merged) = state.merged(name)
+            && !self.read.iter().any(|read| Arc::ptr_eq(read, &merged))
+        {
+            let mut all: Vec<&(Edge, Reason)> = merged.refused().iter().collect();
+            all.sort_by(|(x, _), (y, _)| compare_edges(x, y, state.basis()));
+            for link in all {
+                let ends = [link.0.a.0, link.0.b.0].map(|node| state.name_of(node));
+                for name in &ends[..if ends[0] == ends[1] { 1 } else { 2 }] {
+                    self.by_profile.entry(*name).or_default().push(link.clone());
+                }
+            }
+            self.read.push(merged);
         }
+        let mut refused = self.by_profile.remove(&name).unwrap_or_default();
+        let mut futile = Vec::new();
+        for node in state.members_of(name) {
+            for (sig, _) in state.evidence.signatures_of(node) {
+                let edges = futile_edges(sig, state.basis());
+                futile.extend(edges.into_iter().filter(|e| e.a.0 == node || e.b.0 == node));
+            }
+        }
+        sort_edges(&mut futile, state.basis());
+        refused.extend(futile.into_iter().map(|edge| (edge, Reason::Claimed)));
+        refused
     }
-    sort_edges(&mut futile, state.basis());
-    refused.extend(futile.into_iter().map(|edge| (edge, Reason::Claimed)));
-    refused
 }
 
 /// The shared identifiers that were seen with the profile of a node.

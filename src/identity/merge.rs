@@ -1,7 +1,5 @@
 //! Merges one graph into another: the union of their evidence and of what they forgot.
 
-use std::collections::BTreeSet;
-
 use super::evidence::Times;
 use super::extract::Extract;
 use super::forget::{self, Moves};
@@ -88,9 +86,7 @@ fn check_room<'k>(
     n_slots: usize,
     n_signatures: usize,
 ) -> Result<()> {
-    let new: BTreeSet<&str> =
-        kinds.filter(|name| state.policy.kinds().find(name).is_none()).collect();
-    if state.policy.kinds().len() + new.len() > MAX_KINDS {
+    if !state.policy.kinds().has_room_for(kinds) {
         return Err(Refusal::Full { what: "kinds".into(), limit: MAX_KINDS }.into());
     }
     state.evidence.check_room(n_slots, n_signatures)?;
@@ -105,11 +101,10 @@ fn forget_marked(state: &mut State, marks: impl Iterator<Item = ProfileId>) -> M
     }
     // What was forgotten before is not there any more.
     state.policy.forgotten.extend(marks);
-    let is_marked = |node: &u32| {
-        let name = state.basis().name(*node);
-        state.policy.is_forgotten(&name.kind, &name.value)
-    };
-    let nodes = 0..state.evidence.nodes().len() as u32;
+    let (kinds, all) = (state.policy.kinds(), state.evidence.nodes());
+    let is_marked =
+        |&node: &u32| state.policy.is_forgotten(&kinds.get(all.kind(node)).name, all.value(node));
+    let nodes = 0..all.len() as u32;
     let held = nodes.filter(|&node| state.evidence.is_held(&state.policy, node));
     let gone = held.filter(is_marked).collect();
     forget::forget_nodes(state, &gone)
@@ -141,7 +136,6 @@ fn add_links(state: &mut State, other: &Rules) -> Result<()> {
     for pair in other.links(Relation::Alias) {
         if remains(state, pair) {
             state.reject_alias(pair);
-            state.policy.set_link(Relation::Alias, pair, true);
         }
     }
     Ok(())

@@ -4,10 +4,10 @@
 //! evidence, and every manual link of the rules is numbered.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::aliases::{self, Meaning};
+use super::aliases::{self, Meaning, Settled};
 use super::evidence::{Evidence, Packed, Recorded, Times, flag, is_claim, node_of, slot};
 use super::partition::{Basis, Merged, Partition};
 use super::policy::{
@@ -25,8 +25,8 @@ pub(crate) struct State {
     pub(super) policy: Policy,
     pub(super) evidence: Evidence,
     partition: Partition,
-    /// The links that the aliases of each previous id make: user or previous id, and what that stands for.
-    aliases: BTreeMap<u32, BTreeSet<(u32, u32)>>,
+    /// What the aliases of each previous id make.
+    aliases: BTreeMap<u32, Settled>,
 }
 
 /// Profiles with the signatures whose events belong to them.
@@ -123,38 +123,58 @@ impl State {
     fn follow_at(&mut self, nodes: &[u32]) {
         let signatures = self.evidence.signatures();
         let new = self.partition.n_joined() as u32..signatures.len() as u32;
-        let seen = signatures.slots_of_range(new).iter().map(|&slot| node_of(slot));
+        let seen = signatures.slots_of_range(new.clone()).iter().map(|&slot| node_of(slot));
         // Of a user id that is shared now, all alias calls.
         let flipped = self.partition.flipped().iter().flat_map(|&node| {
             let calls = self.evidence.signatures_of(node);
             let slots = calls.flat_map(|(sig, _)| signatures.slots(sig)).map(|&slot| node_of(slot));
             slots.chain([node])
         });
-        let changed = seen.chain(flipped).chain(nodes.iter().copied());
-        let previous = aliases::concerned(self.basis(), changed);
+        let changed = flipped.chain(nodes.iter().copied());
+        let all_calls = aliases::concerned(self.basis(), changed);
+        let mut new_calls = aliases::concerned(self.basis(), seen);
+        new_calls.retain(|previous| all_calls.binary_search(previous).is_err());
+        let calls = match new_calls.is_empty() {
+            true => Vec::new(),
+            false => aliases::calls_among(self.basis(), new),
+        };
         let basis = Basis { policy: &self.policy, evidence: &self.evidence };
         self.partition.follow(basis);
-        previous.into_iter().for_each(|node| self.settle_aliases(node));
+        all_calls.into_iter().for_each(|node| self.settle_aliases(node));
+        for previous in new_calls {
+            let start = calls.partition_point(|call| call.0 < previous);
+            let own = calls[start..].iter().take_while(|call| call.0 == previous);
+            self.settle_new_calls(previous, &own.map(|call| call.1).collect::<Vec<_>>());
+        }
+    }
+
+    /// As [`State::settle_aliases`], where nothing but new calls can have changed it: however many calls
+    /// there were before, they are not read again.
+    fn settle_new_calls(&mut self, previous: u32, calls: &[u32]) {
+        let known = self.aliases.get(&previous);
+        let added = known.and_then(|known| aliases::added(self.basis(), previous, known, calls));
+        let Some(added) = added else { return self.settle_aliases(previous) };
+        if let Some(known) = self.aliases.get_mut(&previous) {
+            known.links.extend(&added);
+        }
+        added.into_iter().for_each(|(a, b)| self.change_alias_link(a, b, true));
     }
 
     /// Adds and removes the links of a previous id's aliases, so that they are what the evidence says.
     fn settle_aliases(&mut self, previous: u32) {
-        let wanted = aliases::links(self.basis(), previous);
-        let known = self.aliases.get(&previous).cloned().unwrap_or_default();
-        if wanted == known {
-            return;
-        }
-        if wanted.is_empty() {
-            self.aliases.remove(&previous);
-        } else {
-            self.aliases.insert(previous, wanted.clone());
-        }
+        let settled = aliases::settled(self.basis(), previous);
+        let wanted = settled.links.clone();
+        let known = match settled.is_empty() {
+            true => self.aliases.remove(&previous),
+            false => self.aliases.insert(previous, settled),
+        };
+        let known = known.unwrap_or_default().links;
         for &(a, b) in known.difference(&wanted) {
             // Two users can each have been the other's previous id.
             let reverse =
                 self.evidence.find(&self.policy, PREVIOUS, self.evidence.nodes().value(a));
             let reverse = reverse.and_then(|previous| self.aliases.get(&previous));
-            if !reverse.is_some_and(|links| links.contains(&(b, a))) {
+            if !reverse.is_some_and(|settled| settled.links.contains(&(b, a))) {
                 self.change_alias_link(a, b, false);
             }
         }
@@ -163,15 +183,16 @@ impl State {
         }
     }
 
-    /// Takes back the link of an alias between two identifiers, if there is one.
+    /// Takes back the link of an alias between two identifiers, also one that is still to come: the
+    /// order in which calls and corrections arrive must not matter.
     pub(super) fn reject_alias(&mut self, pair: &Pair) {
-        let find = |name: &Name| self.evidence.find(&self.policy, &name.kind, &name.value);
-        let (Some(a), Some(b)) = (find(&pair.0), find(&pair.1)) else { return };
-        if self.policy.manual.linked(Relation::Alias, a).any(|other| other == b) {
-            self.policy.set_link(Relation::Alias, pair, true);
-            let previous = aliases::concerned(self.basis(), [a, b].into_iter());
-            previous.into_iter().for_each(|node| self.settle_aliases(node));
+        if !aliases::can_link(pair) || !self.policy.set_link(Relation::Alias, pair, true) {
+            return;
         }
+        let find = |name: &Name| self.evidence.find(&self.policy, &name.kind, &name.value);
+        let ends = [&pair.0, &pair.1].into_iter().filter_map(find);
+        let previous = aliases::concerned(self.basis(), ends.collect::<Vec<_>>().into_iter());
+        previous.into_iter().for_each(|node| self.settle_aliases(node));
     }
 
     /// Adds or removes the link of an alias.
@@ -244,9 +265,7 @@ impl State {
     /// Numbers the ends of a manual link; returns the nodes whose class has another label now.
     fn number_link(&mut self, relation: Relation, pair: &Pair) -> Result<Vec<u32>> {
         let ends = [&pair.0, &pair.1];
-        let has_kind = |end: &&&Name| self.policy.kinds().find(&end.kind).is_some();
-        let n_new = ends.len() - ends.iter().filter(has_kind).count();
-        if self.policy.kinds().len() + n_new > MAX_KINDS {
+        if !self.policy.kinds().has_room_for(ends.iter().map(|end| &*end.kind)) {
             return Err(Refusal::Full { what: "kinds".into(), limit: MAX_KINDS }.into());
         }
         self.evidence.check_room(2, 0)?;

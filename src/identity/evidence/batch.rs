@@ -11,7 +11,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use super::super::policy::{Kind, MAX_KINDS, Policy};
+use super::super::policy::{Kind, Policy};
 use super::Evidence;
 use super::changes::Changes;
 use super::hubs::add_weights;
@@ -63,9 +63,9 @@ impl Evidence {
     /// Whether all numbers will do, whatever is new.
     fn has_room_for(&self, policy: &Policy, packed: &[Packed]) -> bool {
         let sum = |n: fn(&Packed) -> usize| packed.iter().map(n).sum::<usize>();
-        let n_kinds = policy.kinds().len() + sum(|packed| packed.new_kinds().count());
+        let has_kinds = policy.kinds().has_room_for(packed.iter().flat_map(Packed::new_kinds));
         let (n_identifiers, n_rows) = (sum(Packed::n_identifiers), sum(Packed::n_rows));
-        n_kinds <= MAX_KINDS && self.check_room(n_identifiers, n_rows).is_ok()
+        has_kinds && self.check_room(n_identifiers, n_rows).is_ok()
     }
 
     fn record_long(

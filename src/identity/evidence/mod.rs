@@ -75,14 +75,7 @@ impl Evidence {
         if policy.kinds().len() + MAX_IDENTIFIERS <= MAX_KINDS {
             return Ok(());
         }
-        let new = |kind: &&str| policy.kinds().find(kind).is_none();
-        let mut new: Vec<&str> = kinds.filter(new).collect();
-        new.sort_unstable();
-        new.dedup();
-        if policy.kinds().len() + new.len() > MAX_KINDS {
-            return Err(full("kinds", MAX_KINDS));
-        }
-        Ok(())
+        if policy.kinds().has_room_for(kinds) { Ok(()) } else { Err(full("kinds", MAX_KINDS)) }
     }
 
     /// Returns the node of an identifier, which is numbered if it is new; the caller has checked that

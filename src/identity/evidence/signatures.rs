@@ -19,6 +19,22 @@ use super::texts::Texts;
 use crate::num::prefetch;
 use crate::num::table::Table;
 
+/// A walk along the list of a node's signatures.
+pub(super) struct Walk {
+    node: u32,
+    /// The start of the list.
+    pub(super) head: u32,
+    sig: u32,
+    /// Where the live signature before leads on.
+    before: Option<usize>,
+}
+
+impl Walk {
+    pub(super) fn new(node: u32, head: u32) -> Self {
+        Self { node, head, sig: head, before: None }
+    }
+}
+
 /// When a signature was seen, and how often. Times outside the clock are not kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Times {
@@ -337,20 +353,23 @@ impl Signatures {
         range.start + at.expect("the list of a node runs through its own slots")
     }
 
-    /// Removes dead signatures from the list of a node that starts at `head`; returns its new start.
-    pub(super) fn prune(&mut self, head: u32, node: u32) -> u32 {
-        let (mut head, mut sig, mut kept) = (head, head, None);
-        while sig != NONE {
-            let at = self.place(sig, node);
-            let next = self.next[at];
-            match kept {
-                _ if self.is_live(sig) => kept = Some(at),
-                Some(before) => self.next[before] = next,
-                None => head = next,
+    /// The next live signature of a walk, with whether it claims the node. Dead ones on the way are taken
+    /// out of the list, so that no walk meets them again.
+    pub(super) fn next_live(&mut self, walk: &mut Walk) -> Option<(u32, bool)> {
+        while walk.sig != NONE {
+            let here = walk.sig;
+            let at = self.place(here, walk.node);
+            walk.sig = self.next[at];
+            if self.is_live(here) {
+                walk.before = Some(at);
+                return Some((here, is_claim(self.slots[at])));
             }
-            sig = next;
+            match walk.before {
+                Some(before) => self.next[before] = walk.sig,
+                None => walk.head = walk.sig,
+            }
         }
-        head
+        None
     }
 
     /// The signatures that carry a node, the latest first, each with whether it claims it there;
@@ -393,9 +412,7 @@ mod tests {
     use super::*;
 
     /// The latest signature of each of three nodes.
-    type Heads = [u32; 3];
-
-    fn push(sigs: &mut Signatures, heads: &mut Heads, slots: &[u32], message: Option<&str>) -> u32 {
+    fn push(sigs: &mut Signatures, heads: &mut [u32], slots: &[u32], message: Option<&str>) -> u32 {
         let sig = sigs.push(slots, Times::once(1), message);
         for (at, &slot) in slots.iter().enumerate() {
             let head = &mut heads[node_of(slot) as usize];
@@ -420,8 +437,29 @@ mod tests {
         sigs.erase(second);
         assert_eq!((list(&sigs, a), list(&sigs, c)), (vec![(first, false)], vec![]));
         assert_eq!((sigs.find(&[a, c | CLAIM]), sigs.message(first)), (None, Some("m")));
-        let pruned = [a, b, c].map(|node| sigs.prune(heads[node as usize], node));
-        assert_eq!(pruned, [first, first, NONE]);
+        let heads = [a, b, c].map(|node| {
+            let mut walk = Walk::new(node, heads[node as usize]);
+            while sigs.next_live(&mut walk).is_some() {}
+            walk.head
+        });
+        assert_eq!(heads, [first, first, NONE]);
+    }
+
+    #[test]
+    fn a_walk_takes_dead_signatures_out_of_the_list_up_to_where_it_ends() {
+        let (mut sigs, mut heads) = (Signatures::default(), [NONE; 9]);
+        let all = [1, 2, 3, 4, 5, 6, 7, 8].map(|b| push(&mut sigs, &mut heads, &[0, b], None));
+        [1, 2, 4, 7].into_iter().for_each(|i| sigs.erase(all[i]));
+        let live = |sigs: &Signatures, head| sigs.list(head, 0).map(|(sig, _)| sig).collect();
+        let expected: Vec<u32> = live(&sigs, heads[0]);
+        assert_eq!(expected, [6, 5, 3, 0].map(|i| all[i]));
+        let mut walk = Walk::new(0, heads[0]);
+        let first = [0; 3].map(|_| sigs.next_live(&mut walk).map(|(sig, _)| sig));
+        assert_eq!(first, [6, 5, 3].map(|i| Some(all[i])));
+        assert_eq!((walk.head, live(&sigs, walk.head)), (all[6], expected));
+        let next = |sig: u32| sigs.next[sigs.place(sig, 0)];
+        // The walk has not seen what comes after the third.
+        assert_eq!([6, 5, 3].map(|i| next(all[i])), [5, 3, 2].map(|i| all[i]));
     }
 
     #[test]

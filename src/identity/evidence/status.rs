@@ -8,6 +8,7 @@ use super::Evidence;
 use super::changes::Changes;
 use super::hubs::{Hubs, counts};
 use super::nodes::{EXACT, flag};
+use super::signatures::Walk;
 use super::slot::node_of;
 
 impl Evidence {
@@ -62,20 +63,31 @@ impl Evidence {
         self.nodes.set_exact(node);
         self.hubs.remove(node);
         let mut hubs = Hubs::default();
-        for (sig, claimed) in self.signatures_of(node) {
-            if claimed {
-                continue;
-            }
-            for (of, value) in self.counted(policy, node, sig) {
-                let limit = policy.kinds().hub(self.nodes.kind(node), of);
+        let is_shared = self.find_live(node, |evidence, (sig, claimed)| {
+            let counted = evidence.counted(policy, node, sig).filter(|_| !claimed);
+            counted.into_iter().any(|(of, value)| {
+                let limit = policy.kinds().hub(evidence.nodes.kind(node), of);
                 let n = hubs.insert(node, of, value);
-                if limit.is_some_and(|limit| n > limit) {
-                    return true;
-                }
-            }
+                limit.is_some_and(|limit| n > limit)
+            })
+        });
+        if !is_shared {
+            self.hubs.append(hubs);
         }
-        self.hubs.append(hubs);
-        false
+        is_shared
+    }
+
+    /// Whether something holds of a live signature of a node, from the latest on. Dead ones before it
+    /// are removed from the node's list: where people come and go who share an identifier, their
+    /// signatures would stand in the way of every later walk.
+    fn find_live(&mut self, node: u32, mut holds: impl FnMut(&Self, (u32, bool)) -> bool) -> bool {
+        let mut walk = Walk::new(node, self.nodes.head(node));
+        let mut found = false;
+        while !found && let Some(live) = self.signatures.next_live(&mut walk) {
+            found = holds(self, live);
+        }
+        self.nodes.set_head(node, walk.head);
+        found
     }
 
     /// Computes again what the evidence says of a node after signatures were removed, the earliest
@@ -91,18 +103,11 @@ impl Evidence {
             return;
         }
         let before = self.nodes.flags(node);
-        if before & flag::SHARED == 0 {
-            let head = self.signatures.prune(self.nodes.head(node), node);
-            self.nodes.set_head(node, head);
-        }
         let mut after = before & !(flag::VERIFIED | flag::SEEN | flag::SHARED);
-        for (_, claimed) in self.signatures_of(node) {
-            after |= flag::SEEN;
-            if !claimed {
-                after |= flag::VERIFIED;
-                break;
-            }
-        }
+        self.find_live(node, |_, (_, claimed)| {
+            after |= if claimed { flag::SEEN } else { flag::SEEN | flag::VERIFIED };
+            !claimed
+        });
         self.nodes.set_flags(node, after);
         let verified = after & flag::VERIFIED != 0;
         if removed <= self.nodes.get(node).first() || (before ^ after) & flag::VERIFIED != 0 {

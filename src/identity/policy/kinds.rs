@@ -3,7 +3,7 @@
 //! The hash of an identifier is made from the name of its kind, so that it is known before the kind
 //! has a number. It is randomly seeded and never reaches a result.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::DefaultHashBuilder;
@@ -18,7 +18,11 @@ pub(crate) const PREVIOUS: &str = "previous_id";
 pub(crate) const ANONYMOUS: &str = "anonymous_id";
 pub(crate) const USER: &str = "user_id";
 
-/// Most kinds of identifiers in one graph. Adding one costs as much as there are.
+/// The other kinds that the calls of clients bring.
+const OF_CLIENTS: [&str; 3] = ["email", "device_id", "advertising_id"];
+
+/// Most kinds of identifiers in one graph, beside those that are reserved. Adding one costs as much as
+/// there are.
 pub(crate) const MAX_KINDS: usize = 1024;
 
 #[derive(Debug, Clone)]
@@ -58,6 +62,11 @@ pub(crate) struct Kinds {
     by_name: BTreeMap<Box<str>, Kind>,
     /// The limited kinds in the order of their counters.
     limited: Vec<Kind>,
+    /// Kinds that always find room, numbered or not: those of clients and of the rules. Made-up kinds must
+    /// not shut them out.
+    reserved: BTreeSet<Box<str>>,
+    /// How many of the reserved kinds are numbered.
+    n_reserved: usize,
     /// The smallest hub limit there is; below it nothing has to be counted.
     least_hub: usize,
     hasher: DefaultHashBuilder,
@@ -65,7 +74,9 @@ pub(crate) struct Kinds {
 
 impl Kinds {
     pub(crate) fn new(rules: &Rules) -> Self {
-        let mut kinds = Self { least_hub: DEFAULT_HUB, ..Self::default() };
+        let of_clients = [USER, ANONYMOUS, PREVIOUS].into_iter().chain(OF_CLIENTS);
+        let reserved = of_clients.chain(rules.all_named_kinds()).map(Into::into).collect();
+        let mut kinds = Self { least_hub: DEFAULT_HUB, reserved, ..Self::default() };
         for kind in rules.named_kinds() {
             kinds.add(kind, rules);
         }
@@ -83,6 +94,13 @@ impl Kinds {
 
     pub(crate) fn len(&self) -> usize {
         self.all.len()
+    }
+
+    /// Whether kinds of these names can be numbered beside those there are.
+    pub(crate) fn has_room_for<'n>(&self, names: impl Iterator<Item = &'n str>) -> bool {
+        let is_counted = |name: &&str| self.find(name).is_none() && !self.reserved.contains(*name);
+        let new: BTreeSet<&str> = names.filter(is_counted).collect();
+        self.all.len() - self.n_reserved + new.len() <= MAX_KINDS
     }
 
     /// The hash of a kind's name, for [`Kinds::hash`].
@@ -150,6 +168,7 @@ impl Kinds {
                 }
             }
         }
+        self.n_reserved += usize::from(self.reserved.contains(name));
         self.all.push(facts);
         self.by_name.insert(name.into(), new);
         let mut order: Vec<usize> = (0..self.all.len()).collect();

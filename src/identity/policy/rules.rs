@@ -99,7 +99,7 @@ struct Hub {
 /// # assert!(graph.get(("card", "1")).is_none());
 /// # Ok::<(), personas::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rules {
     priority: Vec<String>,
@@ -365,6 +365,14 @@ impl Rules {
         self.priority.iter().chain(self.limits.keys()).map(String::as_str)
     }
 
+    /// All kinds that some rule names; a kind can come more than once.
+    pub(crate) fn all_named_kinds(&self) -> impl Iterator<Item = &str> {
+        let hubs = self.hubs.iter().flat_map(|hub| [&hub.kind, &hub.of]);
+        let blocked = self.blocked.iter().map(|rule| &rule.kind).filter(|kind| *kind != "*");
+        let others = hubs.chain(blocked).chain(&self.weak);
+        self.named_kinds().chain(others.map(String::as_str))
+    }
+
     /// Whether some kind is weak.
     pub(crate) fn has_weak(&self) -> bool {
         !self.weak.is_empty()
@@ -451,6 +459,27 @@ impl Rules {
     /// Without the secret, as a snapshot keeps them.
     pub(crate) fn without_key(&self) -> Self {
         Self { key: None, ..self.clone() }
+    }
+}
+
+impl fmt::Debug for Rules {
+    /// Of manual links only their number: identifiers are personal data.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rules")
+            .field("priority", &self.priority)
+            .field("limits", &self.limits)
+            .field("default_blocked", &self.default_blocked)
+            .field("blocked", &self.blocked)
+            .field("hubs", &self.hubs)
+            .field("owner", &self.owner)
+            .field("weak", &self.weak)
+            .field("aliases", &self.aliases)
+            .field("n_must", &self.must.len())
+            .field("n_cannot", &self.cannot.len())
+            .field("n_rejected_aliases", &self.rejected_aliases.len())
+            .field("clock", &self.clock)
+            .field("key", &self.key)
+            .finish()
     }
 }
 

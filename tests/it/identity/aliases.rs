@@ -22,6 +22,8 @@ fn ids(text: &str) -> Ids {
             "p" => "previous_id",
             "a" => "anonymous_id",
             "e" => "email",
+            // Weaker than a previous id: however many there are, they do not make it shared.
+            "v" => "visitor",
             _ => "cookie",
         };
         (kind, value.to_owned())
@@ -231,6 +233,60 @@ fn a_forgotten_user_id_takes_the_aliases_of_it_along() {
     }
 }
 
+#[test]
+fn an_alias_that_is_taken_back_stays_so_whatever_came_first() {
+    let world = [ids("unew pold c1"), ids("uold c2"), ids("pb c3"), ids("ab c4")];
+    let id = |word| Identifier::new(ids(word)[0].0, ids(word)[0].1.clone());
+    let unlink = |graph: &mut IdentityGraph| {
+        graph.unlink(&id("unew"), &id("uold")).unwrap();
+        graph.unlink(&id("pb"), &id("ab")).unwrap();
+    };
+    let mut expected = graph(&Rules::default(), &world, &[0, 1, 2, 3]);
+    assert_eq!(expected.get(("user_id", "new")), expected.get(("user_id", "old")));
+    unlink(&mut expected);
+    assert_ne!(expected.get(("user_id", "new")), expected.get(("user_id", "old")));
+    assert_ne!(expected.get(("cookie", "3")), expected.get(("cookie", "4")));
+    for order in permutations(4) {
+        for cut in 0..=4 {
+            // Before, between and after the calls; and on each of two shards.
+            let mut one = graph(&Rules::default(), &world, &order[..cut]);
+            unlink(&mut one);
+            let mut shards = one.clone();
+            let mut rest = graph(&Rules::default(), &world, &order[cut..]);
+            for &i in &order[cut..] {
+                one.observe(&event(&world[i], i as i64)).unwrap();
+            }
+            unlink(&mut rest);
+            shards.merge(&rest).unwrap();
+            for graph in [one, shards] {
+                assert_eq!(graph, expected, "{order:?} {cut}");
+                assert_eq!(graph.profiles(), expected.profiles(), "{order:?} {cut}");
+            }
+        }
+    }
+}
+
+#[test]
+fn very_many_calls_of_one_alias_are_settled_as_all_of_them_at_once() {
+    let call = |i: usize| match i % 4 {
+        0 => ids(&format!("u7 pold v{i}")),
+        1 => ids(&format!("u{} pold v{i}", i % 3)),
+        2 => ids(&format!("uold pold v{i}")),
+        _ => ids(&format!("uold v{i}")),
+    };
+    let world: Vec<Ids> = (0..120).map(call).collect();
+    let order: Vec<usize> = (0..world.len()).collect();
+    let single = graph(&Rules::default(), &world, &order);
+    let events: Vec<Event<'_>> = order.iter().map(|&i| event(&world[i], i as i64)).collect();
+    let mut bulk = IdentityGraph::new(Rules::default()).unwrap();
+    bulk.extend(&events);
+    assert_eq!(single, bulk);
+    assert_eq!(people(&single), people(&bulk));
+    let why = single.explain(&Identifier::new("user_id", "7"), &Identifier::new("user_id", "old"));
+    assert!(matches!(why, Explanation::Joined(_)), "{why:?}");
+    assert_eq!(single.health(), bulk.health());
+}
+
 fn worlds() -> impl Strategy<Value = Vec<Ids>> {
     let id = prop::sample::select(vec![
         "ua", "ub", "uc", "ud", "pa", "pb", "pc", "pd", "px", "aa", "ab", "ax", "c1", "c2", "e1",
@@ -274,10 +330,15 @@ proptest! {
             prop_assert_eq!(one.profiles(), other.profiles());
             prop_assert_eq!(one.health(), other.health());
         }
-        // After changes, as a restored graph has it.
+        // After changes, as a restored graph has it, and one that was told of them before.
         let id = |word| Identifier::new(ids(word)[0].0, ids(word)[0].1.clone());
         let (a, b) = (id(link.0), id(link.1));
         one.unlink(&a, &b).unwrap();
+        let mut early = IdentityGraph::new(rules).unwrap();
+        early.unlink(&a, &b).unwrap();
+        events.iter().for_each(|event| early.observe(event).unwrap());
+        prop_assert_eq!(&one, &early);
+        prop_assert_eq!(one.profiles(), early.profiles());
         one.cannot_link(&id("ua"), &id("uc")).unwrap();
         one.forget(id(gone)).unwrap();
         let restored = one.snapshot().open(None).unwrap();

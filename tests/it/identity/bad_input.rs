@@ -137,6 +137,57 @@ fn an_attacker_who_invents_kinds_fills_the_graph_and_breaks_nothing() {
 }
 
 #[test]
+fn made_up_kinds_do_not_shut_out_those_of_clients_and_rules() {
+    let rules = || {
+        Rules::default().hub("loyalty", 4, "till").weak("fingerprint").blocked("terminal", "0815")
+    };
+    let fill: Vec<_> = (0..2000).map(|i| at(0).id(format!("kind{i}"), "x")).collect();
+    let late: Vec<_> = [
+        "user_id",
+        "email",
+        "anonymous_id",
+        "previous_id",
+        "device_id",
+        "advertising_id",
+        "loyalty",
+        "till",
+        "fingerprint",
+        "terminal",
+    ]
+    .map(|kind| at(0).id("user_id", "1").id(kind, "1"))
+    .to_vec();
+    let mut single = IdentityGraph::new(rules()).unwrap();
+    let n_single = fill.iter().filter(|event| single.observe(event).is_ok()).count();
+    let mut bulk = IdentityGraph::new(rules()).unwrap();
+    assert_eq!(bulk.extend(&fill).accepted, n_single);
+    assert!(single.observe(&at(0).id("user_id", "1").id("made up", "1")).is_err());
+    for event in &late {
+        single.observe(event).unwrap();
+    }
+    assert_eq!(bulk.extend(&late).accepted, late.len());
+    assert!(single == bulk);
+    let mut merged = IdentityGraph::new(rules()).unwrap();
+    merged.extend(&late);
+    merged.merge(&bulk).unwrap();
+    assert!(merged.get(("terminal", "1")).is_some());
+    let restored = bulk.snapshot().open(None).unwrap();
+    assert!(restored == bulk);
+}
+
+#[test]
+fn what_is_printed_of_rules_and_snapshots_names_nobody() {
+    let mut graph = some_graph();
+    let secret = |kind: &'static str| Identifier::new(kind, "secret-of-ann");
+    graph.observe(&at(0).id("email", "secret-of-ann").id("user_id", "secret-of-ann")).unwrap();
+    graph.must_link(&secret("email"), &secret("card")).unwrap();
+    graph.cannot_link(&secret("phone"), &secret("card")).unwrap();
+    graph.unlink(&secret("user_id"), &Identifier::new("user_id", "old")).unwrap();
+    let printed = format!("{graph:?} {:?} {:?}", graph.rules(), graph.snapshot());
+    assert!(!printed.contains("secret"), "{printed}");
+    assert!(printed.contains("n_must: 1, n_cannot: 1, n_rejected_aliases: 1"), "{printed}");
+}
+
+#[test]
 fn forgetting_the_unknown_is_fine_and_lasts() {
     let mut graph = some_graph();
     let report = graph.forget(("email", " Nobody@X.org")).expect("it can be an identifier");

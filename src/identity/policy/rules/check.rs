@@ -1,6 +1,7 @@
 //! Checks of the rules, each by itself and all together.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use super::super::kinds::MAX_KINDS;
 use super::super::value::{self, illegal};
@@ -38,7 +39,8 @@ impl Rules {
                 return bad(format!("priority {kind}"), "the kind is named twice");
             }
         }
-        if self.named_kinds().count() > MAX_KINDS / 2 {
+        let named: BTreeSet<&str> = self.all_named_kinds().collect();
+        if named.len() > MAX_KINDS / 2 {
             return bad("priority".into(), "at most 512 kinds can be named");
         }
         for (kind, &n) in &self.limits {
