@@ -31,8 +31,9 @@ fn main() {
         .expect("fitted");
     let settings = PersonaSettings { k: Some(5), n_half_samples: 1, ..PersonaSettings::default() };
     let five = PersonaModel::fit(&table, &settings).expect("fitted");
-    time("importance 1e5 x 16, 5 personas", || five.importance(&table, None, 0)).expect("measured");
-    time("importance 1e5 x 16, one of 5", || five.importance(&table, Some(0), 0))
+    time("importance 1e5 x 16, 5 personas", || five.importance(&table, None, Some(0)))
+        .expect("measured");
+    time("importance 1e5 x 16, one of 5", || five.importance(&table, Some(0), Some(0)))
         .expect("measured");
 }
 

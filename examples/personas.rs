@@ -143,6 +143,9 @@ pub(crate) struct Options {
     /// Print personas and evidence as JSON
     #[arg(long)]
     json: bool,
+    /// In --json, measure which columns tell the personas apart by a forest and a regression as well
+    #[arg(long, requires = "json")]
+    importance: bool,
     /// Keep the model, for --apply
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
@@ -292,6 +295,7 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
             comparison: comparison.as_ref(),
             lineage: lineage.as_ref().map(|(lineage, _)| lineage),
             drift: drift.as_deref(),
+            seed: options.importance.then_some(options.seed),
         };
         return told.to_json();
     }

@@ -159,6 +159,8 @@ pub(crate) struct Told<'a> {
     pub(crate) comparison: Option<&'a Comparison>,
     pub(crate) lineage: Option<&'a Lineage>,
     pub(crate) drift: Option<&'a [Drift]>,
+    /// Of the forest and the regression that say which columns matter together, if they were asked for.
+    pub(crate) seed: Option<u64>,
 }
 
 impl Told<'_> {
@@ -189,7 +191,7 @@ impl Told<'_> {
             "read": screen::notes(self.people),
             "personas": self.model.personas(),
             "in_no_persona": self.matches.iter().filter(|found| found.persona.is_none()).count(),
-            "importances": self.model.importance(&self.people.table, None, 0)?,
+            "importances": self.model.importance(&self.people.table, None, self.seed)?,
             "evidence": self.model.evidence(),
             "archetypes": types,
             "niches": niches,

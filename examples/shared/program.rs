@@ -36,6 +36,7 @@ fn print(text: &str) -> ExitCode {
 
 fn fail(message: &str) -> ExitCode {
     let line = message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    let line: String = line.chars().filter(|c| !c.is_control()).collect();
     // Nothing is left to be done if even this cannot be written.
     let _ = writeln!(io::stderr(), "error: {line}");
     ExitCode::FAILURE

@@ -269,11 +269,11 @@ fn trust(people: &People, model: &PersonaModel, matches: &Matches<'_>) -> Outcom
         percent(between(matches)),
     ));
     if !people.declared.is_empty() {
-        let found = model.importance(&people.table, None, 0)?;
+        let found = model.importance(&people.table, None, None)?;
         let related: Vec<String> = found
             .iter()
             .filter(|importance| people.declared.contains(&importance.feature))
-            .map(|importance| format!("{} {}", importance.feature, percent(importance.strength)))
+            .map(|importance| format!("{} {}", importance.label, percent(importance.strength)))
             .collect();
         said.push(format!(
             "Of the columns that describe people and were not used for grouping, the personas explain: {}. Low \

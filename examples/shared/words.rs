@@ -5,6 +5,7 @@ const WIDTH: usize = 100;
 
 /// A headline and what stands under it.
 pub(crate) fn section(headline: &str, body: &str) -> String {
+    let headline = printable(headline);
     format!("{headline}\n{}\n{}\n\n", "=".repeat(headline.chars().count()), body.trim_end())
 }
 
@@ -15,6 +16,7 @@ pub(crate) fn paragraph(indent: usize, text: &str) -> String {
 
 /// A text in lines, the first after `start`, the others indented.
 pub(crate) fn hanging(start: &str, indent: usize, text: &str) -> String {
+    let text = printable(text);
     let mut lines = String::new();
     let mut line = start.to_owned();
     let mut is_new = true;
@@ -32,6 +34,14 @@ pub(crate) fn hanging(start: &str, indent: usize, text: &str) -> String {
         is_new = false;
     }
     lines + line.trim_end() + "\n"
+}
+
+/// A text without characters that steer a terminal or turn the direction of writing: names from files may
+/// hold them.
+fn printable(text: &str) -> String {
+    let is_plain =
+        |c: char| !matches!(c, '\u{202a}'..='\u{202e}') && (c.is_whitespace() || !c.is_control());
+    text.chars().map(|c| if is_plain(c) { c } else { '\u{fffd}' }).collect()
 }
 
 /// A count with its thousands apart: `47,703`.
@@ -69,13 +79,14 @@ pub(crate) fn number(value: f64) -> String {
     }
 }
 
-/// A share in percent; 0% and 100% are exact.
+/// A share in percent as the library tells it: two significant digits; only 0% and 100% are exact.
 pub(crate) fn percent(share: f64) -> String {
     match 100.0 * share {
-        0.0 => "0%".into(),
+        percent if percent <= 0.0 => "0%".into(),
         percent if percent < 0.1 => "under 0.1%".into(),
-        percent if percent < 9.95 => format!("{percent:.1}%"),
-        percent if percent > 99.5 && percent < 100.0 => "over 99%".into(),
+        percent if percent < 0.995 => format!("{}%", number((percent * 100.0).round() / 100.0)),
+        percent if percent < 9.95 => format!("{}%", number((percent * 10.0).round() / 10.0)),
+        percent if (99.5..100.0).contains(&percent) => "over 99%".into(),
         percent => format!("{percent:.0}%"),
     }
 }

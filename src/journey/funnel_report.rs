@@ -155,9 +155,9 @@ mod tests {
         let report = FunnelReport { n_people: 5, steps: (0..3).map(step).collect() };
         let expected = "\
 step  people  of first  of previous  dropped  since first  since previous
-s          4   100.0 %            –        0            –               –
-s          3    75.0 %       75.0 %        1        2.0 d           2.0 d
-s          0     0.0 %        0.0 %        3            –               –
+s          4      100%            –        0            –               –
+s          3       75%          75%        1        2.0 d           2.0 d
+s          0        0%           0%        3            –               –
 ";
         assert_eq!(report.to_string(), expected);
     }

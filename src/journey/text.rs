@@ -1,4 +1,6 @@
-//! Reports as text: aligned tables and shares in per cent.
+//! Reports as text: aligned tables and shares in percent.
+
+use crate::num::hundredths::Percent;
 
 /// Rows of cells as aligned text: the first column to the left, all others to the right.
 pub(super) fn write_table(
@@ -23,7 +25,7 @@ pub(super) fn write_table(
     Ok(())
 }
 
-/// A share in per cent, or a dash.
+/// A share in percent, or a dash.
 pub(super) fn percent(share: Option<f64>) -> String {
-    share.map_or_else(|| "–".into(), |share| format!("{:.1} %", share * 100.0))
+    share.map_or_else(|| "–".into(), |share| Percent::from(share).to_string())
 }

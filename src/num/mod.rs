@@ -13,6 +13,7 @@ pub(crate) mod exact;
 pub(crate) mod fixed;
 pub(crate) mod frame;
 pub(crate) mod gram;
+pub(crate) mod hundredths;
 mod lanes;
 pub(crate) mod least;
 pub(crate) mod moments;

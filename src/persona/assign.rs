@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::card::Persona;
 use super::model::{PersonaModel, Term};
+use super::names::category;
 use super::numbers::number;
 use super::place::{Near, NearestGroups, means};
 use super::sentences;
@@ -179,7 +180,7 @@ fn in_words(words: &Vocabulary, term: &Term, values: Option<&Values>, row: usize
         }
         Some(Values::Categorical(values)) => {
             let value = values.get(row).and_then(Option::as_ref);
-            value.map(|value| words.labels.get(value).unwrap_or(value).clone())
+            value.map(|value| category(words, value))
         }
         None => return label.clone(),
     };

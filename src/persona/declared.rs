@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::card::{Contrast, Persona, Trait};
+use super::names;
 use super::numbers::{called, measure};
 use super::vocabulary::Vocabulary;
 use crate::features::{Condition, Values};
@@ -197,7 +198,7 @@ impl BoundRule<'_> {
         let feature = self.rule.feature.as_str();
         let label = called(words, feature);
         let number = |value: &f64| measure(words, feature, *value);
-        let category = |text: &String| words.labels.get(text).unwrap_or(text).clone();
+        let category = |text: &String| names::category(words, text);
         let say =
             |template, value: &str| words.say(template, &[("label", &label), ("value", value)]);
         match &self.rule.condition {

@@ -104,7 +104,7 @@ pub struct CutCandidate {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BlockShare {
-    /// The block's name, or the feature's.
+    /// The block's name, or what its features are called.
     pub name: String,
     /// Its features.
     pub features: Vec<String>,

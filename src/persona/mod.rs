@@ -12,7 +12,7 @@
 //   its thresholds                      thresholds.rs
 //   how large and how certain it is     effect.rs, ranks.rs, counts.rs
 //   which columns separate them         importance.rs; coded.rs, forest.rs, regression.rs
-//   words, sentences, numbers in words  vocabulary.rs, page_words.rs, sentences.rs, numbers.rs
+//   words, sentences, numbers, names    vocabulary.rs, page_words.rs, sentences.rs, numbers.rs, names.rs
 //   whether later people are like these   drift.rs, seen.rs
 //   where a person belongs, and why     place.rs, assign.rs; change.rs whether an event moved one
 //   pure types and small groups         pure_types.rs, niches.rs
@@ -38,6 +38,7 @@ mod importance;
 mod index;
 mod lineage;
 mod model;
+mod names;
 mod niches;
 mod numbers;
 mod page_words;
@@ -61,6 +62,7 @@ pub use evidence::{BlockShare, CutCandidate, Evidence};
 pub use importance::Importance;
 pub use lineage::{Fate, Lineage};
 pub use model::PersonaModel;
+pub(crate) use names::{printable, tellable};
 pub use niches::PersonaNiche;
 pub use place::Grouping;
 pub use pure_types::PureTypes;

@@ -14,10 +14,12 @@ use super::card::Persona;
 use super::describe::{Used, described};
 use super::evidence::{BlockShare, CutCandidate, Evidence};
 use super::index::Index;
-use super::numbers::{Unit, called};
+use super::names;
+use super::numbers::{self, Unit, called};
 use super::place::{Grouping, NearestGroups, Rule, means};
 use super::seen::Seen;
 use super::thresholds::Describer;
+use super::vocabulary::Vocabulary;
 use crate::num::check::{self, Rows};
 use crate::num::distance::squared;
 use crate::num::parallel;
@@ -131,7 +133,7 @@ impl PersonaModel {
             unexplained: unexplained(rows, labels),
             agreement: agreement(&rule, rows, labels),
             contains_training_rows: rule.reaches(),
-            blocks: blocks(rows, labels, prep),
+            blocks: blocks(rows, labels, prep, &rules.vocabulary),
             as_of,
             groups,
             ageing: ageing(index, &Used::by(prep)),
@@ -175,6 +177,21 @@ impl PersonaModel {
     /// A text in the words that the personas are described in.
     pub(crate) fn say(&self, template: &'static str, parts: &[(&str, &str)]) -> String {
         self.rules.vocabulary.say(template, parts)
+    }
+
+    /// A column as readers call it.
+    pub(crate) fn called(&self, feature: &str) -> String {
+        numbers::called(&self.rules.vocabulary, feature)
+    }
+
+    /// A category as readers call it.
+    pub(crate) fn category(&self, category: &str) -> String {
+        names::category(&self.rules.vocabulary, category)
+    }
+
+    /// A share in percent.
+    pub(crate) fn percent(&self, share: f64) -> String {
+        numbers::percent(&self.rules.vocabulary, share)
     }
 
     /// The smallest group of people that anything is told of.
@@ -262,7 +279,12 @@ fn ageing(index: &Index<'_>, used: &Used) -> Vec<String> {
 }
 
 /// The share of every block, and of every column in none, of the variance between personas.
-fn blocks(rows: &Rows<'_>, labels: &Labels, prep: &PreprocessorFit) -> Vec<BlockShare> {
+fn blocks(
+    rows: &Rows<'_>,
+    labels: &Labels,
+    prep: &PreprocessorFit,
+    words: &Vocabulary,
+) -> Vec<BlockShare> {
     let width = rows.n_columns();
     let centre = means(rows, &vec![Some(0); rows.n_rows()], 1);
     let own = means(rows, &labels.to_vec(), labels.n_clusters());
@@ -295,6 +317,11 @@ fn blocks(rows: &Rows<'_>, labels: &Labels, prep: &PreprocessorFit) -> Vec<Block
                 share,
             }),
         }
+    }
+    for BlockShare { name, features, .. } in &mut shares {
+        let is_found = *name == features.join(" + ");
+        let told: Vec<String> = features.iter().map(|feature| called(words, feature)).collect();
+        *name = if is_found { told.join(" + ") } else { names::tellable(name).into_owned() };
     }
     // Stable: of equal shares, the earlier column first.
     shares.sort_by(|a, b| b.share.total_cmp(&a.share));

@@ -4,7 +4,9 @@
 //! that a group's median does not have. Money is told to the cent, as people are used to. Everything is decided by the value alone, so equal values
 //! read equal everywhere.
 
+use super::names::tellable;
 use super::vocabulary::Vocabulary;
+use crate::num::hundredths::Percent;
 
 /// A number to three significant digits: `0.0123`, `4.5`, `1230`, `1.2e20`.
 pub(super) fn number(value: f64) -> String {
@@ -55,13 +57,10 @@ fn trimmed(text: &str) -> &str {
 
 /// A share in percent; never 0 % or 100 % for a share that is not exactly that.
 pub(super) fn percent(words: &Vocabulary, share: f64) -> String {
-    let said = |n: &str| words.say("{n}%", &[("n", n)]);
-    match share {
-        s if s <= 0.0 => said("0"),
-        s if s < 0.001 => words.say("under 0.1%", &[]),
-        s if s >= 1.0 => said("100"),
-        s if s >= 0.995 => words.say("over 99%", &[]),
-        s => said(&significant(100.0 * s, 2)),
+    match Percent::from(share) {
+        Percent::About(n) => words.say("{n}%", &[("n", &n)]),
+        Percent::UnderTenth => words.say("under 0.1%", &[]),
+        Percent::Over99 => words.say("over 99%", &[]),
     }
 }
 
@@ -102,6 +101,10 @@ pub(super) fn people(words: &Vocabulary, n: usize) -> String {
 /// A feature as readers call it: by its own label, by that of what it is a share or number of, else by
 /// its name without the unit at its end: `recency_days` becomes `recency`.
 pub(super) fn called(words: &Vocabulary, feature: &str) -> String {
+    tellable(&labelled(words, feature)).into_owned()
+}
+
+fn labelled(words: &Vocabulary, feature: &str) -> String {
     let labels = &words.labels;
     if let Some(called) = labels.get(feature) {
         return called.clone();
@@ -247,21 +250,6 @@ mod tests {
             assert_eq!(number(value).parse::<f64>().unwrap(), rounded, "{value}");
             assert_eq!(number(-value), format!("-{}", number(value)));
             assert!(!number(value).ends_with(".0") && !number(value).ends_with('.'));
-        }
-    }
-
-    #[test]
-    fn shares_are_whole_only_if_they_are() {
-        for (share, text) in [
-            (0.0, "0%"),
-            (0.000_01, "under 0.1%"),
-            (0.004_94, "0.49%"),
-            (0.2149, "21%"),
-            (0.994, "99%"),
-            (0.999_9, "over 99%"),
-            (1.0, "100%"),
-        ] {
-            assert_eq!(percent(english(), share), text);
         }
     }
 

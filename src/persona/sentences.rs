@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::card::{Contrast, Trait};
 use super::effect::Effect;
+use super::names::category;
 use super::numbers::{Unit, called, capitalised, in_ten, measure, percent, ratio};
 use super::vocabulary::Vocabulary;
 use crate::prepare::Original;
@@ -41,8 +42,8 @@ pub(super) fn phrase(
                 Some(true) => label.to_owned(),
                 Some(false) => words.say("no {label}", &[("label", label)]),
                 None => {
-                    let category = words.labels.get(category).unwrap_or(category);
-                    words.say("{label} {category}", &[("label", label), ("category", category)])
+                    let category = self::category(words, category);
+                    words.say("{label} {category}", &[("label", label), ("category", &category)])
                 }
             };
             if more { said } else { words.say("rarely {phrase}", &[("phrase", &said)]) }
@@ -174,8 +175,8 @@ pub(super) fn center(words: &Vocabulary, feature: &str, center: &Original) -> St
             words.say("median {value}", &[("value", &value)])
         }
         Original::Level { level: category, .. } | Original::Share { level: category, .. } => {
-            let category = words.labels.get(category).unwrap_or(category);
-            words.say("mostly {category}", &[("category", category)])
+            let category = self::category(words, category);
+            words.say("mostly {category}", &[("category", &category)])
         }
     }
 }

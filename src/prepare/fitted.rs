@@ -11,6 +11,7 @@ use super::source::Source;
 use super::step::{Dropped, Encoding, FeatureStep, Short};
 use crate::features::FeatureTable;
 use crate::num::check::MAX_MAGNITUDE;
+use crate::num::hundredths::Percent;
 use crate::num::parallel;
 use crate::{Error, Result};
 
@@ -81,7 +82,7 @@ impl fmt::Display for Original {
         match self {
             Self::Number(number) => Short(*number).fmt(f),
             Self::Level { level, .. } => f.write_str(level),
-            Self::Share { level, share } => write!(f, "{:.0} % {level}", share * 100.0),
+            Self::Share { level, share } => write!(f, "{} {level}", Percent::from(*share)),
         }
     }
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::moments::{ExactMoments, check_columns};
 use crate::num::check::{self, Rows};
 use crate::num::gram::Products;
+use crate::num::hundredths::Percent;
 use crate::num::samples::Samples;
 use crate::num::scale::Scale;
 use crate::num::{eigen, parallel};
@@ -248,7 +249,7 @@ impl PcaFit {
     /// let x = array![[1.0, 5.0, 0.0], [2.0, 4.0, 0.1], [3.0, 3.0, 0.0], [4.0, 2.0, 0.1]];
     /// let fit = Pca::new(2).fit(&x)?;
     /// let said = fit.describe(0, &["visits", "age", "noise"])?;
-    /// assert_eq!(said, "component 1, 100 % of the variance: more visits, less age");
+    /// assert_eq!(said, "component 1, over 99% of the variance: more visits, less age");
     /// # Ok::<(), personas::Error>(())
     /// ```
     ///
@@ -256,32 +257,36 @@ impl PcaFit {
     /// [`Error::InvalidParameter`] for a component that is not there; [`Error::DimensionMismatch`]
     /// for another number of names than columns.
     pub fn describe(&self, component: usize, names: &[&str]) -> Result<String> {
-        let (k, d) = (self.deviations.len(), self.means.len());
-        let Some(ratio) = self.explained_ratio.get(component).filter(|_| component < k) else {
-            let expected = "the number of a component, from 0";
-            return Err(Error::parameter("component", expected, component));
-        };
+        let d = self.means.len();
         if names.len() != d {
             let what = "names of columns".into();
             return Err(Error::DimensionMismatch { what, expected: d, got: names.len() });
+        }
+        let each = self.carried_by(component)?.into_iter().map(|(column, is_more)| {
+            let sign = if is_more { "more" } else { "less" };
+            format!("{sign} {}", names[column])
+        });
+        let said: Vec<String> = each.collect();
+        let share = Percent::from(self.explained_ratio[component]);
+        Ok(format!("component {}, {share} of the variance: {}", component + 1, said.join(", ")))
+    }
+
+    /// The columns that carry a component, the greatest part first, and whether there is more of each along it.
+    ///
+    /// # Errors
+    /// `InvalidParameter` for a component that is not there.
+    pub(crate) fn carried_by(&self, component: usize) -> Result<Vec<(usize, bool)>> {
+        if component >= self.deviations.len().min(self.explained_ratio.len()) {
+            let expected = "the number of a component, from 0";
+            return Err(Error::parameter("component", expected, component));
         }
         let axes = self.axes()?;
         let axis = axes.row(component);
         let greatest = axis.iter().fold(0.0, |most: f64, part| most.max(part.abs()));
         let mut carrying: Vec<usize> =
-            (0..d).filter(|&column| axis[column].abs() >= 0.5 * greatest).collect();
+            (0..axis.len()).filter(|&column| axis[column].abs() >= 0.5 * greatest).collect();
         carrying.sort_by(|&a, &b| axis[b].abs().total_cmp(&axis[a].abs()).then(a.cmp(&b)));
-        let each = carrying.iter().map(|&column| {
-            let sign = if axis[column] > 0.0 { "more" } else { "less" };
-            format!("{sign} {}", names[column])
-        });
-        let said: Vec<String> = each.collect();
-        let share = 100.0 * ratio;
-        Ok(format!(
-            "component {}, {share:.0} % of the variance: {}",
-            component + 1,
-            said.join(", ")
-        ))
+        Ok(carrying.into_iter().map(|column| (column, axis[column] > 0.0)).collect())
     }
 
     /// The components, which the caller may have changed by hand.

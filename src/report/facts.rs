@@ -40,15 +40,15 @@ impl<'r> Facts<'r> {
             model.assign(table)?.iter().map(|found| found.persona).collect();
         let complete = model.with_cohorts(table)?;
         let matrix = model.preprocessor().transform(&complete)?;
-        let (places, axes) = places(&matrix)?;
+        let (places, axes) = places(model, &matrix)?;
         let n_rows = table.n_rows();
         let missing = complete.columns().iter().map(|column| {
-            (column.name.clone(), column.values.n_missing() as f64 / n_rows.max(1) as f64)
+            (model.called(&column.name), column.values.n_missing() as f64 / n_rows.max(1) as f64)
         });
         Ok(Self {
             silhouettes: silhouettes(&matrix, &personas, model.personas().len())?,
-            odd: odd(&matrix)?,
-            importances: model.importance(table, None, 0)?,
+            odd: odd(model, &matrix)?,
+            importances: model.importance(table, None, None)?,
             missing: missing.collect(),
             model,
             personas,
@@ -68,6 +68,10 @@ impl<'r> Facts<'r> {
             1 => self.say("1 person", &[]),
             n => self.say("{n} people", &[("n", &count(n))]),
         }
+    }
+
+    pub(super) fn percent(&self, share: f64) -> String {
+        self.model.percent(share)
     }
 
     pub(super) fn n_people(&self) -> usize {
@@ -99,18 +103,19 @@ impl<'r> Facts<'r> {
 type Map = (Vec<[f64; 2]>, Vec<(String, f64)>);
 
 /// Where people lie on the two components with the most variance, and what these are.
-fn places(matrix: &Matrix) -> Result<Map> {
+fn places(model: &PersonaModel, matrix: &Matrix) -> Result<Map> {
     let x = ArrayView2::from(matrix);
     if x.ncols() < 2 || x.nrows() < 3 {
         return Ok((Vec::new(), Vec::new()));
     }
     let fit = Pca::new(2).fit(x)?;
     let places = fit.transform(x)?;
-    let names: Vec<&str> = matrix.columns().iter().map(|column| column.name.as_str()).collect();
-    // `component 1, 24 % of the variance: more of this, less of that`
     let describe = |component| -> Result<String> {
-        let said = fit.describe(component, &names)?;
-        Ok(said.split_once(": ").map_or(said.clone(), |(_, made_of)| made_of.to_owned()))
+        let said = fit.carried_by(component)?.into_iter().map(|(column, is_more)| {
+            let template = if is_more { "more {label}" } else { "less {label}" };
+            model.say(template, &[("label", &Told::of(model, &matrix.columns()[column]).name())])
+        });
+        Ok(said.collect::<Vec<_>>().join(", "))
     };
     let axes = vec![(describe(0)?, fit.explained_ratio[0]), (describe(1)?, fit.explained_ratio[1])];
     let points = places.rows().into_iter().map(|row| [row[0], row[1]]).collect();
@@ -138,22 +143,60 @@ fn silhouettes(matrix: &Matrix, personas: &[Option<usize>], k: usize) -> Result<
     Ok(by_persona)
 }
 
-/// What a value of a column of the matrix above its mean, or not, says of the feature.
-fn side(column: &MatrixColumn, is_above: bool) -> String {
-    let MatrixColumn { name, feature, .. } = column;
-    let rest = name.strip_prefix(feature.as_str()).unwrap_or_default();
-    match (rest.strip_prefix('='), rest, is_above) {
-        (Some(level), _, true) => format!("{feature}: {level}"),
-        (Some(level), _, false) => format!("{feature}: not {level}"),
-        (None, "", true) => format!("{feature}: high"),
-        (None, "", false) => format!("{feature}: low"),
-        (None, _, true) => format!("{feature}: unknown"),
-        (None, _, false) => format!("{feature}: known"),
+/// A column of the matrix as it is told.
+struct Told<'m> {
+    model: &'m PersonaModel,
+    label: String,
+    kind: Kind,
+}
+
+enum Kind {
+    /// Numbers or ranks.
+    Amount,
+    /// One category.
+    Level(String),
+    /// Whether a value is missing.
+    Missing,
+}
+
+impl<'m> Told<'m> {
+    fn of(model: &'m PersonaModel, MatrixColumn { name, feature, .. }: &MatrixColumn) -> Self {
+        let rest = name.strip_prefix(feature.as_str()).unwrap_or_default();
+        let kind = match rest.strip_prefix('=') {
+            Some(level) => Kind::Level(model.category(level)),
+            None if rest.is_empty() => Kind::Amount,
+            None => Kind::Missing,
+        };
+        Self { model, label: model.called(feature), kind }
+    }
+
+    fn say(&self, template: &'static str, category: &str) -> String {
+        self.model.say(template, &[("label", &self.label), ("category", category)])
+    }
+
+    fn name(&self) -> String {
+        match &self.kind {
+            Kind::Amount => self.label.clone(),
+            Kind::Level(level) => self.say("{label}: {category}", level),
+            Kind::Missing => self.say("{label}: unknown", ""),
+        }
+    }
+
+    /// What a value above the mean, or not, says of the feature.
+    fn side(&self, is_above: bool) -> String {
+        match (&self.kind, is_above) {
+            (Kind::Amount, true) => self.say("{label}: high", ""),
+            (Kind::Amount, false) => self.say("{label}: low", ""),
+            (Kind::Level(level), true) => self.say("{label}: {category}", level),
+            (Kind::Level(level), false) => self.say("{label}: not {category}", level),
+            (Kind::Missing, true) => self.say("{label}: unknown", ""),
+            (Kind::Missing, false) => self.say("{label}: known", ""),
+        }
     }
 }
 
 /// How many people are odd, by the feature that sets them apart most and the side they are on.
-fn odd(matrix: &Matrix) -> Result<Vec<(String, usize)>> {
+fn odd(model: &PersonaModel, matrix: &Matrix) -> Result<Vec<(String, usize)>> {
     let x = ArrayView2::from(matrix);
     let fit = IsolationForest::default().fit(x)?;
     let rows = &fit.outliers;
@@ -167,7 +210,7 @@ fn odd(matrix: &Matrix) -> Result<Vec<(String, usize)>> {
     for (row, reasons) in odd.rows().into_iter().zip(reasons.rows()) {
         let shares = reasons.iter().enumerate();
         let Some((best, _)) = shares.max_by(|a, b| a.1.total_cmp(b.1)) else { continue };
-        let said = side(&matrix.columns()[best], row[best] > means[best]);
+        let said = Told::of(model, &matrix.columns()[best]).side(row[best] > means[best]);
         *counts.entry(said).or_default() += 1;
     }
     let mut counts: Vec<(String, usize)> = counts.into_iter().collect();

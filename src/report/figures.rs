@@ -3,13 +3,13 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::charts::{
-    Bar, Blade, Chart, Side, Trace, bars, blades, group_class, heat, lines, map, mixtures, percent,
+    Bar, Blade, Chart, Side, Trace, bars, blades, group_class, heat, lines, map, mixtures,
 };
 use super::content::Report;
 use super::facts::Facts;
 use super::text::count;
 use crate::journey::FunnelReport;
-use crate::persona::PureTypes;
+use crate::persona::{PureTypes, tellable};
 
 /// Most columns of the heat map: more cannot be told apart on a telephone.
 const MOST_TRAITS: usize = 20;
@@ -95,11 +95,11 @@ fn traits(facts: &Facts<'_>) -> Option<Figure> {
         })
         .collect();
     let text = rows.iter().map(|(name, cells)| {
-        let high: Vec<&str> = features
+        let high: Vec<String> = features
             .iter()
             .zip(cells)
             .filter(|(_, cell)| cell.is_some_and(|cell| cell > 0.0))
-            .map(|(feature, _)| *feature)
+            .map(|(feature, _)| facts.model.called(feature))
             .collect();
         let high = if high.is_empty() { facts.say("nothing", &[]) } else { high.join(", ") };
         facts.say("{name}: more of {features}.", &[("name", name), ("features", &high)])
@@ -110,14 +110,14 @@ fn traits(facts: &Facts<'_>) -> Option<Figure> {
         &facts.say("Orange: more, or more often, than everyone else; blue: less. The stronger the colour, the larger \
          the difference. Grey: no clear difference.", &[]),
     );
-    figure.legend = features.iter().map(ToString::to_string).collect();
+    figure.legend = features.iter().map(|feature| facts.model.called(feature)).collect();
     Some(figure)
 }
 
 fn people(facts: &Facts<'_>) -> Option<Figure> {
     let [(first, share), (second, other)] = facts.axes.as_slice() else { return None };
     let points: Vec<_> = facts.places.iter().copied().zip(facts.personas.iter().copied()).collect();
-    let (people, share) = (facts.people(points.len()), percent(share + other));
+    let (people, share) = (facts.people(points.len()), facts.percent(share + other));
     let parts = [("people", &*people), ("first", first), ("second", second), ("share", &share)];
     let text = facts.say(
         "A map of {people} in small squares. To the right: {first}. Upwards: {second}.",
@@ -149,7 +149,7 @@ fn fit(facts: &Facts<'_>) -> Option<Figure> {
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         let below =
             values.iter().filter(|value| **value < 0.0).count() as f64 / values.len() as f64;
-        let (mean, share) = (format!("{mean:.2}"), percent(below));
+        let (mean, share) = (format!("{mean:.2}"), facts.percent(below));
         let parts = [("name", name.as_str()), ("mean", &mean), ("share", &share)];
         facts.say("{name}: mean silhouette {mean}, below zero for {share} of its people.", &parts)
     });
@@ -170,10 +170,13 @@ fn drivers(facts: &Facts<'_>) -> Option<Figure> {
         .filter(|block| block.share > 0.0)
         .take(10)
         .map(|block| Bar {
-            label: block.features.join(" + "),
+            label: {
+                let features = block.features.iter().map(|feature| facts.model.called(feature));
+                features.collect::<Vec<_>>().join(" + ")
+            },
             value: block.share,
             interval: None,
-            note: percent(block.share),
+            note: facts.percent(block.share),
             class: None,
         })
         .collect();
@@ -289,10 +292,10 @@ fn importances(facts: &Facts<'_>) -> Option<Figure> {
         .take(10)
         .filter(|importance| importance.strength > 0.0)
         .map(|importance| Bar {
-            label: importance.feature.clone(),
+            label: importance.label.clone(),
             value: importance.strength,
             interval: None,
-            note: percent(importance.strength),
+            note: facts.percent(importance.strength),
             class: None,
         })
         .collect();
@@ -343,7 +346,7 @@ fn missing(facts: &Facts<'_>) -> Option<Figure> {
             label: column.clone(),
             value: *share,
             interval: None,
-            note: percent(*share),
+            note: facts.percent(*share),
             class: Some("soft".into()),
         })
         .collect();
@@ -367,7 +370,7 @@ fn mixed(types: &PureTypes, facts: &Facts<'_>) -> Figure {
     let text = rows.iter().map(|(persona, parts)| {
         let parts = names.iter().zip(parts);
         let said: Vec<String> =
-            parts.map(|(name, part)| format!("{} {name}", percent(*part))).collect();
+            parts.map(|(name, part)| format!("{} {name}", facts.percent(*part))).collect();
         format!("{persona}: {}.", said.join(", "))
     });
     let text = text.collect::<Vec<_>>().join(" ");
@@ -393,20 +396,20 @@ fn funnels(funnels: &[(String, FunnelReport)], facts: &Facts<'_>) -> Vec<Figure>
             .iter()
             .take_while(|step| step.n_people >= least)
             .map(|step| Bar {
-                label: step.step.clone(),
+                label: tellable(&step.step).into_owned(),
                 value: step.n_people as f64 / n_people,
                 interval: None,
                 note: format!(
                     "{}, {}",
                     count(step.n_people),
-                    percent(step.n_people as f64 / n_people)
+                    facts.percent(step.n_people as f64 / n_people)
                 ),
                 class: None,
             })
             .collect();
         let text = told(&rows);
         let id = format!("funnel-{}", place + 1);
-        let title = facts.say("How far they get: {name}", &[("name", name)]);
+        let title = facts.say("How far they get: {name}", &[("name", &tellable(name))]);
         Figure::new(
             bars(&id, &title, text, Side::Right, &rows, None),
             &facts.say("The share of people who reach each step, in order.", &[]),

@@ -2,11 +2,11 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::charts::{Bar, Chart, STYLE, Side, bars, group_class, percent};
+use super::charts::{Bar, Chart, STYLE, Side, bars, group_class};
 use super::content::Report;
 use super::facts::Facts;
 use super::figures::figures;
-use crate::persona::{Persona, PersonaNiche, PureTypes, Trait};
+use crate::persona::{Persona, PersonaNiche, PureTypes, Trait, printable};
 
 /// The page as one text.
 pub(super) fn html(content: &Report<'_>, facts: &Facts<'_>) -> String {
@@ -18,13 +18,13 @@ pub(super) fn html(content: &Report<'_>, facts: &Facts<'_>) -> String {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (content.title) }
+                title { (printable(&content.title)) }
                 style { (PreEscaped(include_str!("page.css"))) (PreEscaped(STYLE)) }
             }
             body {
                 main {
-                    h1 { (content.title) }
-                    @for text in &content.attention { p.attention { (text) } }
+                    h1 { (printable(&content.title)) }
+                    @for text in &content.attention { p.attention { (printable(text)) } }
                     (opening(content, facts))
                     h2 { (facts.say("The personas", &[])) }
                     div.grid { @for (at, persona) in personas.iter().enumerate() { (card(facts, at, persona)) } }
@@ -33,8 +33,8 @@ pub(super) fn html(content: &Report<'_>, facts: &Facts<'_>) -> String {
                     h2 { (facts.say("How they differ, and how far to trust them", &[])) }
                     div.grid { @for figure in &all { (figure.markup()) } }
                     @for (heading, paragraphs) in &content.notes {
-                        h2 { (heading) }
-                        @for text in paragraphs { p { (text) } }
+                        h2 { (printable(heading)) }
+                        @for text in paragraphs { p { (printable(text)) } }
                     }
                 }
             }
@@ -78,10 +78,11 @@ fn opening(content: &Report<'_>, facts: &Facts<'_>) -> Markup {
             p { (evidence.reason) }
             @if !evidence.ageing.is_empty() {
                 p {
+                    @let ageing: Vec<String> = evidence.ageing.iter().map(|name| facts.model.called(name)).collect();
                     (facts.say(
                         "These change from day to day by themselves, so people can move to another persona \
                          without doing anything: {features}.",
-                        &[("features", &evidence.ageing.join(", "))],
+                        &[("features", &ageing.join(", "))],
                     ))
                 }
             }
@@ -92,7 +93,7 @@ fn opening(content: &Report<'_>, facts: &Facts<'_>) -> Markup {
 /// How many people are in no persona, if any are.
 fn in_none(facts: &Facts<'_>) -> Option<String> {
     let n = facts.personas.iter().filter(|persona| persona.is_none()).count();
-    let share = percent(n as f64 / facts.n_people().max(1) as f64);
+    let share = facts.percent(n as f64 / facts.n_people().max(1) as f64);
     let parts = [("people", &*facts.people(n)), ("share", &share)];
     (n > 0).then(|| facts.say("In no persona: {people}, {share} of all.", &parts))
 }
@@ -110,13 +111,13 @@ fn card(facts: &Facts<'_>, at: usize, persona: &Persona) -> Markup {
                 @if facts.is_told(at) {
                     (facts.say(
                         "{people}, {share} of all.",
-                        &[("people", &facts.people(n)), ("share", &percent(share))],
+                        &[("people", &facts.people(n)), ("share", &facts.percent(share))],
                     ))
                 } @else {
                     (fewer(facts))
                 }
                 @if !persona.traits.is_empty() && let Some(stability) = facts.model.evidence().stability.get(at) {
-                    " " (facts.say("Stability {share}.", &[("share", &percent(*stability))]))
+                    " " (facts.say("Stability {share}.", &[("share", &facts.percent(*stability))]))
                 }
             }
             @if persona.traits.is_empty() {
@@ -129,7 +130,7 @@ fn card(facts: &Facts<'_>, at: usize, persona: &Persona) -> Markup {
                 p.soft {
                     (facts.say(
                         "{members} of them fit all of this, and {others} of the others.",
-                        &[("members", &percent(fitting.0)), ("others", &percent(fitting.1))],
+                        &[("members", &facts.percent(fitting.0)), ("others", &facts.percent(fitting.1))],
                     ))
                 }
             }
@@ -150,7 +151,7 @@ fn pure_types(facts: &Facts<'_>, types: &PureTypes) -> Markup {
             (facts.say(
                 "Everybody is a mixture of {n} pure types; mixtures account for {share} of the differences between \
                  people. A type is described by the people it makes up half or more of.",
-                &[("n", &types.types.len().to_string()), ("share", &percent(types.explained))],
+                &[("n", &types.types.len().to_string()), ("share", &facts.percent(types.explained))],
             ))
         }
         div.grid {
@@ -186,7 +187,7 @@ fn niches(facts: &Facts<'_>, niches: &[PersonaNiche]) -> Markup {
                             &[
                                 ("people", &facts.people(niche.rows.len())),
                                 ("name", persona.map_or("", |persona| &persona.name)),
-                                ("share", &percent(niche.stability)),
+                                ("share", &facts.percent(niche.stability)),
                             ],
                         ))
                     }

@@ -218,7 +218,7 @@ impl fmt::Display for KChoice {
         let valley = if best.valley > 0.0 && best.natural != Answer::No {
             match (100.0 * best.valley).round() {
                 fewer if fewer < 99.5 => format!(
-                    "Between any two clusters there are at least {fewer:.0} % fewer rows than in them."
+                    "Between any two clusters there are at least {fewer:.0}% fewer rows than in them."
                 ),
                 _ => "Between any two clusters there are hardly any rows.".to_owned(),
             }
@@ -282,7 +282,7 @@ mod tests {
             "The data hold 3 groups. On resampled rows the least stable cluster comes back (mean \
              Jaccard 0.80, needed 0.75). Its silhouette of 0.600 is clearly above that of clouds \
              without groups (0.400 ± 0.010, needed above 0.420). Between any two clusters there \
-             are at least 10 % fewer rows than in them. Judged on 100 rows."
+             are at least 10% fewer rows than in them. Judged on 100 rows."
         );
     }
 

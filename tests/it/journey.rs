@@ -350,7 +350,7 @@ fn peaks_are_those_of_local_clocks_and_complete() {
     assert_eq!(rows(&dates.values), [row("2017-03-01", 2, 2), row("2017-03-02", 1, 1)]);
     let text = dates.to_string();
     assert!(
-        text.ends_with("2017-03-02       1  25.0 %       1\n(none)           1  25.0 %\n"),
+        text.ends_with("2017-03-02       1    25%       1\n(none)           1    25%\n"),
         "{text}"
     );
     let none = people.peaks("@hour", &"never".into(), at(LATER), |_| true).unwrap();

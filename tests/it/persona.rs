@@ -335,7 +335,7 @@ fn columns_that_did_not_make_the_groups_are_described_too() {
     let prep = Preprocessor::default().fit(&without(&table, &["city"])).unwrap();
     let fit = KMeans::new(2).fit(&prep.transform(&table).unwrap()).unwrap();
     let personas = Describer::default().describe(&table, &prep, &fit).unwrap();
-    let found = personas.importance(&table, None, 0).unwrap();
+    let found = personas.importance(&table, None, Some(0)).unwrap();
     let strength: Vec<(&str, f64)> =
         found.iter().map(|i| (i.feature.as_str(), i.strength)).collect();
     assert_eq!((strength[0].0, strength[1]), ("spend", ("city", 0.0)));
@@ -532,7 +532,7 @@ fn a_model_keeps_its_cohorts_and_compares_later_people_with_them() {
     assert!(
         model.drift(&later).unwrap().iter().any(|found| found.feature == rank && found.shift > 0.1)
     );
-    assert_eq!(model.importance(&table, None, 0).unwrap()[0].feature, rank);
+    assert_eq!(model.importance(&table, None, None).unwrap()[0].feature, rank);
     let declared = DeclaredPersona::from(("keen", [(rank, Condition::AtLeast(0.5))]));
     let found = model.compare(&[declared], &table).unwrap();
     assert_eq!(found.declared[0].n_full, 120);

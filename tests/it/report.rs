@@ -1,5 +1,6 @@
 //! The page of a model: one text that anybody can be shown.
 
+use personas::persona::{Describer, PersonaSettings, Vocabulary};
 use personas::report::Report;
 use personas::{FeatureTable, KMeans, Labels, PersonaModel, Preprocessor};
 
@@ -50,6 +51,96 @@ fn hostile_texts_stay_texts() {
     let long = self::table(&"x".repeat(100_000));
     let page = Report::new(&self::model(&long), &long).html().unwrap();
     assert!(page.len() < 1_000_000);
+}
+
+#[test]
+fn no_name_reaches_beyond_itself_on_the_page_in_charts_or_in_texts() {
+    let reaches = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(
+                c,
+                '\u{2028}'..='\u{202e}' | '\u{2066}' | '\u{2067}' | '\u{fffe}' | '\u{ffff}'
+            )
+    };
+    let hostile = "\u{1b}[31m\u{202e}\u{7}\u{2067}\u{ffff}\u{9b}x";
+    let n = 240;
+    let spend = (0..n).map(|i| Some(f64::from(i % 60) + if i < 120 { 0.0 } else { 500.0 }));
+    let city = (0..n)
+        .map(|i| (i % 9 > 0).then(|| if i < 120 { hostile } else { "\u{5d0}\u{5d1}" }.to_owned()));
+    let table = FeatureTable::new(n as usize)
+        .numeric(format!("spend {hostile}"), spend.collect())
+        .and_then(|table| {
+            table.numeric("visits", (0..n).map(|i| Some(f64::from(i * 37 % 90))).collect())
+        })
+        .and_then(|table| table.categorical(format!("city {hostile}"), city.collect()))
+        .unwrap();
+    let settings = PersonaSettings { k: Some(3), ..PersonaSettings::default() };
+    let model = PersonaModel::fit(&table, &settings).unwrap();
+    let mut report = Report::new(&model, &table);
+    report.title = hostile.into();
+    report.attention = vec![hostile.into()];
+    report.notes.push((hostile.into(), vec![hostile.into()]));
+    report.niches = model.niches(&table, 0).unwrap();
+    report.types = Some(model.archetypes(&table, None, 0).unwrap());
+    let page = report.html().unwrap();
+    assert!(!page.contains(reaches));
+    // A name in the other direction is isolated wherever it stands.
+    assert!(page.matches('\u{5d0}').count() > 3);
+    assert_eq!(
+        page.matches("\u{5d0}\u{5d1}").count(),
+        page.matches("\u{2068}\u{5d0}\u{5d1}\u{2069}").count()
+    );
+    for chart in report.charts().unwrap() {
+        assert!(!chart.svg.contains(reaches) && !chart.text.contains(reaches), "{}", chart.id);
+    }
+    for persona in model.personas() {
+        assert!(
+            !persona.to_string().contains(reaches) && !persona.name.contains(reaches),
+            "{persona}"
+        );
+    }
+    let matches = model.assign(&table).unwrap();
+    assert!(!matches.explain(0).contains(reaches), "{}", matches.explain(0));
+}
+
+#[test]
+fn the_labels_of_the_caller_stand_everywhere_on_the_page() {
+    // Heavy tails make outliers, gaps what is not known.
+    let n = 600;
+    let drawn = |i: i32, step: i32| f64::from(i * step % 601);
+    let spend = (0..n).map(|i| Some(drawn(i, 37) + if i % 20 == 0 { 9e3 } else { 0.0 }));
+    let twice = (0..n).map(|i| (i % 9 > 0).then(|| 2.0 * drawn(i, 37) + f64::from(i % 3)));
+    let shelf =
+        (0..n).map(|i| Some(if i * 37 % 601 > 300 { "GROCERY" } else { "DRUG GM" }.to_owned()));
+    let table = FeatureTable::new(n as usize)
+        .numeric("X_SPEND", spend.collect())
+        .and_then(|table| table.numeric("X_TWICE", twice.collect()))
+        .and_then(|table| table.categorical("X_SHELF", shelf.collect()))
+        .unwrap();
+    let mut vocabulary = Vocabulary::default();
+    for (name, label) in [
+        ("X_SPEND", "money"),
+        ("X_TWICE", "double"),
+        ("X_SHELF", "shelf"),
+        ("GROCERY", "groceries"),
+        ("DRUG GM", "household goods"),
+    ] {
+        vocabulary.labels.insert(name.into(), label.into());
+    }
+    let describer = Describer { vocabulary, ..Describer::default() };
+    let settings = PersonaSettings { describer, ..PersonaSettings::default() };
+    let model = PersonaModel::fit(&table, &settings).unwrap();
+    let page = Report::new(&model, &table).html().unwrap();
+    for raw in ["X_", "GROCERY", "DRUG"] {
+        let at = page
+            .find(raw)
+            .map(|at| page[at.saturating_sub(300)..].chars().take(400).collect::<String>());
+        assert_eq!(at, None, "{raw}");
+    }
+    for told in ["drivers", "importance", "missing", "map", "odd"] {
+        assert!(page.contains(&format!("id=\"{told}\"")), "{told}");
+    }
+    assert!(page.contains("money") && page.contains("groceries"));
 }
 
 #[test]

@@ -106,14 +106,3 @@ pub(super) fn area(x: f64, y: f64, width: f64, height: f64, class: &str) -> Mark
 pub(super) fn all(marks: impl IntoIterator<Item = Markup>) -> Markup {
     html! { @for mark in marks { (mark) } }
 }
-
-/// A share in whole percent: `37%`, `under 1%`.
-pub(crate) fn percent(share: f64) -> String {
-    let percent = 100.0 * share;
-    match percent {
-        _ if !percent.is_finite() => "unknown".into(),
-        _ if percent > 0.0 && percent < 0.5 => "under 1%".into(),
-        _ if percent < 100.0 && percent > 99.5 => "over 99%".into(),
-        _ => format!("{percent:.0}%"),
-    }
-}

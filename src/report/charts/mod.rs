@@ -11,7 +11,7 @@ mod mixtures;
 pub(crate) use bars::{Bar, Side, bars};
 pub(crate) use blades::{Blade, blades};
 pub use frame::Chart;
-pub(crate) use frame::{STYLE, group_class, percent};
+pub(crate) use frame::{STYLE, group_class};
 pub(crate) use heat::heat;
 pub(crate) use lines::{Trace, lines};
 pub(crate) use map::map;
