@@ -328,7 +328,10 @@ pub(crate) fn types(found: &PureTypes) -> String {
 
 /// Small groups inside personas.
 pub(crate) fn niches(model: &PersonaModel, niches: &[PersonaNiche]) -> String {
-    let mut body = String::new();
+    let mut body = match niches {
+        [] => String::new(),
+        _ => paragraph(2, "Here, the others and everyone are the people of the same persona."),
+    };
     for niche in niches {
         let n = several(niche.rows.len(), "person", "people");
         let within = &model.personas()[niche.persona].name;

@@ -79,6 +79,16 @@ impl Stream {
         self.shuffle(&mut drawn);
         drawn
     }
+
+    /// All of `0..n_rows`, or `most` of them drawn at random, ascending.
+    pub(crate) fn rows(&mut self, n_rows: usize, most: usize) -> Vec<usize> {
+        if n_rows <= most {
+            return (0..n_rows).collect();
+        }
+        let mut drawn = self.sample(n_rows, most);
+        drawn.sort_unstable();
+        drawn
+    }
 }
 
 /// The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection that spreads every bit.

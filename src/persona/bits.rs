@@ -55,6 +55,32 @@ impl Bits {
     }
 }
 
+/// The members of a group: bits for a large one, row by row for one that few rows in 32 are in, so that many
+/// small groups take no more memory than their rows.
+#[derive(Debug)]
+pub(super) enum Members {
+    Bits(Bits),
+    Rows(Vec<u32>),
+}
+
+impl Members {
+    /// Rows of `n`, ascending.
+    pub(super) fn of(n: usize, rows: Vec<u32>) -> Self {
+        match rows.len() < n / 32 {
+            true => Self::Rows(rows),
+            false => Self::Bits(Bits::of(n, rows.into_iter().map(|row| row as usize))),
+        }
+    }
+
+    /// Members that are in a set.
+    pub(super) fn count_in(&self, set: &Bits) -> usize {
+        match self {
+            Self::Bits(members) => members.count_with(set),
+            Self::Rows(rows) => rows.iter().filter(|&&row| set.contains(row as usize)).count(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,5 +94,17 @@ mod tests {
         assert!(a.contains(64) && !a.contains(65));
         assert_eq!(Bits::from_fn(130, |row| [0, 63, 64, 129].contains(&row)), a);
         assert_eq!(Bits::none(0).count(), 0);
+    }
+
+    #[test]
+    fn members_are_counted_alike_in_both_forms() {
+        let set = Bits::of(1000, (0..1000).step_by(3));
+        for n in [0, 1, 30, 31, 32, 500] {
+            let rows: Vec<u32> = (0..n).map(|i| i * 2).collect();
+            let expected = rows.iter().filter(|&&row| row % 3 == 0).count();
+            let members = Members::of(1000, rows);
+            assert_eq!(matches!(members, Members::Rows(_)), n < 31);
+            assert_eq!(members.count_in(&set), expected);
+        }
     }
 }

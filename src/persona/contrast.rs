@@ -62,7 +62,7 @@ pub(super) fn contrasts(
     wider: f64,
 ) -> Vec<Found> {
     let known: Vec<usize> =
-        groups.members.iter().map(|members| members.count_with(&indexed.known)).collect();
+        groups.members.iter().map(|members| members.count_in(&indexed.known)).collect();
     let mut found = match &indexed.kind {
         Kind::Numbers(numbers) => {
             let of_groups = ranked(numbers, groups, &known);
@@ -146,7 +146,7 @@ fn coded(
     let of_group = |group: usize| {
         let n = known[group];
         let of_high =
-            Share { k: groups.members[group].count_with(&high), n, k_all: n_all - second, n_all };
+            Share { k: groups.members[group].count_in(&high), n, k_all: n_all - second, n_all };
         let of_low = Share { k: n - of_high.k, k_all: second, ..of_high };
         // The code that most members have; of a flag, yes.
         let (most, held) = match is_flag || of_high.k >= of_low.k {

@@ -5,7 +5,7 @@
 //! the largest number whose last step accounts for clearly more of the differences between people; if
 //! none passes, the one that fails least, with the reason.
 //!
-//! Half-samples are drawn from at most 2,000 people, evenly spread over the table, by seeds that never
+//! Half-samples are drawn from at most 2,000 people, who are drawn at random, by seeds that never
 //! change: what is tried depends on the data alone.
 //!
 //! Source: criteria of Kotler (measurable, substantial, differentiable) and of Dolnicar, Grün, Leisch
@@ -24,6 +24,7 @@ use super::vocabulary::english;
 use crate::cluster::{KMeans, KMeansFit};
 use crate::num::check::Rows;
 use crate::num::distance::squared;
+use crate::num::rng::Stream;
 use crate::validate::{KChoice, Structure, half_samples};
 use crate::{Error, Labels, Result};
 
@@ -189,8 +190,7 @@ pub(super) fn stability(
     k: usize,
     n_samples: usize,
 ) -> Result<Vec<f64>> {
-    let step = rows.n_rows().div_ceil(MOST_ROWS).max(1);
-    let chosen: Vec<usize> = (0..rows.n_rows()).step_by(step).collect();
+    let chosen = Stream::new(SEED, 0).rows(rows.n_rows(), MOST_ROWS);
     let few = rows.select(&chosen);
     // A cluster may have no row among them; its number must stay.
     let of_few = labels.select(&chosen);

@@ -184,7 +184,7 @@ fn sentences(
 
 /// Share of a group's members and of the others who are in a set.
 fn fitting(rows: &Bits, groups: &Groups<'_>, group: usize) -> (f64, f64) {
-    let members = rows.count_with(&groups.members[group]);
+    let members = groups.members[group].count_in(rows);
     let size = groups.sizes[group];
     (share(members, size), share(rows.count() - members, groups.n_rows() - size))
 }

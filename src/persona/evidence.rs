@@ -24,7 +24,8 @@ pub struct Evidence {
     pub agreement: f64,
     /// Whether the model holds rows of the people it was made from, as one described from DBSCAN does (its
     /// core rows), or from labels that leave people out (all rows): to forget a person, make the model again
-    /// without them.
+    /// without them. Otherwise it holds what is counted of people: of columns, bins and levels of at least the
+    /// smallest described group, and the levels of ordered categories.
     pub contains_training_rows: bool,
     /// The moment of the table, if it has one.
     pub as_of: Option<Timestamp>,

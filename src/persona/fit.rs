@@ -8,7 +8,7 @@ use super::settings::PersonaSettings;
 use crate::cluster::{KMeans, KMeansFit};
 use crate::num::check::{self, Rows};
 use crate::validate::{KChoice, Structure, choose_k};
-use crate::{Error, FeatureTable, Result};
+use crate::{Error, FeatureTable, Preprocessor, Result};
 
 impl PersonaModel {
     /// Compares people with their cohorts, if the settings name them, prepares the table, groups the people,
@@ -51,7 +51,10 @@ impl PersonaModel {
         let cohorts = settings.cohorts.as_ref().map(|cohorts| cohorts.fit(table)).transpose()?;
         let table = &*with_cohorts(cohorts.as_ref(), table)?;
         let index = Index::new(table)?;
-        let prep = settings.preprocessor.fit(table)?;
+        // What too few people have is not kept by name.
+        let least = settings.preprocessor.min_level_size.max(settings.describer.least());
+        let preprocessor = Preprocessor { min_level_size: least, ..settings.preprocessor.clone() };
+        let prep = preprocessor.fit(table)?;
         let matrix = prep.transform(table)?;
         let rows = check::rows((&matrix).into())?;
         let most = settings.max_k.min(table.n_rows() - 1);

@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 
-use super::bits::Bits;
+use super::bits::{Bits, Members};
 use crate::features::{Column, Values};
 use crate::num::{parallel, stats};
 use crate::{Error, FeatureTable, Labels, Result};
@@ -233,19 +233,21 @@ pub(super) struct Groups<'a> {
     pub(super) of: Vec<u32>,
     pub(super) sizes: &'a [usize],
     /// The members of every group.
-    pub(super) members: Vec<Bits>,
+    pub(super) members: Vec<Members>,
 }
 
 impl<'a> Groups<'a> {
     pub(super) fn new(labels: &'a Labels) -> Self {
         let of: Vec<u32> =
             labels.iter().map(|group| group.map_or(NONE, |group| group as u32)).collect();
-        let mut members = vec![Bits::none(of.len()); labels.n_clusters()];
+        let mut members: Vec<Vec<u32>> =
+            labels.sizes().iter().map(|&size| Vec::with_capacity(size)).collect();
         for (row, group) in labels.iter().enumerate() {
             if let Some(group) = group {
-                members[group].insert(row);
+                members[group].push(row as u32);
             }
         }
+        let members = members.into_iter().map(|rows| Members::of(of.len(), rows)).collect();
         Self { of, sizes: labels.sizes(), members }
     }
 

@@ -8,7 +8,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::card::Persona;
 use super::describe::{Used, described};
@@ -52,6 +53,7 @@ use crate::{Error, FeatureTable, Labels, Result, Timestamp};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored")]
 pub struct PersonaModel {
+    version: Version,
     /// What people are compared with before their table is prepared.
     pub(super) cohorts: Option<CohortsFit>,
     pub(super) prep: PreprocessorFit,
@@ -145,6 +147,7 @@ impl PersonaModel {
             reason,
         };
         Ok(Self {
+            version: Version,
             cohorts: None,
             personas,
             rules: rules.clone(),
@@ -341,9 +344,37 @@ pub(super) struct Choice {
     pub(super) reason: String,
 }
 
+/// The version of the stored form of models; it stands first, so that a newer one is refused by its number
+/// before anything else of it is read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Version;
+
+impl Version {
+    const NEWEST: u32 = 1;
+}
+
+impl Serialize for Version {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_u32(Self::NEWEST)
+    }
+}
+
+impl<'de> Deserialize<'de> for Version {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let (version, newest) = (u32::deserialize(deserializer)?, Self::NEWEST);
+        if version != newest {
+            return Err(D::Error::custom(format!(
+                "a persona model of version {version}; this release reads version {newest}"
+            )));
+        }
+        Ok(Self)
+    }
+}
+
 /// A [`PersonaModel`] as it is stored, not yet checked.
 #[derive(Deserialize)]
 struct Stored {
+    version: Version,
     cohorts: Option<CohortsFit>,
     prep: PreprocessorFit,
     #[serde(with = "crate::num::exact")]
@@ -365,7 +396,7 @@ impl TryFrom<Stored> for PersonaModel {
             what: "PersonaModel",
             reason: reason.into(),
         };
-        let Stored { cohorts, prep, rule, personas, rules, evidence, seen } = stored;
+        let Stored { version, cohorts, prep, rule, personas, rules, evidence, seen } = stored;
         rules.check()?;
         rule.check(prep.columns().len(), personas.len()).map_err(invalid)?;
         let members =
@@ -388,6 +419,6 @@ impl TryFrom<Stored> for PersonaModel {
             return Err(invalid("its descriptions contradict each other"));
         }
         let terms = Term::all(&prep, &rules);
-        Ok(Self { cohorts, prep, rule, personas, rules, evidence, seen, terms })
+        Ok(Self { version, cohorts, prep, rule, personas, rules, evidence, seen, terms })
     }
 }

@@ -4,17 +4,23 @@
 //! is found is described against the rest of the persona by the same rules as personas, the smallest
 //! described size included.
 //!
-//! Cost: 21 trees of average linkage per persona, of at most 2,000 people each, evenly spread; the
-//! smallest size is then that of the spread people.
+//! Of a persona of more than 2,000 people as many are drawn at random, and everybody else goes where the
+//! nearest of them is: what is described and counted are all people of the persona. A niche needs the smallest
+//! described size among those who were drawn.
+//!
+//! Cost: 21 trees of average linkage per persona, of at most 2,000 people each, and a nearest neighbour for
+//! everybody else.
 
-use ndarray::{ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::card::Persona;
 use super::describe::{Used, described};
 use super::index::Index;
 use super::model::PersonaModel;
+use super::place::nearest_of;
 use crate::cluster::{Agglomerative, Linkage};
+use crate::num::check;
+use crate::num::rng::Stream;
 use crate::{FeatureTable, Labels, Result};
 
 /// Most people of a persona that are looked through.
@@ -26,8 +32,7 @@ const MOST_ROWS: usize = 2_000;
 pub struct PersonaNiche {
     /// The persona, as an index into [`PersonaModel::personas`].
     pub persona: usize,
-    /// The niche against the rest of the persona; shares are of the persona's people who were looked
-    /// through.
+    /// The niche against the rest of the persona; shares are of the persona's people.
     pub card: Persona,
     /// The rows of its people in the table, ascending. These are people: keep them where personal data
     /// may be.
@@ -63,32 +68,40 @@ impl PersonaModel {
     pub fn niches(&self, table: &FeatureTable, seed: u64) -> Result<Vec<PersonaNiche>> {
         let matches = self.assign(table)?;
         let placed: Vec<Option<usize>> = matches.iter().map(|found| found.persona).collect();
-        let x = ArrayView2::from(&matches.matrix);
+        let x = check::rows((&matches.matrix).into())?;
         let least = self.rules.least().max(2);
         let method = Agglomerative::new(Linkage::Average);
         let mut niches = Vec::new();
         for persona in 0..self.personas.len() {
             let all: Vec<usize> =
                 (0..placed.len()).filter(|&row| placed[row] == Some(persona)).collect();
-            let step = all.len().div_ceil(MOST_ROWS).max(1);
-            let rows: Vec<usize> = all.into_iter().step_by(step).collect();
+            let drawn = Stream::new(seed, persona as u64).rows(all.len(), MOST_ROWS);
             // A niche holds a quarter of its parent at most.
-            if rows.len() < 4 * least {
+            if drawn.len() < 4 * least {
                 continue;
             }
-            let near = x.select(Axis(0), &rows);
-            let tree = method.fit(&near)?;
-            let people = matches.complete.select(&rows)?;
-            let index = Index::new(&people)?;
-            for found in method.niches(&near, &tree, least, seed)? {
-                let mut label = vec![None; rows.len()];
-                found.rows.iter().for_each(|&row| label[row] = Some(0));
-                let labels = Labels::new(label)?;
+            let people = x.select(&all);
+            let near = people.select(&drawn);
+            let tree = method.fit(near.view())?;
+            let found = method.niches(near.view(), &tree, least, seed)?;
+            if found.is_empty() {
+                continue;
+            }
+            // Whom of those drawn everybody goes with.
+            let with = nearest_of(near.data().to_vec(), &people);
+            let table = matches.complete.select(&all)?;
+            let index = Index::new(&table)?;
+            for found in found {
+                let mut is_in = vec![false; drawn.len()];
+                found.rows.iter().for_each(|&row| is_in[row] = true);
+                let is_member = |at: usize| with[at].is_some_and(|(nearest, _)| is_in[nearest]);
+                let label = |at: usize| is_member(at).then_some(0);
+                let labels = Labels::new((0..all.len()).map(label))?;
                 let mut told = described(&index, &labels, &self.rules, &Used::by(&self.prep));
                 niches.push(PersonaNiche {
                     persona,
                     card: told.swap_remove(0),
-                    rows: found.rows.iter().map(|&row| rows[row]).collect(),
+                    rows: labels.rows_of(0).into_iter().map(|at| all[at]).collect(),
                     separation: found.separation,
                     stability: found.stability,
                 });

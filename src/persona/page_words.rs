@@ -39,6 +39,7 @@ pub(super) const PAGE: &[&str] = &[
     "How they differ, and how far to trust them",
     "Pure types",
     "Niches inside the personas",
+    "In these cards, the others and everyone are the people of the same persona.",
     "{people} in one persona",
     "{people} in {n} personas",
     "In no persona: {people}, {share} of all.",

@@ -314,7 +314,7 @@ impl NearestGroups {
 }
 
 /// The nearest of some points, row-major, to each row, and its squared distance; none without points.
-fn nearest_of(points: Vec<f64>, rows: &Rows<'_>) -> Vec<Option<(usize, f64)>> {
+pub(super) fn nearest_of(points: Vec<f64>, rows: &Rows<'_>) -> Vec<Option<(usize, f64)>> {
     if points.is_empty() {
         return vec![None; rows.n_rows()];
     }

@@ -13,7 +13,8 @@
 //! number of threads: prepared values are cut at ±64 and rounded to steps of 2⁻¹⁶.
 //!
 //! Source: Escofier, Pagès 1994 (multiple factor analysis); blocks are found by complete linkage at a
-//! correlation of 0.7. Cost: n·p²/2 multiplications; p² numbers. Beyond 512 columns none are looked for.
+//! correlation of 0.7. Cost: n·p²/2 multiplications, and four passes of n for every pair that correlates strongly;
+//! p² numbers, and half the matrix again for columns that do. Beyond 512 columns none are looked for.
 
 use super::fitted::PreprocessorFit;
 use super::options::WEIGHTS;
@@ -122,17 +123,19 @@ fn found(
     let name = |place: usize| steps[candidates[place]].feature.as_str();
     let mut alike = vec![false; p * p];
     let mut pairs: Vec<(f64, usize, usize)> = Vec::new();
-    for i in 0..p {
-        for j in i + 1..p {
-            let r = covariance.correlation(i, j).abs();
-            if r >= SAME
-                && covariance.surely_above(r)
-                && (r >= COPY || prepared.within_halves(i, j) >= SAME_IN_HALVES)
-            {
-                let (first, second) = if name(i) <= name(j) { (i, j) } else { (j, i) };
-                pairs.push((r, first, second));
-                (alike[i * p + j], alike[j * p + i]) = (true, true);
-            }
+    let all = (0..p).flat_map(|i| (i + 1..p).map(move |j| (i, j)));
+    let strong: Vec<(f64, usize, usize)> = all
+        .map(|(i, j)| (covariance.correlation(i, j).abs(), i, j))
+        .filter(|&(r, ..)| r >= SAME && covariance.surely_above(r))
+        .collect();
+    let doubtful: Vec<(usize, usize)> =
+        strong.iter().filter(|&&(r, ..)| r < COPY).map(|&(_, i, j)| (i, j)).collect();
+    let mut within = within_halves(prepared, p, &doubtful).into_iter();
+    for (r, i, j) in strong {
+        if r >= COPY || within.next().is_some_and(|within| within >= SAME_IN_HALVES) {
+            let (first, second) = if name(i) <= name(j) { (i, j) } else { (j, i) };
+            pairs.push((r, first, second));
+            (alike[i * p + j], alike[j * p + i]) = (true, true);
         }
     }
     pairs.sort_by(|a, b| {
@@ -176,32 +179,59 @@ impl Prepared<'_> {
         (value.clamp(-GREATEST, GREATEST) / STEP).round()
     }
 
-    /// How much two columns correlate, either way, among the rows below and above the middle of what
-    /// they have in common: the mean of both halves, 0 for a half where one is constant.
-    fn within_halves(&self, i: usize, j: usize) -> f64 {
-        let column = |column: usize| -> Vec<f64> {
-            let cells = self.data.iter().skip(self.columns[column]).step_by(self.width);
-            cells.map(|&value| Self::whole(value)).collect()
-        };
-        let (x, y) = (column(i), column(j));
-        let all: Vec<(f64, f64)> = x.into_iter().zip(y).collect();
-        let sign = if correlation(all.iter().copied()) < 0.0 { -1.0 } else { 1.0 };
-        let common = |(x, y): (f64, f64)| x + sign * y;
-        let mut sorted: Vec<f64> = all.iter().map(|&pair| common(pair)).collect();
-        sorted.sort_unstable_by(f64::total_cmp);
-        let middle = stats::median(&sorted);
-        let below = all.iter().copied().filter(|&pair| common(pair) <= middle);
-        let above = all.iter().copied().filter(|&pair| common(pair) > middle);
-        sign * f64::midpoint(correlation(below), correlation(above))
+    /// A column in whole numbers of steps, which are below 2²³.
+    fn column(&self, column: usize) -> Vec<i32> {
+        let cells = self.data.iter().skip(self.columns[column]).step_by(self.width);
+        cells.map(|&value| Self::whole(value) as i32).collect()
     }
 }
 
-/// Of pairs of whole numbers, by exact sums; 0 if one side is constant.
-fn correlation(pairs: impl Iterator<Item = (f64, f64)>) -> f64 {
+/// How much the columns of each pair correlate, either way, among the rows below and above the middle of what
+/// they have in common: the mean of both halves, 0 for a half where one is constant.
+fn within_halves(prepared: &Prepared<'_>, p: usize, pairs: &[(usize, usize)]) -> Vec<f64> {
+    let mut is_needed = vec![false; p];
+    pairs.iter().for_each(|&(i, j)| (is_needed[i], is_needed[j]) = (true, true));
+    let n_rows = prepared.data.len() / prepared.width.max(1);
+    let columns = parallel::map(p, n_rows, |column| match is_needed[column] {
+        true => prepared.column(column),
+        false => Vec::new(),
+    });
+    parallel::map(pairs.len(), 16 * n_rows, |pair| {
+        let (x, y) = (&columns[pairs[pair].0], &columns[pairs[pair].1]);
+        let sign = if correlation(x, y, |_| true) < 0.0 { -1 } else { 1 };
+        let mut common: Vec<i32> = x.iter().zip(y).map(|(&x, &y)| x + sign * y).collect();
+        let middle = middle(&mut common);
+        let below = correlation(x, y, |(x, y)| f64::from(x + sign * y) <= middle);
+        let above = correlation(x, y, |(x, y)| f64::from(x + sign * y) > middle);
+        f64::from(sign) * f64::midpoint(below, above)
+    })
+}
+
+/// The median, which reorders the values; 0 of none.
+fn middle(values: &mut [i32]) -> f64 {
+    if values.is_empty() {
+        return 0.0;
+    }
+    let n = values.len();
+    let (lower, &mut upper, _) = values.select_nth_unstable(n / 2);
+    let before = if n.is_multiple_of(2) { lower.iter().max().copied() } else { None };
+    stats::middle(f64::from(before.unwrap_or(upper)), f64::from(upper))
+}
+
+/// Of some pairs of whole numbers, by exact sums; 0 if one side is constant.
+fn correlation(x: &[i32], y: &[i32], is_in: impl Fn((i32, i32)) -> bool) -> f64 {
+    /// Products of two numbers below 2²³ that fit into 63 bits.
+    const ROWS: usize = 1 << 17;
     let mut sums = [0i128; 6];
-    for (x, y) in pairs {
-        let (x, y) = (x as i128, y as i128);
-        sums.iter_mut().zip([1, x, y, x * x, y * y, x * y]).for_each(|(sum, term)| *sum += term);
+    for (x, y) in x.chunks(ROWS).zip(y.chunks(ROWS)) {
+        let mut part = [0i64; 6];
+        for (&x, &y) in x.iter().zip(y).filter(|&(&x, &y)| is_in((x, y))) {
+            let (x, y) = (i64::from(x), i64::from(y));
+            part.iter_mut()
+                .zip([1, x, y, x * x, y * y, x * y])
+                .for_each(|(sum, term)| *sum += term);
+        }
+        sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += i128::from(part));
     }
     let [n, x, y, xx, yy, xy] = sums;
     let (vx, vy) = ((n * xx - x * x) as f64, (n * yy - y * y) as f64);

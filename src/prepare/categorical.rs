@@ -6,7 +6,7 @@
 //!
 //! Of more than [`MAX_LEVELS`] levels, those stay that are held by at least two rows and 1 % of
 //! the rows that have a value, the most frequent 19 at most (ties to the smaller name); the rest
-//! share one column, `other`. A level that is itself called `other` belongs to that column.
+//! share one column, `other`, as do levels of any number that fewer rows hold than asked for. A level that is itself called `other` belongs to that column.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -60,8 +60,8 @@ impl<'a> Counts<'a> {
     }
 
     /// One column per level, rare ones of many folded.
-    pub(super) fn one_hot(&self, scaling: Scaling) -> Result<Encoding, Dropped> {
-        let kept = self.kept();
+    pub(super) fn one_hot(&self, scaling: Scaling, least: usize) -> Result<Encoding, Dropped> {
+        let kept = self.kept(least);
         let n_folded = self.levels.len() - kept.len();
         if kept.is_empty() {
             return Err(Dropped::RareLevels);
@@ -86,15 +86,17 @@ impl<'a> Counts<'a> {
         Ok(Encoding::OneHot { fill: fill.unwrap_or(levels.len() - 1), levels, n_folded, height })
     }
 
-    /// The levels that get a column of their own, by name.
-    fn kept(&self) -> Vec<(&'a str, usize)> {
-        if self.levels.len() <= MAX_LEVELS {
+    /// The levels that get a column of their own, by name; each is held by at least `least` rows.
+    fn kept(&self, least: usize) -> Vec<(&'a str, usize)> {
+        if self.levels.len() <= MAX_LEVELS && self.levels.iter().all(|level| level.1 >= least) {
             return self.levels.clone();
         }
+        let least = match self.levels.len() <= MAX_LEVELS {
+            true => least,
+            false => least.max(2).max(self.n_present.div_ceil(100)),
+        };
         let mut kept = self.by_frequency();
-        kept.retain(|&(name, count)| {
-            name != OTHER && count >= 2 && count >= self.n_present.div_ceil(100)
-        });
+        kept.retain(|&(name, count)| name != OTHER && count >= least);
         kept.truncate(MAX_LEVELS - 1);
         kept.sort_unstable();
         kept
@@ -148,7 +150,7 @@ mod tests {
     }
 
     fn one_hot(levels: &[(&str, usize)]) -> Result<Encoding, Dropped> {
-        Counts::of(&column(levels)).and_then(|counts| counts.one_hot(Scaling::Standard))
+        Counts::of(&column(levels)).and_then(|counts| counts.one_hot(Scaling::Standard, 1))
     }
 
     #[test]
@@ -186,6 +188,21 @@ mod tests {
         assert_eq!((levels[0].as_str(), levels[18].as_str()), ("city 00", "city 18"));
         // The most frequent level is called "other" itself, so it is the shared column.
         assert_eq!((levels[19].as_str(), fill), (OTHER, 19));
+    }
+
+    #[test]
+    fn levels_of_fewer_rows_than_asked_for_share_a_column_without_their_names() {
+        let values = column(&[("Oslo", 40), ("Rome", 30), ("Ann's village", 3), (OTHER, 30)]);
+        let counts = Counts::of(&values).unwrap();
+        let Ok(Encoding::OneHot { levels, n_folded, .. }) = counts.one_hot(Scaling::Standard, 20)
+        else {
+            panic!("two levels are frequent enough")
+        };
+        assert_eq!(
+            (levels.as_slice(), n_folded),
+            (&["Oslo", "Rome", OTHER].map(str::to_owned)[..], 2)
+        );
+        assert_eq!(counts.one_hot(Scaling::Standard, 50), Err(Dropped::RareLevels));
     }
 
     #[test]

@@ -34,7 +34,7 @@ use crate::{Error, Result};
 /// // Describe a group by its centroid, here that of all rows.
 /// let centroid: Vec<f64> = (0..x.ncols()).map(|column| x.column(column).sum() / 4.0).collect();
 /// let told = prep.inverse(&centroid)?.into_iter().map(|(name, was)| format!("{name} {was}"));
-/// assert_eq!(told.collect::<Vec<_>>(), ["spend 20", "channel 75 % web"]);
+/// assert_eq!(told.collect::<Vec<_>>(), ["spend 20", "channel 75% web"]);
 /// # Ok::<(), personas::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

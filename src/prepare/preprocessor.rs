@@ -79,6 +79,10 @@ pub struct Preprocessor {
     pub weights: BTreeMap<String, f64>,
     /// Categories that are unordered although their levels read as numbers, such as postcodes.
     pub unordered: BTreeSet<String>,
+    /// Rows that a level of an unordered category needs to have a column; 1 by default. Those of fewer share the
+    /// column `<feature>=other`, and their names are not kept.
+    /// [`PersonaModel::fit`](crate::PersonaModel::fit) sets it to the smallest group that it describes, if that is more.
+    pub min_level_size: usize,
     /// Blocks and their features, as [`block`](Self::block) names them.
     pub blocks: BTreeMap<String, Vec<String>>,
     /// Whether [blocks](Self::block) are balanced; `true` by default.
@@ -93,6 +97,7 @@ impl Default for Preprocessor {
             missing_indicator_from: None,
             weights: BTreeMap::new(),
             unordered: BTreeSet::new(),
+            min_level_size: 1,
             blocks: BTreeMap::new(),
             balanced: true,
         }
@@ -239,7 +244,7 @@ impl Preprocessor {
                     true => None,
                     false => counts.ordered(self.scaling),
                 };
-                ordered.map_or_else(|| counts.one_hot(self.scaling), Ok)
+                ordered.map_or_else(|| counts.one_hot(self.scaling, self.min_level_size), Ok)
             }
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ndarray::{ArrayView2, Axis};
 
 use super::text::count;
+use crate::num::rng::Stream;
 use crate::outlier::IsolationForest;
 use crate::persona::Importance;
 use crate::prepare::{Matrix, MatrixColumn};
@@ -14,6 +15,8 @@ use crate::{FeatureTable, Labels, PersonaModel, Result};
 
 /// Rows whose silhouettes are taken: each costs a pass over all of them.
 const MOST_SILHOUETTES: usize = 2_000;
+/// They are the same each time the page is made.
+const SEED: u64 = 0x5eed;
 
 /// The numbers behind the page.
 pub(super) struct Facts<'r> {
@@ -122,11 +125,10 @@ fn places(model: &PersonaModel, matrix: &Matrix) -> Result<Map> {
     Ok((points, axes))
 }
 
-/// Silhouettes of people evenly spread over the table.
+/// Silhouettes of people drawn at random.
 fn silhouettes(matrix: &Matrix, personas: &[Option<usize>], k: usize) -> Result<Vec<Vec<f64>>> {
-    let step = personas.len().div_ceil(MOST_SILHOUETTES).max(1);
-    let rows: Vec<usize> =
-        (0..personas.len()).step_by(step).filter(|&r| personas[r].is_some()).collect();
+    let drawn = Stream::new(SEED, 0).rows(personas.len(), MOST_SILHOUETTES);
+    let rows: Vec<usize> = drawn.into_iter().filter(|&row| personas[row].is_some()).collect();
     let mut by_persona = vec![Vec::new(); k];
     let present: Vec<Option<usize>> = rows.iter().map(|&row| personas[row]).collect();
     let labels = Labels::new(present.iter().copied())?;

@@ -176,6 +176,7 @@ fn pure_types(facts: &Facts<'_>, types: &PureTypes) -> Markup {
 fn niches(facts: &Facts<'_>, niches: &[PersonaNiche]) -> Markup {
     html! {
         h2 { (facts.say("Niches inside the personas", &[])) }
+        p { (facts.say("In these cards, the others and everyone are the people of the same persona.", &[])) }
         div.grid {
             @for niche in niches {
                 section.card {

@@ -75,9 +75,7 @@ pub(super) fn judged<'a>(rows: Rows<'a>, last: usize, seed: u64) -> Rows<'a> {
     if n >= rows.n_rows() {
         return rows;
     }
-    let mut drawn = stream(seed, Purpose::Rows, 0).sample(rows.n_rows(), n);
-    drawn.sort_unstable();
-    rows.select(&drawn)
+    rows.select(&stream(seed, Purpose::Rows, 0).rows(rows.n_rows(), n))
 }
 
 /// Refuses a number of trials below `least`, or one whose results would fill memory.

@@ -541,3 +541,61 @@ fn a_model_keeps_its_cohorts_and_compares_later_people_with_them() {
         model.lineage(&model.assign(&table).unwrap(), &restored, &restored.assign(&table).unwrap());
     assert!(lineage.unwrap().is_known);
 }
+
+#[test]
+fn a_model_of_a_newer_version_is_refused_by_its_number() {
+    let table = sixty();
+    let json = serde_json::to_string(&model(&table, &groups(60, &[0..30, 30..60]))).unwrap();
+    assert!(json.starts_with("{\"version\":1,"), "{json}");
+    let newer = json.replacen("\"version\":1,", "\"version\":9,\"what nobody knows yet\":[],", 1);
+    let error = serde_json::from_str::<PersonaModel>(&newer).unwrap_err().to_string();
+    assert!(
+        error.contains("a persona model of version 9; this release reads version 1"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_kept_model_names_no_category_of_fewer_people_than_are_described() {
+    let city = |i: i32| if i == 7 { "Ann's village" } else { ["Oslo", "Rome"][i as usize % 2] };
+    let n = 240;
+    let cities = (0..n).map(|i| Some(city(i).to_owned())).collect();
+    let spend = numbers((0..n).map(|i| i / 120 * 500 + i * 37 % 101));
+    let table = rows(n as usize)
+        .categorical("city", cities)
+        .and_then(|t| t.numeric("spend", spend))
+        .unwrap();
+    let model =
+        PersonaModel::fit(&table, &PersonaSettings { k: Some(2), ..PersonaSettings::default() })
+            .unwrap();
+    let kept = serde_json::to_string(&model).unwrap();
+    assert!(kept.contains("Oslo") && !kept.contains("village"), "{kept}");
+    assert_eq!(model.evidence().agreement, 1.0);
+}
+
+#[test]
+fn a_niche_of_a_large_persona_is_counted_in_all_of_it() {
+    // Of 6,000 people, every other one is of another shop, and 300 return nearly everything: more than are
+    // looked through.
+    let n = 6000;
+    let table = rows(n as usize)
+        .numeric("shop", numbers((0..n).map(|i| i % 2 * 3)))
+        .and_then(|t| t.numeric("spend", numbers((0..n).map(|i| i * 37 % 101))))
+        .and_then(|t| {
+            t.numeric(
+                "returns",
+                numbers((0..n).map(|i| i * 17 % 11 + if i % 20 == 0 { 90 } else { 0 })),
+            )
+        })
+        .unwrap();
+    let settings = PersonaSettings { k: Some(1), n_half_samples: 1, ..PersonaSettings::default() };
+    let model = PersonaModel::fit(&table, &settings).unwrap();
+    let niches = model.niches(&table, 0).unwrap();
+    let expected: Vec<usize> = (0..6000).step_by(20).collect();
+    let found = niches.iter().find(|niche| niche.rows == expected);
+    assert!(
+        found.is_some_and(|niche| niche.card.size == 300),
+        "{:?}",
+        niches.iter().map(|n| n.rows.len()).collect::<Vec<_>>()
+    );
+}
