@@ -34,6 +34,7 @@ pub(crate) mod scan;
 pub(crate) mod stats;
 pub(crate) mod table;
 pub(crate) mod tally;
+pub(crate) mod template;
 pub(crate) mod texts;
 pub(crate) mod tiles;
 pub(crate) mod triangle;

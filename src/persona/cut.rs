@@ -18,9 +18,8 @@ use super::card::{Persona, Trait};
 use super::describe::{Used, described};
 use super::evidence::CutCandidate;
 use super::index::Index;
-use super::numbers;
+use super::numbers::{people, percent};
 use super::settings::PersonaSettings;
-use super::vocabulary::english;
 use crate::cluster::{KMeans, KMeansFit};
 use crate::num::check::Rows;
 use crate::num::distance::squared;
@@ -34,15 +33,6 @@ const MOST_ROWS: usize = 2_000;
 const STARTS: usize = 4;
 /// Half-samples are the same whatever the caller's seed.
 const SEED: u64 = 0x5eed;
-
-/// Evidence is told in English, whatever the words of the descriptions.
-fn people(n: usize) -> String {
-    numbers::people(english(), n)
-}
-
-fn percent(share: f64) -> String {
-    numbers::percent(english(), share)
-}
 
 /// The cut for use.
 pub(super) struct Cut {
@@ -113,21 +103,19 @@ fn best(candidates: &[CutCandidate], settings: &PersonaSettings) -> Option<usize
     candidates.iter().position(|c| c.k == chosen.k)
 }
 
-/// A division that is finer than the groups the data hold and passes all criteria, in a sentence after a
-/// space; empty if there is none.
-pub(super) fn finer(candidates: &[CutCandidate], settings: &PersonaSettings) -> String {
+/// A division that is finer than the groups the data hold and passes all criteria, in a sentence; none if
+/// there is none.
+fn finer(candidates: &[CutCandidate], settings: &PersonaSettings) -> Option<String> {
     let finer =
         |c: &&CutCandidate| c.passes && c.k >= settings.min_k && c.gain >= settings.min_gain;
-    let Some(found) = candidates.iter().filter(finer).max_by_key(|c| c.k) else {
-        return String::new();
-    };
-    format!(
-        " A finer, practical division into {} passes all criteria and accounts for {} of the differences between \
-         people; set k to {} to have it.",
-        found.k,
-        percent(found.explained),
-        found.k
-    )
+    let found = candidates.iter().filter(finer).max_by_key(|c| c.k)?;
+    let words = &settings.describer.vocabulary;
+    let parts = [("k", &*found.k.to_string()), ("share", &percent(words, found.explained))];
+    Some(words.say(
+        "A finer, practical division into {k} passes all criteria and accounts for {share} of the differences \
+         between people; set k to {k} to have it.",
+        &parts,
+    ))
 }
 
 fn judged(
@@ -144,25 +132,37 @@ fn judged(
     let share = (settings.min_share * n_people as f64).ceil() as usize;
     let needed = settings.min_size.max(share);
     let n_sayable = sayable(personas, settings.min_traits);
+    let words = &settings.describer.vocabulary;
     let mut failed = Vec::new();
     if least < settings.min_stability {
-        let min = settings.min_stability;
-        failed.push(format!(
-            "only {} of the least stable persona is found again, needed {}",
-            percent(least),
-            percent(min)
-        ));
+        let (share, needed) = (percent(words, least), percent(words, settings.min_stability));
+        // Rounded, both may read the same.
+        let template = match share == needed {
+            true => {
+                "a little less than the needed {needed} of the least stable persona is found again"
+            }
+            false => "only {share} of the least stable persona is found again, needed {needed}",
+        };
+        failed.push(words.say(template, &[("share", &share), ("needed", &needed)]));
     }
     if smallest < needed {
-        failed.push(format!("the smallest persona has {}, needed {needed}", people(smallest)));
+        let parts = [("people", &*people(words, smallest)), ("needed", &needed.to_string())];
+        failed.push(words.say("the smallest persona has {people}, needed {needed}", &parts));
     }
     if n_sayable < personas.len() {
         let n = personas.len() - n_sayable;
-        let have = if n == 1 { "has" } else { "have" };
-        failed.push(format!(
-            "{n} of {k} personas {have} fewer than {} traits that set them apart from every other persona",
-            settings.min_traits
-        ));
+        let template = match n {
+            1 => {
+                "{n} of {k} personas has fewer than {traits} traits that set them apart from every other \
+                 persona"
+            }
+            _ => {
+                "{n} of {k} personas have fewer than {traits} traits that set them apart from every other \
+                 persona"
+            }
+        };
+        let (n, k, traits) = (n.to_string(), k.to_string(), settings.min_traits.to_string());
+        failed.push(words.say(template, &[("n", &n), ("k", &k), ("traits", &traits)]));
     }
     let passes = failed.is_empty();
     CutCandidate { k, explained, gain, stability: least, smallest, n_sayable, passes, failed }
@@ -211,45 +211,74 @@ fn total_variance(rows: &Rows<'_>) -> f64 {
     rows.iter().map(|row| squared(row, &centre)).sum()
 }
 
+/// How the number of personas came about.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum How {
+    Given,
+    /// They are the groups of the data.
+    Natural,
+    Cut,
+}
+
 /// What was chosen and why, in plain words.
 pub(super) fn reason(
+    how: How,
     groups: &KChoice,
     candidates: &[CutCandidate],
     k: usize,
     settings: &PersonaSettings,
 ) -> String {
-    let Some(chosen) = candidates.iter().find(|c| c.k == k) else { return String::new() };
-    let (min, max) = (settings.min_k, settings.max_k);
-    let explained = percent(chosen.explained);
+    let words = &settings.describer.vocabulary;
+    let found = || groups.sentences().into_iter().map(|said| words.say_sentence(&said));
+    let said: Vec<String> = match how {
+        How::Given => {
+            let given = words.say("The number of personas was given.", &[]);
+            std::iter::once(given).chain(found()).collect()
+        }
+        How::Natural => found().chain(finer(candidates, settings)).collect(),
+        How::Cut => of_cut(groups, candidates, k, settings),
+    };
+    said.join(" ")
+}
+
+fn of_cut(
+    groups: &KChoice,
+    candidates: &[CutCandidate],
+    k: usize,
+    settings: &PersonaSettings,
+) -> Vec<String> {
+    let Some(chosen) = candidates.iter().find(|c| c.k == k) else { return Vec::new() };
+    let words = &settings.describer.vocabulary;
+    let (min, max) = (settings.min_k.to_string(), settings.max_k.to_string());
     let finding = match groups.structure {
-        Structure::Natural => format!(
-            "The data hold {} groups, but some have fewer than {}.",
-            groups.k,
-            people(settings.describer.least())
-        ),
-        Structure::Borderline => groups.finding(),
-        _ => "The data hold no groups of their own; people differ by degrees.".to_owned(),
+        Structure::Natural => {
+            let (k, people) = (groups.k.to_string(), people(words, settings.describer.least()));
+            let parts = [("k", &*k), ("people", &people)];
+            Some(words.say("The data hold {k} groups, but some have fewer than {people}.", &parts))
+        }
+        Structure::Borderline => groups.finding().map(|found| words.say_sentence(&found)),
+        _ => {
+            Some(words.say("The data hold no groups of their own; people differ by degrees.", &[]))
+        }
     };
-    let opening = format!(
-        "{finding} The {k} personas are a practical division, which accounts for {explained} of the differences \
-         between people."
+    let (k_text, explained) = (k.to_string(), percent(words, chosen.explained));
+    let division = words.say(
+        "The {k} personas are a practical division, which accounts for {share} of the differences between \
+         people.",
+        &[("k", &k_text), ("share", &explained)],
     );
+    let (failed, gain) = (chosen.failed.join("; "), percent(words, settings.min_gain));
+    let parts = [("min", &*min), ("max", &max), ("failed", &failed), ("share", &gain)];
     let why = if !chosen.passes {
-        format!(
-            "No division in {min} to {max} passes all criteria; this one fails least: {}.",
-            chosen.failed.join("; ")
-        )
-    } else if k < min {
-        format!("No division in {min} to {max} passes all criteria; this one does.")
+        "No division in {min} to {max} passes all criteria; this one fails least: {failed}."
+    } else if k < settings.min_k {
+        "No division in {min} to {max} passes all criteria; this one does."
     } else if chosen.gain >= settings.min_gain {
-        format!(
-            "Of those that pass all criteria, it is the largest whose last persona adds at least {}.",
-            percent(settings.min_gain)
-        )
+        "Of those that pass all criteria, it is the largest whose last persona adds at least {share}."
     } else {
-        "It is the smallest that passes all criteria; further personas add little.".to_owned()
+        "It is the smallest that passes all criteria; further personas add little."
     };
-    format!("{opening} {why}")
+    finding.into_iter().chain([division, words.say(why, &parts)]).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! From a table to personas in one call.
 
-use super::cut;
+use super::cut::{self, How};
 use super::describe::Used;
 use super::index::Index;
 use super::model::{Choice, PersonaModel, with_cohorts};
@@ -74,11 +74,12 @@ impl PersonaModel {
             None => divide()?,
         };
         let k = fit.labels.sizes().len();
-        let reason = match (is_given, is_natural) {
-            (true, _) => format!("The number of personas was given. {groups}"),
-            (false, true) => format!("{groups}{}", cut::finer(&candidates, settings)),
-            (false, false) => cut::reason(&groups, &candidates, k, settings),
+        let how = match (is_given, is_natural) {
+            (true, _) => How::Given,
+            (false, true) => How::Natural,
+            (false, false) => How::Cut,
         };
+        let reason = cut::reason(how, &groups, &candidates, k, settings);
         let choice = Choice {
             as_of: table.as_of(),
             stability,

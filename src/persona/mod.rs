@@ -12,7 +12,8 @@
 //   its thresholds                      thresholds.rs
 //   how large and how certain it is     effect.rs, ranks.rs, counts.rs
 //   which columns separate them         importance.rs; coded.rs, forest.rs, regression.rs
-//   words, sentences, numbers, names    vocabulary.rs, page_words.rs, sentences.rs, numbers.rs, names.rs
+//   words, sentences, numbers, names    vocabulary.rs, page_words.rs, evidence_words.rs, sentences.rs,
+//                                       numbers.rs, names.rs
 //   whether later people are like these   drift.rs, seen.rs
 //   where a person belongs, and why     place.rs, assign.rs; change.rs whether an event moved one
 //   pure types and small groups         pure_types.rs, niches.rs
@@ -32,6 +33,7 @@ mod describe;
 mod drift;
 mod effect;
 mod evidence;
+mod evidence_words;
 mod fit;
 mod forest;
 mod importance;

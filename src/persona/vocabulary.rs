@@ -5,11 +5,12 @@
 //! in, in one pass, so that a text from the data is never read as a template.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
+use super::evidence_words::EVIDENCE;
 use super::page_words::PAGE;
+use crate::num::template::{Sentence, filled, next_part};
 use crate::{Error, Result};
 
 /// The words that personas are described in; a field of [`Describer`](super::Describer).
@@ -82,7 +83,7 @@ const NO_AMOUNT: [&str; 6] = ["share", "number", "count", "ratio", "rate", "rank
 
 /// Every template.
 fn templates() -> impl Iterator<Item = &'static str> {
-    TEMPLATES.iter().chain(PAGE).copied()
+    TEMPLATES.iter().chain(PAGE).chain(EVIDENCE).copied()
 }
 
 /// The templates of descriptions.
@@ -304,9 +305,10 @@ impl Default for Vocabulary {
     }
 }
 
-/// The default, made once: for texts that no model stands behind.
+/// The default, made once.
+#[cfg(test)]
 pub(super) fn english() -> &'static Vocabulary {
-    static ENGLISH: LazyLock<Vocabulary> = LazyLock::new(Vocabulary::default);
+    static ENGLISH: std::sync::LazyLock<Vocabulary> = std::sync::LazyLock::new(Vocabulary::default);
     &ENGLISH
 }
 
@@ -314,16 +316,13 @@ impl Vocabulary {
     /// A template in these words, with its parts filled in.
     pub(super) fn say(&self, template: &'static str, parts: &[(&str, &str)]) -> String {
         debug_assert!(templates().any(|known| known == template), "{template:?} is not listed");
-        let mut rest = self.texts.get(template).map_or(template, String::as_str);
-        let mut said = String::with_capacity(rest.len() + 16);
-        while let Some((before, name, after)) = next_part(rest) {
-            said += before;
-            if let Some((_, value)) = parts.iter().find(|(part, _)| *part == name) {
-                said += value;
-            }
-            rest = after;
-        }
-        said + rest
+        filled(self.texts.get(template).map_or(template, String::as_str), parts)
+    }
+
+    /// A sentence of another room in these words.
+    pub(super) fn say_sentence(&self, (template, parts): &Sentence) -> String {
+        let parts: Vec<(&str, &str)> = parts.iter().map(|(name, text)| (*name, &**text)).collect();
+        self.say(template, &parts)
     }
 
     /// What a feature of this name says of people; none if no saying covers every word of it.
@@ -390,13 +389,6 @@ impl Vocabulary {
 
 /// What stands around a part of a template.
 const BRACES: [char; 2] = ['{', '}'];
-
-/// What comes before the next part in braces, its name, and what comes after.
-fn next_part(text: &str) -> Option<(&str, &str, &str)> {
-    let open = text.find('{')?;
-    let close = open + text[open..].find('}')?;
-    Some((&text[..open], &text[open + 1..close], &text[close + 1..]))
-}
 
 #[cfg(test)]
 mod tests {

@@ -209,7 +209,7 @@ fn choice(facts: &Facts<'_>) -> Option<Figure> {
         }];
         return (numbers.len() > 1).then(|| {
             Figure::new(
-                lines("choice-of-k", &facts.say("How many groups", &[]), groups.to_string(), &numbers, &traces, chosen),
+                lines("choice-of-k", &facts.say("How many groups", &[]), evidence.reason.clone(), &numbers, &traces, chosen),
                 &facts.say("How much nearer people are to their own group than to the next, for each number of groups. \
                  The grey band is where it would lie if the data held no groups.", &[]),
             )

@@ -8,6 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::stability::STABLE_FROM;
+use crate::num::template::{Sentence, filled};
 
 /// Standard deviations by which silhouettes must exceed those of clouds without groups.
 pub(super) const TIGHTER: f64 = 2.0;
@@ -153,87 +154,125 @@ impl KChoice {
     }
 
     /// What the data hold, where that is borderline, in a sentence.
-    pub(crate) fn finding(&self) -> String {
-        let best = self.candidates.iter().find(|candidate| candidate.k == self.k);
-        best.map_or_else(String::new, |best| self.borderline(best))
+    pub(crate) fn finding(&self) -> Option<Sentence> {
+        self.best().map(|best| self.borderline(best))
+    }
+
+    fn best(&self) -> Option<&Candidate> {
+        self.candidates.iter().find(|candidate| candidate.k == self.k)
     }
 
     /// What the data do not decide.
-    fn borderline(&self, best: &Candidate) -> String {
+    fn borderline(&self, best: &Candidate) -> Sentence {
         let larger = self.candidates.iter().rev().find(|c| c.natural == Answer::Unclear);
+        let k = ("k", best.k.to_string());
         match larger {
-            Some(larger) if best.natural == Answer::Yes => {
-                format!("The data hold {} groups, and do not decide whether {}.", best.k, larger.k)
-            }
-            Some(_) => format!("The data do not decide whether they hold {} groups.", best.k),
-            None => format!(
-                "The data hold no groups, and do not decide whether a cut in {} comes back.",
-                best.k
+            Some(larger) if best.natural == Answer::Yes => (
+                "The data hold {k} groups, and do not decide whether {more}.",
+                vec![k, ("more", larger.k.to_string())],
+            ),
+            Some(_) => ("The data do not decide whether they hold {k} groups.", vec![k]),
+            None => (
+                "The data hold no groups, and do not decide whether a cut in {k} comes back.",
+                vec![k],
             ),
         }
+    }
+
+    /// The reasons in plain words, with their numbers.
+    pub(crate) fn sentences(&self) -> Vec<Sentence> {
+        let Some(best) = self.best() else {
+            let none = "There are no groups: the rows have fewer distinct values than groups were asked for.";
+            return vec![(none, Vec::new())];
+        };
+        let (least, most) = (self.candidates[0].k, self.candidates[self.candidates.len() - 1].k);
+        let k = ("k", best.k.to_string());
+        let of = [("least", least.to_string()), ("most", most.to_string()), k.clone()];
+        let opening = match self.structure {
+            Structure::Natural => ("The data hold {k} groups.", vec![k]),
+            Structure::Reproducible => (
+                "The data hold no groups that {least} to {most} clusters could show, but a cut in {k} that \
+                 comes back.",
+                of.to_vec(),
+            ),
+            Structure::Constructed => (
+                "The data hold no groups that {least} to {most} clusters could show, and no cut that \
+                 comes back; the best is {k} clusters.",
+                of.to_vec(),
+            ),
+            Structure::Borderline => self.borderline(best),
+        };
+        let comes_back = match best.comes_back {
+            Answer::Yes => {
+                "On resampled rows the least stable cluster comes back (mean Jaccard {jaccard}, needed {needed})."
+            }
+            Answer::Unclear => {
+                "On resampled rows the least stable cluster may come back or not (mean Jaccard {jaccard}, needed \
+                 {needed})."
+            }
+            Answer::No => {
+                "On resampled rows the least stable cluster does not come back (mean Jaccard {jaccard}, needed \
+                 {needed})."
+            }
+        };
+        let stability = vec![
+            ("jaccard", format!("{:.2}", best.stability)),
+            ("needed", STABLE_FROM.to_string()),
+        ];
+        let tighter = match best.silhouette > best.bar() {
+            true => {
+                "Its silhouette of {silhouette} is clearly above that of clouds without groups ({null} ± \
+                 {spread}, needed above {needed})."
+            }
+            false => {
+                "Its silhouette of {silhouette} is not clearly above that of clouds without groups ({null} ± \
+                 {spread}, needed above {needed})."
+            }
+        };
+        let silhouettes = [
+            ("silhouette", best.silhouette),
+            ("null", best.null_silhouette),
+            ("spread", best.null_spread),
+            ("needed", best.bar()),
+        ];
+        let silhouettes = silhouettes.map(|(name, value)| (name, format!("{value:.3}")));
+        let mut sentences =
+            vec![opening, (comes_back, stability), (tighter, silhouettes.to_vec()), valley(best)];
+        sentences.push(("Judged on {n} rows.", vec![("n", self.n_rows.to_string())]));
+        if self.structure != Structure::Natural {
+            let shape =
+                "Only round groups were looked for; HDBSCAN finds others, such as rings and bands.";
+            sentences.push((shape, Vec::new()));
+        }
+        sentences
+    }
+}
+
+/// What lies between the clusters.
+fn valley(best: &Candidate) -> Sentence {
+    if best.valley <= 0.0 || best.natural == Answer::No {
+        let none = "Between some two clusters there are not clearly fewer rows than in clouds without groups.";
+        return (none, Vec::new());
+    }
+    match (100.0 * best.valley).round() {
+        fewer if fewer < 99.5 => (
+            "Between any two clusters there are at least {share}% fewer rows than in them.",
+            vec![("share", fewer.to_string())],
+        ),
+        _ => ("Between any two clusters there are hardly any rows.", Vec::new()),
     }
 }
 
 impl fmt::Display for KChoice {
     /// The reasons in plain words, with their numbers.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(best) = self.candidates.iter().find(|candidate| candidate.k == self.k) else {
-            return f.write_str(
-                "There are no groups: the rows have fewer distinct values than groups were asked for.",
-            );
-        };
-        let (least, most) = (self.candidates[0].k, self.candidates[self.candidates.len() - 1].k);
-        let opening = match self.structure {
-            Structure::Natural => format!("The data hold {} groups.", best.k),
-            Structure::Reproducible => format!(
-                "The data hold no groups that {least} to {most} clusters could show, but a cut in {} that \
-                 comes back.",
-                best.k
-            ),
-            Structure::Constructed => format!(
-                "The data hold no groups that {least} to {most} clusters could show, and no cut that \
-                 comes back; the best is {} clusters.",
-                best.k
-            ),
-            Structure::Borderline => self.borderline(best),
-        };
-        let comes_back = format!(
-            "On resampled rows the least stable cluster {} (mean Jaccard {:.2}, needed {STABLE_FROM}).",
-            match best.comes_back {
-                Answer::Yes => "comes back",
-                Answer::Unclear => "may come back or not",
-                Answer::No => "does not come back",
-            },
-            best.stability,
-        );
-        let tighter = format!(
-            "Its silhouette of {:.3} is {} that of clouds without groups ({:.3} ± {:.3}, needed \
-             above {:.3}).",
-            best.silhouette,
-            if best.silhouette > best.bar() { "clearly above" } else { "not clearly above" },
-            best.null_silhouette,
-            best.null_spread,
-            best.bar(),
-        );
-        let valley = if best.valley > 0.0 && best.natural != Answer::No {
-            match (100.0 * best.valley).round() {
-                fewer if fewer < 99.5 => format!(
-                    "Between any two clusters there are at least {fewer:.0}% fewer rows than in them."
-                ),
-                _ => "Between any two clusters there are hardly any rows.".to_owned(),
-            }
-        } else {
-            "Between some two clusters there are not clearly fewer rows than in clouds without groups."
-                .to_owned()
-        };
-        let shape = match self.structure {
-            Structure::Natural => "",
-            _ => {
-                " Only round groups were looked for; HDBSCAN finds others, such as rings and bands."
-            }
-        };
-        let n_rows = self.n_rows;
-        write!(f, "{opening} {comes_back} {tighter} {valley} Judged on {n_rows} rows.{shape}")
+        for (place, (template, parts)) in self.sentences().iter().enumerate() {
+            let parts: Vec<(&str, &str)> =
+                parts.iter().map(|(name, text)| (*name, &**text)).collect();
+            let space = if place > 0 { " " } else { "" };
+            write!(f, "{space}{}", filled(template, &parts))?;
+        }
+        Ok(())
     }
 }
 

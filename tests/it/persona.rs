@@ -588,8 +588,7 @@ fn a_niche_of_a_large_persona_is_counted_in_all_of_it() {
             )
         })
         .unwrap();
-    let settings = PersonaSettings { k: Some(1), n_half_samples: 1, ..PersonaSettings::default() };
-    let model = PersonaModel::fit(&table, &settings).unwrap();
+    let model = model(&table, &Labels::new(vec![Some(0); 6000]).unwrap());
     let niches = model.niches(&table, 0).unwrap();
     let expected: Vec<usize> = (0..6000).step_by(20).collect();
     let found = niches.iter().find(|niche| niche.rows == expected);

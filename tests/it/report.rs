@@ -74,14 +74,14 @@ fn no_name_reaches_beyond_itself_on_the_page_in_charts_or_in_texts() {
         })
         .and_then(|table| table.categorical(format!("city {hostile}"), city.collect()))
         .unwrap();
-    let settings = PersonaSettings { k: Some(3), ..PersonaSettings::default() };
+    let settings = PersonaSettings { k: Some(3), ..quick() };
     let model = PersonaModel::fit(&table, &settings).unwrap();
     let mut report = Report::new(&model, &table);
     report.title = hostile.into();
     report.attention = vec![hostile.into()];
     report.notes.push((hostile.into(), vec![hostile.into()]));
     report.niches = model.niches(&table, 0).unwrap();
-    report.types = Some(model.archetypes(&table, None, 0).unwrap());
+    report.types = Some(model.archetypes(&table, Some(2), 0).unwrap());
     let page = report.html().unwrap();
     assert!(!page.contains(reaches));
     // A name in the other direction is isolated wherever it stands.
@@ -106,12 +106,12 @@ fn no_name_reaches_beyond_itself_on_the_page_in_charts_or_in_texts() {
 #[test]
 fn the_labels_of_the_caller_stand_everywhere_on_the_page() {
     // Heavy tails make outliers, gaps what is not known.
-    let n = 600;
-    let drawn = |i: i32, step: i32| f64::from(i * step % 601);
-    let spend = (0..n).map(|i| Some(drawn(i, 37) + if i % 20 == 0 { 9e3 } else { 0.0 }));
+    let n = 400;
+    let drawn = |i: i32, step: i32| f64::from(i * step % 401);
+    let spend = (0..n).map(|i| Some(drawn(i, 37) + if i % 16 == 0 { 9e3 } else { 0.0 }));
     let twice = (0..n).map(|i| (i % 9 > 0).then(|| 2.0 * drawn(i, 37) + f64::from(i % 3)));
     let shelf =
-        (0..n).map(|i| Some(if i * 37 % 601 > 300 { "GROCERY" } else { "DRUG GM" }.to_owned()));
+        (0..n).map(|i| Some(if i * 37 % 401 > 200 { "GROCERY" } else { "DRUG GM" }.to_owned()));
     let table = FeatureTable::new(n as usize)
         .numeric("X_SPEND", spend.collect())
         .and_then(|table| table.numeric("X_TWICE", twice.collect()))
@@ -128,7 +128,7 @@ fn the_labels_of_the_caller_stand_everywhere_on_the_page() {
         vocabulary.labels.insert(name.into(), label.into());
     }
     let describer = Describer { vocabulary, ..Describer::default() };
-    let settings = PersonaSettings { describer, ..PersonaSettings::default() };
+    let settings = PersonaSettings { describer, ..quick() };
     let model = PersonaModel::fit(&table, &settings).unwrap();
     let page = Report::new(&model, &table).html().unwrap();
     for raw in ["X_", "GROCERY", "DRUG"] {
@@ -141,6 +141,56 @@ fn the_labels_of_the_caller_stand_everywhere_on_the_page() {
         assert!(page.contains(&format!("id=\"{told}\"")), "{told}");
     }
     assert!(page.contains("money") && page.contains("groceries"));
+}
+
+/// Settings that need little time.
+fn quick() -> PersonaSettings {
+    PersonaSettings { max_k: 4, n_half_samples: 4, ..PersonaSettings::default() }
+}
+
+/// What can be read of a page, without tags and styles.
+fn readable(page: &str) -> String {
+    let without_style: String =
+        page.split("<style>").map(|part| part.split("</style>").last().unwrap_or(part)).collect();
+    without_style
+        .split('<')
+        .map(|part| part.split_once('>').map_or(part, |(_, text)| text))
+        .collect()
+}
+
+#[test]
+fn a_vocabulary_of_another_language_leaves_no_english_on_the_page() {
+    let mut words = Vocabulary::default();
+    for text in words.texts.values_mut() {
+        // What stands outside the braces becomes X.
+        let parts = text.split('{').map(|part| part.split_once('}'));
+        let parts = parts.map(|part| part.map_or("X".into(), |(name, _)| format!("{{{name}}}X")));
+        *text = parts.collect::<Vec<String>>().concat();
+    }
+    let n = 400;
+    let drawn = |i: i32, step: i32| f64::from(i * step % 401);
+    let spend = (0..n).map(|i| Some(drawn(i, 37) + if i % 16 == 0 { 9e3 } else { 0.0 }));
+    let twice = (0..n).map(|i| (i % 9 > 0).then(|| drawn(i, 53)));
+    let shelf =
+        (0..n).map(|i| Some(if i * 37 % 401 > 200 { "GROCERY" } else { "DRUG GM" }.to_owned()));
+    let table = FeatureTable::new(n as usize)
+        .numeric("A", spend.collect())
+        .and_then(|table| table.numeric("B", twice.collect()))
+        .and_then(|table| table.categorical("C", shelf.collect()))
+        .unwrap();
+    let describer = Describer { vocabulary: words, ..Describer::default() };
+    for k in [None, Some(3)] {
+        let settings = PersonaSettings { k, describer: describer.clone(), ..quick() };
+        let model = PersonaModel::fit(&table, &settings).unwrap();
+        let mut report = Report::new(&model, &table);
+        report.title = "T".into();
+        report.types = Some(model.archetypes(&table, Some(2), 0).unwrap());
+        let text = readable(&report.html().unwrap());
+        let english = text.find(|c: char| c.is_ascii_lowercase());
+        let around =
+            english.map(|at| text[at.saturating_sub(80)..].chars().take(200).collect::<String>());
+        assert_eq!(around, None);
+    }
 }
 
 #[test]
