@@ -5,19 +5,28 @@
 //! have become as large as the store, the whole store, `snapshot-N`. Then the files that are not needed any more
 //! go. On start, the newest snapshot is absorbed, then the changes after it, and the logs from their number on are
 //! applied again: the state is that of never having stopped.
+//!
+//! What somebody sent who was then forgotten stays in the log, and in the pieces of before, until a whole snapshot
+//! was written: the next one after a forgetting is whole. That is after five minutes at most, or at the end of the
+//! process; if the disk is full, when it is not any more. The log itself names the forgotten by their profile id
+//! where they have one.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
+use personas::identity::Subject;
 use personas::segment::Received;
-use personas::{IngestReport, Profiles, Timestamp};
+use personas::{IngestReport, ProfileId, Profiles, Timestamp};
 use serde_json::{Value, json};
 
 /// Whether a call that was answered survives a power failure too. Each write then waits for the disk, one after
 /// another: 0.15 ms where this was measured, several milliseconds on others. Without it, a call survives
 /// the end of the process at once, and a power failure once the system has written it, after some seconds.
 const SYNC_EACH_WRITE: bool = false;
+
+/// Sizes by which the next snapshot is whole.
+const WHOLE: [u64; 2] = [0; 2];
 
 /// A store, its log and its folder.
 pub(crate) struct Kept {
@@ -32,6 +41,8 @@ pub(crate) struct Kept {
     log: File,
     /// Bytes of the log that are whole.
     written: u64,
+    /// Whether the log may end with a torn line that could not be removed: then nothing may be added to it.
+    is_torn: bool,
 }
 
 impl Kept {
@@ -53,12 +64,14 @@ impl Kept {
         let logs = numbers(folder, "log")?;
         let newest = logs.last().copied().max(kept).unwrap_or(0);
         for number in logs.into_iter().filter(|&number| Some(number) >= kept) {
-            replay(&mut people, &file(folder, "log", number))?;
+            if replay(&mut people, &file(folder, "log", number))? {
+                sizes = WHOLE;
+            }
         }
         // The last line of an old log can be torn; so nothing is added to it.
         let (folder, number) = (folder.to_owned(), newest + 1);
         let log = create_log(&folder, number)?;
-        Ok(Self { people, folder, number, last, sizes, log, written: 0 })
+        Ok(Self { people, folder, number, last, sizes, log, written: 0, is_torn: false })
     }
 
     /// Keeps a body, and then adds its calls.
@@ -73,15 +86,25 @@ impl Kept {
     }
 
     /// Keeps that somebody is to be forgotten, and forgets them.
-    pub(crate) fn forget(&mut self, kind: &str, value: &str) -> io::Result<()> {
-        self.append(&json!({"forget": [kind, value]}))?;
-        self.people.forget((kind, value)).map(|_| ()).map_err(io::Error::other)
+    pub(crate) fn forget(&mut self, who: &Subject<'_>) -> io::Result<()> {
+        let entry = match who {
+            Subject::Profile(id) => json!({"forget": id}),
+            Subject::Identifier(id) => json!({"forget": [id.kind, id.value]}),
+            _ => return Err(io::ErrorKind::Unsupported.into()),
+        };
+        self.append(&entry)?;
+        self.sizes = WHOLE;
+        self.people.forget(who.clone()).map(|_| ()).map_err(io::Error::other)
     }
 
     fn append(&mut self, entry: &Value) -> io::Result<()> {
+        if self.is_torn {
+            let log = create_log(&self.folder, self.number + 1)?;
+            (self.number, self.log, self.written, self.is_torn) = (self.number + 1, log, 0, false);
+        }
         let line = format!("{entry}\n");
         if let Err(error) = self.log.write_all(line.as_bytes()) {
-            self.log.set_len(self.written)?;
+            self.is_torn = self.log.set_len(self.written).is_err();
             return Err(error);
         }
         self.written += line.len() as u64;
@@ -102,7 +125,7 @@ impl Kept {
         let log = create_log(&self.folder, number)?;
         fs::rename(self.folder.join("unfinished"), file(&self.folder, name, number))?;
         File::open(&self.folder)?.sync_all()?;
-        (self.number, self.log, self.written) = (number, log, 0);
+        (self.number, self.log, self.written, self.is_torn) = (number, log, 0, false);
         self.last = last;
         let old = match name {
             "changes" => {
@@ -182,20 +205,86 @@ fn absorb(people: &mut Profiles, pieces: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Applies a log again. A last line without an end was never answered.
-fn replay(people: &mut Profiles, log: &Path) -> io::Result<()> {
-    let (mut from, mut line) = (BufReader::new(File::open(log)?), String::new());
-    while from.read_line(&mut line)? > 0 && line.ends_with('\n') {
-        let entry: Value = serde_json::from_str(&line)?;
-        if let Some([kind, value]) = entry["forget"].as_array().map(Vec::as_slice) {
-            let (kind, value) = (kind.as_str().unwrap_or(""), value.as_str().unwrap_or(""));
-            people.forget((kind, value)).map_err(io::Error::other)?;
-        } else {
-            let text = |name: &str| entry[name].as_str().unwrap_or("");
-            let at = Timestamp::from_millis(entry["at"].as_i64().unwrap_or(0));
-            add(people, at, text("call"), text("body"));
+/// Applies a log again; whether somebody was forgotten. A last line without an end was never answered, and can
+/// end inside a character.
+fn replay(people: &mut Profiles, log: &Path) -> io::Result<bool> {
+    let (mut from, mut line) = (BufReader::new(File::open(log)?), Vec::new());
+    let mut forgets = false;
+    while from.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
+        let entry: Value = serde_json::from_slice(&line)?;
+        let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
+        match &entry["forget"] {
+            Value::Null => {
+                let at = Timestamp::from_millis(entry["at"].as_i64().unwrap_or(0));
+                add(people, at, &text(&entry["call"]), &text(&entry["body"]));
+            }
+            whom => {
+                forgets = true;
+                let forgotten = match whom {
+                    Value::Array(pair) if pair.len() == 2 => {
+                        people.forget((text(&pair[0]), text(&pair[1])))
+                    }
+                    id => ProfileId::try_from(text(id)).and_then(|id| people.forget(id)),
+                };
+                forgotten.map_err(io::Error::other)?;
+            }
         }
         line.clear();
     }
-    Ok(())
+    Ok(forgets)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use personas::features::{Feature, Measure};
+    use personas::{FeatureSet, Rules};
+
+    use super::*;
+
+    fn people() -> Profiles {
+        let features = FeatureSet::default().with(Feature::new("n", Measure::Count));
+        Profiles::new(Rules::default(), features).unwrap()
+    }
+
+    #[test]
+    fn a_log_that_was_cut_at_any_byte_opens_with_every_whole_call() {
+        let folder = std::env::temp_dir().join(format!("personas-cut-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        let mut kept = Kept::open(&folder, people()).unwrap();
+        let at = Timestamp::from_millis(1_700_000_000_000);
+        let mut ends = vec![0];
+        for user in ["Ren\u{e9}", "\u{1f600}", "c"] {
+            let body = format!(r#"{{"userId":"{user}"}}"#);
+            assert_eq!(kept.receive(at, "page", &body).unwrap().accepted, 1);
+            ends.push(kept.written as usize);
+        }
+        let log = fs::read(file(&folder, "log", kept.number)).unwrap();
+        for len in 0..=log.len() {
+            let _ = fs::remove_dir_all(&folder);
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(file(&folder, "log", 1), &log[..len]).unwrap();
+            let kept = Kept::open(&folder, people()).unwrap();
+            let whole = ends.iter().filter(|&&end| 0 < end && end <= len).count();
+            assert_eq!(kept.people.n_profiles(), whole, "{len}");
+        }
+        let _ = fs::remove_dir_all(&folder);
+    }
+
+    #[test]
+    fn a_log_with_a_torn_end_is_left_alone_and_a_new_one_begun() {
+        let folder = std::env::temp_dir().join(format!("personas-torn-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        let mut kept = Kept::open(&folder, people()).unwrap();
+        let at = Timestamp::from_millis(1_700_000_000_000);
+        kept.receive(at, "page", r#"{"userId":"1"}"#).unwrap();
+        // A write broke off, and the log could not be cut.
+        kept.log.write_all(b"{\"at\": 17").unwrap();
+        kept.is_torn = true;
+        kept.receive(at, "page", r#"{"userId":"2"}"#).unwrap();
+        drop(kept);
+        assert_eq!(Kept::open(&folder, people()).unwrap().people.n_profiles(), 2);
+        let _ = fs::remove_dir_all(&folder);
+    }
 }

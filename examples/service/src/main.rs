@@ -1,25 +1,32 @@
 //! A customer data service in three files: calls of Segment's clients in, profiles out.
 //!
 //! ```text
-//! WRITE_KEY=secret cargo run --release -p personas-service -- folder [127.0.0.1:8080]
+//! WRITE_KEY=… READ_KEY=… PROFILE_KEY=… cargo run --release -p personas-service -- folder [127.0.0.1:8080]
 //! ```
 //!
 //! | request | does |
 //! |---|---|
 //! | `POST /v1/{track,identify,page,screen,group,alias,batch}` | adds calls, as the clients post them; gzip or not |
-//! | `GET /v1/profiles/{kind}:{value}/{traits,external_ids,events,metadata,persona,all}` | in the shape of Segment's Profile API; `all` is everything stored about the person. `events` takes `limit` and `next`. `id:…` reads by any profile id that was ever handed out, and says where the person moved |
+//! | `GET /v1/profiles/{kind}:{value}/{traits,external_ids,events,metadata,persona,all}` | in the shape of Segment's Profile API; `all` is everything stored about the person. `events` takes `limit` and `next`. In place of `{kind}:{value}` stands any profile id that was ever handed out; the answer says where the person moved |
 //! | `GET /v1/changes?since=…&limit=…` | profiles that changed since a cursor, each with its traits; without a cursor, from the start |
 //! | `PUT /v1/model` | finds the personas of everybody as of now |
-//! | `DELETE /v1/profiles/{kind}:{value}` | forgets; with `?dry_run=true` only says what would go |
+//! | `DELETE /v1/profiles/{kind}:{value}`, or a profile id | forgets the person; with `?dry_run=true` only says what would go |
+//! | `DELETE /v1/identifiers/{kind}:{value}` | forgets this one identifier, which may be nobody's, and what was seen with nothing stronger |
 //! | `GET /health` | says that it runs |
 //!
-//! The write key is the user of basic authentication, as the clients send it, or `writeKey` in the body.
+//! Three secrets come from the environment. The write key is the user of basic authentication, as the clients
+//! send it, or `writeKey` in the body. It stands in every page that sends calls, so it lets nobody read: all other
+//! requests need the read key, as the user of basic authentication. Since anybody can send calls, aliases do
+//! not join user ids. `PROFILE_KEY`, 32 hexadecimal digits, makes profile ids and the marks of the forgotten:
+//! without it, nobody who has the folder can test whether somebody was forgotten. Keep it elsewhere.
+//!
 //! Unknown people are 404, forgotten ones 410, moved ones 307. A cursor of changes that is too old, or from before
 //! a restart, is 410 `start_over`, with the cursor to go on from once everybody was read. What has got its 200 survives `kill -9`: see `keep.rs`.
 
 mod keep;
 mod model;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::path::Path as Folder;
@@ -41,6 +48,7 @@ use personas::features::{ColumnType, Feature, Measure, Values};
 use personas::identity::Subject;
 use personas::profiles::{Change, Profile, StoreOptions};
 use personas::{FeatureSet, ProfileId, Profiles, Refusal, Rules, Timestamp};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
 use tokio::net::TcpListener;
@@ -55,6 +63,7 @@ const CHANGES: usize = 100_000;
 
 struct Service {
     write_key: String,
+    read_key: String,
     kept: Mutex<Kept>,
     model: Model,
     /// When this process began: a cursor of changes belongs to one process.
@@ -93,13 +102,22 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let folder = arguments.next().ok_or("usage: personas-service FOLDER [ADDRESS]")?;
     let address = arguments.next().unwrap_or("127.0.0.1:8080".into());
-    let write_key = std::env::var("WRITE_KEY").map_err(|_| "WRITE_KEY is not set")?;
+    let secret = |name: &str| std::env::var(name).map_err(|_| format!("{name} is not set"));
+    let (write_key, read_key) = (secret("WRITE_KEY")?, secret("READ_KEY")?);
+    if write_key == read_key {
+        return Err("WRITE_KEY and READ_KEY must differ".into());
+    }
+    let digits = secret("PROFILE_KEY")?;
+    let key = u128::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 32);
+    let key = key.ok_or("PROFILE_KEY must be 32 hexadecimal digits")?;
+    let mut rules = Rules::default().key(key.to_be_bytes());
+    rules.aliases = false;
     let options = StoreOptions { dedupe: true, changes: Some(CHANGES), ..StoreOptions::default() };
-    let people = Profiles::with_options(Rules::default(), features(), options)?;
+    let people = Profiles::with_options(rules, features(), options)?;
     let kept = Mutex::new(Kept::open(Folder::new(&folder), people)?);
     let model = Model::open(Folder::new(&folder))?;
     let began = Timestamp::from(SystemTime::now()).millis();
-    let service = Arc::new(Service { write_key, kept, model, began });
+    let service = Arc::new(Service { write_key, read_key, kept, model, began });
     tokio::runtime::Runtime::new()?.block_on(serve(service, &address))?;
     Ok(())
 }
@@ -111,6 +129,7 @@ async fn serve(service: Arc<Service>, address: &str) -> io::Result<()> {
         .route("/v1/model", axum::routing::put(fit))
         .route("/v1/profiles/{who}/{what}", get(read))
         .route("/v1/profiles/{who}", axum::routing::delete(forget))
+        .route("/v1/identifiers/{who}", axum::routing::delete(forget_identifier))
         .route("/health", get(|| async { "ok" }))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(service.clone());
@@ -139,19 +158,33 @@ impl Service {
     }
 
     /// Whether a request, or its body, has the write key.
-    fn lets_in(&self, headers: &HeaderMap, body: &str) -> bool {
-        let own = self.write_key.as_bytes();
-        let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let basic = header.and_then(|value| value.strip_prefix("Basic "));
-        let basic = basic.and_then(|text| BASE64_STANDARD.decode(text).ok());
-        match basic.as_deref().and_then(|pair| pair.split(|&byte| byte == b':').next()) {
-            Some(user) => user.ct_eq(own).into(),
-            None => {
-                let body: Value = serde_json::from_str(body).unwrap_or_default();
-                body["writeKey"].as_str().is_some_and(|key| key.as_bytes().ct_eq(own).into())
-            }
-        }
+    fn lets_write(&self, headers: &HeaderMap, body: &str) -> bool {
+        let key = user(headers).or_else(|| {
+            // Of the body, which nobody has vouched for yet, nothing else is kept.
+            let keyed: Option<Keyed<'_>> = serde_json::from_str(body).ok();
+            Some(keyed?.write_key?.as_bytes().to_vec())
+        });
+        key.is_some_and(|key| key.ct_eq(self.write_key.as_bytes()).into())
     }
+
+    /// Whether a request has the read key.
+    fn lets_read(&self, headers: &HeaderMap) -> bool {
+        user(headers).is_some_and(|key| key.ct_eq(self.read_key.as_bytes()).into())
+    }
+}
+
+/// A body, as far as it says who sends it.
+#[derive(Deserialize)]
+struct Keyed<'b> {
+    #[serde(borrow, rename = "writeKey")]
+    write_key: Option<Cow<'b, str>>,
+}
+
+/// The user of basic authentication.
+fn user(headers: &HeaderMap) -> Option<Vec<u8>> {
+    let header = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let pair = BASE64_STANDARD.decode(header.strip_prefix("Basic ")?).ok()?;
+    pair.split(|&byte| byte == b':').next().map(<[u8]>::to_vec)
 }
 
 fn error(status: StatusCode, code: &str, message: &str) -> Response {
@@ -175,7 +208,7 @@ async fn receive(
     let Ok(Ok(body)) = body.map(String::from_utf8) else {
         return error(StatusCode::BAD_REQUEST, "invalid_request", "the body cannot be read");
     };
-    if !service.lets_in(&headers, &body) {
+    if !service.lets_write(&headers, &body) {
         return error(StatusCode::UNAUTHORIZED, "unauthorized", "the write key is wrong");
     }
     let now = Timestamp::from(SystemTime::now());
@@ -206,23 +239,20 @@ async fn read(
     Query(query): Query<HashMap<String, String>>,
     headers: HeaderMap,
 ) -> Response {
-    if !service.lets_in(&headers, "") {
-        return error(StatusCode::UNAUTHORIZED, "authentication_error", "the key is wrong");
+    if !service.lets_read(&headers) {
+        return error(StatusCode::UNAUTHORIZED, "authentication_error", "the read key is wrong");
     }
-    let Some((kind, value)) = who.split_once(':') else {
-        return error(StatusCode::BAD_REQUEST, "invalid_request_error", "expected kind:value");
-    };
+    let Some(who) = subject(&who) else { return not_named() };
     let now = Timestamp::from(SystemTime::now());
     // Before the store, so that nobody who waits for the one holds the other.
     let model = service.model.current();
     tokio::task::block_in_place(|| {
         let kept = service.lock();
-        let who = subject(kind, value);
         let Some(person) = kept.people.get(who.clone()) else {
             return missing(&kept.people, who);
         };
         if matches!(who, Subject::Profile(id) if id != person.id) {
-            let to = format!("/v1/profiles/id:{}/{what}", person.id);
+            let to = format!("/v1/profiles/{}/{what}", person.id);
             let body = json!({"code": "moved", "id": person.id});
             let headers = [(header::LOCATION, to)];
             return (StatusCode::TEMPORARY_REDIRECT, headers, body.to_string()).into_response();
@@ -232,7 +262,7 @@ async fn read(
         let body = match &*what {
             "traits" => traits(&person, now),
             "external_ids" => external_ids(&person),
-            "events" => events(&person, now, skip, usize::min(limit, 100)),
+            "events" => events(&person, now, skip, usize::clamp(limit, 1, 100)),
             "metadata" => metadata(&person),
             "all" => json!(person.export(now).ok()),
             "persona" => match model.as_deref() {
@@ -254,12 +284,17 @@ async fn read(
     })
 }
 
-/// The person that a path names: by an identifier, or by a profile id after `id:`.
-fn subject<'s>(kind: &'s str, value: &'s str) -> Subject<'s> {
-    match ProfileId::try_from(value.to_owned()) {
-        Ok(id) if kind == "id" => id.into(),
-        _ => (kind, value).into(),
+/// The person that a path names: by an identifier, `kind:value`, or by a profile id, which has no colon.
+fn subject(who: &str) -> Option<Subject<'_>> {
+    match who.split_once(':') {
+        Some(identifier) => Some(identifier.into()),
+        None => ProfileId::try_from(who.to_owned()).ok().map(Into::into),
     }
+}
+
+fn not_named() -> Response {
+    let expected = "expected kind:value or a profile id";
+    error(StatusCode::BAD_REQUEST, "invalid_request_error", expected)
 }
 
 /// The answer for somebody who has no profile.
@@ -276,8 +311,8 @@ async fn changes(
     Query(query): Query<HashMap<String, String>>,
     headers: HeaderMap,
 ) -> Response {
-    if !service.lets_in(&headers, "") {
-        return error(StatusCode::UNAUTHORIZED, "authentication_error", "the key is wrong");
+    if !service.lets_read(&headers) {
+        return error(StatusCode::UNAUTHORIZED, "authentication_error", "the read key is wrong");
     }
     let limit = query.get("limit").and_then(|text| text.parse().ok()).unwrap_or(100);
     let began = service.began;
@@ -319,14 +354,15 @@ async fn changes(
 }
 
 async fn fit(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
-    if !service.lets_in(&headers, "") {
-        return error(StatusCode::UNAUTHORIZED, "authentication_error", "the key is wrong");
+    if !service.lets_read(&headers) {
+        return error(StatusCode::UNAUTHORIZED, "authentication_error", "the read key is wrong");
     }
     let now = Timestamp::from(SystemTime::now());
     tokio::task::block_in_place(|| {
-        // A copy, so that nobody waits while the personas are found.
-        let people = service.lock().people.clone();
-        match service.model.fit(&people, now) {
+        // One at a time, also of the copies, which are as large as the store. While personas are found,
+        // nobody waits.
+        let fitted = service.model.fit(|| service.lock().people.clone(), now);
+        match fitted {
             Ok(personas) => answer(StatusCode::OK, &personas),
             Err(problem) => error(StatusCode::CONFLICT, "no_personas", &problem),
         }
@@ -378,32 +414,61 @@ fn metadata(person: &Profile<'_>) -> Value {
     }})
 }
 
+/// Forgets the person that a path leads to; where it leads to nobody, the identifier that it names.
 async fn forget(
     State(service): State<Arc<Service>>,
     Path(who): Path<String>,
     Query(query): Query<HashMap<String, String>>,
     headers: HeaderMap,
 ) -> Response {
-    if !service.lets_in(&headers, "") {
-        return error(StatusCode::UNAUTHORIZED, "authentication_error", "the key is wrong");
+    let Some(who) = subject(&who) else { return not_named() };
+    let person = |people: &Profiles| people.get(who.clone()).map(|person| person.id.into());
+    erase(&service, &headers, &query, |people| person(people).unwrap_or(who.clone()))
+}
+
+async fn forget_identifier(
+    State(service): State<Arc<Service>>,
+    Path(who): Path<String>,
+    Query(query): Query<HashMap<String, String>>,
+    headers: HeaderMap,
+) -> Response {
+    let Some(identifier) = who.split_once(':') else { return not_named() };
+    erase(&service, &headers, &query, |_| identifier.into())
+}
+
+fn erase<'s>(
+    service: &Service,
+    headers: &HeaderMap,
+    query: &HashMap<String, String>,
+    whom: impl FnOnce(&Profiles) -> Subject<'s>,
+) -> Response {
+    if !service.lets_read(headers) {
+        return error(StatusCode::UNAUTHORIZED, "authentication_error", "the read key is wrong");
     }
-    let Some((kind, value)) = who.split_once(':') else {
-        return error(StatusCode::BAD_REQUEST, "invalid_request_error", "expected kind:value");
-    };
     tokio::task::block_in_place(|| {
         let mut kept = service.lock();
-        let Ok(would) = kept.people.identity().would_forget((kind, value)) else {
+        let who = whom(&kept.people);
+        let Ok(would) = kept.people.identity().would_forget(who.clone()) else {
             return error(StatusCode::BAD_REQUEST, "invalid_request_error", "not an identifier");
         };
+        if let Subject::Profile(_) = who
+            && would.identifiers.is_empty()
+        {
+            return missing(&kept.people, who);
+        }
         let is_dry = query.get("dry_run").is_some_and(|flag| flag != "false");
-        if !is_dry && kept.forget(kind, value).is_err() {
+        if !is_dry && kept.forget(&who).is_err() {
             return error(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "unavailable",
                 "the log cannot be written",
             );
         }
-        let body = json!({"dry_run": is_dry, "events": would.dropped, "changed": would.changed});
+        let gone: Vec<Value> =
+            would.identifiers.iter().map(|id| json!({"type": id.kind, "id": id.value})).collect();
+        let body = json!({
+            "dry_run": is_dry, "events": would.dropped, "changed": would.changed, "identifiers": gone
+        });
         answer(StatusCode::OK, &body)
     })
 }

@@ -43,9 +43,15 @@ impl Model {
 
     /// Finds the personas of everybody as of now, and keeps them in place of those before. Those before are
     /// read until then.
-    pub(crate) fn fit(&self, people: &Profiles, now: Timestamp) -> Result<Value, String> {
-        let _one_at_a_time = lock(&self.fitting);
-        let table = people.features(now).map_err(|error| error.to_string())?;
+    pub(crate) fn fit(
+        &self,
+        people: impl FnOnce() -> Profiles,
+        now: Timestamp,
+    ) -> Result<Value, String> {
+        let Ok(_one_at_a_time) = self.fitting.try_lock() else {
+            return Err("personas are being found; try again later".into());
+        };
+        let table = people().features(now).map_err(|error| error.to_string())?;
         let model = PersonaModel::fit(&table, &PersonaSettings::default())
             .map_err(|error| error.to_string())?;
         let unfinished = self.file.with_extension("unfinished");

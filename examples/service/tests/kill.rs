@@ -11,6 +11,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
+const WRITE: &str = "Authorization: Basic c2VjcmV0Og==\r\n";
+const READ: &str = "Authorization: Basic cmVhZGVyOg==\r\n";
+
 /// A running service; killed when it is dropped.
 struct Running {
     child: Child,
@@ -23,6 +26,8 @@ impl Running {
             .arg(folder)
             .arg("127.0.0.1:0")
             .env("WRITE_KEY", "secret")
+            .env("READ_KEY", "reader")
+            .env("PROFILE_KEY", "000102030405060708090a0b0c0d0e0f")
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -47,9 +52,10 @@ impl Running {
         Some((status, serde_json::from_str(body).unwrap_or_default()))
     }
 
-    /// With the write key as the clients send it: `secret:`.
+    /// With the write key as the clients send it, `secret:`, for calls; else with the read key.
     fn ask(&self, method: &str, path: &str, body: &str) -> Option<(u16, Value)> {
-        self.send(method, path, "Authorization: Basic c2VjcmV0Og==\r\n", body.as_bytes())
+        let key = if method == "POST" { WRITE } else { READ };
+        self.send(method, path, key, body.as_bytes())
     }
 
     fn signal(&mut self, name: &str) {
@@ -121,7 +127,8 @@ fn calls_go_in_and_profiles_come_out() {
     assert_eq!(all["identifiers"].as_array().unwrap().len(), 3);
     let (_, old) = read("anonymous_id:a1/metadata");
     let id = old["metadata"]["id"].as_str().unwrap();
-    assert_eq!(read(&format!("id:{id}/metadata")).1, old);
+    assert_eq!(read(&format!("{id}/metadata")).1, old);
+    assert_eq!(read("user_id:u1/events?limit=0").1["cursor"]["next"], json!("1"));
     assert_eq!(read("user_id:u2/traits").0, 404);
     let (_, dry) = service.ask("DELETE", "/v1/profiles/user_id:u1?dry_run=true", "").unwrap();
     assert_eq!(dry["events"], json!(4));
@@ -192,7 +199,6 @@ fn after_a_snapshot_only_changes_are_written_and_a_restart_finds_both() {
     service.signal("-TERM");
     let mut service = Running::start(&folder);
     service.ask("POST", "/v1/track", &call("u1", 1000).to_string()).unwrap();
-    service.ask("DELETE", "/v1/profiles/user_id:u2", "").unwrap();
     service.signal("-TERM");
     let files = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap());
     let size = |name: &str, file: &std::fs::DirEntry| {
@@ -206,7 +212,78 @@ fn after_a_snapshot_only_changes_are_written_and_a_restart_finds_both() {
     let read = |who: &str| service.ask("GET", &format!("/v1/profiles/user_id:{who}/metadata"), "");
     assert_eq!(read("u1").unwrap().1["metadata"]["n_events"], json!(2));
     assert_eq!(read("u3").unwrap().1["metadata"]["n_events"], json!(1));
-    assert_eq!(read("u2").unwrap().0, 410);
+}
+
+#[test]
+fn the_key_that_sends_calls_neither_reads_nor_deletes() {
+    let service = Running::start(&folder("keys"));
+    let call = call("u1", 1).to_string();
+    assert_eq!(service.ask("POST", "/v1/track", &call).unwrap().0, 200);
+    assert_eq!(service.send("POST", "/v1/track", READ, call.as_bytes()).unwrap().0, 401);
+    let parts = ["traits", "external_ids", "events", "metadata", "persona", "all"];
+    let parts = parts.map(|part| ("GET", format!("/v1/profiles/user_id:u1/{part}")));
+    let others = [
+        ("GET", "/v1/changes"),
+        ("PUT", "/v1/model"),
+        ("DELETE", "/v1/profiles/user_id:u1"),
+        ("DELETE", "/v1/profiles/user_id:u1?dry_run=true"),
+        ("DELETE", "/v1/identifiers/user_id:u1"),
+    ];
+    let others = others.map(|(method, path)| (method, path.to_owned()));
+    for (method, path) in parts.into_iter().chain(others) {
+        let body = br#"{"writeKey":"secret"}"#;
+        for key in [WRITE, ""] {
+            assert_eq!(service.send(method, &path, key, body).unwrap().0, 401, "{method} {path}");
+        }
+    }
+    assert_eq!(service.ask("GET", "/v1/profiles/user_id:u1/metadata", "").unwrap().0, 200);
+    // Nor does an alias make another user's profile the sender's.
+    let alias = r#"{"type":"alias","userId":"me","previousId":"u1"}"#;
+    service.ask("POST", "/v1/alias", alias).unwrap();
+    let id = |user: &str| {
+        let path = format!("/v1/profiles/user_id:{user}/metadata");
+        service.ask("GET", &path, "").unwrap().1["metadata"]["id"].clone()
+    };
+    assert_ne!(id("me"), id("u1"));
+}
+
+#[test]
+fn whoever_is_deleted_by_any_name_is_gone_from_the_service_and_from_the_folder() {
+    for (round, name) in ["", "email:ann@kunden.test", "anonymous_id:a1"].into_iter().enumerate() {
+        let folder = folder(&format!("deleted-{round}"));
+        let mut service = Running::start(&folder);
+        let identify =
+            r#"{"userId":"ann-7","anonymousId":"a1","traits":{"email":"ann@kunden.test"}}"#;
+        service.ask("POST", "/v1/identify", identify).unwrap();
+        service.ask("POST", "/v1/track", &call("ann-7", 1).to_string()).unwrap();
+        service.signal("-TERM");
+        let mut service = Running::start(&folder);
+        let read = |path: &str| service.ask("GET", &format!("/v1/profiles/{path}"), "").unwrap();
+        let id = read("user_id:ann-7/metadata").1["metadata"]["id"].as_str().unwrap().to_owned();
+        let name = if name.is_empty() { &*id } else { name };
+        let path = format!("/v1/profiles/{name}");
+        assert_eq!(service.ask("DELETE", &format!("{path}?dry_run=1"), "").unwrap().1["events"], 2);
+        let (status, gone) = service.ask("DELETE", &path, "").unwrap();
+        assert_eq!((status, &gone["events"]), (200, &json!(2)));
+        assert_eq!(gone["identifiers"].as_array().unwrap().len(), 3);
+        for who in ["user_id:ann-7", "email:ann@kunden.test", &id] {
+            assert_eq!(read(&format!("{who}/all")).0, 410, "{name} {who}");
+        }
+        assert_eq!(service.ask("DELETE", &format!("/v1/profiles/{id}"), "").unwrap().0, 410);
+        service.signal("-TERM");
+        for file in std::fs::read_dir(&folder).unwrap() {
+            let bytes = std::fs::read(file.unwrap().path()).unwrap();
+            assert!(!bytes.windows(3).any(|text| text == b"ann"), "{name}");
+        }
+    }
+    // One identifier alone, which takes along what was seen with nothing stronger.
+    let service = Running::start(&folder("one-identifier"));
+    let identify = r#"{"userId":"u1","traits":{"email":"ann@kunden.test"}}"#;
+    service.ask("POST", "/v1/identify", identify).unwrap();
+    service.ask("DELETE", "/v1/identifiers/email:ann@kunden.test", "").unwrap();
+    let status =
+        |who: &str| service.ask("GET", &format!("/v1/profiles/{who}/traits"), "").unwrap().0;
+    assert_eq!((status("email:ann@kunden.test"), status("user_id:u1")), (410, 200));
 }
 
 #[test]
@@ -226,7 +303,7 @@ fn a_follower_is_told_what_changed_and_who_moved_and_a_person_has_a_persona() {
     let told = next["data"].as_array().unwrap();
     let moved = told.iter().find(|told| told["change"] == json!("moved")).unwrap();
     assert_eq!((told.len(), &moved["id"]), (2, &json!(old)));
-    let (status, body) = get(&format!("/v1/profiles/id:{old}/traits"));
+    let (status, body) = get(&format!("/v1/profiles/{old}/traits"));
     assert_eq!((status, &body["id"]), (307, &moved["to"]));
     assert_eq!(get("/v1/changes?since=1-1").1["code"], json!("start_over"));
 
