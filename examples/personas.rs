@@ -580,6 +580,16 @@ impl Options {
             Some(file) => output::from_json(file)?,
             None => Vocabulary::default(),
         };
+        if people.events.is_some() {
+            // Shares as they were computed from events; those of a file may be in percent already.
+            let names = people.table.columns().iter().map(|column| &column.name);
+            let is_share = |name: &&String| {
+                ["share of ", "item share of "].iter().any(|of| name.starts_with(of))
+            };
+            for name in names.filter(|name| is_share(name) || *name == "discount share") {
+                vocabulary.units.entry(name.clone()).or_insert_with(|| "share".into());
+            }
+        }
         let mut cohorts = None;
         if let Some(by) = &self.relative_to {
             let columns = grouping_numbers(&people.table, &prepare);

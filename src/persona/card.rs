@@ -14,8 +14,8 @@ use crate::prepare::Original;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Persona {
-    /// Its name, unique in the model: `Big spenders, recently active`; `Mixed` if no trait is
-    /// strong enough for a name, `Nearly everybody` from nine in ten people on, `Small group` if it is too small
+    /// Its name, unique in the model: `Big spenders, recently active`; `Mixed` if nothing can be told
+    /// to name it by, `Nearly everybody` from nine in ten people on, `Small group` if it is too small
     /// to be described.
     pub name: String,
     /// Members among the people described.

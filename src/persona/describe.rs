@@ -198,16 +198,22 @@ fn name_phrases(
     rules: &Describer,
     used: &Used,
 ) -> Phrases {
+    let may_name = |told: &Told| {
+        !matches!(told.record.contrast, Contrast::Missing { .. })
+            && used.contains(&told.record.feature)
+    };
+    // Where nothing is clear enough for a name, what is told has to do: "Mixed" would say less.
+    let is_clear = |told: &Told| told.record.effect.abs() >= rules.min_name_effect;
+    let any_clear = told
+        .iter()
+        .any(|told| may_name(told) && is_clear(told) && names_something(&told.record.contrast));
     let mut phrases: Vec<String> = Vec::new();
     let mut all: Option<Bits> = None;
     let mut n_strong = 0;
     for is_strong in [true, false] {
         for told in told.iter().filter(|told| names_something(&told.record.contrast) == is_strong) {
-            let may_name = told.record.effect.abs() >= rules.min_name_effect
-                && !matches!(told.record.contrast, Contrast::Missing { .. })
-                && used.contains(&told.record.feature)
-                && !phrases.contains(&told.record.phrase);
-            if !may_name {
+            let is_enough = is_clear(told) || (is_strong && !any_clear);
+            if !may_name(told) || !is_enough || phrases.contains(&told.record.phrase) {
                 continue;
             }
             let both = all.as_ref().map_or_else(|| told.fits.clone(), |all| all.and(&told.fits));

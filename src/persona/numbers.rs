@@ -135,7 +135,12 @@ pub(super) struct Unit {
     /// The unit of one, and of many.
     unit: Option<[String; 2]>,
     is_money: bool,
+    /// From 0 to 1, and told in percent.
+    is_share: bool,
 }
+
+/// The declared unit of shares.
+const SHARE: &str = "share";
 
 impl Unit {
     /// Whether it is a unit that has a name, such as days or %; amounts and counts have none.
@@ -153,10 +158,15 @@ impl Unit {
             Some((one, many)) => [one, many].map(|unit| words.say(unit, &[])),
             None => [unit.to_owned(), unit.to_owned()],
         };
-        Self { unit: unit.map(both), is_money: words.is_money(feature) }
+        let is_share = unit == Some(SHARE);
+        let unit = unit.filter(|_| !is_share).map(both);
+        Self { unit, is_money: words.is_money(feature), is_share }
     }
 
     pub(super) fn measure(&self, words: &Vocabulary, value: f64) -> String {
+        if self.is_share && (0.0..=1.0).contains(&value) {
+            return percent(words, value);
+        }
         let n = if self.is_money { money(value) } else { number(value) };
         let Some([one, many]) = &self.unit else { return n };
         let unit = if n == "1" { one } else { many };
@@ -315,5 +325,8 @@ mod tests {
             ("12 EUR".into(), "3".into())
         );
         assert_eq!((said("wait", 1.0), said("wait", 2.0)), ("1 hour".into(), "2 hours".into()));
+        words.units.insert("share of GROCERY".into(), "share".into());
+        let shares = [0.397, 1.0, 1.5].map(|value| measure(&words, "share of GROCERY", value));
+        assert_eq!(shares, ["40%", "100%", "1.5"]);
     }
 }

@@ -7,7 +7,7 @@ pub(super) const PAGE: &[&str] = &[
     "The share of each column in the differences between personas. Columns that say much the same are one and count once.",
     "How much nearer people are to their own group than to the next, for each number of groups. The grey band is where it would lie if the data held no groups.",
     "For each number of personas: how much of the least stable one is found again when half of the people are drawn, and how much of the differences between people the personas account for.",
-    "How much of each persona is found again, on average, when only a random half of the people is grouped: 1 is all of it. Stable does not mean natural.",
+    "How much of each persona is found again, on average, when only a random half of the people is grouped: 100% is all of it. Stable does not mean natural.",
     "The share of the differences between people in each column that their persona accounts for.",
     "The share of people without a value in each column.",
     "The share of people who reach each step, in order.",

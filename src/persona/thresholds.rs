@@ -37,7 +37,8 @@ pub struct Describer {
     #[serde(with = "crate::num::exact")]
     pub min_effect: f64,
     /// Least effect, in absolute value, of a trait that a group may be named after; in [0, 1]; 0.33, a
-    /// "medium" Cliff's delta (Romano et al. 2006).
+    /// "medium" Cliff's delta (Romano et al. 2006). A group without such a trait is named after the weaker ones that
+    /// are told.
     #[serde(with = "crate::num::exact")]
     pub min_name_effect: f64,
     /// Share of the members who must fit all traits of a name at once; 0.5.

@@ -43,7 +43,8 @@ pub struct Vocabulary {
     /// after "of" is looked up as well.
     pub labels: BTreeMap<String, String>,
     /// Units of features, told after their values; an empty one for none. Without one, the unit is the
-    /// last word of a name joined by underscores: `recency_days`.
+    /// last word of a name joined by underscores: `recency_days`. Values of the unit `share`, from 0 to 1, are
+    /// told in percent.
     pub units: BTreeMap<String, String>,
     /// What to call people with high and low values of well-known features.
     pub sayings: Vec<Saying>,

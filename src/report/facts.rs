@@ -13,6 +13,8 @@ use crate::reduce::Pca;
 use crate::validate::{SilhouetteKind, silhouette};
 use crate::{FeatureTable, Labels, PersonaModel, Result};
 
+/// Most columns that are named along a direction of the map.
+const MOST_NAMED: usize = 4;
 /// Rows whose silhouettes are taken: each costs a pass over all of them.
 const MOST_SILHOUETTES: usize = 2_000;
 /// They are the same each time the page is made.
@@ -114,10 +116,12 @@ fn places(model: &PersonaModel, matrix: &Matrix) -> Result<Map> {
     let fit = Pca::new(2).fit(x)?;
     let places = fit.transform(x)?;
     let describe = |component| -> Result<String> {
-        let said = fit.carried_by(component)?.into_iter().map(|(column, is_more)| {
-            let template = if is_more { "more {label}" } else { "less {label}" };
-            model.say(template, &[("label", &Told::of(model, &matrix.columns()[column]).name())])
-        });
+        let said =
+            fit.carried_by(component)?.into_iter().take(MOST_NAMED).map(|(column, is_more)| {
+                let template = if is_more { "more {label}" } else { "less {label}" };
+                model
+                    .say(template, &[("label", &Told::of(model, &matrix.columns()[column]).name())])
+            });
         Ok(said.collect::<Vec<_>>().join(", "))
     };
     let axes = vec![(describe(0)?, fit.explained_ratio[0]), (describe(1)?, fit.explained_ratio[1])];

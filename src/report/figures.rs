@@ -269,7 +269,7 @@ fn stability(facts: &Facts<'_>) -> Option<Figure> {
             label: persona.name.clone(),
             value,
             interval: None,
-            note: format!("{value:.2}"),
+            note: facts.percent(value),
             class: Some(group_class(at)),
         })
         .collect();
@@ -279,7 +279,7 @@ fn stability(facts: &Facts<'_>) -> Option<Figure> {
         let needed = Some((evidence.min_stability, needed.as_str()));
         Figure::new(
             bars("stability", &facts.say("Whether they are found again", &[]), text, Side::Right, &rows, needed),
-            &facts.say("How much of each persona is found again, on average, when only a random half of the people is grouped: 1 is all of \
+            &facts.say("How much of each persona is found again, on average, when only a random half of the people is grouped: 100% is all of \
              it. Stable does not mean natural.", &[]),
         )
     })
