@@ -32,6 +32,34 @@ pub enum Error {
         /// The value given.
         got: String,
     },
+    /// A report reads a property that the store does not keep, or not in this way.
+    #[error("property {property:?} is not stored; add it to StoreOptions::keep")]
+    PropertyNotStored {
+        /// The property.
+        property: String,
+    },
+    /// A question needs an option that the store was made without.
+    #[error("StoreOptions::{option} is not set")]
+    OptionNotSet {
+        /// The option.
+        option: &'static str,
+    },
+    /// Two options of a store exclude each other.
+    #[error("StoreOptions::{first} and StoreOptions::{second} cannot be set together")]
+    OptionsExclude {
+        /// One option.
+        first: &'static str,
+        /// The other.
+        second: &'static str,
+    },
+    /// Two stores together have more names of attributes than one can store.
+    #[error("too many attribute names: {got} together with the store's, at most {limit}")]
+    TooManyAttributes {
+        /// Names that the stores have together.
+        got: usize,
+        /// Names allowed.
+        limit: usize,
+    },
     /// The moment asked about is so early that events from before it are no longer kept.
     #[error("cannot answer as of {as_of}: older events are gone, and answers begin at {earliest}")]
     AsOfTooEarly {

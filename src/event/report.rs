@@ -91,7 +91,9 @@ pub struct Counted<T> {
     pub what: T,
     /// How many there were.
     pub n: usize,
-    /// Positions in the batch of the first three events with it, from 0.
+    /// Positions of the first three events with it. They count from 0 among the events of
+    /// [`Profiles::extend`](crate::Profiles::extend) and the rows of columns, and from 1 among calls and lines of
+    /// JSON.
     pub examples: Vec<usize>,
 }
 

@@ -157,12 +157,12 @@ pub enum Measure {
         column: ColumnType,
     },
     /// [`Measure::Attribute`] for every attribute that occurs and is not asked for by name, in
-    /// alphabetical order. Columns are called as the attributes. Of more than
-    /// 256, those that most people declare, ties by name, so that clients cannot make columns without end;
+    /// alphabetical order. Columns are called as the attributes. Where there are more than
+    /// 256, the ones that most people declare are columns, ties by name, so that clients cannot make columns without end;
     /// [`FeatureTable::attributes_left_out`](crate::FeatureTable::attributes_left_out) counts the others.
     Attributes,
-    /// A feature as a score of 1 to `n` by rank in the whole population: `n` is best. Of `N` people
-    /// with a value, one who does better than `b` others gets 1 + ⌊`n` · `b` / `N`⌋, so that equal
+    /// A feature as a score of 1 to `n` by rank in the whole population: `n` is best. If `N` people
+    /// have a value, a person who does better than `b` others gets 1 + ⌊`n` · `b` / `N`⌋, so that equal
     /// values score equally. Missing where the feature is. It must come earlier in the set, be a
     /// single number and not [`optional`](crate::features::Feature::optional).
     Score {

@@ -129,7 +129,7 @@ pub(crate) use projection::Projection;
 pub use retail::Retail;
 pub use rhythm::SessionMeasure;
 pub(crate) use rhythm::sessions;
-pub(crate) use schema::{Field, Need, Needs, Scope};
+pub(crate) use schema::{Field, MAX_FIELDS, Need, Needs, Scope};
 pub use set::FeatureSet;
 pub(crate) use sorted::Sorted;
 pub(crate) use stored::{FieldValue, StoredEvent};

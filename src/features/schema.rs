@@ -199,11 +199,11 @@ impl Schema {
         }
     }
 
-    /// Whether attributes of all these names can be declared.
-    pub(crate) fn has_room_for<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> bool {
+    /// Number of fields if attributes of all these names were declared.
+    pub(crate) fn n_fields_with<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> usize {
         let is_new = |name: &&str| self.attribute(name) == Field::NONE;
         let new: HashSet<&str> = names.into_iter().filter(is_new).collect();
-        self.fields.len() - self.free.len() + new.len() <= MAX_FIELDS
+        self.fields.len() - self.free.len() + new.len()
     }
 
     /// The names of the attributes that somebody declares.

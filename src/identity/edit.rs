@@ -93,7 +93,7 @@ impl IdentityGraph {
     /// Observations that come later are treated in the same way, so it makes no difference which came
     /// first, the observation or the forgetting. Manual links that name the forgotten are removed.
     ///
-    /// Of a person go the strong identifiers of the profile, and those that no other profile's
+    /// Forgetting a person removes the strong identifiers of the profile, and those that no other profile's
     /// observations use; nothing happens for an id that leads nowhere. Forgetting an identifier that was
     /// never seen is not an error: it keeps it out from now on.
     ///

@@ -1,6 +1,6 @@
 //! Forgetting: the state of a graph that never saw somebody, and a mark against their return.
 //!
-//! Of what was forgotten only its id is kept, a keyed hash. An observation whose strongest identifier
+//! What was forgotten leaves only its id behind, a keyed hash. An observation whose strongest identifier
 //! is forgotten is dropped; others lose only the forgotten identifier. One rule decides for
 //! observations before and after the forgetting, so that their order makes no difference.
 

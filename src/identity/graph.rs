@@ -149,7 +149,8 @@ impl IdentityGraph {
     }
 
     /// Whether an identifier, or the one that a profile id was made from, was forgotten and not
-    /// [allowed](IdentityGraph::allow) since. Of the identifiers of a person who was forgotten, those that others use too were not.
+    /// [allowed](IdentityGraph::allow) since. Forgetting a person does not forget the weak identifiers that
+    /// other people use too: for those the answer is `false`.
     pub fn is_forgotten<'s>(&self, who: impl Into<Subject<'s>>) -> bool {
         let forgotten = &self.state.policy.forgotten;
         match who.into() {

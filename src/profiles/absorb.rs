@@ -24,7 +24,7 @@ impl Profiles {
     /// [`Error::StartOver`] if pieces before this one are missing, or if the store has changed by other means.
     /// [`Error::InvalidSnapshot`] for bytes that are not a whole, unchanged piece of this version;
     /// [`Error::InvalidParameter`] if the piece was made under another setting, which it names: rules,
-    /// key, features, fixed columns, store options, or if there would be more than 32,767 names of attributes;
+    /// key, features, fixed columns, store options; [`Error::TooManyAttributes`] if there would be more than 32,767;
     /// [`Error::Refused`] if there is no room. Nothing
     /// changes then.
     pub fn absorb(&mut self, piece: &[u8]) -> Result<bool> {
@@ -40,7 +40,7 @@ impl Profiles {
             postcard::from_bytes(content).map_err(|_| invalid("its content"))?;
         content.check(self)?;
         let attributes = content.fields.iter().filter(|field| field.0);
-        self.check_attributes("piece", attributes.map(|field| &*field.1))?;
+        self.check_attributes(attributes.map(|field| &*field.1))?;
         let texts = content.texts.split().ok_or_else(|| invalid("a text in it"))?;
         let links = content.links.take();
         let theirs = self.absorb_evidence(&content, links, settings.origin.after.is_some())?;

@@ -27,8 +27,8 @@ impl Profiles {
     /// Cost: groups of linked identifiers that were touched since the last call.
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`] if the store does not keep
-    /// [changes](crate::profiles::StoreOptions::changes), or for a limit of 0; [`Error::ChangesLost`] if
+    /// [`Error::OptionNotSet`] if the store does not keep
+    /// [changes](crate::profiles::StoreOptions::changes); [`Error::InvalidParameter`] for a limit of 0; [`Error::ChangesLost`] if
     /// changes since the cursor are no longer kept, or if the columns were
     /// [frozen](Profiles::freeze) since: read everybody, and go on from the cursor of the error.
     ///
@@ -62,7 +62,7 @@ impl Profiles {
             return Err(Error::parameter("limit", "at least 1", limit));
         }
         let Some(journal) = &self.journal else {
-            return Err(Error::parameter("changes", "kept: set StoreOptions::changes", "not kept"));
+            return Err(Error::OptionNotSet { option: "changes" });
         };
         let mut page = journal.page(since, limit)?;
         for (id, change) in page.profiles.iter_mut().filter(|told| told.1 != Change::Changed) {

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use super::messages::{Copy, compare};
 use super::store::Profiles;
-use crate::features::{self, NONE, StoredEvent};
+use crate::features::{self, MAX_FIELDS, NONE, StoredEvent};
 use crate::identity::{Forgotten, Moves, Subject};
 use crate::{Error, Identifier, Result};
 
@@ -125,8 +125,8 @@ impl Profiles {
     ///
     /// # Errors
     /// [`Error::InvalidParameter`](crate::Error::InvalidParameter) if rules, key, features or
-    /// [options](crate::profiles::StoreOptions) differ, or if both together have more than 32,767 names of
-    /// attributes; manual links may differ and are united. [`Error::Refused`](crate::Error::Refused) if there is no
+    /// [options](crate::profiles::StoreOptions) differ; manual links may differ and are united.
+    /// [`Error::TooManyAttributes`](crate::Error::TooManyAttributes) if both together have more than 32,767 names. [`Error::Refused`](crate::Error::Refused) if there is no
     /// room. Nothing changes then.
     ///
     /// ```
@@ -143,7 +143,7 @@ impl Profiles {
     /// ```
     pub fn merge(&mut self, other: &Self) -> Result<()> {
         self.check_settings("other", &other.settings())?;
-        self.check_attributes("other", other.histories.schema.attributes())?;
+        self.check_attributes(other.histories.schema.attributes())?;
         let (ours, theirs) = self.graph.merge_moving(&other.graph)?;
         self.histories.schema.keep_needs(&other.histories.schema.needs());
         self.version += 1;
@@ -177,14 +177,10 @@ impl Profiles {
     /// Whether attributes of these names can be stored beside those that are.
     pub(super) fn check_attributes<'n>(
         &self,
-        what: &'static str,
         names: impl IntoIterator<Item = &'n str>,
     ) -> Result<()> {
-        if self.histories.schema.has_room_for(names) {
-            return Ok(());
-        }
-        let expected = "of no more names of attributes than 32767 with those of the store";
-        Err(Error::parameter(what, expected, "of more"))
+        let (got, limit) = (self.histories.schema.n_fields_with(names), MAX_FIELDS);
+        if got > limit { Err(Error::TooManyAttributes { got, limit }) } else { Ok(()) }
     }
 
     /// An event of another store with the codes of this one.
@@ -469,7 +465,9 @@ mod tests {
         let (mut people, fits, too_many) =
             (shard(0..20_000), shard(10_000..30_000), shard(19_000..33_000));
         let hash = people.state_hash();
-        assert!(people.merge(&too_many).is_err());
+        let error = people.merge(&too_many).unwrap_err();
+        let expected = "too many attribute names: 33000 together with the store's, at most 32767";
+        assert_eq!(error.to_string(), expected);
         let absorbed: Vec<bool> =
             too_many.pieces(0, None).unwrap().map(|piece| people.absorb(&piece).is_ok()).collect();
         assert!(absorbed.contains(&false));

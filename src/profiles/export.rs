@@ -5,7 +5,7 @@
 //! messages that differ.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
@@ -105,11 +105,14 @@ impl<'p> Profile<'p> {
         let log = self.log(Timestamp::from_millis(i64::MAX));
         let mut newest = BTreeMap::new();
         for (event, stored) in events.iter().zip(log) {
+            let mut by_name: HashMap<&str, Vec<FieldValue>> = HashMap::new();
+            for one in
+                stored.values.iter().filter(|one| schema.scope(one.field) == Scope::Attribute)
+            {
+                by_name.entry(schema.name(one.field)).or_default().push(*one);
+            }
             for (name, value) in &event.attributes {
-                let own = |one: &&FieldValue| {
-                    schema.scope(one.field) == Scope::Attribute && schema.name(one.field) == name
-                };
-                let own: Vec<FieldValue> = stored.values.iter().filter(own).copied().collect();
+                let own = by_name.remove(&**name).unwrap_or_default();
                 let is_newer = |(at, known, _): &(Timestamp, Vec<FieldValue>, &Value<'p>)| {
                     let pairs = own.iter().zip(known);
                     let smaller = pairs.map(|(a, b)| a.compare(*b, dictionary)).find(|o| o.is_ne());

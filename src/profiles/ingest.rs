@@ -100,7 +100,10 @@ impl Profiles {
         if let (Some(name), Some(before)) = (self.graph.name_of_signature(signature), before) {
             before.compare(name, &self.graph, &mut observed);
             if let (Some(as_of), Some(rows)) = (as_of, rows) {
-                observed.compare_rows(rows, Profile::new(self, name).features(as_of)?);
+                // The event is in: where an alias brought later events along, there is no row, and no error.
+                if let Ok(after) = Profile::new(self, name).features(as_of) {
+                    observed.compare_rows(rows, after);
+                }
             }
         }
         Ok(observed)

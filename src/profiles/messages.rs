@@ -1,7 +1,7 @@
 //! Which copy of a message counts.
 //!
-//! Of the events with one message id the first by time counts, then the smaller by content, then the one with
-//! the smaller identifiers. The others are kept aside, each once: when the copy that counts is forgotten,
+//! Where events with one message id differ, the first by time counts, then the smaller by content, then the
+//! one with the smaller identifiers. The others are kept aside, each once: when the copy that counts is forgotten,
 //! the next one takes its place, as if the first had never come.
 //!
 //! Ids are stored as keyed hashes of 128 bits, in shards, so that threads can number ids at the same

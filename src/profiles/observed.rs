@@ -42,7 +42,8 @@ pub struct Observed {
     /// The profile that the event belongs to; `None` if it is about somebody who was forgotten, or if
     /// it belongs to nobody so far.
     pub profile: Option<ProfileId>,
-    /// Whether the profile is new: none of its identifiers that the event carries belonged to it before.
+    /// Whether the profile is new: before the event, none of the event's identifiers led to it or to a profile
+    /// that it took over.
     pub created: bool,
     /// Ids that the event's identifiers led to before and that lead to `profile` now, ascending. Includes the
     /// profile's own old id if it got a stronger identifier.
@@ -55,7 +56,9 @@ pub struct Observed {
     /// by that moment.
     #[serde(default)]
     pub before: Option<FeatureTable>,
-    /// The person's row of features now, if it was asked for and the event belongs to a profile.
+    /// The person's row of features now, if it was asked for and the event belongs to a profile. In a store with
+    /// [limited logs](crate::profiles::StoreOptions::max_log) it is missing, as `before` is, if an alias made somebody part of the person
+    /// whose events are later than the moment.
     #[serde(default)]
     pub after: Option<FeatureTable>,
     /// The columns in which `after` differs from `before`, in their order.
@@ -294,6 +297,23 @@ mod tests {
         }
         let observed = people.observe_as_of(&event_of(&vec![(0, 1, 1)], 3), at(6)).unwrap();
         assert_eq!(observed.changed, ["n"]);
+    }
+
+    #[test]
+    fn an_event_to_which_an_alias_adds_later_ones_is_stored_without_an_error() {
+        let options = StoreOptions { max_log: Some(0), ..StoreOptions::default() };
+        let features = FeatureSet::default()
+            .with(crate::features::Feature::new("n", crate::features::Measure::Count));
+        let mut people = Profiles::with_options(Rules::default(), features, options).unwrap();
+        let alias = Event::new("alias", at(5)).id("user_id", "new").id("previous_id", "old");
+        people.observe(&alias).unwrap();
+        // Only by this event does the previous id become a user id, and the alias join the two.
+        let visit = Event::new("visit", at(1)).id("user_id", "old");
+        let observed = people.observe_as_of(&visit, at(2)).unwrap();
+        assert_eq!((observed.report.accepted, &observed.after), (1, &None));
+        assert_eq!(people.get(("user_id", "new")).unwrap().n_events, 2);
+        let next = Event::new("visit", at(6)).id("user_id", "old");
+        assert_eq!(people.observe_as_of(&next, at(7)).unwrap().changed, ["n"]);
     }
 
     proptest! {

@@ -24,7 +24,7 @@ use crate::{Error, Result};
 pub struct StoreOptions {
     /// Counts events of the same message id once; those without an id always count.
     ///
-    /// Of differing events with one id the first by time counts, then the smaller by content, whatever
+    /// Where events with one id differ, the first by time counts, then the smaller by content, whatever
     /// came first. All of them are evidence of identity. Costs memory for every id, and for every
     /// copy that differs. Not together with [`StoreOptions::max_log`].
     pub dedupe: bool,
@@ -103,12 +103,10 @@ impl StoreOptions {
     /// Checks options against each other.
     pub(super) fn check(&self) -> Result<()> {
         if self.max_log.is_some() {
-            let expected = "off where logs are limited";
-            if self.dedupe {
-                return Err(Error::parameter("dedupe", expected, "on"));
-            }
-            if self.retention_days.is_some() {
-                return Err(Error::parameter("retention_days", expected, "on"));
+            let excluded =
+                [(self.dedupe, "dedupe"), (self.retention_days.is_some(), "retention_days")];
+            if let Some((_, second)) = excluded.into_iter().find(|(is_set, _)| *is_set) {
+                return Err(Error::OptionsExclude { first: "max_log", second });
             }
         }
         if self.changes == Some(0) {

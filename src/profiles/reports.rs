@@ -62,8 +62,8 @@ impl Profiles {
     /// Cost: the events of those people, and one pass over everybody's identifiers.
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`] if the funnel makes no sense, or tests a property that is not
-    /// kept: [`StoreOptions::keep`](crate::profiles::StoreOptions::keep) does; [`Error::InvalidRule`] if a filter makes none;
+    /// [`Error::InvalidParameter`] if the funnel makes no sense; [`Error::PropertyNotStored`] if it tests a
+    /// property that is not stored: [`StoreOptions::keep`](crate::profiles::StoreOptions::keep) adds one; [`Error::InvalidRule`] if a filter makes none;
     /// [`Error::LogsCut`] if [a limit](crate::profiles::StoreOptions::max_log) has cut somebody's log.
     pub fn funnel(
         &self,
@@ -72,7 +72,7 @@ impl Profiles {
         who: impl FnMut(ProfileId) -> bool,
     ) -> Result<FunnelReport> {
         funnel.check()?;
-        funnel.needs().try_for_each(|(property, need)| self.is_kept("funnel", property, need))?;
+        funnel.needs().try_for_each(|(property, need)| self.is_kept(property, need))?;
         let people = self.whole_logs(as_of, who)?;
         Ok(FunnelReport::new(funnel, &slices(&people), self.histories.lexicon()))
     }
@@ -81,8 +81,8 @@ impl Profiles {
     /// the people, as for [`Profiles::funnel`].
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`] if a setting makes no sense, or a property is named that is not
-    /// kept: [`StoreOptions::keep`](crate::profiles::StoreOptions::keep) does; [`Error::InvalidRule`] if a filter makes none;
+    /// [`Error::InvalidParameter`] if a setting makes no sense; [`Error::PropertyNotStored`] if a property is
+    /// named that is not stored: [`StoreOptions::keep`](crate::profiles::StoreOptions::keep) adds one; [`Error::InvalidRule`] if a filter makes none;
     /// [`Error::LogsCut`] if [a limit](crate::profiles::StoreOptions::max_log) has cut somebody's log.
     pub fn paths(
         &self,
@@ -92,8 +92,8 @@ impl Profiles {
     ) -> Result<PathReport> {
         paths.check()?;
         let (filter, by) = paths.parts();
-        filter.needs().try_for_each(|(property, need)| self.is_kept("paths", property, need))?;
-        by.map_or(Ok(()), |by| self.is_kept("paths", by, Need::LABEL))?;
+        filter.needs().try_for_each(|(property, need)| self.is_kept(property, need))?;
+        by.map_or(Ok(()), |by| self.is_kept(by, Need::LABEL))?;
         let people = self.whole_logs(as_of, who)?;
         Ok(PathReport::new(paths, &slices(&people), self.histories.lexicon()))
     }
@@ -104,8 +104,8 @@ impl Profiles {
     /// `who` chooses the people, as for [`Profiles::funnel`].
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`] if the property, or one that the filter tests, is not kept:
-    /// [`StoreOptions::keep`](crate::profiles::StoreOptions::keep) does; [`Error::InvalidRule`] if a test makes no sense; [`Error::LogsCut`]
+    /// [`Error::PropertyNotStored`] if the property, or one that the filter tests, is not stored:
+    /// [`StoreOptions::keep`](crate::profiles::StoreOptions::keep) adds one; [`Error::InvalidRule`] if a test makes no sense; [`Error::LogsCut`]
     /// if [a limit](crate::profiles::StoreOptions::max_log) has cut somebody's log.
     pub fn peaks(
         &self,
@@ -116,19 +116,18 @@ impl Profiles {
     ) -> Result<PeakReport> {
         filter.check()?;
         EventFilter::default().when(property, Condition::Exists).check()?;
-        self.is_kept("property", property, Need::LABEL)?;
-        filter.needs().try_for_each(|(property, need)| self.is_kept("filter", property, need))?;
+        self.is_kept(property, Need::LABEL)?;
+        filter.needs().try_for_each(|(property, need)| self.is_kept(property, need))?;
         let people = self.whole_logs(as_of, who)?;
         Ok(PeakReport::new(property, filter, &slices(&people), self.histories.lexicon()))
     }
 
     /// Whether a property is stored so that it can be read in a way.
-    fn is_kept(&self, name: &'static str, property: &str, need: Need) -> Result<()> {
+    fn is_kept(&self, property: &str, need: Need) -> Result<()> {
         if self.histories.schema.holds(property, need) {
             return Ok(());
         }
-        let expected = "made of stored properties (StoreOptions::keep adds one)";
-        Err(Error::parameter(name, expected, format!("made of {property:?}")))
+        Err(Error::PropertyNotStored { property: property.to_owned() })
     }
 
     /// The events of some people; an error if some log is cut, since a report of the rest would be wrong.
@@ -159,9 +158,10 @@ impl<'p> Profile<'p> {
     /// at the same time, in order of their names, then of what they say.
     ///
     /// Runs from both ends: `.rev().skip(20).take(20)` is the second page, newest first. Only events that
-    /// are reached are put together; an event that is skipped costs next to nothing.
+    /// are reached are put together. Cost: the person's whole log is sorted first, so that a page costs time
+    /// in proportion to the log.
     ///
-    /// Of a log that was [cut](crate::profiles::StoreOptions::max_log), what is left. An event tells what is kept of it: its name, its time, the properties and attributes that
+    /// A log that was [cut](crate::profiles::StoreOptions::max_log) gives what is left of it. An event tells what is kept of it: its name, its time, the properties and attributes that
     /// features read or [`StoreOptions::keep`](crate::profiles::StoreOptions::keep) asked for, in order of their names. It has no
     /// identifiers, no offset and no message id; flags are texts, and moments where only their
     /// number is read are days.

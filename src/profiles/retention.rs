@@ -25,7 +25,7 @@ impl Profiles {
     /// Cost: one look at every set of identifiers seen together, and the events that are removed.
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`] if the store has no retention.
+    /// [`Error::OptionNotSet`] if the store has no retention.
     ///
     /// ```
     /// use personas::profiles::StoreOptions;
@@ -44,8 +44,7 @@ impl Profiles {
     /// ```
     pub fn advance(&mut self, to: Timestamp) -> Result<usize> {
         let Some(millis) = self.options.retention_millis() else {
-            let expected = "a number of days: set StoreOptions::retention_days";
-            return Err(Error::parameter("retention", expected, "not set"));
+            return Err(Error::OptionNotSet { option: "retention_days" });
         };
         let horizon = Timestamp::from_millis(to.millis().saturating_sub(millis));
         let n = self.raise_horizon(horizon);

@@ -138,8 +138,8 @@ impl Profiles {
     /// An empty store with options, see [`StoreOptions`].
     ///
     /// # Errors
-    /// As [`Profiles::new`]; [`Error::InvalidParameter`] for `max_log` together with `dedupe` or
-    /// `retention`: what a summary has added up cannot be removed; for a retention out of its range;
+    /// As [`Profiles::new`]; [`Error::OptionsExclude`] for `max_log` together with `dedupe` or
+    /// `retention_days`: what a summary has added up cannot be removed; [`Error::InvalidParameter`] for `retention_days` out of its range;
     /// [`Error::InvalidRule`] for a kept property that begins with `@` and is not one of
     /// [local time](crate::features#local-time); [`Error::InvalidFeature`] for `max_log` and a feature
     /// whose columns or types depend on everybody's events: [`Profiles::freeze`] a store with whole

@@ -153,7 +153,7 @@ fn steps_may_test_properties_that_are_kept_and_only_those() {
     let error = lacking.funnel(&of_text, at(9), |_| true).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "funnel must be made of stored properties (StoreOptions::keep adds one), but is made of \"amount\""
+        "property \"amount\" is not stored; add it to StoreOptions::keep"
     );
     for result in [
         lacking
@@ -171,7 +171,7 @@ fn steps_may_test_properties_that_are_kept_and_only_those() {
             .funnel(&Funnel::new([large.when("gift", Condition::Less(1.0))]), at(9), |_| true)
             .map(drop),
     ] {
-        assert!(matches!(result, Err(Error::InvalidParameter { .. })), "{result:?}");
+        assert!(matches!(result, Err(Error::PropertyNotStored { .. })), "{result:?}");
     }
     let mut keeping = Profiles::with_options(
         Rules::default(),

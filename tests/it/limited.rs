@@ -246,7 +246,11 @@ fn a_limit_that_could_not_be_kept_is_refused() {
     assert!(open(Feature::new("n", Measure::Count).optional()).is_err());
     let both = StoreOptions { dedupe: true, ..options.clone() };
     let both = Profiles::with_options(Rules::default(), features(), both);
-    assert!(matches!(both, Err(Error::InvalidParameter { .. })));
+    let both = both.unwrap_err();
+    assert_eq!(
+        both.to_string(),
+        "StoreOptions::max_log and StoreOptions::dedupe cannot be set together"
+    );
     let limited = limited_to(3, features());
     let mut whole = store(features());
     assert!(matches!(whole.merge(&limited), Err(Error::InvalidParameter { .. })));
