@@ -112,6 +112,16 @@ impl<'a> Observations<'a> {
         let start = if event == 0 { 0 } else { self.ends[event - 1] as usize };
         &self.identifiers[start..self.ends[event] as usize]
     }
+
+    /// The identifiers of all events, end to end.
+    pub(crate) fn all_identifiers(&self) -> &[IdentifierRef<'a>] {
+        &self.identifiers
+    }
+
+    /// Where the identifiers of each event end among all.
+    pub(crate) fn ends(&self) -> &[u32] {
+        &self.ends
+    }
 }
 
 /// Whole numbers of some rows as texts, for columns of identifiers that are numbers.

@@ -155,8 +155,14 @@ impl<'e> Checked<'e> {
         sig: usize,
         parts: &mut Vec<Part<'e>>,
     ) -> (Times, Option<&'e str>) {
-        let start = if sig == 0 { 0 } else { self.ends[sig - 1] };
-        parts.extend(self.parts[start as usize..self.ends[sig] as usize].iter().cloned());
+        parts.extend_from_slice(self.parts(sig));
         self.rest[sig]
+    }
+
+    /// The identifiers of a signature; none after the last.
+    pub(super) fn parts(&self, sig: usize) -> &[Part<'e>] {
+        let Some(&end) = self.ends.get(sig) else { return &[] };
+        let start = if sig == 0 { 0 } else { self.ends[sig - 1] };
+        &self.parts[start as usize..end as usize]
     }
 }

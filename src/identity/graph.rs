@@ -278,6 +278,15 @@ impl IdentityGraph {
         self.state.find_in_profile(kind, value)
     }
 
+    /// Finds the nodes of identifiers that are in profiles; `found` is told the place and the node of each.
+    pub(crate) fn find_each(
+        &self,
+        identifiers: &[IdentifierRef<'_>],
+        found: impl FnMut(usize, u32),
+    ) {
+        self.state.find_each_in_profile(identifiers, found);
+    }
+
     /// The node whose identifier has an id, if it is in a profile.
     pub(crate) fn node_of_id(&self, id: ProfileId) -> Option<u32> {
         self.by_id.find(&self.state, id)

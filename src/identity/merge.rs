@@ -8,6 +8,9 @@ use super::profile_id::ProfileId;
 use super::state::State;
 use crate::{Error, Refusal, Result};
 
+/// Signatures by which the look-up of identifiers is prefetched.
+const PREFETCH: usize = 8;
+
 /// Adds the evidence of another state; returns where the signatures of both went.
 pub(super) fn merge(state: &mut State, other: &State) -> Result<(Moves, Moves)> {
     if state.policy.rules().automatic() != other.policy.rules().automatic() {
@@ -52,6 +55,7 @@ pub(super) fn absorb(
     }
     let (mut theirs, mut parts) = (Moves::with_capacity(checked.len()), Vec::new());
     for sig in 0..checked.len() {
+        state.prefetch_parts(checked.parts(sig + PREFETCH));
         parts.clear();
         let (mut times, message) = checked.signature(sig, &mut parts);
         if allowed.is_some()

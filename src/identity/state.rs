@@ -3,6 +3,7 @@
 //! Between calls of [`IdentityGraph`](super::IdentityGraph) the partition is up to date with the
 //! evidence, and every manual link of the rules is numbered.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,13 +12,19 @@ use super::aliases::{self, Meaning, Settled};
 use super::evidence::{Evidence, Packed, Recorded, Times, flag, is_claim, node_of, slot};
 use super::partition::{Basis, Merged, Partition};
 use super::policy::{
-    ANONYMOUS, Admitted, MAX_KINDS, Name, PREVIOUS, Pair, Part, Policy, Relation, Rules,
+    ANONYMOUS, Admitted, Kind, MAX_KINDS, Name, PREVIOUS, Pair, Part, Policy, Relation, Rules,
 };
 use super::profile_id::ProfileId;
 use super::touched::Touched;
 use crate::event::{IdentifierRef, Observations};
 use crate::num::parallel;
 use crate::{Identifier, Refusal, Result, Timestamp};
+
+/// Identifiers that are looked up at a time.
+const AT_A_TIME: usize = 16;
+
+/// Kind, value, and the number of the kind with the hash of both.
+type Keys<'k> = Vec<(&'k str, Cow<'k, str>, Option<(Kind, u32)>)>;
 
 /// Policy, evidence and partition.
 #[derive(Debug, Clone)]
@@ -112,6 +119,16 @@ impl State {
     ) -> std::result::Result<u32, Refusal> {
         let changes = self.partition.changes();
         self.evidence.record_parts(&mut self.policy, parts, times, message, changes)
+    }
+
+    /// Prefetches the look-ups of checked identifiers.
+    pub(super) fn prefetch_parts(&self, parts: &[Part<'_>]) {
+        for part in parts {
+            if let Some(kind) = part.known {
+                let hash = self.policy.kinds().hash(kind, &part.value);
+                self.evidence.nodes().prefetch(hash);
+            }
+        }
     }
 
     /// Brings the partition up to date.
@@ -373,29 +390,60 @@ impl State {
 
     /// The node of an identifier that is in a profile.
     pub(super) fn find_in_profile(&self, kind: &str, value: &str) -> Option<u32> {
-        let value = super::policy::value::normalise(kind, value);
-        let found = self.find_own_profile(kind, &value);
-        if found.is_some() || kind != ANONYMOUS {
-            return found;
-        }
-        // An anonymous id that only an alias call knows.
-        let previous = self.find_own_profile(PREVIOUS, &value)?;
-        (aliases::meaning(self.basis(), previous) == Meaning::Unseen).then_some(previous)
+        let mut found = None;
+        let one = IdentifierRef { kind, value, claimed: false };
+        self.find_each_in_profile(&[one], |_, node| found = Some(node));
+        found
     }
 
-    fn find_own_profile(&self, kind: &str, value: &str) -> Option<u32> {
-        let kind = self.policy.kinds().find(kind)?;
-        let (hash, nodes) = (self.policy.kinds().hash(kind, value), self.evidence.nodes());
-        // The text, and what will be asked of the node, are fetched together.
-        if let Some(guess) = nodes.prefetch_facts(hash) {
-            self.partition.prefetch(guess);
-            nodes.prefetch_text(guess);
-            if let Some(name) = self.partition.prefetch_name(guess, self.basis()) {
-                nodes.prefetch_text(name);
+    /// Finds the nodes of identifiers that are in profiles; `found` is told the place and the node of each.
+    /// Each step is made for some of them at a time, so that the waits overlap.
+    pub(super) fn find_each_in_profile(
+        &self,
+        identifiers: &[IdentifierRef<'_>],
+        mut found: impl FnMut(usize, u32),
+    ) {
+        let nodes = self.evidence.nodes();
+        let mut start = 0;
+        for some in identifiers.chunks(AT_A_TIME) {
+            let key = |&IdentifierRef { kind, value, .. }: &_| {
+                let value = super::policy::value::normalise(kind, value);
+                let number = self.policy.kinds().find(kind);
+                let key = number.map(|number| (number, self.policy.kinds().hash(number, &value)));
+                key.iter().for_each(|key| nodes.prefetch(key.1));
+                (kind, value, key)
+            };
+            let keys: Keys<'_> = some.iter().map(key).collect();
+            let mut guesses = [None; AT_A_TIME];
+            for ((.., key), guess) in keys.iter().zip(&mut guesses) {
+                *guess = key.and_then(|key| nodes.prefetch_facts(key.1));
+                guess.iter().for_each(|&guess| self.partition.prefetch(guess));
             }
+            for guess in guesses.iter_mut().flatten() {
+                nodes.prefetch_text(*guess);
+                *guess = self.partition.prefetch_name(*guess, self.basis()).unwrap_or(*guess);
+            }
+            // The names of the profiles were asked for in the step before.
+            guesses.iter().flatten().for_each(|&name| nodes.prefetch_text(name));
+            for (place, (kind, value, key)) in (start..).zip(&keys) {
+                let own = key.and_then(|(kind, hash)| nodes.find(hash, kind, value));
+                let own = own.filter(|&node| nodes.is_in_profile(node));
+                let node = own.or_else(|| self.find_previous(kind, value));
+                node.into_iter().for_each(|node| found(place, node));
+            }
+            start += some.len();
         }
-        let node = nodes.find(hash, kind, value)?;
-        nodes.is_in_profile(node).then_some(node)
+    }
+
+    /// The node of an anonymous id that only an alias call knows.
+    fn find_previous(&self, kind: &str, value: &str) -> Option<u32> {
+        if kind != ANONYMOUS {
+            return None;
+        }
+        let previous = self.evidence.find(&self.policy, PREVIOUS, value)?;
+        let is_meant = self.evidence.nodes().is_in_profile(previous)
+            && aliases::meaning(self.basis(), previous) == Meaning::Unseen;
+        is_meant.then_some(previous)
     }
 
     /// The node that names a node's profile.

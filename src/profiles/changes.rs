@@ -5,7 +5,7 @@
 //!
 //! Cost: the components that were touched since the last question.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use hashbrown::HashSet;
 
 use super::journal::{Change, Changes, Journal};
 use super::store::Profiles;
@@ -86,11 +86,15 @@ impl Profiles {
     pub(super) fn look_for_changes(&mut self) {
         let Some(mut journal) = self.journal.take() else { return };
         let names = self.changed_names(&mut journal);
-        let mut changes: BTreeMap<ProfileId, Change> = names.gone;
-        for name in names.changed {
-            changes.insert(self.graph.id_of_node(name), self.change_of(name));
+        let changed = names.changed.into_iter();
+        let changed = changed.map(|name| (self.graph.id_of_node(name), self.change_of(name)));
+        let mut changes: Vec<(ProfileId, Change)> = names.gone;
+        changes.extend(changed);
+        // Of one id the change of a profile that is there counts.
+        changes.sort_by_key(|change| change.0);
+        for same in changes.chunk_by(|a, b| a.0 == b.0) {
+            same.last().into_iter().for_each(|&(id, change)| journal.add(id, change));
         }
-        changes.into_iter().for_each(|(id, change)| journal.add(id, change));
         self.journal = Some(journal);
     }
 
@@ -119,7 +123,7 @@ impl Profiles {
         let removed: HashSet<u32> = touched.removed.iter().map(|removed| removed.0).collect();
         for (node, id) in touched.removed {
             if std::mem::replace(&mut journal.told[node as usize], NONE) == node {
-                names.gone.insert(id, Change::Gone);
+                names.gone.push((id, Change::Gone));
             }
         }
         let everybody = if touched.all { 0..graph.n_nodes() as u32 } else { 0..0 };
@@ -139,8 +143,9 @@ impl Profiles {
         }
         let signatures = events.into_iter().chain(new_signatures);
         names.changed.extend(signatures.filter_map(|sig| graph.name_of_signature(sig)));
-        names.changed.remove(&NONE);
-        removed.iter().for_each(|node| _ = names.changed.remove(node));
+        names.changed.retain(|node| *node != NONE && !removed.contains(node));
+        names.changed.sort_unstable();
+        names.changed.dedup();
         names
     }
 
@@ -168,12 +173,14 @@ fn unseen_component(graph: &IdentityGraph, node: u32, seen: &mut HashSet<u32>) -
 /// Nodes that name or named a profile that changed, and the ids of removed ones.
 #[derive(Default)]
 struct Names {
-    changed: BTreeSet<u32>,
-    gone: BTreeMap<ProfileId, Change>,
+    changed: Vec<u32>,
+    gone: Vec<(ProfileId, Change)>,
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
 
     use super::*;

@@ -3,8 +3,9 @@
 //! Only the latest is kept, so that whoever follows needs no more steps than there are profiles.
 //! Memory: some 100 bytes for each change, and four for each identifier.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, ProfileId, Result};

@@ -5,8 +5,7 @@
 //!
 //! Cost: one look-up per identifier; with features, the events of the person twice.
 
-use std::collections::HashSet;
-
+use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::profile::Profile;
@@ -81,12 +80,14 @@ pub(super) struct Before(Vec<Led>);
 
 impl Before {
     pub(super) fn of(batch: &Observations<'_>, graph: &IdentityGraph) -> Self {
-        let mut led = Vec::new();
-        for row in 0..batch.len() {
-            let nodes =
-                batch.identifiers(row).iter().filter_map(|id| graph.node(id.kind, id.value));
-            led.extend(nodes.map(|node| Led { row: row as u32, node, name: graph.name_of(node) }));
-        }
+        let mut led = Vec::with_capacity(batch.all_identifiers().len());
+        let mut row = 0;
+        graph.find_each(batch.all_identifiers(), |place, node| {
+            while batch.ends()[row] as usize <= place {
+                row += 1;
+            }
+            led.push(Led { row: row as u32, node, name: graph.name_of(node) });
+        });
         Self(led)
     }
 

@@ -319,3 +319,92 @@ fn a_follower_is_told_what_changed_and_who_moved_and_a_person_has_a_persona() {
     let again = Running::start(&folder);
     assert_eq!(again.ask("GET", "/v1/profiles/user_id:u1/persona", "").unwrap().0, 200);
 }
+
+/// A body as a client posts it: path, whether the key is in the header, body, what the report begins with, and
+/// whom it is about with how many identifiers.
+type Posted = (&'static str, bool, &'static str, &'static str, (&'static str, usize));
+
+const POSTED: &[Posted] = &[
+    // @segment/analytics-node
+    (
+        "batch",
+        true,
+        r#"{"batch":[{"timestamp":"2026-11-01T11:59:00.000Z","integrations":{},"traits":{"email":"n@kunden.test","plan":"gold"},"userId":"n1","type":"identify","context":{"library":{"name":"@segment/analytics-node","version":"3.1.0"}},"_metadata":{"nodeVersion":"22"},"messageId":"node-next-1"},
+        {"properties":{"amount":2},"event":"A","type":"track","userId":"n1","anonymousId":"n-anon","timestamp":"2026-11-01T11:59:30.000Z","messageId":"node-next-2"}],"writeKey":"secret","sentAt":"2026-11-01T12:00:00.000Z"}"#,
+        "2 accepted, 0 duplicates, 0 refused",
+        ("user_id:n1", 3),
+    ),
+    // @segment/analytics-next
+    (
+        "p",
+        false,
+        r#"{"timestamp":"2026-11-01T11:59:59.000Z","integrations":{"All":true},"anonymousId":"b1","properties":{"path":"/","url":"https://shop.test/"},"context":{"page":{"path":"/"},"timezone":"Asia/Kolkata","userAgentData":{"mobile":true,"platform":"Android"}},"messageId":"ajs-next-1","writeKey":"secret","userId":null,"sentAt":"2026-11-01T12:00:05.000Z","_metadata":{"bundled":[]}}"#,
+        "1 accepted, 0 duplicates, 0 refused",
+        ("anonymous_id:b1", 1),
+    ),
+    // @rudderstack/rudder-sdk-node
+    (
+        "batch",
+        true,
+        r#"{"batch":[{"userId":"r1","previousId":7,"type":"alias","originalTimestamp":"2026-11-01T11:00:00.000Z","sentAt":"2026-11-01T12:00:05.000Z","messageId":"m1","channel":"server","context":{"library":{}}},
+        {"userId":"r1","groupId":7,"traits":{"plan":"team"},"context":{"traits":{"plan":"gold"}},"type":"group","originalTimestamp":"2026-11-01T11:00:01.000Z","messageId":"m2"}],"timestamp":"2026-11-01T12:00:04.000Z","sentAt":"2026-11-01T12:00:05.000Z"}"#,
+        "2 accepted, 0 duplicates, 0 refused",
+        ("user_id:r1", 2),
+    ),
+    // @rudderstack/analytics-js
+    (
+        "identify",
+        true,
+        r#"{"type":"identify","event":null,"properties":null,"channel":"web","userId":"j1","anonymousId":"ja","originalTimestamp":"2026-11-01T12:00:00.000Z","sentAt":"2026-11-01T12:00:05.000Z","messageId":"m3","rudderId":"r","integrations":{"All":true},"context":{"traits":{"email":"j@kunden.test","plan":"gold"},"timezone":"GMT+0530","sessionId":1700000000,"ua-ch":{"mobile":false}}}"#,
+        "1 accepted, 0 duplicates, 0 refused",
+        ("user_id:j1", 3),
+    ),
+    // segment-analytics-python, rudder-sdk-python, analytics-python
+    (
+        "batch",
+        true,
+        r#"{"batch":[{"integrations":{},"anonymousId":null,"properties":{"amount":2,"score":NaN,"low":-Infinity,"note":"NaN"},"timestamp":"2026-11-01T12:00:00.123456+00:00","context":{"library":{"name":"analytics-python"}},"userId":"p1","type":"track","event":"A","messageId":"m4"},
+        {"type":"track","event":"B","userId":"p1","timestamp":"2026-11-01T12:00:01+00:00","properties":{"high":Infinity}}],"sentAt":"2026-11-01T12:00:05.000000+00:00","writeKey":"secret"}"#,
+        "2 accepted, 0 duplicates, 0 refused; not read: 2 of \"score\", at 1 …; 1 of \"high\", at 2",
+        ("user_id:p1", 1),
+    ),
+    // @jitsu/js
+    (
+        "track",
+        true,
+        r#"{"type":"track","event":"A","anonymousId":"ta","userId":"t1","groupId":"g1","timestamp":"2026-11-01T12:00:05.000Z","sentAt":"2026-11-01T12:00:05.000Z","context":{"traits":{"plan":"team","email":"t@kunden.test"},"clientIds":{"fbp":"x"}},"properties":{}}"#,
+        "1 accepted, 0 duplicates, 0 refused",
+        ("user_id:t1", 3),
+    ),
+];
+
+#[test]
+fn the_bodies_of_real_clients_get_the_right_answers() {
+    let service = Running::start(&folder("clients"));
+    for &(path, has_header, body, expected, (who, n_identifiers)) in POSTED {
+        for (n, is_packed) in [false, true].into_iter().enumerate() {
+            let mut headers = String::new();
+            if has_header {
+                headers += "Authorization: Basic c2VjcmV0Og==\r\n";
+            }
+            let mut bytes = body.as_bytes().to_vec();
+            if is_packed {
+                headers += "Content-Encoding: gzip\r\n";
+                let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+                packed.write_all(&bytes).unwrap();
+                bytes = packed.finish().unwrap();
+            }
+            let (status, answer) =
+                service.send("POST", &format!("/v1/{path}"), &headers, &bytes).unwrap();
+            assert_eq!((status, &answer["success"]), (200, &json!(true)), "{body}");
+            let report = answer["report"].as_str().unwrap();
+            // Sent again, messages with an id are known.
+            let is_known = !report.contains(" 0 duplicates");
+            assert!(n == 1 || report == expected, "{report}");
+            assert_eq!(is_known, n == 1 && body.contains("messageId"), "{report}");
+        }
+        let read = format!("/v1/profiles/{who}/external_ids");
+        let (_, ids) = service.ask("GET", &read, "").unwrap();
+        assert_eq!(ids["data"].as_array().unwrap().len(), n_identifiers, "{who}");
+    }
+}
