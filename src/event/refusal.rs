@@ -52,7 +52,7 @@ pub enum Refusal {
     IllegalCharacter,
     /// The event has two different values, neither merely claimed, of a kind of which a person has
     /// one.
-    #[error("two values of identifier {kind:?}, at most one")]
+    #[error("two values of identifier {kind:?}, but a person has at most one")]
     TwoValues {
         /// The kind.
         kind: String,

@@ -104,8 +104,9 @@ impl IdentityGraph {
 
     // Who is who.
 
-    /// The profile that an event belongs to; `None` if its identifiers were not observed together, or
-    /// if it is unattributed: without an identifier by which it could be anybody's.
+    /// The profile that an event belongs to; `None` if its identifiers were not observed together, if it is about
+    /// somebody who was forgotten, or if it is unattributed: without an identifier by which it could be
+    /// anybody's.
     ///
     /// # Errors
     /// [`Error::Refused`](crate::Error::Refused) as for [`IdentityGraph::observe`].

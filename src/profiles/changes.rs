@@ -22,7 +22,8 @@ impl Profiles {
     /// others, has the store's answers, if the columns are [frozen](Profiles::freeze). A profile can be told again though nothing changed. Features
     /// change as time passes, too; that is not told.
     ///
-    /// A cursor belongs to one store in one process: after a restart begin again.
+    /// A cursor belongs to one store in one process: after a restart begin again. A cursor of another process is
+    /// not always noticed, so keep the process with it.
     ///
     /// Cost: groups of linked identifiers that were touched since the last call.
     ///

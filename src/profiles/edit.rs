@@ -84,7 +84,9 @@ impl Profiles {
     /// that were [frozen](Profiles::freeze) remain as they are.
     /// [`would_forget`](crate::IdentityGraph::would_forget) of [`Profiles::identity`] is the dry run.
     ///
-    /// Cost: the events of the profiles concerned, and the messages of which copies differ.
+    /// Cost: the events of the profiles concerned, and the messages of which copies differ. Once as much was
+    /// forgotten as is left, the call that notices numbers the whole store again, in time in proportion to it:
+    /// seconds for a million people. The next read by a profile id then indexes all identifiers.
     ///
     /// ```
     /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};

@@ -15,11 +15,13 @@ use crate::{Error, Result, Timestamp};
 impl Profiles {
     /// Moves the present to a moment: events that are older then than
     /// [`StoreOptions::retention_days`](crate::profiles::StoreOptions::retention_days) says are removed, with
-    /// their message ids and the texts that nothing else uses. Returns how many events that were.
+    /// the hashes of their message ids and the texts that nothing else uses. Returns how many events that were.
     ///
     /// Features and reports are then about the events that are left, as if those before the horizon had
-    /// never happened, and can be asked for as of moments from the horizon on. Who is who, and who was
-    /// forgotten, remains. Moments before the last one change nothing. Any order of events and calls
+    /// never happened, and can be asked for as of moments from the horizon on. Who is who, the evidence for it, and
+    /// who was forgotten, remains. That evidence includes the id of the first message of every set of
+    /// identifiers, which [`explain`](crate::IdentityGraph::explain) tells, until the identifiers are forgotten.
+    /// Moments before the last one change nothing. Any order of events and calls
     /// gives the same features, as long as every event arrives before the horizon has passed it.
     ///
     /// Cost: one look at every set of identifiers seen together, and the events that are removed.
