@@ -152,6 +152,24 @@ impl IdentityGraph {
     /// Whether an identifier, or the one that a profile id was made from, was forgotten and not
     /// [allowed](IdentityGraph::allow) since. Forgetting a person does not forget the weak identifiers that
     /// other people use too: for those the answer is `false`.
+    ///
+    /// ```
+    /// use personas::{Event, IdentityGraph, Rules, Timestamp};
+    ///
+    /// let at = Timestamp::parse("2024-05-01")?;
+    /// let mut graph = IdentityGraph::new(Rules::default())?;
+    /// graph.observe(&Event::new("visit", at).id("cookie", "c"))?;
+    /// let visitor = graph.profiles()[0];
+    /// graph.observe(&Event::new("login", at).id("cookie", "c").id("user_id", "7"))?;
+    /// // The id moved: it leads to the person who has another one now.
+    /// assert_ne!(graph.get(visitor), Some(visitor));
+    /// assert_eq!(graph.get(visitor), graph.get(("user_id", "7")));
+    /// // Never seen, and forgotten.
+    /// assert!(graph.get(("user_id", "8")).is_none() && !graph.is_forgotten(("user_id", "8")));
+    /// graph.forget(("user_id", "7"))?;
+    /// assert!(graph.get(("user_id", "7")).is_none() && graph.is_forgotten(("user_id", "7")));
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     pub fn is_forgotten<'s>(&self, who: impl Into<Subject<'s>>) -> bool {
         let forgotten = &self.state.policy.forgotten;
         match who.into() {
