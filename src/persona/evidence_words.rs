@@ -8,6 +8,8 @@ pub(super) const EVIDENCE: &[&str] = &[
     "The data hold no groups that {least} to {most} clusters could show, but a cut in {k} that comes back.",
     "The data hold no groups that {least} to {most} clusters could show, and no cut that comes back; the best is {k} clusters.",
     "The data hold {k} groups, and do not decide whether {more}.",
+    "The data may hold {k} groups, or groups that are not round and are cut in parts: on the border of two \
+     clusters the rows are as dense as in them.",
     "The data do not decide whether they hold {k} groups.",
     "The data hold no groups, and do not decide whether a cut in {k} comes back.",
     "On resampled rows the least stable cluster comes back (mean Jaccard {jaccard}, needed {needed}).",

@@ -30,9 +30,9 @@ pub struct Agreement {
     pub adjusted_mutual_information: f64,
     /// Normalised mutual information by the arithmetic mean, in [0, 1]: the V-measure.
     pub normalised_mutual_information: f64,
-    /// Whether clusters of the second hold rows of one cluster of the first only, in [0, 1].
+    /// How far each cluster of `found` holds rows of only one cluster of `truth`, in [0, 1].
     pub homogeneity: f64,
-    /// Whether rows of a cluster of the first share a cluster of the second, in [0, 1].
+    /// How far the rows of each cluster of `truth` are in one cluster of `found`, in [0, 1].
     pub completeness: f64,
     /// Geometric mean of the shares of pairs together in one that are together in the other, in [0, 1].
     pub fowlkes_mallows: f64,

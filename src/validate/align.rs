@@ -12,11 +12,11 @@ use crate::{Error, Labels, Result};
 /// Clusters of the larger grouping: beyond, matching them takes minutes.
 const MOST: usize = 2000;
 
-/// The second grouping with the numbers of the first: matched one to one so that as many rows as can be
-/// have equal numbers.
+/// Renumbers the second grouping to match the first: clusters are paired one to one so that as many rows as
+/// possible have equal numbers.
 ///
-/// Clusters without a counterpart get the numbers behind the first grouping's, in their own order.
-/// Noise stays noise and matches nothing.
+/// Clusters without a partner get the next numbers after those of the first grouping, in their own order.
+/// Noise stays noise.
 ///
 /// ```
 /// use personas::{Labels, validate};

@@ -50,12 +50,14 @@ impl Answer {
 pub enum Structure {
     /// Groups with gaps between them, tighter than noise, that come back on other samples.
     Natural,
-    /// No such groups, but a cut that comes back: usable, as long as nobody takes it for nature's.
+    /// No natural groups, but a division that comes back on other samples. It is usable, but it is not a
+    /// property of the data.
     Reproducible,
-    /// Neither: another sample would be cut otherwise.
+    /// Neither: another sample would be divided in another way.
     Constructed,
     /// The data do not decide: one of the three tests lies so near its threshold, or two numbers of
-    /// clusters so near each other, that other random draws would say otherwise.
+    /// clusters so near each other, that other random draws would say otherwise; or all are passed, but on
+    /// the border of two clusters the rows are as dense as in them, as in parts of a bent group.
     Borderline,
 }
 
@@ -90,6 +92,8 @@ pub struct Candidate {
     /// By how many standard deviations the evidence of that valley exceeds that of clouds without groups.
     pub valley_excess: f64,
     pub(super) natural: Answer,
+    /// Whether the rows on some border of two clusters are as dense as in them.
+    pub(super) goes_on: bool,
     pub(super) comes_back: Answer,
 }
 
@@ -170,6 +174,11 @@ impl KChoice {
             Some(larger) if best.natural == Answer::Yes => (
                 "The data hold {k} groups, and do not decide whether {more}.",
                 vec![k, ("more", larger.k.to_string())],
+            ),
+            Some(cut) if cut.goes_on => (
+                "The data may hold {k} groups, or groups that are not round and are cut in parts: on the border of two \
+                 clusters the rows are as dense as in them.",
+                vec![k],
             ),
             Some(_) => ("The data do not decide whether they hold {k} groups.", vec![k]),
             None => (
@@ -298,6 +307,7 @@ mod tests {
             valley: if valley_excess > 0.0 { 0.1 } else { 0.0 },
             valley_excess,
             natural,
+            goes_on: false,
             comes_back,
         }
     }
@@ -350,6 +360,8 @@ mod tests {
         assert!(
             choice.to_string().starts_with("The data hold 2 groups, and do not decide whether 4.")
         );
+        let bent = Candidate { goes_on: true, ..unclear(3) };
+        assert!(among(&[bent]).to_string().contains("groups that are not round"));
         // A smaller number of clusters that may pass changes nothing.
         let choice = among(&[unclear(2), candidate(4, 0.9, 0.9, 9.0)]);
         assert_eq!(choice.structure, Structure::Natural);

@@ -9,8 +9,9 @@ use crate::{Error, Labels, Result};
 /// The Dunn index of a grouping of `x`, `(n_samples, n_features)`: the least distance between rows of
 /// different clusters, by the greatest within one; 0 or more, the greater, the better.
 ///
-/// Above 1, no two rows of a cluster are as far apart as any two of different ones. One row decides it, so
-/// that it suits small data without outliers. Noise rows are left out. Source: Dunn 1974. O(n² · d).
+/// Above 1, all distances within clusters are shorter than all distances between clusters. A single row can
+/// decide the index, so it suits small data without outliers. Noise rows are left out. Source: Dunn 1974.
+/// Cost: O(n² · d).
 ///
 /// ```
 /// use personas::{Labels, ndarray::array, validate};

@@ -3,6 +3,8 @@
 //! Cost: memory for the rows once more; every distance three operations per column and a root, on
 //! sixteen rows at a time.
 
+use std::ops::Range;
+
 use ndarray::ArrayView2;
 
 use super::external::check_length;
@@ -72,27 +74,49 @@ impl<'a> Grouped<'a> {
     }
 
     /// The distances of a row to those at some places, in runs of one cluster each.
-    fn part(
-        &self,
-        row: usize,
-        places: std::ops::Range<usize>,
-        mut run: impl FnMut(usize, usize, &[f64]),
-    ) {
-        let tiles = &mut [Lanes::FAR; PART][..places.len().div_ceil(WIDTH)];
-        self.tiles.distances(self.rows.row(row), places.start / WIDTH, tiles);
+    fn part(&self, row: usize, places: Range<usize>, mut run: impl FnMut(usize, usize, &[f64])) {
         let mut distances = [0.0; PART * WIDTH];
-        for (values, lanes) in distances.chunks_exact_mut(WIDTH).zip(&*tiles) {
+        self.distances(self.rows.row(row), places.clone(), &mut distances);
+        self.runs(places.clone(), |cluster, of| {
+            run(cluster, of.start, &distances[of.start - places.start..of.end - places.start]);
+        });
+    }
+
+    fn distances(&self, row: &[f64], places: Range<usize>, out: &mut [f64; PART * WIDTH]) {
+        let tiles = &mut [Lanes::FAR; PART][..places.len().div_ceil(WIDTH)];
+        self.tiles.distances(row, places.start / WIDTH, tiles);
+        for (values, lanes) in out.chunks_exact_mut(WIDTH).zip(&*tiles) {
             values.copy_from_slice(&lanes.0);
         }
+    }
+
+    /// The distances of the row at a place to those at up to 256 others, which start at a multiple of 16.
+    pub(super) fn measure<'d>(
+        &self,
+        place: usize,
+        others: Range<usize>,
+        out: &'d mut [f64; PART * WIDTH],
+    ) -> &'d [f64] {
+        let n = others.len();
+        self.distances(self.rows.row(self.order[place]), others, out);
+        &out[..n]
+    }
+
+    /// Some places in runs of one cluster each.
+    pub(super) fn runs(&self, places: Range<usize>, mut run: impl FnMut(usize, Range<usize>)) {
         let mut cluster = self.starts.partition_point(|&start| start <= places.start) - 1;
         let mut from = places.start;
         while from < places.end {
             let to = places.end.min(self.starts[cluster + 1]);
             if from < to {
-                run(cluster, from, &distances[from - places.start..to - places.start]);
+                run(cluster, from..to);
             }
             (from, cluster) = (to, cluster + 1);
         }
+    }
+
+    pub(super) fn n_columns(&self) -> usize {
+        self.rows.n_columns()
     }
 }
 

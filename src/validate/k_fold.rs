@@ -19,15 +19,17 @@ use crate::num::scale::Scale;
 use crate::num::{distance, parallel};
 use crate::{Error, Labels, Result};
 
-/// Holds out each of `n_folds` random folds in turn, clusters the other rows, places the held-out
-/// rows by the nearest centroid of those clusters, and compares them with the original labels: one
-/// number per fold, in fold order.
+/// Measures by cross-validation how well a grouping predicts the labels of held-out rows. Returns one number
+/// per fold, in fold order.
+///
+/// Each of `n_folds` random folds is held out in turn. The other rows are clustered, the held-out rows are
+/// placed by the nearest centroid of those clusters, and the result is compared with the original labels.
 ///
 /// `x` is `(n_samples, n_features)`; `cluster` gets the other rows in their original order. Folds
 /// differ in size by one row at most and depend on `seed` alone. The agreement is the
 /// [`adjusted_rand`](crate::validate::adjusted_rand) index. Placing by nearest centroid suits
-/// methods that make round clusters; with others a low value may be the placing's fault. Rows are
-/// never placed in noise unless nothing but noise was found.
+/// methods that make round clusters; with others, a low value may come from the placing. Rows are placed as
+/// noise only if nothing but noise was found.
 ///
 /// ```
 /// use personas::{Labels, ndarray::Array2, validate};

@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | are rows closer to their own cluster than to the next? | [`silhouette()`], exact or cheaper | that there are groups: noise cut in two can score above 0.6; round clusters score better than long ones |
 //! | how far do clusters lie apart, for their width? | [`calinski_harabasz`], [`davies_bouldin`], [`dunn`] | the same; good for comparing groupings of the same rows |
-//! | are groups of any shape denser than the ways between them? | [`dbcv()`] | the same; for groupings by density |
+//! | are groups of any shape denser than the space between them? | [`dbcv()`] | the same; for groupings by density |
 //! | do two groupings agree? | [`adjusted_rand`], [`agreement()`] | which of them is right |
 //! | do the clusters come back on other samples? | [`stability`] | that they are groups: a long cloud cut across the middle comes back every time |
 //! | do rows that were held out land where they belong? | [`k_fold`] | the same |
@@ -18,32 +18,40 @@
 //! [`align`] gives one grouping the numbers of another, to compare them cluster by cluster.
 //! [`suggest_eps`] comes before a grouping: it proposes how near is near for DBSCAN.
 //!
-//! So no number is believed alone. [`choose_k`] asks for clusters that come back *and* are tighter
-//! than noise of the same shape *and* have fewer rows between them than in them, and says which of
-//! three things the data offer ([`Structure`]): natural groups, a cut that at least comes back, or
-//! neither; or that the data do not decide. Customer data are mostly of the last kinds (Dolnicar, Grün,
-//! Leisch 2018). Such a cut may still be useful; it should not be sold as a discovery.
+//! No number should be believed alone. [`choose_k`] looks for clusters that come back *and* are tighter than
+//! in random data of the same shape *and* have fewer rows between them than in them. Its verdict
+//! ([`Structure`]) is natural groups, a division that at least comes back, neither, or that the data do not
+//! decide. Most customer data hold no natural groups (Dolnicar, Grün, Leisch 2018). A division can still be
+//! useful, but it is not a discovery.
+//!
+//! # Distances and noise
+//!
+//! Measures that take a matrix use Euclidean distance in the units of the matrix, so scale the columns first;
+//! only [`suggest_eps`] takes another metric. Noise rows belong to no cluster: they are neither scored nor
+//! used as neighbours. [`Silhouette::coverage`] says how many rows a score is about: a high score at a
+//! coverage of 0.5 is a high score for half of the people.
 //!
 //! # Error rates
 //!
-//! The aim: the verdict "natural groups" is false in at most 5 % of tables without groups, whatever
-//! their columns are like, and right, with the right number, for at least 95 % of tables of round
-//! groups four standard deviations apart (2,000 rows; also where one group is ten times as large as
-//! each other). Measured on 28 November 2026, 200 tables of each kind: right in 193 to 200 for each of the
-//! twelve kinds with groups; two long groups, as standardised columns make them, are two in 441 of 480 tables, and
-//! borderline in the others. Of tables without groups, 800 rows: false in 0 for 15 kinds, in 4 and 2 of Poisson
-//! people through `engagement()` at rates 0.7 and 2. Shares of which most people have nearly all in one
-//! (Dirichlet's distribution below 1) are said to hold groups: their density has several modes.
-//! The test `error_rates` measures both:
-//! `cargo test --release --test it error_rates -- --ignored --nocapture`.
+//! [`choose_k`] has two aims. Without groups, the verdict "natural groups" is wrong for at most 5 % of tables,
+//! whatever their columns are like. With round groups whose centres are four standard deviations apart (2,000
+//! rows, also if one group is ten times as large as each other), the verdict and the number of groups are
+//! right for at least 95 % of tables. Measured on 28 November 2026, with 200 tables of each kind:
 //!
-//! All of them use Euclidean distance in the units of the matrix given, so scaling comes first.
-//! Noise rows belong to no cluster: they are neither scored nor used as neighbours, and
-//! [`Silhouette::coverage`] says how many rows a score speaks for. A high score at a coverage of a
-//! half is a high score for half of the people.
+//! | tables | result |
+//! |---|---|
+//! | twelve kinds with groups, 2,000 rows | right for 193 to 200 of 200 |
+//! | two long groups, as standardised columns make them | two groups in 441 of 480, borderline in the others |
+//! | 15 kinds without groups, 800 rows | wrong for 0 of 200 |
+//! | random visits, features of `engagement()`, Poisson rates 0.7 and 2 | wrong for 4 and 2 of 200 |
+//!
+//! Shares of which most people have nearly all in one column (a Dirichlet distribution with parameters below
+//! 1) are said to hold groups: their density has several modes. The test `error_rates` measures this:
+//! `cargo test --release --test it error_rates -- --ignored --nocapture`.
 
 mod agreement;
 mod align;
+mod border;
 mod choice;
 mod choose;
 mod dbcv;
@@ -57,6 +65,7 @@ mod grouped;
 mod k_distances;
 mod k_fold;
 mod margin;
+mod meetings;
 mod null;
 mod prediction_strength;
 mod proposed_k;

@@ -27,16 +27,15 @@ const PREDICTED_ABOVE: f64 = 0.8;
 /// How well k-means on one half of `x`, `(n_samples, n_features)`, predicts its clusters on the other
 /// half, for every k of `range`, which should start at 1.
 ///
-/// The strength of k is the share of the pairs of the least predicted cluster that were placed
-/// together, in [0, 1], mean over splits and directions; 1 for one cluster. Proposed is the largest k
-/// whose strength exceeds 0.8; the error is that over the splits, as if they were independent. Those
-/// k for which some half has too few distinct rows are left out.
+/// The strength of k, in [0, 1], is the share of row pairs placed together again, in the cluster where this
+/// share is least; the mean over splits and both directions. It is 1 for one cluster. The proposed k is the
+/// largest one whose strength exceeds 0.8. The error is the standard error over the splits, as if they were
+/// independent. A k for which some half has too few distinct rows is left out.
 ///
-/// 50 splits are usual. Groups that are far apart are found in any arrangement. But like
-/// [`stability`](crate::validate::stability) it asks whether clusters come back, not whether they are
-/// real: in trials it named groups in 92 of 300 clouds without any, mostly in long ones, in single
-/// columns and in heavy tails. Keep k far below half the number of rows: clusters of one row count
-/// as predicted.
+/// 50 splits are usual. Groups that are far apart are found in any arrangement. Like
+/// [`stability`](crate::validate::stability), this measures whether clusters come back, not whether they are
+/// natural: in trials it found groups in 92 of 300 data sets without groups, mostly long ones, single columns
+/// and heavy tails. Keep k far below half the number of rows, because clusters of one row count as predicted.
 ///
 /// ```
 /// use personas::{ndarray::Array2, validate};

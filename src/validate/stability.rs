@@ -55,9 +55,9 @@ pub struct Stability {
 
 /// Clusters `n_resamples` bootstrap resamples of `x` again, and says which clusters come back.
 ///
-/// `x` is `(n_samples, n_features)`, `labels` its grouping, and `cluster` what made it; it gets the
-/// distinct rows of a resample (about 63 %) in their original order. Resample `i` depends on `seed`
-/// and `i` alone. 50 resamples tell stable from unstable; 100 are usual in print.
+/// `x` is `(n_samples, n_features)`, `labels` its grouping, and `cluster` the method that made the grouping. The
+/// method gets the distinct rows of each resample (about 63 %) in their original order. Resample `i` depends
+/// only on `seed` and `i`. 50 resamples separate stable from unstable clusters; 100 are usual in publications.
 ///
 /// Noise is not compared, but an original noise row that a resample puts in a cluster counts
 /// against that cluster. Stable is not the same as real: see the [module](crate::validate).
