@@ -45,7 +45,7 @@ pub(crate) struct Options {
     /// Bring the columns to one scale first; distances then are in scaled units
     #[arg(long, conflicts_with = "init")]
     scale: Option<ScaleName>,
-    /// Fit so many times and report the median of the seconds
+    /// Fit N times and report the median of the seconds
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     repeat: u32,
     /// Seed of k-means' starts, and of the rows drawn where the silhouette is sampled
@@ -64,7 +64,7 @@ pub(crate) struct Options {
     /// kmeans: stop when the centroids move less than this, relative to the spread of the data
     #[arg(long)]
     tol: Option<f64>,
-    /// kmeans: start from the rows of this file, which has the columns that are left
+    /// kmeans: start from the rows of this file, with the same columns except those dropped
     #[arg(long, value_name = "FILE")]
     init: Option<PathBuf>,
     /// agglomerative: how far apart two clusters are (default: ward)
@@ -76,11 +76,11 @@ pub(crate) struct Options {
     /// dbscan: radius of a neighbourhood
     #[arg(long)]
     eps: Option<f64>,
-    /// dbscan: rows, itself included, that make a neighbourhood dense; hdbscan: that a row's density
-    /// is measured by (default: as --min-cluster-size)
+    /// dbscan: rows within --eps, itself included, that make a row a core row; hdbscan: rows over which
+    /// a row's density is measured (default: --min-cluster-size)
     #[arg(long, value_name = "N")]
     min_samples: Option<usize>,
-    /// hdbscan: rows from which on a group counts
+    /// hdbscan: fewest rows of a group
     #[arg(long, value_name = "N")]
     min_cluster_size: Option<usize>,
 }
@@ -101,7 +101,7 @@ enum ScaleName {
     Robust,
     /// From 0 to 1
     MinMax,
-    /// As normal as a power makes it, then standard
+    /// The Yeo-Johnson power transform, then mean 0, standard deviation 1
     YeoJohnson,
 }
 

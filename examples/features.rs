@@ -24,7 +24,7 @@ use personas::profiles::StoreOptions;
 use personas::segment::Received;
 use personas::{FeatureSet, FeatureTable, Profiles, Rules, Timestamp};
 
-/// Makes a table of features, one row per person, of the calls that a site's clients send.
+/// Turns the calls that a site's clients send into a table of features, one row per person.
 #[derive(Debug, Parser)]
 #[command(name = "features")]
 pub(crate) struct Options {
@@ -33,10 +33,10 @@ pub(crate) struct Options {
     /// The features, as a `FeatureSet` is written in JSON (default: those of `FeatureSet::engagement`)
     #[arg(long, value_name = "FILE")]
     features: Option<PathBuf>,
-    /// The moment to look from; later events do not count (default: the newest event)
+    /// The moment of the features; later events do not count (default: the newest event)
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
     as_of: Option<Timestamp>,
-    /// Events in order, with commas between: how many people get how far within two weeks
+    /// Names of events, separated by commas: prints how many people reach each step within 14 days
     #[arg(long, value_name = "EVENT,EVENT,…", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     funnel: Vec<String>,
 }

@@ -35,7 +35,7 @@ pub(crate) struct Options {
     /// Leave a column out: its name, or its number from 0 if there is no header (repeatable)
     #[arg(long, value_name = "COLUMN")]
     drop: Vec<String>,
-    /// Fit so many times and report the median of the seconds
+    /// Fit N times and report the median of the seconds
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     repeat: u32,
 

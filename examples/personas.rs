@@ -72,7 +72,7 @@ pub(crate) struct Options {
     /// Column of the time, such as 2017-01-01T07:30:27-05:00, 2017-01-01 07:30 or 2017-01-01
     #[arg(long, value_name = "COL", requires = "events")]
     time: Option<String>,
-    /// Column of what happened; without it every row is a purchase
+    /// Column of the event's name; without it, every row is a purchase
     #[arg(long, value_name = "COL", requires = "events")]
     event: Option<String>,
     /// Column of an identifier and its kind, such as email=mail; COL alone is its own kind
@@ -94,7 +94,7 @@ pub(crate) struct Options {
     /// Column of the kind of goods
     #[arg(long, value_name = "COL", requires = "events")]
     category: Option<String>,
-    /// Column of what was taken off the price
+    /// Column of the discount
     #[arg(long, value_name = "COL", requires = "events")]
     discount: Option<String>,
     /// What is known of people: CSV with a header, plain or .gz, one row per person
@@ -146,16 +146,16 @@ pub(crate) struct Options {
     /// In --json, measure which columns tell the personas apart by a forest and a regression as well
     #[arg(long, requires = "json")]
     importance: bool,
-    /// Keep the model, for --apply
+    /// Write the model to a file, for --apply and --compare-with
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
-    /// Use a model that was kept instead of making one
+    /// Use a model that --save wrote instead of making one
     #[arg(long, value_name = "FILE", conflicts_with_all = ["k", "save", "keep_out", "method"])]
     apply: Option<PathBuf>,
-    /// A model that was kept earlier: what became of its personas
+    /// Compare with a model that --save wrote earlier, and say what became of its personas
     #[arg(long, value_name = "FILE")]
     compare_with: Option<PathBuf>,
-    /// Personas made by hand, as JSON, to be compared with the people
+    /// Compare the people with personas made by hand, given as JSON
     #[arg(long, value_name = "FILE")]
     declared: Option<PathBuf>,
 
@@ -170,13 +170,14 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE", conflicts_with = "apply")]
     words: Option<PathBuf>,
 
-    /// The moment to look from; later events do not count (default: the newest event, clocks far ahead left out)
+    /// The moment of the features; later events do not count (default: the newest event, clocks far ahead
+    /// left out)
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse, conflicts_with = "table")]
     as_of: Option<Timestamp>,
     /// Number of personas (default: the natural groups, or 3 to 8 if there are none)
     #[arg(long)]
     k: Option<usize>,
-    /// How people are grouped; hdbscan finds the number of groups, and leaves out who belongs to none
+    /// How people are grouped; hdbscan finds the number of groups, and leaves people out who fit none
     #[arg(long, value_enum, default_value_t = Method::Kmeans)]
     method: Method,
     /// Seed of everything random; the same seed gives the same report

@@ -45,13 +45,13 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 pub(crate) struct Options {
     /// CSV with a header, plain or gzipped; - is standard input (default: a small sample of commits)
     file: Option<PathBuf>,
-    /// An identifier, KIND=COLUMN or just COLUMN; the strongest first
+    /// The column of an identifier and its kind; COLUMN alone is its own kind (repeatable, strongest first)
     #[arg(long = "id", value_name = "KIND=COLUMN")]
     ids: Vec<String>,
     /// The column of the time
     #[arg(long, value_name = "COLUMN")]
     time: Option<String>,
-    /// Rules as JSON, as an `IdentityGraph` stores them; what is left out takes its default
+    /// Rules as JSON, as `Rules` are stored; fields left out have their defaults
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
     /// A person has at most N values of a kind
@@ -63,7 +63,7 @@ pub(crate) struct Options {
     /// Values that join nobody; the kind may be `*`
     #[arg(long, value_name = "KIND=PATTERN")]
     block: Vec<String>,
-    /// The column that says who it really was, to be compared with
+    /// The column with the true person, to compare the profiles with
     #[arg(long, value_name = "COLUMN")]
     truth: Option<String>,
 }

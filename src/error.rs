@@ -25,7 +25,7 @@ pub enum Error {
     /// A setting lies outside its range.
     #[error("{name} must be {expected}, but is {got}")]
     InvalidParameter {
-        /// The parameter, by the name of its setter or argument.
+        /// The parameter, by the name of its setter, field or argument.
         name: &'static str,
         /// The rule it breaks.
         expected: Cow<'static, str>,
@@ -70,7 +70,7 @@ pub enum Error {
         earliest: crate::event::Timestamp,
     },
     /// A report needs every event, but logs were cut.
-    #[error("the logs of {n_cut} people were cut, so that a report of them would be wrong")]
+    #[error("the logs of {n_cut} people were cut by max_log, so a report would be wrong")]
     LogsCut {
         /// Number of people whose log was cut.
         n_cut: usize,
@@ -131,7 +131,7 @@ pub enum Error {
         /// Rows given.
         got: usize,
     },
-    /// The method would need more memory than its limit allows; checked before allocating.
+    /// There are more rows than the method can number, mostly 2³² − 1; checked before allocating.
     #[error("{what} is limited to {limit} rows, but there are {got}")]
     TooManySamples {
         /// The method.
@@ -149,7 +149,7 @@ pub enum Error {
         /// Why.
         reason: Cow<'static, str>,
     },
-    /// A column of events cannot be read.
+    /// A column of [`EventColumns`](crate::event::EventColumns) cannot be read.
     #[error("column {column:?}: {reason}")]
     InvalidColumn {
         /// The kind of its identifiers, or the name of its property or attribute.
@@ -171,7 +171,7 @@ pub enum Error {
         /// The parser's words.
         reason: String,
     },
-    /// A person's features cannot be computed.
+    /// A feature is not valid, or a column cannot be added to a table.
     #[error("feature {feature:?}: {reason}")]
     InvalidFeature {
         /// The feature's name.
@@ -182,7 +182,7 @@ pub enum Error {
     /// An event was refused; nothing changed.
     #[error("event refused: {0}")]
     Refused(#[from] crate::event::Refusal),
-    /// A rule or declared persona makes no sense.
+    /// A rule, an event filter or a declared persona is not valid.
     #[error("rule {rule:?}: {reason}")]
     InvalidRule {
         /// The rule or persona.
@@ -192,15 +192,16 @@ pub enum Error {
     },
     /// The changes since a cursor are no longer kept.
     #[error(
-        "the changes since {since} are not kept: read everybody, and go on from cursor {cursor}"
+        "changes since cursor {since} are no longer kept: read all profiles, then continue from cursor {cursor}"
     )]
     ChangesLost {
         /// The cursor given.
         since: u64,
-        /// The cursor to go on from once everybody was read.
+        /// The cursor to continue from after reading all profiles.
         cursor: u64,
     },
-    /// Pieces that hold what changed have no set before them to go on from.
+    /// Pieces of changes do not continue the pieces before them; see
+    /// [`Profiles::pieces`](crate::Profiles::pieces).
     #[error("pieces are missing: {reason}; start over with all pieces of the store")]
     StartOver {
         /// What is missing.

@@ -45,7 +45,8 @@ pub struct Labels {
 }
 
 impl Labels {
-    /// Renumbers any labeling into the canonical one. The numbers given may be arbitrary.
+    /// Creates labels with canonical numbers: the largest cluster is 0, ties go to the cluster with the smallest
+    /// row. The numbers given may be arbitrary; `None` is noise.
     ///
     /// # Errors
     /// [`Error::TooManySamples`] from 2³² − 1 rows on.

@@ -4,21 +4,21 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`event`] | what comes in: events one by one or as columns; reports of what was accepted and refused |
-//! | `segment` | what clients of the Segment family send (feature `segment`, on by default) |
+//! | [`event`] | the input: events one by one or as columns; reports of what was accepted and refused |
+//! | `segment` | reads the calls of Segment's, RudderStack's and Jitsu's clients (feature `segment`, on by default) |
 //! | [`identity`] | who is who: rules, the graph of identifiers, explanations, forgetting |
 //! | [`features`] | what people do: measures, conditions, sets of features, the table of one row per person |
 //! | [`profiles`] | people: the store of identity and history, in bulk and live |
-//! | [`journey`] | what follows what: funnels, paths, peaks |
-//! | [`quality`] | checks of events and tables before they go in |
-//! | [`prepare`] | from the table to a matrix |
-//! | [`scale`], [`reduce`] | arrays: columns to one scale; principal components |
-//! | [`cluster`] | k-means, online k-means, hierarchies, DBSCAN, HDBSCAN |
+//! | [`journey`] | what people do in order: funnels, paths, peaks, timelines |
+//! | [`quality`] | checks of events and tables before they are added |
+//! | [`prepare`] | from a table of features to a matrix |
+//! | [`scale`], [`reduce`] | arrays: columns on one scale; principal components and archetypes |
+//! | [`cluster`] | k-means, hierarchies, DBSCAN, HDBSCAN; k-means and DBSCAN for streams |
 //! | [`outlier`] | isolation forest, local outlier factor |
 //! | [`validate`] | whether to believe a grouping, and how many groups there are |
 //! | [`persona`] | who the groups are, and who belongs to which |
 //! | [`stored`] | models, tables and settings as bytes with a version and a checksum |
-//! | `report` | the page that shows a model, and its charts alone (feature `report`, on by default) |
+//! | `report` | an HTML page about a model, and its charts as SVG (feature `report`, on by default) |
 //!
 //! Errors are one enum, [`Error`]; a grouping is one type, [`Labels`]. How the crate is built, and why,
 //! is in [`_design`].

@@ -56,12 +56,12 @@ fn invalid(reason: impl Into<Cow<'static, str>>) -> Error {
     Error::InvalidSnapshot { what: "value", reason: reason.into() }
 }
 
-/// Writes a fitted model, a table, a set of features, rules or a graph as bytes that say their version
-/// and type, and in which every flipped bit is noticed.
+/// Writes a fitted model, a table, a set of features, rules or a graph as bytes with a version, a type and a
+/// checksum, by which every flipped bit is detected.
 ///
-/// Equal values give equal bytes. Values of your own types, such as a struct of a scaler and a model, can
-/// be written too; what form they have is then yours to say. Cost: one pass over the value, and a gigabyte
-/// a second or so for the checksum.
+/// Equal values give equal bytes. Your own types, such as a struct of a scaler and a model, can be written too;
+/// for these, keeping the format compatible is up to you. Cost: one pass over the value, plus about one second
+/// per gigabyte for the checksum.
 ///
 /// ```
 /// use personas::cluster::KMeansFit;
@@ -89,9 +89,9 @@ pub fn to_bytes<T: Serialize + 'static>(value: &T) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Reads what [`to_bytes`] wrote, and checks it whole.
+/// Reads what [`to_bytes`] wrote, and checks all of it. [`to_bytes`] has an example.
 ///
-/// Refusing bytes costs one pass over them; what is read takes no more memory than its elements need.
+/// Cost: one pass over the bytes; memory is bounded by the elements that are read.
 ///
 /// # Errors
 /// [`Error::InvalidSnapshot`] for other bytes: cut, changed, of another version or of another type; and for

@@ -62,10 +62,14 @@ pub struct FadingDbscan {
 }
 
 impl FadingDbscan {
-    /// Without rows. `eps`: how near micro-clusters of one group are, above 0 and finite, in the units
-    /// of the data. A micro-cluster is dense if those within `eps` of it, itself included, weigh
-    /// `min_weight` or more, above 0 and finite; a row weighs 1 when it comes. At most `max_micro_clusters` are kept,
-    /// 1 or more; 1000 is a good number.
+    /// Creates a model without rows.
+    ///
+    /// - `eps` is the greatest distance between micro-clusters of one group, in the units of the data, above
+    ///   0 and finite.
+    /// - `min_weight`, above 0 and finite: a micro-cluster is dense if the micro-clusters within `eps`, itself
+    ///   included, weigh that much or more. A new row weighs 1.
+    /// - `decay` says how weights fade.
+    /// - `max_micro_clusters`, 1 or more, bounds the memory; 1000 is a good number.
     ///
     /// # Errors
     /// [`Error::InvalidParameter`] for a setting out of range.
@@ -91,8 +95,8 @@ impl FadingDbscan {
         })
     }
 
-    /// Learns a row at a moment, in milliseconds; a moment before the newest counts as the newest. With
-    /// a half-life in rows the moment does not matter.
+    /// Learns a row, `(n_features)`, that came at a moment, in milliseconds. A moment before the newest one
+    /// counts as the newest. With a half-life in rows the moment has no effect.
     ///
     /// # Errors
     /// [`Error::DimensionMismatch`] for another number of columns than the first row;
@@ -141,7 +145,8 @@ impl FadingDbscan {
     /// rows; none before the first row.
     ///
     /// # Errors
-    /// Those of [`Dbscan::fit`](super::Dbscan::fit), which do not occur for rows that were let in.
+    /// Those of [`Dbscan::fit`](super::Dbscan::fit). They do not occur for rows that
+    /// [`insert`](Self::insert) accepted.
     pub fn groups(&self, at_ms: i64) -> Result<Option<DbscanFit>> {
         if self.weights.is_empty() {
             return Ok(None);

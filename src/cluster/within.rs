@@ -6,7 +6,7 @@ use crate::labels::NOISE;
 use crate::num::samples::Samples;
 use crate::{Error, Labels, Result};
 
-/// Groups the rows of one cluster, of any method, by any other.
+/// Groups the rows of one cluster again, by any method.
 ///
 /// `fit` gets the cluster's rows, in their order. The result has a label for every row of `x`:
 /// `fit`'s numbers in the cluster, `None` outside and where `fit` found noise.

@@ -72,8 +72,8 @@ pub enum ColumnData<'a> {
         bytes: &'a [u8],
         /// Where each text begins, and where the last one ends: one more than there are rows.
         offsets: &'a [i32],
-        /// A bitmap with a 1 for each row that has a value, lowest bit first, and the bit of the
-        /// first row. `None` if all rows have a value.
+        /// A bitmap with a 1 for each row that has a value, lowest bit first, and the position of the first
+        /// row's bit in it. `None` if all rows have a value.
         validity: Option<(&'a [u8], usize)>,
     },
     /// Texts end to end, as Arrow's `LargeUtf8` holds them.

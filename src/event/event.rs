@@ -28,8 +28,8 @@ pub struct Event<'a> {
     pub name: Cow<'a, str>,
     /// When it happened.
     pub at: Timestamp,
-    /// How far local clocks were ahead of UTC where it happened, in minutes. If unknown, features of
-    /// the hour, the weekday and the season are missing.
+    /// How far local clocks were ahead of UTC where it happened, in minutes, within ±1440. If it is unknown,
+    /// features of the hour, the weekday and the season are missing.
     #[serde(default)]
     pub utc_offset_minutes: Option<i16>,
     /// The identifiers seen with it; at least one.
@@ -61,7 +61,7 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// Sets how far local clocks were ahead of UTC, in minutes, if that is known.
+    /// Sets how far local clocks were ahead of UTC, in minutes, within ±1440; `None` if unknown.
     #[must_use]
     pub fn utc_offset(mut self, minutes: impl Into<Option<i16>>) -> Self {
         self.utc_offset_minutes = minutes.into();

@@ -3,8 +3,8 @@
 //! An [`Event`] is one event; [`EventColumns`] are many, as the columns of a table. Both borrow their
 //! texts where they can, so that reading a stream costs no copies. Both are plain data:
 //! [`Profiles`](crate::Profiles) and [`IdentityGraph`](crate::IdentityGraph) check each event when it
-//! is added, refuse a bad one as a whole, and give a [`Refusal`] as the reason. The module `segment`
-//! makes events of what clients of the Segment family send.
+//! is added. A bad event is refused as a whole, with a [`Refusal`] as the reason. The module `segment`
+//! makes events from the calls of Segment's, RudderStack's and Jitsu's clients.
 
 mod column;
 mod columns;

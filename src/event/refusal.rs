@@ -22,7 +22,7 @@ pub enum Refusal {
     /// The event has no identifier, so it belongs to nobody.
     #[error("no identifier")]
     NoIdentifier,
-    /// The event has more identifiers than an honest event has.
+    /// The event has more identifiers than are allowed.
     #[error("too many identifiers: {got}, at most {limit}")]
     TooManyIdentifiers {
         /// Identifiers of the event.
@@ -30,7 +30,8 @@ pub enum Refusal {
         /// Identifiers allowed.
         limit: usize,
     },
-    /// An identifier is too long. It is not cut, since that could join two people.
+    /// An identifier is too long, and the event has no valid one. Identifiers are never cut, because that
+    /// could join two people.
     #[error("identifier too long: {bytes} bytes, at most {limit}")]
     IdentifierTooLong {
         /// Its length.
@@ -46,8 +47,8 @@ pub enum Refusal {
         /// The length allowed.
         limit: usize,
     },
-    /// An identifier contains a control character, or U+FFFD, which replaces bytes that are not
-    /// text: two different broken values would look alike and join two people.
+    /// An identifier contains a control character or U+FFFD, and the event has no valid one. U+FFFD
+    /// replaces bytes that are not text, so two different broken values would look alike and join two people.
     #[error("identifier contains a control character or U+FFFD")]
     IllegalCharacter,
     /// The event has two different values, neither merely claimed, of a kind of which a person has
@@ -89,7 +90,7 @@ pub enum Refusal {
         /// The offset, in minutes east.
         minutes: i16,
     },
-    /// A list is longer than an honest event's.
+    /// A list has more values than are allowed.
     #[error("list {property:?} too long: {got} values, at most {limit}")]
     ListTooLong {
         /// The property's or attribute's name.

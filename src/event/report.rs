@@ -13,7 +13,8 @@ const N_EXAMPLES: usize = 3;
 /// Names of values not read that are told apart: the sender can choose any number of names.
 const N_NAMES: usize = 100;
 
-/// What became of a batch of events: of `accepted + duplicates + suppressed + n_refused()` events.
+/// What became of a batch of events. The batch had `accepted + duplicates + suppressed + n_refused()`
+/// events.
 ///
 /// ```
 /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
@@ -53,8 +54,8 @@ pub struct IngestReport {
     /// Positions in the batch of the first three events by which a profile was created, from 0.
     #[serde(default)]
     pub created_at: Vec<usize>,
-    /// Profiles whose ids lead to another one now, if changes are kept: they became part of it, or got a
-    /// stronger identifier.
+    /// Profiles whose id now leads to another one, if changes are kept: they became part of another profile,
+    /// or got a stronger identifier and with it another id.
     #[serde(default)]
     pub merged: usize,
     /// Positions of the first three events with an identifier of a profile that was merged, from 0.
@@ -68,17 +69,16 @@ pub struct IngestReport {
     /// used, and their offset is unknown.
     #[serde(default)]
     pub contradictory_offsets: usize,
-    /// Identifiers left out of accepted events, because they cannot be identifiers: too long, or with a
-    /// control character. The event counts with the others.
+    /// Identifiers left out of accepted events because they are invalid: longer than 1,024 bytes, or with a
+    /// control character or U+FFFD. The event counts with its other identifiers.
     #[serde(default)]
     pub bad_identifiers: usize,
-    /// Refused events by reason, with the numbers of the first of each, ordered by it.
+    /// Refused events by reason, ordered by the first event of each reason.
     pub refused: Vec<Counted<Refusal>>,
-    /// Values of accepted events that some feature could not read, by property or trait, ordered by the
-    /// first event of each; the name is empty for all after the first hundred. A feature that adds,
-    /// averages or ranks a property, or tests it against a number, reads numbers and moments, but neither
-    /// flags nor texts such as `"12,50"`. Values that cannot be read from JSON, such as `1e999`, are read
-    /// by no feature.
+    /// Values of accepted events that some feature could not read, by property or attribute, ordered by the
+    /// first event of each. After the first hundred names, all others are counted together under an empty
+    /// name. A feature that adds, averages or ranks a property, or compares it with a number, reads numbers and
+    /// moments, but neither flags nor texts such as `"12,50"`. No feature reads a JSON number such as `1e999`.
     #[serde(default)]
     pub unread: Vec<Counted<String>>,
 }

@@ -48,8 +48,8 @@ impl Timestamp {
     /// `Z`, and `2017-01-01T07:30:27[America/New_York]` with or without an offset.
     ///
     /// A date, or a date and time, with neither offset nor zone is in UTC. A date without a time is
-    /// its midnight. An offset fixes the moment, whatever a zone beside it says. A local time that a
-    /// clock change repeats is the first of the two; one that it skips is moved on by the length of
+    /// its midnight. If there are both an offset and a zone, the offset fixes the moment. A local time that a
+    /// clock change repeats is the first of the two; one that it skips is moved forward by the length of
     /// the gap. Digits below a millisecond are cut.
     ///
     /// # Errors
@@ -59,13 +59,13 @@ impl Timestamp {
         Self::parse_local(text, |_| None).map(|(at, _)| at)
     }
 
-    /// As [`Timestamp::parse`], with the offset from UTC of the clocks where it happened, in minutes
-    /// east, if it is known.
+    /// Parses a time as [`Timestamp::parse`] does, and returns also the offset from UTC of local clocks, in
+    /// minutes east, or `None` if it is unknown.
     ///
     /// | text | offset |
     /// |---|---|
     /// | `2017-03-01T23:30:00-05:00` | −300 |
-    /// | `…Z`, `…+00:00`, `…-00:00`, or no offset | unknown: servers write any time so, wherever it happened |
+    /// | `…Z`, `…+00:00`, `…-00:00`, or no offset | unknown: servers write times in UTC wherever the event happened |
     /// | `…[America/New_York]`, alone or after one of these | what the zone says of that moment |
     /// | `…-05:00[America/New_York]` | −300, if the zone agrees; else unknown, and the offset still fixes the moment |
     ///

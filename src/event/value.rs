@@ -64,7 +64,7 @@ pub enum Value<'a> {
     Text(Cow<'a, str>),
     /// A moment.
     Time(Timestamp),
-    /// Several values; a list within a list counts as its values.
+    /// Several values. The values of a list within a list count as values of the outer list.
     List(Vec<Value<'a>>),
     /// Names and values that belong together, such as one product of an order. For duplicate names,
     /// the last value wins.

@@ -61,10 +61,10 @@ pub enum Condition {
     EndsWith(String),
     /// There is a value.
     Exists,
-    /// There is none.
+    /// There is no value.
     NotExists,
-    /// Some value is a time, or a text that reads as one, before this. Numbers never pass, since
-    /// they could count days, seconds or milliseconds: send a
+    /// Some value is a time, or a text that reads as one, before this. Numbers never pass, because it is
+    /// unknown whether they count days, seconds or milliseconds: send a
     /// [`Value::Time`](crate::Value::Time), or compare the number.
     Before(Timestamp),
     /// Some value is a time, or a text that reads as one, after this. Numbers never pass, as for

@@ -38,8 +38,8 @@ pub struct Feature {
 }
 
 impl Feature {
-    /// A feature over all events but `identify` and `alias` calls, which are not activity: see
-    /// [`EventFilter`]. Attributes are read of all events.
+    /// Creates a feature over all events except `identify` and `alias` calls, which are not activity; see
+    /// [`EventFilter`]. Attributes are read from all events.
     pub fn new(name: impl Into<String>, measure: Measure) -> Self {
         Self {
             name: name.into(),
@@ -60,6 +60,16 @@ impl Feature {
     }
 
     /// Only events of which a property meets a condition count; every such condition must be met.
+    ///
+    /// ```
+    /// use personas::features::{Condition, Feature, Measure};
+    ///
+    /// let large = Feature::new("large orders", Measure::Count)
+    ///     .on("order")
+    ///     .when("amount", Condition::AtLeast(100.0));
+    /// assert_eq!(large.name(), "large orders");
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     #[must_use]
     pub fn when(mut self, property: impl Into<String>, is: Condition) -> Self {
         self.filter = self.filter.when(property, is);
@@ -68,22 +78,30 @@ impl Feature {
 
     /// Only events of the last so many days of 24 hours count: those after `as_of` − `days`, up to
     /// and including `as_of`, to the millisecond.
+    ///
+    /// ```
+    /// use personas::features::{Feature, Measure};
+    ///
+    /// let lately = Feature::new("orders of 30 days", Measure::Count).on("order").within_days(30.0);
+    /// assert_ne!(lately, Feature::new("orders of 30 days", Measure::Count).on("order"));
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     #[must_use]
     pub fn within_days(mut self, days: f64) -> Self {
         self.within_days = Some(days);
         self
     }
 
-    /// Events count less the older they are: half after so many days, a quarter after twice as
-    /// many. For counts and sums, which fade away, and for means and shares, which do not: in them
-    /// old events count less than new ones. Which values are the top ones is decided without.
+    /// Weights events by age: an event counts half after so many days of 24 hours, a quarter after twice as
+    /// many; above 0. Counts and sums fade as time passes. Means and shares do not fade, but old events
+    /// count less in them than new ones. Which values are the top ones is decided without weights.
     #[must_use]
     pub fn half_life_days(mut self, days: f64) -> Self {
         self.half_life_days = Some(days);
         self
     }
 
-    /// No column where it is missing for everybody.
+    /// Leaves the column out of the table if it is missing for everybody.
     #[must_use]
     pub fn optional(mut self) -> Self {
         self.optional = true;

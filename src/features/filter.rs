@@ -27,10 +27,12 @@ pub(super) struct When {
     is: Condition,
 }
 
-/// Which events count. A name alone is a filter, and so are several names, of which an event must have
-/// one: `EventFilter::from("purchase")`, `EventFilter::from(["purchase", "Order Completed"])`. The default is
-/// all events. Of these, features do not count `identify` and `alias` calls, which are not activity; a filter
-/// that names them or tests `@event` does.
+/// Which events count.
+///
+/// A name is a filter, and so are several names, of which an event must have one:
+/// `EventFilter::from("purchase")`, `EventFilter::from(["purchase", "Order Completed"])`. The default is all
+/// events. Features then leave out `identify` and `alias` calls, which are not activity; to count them, name
+/// them in the filter or test `@event`.
 ///
 /// ```
 /// use personas::features::{Condition, EventFilter};

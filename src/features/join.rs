@@ -58,11 +58,11 @@ impl fmt::Display for Joined {
 impl FeatureTable {
     /// Adds columns from outside, whose rows are found by an identifier of one kind.
     ///
-    /// People whom no outside row belongs to have missing values. Where several outside rows belong
-    /// to one person, missing values aside, they must agree; what they contradict each other in is
-    /// missing and counted.
+    /// A person without an outside row gets missing values. If several outside rows belong to one person,
+    /// their values must agree where they are not missing; a value on which they disagree becomes missing and
+    /// is counted.
     ///
-    /// Make the table from the same people as the identity graph is of, as they are now: ids can
+    /// Make the table and the identity graph from the same store at the same time, because profile ids can
     /// change as more becomes known.
     ///
     /// ```

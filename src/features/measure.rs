@@ -44,7 +44,7 @@ pub enum Measure {
     Quantile {
         /// The property.
         property: String,
-        /// The share of the values that lie below.
+        /// The probability, in [0, 1].
         #[serde(with = "crate::num::exact")]
         q: f64,
     },
@@ -93,8 +93,8 @@ pub enum Measure {
     ActiveDays,
     /// Mean number of days from one active day to the next; missing below two active days.
     GapDays,
-    /// Mean of a property's sums by day, over the days with the property, without the first day with an
-    /// event: the value of a repeated purchase, as BG/NBD and Gamma-Gamma take it. Missing if there
+    /// Mean of a property's sums per day, over the days with the property, leaving out the first day with an
+    /// event: the value of a repeat purchase, as the BG/NBD and Gamma-Gamma models use it. Missing if there
     /// are no such days.
     RepeatMean(String),
     /// Something about the person's sessions: runs of events less than so many minutes apart, each
@@ -111,10 +111,10 @@ pub enum Measure {
     /// Days from the first step of a funnel to the last, of the [attempt that counts](Funnel);
     /// missing if the last was not reached.
     FunnelDays(Funnel),
-    /// What most often follows what within sessions, of events less than so many minutes apart:
-    /// `visit → purchase`. Repetitions of an event are one step; events of the same time come in
-    /// order of their names. Ties to the smaller first name, then to the smaller second; missing
-    /// below two transitions. A category.
+    /// The most frequent transition from one event to the next within sessions, as a category:
+    /// `visit → purchase`. The events of a session are less than this many minutes apart. Repetitions of an
+    /// event are one step; events of equal time are ordered by name. Ties go to the smaller first name, then
+    /// to the smaller second name. Missing below two transitions.
     #[serde(with = "crate::num::exact")]
     MostFrequentTransition(f64),
     /// How evenly the events spread over the values of a property: Shannon's entropy in bits, 0 if
@@ -238,8 +238,8 @@ pub enum Share {
         #[serde(default)]
         by: Option<String>,
     },
-    /// The sum of one property in the sum of two, over the events where both are numbers and not
-    /// below zero. `discount` and `amount` give the part of the list price that was discounted.
+    /// The sum of `part` divided by the sums of `part` and `rest` together, over the events where both are
+    /// numbers of 0 or more. `discount` and `amount` give the share of the list price that was discounted.
     Part {
         /// The part.
         part: String,

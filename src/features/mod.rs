@@ -1,13 +1,13 @@
 //! From events to one row per person.
 //!
-//! A [`FeatureSet`] says what is to be known of every person: [`Feature`]s, each with a name, a
-//! [`Measure`], and an [`EventFilter`] where only some events count. [`Profiles`](crate::Profiles)
-//! makes a table of them, [`FeatureTable`], and a [`Preprocessor`](crate::Preprocessor) a matrix of that.
+//! A [`FeatureSet`] says what to compute for every person. It holds [`Feature`]s, each with a name, a
+//! [`Measure`], and an [`EventFilter`] if only some events count. [`Profiles`](crate::Profiles) computes
+//! them as a [`FeatureTable`], and a [`Preprocessor`](crate::Preprocessor) turns the table into a matrix.
 //!
 //! # Local time
 //!
-//! Every event with a known offset from UTC has these properties of itself. Their names begin with
-//! `@`; a property of the same name that a client sends is ignored.
+//! Every event with a known offset from UTC also has the properties below, computed by this crate. Their
+//! names begin with `@`; a property of the same name that a client sends is ignored.
 //!
 //! | property | values |
 //! |---|---|
@@ -23,10 +23,10 @@
 //! # Line items
 //!
 //! The `products` of an order are a list of objects, and each object is one item. A field of the items
-//! is a property: `products.category`. Where a share is weighed by another field of the same list, every item
-//! weighs what its own field says. Two formulas can stand wherever a property can:
+//! is a property: `products.category`. If a share is weighted by another field of the same list, each item is
+//! weighted by its own field. Two kinds of formula can be used like a property:
 //!
-//! | property | is |
+//! | formula | value |
 //! |---|---|
 //! | `products.price * products.quantity` | the product of two numbers of the same item; where the second is missing, the first |
 //! | `amount ?? products.price * products.quantity` | `amount` where the event has it, else the sum of the products |
@@ -58,8 +58,8 @@
 //!
 //! # Calendars
 //!
-//! Holidays and sales come from you: as days by name, or from one day to another. `@date` is the
-//! day where the event happened, and reads as its midnight.
+//! You supply holidays and sales, as a list of days or as a range of days. `@date` is the local day of the
+//! event; compared with a moment, it is midnight UTC of that day.
 //!
 //! ```
 //! use personas::features::{Condition, EventFilter, Feature, Measure, Share};

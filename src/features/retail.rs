@@ -29,19 +29,19 @@ use super::set::FeatureSet;
 /// | `item share of …` | the same by the category of each item of an order; only if items have one |
 /// | `recency_score`, `frequency_score`, `monetary_score` | 1 to 5 by rank among all, 5 is best; only with [`Retail::scores`](#structfield.scores) |
 ///
-/// and besides `number of …`, a column for each of the eight most frequent other events, and a
-/// column for every declared attribute, of [many the most common](Measure::Attributes).
+/// There is also a column `number of …` for each of the eight most frequent other events, and a column for
+/// every declared attribute, [at most 256](Measure::Attributes).
 ///
-/// **Refunds.** A purchase with an amount below zero is a refund or a cancellation: it takes from
-/// `monetary` and is nothing else, neither an order nor the last purchase nor a shopping day. One
-/// of amount zero, or without an amount, is a purchase like any other. An order that was cancelled
-/// whole stays one in `frequency`; where that matters, leave it out before the events go in.
+/// **Refunds.** A purchase with an amount below zero is a refund or a cancellation: it is subtracted from
+/// `monetary` and has no other effect. It is neither an order nor the last purchase nor a shopping day. A
+/// purchase of amount zero, or without an amount, is a purchase like any other. A cancelled order still
+/// counts in `frequency`; if that matters, leave its events out.
 ///
-/// Somebody who never bought has 0 for `frequency`,
-/// `monetary` and the numbers of events; the rest is missing.
+/// A person who never bought has 0 for `frequency`, `monetary` and the numbers of events; the rest is
+/// missing.
 ///
-/// `recency_days` is the recency of RFM: less is more recent. What BG/NBD and its kin call recency
-/// is another thing, the time from the first purchase to the last ([`Measure::SpanDays`]); their
+/// `recency_days` is the recency of RFM: less is more recent. BG/NBD and related models use the word recency
+/// for the time from the first purchase to the last ([`Measure::SpanDays`]); their
 /// frequency is the number of *repeated* shopping days ([`Measure::ActiveDays`] − 1), their T is
 /// `tenure_days`, and their monetary value leaves out the first day ([`Measure::RepeatMean`]).
 ///
@@ -94,9 +94,9 @@ pub struct Retail {
     pub item_category: String,
     /// Number of categories whose share is taken, at least 1; 8.
     pub n_categories: usize,
-    /// Whether there are the scores of RFM, 1 to 5 by rank among all people, 5 for the most recent, most
-    /// frequent and largest; no. Equal values score equally, so that a score can have more than a
-    /// fifth of the people, or none. Somebody who never bought has no recency and no score of it.
+    /// Whether to add the RFM scores, 1 to 5 by rank among all people; `false` by default. 5 is the most
+    /// recent, most frequent and largest. Equal values score equally, so a score can have more than a fifth of
+    /// the people, or none. A person who never bought has no recency and no recency score.
     pub scores: bool,
 }
 

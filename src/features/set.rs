@@ -38,17 +38,16 @@ impl FeatureSet {
     /// | `recency_days`, `tenure_days` | days since the last event, since the first |
     /// | `sessions`, `events_per_session`, `session_minutes` | with half an hour between sessions |
     /// | `session_gap_days`, `session_gap_variation` | time between sessions, and how irregular it is |
-    /// | `active_days`, `active_days_30` | days with events, ever and of the last thirty |
+    /// | `active_days`, `active_days_30` | number of days with events: in all, and among the last 30 |
     /// | `events_30`, `fading_events` | events of the last 30 days; all events, with a half-life of a week |
     /// | `number of …` | a column for each of the eight most frequent events |
     /// | `time of …`, `share on weekends`, `season …` | shares of times of day, weekends and seasons, of events that know their local time |
-    /// | `hour_entropy`, `weekday_entropy`, `season_entropy` | how widely they spread over hours, weekdays and seasons, in bits: 0 for always the same |
+    /// | `hour_entropy`, `weekday_entropy`, `season_entropy` | entropy of the hours, weekdays and seasons of the events, in bits: 0 if all are the same |
     /// | `device …`, `os …`, `channel …`, `region …` | shares of the four most frequent devices, operating systems, channels and regions, of events that have the properties `device`, `os`, `channel` and `region` |
     /// | `device_entropy`, `os_entropy`, `channel_entropy`, `region_entropy` | how widely they spread over all of them, in bits |
     ///
-    /// and a column for every declared attribute, of
-    /// [many the most common](Measure::Attributes). Where no event knows a property there are no
-    /// columns for it. Whole profiles are a feature each:
+    /// There is also a column for every declared attribute, [at most 256](Measure::Attributes). A property that
+    /// no event has makes no columns. To get one column per hour, weekday or country, add features:
     ///
     /// ```
     /// use personas::FeatureSet;

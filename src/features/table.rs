@@ -45,12 +45,12 @@ pub struct Column {
     pub name: String,
     /// Its values.
     pub values: Values,
-    /// Rows, ascending, whose value is missing because [a limit](crate::profiles::StoreOptions::max_log) cut the
-    /// log that it needs; nobody knows it.
+    /// Rows, ascending, whose value is missing because [`max_log`](crate::profiles::StoreOptions::max_log) removed
+    /// events that it needs.
     #[serde(default)]
     pub cut: Vec<usize>,
-    /// Whether it changes from day to day by itself, as the time since the last purchase does: what is
-    /// grouped by it moves people who did nothing.
+    /// Whether the value changes from day to day by itself, as the time since the last purchase does. In
+    /// groups made from such a column, people can change groups without doing anything.
     #[serde(default)]
     pub ages: bool,
 }
@@ -138,6 +138,15 @@ impl FeatureTable {
     /// # Errors
     /// [`Error::DimensionMismatch`] if there is not one value per row, [`Error::NonFinite`] for NaN
     /// or an infinity (missing is `None`), [`Error::InvalidFeature`] if the name is taken.
+    ///
+    /// ```
+    /// use personas::FeatureTable;
+    ///
+    /// let table = FeatureTable::new(2).numeric("spend", vec![Some(5.0), None])?;
+    /// assert_eq!(table.columns()[0].name, "spend");
+    /// assert!(table.numeric("spend", vec![Some(1.0), Some(2.0)]).is_err()); // the name is taken
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     pub fn numeric(self, name: impl Into<String>, values: Vec<Option<f64>>) -> Result<Self> {
         self.with(name.into(), Values::Numeric(values), Vec::new())
     }
@@ -146,6 +155,14 @@ impl FeatureTable {
     ///
     /// # Errors
     /// As [`FeatureTable::numeric`].
+    ///
+    /// ```
+    /// use personas::{FeatureTable, features::Values};
+    ///
+    /// let table = FeatureTable::new(2).categorical("city", vec![Some("Bonn".into()), Some(" ".into())])?;
+    /// assert_eq!(table.columns()[0].values, Values::Categorical(vec![Some("Bonn".into()), None]));
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     pub fn categorical(self, name: impl Into<String>, values: Vec<Option<String>>) -> Result<Self> {
         let is_blank = |text: &String| text.trim().is_empty();
         let values = values.into_iter().map(|value| value.filter(|text| !is_blank(text)));
@@ -234,6 +251,15 @@ impl FeatureTable {
     ///
     /// # Errors
     /// [`Error::InvalidParameter`] for a row that does not exist.
+    ///
+    /// ```
+    /// use personas::FeatureTable;
+    ///
+    /// let table = FeatureTable::new(3).numeric("spend", vec![Some(5.0), None, Some(7.0)])?;
+    /// let two = table.select(&[2, 0])?;
+    /// assert_eq!(two, FeatureTable::new(2).numeric("spend", vec![Some(7.0), Some(5.0)])?);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     pub fn select(&self, rows: &[usize]) -> Result<Self> {
         if let Some(&row) = rows.iter().find(|&&row| row >= self.n_rows()) {
             return Err(Error::parameter("rows", format!("below {}", self.n_rows()), row));

@@ -11,11 +11,11 @@ use crate::{Error, Identifier, Result};
 impl IdentityGraph {
     // Manual links.
 
-    /// Two identifiers are one person's, whatever limits and hubs say. If they are of one kind, they
-    /// count as one value. Both exist from then on, seen or not. The link becomes a part of the
-    /// [rules](IdentityGraph::rules).
+    /// Links two identifiers by hand: they belong to one person, even against limits and hub rules. If both
+    /// are of one kind, they count as one value. Both exist from then on, even if no event had them. The link
+    /// becomes a part of the [rules](IdentityGraph::rules).
     ///
-    /// Cost: what was seen with the smaller of the two groups that must-links connect.
+    /// Cost: proportional to what was observed with the smaller of the two groups of linked identifiers.
     ///
     /// # Errors
     /// [`Error::InvalidRule`](crate::Error::InvalidRule) if the two are the same identifier, could not be identifiers, or were
@@ -38,7 +38,7 @@ impl IdentityGraph {
         self.state.add_link(Relation::Must, &pair)
     }
 
-    /// Two identifiers are never one person's, whatever else says so; stands above a must-link. Their
+    /// Keeps two identifiers apart by hand: they never belong to one person, even against a must-link. Their
     /// components are resolved again at the next read.
     ///
     /// # Errors
@@ -66,6 +66,21 @@ impl IdentityGraph {
     ///
     /// # Errors
     /// As [`IdentityGraph::must_link`].
+    ///
+    /// ```
+    /// use personas::{Event, Identifier, IdentityGraph, Rules, Timestamp};
+    ///
+    /// let mut graph = IdentityGraph::new(Rules::default())?;
+    /// let at = Timestamp::parse("2017-03-01")?;
+    /// let (a, b) = (Identifier::new("cookie", "c1"), Identifier::new("email", "ann@mail.org"));
+    /// graph.observe(&Event::new("visit", at).id("cookie", "c1"))?;
+    /// graph.observe(&Event::new("order", at).id("email", "ann@mail.org"))?;
+    /// graph.must_link(&a, &b)?;
+    /// assert_eq!(graph.profiles().len(), 1);
+    /// graph.unlink(&a, &b)?;
+    /// assert_eq!(graph.profiles().len(), 2);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     pub fn unlink(&mut self, a: &Identifier<'_>, b: &Identifier<'_>) -> Result<()> {
         let pair = self.check_link("unlink", a, b)?;
         self.state.remove_link(Relation::Must, &pair);
@@ -176,8 +191,20 @@ impl IdentityGraph {
         }
     }
 
-    /// Lets a forgotten identifier be seen again; returns whether it was forgotten. What was dropped
-    /// stays dropped.
+    /// Allows a forgotten identifier again; returns whether it was forgotten. Removed observations stay
+    /// removed.
+    ///
+    /// ```
+    /// use personas::{Event, IdentityGraph, Rules, Timestamp};
+    ///
+    /// let mut graph = IdentityGraph::new(Rules::default())?;
+    /// let visit = Event::new("visit", Timestamp::parse("2017-03-01")?).id("user_id", "7");
+    /// graph.forget(("user_id", "7"))?;
+    /// assert_eq!(graph.extend([&visit]).suppressed, 1);
+    /// assert!(graph.allow("user_id", "7"));
+    /// assert_eq!(graph.extend([&visit]).accepted, 1);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     pub fn allow(&mut self, kind: &str, value: &str) -> bool {
         let id = self.rules().profile_id(kind, value);
         self.state.policy.forgotten.remove(&id)

@@ -30,7 +30,7 @@ pub struct Link<'g> {
     pub last: Option<Timestamp>,
     /// Observations.
     pub count: u64,
-    /// The id of the first message of every set of identifiers that says so, in order of time.
+    /// The first message id of each set of identifiers that contains this link, in order of time.
     pub message_ids: Vec<&'g str>,
 }
 

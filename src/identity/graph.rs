@@ -110,6 +110,17 @@ impl IdentityGraph {
     ///
     /// # Errors
     /// [`Error::Refused`](crate::Error::Refused) as for [`IdentityGraph::observe`].
+    ///
+    /// ```
+    /// use personas::{Event, IdentityGraph, Rules, Timestamp};
+    ///
+    /// let mut graph = IdentityGraph::new(Rules::default())?;
+    /// let visit = Event::new("visit", Timestamp::parse("2017-03-01")?).id("cookie", "c1");
+    /// assert_eq!(graph.profile_of(&visit)?, None); // not observed yet
+    /// graph.observe(&visit)?;
+    /// assert_eq!(graph.profile_of(&visit)?, graph.get(("cookie", "c1")));
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     pub fn profile_of(&self, event: &Event<'_>) -> Result<Option<ProfileId>> {
         let identifiers: Vec<IdentifierRef<'_>> =
             event.identifiers.iter().map(IdentifierRef::from).collect();
@@ -119,9 +130,9 @@ impl IdentityGraph {
         Ok(name.map(|name| self.state.id_of_node(name)))
     }
 
-    /// The profile that an identifier belongs to, or that a profile id which was handed out at any time
-    /// leads to now. An id that leads to another one has moved: treat the person as after a new login, since
-    /// the old id may have been a cookie's that is somebody else's by now.
+    /// Returns the profile that an identifier belongs to, or the current id for a profile id that was handed
+    /// out at any time. If the current id is another one, the profile has moved: check again who the person
+    /// is, because the old id may be that of a cookie which somebody else uses by now.
     ///
     /// `None` if the identifier was never seen, is blocked, or was forgotten, which
     /// [`IdentityGraph::is_forgotten`] tells.
@@ -181,12 +192,35 @@ impl IdentityGraph {
     }
 
     /// The identifiers of a profile, from the strongest; empty if the id leads nowhere.
+    ///
+    /// ```
+    /// use personas::{Event, Identifier, IdentityGraph, Rules, Timestamp};
+    ///
+    /// let mut graph = IdentityGraph::new(Rules::default())?;
+    /// let login = Event::new("login", Timestamp::parse("2017-03-01")?);
+    /// graph.observe(&login.id("cookie", "c1").id("user_id", "7"))?;
+    /// let ann = graph.profiles()[0];
+    /// let expected = [Identifier::new("user_id", "7"), Identifier::new("cookie", "c1")];
+    /// assert_eq!(graph.identifiers(ann), expected);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     pub fn identifiers(&self, id: ProfileId) -> Vec<Identifier<'_>> {
         let Some(node) = self.node_of_id(id) else { return Vec::new() };
         self.sorted(self.members_of(node))
     }
 
     /// The ids of all profiles, ascending. Reads all identifiers.
+    ///
+    /// ```
+    /// use personas::{Event, IdentityGraph, Rules, Timestamp};
+    ///
+    /// let mut graph = IdentityGraph::new(Rules::default())?;
+    /// let visit = Event::new("visit", Timestamp::parse("2017-03-01")?);
+    /// graph.observe(&visit.clone().id("cookie", "c1"))?;
+    /// graph.observe(&visit.id("cookie", "c2"))?;
+    /// assert_eq!(graph.profiles().len(), 2);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     pub fn profiles(&self) -> Vec<ProfileId> {
         let mut ids: Vec<ProfileId> =
             self.state.names().map(|node| self.state.id_of_node(node)).collect();
@@ -255,11 +289,11 @@ impl IdentityGraph {
         health::health(&self.state)
     }
 
-    /// What other rules would make of the same evidence: of each group of profiles that would merge
-    /// or split, the ids before and after, ascending.
+    /// Compares the profiles with those that other rules would give. Returns one entry per group of profiles
+    /// that would merge or split: the ids before and the ids after, ascending.
     ///
-    /// The key stays this graph's. Times that the present clock does not trust are not kept, so a
-    /// wider clock sees none of them; observations that the other rules refuse are left out.
+    /// The key of this graph is used. Times outside the current [clock](Rules::clock) were not kept, so a wider
+    /// clock does not see them. Observations that the other rules refuse are left out.
     ///
     /// # Errors
     /// As [`IdentityGraph::new`].
@@ -281,6 +315,17 @@ impl IdentityGraph {
     }
 
     /// The whole state but the key.
+    ///
+    /// ```
+    /// use personas::{Event, IdentityGraph, Rules, Timestamp, stored};
+    ///
+    /// let mut graph = IdentityGraph::new(Rules::default())?;
+    /// graph.observe(&Event::new("visit", Timestamp::parse("2017-03-01")?).id("cookie", "c1"))?;
+    /// let bytes = stored::to_bytes(&graph.snapshot())?;
+    /// let restored = stored::from_bytes::<personas::identity::Snapshot>(&bytes)?.open(None)?;
+    /// assert_eq!(restored.profiles(), graph.profiles());
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     pub fn snapshot(&self) -> Snapshot {
         snapshot::snapshot(&self.state)
     }

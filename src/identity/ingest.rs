@@ -32,9 +32,21 @@ impl IdentityGraph {
     /// [`IdentityGraph::extend`] counts such events.
     ///
     /// # Errors
-    /// [`Error::Refused`](crate::Error::Refused), and nothing changes: no identifier or more than 64; a kind or value of
-    /// more than 1024 bytes or with a control character; two values, neither only claimed, of a kind
-    /// of which a person has one; a full graph.
+    /// [`Error::Refused`](crate::Error::Refused) for no identifier or more than 64, for two values of a kind of
+    /// which a person has one (neither only claimed), and if the graph is full. An identifier of more than
+    /// 1,024 bytes, or with a control character, is left out; the event is refused only if no other is left.
+    /// Nothing changes if an error is returned.
+    ///
+    /// ```
+    /// use personas::{Event, IdentityGraph, Rules, Timestamp};
+    ///
+    /// let mut graph = IdentityGraph::new(Rules::default())?;
+    /// let login = Event::new("login", Timestamp::parse("2017-03-01")?);
+    /// graph.observe(&login.clone().id("cookie", "c1").id("user_id", "7"))?;
+    /// assert_eq!(graph.get(("cookie", "c1")), graph.get(("user_id", "7")));
+    /// assert!(graph.observe(&login).is_err()); // no identifier
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     pub fn observe(&mut self, event: &Event<'_>) -> Result<()> {
         self.observe_signature(event)?;
         Ok(())
@@ -79,8 +91,8 @@ impl IdentityGraph {
         self.extend_in(events.into_iter(), Sizes { chunk: CHUNK, block: BLOCK })
     }
 
-    /// Adds observations that stand in columns, as in a CSV file or an Arrow or Polars table; no event
-    /// is built for them. The result is that of [`IdentityGraph::extend`] on the same events.
+    /// Adds observations from columns, as of a CSV file or an Arrow or Polars table, without building events.
+    /// The result is that of [`IdentityGraph::extend`] on the same events.
     ///
     /// ```
     /// use personas::event::EventColumns;

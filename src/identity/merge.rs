@@ -14,7 +14,7 @@ const PREFETCH: usize = 8;
 /// Adds the evidence of another state; returns where the signatures of both went.
 pub(super) fn merge(state: &mut State, other: &State) -> Result<(Moves, Moves)> {
     if state.policy.rules().automatic() != other.policy.rules().automatic() {
-        return Err(Error::parameter("other", "a graph with the same rules and key", "another"));
+        return Err(Error::parameter("other", "a graph with equal rules and key", "different"));
     }
     let (nodes, signatures) = (other.evidence.nodes(), other.evidence.signatures());
     let kinds =

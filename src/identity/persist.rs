@@ -71,10 +71,10 @@ impl Snapshot {
     /// Restores the graph.
     ///
     /// # Errors
-    /// [`Error::InvalidSnapshot`](crate::Error::InvalidSnapshot) if the key is not the one it was made with, or if the content
-    /// could not have come from observations: unsorted, repeated or unused identifiers, values
-    /// that are not normalised, signatures that would have been refused, times outside the clock,
-    /// traces of the forgotten. [`Error::InvalidRule`](crate::Error::InvalidRule) for rules that make no sense.
+    /// [`Error::InvalidSnapshot`](crate::Error::InvalidSnapshot) if the key is not the one the snapshot was made
+    /// with, or if the content cannot come from observations: unsorted, repeated or unused identifiers, values
+    /// that are not normalised, sets of identifiers that would have been refused, times outside the clock, or
+    /// forgotten identifiers. [`Error::InvalidRule`](crate::Error::InvalidRule) for rules that are not valid.
     pub fn open(self, key: Option<[u8; 16]>) -> Result<IdentityGraph> {
         Ok(IdentityGraph::from_state(self.into_state(key)?))
     }

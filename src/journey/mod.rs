@@ -1,12 +1,15 @@
-//! What follows what: how far people get, which ways they take, when they come.
+//! What people do in order: how far they get, which paths they take, when they come.
 //!
-//! How far people get is told by a [`Funnel`](crate::features::Funnel), which ways they take by [`Paths`], when they come by
-//! [`Profiles::peaks`](crate::Profiles::peaks), of everybody or by group; and what one person did by
-//! a [timeline](crate::profiles::Profile::timeline).
+//! | question | answer |
+//! |---|---|
+//! | how far do people get? | [`Profiles::funnel`](crate::Profiles::funnel), a [`FunnelReport`] |
+//! | which paths do they take? | [`Profiles::paths`](crate::Profiles::paths), a [`PathReport`] |
+//! | when do they come? | [`Profiles::peaks`](crate::Profiles::peaks), a [`PeakReport`] |
+//! | what did one person do? | [`Profile::timeline`](crate::profiles::Profile::timeline) |
 //!
-//! Everything here reads a person's log, which is sorted by time; of events at the same time no
-//! order is known, and every file says what it makes of that. Reports are sums over people, so that
-//! the reports of the groups of a population add up to that of the whole.
+//! The first three are for everybody or for a group of people. Counts are sums over people, so the counts of
+//! groups that share nobody add up to those of all. Everything here reads the logs of people, sorted by time.
+//! The order of events at equal times is unknown; each report says how it treats them.
 
 mod funnel_report;
 mod paths;

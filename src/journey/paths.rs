@@ -21,9 +21,9 @@ const SHOWN: usize = 10;
 
 /// Which ways through a visit to look at; see [`Profiles::paths`](crate::Profiles::paths).
 ///
-/// By default all events by their names, sessions half an hour apart, the twenty most frequent ways of up
-/// to five steps; a step that follows one of the same name is not a step of its own. Name the fields
-/// that differ: `Paths { by: Some("page".into()), ..Paths::default() }`.
+/// By default, all events count by their names, a session ends after half an hour without an event, and the
+/// report holds the twenty most frequent paths of up to five steps. Repetitions of a step count once. Set
+/// only the fields that differ: `Paths { by: Some("page".into()), ..Paths::default() }`.
 ///
 /// ```
 /// use personas::journey::Paths;

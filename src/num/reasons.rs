@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use super::check::Rows;
 use super::stats;
 
-/// Why a row is odd, or a small group of rows, one column of it; in the units of the matrix that was
-/// fitted.
+/// One column's part in why a row, or a small group of rows, is odd; values are in the units of the fitted
+/// matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ColumnReason {

@@ -8,10 +8,10 @@ use crate::{Error, Result};
 
 /// Samples, as rows of numbers or by the distances between them.
 ///
-/// Wherever a matrix goes in, arrays and views of `f64` and `f32` in any layout do, and `&Matrix`;
-/// their shape is `(n_samples, n_features)`. `f32` is turned into `f64` once, and gives the same as the
-/// `f64` array of the same numbers. Methods that compare rows only take distances too, and some methods
-/// weights: a pair of samples and one number per row.
+/// Every method takes arrays and views of `f64` and `f32` in any layout, and `&Matrix`, of shape
+/// `(n_samples, n_features)`. `f32` is converted to `f64` once, with the same results as the `f64` array of the
+/// same numbers. Methods that only compare rows also take distances. Some methods take weights: a pair of
+/// samples and one number per row.
 ///
 /// ```
 /// use personas::{KMeans, cluster::{Agglomerative, Linkage, Samples}, ndarray::array};
@@ -38,8 +38,8 @@ pub enum Samples<'a> {
     /// Distances of any kind, condensed as scipy's `pdist`: of the pairs (0, 1), (0, 2), …,
     /// (0, n − 1), (1, 2), …; none at all is one row.
     Condensed(Vec<f64>),
-    /// The same, of straight lines between points, not squared: [`Linkage`](crate::cluster::Linkage)s that reckon with
-    /// means take these only.
+    /// Euclidean distances, not squared, condensed in the same way. The
+    /// [`Linkage`](crate::cluster::Linkage)s that use means (Ward, centroid, median) take only these.
     Euclidean(Vec<f64>),
     /// Samples that count as often as their weights say: a row of weight 2 as the row twice. Made from
     /// a pair, as in `fit((&x, &weights))`; for methods whose `fit` says so, an error for others.

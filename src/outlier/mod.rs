@@ -6,15 +6,15 @@
 //!
 //! | | [`IsolationForest`] | [`LocalOutlierFactor`] |
 //! |---|---|---|
-//! | odd is | what few random cuts set apart | what lies sparser than its own neighbours |
-//! | sees | rows far out in some columns | also rows between or beside dense groups |
-//! | misses | gaps inside the data, local oddities | whole groups of more than `k` odd rows |
+//! | an odd row | is isolated by few random cuts | lies where rows are sparser than around its neighbours |
+//! | finds | rows far out in some columns | also rows between or near dense groups |
+//! | misses | rows in gaps inside the data, local outliers | groups of more than `n_neighbors` odd rows |
 //! | scale of columns | does not matter | decides: bring columns to one scale first |
-//! | many useless columns | dilute it slowly | drown the distances |
-//! | cost | `n_trees · n_samples · log` | a search of neighbours: `n_samples²` at most |
-//! | says why | [`reasons`](IsolationForestFit::reasons) | [`reasons`](LofFit::reasons) |
+//! | many uninformative columns | weaken the scores slowly | make all distances alike |
+//! | cost | O(`n_trees · n_samples` · log `max_samples`) | a search for neighbours, O(`n_samples²`) at most |
+//! | explains a row | [`reasons`](IsolationForestFit::reasons) | [`reasons`](LofFit::reasons) |
 //!
-//! Start with the forest; take the factor where groups have different densities.
+//! Start with the forest; use the local outlier factor if groups have different densities.
 
 mod isolation_forest;
 mod lof;

@@ -191,9 +191,9 @@ fn in_words(words: &Vocabulary, term: &Term, values: Option<&Values>, row: usize
 }
 
 impl PersonaModel {
-    /// Places every row of a table by the rule of the grouping that was described. The people who
-    /// were described get their own groups back as far as the [`agreement`](super::Evidence::agreement) says:
-    /// always for k-means.
+    /// Places every row of a table by the rule of the grouping that was described; see
+    /// [`Grouping`](super::Grouping). For the people who were described, the share placed in their own group is
+    /// [`agreement`](super::Evidence::agreement): 1 for k-means.
     ///
     /// A table without rows has no matches.
     ///
@@ -244,9 +244,9 @@ impl PersonaModel {
     /// For each persona, the rows of up to `n` of its members in the table that lie nearest to its
     /// centre, the nearest first; ties go to the earlier row.
     ///
-    /// These are *people*, not descriptions: keep them where personal data may be, to look into
-    /// single histories, and never print them on a persona's card. Personas themselves hold none.
-    /// A centre is the mean of the members in the table. Groups of any size are answered.
+    /// The rows are *people*: treat the result as personal data, and never print it on a persona's card. Use it
+    /// to look at single histories. A centre is the mean of the members in the table. Groups of any size are
+    /// included.
     ///
     /// # Errors
     /// As [`PersonaModel::assign`].

@@ -8,8 +8,8 @@ use crate::prepare::Original;
 
 /// A group of people in words, with the numbers behind every word.
 ///
-/// A name and a sentence tell how a group *leans* against everyone else; no member need fit all of
-/// it, and [`coverage`](Persona::coverage) says how many do. A group of fewer people than
+/// A name and sentences say how a group *differs* from everyone else. No member has to fit all of them;
+/// [`coverage`](Persona::coverage) says how many do. A group of fewer people than
 /// [`Describer::min_size`](super::Describer) has a size, but neither traits nor values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -115,9 +115,9 @@ pub struct Trait {
     pub effect: f64,
     /// The 95 % interval of the effect; in [−1, 1].
     ///
-    /// It is the interval of one effect and counts chance in who was sampled only; what is told must hold in
-    /// a wider one, which is right of all columns and groups at once. Neither knows that the groups were
-    /// looked for in the same data, so both are on the narrow side for the columns that made the groups.
+    /// It is the interval of one effect, and covers sampling error only. A trait must hold in a wider interval,
+    /// which covers all columns and groups at once. Neither accounts for the groups having been found in the
+    /// same data, so both are too narrow for the columns that made the groups.
     pub interval: (f64, f64),
     /// Members with a value; for [`Contrast::Missing`], all members.
     pub n: usize,

@@ -25,7 +25,7 @@ const MOST: f64 = 0.5;
 /// Share of a declared persona's people that makes a data persona one of its parts.
 const PART: f64 = 0.3;
 
-/// What people say to declared personas.
+/// How the people of a table fit declared personas; returned by [`PersonaModel::compare`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Comparison {
@@ -46,13 +46,13 @@ pub struct Comparison {
     pub n_rows: usize,
 }
 
-/// What people say to one declared persona.
+/// How the people of a table fit one declared persona.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct DeclaredMatch {
     /// Its name.
     pub name: String,
-    /// Whether the data know it.
+    /// Whether the data confirm it.
     pub verdict: DeclaredVerdict,
     /// People who fit every rule.
     pub n_full: usize,
@@ -77,7 +77,7 @@ pub struct DeclaredMatch {
     pub contradictions: Vec<String>,
 }
 
-/// Whether the data know a declared persona.
+/// Whether the data confirm a declared persona.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum DeclaredVerdict {
     /// It is one of the data's personas: they share at least half of the people in either.
@@ -126,9 +126,9 @@ struct Fits {
 }
 
 impl PersonaModel {
-    /// Compares hand-made personas with the people of a table and with the personas in the data.
-    /// Nothing declared leaves everyone unmatched. Contradictions are told only of personas, and of
-    /// members with a value, as many as the smallest described size.
+    /// Compares declared personas with the people of a table and with the personas in the data. If nothing is
+    /// declared, everyone is unmatched. Contradictions are reported only for personas that have at least
+    /// [`Describer::min_size`](super::Describer) members, and as many with a value.
     ///
     /// # Errors
     /// [`Error::InvalidRule`](crate::Error::InvalidRule) for a rule on a feature that the table

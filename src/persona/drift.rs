@@ -26,18 +26,18 @@ use crate::{Error, FeatureTable, Result};
 pub struct Drift {
     /// The feature.
     pub feature: String,
-    /// The population stability index, at least 0: from 0.1 on the values moved, from 0.25 on a lot.
+    /// The population stability index, 0 or more: from 0.1 on the values shifted, from 0.25 on a lot.
     pub shift: f64,
-    /// Share of people with a value, then and now; in [0, 1]. A column that the table lacks is known of
-    /// nobody.
+    /// Share of the people the model was made from who have a value, in [0, 1].
     pub known_before: f64,
-    /// Now.
+    /// Share of the people of the table who have a value, in [0, 1]; 0 if the table lacks the column.
     pub known: f64,
-    /// The middle then; none where too few people have a value, or share it.
+    /// The median or most frequent category when the model was made; `None` if too few people have a value,
+    /// or share it.
     pub center_before: Option<Original>,
-    /// The middle now.
+    /// The median or most frequent category in the table; `None` as above.
     pub center: Option<Original>,
-    /// In a plain sentence.
+    /// The drift of the column, in a plain sentence.
     pub sentence: String,
 }
 
@@ -125,9 +125,8 @@ impl PersonaModel {
     /// How the people of a table differ from those the model was made from, in every column the model was
     /// made from; those that moved most first.
     ///
-    /// Names, sentences and thresholds are those of the people the model was made from. Where columns
-    /// that made the personas moved a lot, or are not known any more, persons are placed by what is
-    /// left, and a new model is due.
+    /// Names, sentences and thresholds are those of the people the model was made from. If columns that made the
+    /// personas shifted a lot, or are missing, people are placed by the other columns; fit a new model then.
     ///
     /// ```
     /// # use personas::{FeatureTable, KMeans, PersonaModel, Preprocessor};

@@ -17,10 +17,10 @@ pub struct Evidence {
     /// What knowing a person's persona does *not* tell: the share of the variance of the prepared
     /// matrix that lies within personas, or with people in none; in [0, 1]. 0 if all rows are equal.
     pub unexplained: f64,
-    /// Share of the people described whom [`assign`](super::PersonaModel::assign) puts where the labels
-    /// have them, in [0, 1]. 1 for k-means. For DBSCAN, short of 1 by border rows that lie nearer to another
-    /// group's core. For bare labels with a cluster for everybody, it says how well nearest centroids stand for
-    /// their groups; where some people have none, it is 1 but for equal rows of different groups.
+    /// Share of the people described whom [`assign`](super::PersonaModel::assign) places in their own group,
+    /// in [0, 1]. It is 1 for k-means. For DBSCAN it is below 1 if border rows lie nearer to another group's
+    /// core. For labels with a cluster for everybody, it says how well the nearest centroid reproduces the
+    /// groups. For labels with noise it is 1, unless equal rows are in different groups.
     pub agreement: f64,
     /// Whether the model holds rows of the people it was made from, as one described from DBSCAN does (its
     /// core rows), or from labels that leave people out (all rows): to forget a person, make the model again
@@ -29,9 +29,9 @@ pub struct Evidence {
     pub contains_training_rows: bool,
     /// The moment of the table, if it has one.
     pub as_of: Option<Timestamp>,
-    /// Whether the data hold groups of their own, judged before any number of personas was chosen; `None`
-    /// for a model that was described from groups made elsewhere, which has none of what follows but `blocks` and
-    /// `ageing`.
+    /// Whether the data hold natural groups, judged before the number of personas was chosen. `None` for a
+    /// model that [`Describer::describe`](super::Describer::describe) made; of the fields below, such a model
+    /// has only `blocks` and `ageing`.
     pub groups: Option<KChoice>,
     /// Whether the personas are groups of the data's own. If not, they are a cut: a useful division of
     /// people who differ by degrees, to be called so wherever it is shown.
@@ -43,7 +43,7 @@ pub struct Evidence {
     pub candidates: Vec<CutCandidate>,
     /// Per persona, the mean Jaccard coefficient with what half-samples find, in [0, 1].
     pub stability: Vec<f64>,
-    /// What each persona of a cut needed of it, in [0, 1].
+    /// The least stability that each persona of a cut needed, in [0, 1].
     pub min_stability: f64,
     /// How much each column, or block of columns that say the same, drives the grouping; the largest
     /// first. The shares sum to 1.

@@ -30,9 +30,9 @@ const FEWEST_SHARE: f64 = 0.3;
 pub struct Lineage {
     /// Per earlier persona.
     pub earlier: Vec<Fate>,
-    /// Per persona of this model, the earlier ones it comes from: the one that survived as this persona, whose
-    /// name and number it should keep, else those that at least a fifth of its people each come from; none if
-    /// most are new.
+    /// For each persona of this model, the earlier personas it comes from. This is the one that survived, whose
+    /// name and number it should keep; otherwise, those that at least a fifth of its people each come from. It
+    /// is empty if most people are new.
     pub later: Vec<Vec<usize>>,
     /// People by earlier persona (rows) and persona of this model (columns); the last row and column are
     /// of people in none.
@@ -52,9 +52,10 @@ pub enum Fate {
     Survived(usize),
     /// At least a fifth of its people each are in these, and together at least half.
     Split(Vec<usize>),
-    /// At least half of its people are in this persona, which is another one's or has other people, too.
+    /// At least half of its people are in this persona, which continues another persona or has other people
+    /// as well.
     Merged(usize),
-    /// None of these.
+    /// It has no successor.
     Vanished,
 }
 
@@ -141,7 +142,7 @@ fn placed(
             }
         };
         if found.persona.is_some_and(|persona| persona >= n_personas) {
-            return Err(Error::parameter(name, "made by the model beside them", "another model's"));
+            return Err(Error::parameter(name, "made by its own model", "made by another model"));
         }
         all.push((id, found.persona));
     }

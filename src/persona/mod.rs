@@ -1,10 +1,10 @@
-//! Who the groups are.
+//! Personas: groups of people, described in words with the numbers behind them.
 //!
-//! [`PersonaModel::fit`] turns a table of people into personas in one call: it prepares, groups, judges
-//! and describes. [`Describer::describe`] does the last step for groups of any method: a name and
-//! sentences made from numbers by fixed templates, with the numbers behind every word, the people they do
-//! not fit, and the variance they do not explain. The model then places people seen later, with
-//! reasons, and compares the personas in the data with those a team made by hand.
+//! [`PersonaModel::fit`] turns a table of people into personas in one call: it prepares the columns, groups
+//! the people, judges the groups and describes them. [`Describer::describe`] describes groups of any other
+//! method. A description has a name and sentences, made from numbers by fixed templates, and says how many
+//! people it does not fit and how much variance it does not explain. The model then places people seen
+//! later, with reasons, and compares its personas with those that a team made by hand.
 //
 // Where is what?
 //   the one call from a table to personas, and the number of personas   fit.rs, cut.rs

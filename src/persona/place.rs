@@ -22,14 +22,15 @@ use crate::{Error, Labels, Result};
 
 /// How the rows of a table are grouped, and how new rows are to be placed.
 ///
-/// Made from `&KMeansFit` (nearest centroid, as the fit itself predicts), `&DbscanFit` (nearest
-/// core row within `eps`, else none, as the fit itself predicts) or `&Labels` of any origin: the nearest
-/// centroid where every row has a cluster. Where some have none, as HDBSCAN leaves them, the cluster of the nearest
-/// row, if that row is in one and within the reach of its cluster: the widest gap between a member and the
-/// member nearest to it.
+/// | made from | a new row goes to |
+/// |---|---|
+/// | `&KMeansFit` | the nearest centroid, as the fit itself predicts |
+/// | `&DbscanFit` | the nearest core row within `eps`, else to no persona, as the fit itself predicts |
+/// | `&Labels` without noise | the nearest centroid |
+/// | `&Labels` with noise, as of HDBSCAN | the cluster of the nearest row, if that row is in a cluster and within its reach; else to no persona |
 ///
-/// Rows are placed by Euclidean distance, so that a `DbscanFit` of another metric is refused: describe
-/// its labels.
+/// The reach of a cluster is the greatest distance from a member to its nearest other member. Rows are placed
+/// by Euclidean distance, so a `DbscanFit` with another metric is refused; describe its labels instead.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Grouping {
     pub(super) labels: Labels,
@@ -85,7 +86,7 @@ impl Grouping {
         let n_personas = self.labels.n_clusters();
         if let Some(empty) = self.labels.sizes().iter().position(|&size| size == 0) {
             let got = format!("without one in cluster {empty}");
-            return Err(Error::parameter("groups", "with a row in every cluster", got));
+            return Err(Error::parameter("groups", "labels with a row in every cluster", got));
         }
         let centroids = |points| Rule {
             points,

@@ -50,8 +50,9 @@ pub struct PureTypes {
 impl PersonaModel {
     /// The pure types that the people of a table are mixtures of: `k` of them, or as many as pay.
     ///
-    /// Personas cut people who differ by degrees at arbitrary places; types describe the ends, and how much
-    /// of each end everybody is: "60 % big baskets, 30 % fresh food". `seed` is that of the starts.
+    /// If people differ by degrees, personas divide them at arbitrary places. Pure types describe the extremes
+    /// instead, and how much of each a person is: "60 % big baskets, 30 % fresh food". Without `k`, types are
+    /// added while they explain enough more. `seed` draws the starts of the search.
     ///
     /// ```
     /// use personas::persona::PersonaSettings;

@@ -22,10 +22,10 @@ pub struct PersonaSettings {
     pub k: Option<usize>,
     /// Seed of everything random.
     pub seed: u64,
-    /// Columns that say how people do among their cohort, added to the table first; none by default. The model
-    /// keeps the values of every cohort, so that a later table, or one person, is compared with those of the
-    /// people it was made from. The new columns make the groups as all others do; where only they are to,
-    /// weight the columns that they come from with 0.
+    /// Columns that compare people with their cohort, added to the table first; none by default. The model keeps
+    /// the values of every cohort, so later people are compared with the people the model was made from. The
+    /// new columns count in the grouping like all others. To group by the new columns only, give the columns
+    /// they are made from a weight of 0.
     ///
     /// ```
     /// use personas::persona::PersonaSettings;
@@ -51,17 +51,19 @@ pub struct PersonaSettings {
     /// # Ok::<(), personas::Error>(())
     /// ```
     pub cohorts: Option<Cohorts>,
-    /// How the table becomes a matrix. Columns of weight 0 describe the personas and do not make them.
+    /// How the table becomes a matrix. Columns of weight 0 do not count in the grouping, but describe the
+    /// personas.
     pub preprocessor: Preprocessor,
     /// How the personas are described.
     pub describer: Describer,
-    /// Fewest personas of a cut that is preferred; 3. A cut in 2 is taken only if nothing else passes.
+    /// Fewest personas of a cut, from 2 to `max_k`; 3 by default. A cut in 2 is taken only if nothing else
+    /// passes.
     pub min_k: usize,
-    /// Most personas; 8.
+    /// Most personas, up to 50; 8 by default.
     pub max_k: usize,
-    /// Half-samples that a cut is repeated on; 50.
+    /// Number of half-samples on which a cut is repeated, 1 to 10,000; 50 by default.
     pub n_half_samples: usize,
-    /// Mean Jaccard coefficient that each persona needs over the half-samples; 0.6.
+    /// Mean Jaccard coefficient that each persona needs over the half-samples, in [0, 1]; 0.6 by default.
     #[serde(with = "crate::num::exact")]
     pub min_stability: f64,
     /// People that each persona needs; 20.

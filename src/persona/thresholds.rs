@@ -20,10 +20,10 @@ const FLOOR: usize = 5;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Describer {
-    /// Fewest people that anything is said about: a group, the rest it is compared with, or the
-    /// holders of a category. Smaller groups keep their size and are not described. At least 5;
-    /// 20. Protects single people from being described, not against every inference: whoever
-    /// publishes counts of the same people twice should round them.
+    /// Fewest people that a description may be about: a group, the others it is compared with, or the people in
+    /// a category. Smaller groups have a size and no description. At least 5; 20 by default. This keeps single
+    /// people from being described, but does not prevent every inference: if you publish counts of the same
+    /// people twice, round them.
     pub min_size: usize,
     /// Describes groups of any size, even one person. For synthetic data and tests: on real people a
     /// description of a few is a description of each.

@@ -15,9 +15,9 @@ use crate::{Error, Result};
 
 /// The words that personas are described in; a field of [`Describer`](super::Describer).
 ///
-/// The default is English with the words of retail. It lists every template, so that written to a file it
-/// is what a translator needs: replace the values of `texts`, the `sayings`, and the lists of words. A
-/// template that is not listed stays English.
+/// The default is English, with words for retail. It lists every template, so a translator can start from it:
+/// write it to a file, and replace the values of `texts`, the `sayings` and the lists of words. A template
+/// that is not listed stays English.
 ///
 /// ```
 /// use personas::persona::{Describer, Vocabulary};

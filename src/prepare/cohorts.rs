@@ -30,11 +30,11 @@ pub enum Relative {
     Rank,
 }
 
-/// Adds columns that say how people do among their cohort.
+/// Adds columns that compare people with their cohort.
 ///
-/// Clicks in one course say little beside those in another: what foretells who stays is to do more or less than
-/// others of the same course. People of no cohort, of one that was not met when fitted or that had fewer than
-/// [`least`](Self::least) people with a value get a missing value.
+/// Some numbers are comparable only within a cohort: the clicks in two courses differ, but doing more or less
+/// than others in the same course predicts who stays. The new value is missing for a person without a cohort,
+/// and for a cohort that was not in the fit or had fewer than [`least`](Self::least) people with a value.
 ///
 /// ```
 /// use personas::prepare::{Cohorts, Relative};

@@ -138,10 +138,9 @@ impl PreprocessorFit {
     /// Makes a matrix of a table, `(n_rows, columns().len())`; a row's numbers do not depend on
     /// the other rows. Columns are found by name; dropped features and others are not looked at.
     ///
-    /// A level not met before goes to the column `other` where there is one and is 0 in all
-    /// columns of its feature where there is none; of an ordered category, it takes its place
-    /// between its neighbours, or counts as missing if it cannot be read.
-    /// [`PersonaModel::drift`](crate::PersonaModel::drift) tells how many moved.
+    /// A level that was not in the fit goes to the column `other` if there is one; otherwise all columns of its
+    /// feature are 0. In an ordered category it gets a rank between its neighbours, or is missing if it
+    /// cannot be read. [`PersonaModel::drift`](crate::PersonaModel::drift) says how far a column shifted.
     ///
     /// # Errors
     /// [`Error::SchemaMismatch`] for a column that is missing or of another type;
@@ -196,12 +195,12 @@ impl PreprocessorFit {
         })
     }
 
-    /// What a row of the matrix was, per feature: its number, its level, or of an unordered
-    /// category the level with the greatest share (ties to the first). Dropped features and
-    /// missing-indicators are left out.
+    /// Turns a row of the matrix back into values of the table, one per feature: a number, a level, or for an
+    /// unordered category the level with the greatest share (ties go to the first). Dropped features and
+    /// missing indicators are left out.
     ///
-    /// Numbers come back to within rounding. A value far beyond those fitted may come back
-    /// infinite, and NaN comes back as NaN.
+    /// Numbers are exact except for rounding. A value far beyond those of the fit may become infinite; NaN
+    /// stays NaN.
     ///
     /// # Errors
     /// [`Error::DimensionMismatch`] unless there is one value per column.

@@ -1,8 +1,9 @@
-//! Where people and matrices meet: a table of features becomes numbers a method can compute with.
+//! From a table of features to a matrix that methods can compute with.
 //!
-//! A [`Preprocessor`] makes a [`Matrix`] of a table ([`FeatureTable`](crate::FeatureTable)) and remembers
-//! what it did, so that it can be done to rows met later, undone for a value and told in words. Before that,
-//! [`Cohorts`] can say how people do among others of the same course, plan or month.
+//! A [`Preprocessor`] turns a [`FeatureTable`](crate::FeatureTable) into a [`Matrix`]. Its fit remembers each
+//! step, so it can transform later rows, turn numbers of the matrix back into values of the table, and
+//! describe itself in words. Before that, [`Cohorts`] can compare people with others of the same course, plan
+//! or month.
 
 mod blocks;
 mod categorical;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Weights other than 0. Wider ones would cost digits on the way there and back.
 pub(super) const WEIGHTS: RangeInclusive<f64> = 1e-6..=1e6;
 
-/// How numbers are centred and scaled. Deviations are of the population (divisor n).
+/// How numbers are centred and scaled. Standard deviations have the divisor n.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Scaling {

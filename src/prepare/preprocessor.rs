@@ -31,9 +31,9 @@ use crate::{Error, Result};
 ///   are those of the values that are present.
 /// * **Categories ordered by their form** ("Under 15K", "15-24K", "250K+") become one column of
 ///   ranks 0, 1, …, scaled as numbers are: their order counts, the gaps between them do not.
-/// * **Other categories** become one column per level, 0 or a height at which the variances of
-///   the feature's columns add up to 1. Of more than 20 levels, only those stay that are held by
-///   two rows and 1 % of the rows that have a value, the 19 most frequent at most; the rest share
+/// * **Other categories** become one column per level. Its value is 0 or a constant that makes the variances
+///   of the feature's columns sum to 1. With more than 20 levels, a level keeps its column if at least two
+///   rows and 1 % of the rows with a value have it, and it is one of the 19 most frequent; the others share
 ///   the column `<feature>=other`.
 /// * **Columns that say the same** are balanced, so that five ways to say "buys a lot" do not count five
 ///   times: see [`block`](Self::block).
@@ -105,8 +105,8 @@ impl Default for Preprocessor {
 }
 
 impl Preprocessor {
-    /// What a feature's columns are multiplied by: 1 by default, 0 leaves it out, otherwise 1e-6
-    /// to 1e6. Squared distances grow with the square: weight 2 counts fourfold in them.
+    /// Sets the number that a feature's columns are multiplied by: 0, which leaves the feature out, or 1e-6 to
+    /// 1e6; 1 by default. In squared distances, a weight of 2 counts fourfold.
     #[must_use]
     pub fn weight(mut self, feature: impl Into<String>, weight: f64) -> Self {
         self.weights.insert(feature.into(), weight);
@@ -179,7 +179,8 @@ impl Preprocessor {
         }
         for (feature, &weight) in &self.weights {
             if table.column(feature).is_none() {
-                return Err(Error::parameter("weight", "for a column of the table", feature));
+                let got = format!("for {feature:?}");
+                return Err(Error::parameter("weight", "for a column of the table", got));
             }
             if weight != 0.0 && !WEIGHTS.contains(&weight) {
                 return Err(Error::parameter("weight", "0, or 1e-6 to 1e6", weight));
@@ -188,7 +189,8 @@ impl Preprocessor {
         let mut in_block = BTreeSet::new();
         for feature in self.blocks.values().flatten() {
             if table.column(feature).is_none() {
-                return Err(Error::parameter("block", "of columns of the table", feature));
+                let got = format!("of {feature:?}");
+                return Err(Error::parameter("block", "of columns of the table", got));
             }
             if !in_block.insert(feature) {
                 return Err(Error::parameter(

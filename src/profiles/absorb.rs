@@ -11,17 +11,17 @@ use crate::identity::{Moves, Pair};
 use crate::{Error, Result, Timestamp};
 
 impl Profiles {
-    /// Adds a piece that [`Profiles::pieces`] made, of this or another store, in any order; whether it
-    /// was new. The same piece a second time changes nothing, as long as the store lives: which
-    /// pieces it has absorbed is not part of its own.
+    /// Adds a piece that [`Profiles::pieces`] made, of this or another store; returns whether it was new.
     ///
-    /// What either store has forgotten is forgotten, as by [`Profiles::merge`].
+    /// Pieces of a whole store can come in any order. A piece that was absorbed before changes nothing; this is
+    /// remembered as long as the store is in memory, and is not part of the store's own pieces. What either
+    /// store has forgotten is forgotten, as with [`Profiles::merge`].
     ///
-    /// Pieces that hold only what changed come in the order in which they were made, after all pieces before them, into a
-    /// store to which nothing else was added; a person allowed again since is allowed.
+    /// Pieces of changes must come in the order in which they were made, after all pieces before them, and into
+    /// a store that nothing else has changed. A person who was allowed again since then is allowed.
     ///
     /// # Errors
-    /// [`Error::StartOver`] if pieces before this one are missing, or if the store has changed by other means.
+    /// [`Error::StartOver`] if pieces before this one are missing, or if the store was changed by other means;
     /// [`Error::InvalidSnapshot`] for bytes that are not a whole, unchanged piece of this version;
     /// [`Error::InvalidParameter`] if the piece was made under another setting, which it names: rules,
     /// key, features, fixed columns, store options; [`Error::TooManyAttributes`] if there would be more than 32,767;
@@ -137,7 +137,7 @@ impl Profiles {
             () if other.options != own.options => "store options",
             () => return Ok(()),
         };
-        Err(Error::parameter(what, format!("made with the same {differs}"), "made with others"))
+        Err(Error::parameter(what, format!("from a store with equal {differs}"), "from another"))
     }
 }
 

@@ -17,15 +17,14 @@ const MANY: usize = 1 << 16;
 
 impl Profiles {
     /// Returns up to `limit` profiles that changed since a cursor, the oldest change first, each with its
-    /// latest change only. Begin with cursor 0, and continue with that of the last page. A copy that
-    /// replaces what it knows of every [`Change::Changed`] profile by [`Profiles::get`], and removes the
-    /// others, has the store's answers, if the columns are [frozen](Profiles::freeze). A profile can be told again though nothing changed. Features
-    /// change as time passes, too; that is not told.
+    /// latest change only. Begin with cursor 0, and continue with the cursor of the last page.
     ///
     /// A cursor belongs to one store in one process: after a restart begin again. A cursor of another process is
     /// not always noticed, so keep the process with it.
     ///
-    /// Cost: groups of linked identifiers that were touched since the last call.
+    /// A cursor belongs to one store in one process; after a restart, begin again with 0.
+    ///
+    /// Cost: proportional to the groups of linked identifiers that were touched since the last call.
     ///
     /// # Errors
     /// [`Error::OptionNotSet`] if the store does not keep

@@ -63,10 +63,26 @@ impl Profiles {
         Ok(())
     }
 
-    /// Removes the manual link between two identifiers.
+    /// Removes the manual links between two identifiers, and the link of an
+    /// [alias](crate::identity#aliases); see [`IdentityGraph::unlink`](crate::IdentityGraph::unlink).
     ///
     /// # Errors
     /// As [`Profiles::must_link`].
+    ///
+    /// ```
+    /// use personas::{Event, FeatureSet, Identifier, Profiles, Rules, Timestamp};
+    ///
+    /// let mut people = Profiles::new(Rules::default(), FeatureSet::retail())?;
+    /// let at = Timestamp::parse("2017-03-01")?;
+    /// people.observe(&Event::new("visit", at).id("cookie", "c1"))?;
+    /// people.observe(&Event::new("order", at).id("email", "ann@mail.org"))?;
+    /// let (a, b) = (Identifier::new("cookie", "c1"), Identifier::new("email", "ann@mail.org"));
+    /// people.must_link(&a, &b)?;
+    /// assert_eq!(people.n_profiles(), 1);
+    /// people.unlink(&a, &b)?;
+    /// assert_eq!(people.n_profiles(), 2);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     pub fn unlink(&mut self, a: &Identifier<'_>, b: &Identifier<'_>) -> Result<()> {
         self.graph.unlink(a, b)?;
         self.version += 1;
@@ -75,14 +91,14 @@ impl Profiles {
         Ok(())
     }
 
-    /// Forgets an identifier or a person: the state is then as if the events that belong to them had
-    /// never come, and all others had come without them. A keyed hash of each identifier stays behind, so
-    /// that sending old events again does not bring it back; [`Profiles::allow`] lifts that.
-    /// [`IdentityGraph::forget`](crate::IdentityGraph::forget) says what goes with a person.
+    /// Forgets an identifier or a person. The state is then as if their events had never come, and all other
+    /// events had come without the forgotten identifiers. A keyed hash of each identifier is kept, so that old
+    /// events that are sent again stay out; [`Profiles::allow`] removes it.
+    /// [`IdentityGraph::forget`](crate::IdentityGraph::forget) says which identifiers are forgotten with a person.
     ///
-    /// No text of the removed events is kept, unless a stored event has the same text. Columns
-    /// that were [frozen](Profiles::freeze) remain as they are.
-    /// [`would_forget`](crate::IdentityGraph::would_forget) of [`Profiles::identity`] is the dry run.
+    /// No text of the removed events is kept, unless another stored event has the same text. Columns that were
+    /// [frozen](Profiles::freeze) stay as they are. For a dry run, call
+    /// [`would_forget`](crate::IdentityGraph::would_forget) on [`Profiles::identity`].
     ///
     /// Cost: the events of the profiles concerned, and the messages of which copies differ. Once as much was
     /// forgotten as is left, the call that notices numbers the whole store again, in time in proportion to it:
@@ -112,7 +128,19 @@ impl Profiles {
         Ok(report)
     }
 
-    /// Lets a forgotten identifier be seen again; whether it was forgotten. What is gone stays gone.
+    /// Allows a forgotten identifier again; returns whether it was forgotten. Removed events stay removed.
+    ///
+    /// ```
+    /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
+    ///
+    /// let mut people = Profiles::new(Rules::default(), FeatureSet::retail())?;
+    /// let visit = Event::new("visit", Timestamp::parse("2017-03-01")?).id("user_id", "7");
+    /// people.forget(("user_id", "7"))?;
+    /// assert_eq!(people.extend([&visit]).suppressed, 1);
+    /// assert!(people.allow("user_id", "7"));
+    /// assert_eq!(people.extend([&visit]).accepted, 1);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     pub fn allow(&mut self, kind: &str, value: &str) -> bool {
         let was_forgotten = self.graph.allow(kind, value);
         if was_forgotten {

@@ -39,17 +39,17 @@ fn block_len(n_events: usize) -> usize {
 }
 
 impl Profiles {
-    /// Adds one event, and returns what it did; see [`Observed`]. A duplicate is not an error, nor is an
-    /// event about somebody who was forgotten, of which nothing is stored.
+    /// Adds one event, and returns what it did; see [`Observed`] for an example. A duplicate is not an error. An
+    /// event about a forgotten person is not an error either; nothing of it is stored.
     ///
     /// # Errors
-    /// [`Error::Refused`]; then nothing has changed.
+    /// [`Error::Refused`] if the event is refused; the [`Refusal`](crate::Refusal) says why. Nothing changes then.
     pub fn observe(&mut self, event: &Event<'_>) -> Result<Observed> {
         self.observe_one(event, None)
     }
 
-    /// As [`Profiles::observe`]; the result tells also which of the person's features changed, as of a
-    /// moment: with [`PersonaModel::change`](crate::PersonaModel::change), whether the persona did.
+    /// Adds one event as [`Profiles::observe`] does. The result also says which of the person's features changed,
+    /// as of a moment. [`PersonaModel::change`](crate::PersonaModel::change) then says whether the persona did.
     ///
     /// ```
     /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
@@ -67,8 +67,8 @@ impl Profiles {
     /// # Ok::<(), personas::Error>(())
     /// ```
     ///
-    /// Cost: the features of the event's person twice. [`Profiles::freeze`] a store with columns that depend
-    /// on everybody's events, else they are fixed again for every event.
+    /// Cost: the features of the event's person, twice. If columns depend on everybody's events, call
+    /// [`Profiles::freeze`] first; otherwise they are determined again for every event.
     ///
     /// # Errors
     /// As [`Profiles::observe`] and [`Profiles::features`]; with a limited log also if the event, or one of
@@ -139,7 +139,22 @@ impl Profiles {
         (0..seen.len()).map(id).collect()
     }
 
-    /// Adds many events, in any order, and reports what became of them.
+    /// Adds many events, in any order, and reports what became of them. The result is the same as for one
+    /// event at a time, but it is faster.
+    ///
+    /// ```
+    /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
+    ///
+    /// let at = Timestamp::parse("2017-03-01")?;
+    /// let events = [
+    ///     Event::new("visit", at).id("card", "1"),
+    ///     Event::new("visit", at), // nobody's
+    /// ];
+    /// let mut people = Profiles::new(Rules::default(), FeatureSet::retail())?;
+    /// let report = people.extend(&events);
+    /// assert_eq!(report.to_string(), "1 accepted, 0 duplicates, 1 refused (1: no identifier, at 1)");
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     pub fn extend<'a>(&mut self, events: impl IntoIterator<Item = &'a Event<'a>>) -> IngestReport {
         let mut report = IngestReport::default();
         let mut events = events.into_iter();
@@ -158,8 +173,8 @@ impl Profiles {
         }
     }
 
-    /// Adds events that stand in columns, as in a CSV file or an Arrow or Polars table; no event is
-    /// built for them. The result is that of [`Profiles::extend`] on the same events.
+    /// Adds events from columns, as of a CSV file or an Arrow or Polars table, without building events. The
+    /// result is that of [`Profiles::extend`] on the same events.
     ///
     /// ```
     /// use personas::event::EventColumns;

@@ -1,7 +1,7 @@
-//! People: who is who, and what they did.
+//! The store of people: who is who, and what they did.
 //!
-//! One store for bulk and live. Whatever the order, the batches, the shards and the number of
-//! threads, equal sets of events give equal profiles and equal features.
+//! One store serves bulk and live use. Equal sets of events give equal profiles and equal features, whatever
+//! the order, the batches, the shards and the number of threads.
 //!
 //! # The files
 //!
@@ -14,13 +14,13 @@
 //!
 //! # Reading while writing
 //!
-//! A store is `Send` and `Sync`. Put it into a `Mutex`: a reader then sees all of a call that changes the store,
-//! or nothing of it. An `RwLock` gains nothing: a read takes about as long as an event.
+//! A store is `Send` and `Sync`. Put it into a `Mutex`, so that a reader sees either all or nothing of a call
+//! that changes the store. An `RwLock` has no advantage: a read takes about as long as adding an event.
 //!
-//! A reader waits for the call in progress. One event takes some microseconds; an event with which memory must
-//! grow, or a large batch, takes as long as it takes, so cut large imports into batches of some thousand
-//! events. The mutexes of the standard library are not fair: a writer that takes the lock again at once, as an import does, can
-//! keep a reader waiting for a whole time slice. Such a writer lets those go first who waited before it:
+//! A reader waits for the call in progress. One event takes some microseconds; an event for which memory must
+//! grow, or a large batch, takes longer. So split large imports into batches of some thousand events. The
+//! mutexes of the standard library are not fair: a writer that takes the lock again at once, as an import
+//! does, can keep a reader waiting for a whole time slice. Let such a writer wait for earlier readers:
 //!
 //! ```
 //! use std::sync::Mutex;
@@ -49,9 +49,9 @@
 //! # Ok::<(), personas::Error>(())
 //! ```
 //!
-//! `cargo bench -p personas-benches --bench store -- readers` measures what a reader waits beside a writer that
-//! never pauses, with 1e5 profiles: on two idle cores 99 of 100 reads of ten features took at most 13 µs in this way. With a
-//! plain `Mutex` it was 21 µs in one run and 717 µs in another.
+//! `cargo bench -p personas-benches --bench store -- readers` measures how long a reader waits while a writer
+//! never pauses, with 1e5 profiles. On two idle cores, 99 % of the reads of ten features took at most 13 µs in
+//! this way. With a plain `Mutex` it was 21 µs in one run and 717 µs in another.
 
 mod absorb;
 mod changes;

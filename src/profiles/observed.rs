@@ -50,9 +50,10 @@ pub struct Observed {
     /// The report of the event as a batch of one: whether it is a duplicate, how many identifiers were
     /// left out, which values were not read.
     pub report: IngestReport,
-    /// The person's row of features before the event, if it was asked for: of the profile that has the id now
-    /// or, if none had it, of the smallest of `merged`. Without a row if the person is new, or had no events
-    /// by that moment.
+    /// The person's features before the event, a table of one row, if
+    /// [`observe_as_of`](crate::Profiles::observe_as_of) was called. It is the row of the profile whose id is
+    /// `profile` now or, if there was none, of the smallest id in `merged`. It has no row if the person is new,
+    /// or had no events by that moment.
     #[serde(default)]
     pub before: Option<FeatureTable>,
     /// The person's row of features now, if it was asked for and the event belongs to a profile. In a store with

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-/// What a store of [`Profiles`](crate::Profiles) does beside the default.
+/// Options of a store of [`Profiles`](crate::Profiles). By default, all are off.
 ///
 /// ```
 /// use personas::profiles::StoreOptions;
@@ -29,16 +29,15 @@ pub struct StoreOptions {
     /// copy that differs. Not together with [`StoreOptions::max_log`].
     pub dedupe: bool,
 
-    /// If given, keeps only so many of the newest events, by time and then by content, of each set of identifiers seen
-    /// together, so that memory does not grow with events; 0 keeps none.
+    /// The most events to keep of each set of identifiers seen together: the newest by time, then by content.
+    /// Memory then does not grow with the number of events; 0 keeps none.
     ///
-    /// A summary of some 20 to 100 bytes has seen all events: counts, times, sums, means, standard
-    /// deviations, extremes, first and last values and attributes stay exact. Features that need the
-    /// log (windows, decay, distinct values, shares, sessions …) are answered while the log reaches
-    /// back far enough; otherwise the answer is missing and its row is listed in
-    /// [`Column::cut`](crate::features::Column::cut). Where a log is cut, only moments from the
-    /// person's last event on can be asked about. The features must be fixed, see
-    /// [`Profiles::freeze`](crate::Profiles::freeze).
+    /// A summary of some 20 to 100 bytes counts all events, so counts, times, sums, means, standard deviations,
+    /// extremes, first and last values and attributes stay exact. Features that need the log (windows,
+    /// half-lives, distinct values, shares, sessions …) are computed while the log reaches back far enough.
+    /// Otherwise the value is missing and its row is listed in [`Column::cut`](crate::features::Column::cut).
+    /// After events were removed, only moments from the person's last event on can be asked about. The columns
+    /// must be fixed; see [`Profiles::freeze`](crate::Profiles::freeze).
     ///
     /// ```
     /// use personas::features::{Feature, Measure};
@@ -62,9 +61,8 @@ pub struct StoreOptions {
     /// ```
     pub max_log: Option<usize>,
 
-    /// Properties to store that no feature reads, for reports and timelines. Properties that the
-    /// features read are stored anyway. Names that begin with `@` are those of
-    /// [local time](crate::features#local-time).
+    /// Further properties to store, for reports and timelines. Properties that the features read are always
+    /// stored. Names that begin with `@` are those of [local time](crate::features#local-time).
     ///
     /// ```
     /// use personas::features::EventFilter;
@@ -81,9 +79,10 @@ pub struct StoreOptions {
     /// ```
     pub keep: BTreeSet<String>,
 
-    /// If given, keeps the latest change of so many profiles that changed last, for
-    /// [`Profiles::changes`](crate::Profiles::changes). Costs four bytes for each identifier, and some
-    /// 100 for each change. Not part of what [pieces](crate::Profiles::pieces) must agree in.
+    /// The number of profiles, 1 or more, whose latest change is kept for
+    /// [`Profiles::changes`](crate::Profiles::changes); `None` keeps no changes. Costs four bytes for each
+    /// identifier, and some 100 bytes for each change. Stores with different values can exchange
+    /// [pieces](crate::Profiles::pieces).
     pub changes: Option<usize>,
 
     /// If given, keeps events for so many days, in (0, 36525]: [`Profiles::advance`](crate::Profiles::advance) says

@@ -37,30 +37,35 @@ const PIECES_OF_RANGE: usize = 4;
 const FORGOTTEN: usize = 1 << 14;
 
 impl Profiles {
-    /// Returns the store as pieces: self-contained blocks of bytes, each at most 1 MiB unless a
-    /// single event, or the list of all manual links, is larger. [`Profiles::absorb`] adds them to a store, in any order. `shard` is a
-    /// number of your choice that tells stores apart: pieces of two shards count both, even if they
-    /// hold the same. Absorb the pieces of one call only: those of a later call hold the same events once more.
+    /// Returns the store as pieces: self-contained blocks of bytes. A piece has at most 1 MiB, unless a single
+    /// event or the list of all manual links is larger. [`Profiles::absorb`] adds pieces to a store.
     ///
-    /// Given the last piece of an earlier call, returns only what changed since: every set of identifiers to which an
-    /// event was added, with all its events; who was forgotten or allowed again; manual links; the horizon of
-    /// [`Profiles::advance`]. A store that was restored from the pieces before absorbs them in order, and is then equal to this
-    /// one, and can continue in its place. The last pieces of the last eight calls are known.
+    /// **Whole store.** With `last` as `None`, all pieces are returned; they can be absorbed in any order. Absorb
+    /// the pieces of one such call only, because a later call returns the same events again. `shard` is a
+    /// number of your choice that identifies the store. The pieces of two shards both count, even if they hold
+    /// the same events.
     ///
-    /// Pieces carry evidence of identity, events, summaries, manual links and the marks of the
-    /// forgotten; of the key only a check value. Texts are in the clear, apart from what was
-    /// forgotten. They are made a few at a time, on all threads, as the iterator is asked.
+    /// **Changes.** With the last piece of an earlier call, only what changed since that call is returned: each
+    /// set of identifiers that got an event, with all its events; who was forgotten or allowed again; manual
+    /// links; the horizon of [`Profiles::advance`]. A store restored from the earlier pieces absorbs these in
+    /// order. It then equals this store and can continue in its place. The store remembers its last eight calls.
     ///
-    /// A service that writes its events to a log, and pieces from time to time, loses nothing: it writes all pieces once and
-    /// then those of what changed; after a restart it absorbs them in that order, and then applies the part of the log that
-    /// came after them. It writes all pieces again when it is told to start over, or when those of the changes have become as many.
+    /// Pieces hold evidence of identity, events, summaries, manual links, hashes of forgotten identifiers, and a
+    /// check value of the key. Texts are not encrypted. Pieces are made a few at a time, on all threads, while
+    /// you iterate.
     ///
-    /// Cost: what the pieces hold; from the first call on, the store remembers four bytes for every event that comes, and at most
-    /// eight for every set of identifiers seen together.
+    /// **Durable services.** A service loses nothing if it writes events to a log, all pieces once, and the
+    /// pieces of changes from time to time. After a restart it absorbs the pieces in that order, and then
+    /// applies the events logged after the last piece. It writes all pieces again on
+    /// [`Error::StartOver`](crate::Error::StartOver), or when the pieces of changes have become as large.
+    ///
+    /// Cost: proportional to what the pieces hold. From the first call on, the store remembers four bytes for
+    /// every new event, and at most eight bytes for every set of identifiers seen together.
     ///
     /// # Errors
-    /// Given a last piece: [`Error::StartOver`](crate::Error::StartOver) if it is not one that this store made or was restored from, if more changed
-    /// since than is remembered, or if the columns were [frozen](Profiles::freeze) since: make all pieces.
+    /// With a last piece: [`Error::StartOver`](crate::Error::StartOver) if this store neither made that piece nor
+    /// was restored from it, if more has changed than is remembered, or if the columns were
+    /// [frozen](Profiles::freeze) since then: make all pieces.
     /// [`Error::InvalidSnapshot`](crate::Error::InvalidSnapshot) if it is not a piece.
     ///
     /// ```

@@ -7,7 +7,7 @@ use crate::features::{self, Lexicon, PersonEvents, StoredEvent};
 use crate::identity::Subject;
 use crate::{FeatureTable, Identifier, ProfileId, Result, Timestamp};
 
-/// A person among [`Profiles`]: who it is, and what is known of it.
+/// One person in [`Profiles`]: the identifiers, and what is known about the person.
 ///
 /// ```
 /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
@@ -41,12 +41,12 @@ pub struct Profile<'p> {
 }
 
 impl Profiles {
-    /// The profile that an identifier, or any id that a profile had once, leads to now. Its
-    /// [`id`](Profile::id) is another one if the person moved.
+    /// Returns the person that an identifier, or a profile id handed out at any time, leads to now. If the
+    /// [`id`](Profile::id) of the result is another one, the profile has moved.
     ///
-    /// `None` if the identifier was never seen, is a placeholder, was forgotten
-    /// ([`is_forgotten`](crate::IdentityGraph::is_forgotten) says so), or is nobody's: nothing that was observed belongs to
-    /// it, as with an e-mail address beyond the limit of a person, or one that too many people share.
+    /// Returns `None` if the identifier was never seen, is a placeholder, was forgotten
+    /// ([`is_forgotten`](crate::IdentityGraph::is_forgotten) tells), or belongs to nobody. The last is the case for
+    /// an e-mail address beyond the limit of a person, and for an identifier that too many people share.
     ///
     /// ```
     /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
@@ -97,12 +97,25 @@ impl<'p> Profile<'p> {
     /// The person's row of [`Profiles::features`]: a table of one row, or of none if there are no
     /// events by then.
     ///
-    /// Cost: this person's events. If columns depend on everybody's events, they are fixed at the
-    /// first question after a change or for another moment, at the cost of a table;
-    /// [`Profiles::freeze`] a store that is read while it changes.
+    /// Cost: proportional to this person's events. If columns depend on everybody's events, the first call after
+    /// a change, or for another moment, costs as much as a whole table. So call [`Profiles::freeze`] on a store
+    /// that is read while it changes.
     ///
     /// # Errors
     /// As [`Profiles::features`].
+    ///
+    /// ```
+    /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
+    ///
+    /// let (may, june) = (Timestamp::parse("2017-05-01")?, Timestamp::parse("2017-06-01")?);
+    /// let mut people = Profiles::new(Rules::default(), FeatureSet::retail())?;
+    /// people.observe(&Event::new("purchase", may).id("card", "1").property("amount", 5.0))?;
+    /// if let Some(ann) = people.get(("card", "1")) {
+    ///     assert_eq!(ann.features(june)?.n_rows(), 1);
+    ///     assert_eq!(ann.features(Timestamp::parse("2017-04-01")?)?.n_rows(), 0); // not there yet
+    /// }
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     pub fn features(&self, as_of: Timestamp) -> Result<FeatureTable> {
         let people = self.people;
         let (plan, n_left_out) = people.plan_for(as_of)?;

@@ -12,10 +12,10 @@ use crate::journey::{self, FunnelReport, PathReport, Paths, PeakReport};
 use crate::{Error, Event, ProfileId, Result, Timestamp};
 
 impl Profiles {
-    /// The features that no event up to a moment is for, in their order: none passes the filter and has
-    /// what is measured. Most often the events use another word.
+    /// Returns the names of the features that no event up to a moment matches, in order: no event passes the
+    /// filter and has the property that is measured. Usually the events use another name.
     ///
-    /// [`optional`](crate::features::Feature::optional) features and those made of others are left out.
+    /// [`optional`](crate::features::Feature::optional) features and those made from others are left out.
     ///
     /// ```
     /// use personas::features::{Feature, Measure};
@@ -77,8 +77,8 @@ impl Profiles {
         Ok(FunnelReport::new(funnel, &slices(&people), self.histories.lexicon()))
     }
 
-    /// Which ways people take through a visit, by the events up to a moment; see [`Paths`]. `who` chooses
-    /// the people, as for [`Profiles::funnel`].
+    /// Returns the paths that people take through their sessions, by the events up to a moment; see [`Paths`] for
+    /// an example. `who` chooses the people, as for [`Profiles::funnel`].
     ///
     /// # Errors
     /// [`Error::InvalidParameter`] if a setting makes no sense; [`Error::PropertyNotStored`] if a property is
@@ -98,10 +98,10 @@ impl Profiles {
         Ok(PathReport::new(paths, &slices(&people), self.histories.lexicon()))
     }
 
-    /// How many events, of how many people, fall on each value of a property: `@hour`, `@weekday`
-    /// and `@date` tell when people come by their [own clocks](crate::features#local-time). Only
-    /// events that pass the filter and happened by the moment count; [`StoreOptions::keep`](crate::profiles::StoreOptions::keep) has an example.
-    /// `who` chooses the people, as for [`Profiles::funnel`].
+    /// Returns how many events, and of how many people, have each value of a property. `@hour`, `@weekday` and
+    /// `@date` say when people come, by their [own clocks](crate::features#local-time). Only events that pass the
+    /// filter and happened by the moment count. `who` chooses the people, as for [`Profiles::funnel`].
+    /// [`StoreOptions::keep`](crate::profiles::StoreOptions::keep) has an example.
     ///
     /// # Errors
     /// [`Error::PropertyNotStored`] if the property, or one that the filter tests, is not stored:
@@ -154,8 +154,8 @@ fn slices<'r, 'e>(people: &'r [Vec<StoredEvent<'e>>]) -> Vec<&'r [StoredEvent<'e
 }
 
 impl<'p> Profile<'p> {
-    /// What the person did up to and including a moment, step by step in order of time; of events
-    /// at the same time, in order of their names, then of what they say.
+    /// Returns the person's events up to and including a moment, in order of time; events of equal time are
+    /// ordered by name, then by content.
     ///
     /// Runs from both ends: `.rev().skip(20).take(20)` is the second page, newest first. Only events that
     /// are reached are put together. Cost: the person's whole log is sorted first, so that a page costs time

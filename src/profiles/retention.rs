@@ -24,7 +24,7 @@ impl Profiles {
     /// Moments before the last one change nothing. Any order of events and calls
     /// gives the same features, as long as every event arrives before the horizon has passed it.
     ///
-    /// Cost: one look at every set of identifiers seen together, and the events that are removed.
+    /// Cost: one look at every set of identifiers seen together, and the removed events.
     ///
     /// # Errors
     /// [`Error::OptionNotSet`] if the store has no retention.

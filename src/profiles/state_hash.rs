@@ -11,10 +11,11 @@ use crate::num::parallel;
 use crate::{ProfileId, Timestamp};
 
 impl Profiles {
-    /// Returns a hash of all that answers depend on: evidence of identity, events, summaries, manual
-    /// links, who was forgotten, rules, key, features and options. Equal sets of events give equal
-    /// hashes, whatever their order, the shards and the restarts between them; with
-    /// [`dedupe`](crate::profiles::StoreOptions::dedupe) also however often an event was sent.
+    /// Returns a hash of everything that answers depend on: evidence of identity, events, summaries, manual
+    /// links, who was forgotten, rules, key, features and options. Equal sets of events give equal hashes,
+    /// whatever their order, the shards and the restarts. With
+    /// [`dedupe`](crate::profiles::StoreOptions::dedupe), repeated events do not change it.
+    /// [`Profiles::pieces`] has an example.
     ///
     /// Cost: reads everything, on all threads.
     pub fn state_hash(&self) -> u128 {

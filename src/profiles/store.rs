@@ -20,9 +20,9 @@ use crate::{Error, FeatureSet, FeatureTable, IdentityGraph, ProfileId, Result, R
 ///
 /// Events come in any order, one by one or in bulk; late events count like punctual ones. An event is
 /// refused if an [`IdentityGraph`] refuses it (no identifier, two values of a kind that a person has
-/// one of, …), or if its time lies outside [`Rules::clock`]. A refused event changes nothing. A number that
-/// some feature reads and that is not finite or beyond ±2⁶⁰ is not read; the report counts it. For duplicate names of properties or
-/// attributes, the last value wins.
+/// one of, …), if its time lies outside [`Rules::clock`], or for another [`Refusal`](crate::Refusal). A
+/// refused event changes nothing. A feature does not read a number that is not finite or is beyond ±2⁶⁰; the
+/// report counts it. For duplicate names of properties or attributes, the last value wins.
 ///
 /// The [`IdentityGraph`] inside decides who is who, and [`Profiles::identity`] explains it. An event
 /// that belongs to nobody, because its identifiers are placeholders or claims to another person's,
@@ -129,8 +129,8 @@ impl Profiles {
     /// An empty store.
     ///
     /// # Errors
-    /// [`Error::InvalidRule`] or [`Error::InvalidFeature`] if the rules or the features make no
-    /// sense.
+    /// [`Error::InvalidRule`] or [`Error::InvalidFeature`] if the rules or the features are not valid, for
+    /// example for a limit of 0 or two features of one name.
     pub fn new(rules: Rules, features: FeatureSet) -> Result<Self> {
         Self::with_options(rules, features, StoreOptions::default())
     }
@@ -296,7 +296,7 @@ impl Profiles {
         Ok(())
     }
 
-    /// The features in force.
+    /// Returns the features of the store. After [`Profiles::freeze`] these are the fixed ones.
     pub fn feature_set(&self) -> &FeatureSet {
         &self.features
     }

@@ -36,10 +36,9 @@ pub enum Check {
     /// It is a moment, or a text that reads as one, at most so many days of 24 hours before now.
     #[serde(with = "crate::num::exact")]
     FreshDays(f64),
-    /// No other event is the same in name, time, offset, identifiers, properties and attributes;
-    /// in whatever order these are given, and whatever the message id. Of events that are the
-    /// same, all but one break the rule: all but the one with the smallest message id, or without
-    /// any, the first.
+    /// No other event has the same name, time, offset, identifiers, properties and attributes, in any order; the
+    /// message id does not matter. Among equal events, one keeps the rule and the others break it: the one with
+    /// the smallest message id or, if there is none, the first.
     Unique,
     /// At least this share of the values, 0 to 1, is there.
     #[serde(with = "crate::num::exact")]

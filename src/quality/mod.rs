@@ -1,12 +1,12 @@
-//! Data quality: what is wrong with events and tables, counted, and dealt with as the caller says.
+//! Data quality: finds, counts and repairs what is wrong with events and tables.
 //!
-//! A [`Quality`] is a list of [`QualityRule`]s: of a property, an attribute, an identifier or the
-//! time of every event, or of a table's columns and rows, what must hold, and what a breach does.
-//! It stands before [`Profiles`](crate::Profiles), not in it, so that one event and many are
-//! treated the same, and nothing of what was dropped is ever held.
+//! A [`Quality`] is a list of [`QualityRule`]s. A rule says what it is about (a property, an attribute, an
+//! identifier or the time of events, or the columns and rows of a table), what must hold, and what happens
+//! if it does not. Use it before events are added to [`Profiles`](crate::Profiles): what it drops never
+//! reaches the store.
 //!
-//! Every rule judges what came, not what other rules left of it, so that their order does not
-//! matter. Cost: O(events · rules); [`Check::Unique`] holds under 100 bytes of every event meanwhile.
+//! Every rule checks the original values, not what other rules left of them, so the order of rules does not
+//! matter. Cost: O(events · rules); [`Check::Unique`] needs under 100 bytes per event while it runs.
 
 mod check;
 mod email;
@@ -83,13 +83,13 @@ pub struct Quality {
 }
 
 impl Quality {
-    /// The events without those to be dropped and without the values to be blanked, in the order
-    /// given, and what was wrong. Positions are those among the events given, from 0. `as_of` is the moment that is
-    /// now for the rules about future and freshness; rules of tables are left out. One event is cleaned like many; only repetitions
-    /// ([`Check::Unique`]) are found among the events of one call.
+    /// Returns the events that are not dropped, without the values that are blanked, in the order given, and a
+    /// report of what was wrong. Positions in the report count the events given, from 0. `as_of` is the present
+    /// moment for [`Check::NotInFuture`] and [`Check::FreshDays`]. Rules about tables are skipped. Repetitions
+    /// ([`Check::Unique`]) are found among the events of one call only.
     ///
     /// # Errors
-    /// [`Error::InvalidRule`](crate::Error::InvalidRule) for a rule that makes no sense.
+    /// [`Error::InvalidRule`](crate::Error::InvalidRule) for a rule that is not valid.
     pub fn clean<'a>(
         &self,
         events: impl IntoIterator<Item = Event<'a>>,
@@ -111,11 +111,11 @@ impl Quality {
         Ok((events, report))
     }
 
-    /// The table without what the rules drop and blank, and what was wrong. Rules of events are
-    /// left out.
+    /// Returns the table without what the rules drop and blank, and a report of what was wrong. Rules about
+    /// events are skipped.
     ///
-    /// First the values: bad ones are blanked or drop their row. Then the columns, by what is left
-    /// of them; then the rows, by the columns that stay.
+    /// Values are checked first; a bad value is blanked, or its row is dropped. Columns are checked next, by the
+    /// values that are left, and then rows, by the columns that are left.
     ///
     /// ```
     /// use personas::features::Condition;

@@ -48,7 +48,7 @@ pub enum Action {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Target {
-    /// A property of events. Of one that is given twice the last counts; of a list, each value.
+    /// A property of events. For duplicate names, the last value wins; in a list, each value is checked.
     Property(String),
     /// An attribute that events declare.
     Attribute(String),

@@ -30,8 +30,9 @@ pub(super) fn check_columns(n_columns: usize) -> Result<()> {
 /// Covariances of 2⁻⁵⁰⁰ and more are not lifted.
 const SMALL: i32 = -500;
 
-/// The moments of some rows, for [`Pca::fit_moments`](crate::reduce::Pca::fit_moments): those of a shard or
-/// of a batch of a stream. Merged, they are to the bit those of all rows together.
+/// The number of rows, sums and sums of products of some rows, for
+/// [`Pca::fit_moments`](crate::reduce::Pca::fit_moments). Compute them per shard or per batch of a stream, and
+/// merge them: the result has the same bits as that of all rows together.
 ///
 /// ```
 /// use personas::{reduce::ExactMoments, ndarray::array};

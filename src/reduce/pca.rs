@@ -221,8 +221,8 @@ impl PcaFit {
         }))
     }
 
-    /// The rows that lie at places along the components, `(n_samples, n_features)`, in the units of the
-    /// fit. What the components left out does not come back.
+    /// Returns the rows for coordinates along the components: takes `z`, `(n_samples, n_components)`, and returns
+    /// `(n_samples, n_features)`, in the units of the fit. What the components left out is lost.
     ///
     /// # Errors
     /// [`Error::DimensionMismatch`] for another number of columns than components; else as
@@ -240,8 +240,8 @@ impl PcaFit {
         }))
     }
 
-    /// What carries a component, in words: the columns whose parts make up at least half of it, the
-    /// greatest first, with the sign of each.
+    /// Describes a component in words: the columns that make up at least half of it, the greatest first, each
+    /// with its sign as `more` or `less`.
     ///
     /// ```
     /// use personas::{Pca, ndarray::array};

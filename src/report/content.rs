@@ -29,8 +29,7 @@ pub struct Report<'a> {
     pub(super) table: &'a FeatureTable,
     /// The headline; `Personas` unless set.
     pub title: String,
-    /// What must be known before anything else is believed, such as that most rows of a file were
-    /// skipped; shown first.
+    /// Warnings that are shown first, such as that most rows of a file were skipped.
     pub attention: Vec<String>,
     /// Sections of paragraphs under a heading, such as what became of the rows of a file.
     pub notes: Vec<(String, Vec<String>)>,

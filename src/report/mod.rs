@@ -1,9 +1,9 @@
-//! The page an analyst shows: who the personas are, how far to trust them, and what they rest on.
+//! A report page about a model: who the personas are, how far to trust them, and what they are based on.
 //!
-//! One HTML text without scripts, fonts or anything else to load; charts are SVG, readable without
-//! colours, by day and by night, on paper and on a telephone. Every text of the caller's data is
-//! escaped. No single person is shown: groups below the model's smallest size have no values, and
-//! bins of the map with fewer than five people are empty.
+//! The page is one HTML text without scripts, fonts or other files to load. Charts are SVG. They are readable
+//! without colours, in light and dark mode, on paper and on a phone. All texts from the caller's data are
+//! escaped. No single person is shown: groups below the model's smallest described size have no values, and
+//! squares of the map with fewer than five people are left out.
 //!
 //! Cost: one pass of the table through the model, an isolation forest, and silhouettes of at most
 //! 2,000 rows.

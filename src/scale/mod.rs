@@ -1,9 +1,9 @@
 //! Bringing the columns of an array to one scale, and back.
 //!
-//! Distances add up the columns, so the one with the greatest spread counts most: euros beside years
-//! are grouped by euros. A [`Scaler`] learns centre and width of every column once and applies them to
-//! any rows. Tables of people have a [`Preprocessor`](crate::Preprocessor), which also deals with
-//! categories and missing values.
+//! Distances add up differences over all columns, so the column with the greatest spread counts most: rows
+//! of euros and years are grouped by euros. A [`Scaler`] learns the centre and width of every column and
+//! applies them to any rows. For tables of people, use a [`Preprocessor`](crate::Preprocessor), which also
+//! handles categories and missing values.
 //!
 //! Cost: one pass per column; a sort for the robust scaler; some 35 passes for Yeo–Johnson.
 
@@ -136,7 +136,7 @@ impl TryFrom<Stored> for ScalerFit {
         let constant = (0..columns.len()).filter(|&column| columns[column].width == 0.0);
         let is_told = constant.eq(constant_columns.iter().copied());
         if columns.is_empty() || !is_told || !columns.iter().all(Column::is_sound) {
-            let reason = "it has no columns, or a width or centre that no rows have, or constant columns untold";
+            let reason = "no columns, an impossible width or centre, or unlisted constant columns";
             return Err(Error::InvalidSnapshot { what: "ScalerFit", reason: reason.into() });
         }
         Ok(Self { columns, constant_columns })

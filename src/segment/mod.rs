@@ -1,4 +1,4 @@
-//! What the clients of Segment, RudderStack, Jitsu and their kin send, as events.
+//! Reads the calls that clients of Segment, RudderStack, Jitsu and similar systems send, as events.
 //!
 //! [`receive`] reads a body: one call, a batch `{"batch": […]}`, a list of calls, or lines of these.
 //! [`Profiles::extend_json`](crate::Profiles::extend_json) reads the same into a store, on all threads
@@ -62,20 +62,20 @@
 //! whole number can be an id: the text of its digits. Whole numbers beyond ±2⁵³ become the text of their digits, as of
 //! [`Value`](crate::Value). For duplicate keys, the last value wins.
 //!
-//! A value that cannot be read costs itself, and the report counts it: a field of the wrong type, a
-//! ninth object or list within each other, dotted names of more than 256 bytes, values after the first
-//! 1000, numbers beyond `f64` such as `1e999`, `NaN` and `Infinity` as Python writes them, and texts
-//! with half a surrogate pair (`"\ud83d"`). In a name, half a surrogate pair is read as U+FFFD.
+//! If a value cannot be read, only that value is left out, and the report counts it: a field of the wrong
+//! type, objects and lists nested more than eight deep, dotted names of more than 256 bytes, values after
+//! the first 1,000, numbers beyond `f64` such as `1e999`, `NaN` and `Infinity` as Python writes them, and
+//! texts with half a surrogate pair (`"\ud83d"`). In a name, half a surrogate pair is read as U+FFFD.
 //!
-//! A `userAgent` is not parsed: which device and system it means is known to long lists that need
-//! updates. Where clients send nothing better, add properties `device` and `os` to the events by a
-//! service or a crate of your choice before you add them to [`Profiles`](crate::Profiles).
+//! A `userAgent` is not parsed, because that needs long lists that change often. If clients send nothing
+//! better, determine device and operating system with a service or crate of your choice, and add the
+//! properties `device` and `os` before you add the events to [`Profiles`](crate::Profiles).
 //!
-//! Every identifier counts as verified. Where clients are not trusted with an e-mail address, set
-//! [`claimed`](crate::Identifier::claimed) before you add the event.
+//! Every identifier counts as verified. If you do not trust clients with an identifier, such as an e-mail
+//! address, set [`claimed`](crate::Identifier::claimed) before you add the event.
 //!
-//! serde_json reads the JSON; no tree of a call is built, texts without escapes are borrowed, and what
-//! no event needs is skipped. Depth, number and length of names are bounded, since the sender chooses
+//! serde_json reads the JSON. No tree of a call is built, texts without escapes are borrowed, and fields that
+//! no event needs are skipped. Depth, number and length of names are bounded, because the sender chooses
 //! them. Errors name a field or a byte and never repeat the sender's text.
 
 mod body;
@@ -116,8 +116,8 @@ pub struct Calls<'a> {
 ///
 /// A body is one call of the [Segment spec](https://segment.com/docs/connections/spec/), a batch
 /// `{"batch": […]}`, a list of calls, or lines of these; empty lines are skipped. The
-/// [module](self) says what each field becomes. A call that cannot be read is refused and counted,
-/// and the others are read:
+/// [module](self) says what each field becomes. A call that cannot be read is refused and counted, and the
+/// others are read. The reasons are:
 ///
 /// - [`Refusal::NotJson`](crate::Refusal::NotJson) and [`Refusal::NotACall`](crate::Refusal::NotACall);
 /// - [`Refusal::ContextTooLong`](crate::Refusal::ContextTooLong), a whole batch;

@@ -15,8 +15,8 @@ use crate::event::Wanted;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Received {
-    /// When the body was received. It is the time of calls without one, and tells how wrong the
-    /// client's clock is. `None` for a stored log.
+    /// When the body was received. Calls without a time get this time; with a `sentAt`, it also corrects the
+    /// client's clock. `None` for a stored log.
     pub at: Option<Timestamp>,
     /// The type of calls that leave it out, from the path of the request: `track` of `/v1/track`, or
     /// its first letter. Other words, such as `batch`, say nothing.
@@ -24,10 +24,9 @@ pub struct Received {
     /// Whether a `receivedAt` in the body counts as the time of receipt. Trust only bodies that a
     /// server of yours stored: clients can write anything.
     pub trust_received_at: bool,
-    /// Names of traits and properties that hold an identifier, and its kind. A value is looked for
-    /// in `traits`, `context.traits` and `properties`, and is neither attribute nor property then.
-    /// Name with care: `email` as a property is often somebody else's, such as that of a friend who
-    /// is invited.
+    /// Names of traits and properties that hold an identifier, each with the kind of the identifier. They are
+    /// looked up in `traits`, `context.traits` and `properties`; such a value is then neither an attribute nor a
+    /// property. Choose with care: a property `email` is often another person's, such as an invited friend's.
     pub identifiers: BTreeMap<String, String>,
     /// Names of properties whose texts are numbers if they look so: `"12.50"`, and `"12,5"` with
     /// one or two digits after a comma. Fields of objects in a list have dotted names, such as

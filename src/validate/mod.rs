@@ -45,8 +45,8 @@
 //! | 15 kinds without groups, 800 rows | wrong for 0 of 200 |
 //! | random visits, features of `engagement()`, Poisson rates 0.7 and 2 | wrong for 4 and 2 of 200 |
 //!
-//! Shares of which most people have nearly all in one column (a Dirichlet distribution with parameters below
-//! 1) are said to hold groups: their density has several modes. The test `error_rates` measures this:
+//! Shares of which most people have nearly all in one column (a Dirichlet distribution with parameters below one)
+//! are said to hold groups: their density has several modes. The test `error_rates` measures this:
 //! `cargo test --release --test it error_rates -- --ignored --nocapture`.
 
 mod agreement;

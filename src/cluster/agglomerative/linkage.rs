@@ -17,15 +17,16 @@ pub enum Linkage {
     Complete,
     /// The mean of all such distances (UPGMA). A compromise of the two.
     Average,
-    /// The mean of the distances to the two parts of a cluster, however large each is (WPGMA).
+    /// The mean of the distances to the two parts of a cluster; both parts count alike, whatever their
+    /// sizes (WPGMA).
     Weighted,
     /// √(2·|A|·|B| / (|A| + |B|)) times the distance between the means: the merge that adds least
     /// to the sum of squared distances comes first. Round groups, as k-means.
     Ward,
     /// The distance between the means (UPGMC). A merge can be lower than the one before it.
     Centroid,
-    /// The same with the mean of two clusters halfway between theirs, however large each is
-    /// (WPGMC). A merge can be lower than the one before it.
+    /// The distance between centres, where the centre of a merged cluster lies halfway between the centres
+    /// of its two parts, whatever their sizes (WPGMC). A merge can be lower than the one before it.
     Median,
 }
 

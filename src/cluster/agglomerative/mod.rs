@@ -69,7 +69,8 @@ pub struct Agglomerative {
 }
 
 impl Agglomerative {
-    /// With this linkage and the default limit of rows.
+    /// Creates the method with a linkage and the default limit on rows; see
+    /// [`max_samples`](Self::max_samples).
     #[must_use]
     pub fn new(linkage: Linkage) -> Self {
         Self { linkage, max_samples: None, n_summaries: None }
@@ -84,10 +85,10 @@ impl Agglomerative {
         self
     }
 
-    /// Beyond [`max_samples`](Self::max_samples), clusters at most so many micro-clusters, made by a
-    /// short k-means, instead of refusing: exact Ward on them with their weights, and inside each. Ward
-    /// linkage only. The tree says that it [is approximate](field@Dendrogram::approximate); its cuts are
-    /// good where groups are much larger than micro-clusters.
+    /// Allows more rows than [`max_samples`](Self::max_samples), for Ward linkage only. A short k-means then
+    /// makes at most `n_summaries` micro-clusters. Exact Ward linkage runs on these, with their weights, and
+    /// inside each. The tree is marked as [approximate](field@Dendrogram::approximate); its cuts are good
+    /// where groups are much larger than micro-clusters. Without this setting, more rows are an error.
     ///
     /// ```
     /// use personas::{cluster::{Agglomerative, Linkage}, ndarray::Array2};
@@ -107,8 +108,8 @@ impl Agglomerative {
     /// The hierarchy of the rows of `x`, `(n_samples, n_features)`, by Euclidean distance, or of samples
     /// by their distances ([`Samples`]). One row gives no merges.
     ///
-    /// [`max_samples`](Self::max_samples) does not apply to distances. While clusters merge, as much
-    /// memory as theirs is needed again, for a short time twice.
+    /// [`max_samples`](Self::max_samples) does not apply to distances. Merging needs the memory of the
+    /// distances once more, for a short time twice.
     ///
     /// Rows may stand for several each, such as centroids with their counts or profiles: a row of weight 2
     /// counts as the row twice. Weights count for Ward, average and centroid linkage. Heights are those

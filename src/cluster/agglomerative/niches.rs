@@ -50,9 +50,9 @@ pub struct Niche {
     pub cluster: usize,
     /// The number of the broad group around it.
     pub parent: usize,
-    /// 1 − (distance of near rows) / (distance to the nearest row outside), in 0.5..=1. Near rows are
-    /// the ends of its longest inner link, or a row of its parent and the nearest one, whichever lie
-    /// farther apart.
+    /// 1 − (distance inside) / (distance to the nearest row outside), in [0.5, 1]. The distance inside is
+    /// the longest inner link of the niche or the distance of a row of the parent to its nearest row,
+    /// whichever is greater.
     pub separation: f64,
     /// Mean Jaccard index with the most similar cluster of each resample's tree, in 0..=1.
     pub stability: f64,
@@ -65,10 +65,10 @@ impl Agglomerative {
     /// Small groups in the tree of `x`, `(n_samples, n_features)`, that differ strongly from the group
     /// around them and come back in resamples; the best separated first. Often there are none.
     ///
-    /// A niche has `min_size` rows or more, at least 2, and at most a quarter of the rows of its
-    /// parent, which is the smallest cluster around it that is large enough. A lone pair of rows can
-    /// come about by chance, three or more hardly. Every row counts once, whatever weights the tree
-    /// was made with. The `seed` is that of 20 resamples.
+    /// A niche has at least `min_size` rows (2 or more) and at most a quarter of the rows of its parent. The
+    /// parent is the smallest cluster around the niche that is large enough for that. A pair of rows can arise
+    /// by chance, so 3 is a good `min_size`. Every row counts once, even if the tree was made with weights.
+    /// The `seed` draws 20 resamples.
     ///
     /// ```
     /// use personas::{cluster::{Agglomerative, Linkage}, ndarray::Array2};

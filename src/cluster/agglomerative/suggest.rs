@@ -42,11 +42,12 @@ pub struct SuggestedCut {
 }
 
 impl Agglomerative {
-    /// Suggests where to cut the tree of `x`: of the five widest gaps that leave 2 to 20 groups, the
-    /// widest whose groups all come back in trees of half the rows (mean Jaccard index at least
-    /// 0.75). None if there is no such cut; then the data show no groups to this linkage.
+    /// Suggests where to cut the tree of `x`, `(n_samples, n_features)`. Returns `None` if no cut is
+    /// supported; then the data show no groups to this linkage.
     ///
-    /// Every row counts once, whatever weights the tree was made with.
+    /// The method looks at the five widest gaps between heights that leave 2 to 20 groups. It takes the widest
+    /// whose groups all come back in trees of half the rows, with a mean Jaccard index of at least 0.75. The
+    /// `seed` draws these halves. Every row counts once, even if the tree was made with weights.
     ///
     /// ```
     /// use personas::{cluster::{Agglomerative, Linkage}, ndarray::Array2};

@@ -20,7 +20,7 @@ pub struct DbscanFit {
     pub labels: Labels,
     /// The rows with enough neighbours to be core, ascending.
     pub core_rows: Vec<usize>,
-    /// How near neighbours are.
+    /// The greatest distance between neighbours, in the units of the data.
     #[serde(with = "crate::num::exact")]
     pub eps: f64,
     /// How distances are measured.
@@ -33,17 +33,16 @@ pub struct DbscanFit {
 }
 
 impl DbscanFit {
-    /// For each row of `x`, `(n_samples, n_features)`, the cluster of the nearest core row if that
-    /// lies within `eps`, ties going to the lower row; else none. The numbers are those of the fit.
+    /// Returns the cluster of the nearest core row for each row of `x`, `(n_samples, n_features)`, or `None`
+    /// if no core row lies within `eps`. Ties go to the lower row. The numbers are those of the fit.
     ///
-    /// Core rows and noise keep their labels. A fitted border row may be nearer to a core row of
-    /// another cluster than the one it joined.
+    /// Core rows and noise of the fit keep their labels. A border row may get another label: it can be
+    /// nearer to a core row of another cluster than of the one it joined.
     ///
     /// # Errors
-    /// [`Error::DimensionMismatch`] for another number of columns, [`Error::Empty`],
-    /// [`Error::NonFinite`], [`Error::MagnitudeTooLarge`], [`Error::UndefinedMetric`] for a row of
-    /// zeros under [`Metric::Cosine`]. After
-    /// [distances](crate::cluster::Samples) every row has another number of columns.
+    /// [`Error::DimensionMismatch`] for another number of columns, and for any matrix after a fit of
+    /// [distances](crate::cluster::Samples); [`Error::Empty`], [`Error::NonFinite`],
+    /// [`Error::MagnitudeTooLarge`]; [`Error::UndefinedMetric`] for a row of zeros under [`Metric::Cosine`].
     pub fn predict<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Labels> {
         let x = x.into().into_rows()?;
         let rows = check::rows_of_width(x.view(), self.cores.ncols())?;

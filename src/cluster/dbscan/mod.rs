@@ -57,8 +57,9 @@ pub struct Dbscan {
 const STEPS: f64 = (1u64 << 32) as f64;
 
 impl Dbscan {
-    /// `eps`: how near neighbours are, in the units of the data, above 0. `min_samples`: how many
-    /// rows, itself included, a core row has within it, 1 or more; with 1 nothing is noise.
+    /// Creates the method. `eps` is the greatest distance between neighbours, in the units of the data,
+    /// above 0. `min_samples` is the number of rows within `eps`, itself included, from which on a row is a
+    /// core row, 1 or more; with 1 nothing is noise.
     #[must_use]
     pub fn new(eps: f64, min_samples: usize) -> Self {
         Self { eps, min_samples, metric: Metric::Euclidean }
@@ -74,8 +75,8 @@ impl Dbscan {
     /// Groups the rows of `x`, `(n_samples, n_features)`, or samples by their distances
     /// ([`Samples`]).
     ///
-    /// With distances the metric set does not matter, the fit has no rows to compare new ones with, so
-    /// that its `predict` is an error, and the time is O(n²).
+    /// With distances, the metric has no effect, [`predict`](DbscanFit::predict) is an error because there
+    /// are no rows to compare with, and the time is O(n²).
     ///
     /// ```
     /// use personas::{cluster::{Dbscan, Samples}, ndarray::array};
@@ -86,9 +87,9 @@ impl Dbscan {
     /// # Ok::<(), personas::Error>(())
     /// ```
     ///
-    /// Rows may have weights: then a row is core if the rows within `eps`, itself included, weigh
-    /// `min_samples` or more. Weights are 0 or more and are rounded to multiples of 2⁻³². Weight 2 is the
-    /// same as two rows. A row of weight 0 makes nothing dense but is labelled all the same.
+    /// Rows may have weights, 0 or more, which are rounded to multiples of 2⁻³². A row is then core if the
+    /// weights within `eps`, its own included, sum to `min_samples` or more. A row of weight 2 counts as two
+    /// rows. A row of weight 0 does not count, but it gets a label.
     ///
     /// ```
     /// use personas::{cluster::Dbscan, ndarray::array};
@@ -105,11 +106,15 @@ impl Dbscan {
     /// # Errors
     /// [`Error::Empty`], [`Error::NoColumns`], [`Error::NonFinite`], [`Error::MagnitudeTooLarge`]
     /// for such a matrix; [`Error::InvalidParameter`] for an `eps` that is not above 0 and finite or
-    /// `min_samples` 0, or 2³² and more beside weights; [`Error::TooManySamples`] from 2³² − 1 rows on; [`Error::UndefinedMetric`] for
-    /// a row of zeros under [`Metric::Cosine`]. For distances [`Error::DimensionMismatch`] if they are not
-    /// square or of all pairs, [`Error::InvalidParameter`] if they are not symmetric, not 0 on the diagonal
-    /// or negative, [`Error::NonFinite`], [`Error::MagnitudeTooLarge`]. For weights [`Error::DimensionMismatch`] if there are not as many as rows,
-    /// [`Error::InvalidParameter`] for one that is negative or not finite, or beside distances.
+    /// `min_samples` of 0, or of 2³² or more with weights; [`Error::TooManySamples`] from 2³² − 1 rows on;
+    /// [`Error::UndefinedMetric`] for a row of zeros under [`Metric::Cosine`].
+    ///
+    /// For distances: [`Error::DimensionMismatch`] if they are neither a square matrix nor one per pair,
+    /// [`Error::InvalidParameter`] if they are negative, not symmetric or not 0 on the diagonal,
+    /// [`Error::NonFinite`], [`Error::MagnitudeTooLarge`].
+    ///
+    /// For weights: [`Error::DimensionMismatch`] if there is not one per row, [`Error::InvalidParameter`] for
+    /// one that is negative or not finite, and for weights together with distances.
     pub fn fit<'a>(&self, x: impl Into<Samples<'a>>) -> Result<DbscanFit> {
         match x.into().split() {
             (Samples::Rows(x), weights) => self.fit_view(x.view(), weights),

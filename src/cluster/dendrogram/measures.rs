@@ -82,10 +82,12 @@ impl Dendrogram {
         Err(Error::UndefinedMetric { metric: "cophenetic correlation", reason })
     }
 
-    /// How far the height of every merge lies above the mean of the merges below it, down to `depth`
-    /// levels, itself included, in their standard deviations (divisor count − 1); 0 where these do
-    /// not vary. It is the last column of scipy's `inconsistent`, whose default depth is 2. A high
-    /// value marks a merge of groups that lie farther apart than their parts do.
+    /// Returns the inconsistency coefficient of every merge: (height − mean) / standard deviation. Mean and
+    /// standard deviation (divisor count − 1) are over the heights of the merge itself and those below it,
+    /// down to `depth` levels; the coefficient is 0 where these heights do not vary.
+    ///
+    /// This is the last column of scipy's `inconsistent`, whose default depth is 2. A high value marks a merge
+    /// of groups that lie farther apart than their parts do.
     ///
     /// Cost: O(n) per level.
     ///

@@ -16,7 +16,8 @@ use crate::{Error, Labels, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Merge {
-    /// The cluster of the lower number: a row if below n, else what merge `a` − n made.
+    /// The cluster with the lower number. With n rows, numbers below n are rows; number n + i is the cluster
+    /// that merge i made.
     pub a: usize,
     /// The other one, `b` > `a`.
     pub b: usize,
@@ -103,9 +104,8 @@ impl Dendrogram {
     /// The groups after all merges of at most this height (≤).
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`] for a negative height or NaN, and if a merge is lower than one
-    /// before it, as in centroid and median linkage: no height separates merges done from merges not
-    /// done then, while [`cut_into`](Self::cut_into) still undoes the last ones.
+    /// [`Error::InvalidParameter`] for a negative height or NaN, and if some merge is lower than the one
+    /// before it, as can happen with centroid and median linkage. Use [`cut_into`](Self::cut_into) there.
     pub fn cut_at(&self, height: f64) -> Result<Labels> {
         if height.is_nan() || height < 0.0 {
             return Err(Error::parameter("height", "0 or more", height));
@@ -132,7 +132,7 @@ impl Dendrogram {
 
     /// The rows of a cluster, ascending, and the tree below it, whose row i is the i-th of them.
     ///
-    /// Cluster c below n is row c; from n on it is what merge c − n made.
+    /// With n rows, cluster c below n is row c; from n on it is the cluster that merge c − n made.
     ///
     /// ```
     /// use personas::{cluster::{Agglomerative, Linkage}, ndarray::array};

@@ -48,10 +48,10 @@ pub struct HdbscanFit {
 impl HdbscanFit {
     /// For each row of `x`, `(n_samples, n_features)`, its cluster; the numbers are those of the fit.
     ///
-    /// A new row goes with the training row that it is mutually reachable from at the least distance
-    /// (of equals the nearest, then the lowest), if that distance is at most the one at which the
-    /// training row's cluster parts from its parent; else it is noise. A row that equals a training
-    /// row has that row's label. Nothing about the fit changes.
+    /// A new row gets the label of the training row with the least mutual reachability distance; ties go to
+    /// the nearest row, then to the lowest. If that distance is greater than the one at which the training
+    /// row's cluster splits off from its parent, the new row is noise. A row that equals a training row gets
+    /// its label. The fit does not change.
     ///
     /// # Errors
     /// [`Error::DimensionMismatch`] for another number of columns, as every matrix has after a fit of

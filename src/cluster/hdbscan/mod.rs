@@ -61,10 +61,9 @@ impl ClusterSelection {
 
 /// Finds groups of any shape and of different densities, and leaves out the rest as noise.
 ///
-/// Unlike [`Dbscan`](crate::cluster::Dbscan) it needs no `eps`, only the size from which on a group counts.
-/// It always sees at least two groups or none: where all rows are one group, all are noise. A row
-/// between two groups belongs weakly to the nearer one; see
-/// [`strengths`](HdbscanFit::strengths). Scale the columns first.
+/// Unlike [`Dbscan`](crate::cluster::Dbscan) it needs no `eps`, only the least size of a group. It finds two
+/// groups or more, or none: if all rows form one group, all of them are noise. A row between two groups
+/// belongs weakly to the nearer one; see [`strengths`](HdbscanFit::strengths). Scale the columns first.
 ///
 /// ```
 /// use personas::{cluster::Hdbscan, ndarray::Array2};
@@ -101,8 +100,8 @@ impl Hdbscan {
         }
     }
 
-    /// How many rows, itself included, a row's density is measured by; 1 or more, and
-    /// `min_cluster_size` unless set. More of them call more rows noise.
+    /// Sets the number of rows, itself included, over which a row's density is measured; 1 or more, by default
+    /// `min_cluster_size`. With a greater number, more rows are noise.
     #[must_use]
     pub fn min_samples(mut self, min_samples: usize) -> Self {
         self.min_samples = Some(min_samples);

@@ -95,8 +95,8 @@ struct Slot {
 const ROOM: f64 = 1.071_508_607_186_267_3e301;
 
 impl IncrementalDbscan {
-    /// Without rows, with the settings of a [`Dbscan`] and the rows that stay; those outside the
-    /// [`Window`] go when the next row comes.
+    /// Creates a model without rows, with the settings of a [`Dbscan`]. The [`Window`] says which rows stay;
+    /// rows outside it are removed when the next row comes.
     ///
     /// # Errors
     /// [`Error::InvalidParameter`] for an `eps` that is not above 0 and finite or `min_samples` 0, and for
@@ -126,10 +126,10 @@ impl IncrementalDbscan {
 
     /// Adds a row and returns its number, by which it can be removed: 0, 1, 2, …
     ///
-    /// A row comes at a moment, in any unit of time, or with `None` at that of the newest row (before any
-    /// other row: before every moment, so that a window of time lets it go with the first one). Moments may
-    /// come in any order. Rows that are outside the window then are removed: of one moment the first
-    /// goes first. A row that is outside at once goes at once.
+    /// The moment is in any unit of time; `None` stands for the moment of the newest row. (For the first row,
+    /// `None` is earlier than every moment, so a [`Window::Span`] removes it when a row with a moment comes.)
+    /// Moments may come in any order. After the insertion, rows outside the window are removed, the new one
+    /// included; of rows with equal moments, the one added first is removed first.
     ///
     /// # Errors
     /// [`Error::DimensionMismatch`] for another number of columns than the first row;
@@ -151,7 +151,7 @@ impl IncrementalDbscan {
         Ok(number)
     }
 
-    /// Removes a row; whether it was there.
+    /// Removes a row by its number; returns whether it was there.
     pub fn remove(&mut self, number: u64) -> bool {
         let Some(slot) = self.by_number.remove(&number) else { return false };
         self.by_moment.remove(&(self.slots[slot as usize].at, number));

@@ -50,9 +50,9 @@ pub struct KMeansFit {
     /// length is the number of iterations.
     #[serde(with = "crate::num::exact")]
     pub inertia_per_iter: Vec<f64>,
-    /// Whether the best run stood still before its last iteration was used up, and no observer
-    /// stopped the fit. If so and the tolerance was 0, the centroids are the means of their rows;
-    /// else they may be a step behind.
+    /// Whether the best run met the tolerance within the allowed iterations, and no observer stopped the
+    /// fit. With convergence and a tolerance of 0, the centroids are the means of their rows; otherwise they
+    /// may be one step behind.
     pub converged: bool,
     /// How often the best run moved a cluster that had lost all its rows to a far row.
     pub refilled: usize,

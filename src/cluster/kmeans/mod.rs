@@ -133,17 +133,16 @@ impl KMeans {
 
     /// Groups the rows of `x`, `(n_samples, n_features)`.
     ///
-    /// Equal input, settings and seed give equal bits, on any number of threads and any memory
-    /// layout. A row as near to two centroids goes to the lower number. `k` = 1 gives the mean; `k` =
-    /// number of distinct rows gives these, with inertia 0.
+    /// Equal input, settings and seed give equal bits, on any number of threads and any memory layout. A row at
+    /// equal distance from two centroids goes to the one with the lower number. With `k` = 1 the centroid is
+    /// the mean. With as many clusters as distinct rows, the centroids are these rows and the inertia is 0.
     ///
-    /// Rows may have weights, one finite number of 0 or more each. A row of weight 2 moves its centroid,
-    /// and adds to the inertia, as the row twice would; of whole weights and equal first centroids the new
-    /// ones are the same to the last bit. A row of weight 0 only gets a label. Equal weights change
-    /// nothing but the inertia. Only the ratios of weights matter; they are kept to 2⁻⁵⁰ of the
-    /// greatest, or better where there are fewer than ten million rows. Clusters are numbered by
-    /// rows, whatever they weigh. The tolerance goes by the weighted variance, so that a weight means
-    /// the same there too (scikit-learn takes the plain one).
+    /// Rows may have weights, one finite number of 0 or more each. A row of weight 2 moves its centroid and
+    /// adds to the inertia as two equal rows would; with whole weights and equal first centroids, the new
+    /// centroids have the same bits. A row of weight 0 only gets a label. Equal weights change only the
+    /// inertia, because only the ratios of weights matter to the groups. Ratios are exact to 2⁻⁵⁰ of the
+    /// greatest weight, or better below ten million rows. Clusters are numbered by their number of rows, not by
+    /// weight. The tolerance is relative to the weighted variance (in scikit-learn, to the unweighted one).
     ///
     /// ```
     /// use personas::{KMeans, ndarray::array};

@@ -26,8 +26,8 @@ pub struct Learned {
     /// Sum of squared distances to those centroids. Its mean per row, watched over time, tells
     /// whether the groups still fit.
     pub inertia: f64,
-    /// Clusters that mean something else from now on: a dying one, which is now the upper half of the
-    /// heaviest one, and that one, which is now the lower half.
+    /// Clusters that were re-seeded, as pairs of a dying cluster and the heaviest one. The heaviest one was
+    /// split: the dying cluster is now its upper half, and the heaviest one its lower half.
     pub reseeded: Vec<(usize, usize)>,
 }
 
@@ -38,9 +38,9 @@ pub struct Learned {
 pub struct OnlineClusters {
     /// The centroids, `(k, n_features)`.
     pub centroids: Array2<f64>,
-    /// Rows per cluster as they count now: each 1 when it came, ½ a half-life later. Without decay
-    /// the number of rows, up to 2⁵³; there a weight stands, and each row still moves its centroid
-    /// by 2⁻⁵³ of the way. What has faded below 1e-100 is 0.
+    /// The weight of each cluster: a row weighs 1 when it comes and ½ a half-life later. Without decay this
+    /// is the number of rows, at most 2⁵³; from there on each row moves its centroid by 2⁻⁵³ of the way.
+    /// Weights below 1e-100 become 0.
     pub weights: Vec<f64>,
     /// The population variance of every column within every cluster, `(k, n_features)`, rows
     /// weighted as they count; 0 for a cluster without weight.
@@ -50,12 +50,12 @@ pub struct OnlineClusters {
 /// Splits a stream of rows into `k` groups, and follows them as they drift. Clusters keep their
 /// numbers as they move.
 ///
-/// It starts at given centroids, best those that [`KMeans`](crate::KMeans) finds for a first batch, of
-/// which the larger the better: at least some dozens of rows per cluster, as what the start gets wrong
-/// is mended only slowly. For data that are all there at once [`KMeans`](crate::KMeans) finds better groups.
+/// It starts at given centroids. Use those that [`KMeans`](crate::KMeans) finds for a first batch with at
+/// least some dozens of rows per cluster, because a poor start is corrected only slowly. If all data are
+/// available at once, [`KMeans`](crate::KMeans) finds better groups.
 ///
-/// The order of rows matters, as with every method that forgets or learns step by step. Stored
-/// and restored (serde) it continues bit for bit as if it had not been.
+/// The order of rows matters, as with every method that forgets or learns step by step. A model that was
+/// stored and restored (serde) continues bit for bit.
 ///
 /// Distances are plain squares: groups that lie less than 1e-150 apart are not told apart.
 ///
@@ -137,16 +137,16 @@ impl OnlineKMeans {
         Ok(self)
     }
 
-    /// Learns a batch `x`, `(n_samples, n_features)`, that came at a moment or, without one, whenever; a
+    /// Learns a batch `x`, `(n_samples, n_features)`, that came at a moment `at_ms`, or at no known moment. A
     /// single row is a batch of one.
     ///
-    /// All rows of a batch count alike, and are as far apart in age as batches are. Whatever the
-    /// number of threads, the result is the same to the bit. Refused input changes nothing.
+    /// All rows of a batch count alike. The result has the same bits on any number of threads. If an error is
+    /// returned, nothing has changed.
     ///
-    /// Moments are milliseconds since any fixed one, such as 1970. The first one ever given starts the
-    /// clock. It never goes back: rows of an earlier moment count as if they came at the latest one. With
-    /// a half-life in days all weights fade as it goes on; centroids stay. A batch without rows moves the
-    /// clock and does nothing else.
+    /// Moments are milliseconds since any fixed moment, such as 1970. The first one starts the clock, which
+    /// never goes back: rows of an earlier moment count as if they came at the latest one. With a half-life in
+    /// days, all weights fade as the clock advances; centroids stay. A batch without rows only advances the
+    /// clock.
     ///
     /// # Errors
     /// [`Error::DimensionMismatch`] for another number of columns, [`Error::NonFinite`],
@@ -172,14 +172,13 @@ impl OnlineKMeans {
         self.clock_ms = Some(from_ms.max(at_ms));
     }
 
-    /// Takes over what another model has learned, say on another part of the stream.
+    /// Adds what another model has learned, for example on another part of the stream.
     ///
-    /// Each of its clusters goes, as a whole, to the nearest centroid of this model, whose weighted
-    /// mean it enters. That is approximate, and not symmetric: this model's numbering and number of
-    /// clusters stay. Exact, but for rounding, are the weight, mean and variance of all rows
-    /// together, and those of every cluster whose rows both models told apart alike. With a half-life
-    /// in days both are first brought to the later clock; one in rows ages neither by the other's
-    /// rows.
+    /// Each cluster of the other model is merged as a whole into the nearest centroid of this model. This is
+    /// approximate and not symmetric: this model keeps its numbering and its number of clusters. The weight,
+    /// mean and variance of all rows together are exact except for rounding, and so are those of a cluster
+    /// that both models separate in the same way. With a half-life in days, both models first advance to the
+    /// later clock. With a half-life in rows, the rows of one model do not age those of the other.
     ///
     /// # Errors
     /// [`Error::DimensionMismatch`] for another number of columns, [`Error::InvalidParameter`] for

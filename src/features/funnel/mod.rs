@@ -12,27 +12,23 @@ use crate::{Error, Result};
 /// Steps at most: an event's steps fit the bits of a word.
 const MAX_STEPS: usize = 32;
 
-/// Steps that people are to take: how far does each get?
+/// A sequence of steps, to measure how many of them each person takes.
 ///
-/// An **attempt** is made of different events of one person, one for each of the first so many
-/// steps, each passing the filter of its step, so that a step that comes twice needs two events.
+/// An **attempt** is a series of different events of one person, one event for each of the first n steps.
+/// Each event passes the filter of its step, so a step that occurs twice in the funnel needs two events.
 ///
-/// - They come in the order of the steps, and other events may lie between. If the funnel is
-///   [`Strict`](StepOrder::Strict), none may: every event after the time of the first and before that
-///   of the last is one of them. If it has [no order](StepOrder::Any), an attempt takes any so
-///   many of the steps.
-/// - From the first to the last of them it is at most [`within_days`](Self::within_days).
-/// - No event that is [excluded](Self::exclude) lies after the time of the first and before that
-///   of the last, be it a step or not.
-/// - **Ties**: events of the same time follow each other in whichever order serves the attempt. So
-///   steps of the same second are taken, and an excluded event at the time of the first step or
-///   of the last does no harm.
+/// - The events come in the order of the steps, and other events may lie between them. If the funnel is
+///   [`Strict`](StepOrder::Strict), no other event may lie between the first and the last. If it has
+///   [no order](StepOrder::Any), an attempt takes any n of the steps in any order.
+/// - The time from the first event to the last is at most [`within_days`](Self::within_days).
+/// - No [excluded](Self::exclude) event lies between the first and the last, even if it is also a step.
+/// - **Ties**: events of equal time count in the order that makes the attempt longest. An excluded event at
+///   exactly the time of the first or the last step does not end the attempt.
 ///
-/// A person has reached as many steps as the longest attempt has; any event of the first step may
-/// start one. What was reached before an excluded event, or
-/// before the time was up, is reached. Of several longest attempts the one that starts earliest
-/// gives the times, then the one that ends earliest, then the one whose second step is earliest,
-/// and so on.
+/// A person reaches as many steps as the longest attempt has; any event of the first step can start an
+/// attempt. Steps before an excluded event, or before the time ran out, remain reached. If several attempts
+/// are longest, the times come from the one that starts earliest, then ends earliest, then has the earliest
+/// second step, and so on.
 ///
 /// ```
 /// use personas::features::{Condition, EventFilter, Funnel};

@@ -216,8 +216,8 @@ impl Rules {
         self
     }
 
-    /// Values of a kind (`*`: of any kind) that never join anybody. In a pattern `*` stands for
-    /// any text and `?` for one character; ASCII letters match in either case.
+    /// Adds a pattern of values that never join anybody, for a kind or, with `*`, for all kinds. In a pattern
+    /// `*` stands for any text and `?` for one character; ASCII letters match in either case.
     ///
     /// Blocked unless [`default_blocked`](#structfield.default_blocked) is false: values made of zeros
     /// and hyphens alone, of `f` and hyphens alone, of invisible characters alone, and what clients send in
@@ -231,11 +231,10 @@ impl Rules {
         self
     }
 
-    /// A value of `kind` that was seen with more than `n` values of the kind `of` is shared: it
-    /// stays readable and joins nobody.
+    /// Adds or replaces a hub rule: a value of `kind` that was seen with more than `n` values of the kind `of`
+    /// is shared. A shared value can still be looked up, but joins nobody.
     ///
-    /// Every kind below the top has such a rule for each stronger kind already, with `n` = 10;
-    /// this replaces or adds one.
+    /// By default, every kind except the strongest has such a rule for each stronger kind, with `n` = 10.
     #[must_use]
     pub fn hub(mut self, kind: impl Into<String>, n: usize, of: impl Into<String>) -> Self {
         let (kind, of) = (kind.into(), of.into());
@@ -252,18 +251,17 @@ impl Rules {
         self
     }
 
-    /// Values of this kind attach to one person and never join two people who each hold a strong
-    /// identifier. For kiosks and shared devices.
+    /// Makes a kind weak: its values belong to one person, and never join two people who each have a strong
+    /// identifier. Use it for kiosks and shared devices.
     #[must_use]
     pub fn weak(mut self, kind: impl Into<String>) -> Self {
         self.weak.insert(kind.into());
         self
     }
 
-    /// The years in which events can have happened; default 1990 to 2200. An
-    /// [`IdentityGraph`](crate::IdentityGraph) sorts other times last, so that a broken clock steals
-    /// no identifier. [`Profiles`](crate::Profiles) refuses such events: a recency of minus 8,000
-    /// years makes no sense.
+    /// Sets the times at which events can have happened, 1990-01-01 to 2200-01-01 by default. An
+    /// [`IdentityGraph`](crate::IdentityGraph) orders observations with other times last, so that an event with
+    /// a wrong clock cannot become the first owner of an identifier. [`Profiles`](crate::Profiles) refuses them.
     #[must_use]
     pub fn clock(mut self, min: Timestamp, max: Timestamp) -> Self {
         self.clock = (min, max);

@@ -54,18 +54,18 @@ impl IsolationForestFit {
         Ok(self.forest.scores(&self.forest.rows(x.into().into_rows()?.view())?))
     }
 
-    /// Why rows are odd: the share of each column in what sets the row apart,
-    /// `(n_samples, n_features)`, each ≥ 0. A row sums to 1, or is all 0 if nothing sets it apart.
+    /// Returns why rows are odd: the share of each column, `(n_samples, n_features)`, each 0 or more. The
+    /// shares of a row sum to 1, or are all 0 if nothing sets it apart.
     ///
-    /// The rule: a cut that takes the row from a node of m sampled rows into one of k gains
-    /// c(m) − 1 − c(k), the expected path it saved, and the gain is the cut column's. Gains are
-    /// negative where the row stays with the crowd, and on data without structure average about 0, so
-    /// that columns cut by mere chance cancel out. Over a path they add up to c(ψ) − h, and over all
-    /// columns, as a mean over the trees, to what the score says: c(ψ) · (1 + log2 score). Each column's gains are summed over all
-    /// trees, sums below 0 are set to 0, and the rest is scaled to add up to 1.
+    /// The rule: a cut that moves the row from a node of m sampled rows into one of k rows gains
+    /// c(m) − 1 − c(k), the expected path length it saves. The gain counts for the column of the cut. It is
+    /// negative if the row stays with most rows, and averages about 0 on data without structure, so columns
+    /// cut by chance cancel out. The gains of a path of length h sum to c(ψ) − h; the mean of that over the
+    /// trees is c(ψ) · (1 + log2 score). The gains of each column are summed over all trees, negative sums are
+    /// set to 0, and the rest is scaled to sum to 1.
     ///
-    /// Read them for rows with a high score: an ordinary row's shares are shares of next to nothing.
-    /// Of columns that say the same, each gets a part. The shares say nothing of the direction.
+    /// Read the shares only for rows with a high score. Columns that say the same split their share. The
+    /// shares do not say in which direction a value is odd.
     ///
     /// # Errors
     /// As [`score`](Self::score).

@@ -119,9 +119,9 @@ impl IsolationForest {
 
     /// How many columns a cut goes across; 1 unless set, and never more than vary among its rows.
     ///
-    /// From 2 on, the forest is the *extended* one: cuts slant in random directions, so that rows in the
-    /// gaps of a slanted or round pattern are set apart too. Scores take some forty times as long, and it dilutes
-    /// oddities of a single column. Columns may still have any scale: each counts by its range in the node.
+    /// From 2 on, this is the *extended* isolation forest: cuts have random slopes, so rows in the gaps of a
+    /// slanted or round pattern are found too. Scoring takes some forty times as long, and rows that are odd in
+    /// a single column score lower. Columns may still have any scale: each counts by its range in the node.
     ///
     /// ```
     /// use personas::{outlier::IsolationForest, ndarray::Array2};
@@ -142,12 +142,12 @@ impl IsolationForest {
         self
     }
 
-    /// Takes NaN for a missing value, in `fit` and in the fit's methods; an error unless set.
+    /// Treats NaN as a missing value, in `fit` and in the methods of the fit. Otherwise NaN is an error.
     ///
-    /// A row without the value that a cut asks for goes down both sides, and its path is their mean,
-    /// weighted by the rows that each side has. So a missing value is no reason to be odd or ordinary, and a row
-    /// without any values scores about 0.5. While a tree grows, such a row goes to one side, drawn with
-    /// the shares of the rows that have the value.
+    /// If a row lacks the value that a cut needs, it goes down both sides, and its path length is the mean of
+    /// both, weighted by the number of rows on each side. A missing value therefore makes a row neither odd nor
+    /// ordinary, and a row without any value scores about 0.5. While a tree grows, such a row goes to one
+    /// side at random, with the shares of the rows that have the value.
     ///
     /// ```
     /// use personas::{outlier::IsolationForest, ndarray::array};

@@ -28,13 +28,12 @@ pub struct LofFit {
     /// The training rows above the threshold, the oddest first; equal scores in row order.
     #[serde(skip_serializing)]
     pub outliers: Vec<usize>,
-    /// The training rows with at least `n_neighbors` copies among the others, ascending. Their
-    /// density is measured to the nearest different points instead (see the rule in
-    /// [`score`](Self::score)).
+    /// The training rows that equal at least `n_neighbors` other rows, ascending. Their density is measured to
+    /// the nearest different points instead (see the rule in [`score`](Self::score)).
     ///
-    /// Many such rows mean that few values repeat often. With no more different points than
-    /// neighbours the farthest one stands in, and everything scores near 1, even a single row beside
-    /// a thousand equal ones: take [`IsolationForest`](crate::outlier::IsolationForest) there.
+    /// Many such rows mean that few values repeat often. If there are not more different points than
+    /// neighbours, everything scores near 1, even a single row next to a thousand equal ones. Use
+    /// [`IsolationForest`](crate::outlier::IsolationForest) there.
     pub duplicated: Vec<usize>,
     /// The training rows, row-major; none if the distances were given.
     #[serde(with = "crate::num::exact")]

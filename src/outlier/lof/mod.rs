@@ -103,9 +103,8 @@ impl LocalOutlierFactor {
     /// # Ok::<(), personas::Error>(())
     /// ```
     ///
-    /// Bring the columns to one scale first. If there are no more rows than neighbours asked for, all
-    /// other rows are the neighbours. If all rows
-    /// are equal, all score exactly 1.
+    /// Bring the columns to one scale first. If there are not more rows than `n_neighbors`, all other rows are
+    /// the neighbours. If all rows are equal, all score exactly 1.
     ///
     /// # Errors
     /// [`Error::InvalidParameter`] for no neighbours, more than 2²⁸ of all rows together (4 GiB) or a

@@ -12,8 +12,8 @@ use crate::outlier::rank::oddest_first;
 
 /// How odd new rows are beside the training rows; returned by [`LofFit::score`].
 ///
-/// A type of its own, because these are not to be compared with
-/// [`LofFit::scores`]: a training row is no neighbour of itself there, but is here.
+/// These scores cannot be compared with [`LofFit::scores`], so they have a type of their own: in the fit, a
+/// training row is not its own neighbour, but here it is.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Novelty {
@@ -26,14 +26,13 @@ pub struct Novelty {
 impl LofFit {
     /// Scores *new* rows, `(n_samples, n_features)`, against the training rows.
     ///
-    /// A new row is no neighbour of anybody, but every training row may be its neighbour, also one
-    /// that equals it. A training row given here therefore finds itself at distance 0 and scores
-    /// otherwise than in [`scores`](Self::scores), as a rule lower.
+    /// New rows are not neighbours of each other; every training row can be a neighbour, even one that equals
+    /// the new row. A training row given here finds itself at distance 0, so its score differs from that in
+    /// [`scores`](Self::scores) and is usually lower.
     ///
-    /// Training rows that have `n_neighbors` copies or more are as dense as the distance to the
-    /// `n_neighbors`-th nearest different point says, in the fit as well as here, so a row beside
-    /// many copies of one value gets no boundless score. Only if all training rows are equal does
-    /// a different row get the greatest number there is.
+    /// For a training row with `n_neighbors` copies or more, the density is that of the distance to the
+    /// `n_neighbors`-th nearest different point, in the fit and here. So a row near many copies of one value
+    /// has a finite score. If all training rows are equal, a different row gets `f64::MAX`.
     ///
     /// ```
     /// use personas::{ndarray::array, outlier::LocalOutlierFactor};

@@ -45,11 +45,11 @@ const CLOSELY: f64 = 1e-10;
 /// The same for more rows than the sample.
 const CLOSELY_MANY: f64 = 1e-8;
 
-/// Archetypal analysis; scale the columns first ([`Scaler`](crate::scale::Scaler)) unless they share a unit.
+/// Archetypal analysis: describes rows as mixtures of a few extreme types.
 ///
-/// Extremes become archetypes, so tame far values before (a logarithm, or ranks). More archetypes
-/// always explain more: take the number after which the gain is small, and look whether other samples
-/// give the same ones.
+/// Scale the columns first ([`Scaler`](crate::scale::Scaler)) unless they share a unit. Extreme values become
+/// archetypes, so reduce far values first, with a logarithm or ranks. More archetypes always explain more:
+/// take the number after which the gain is small, and check whether other samples give the same archetypes.
 ///
 /// ```
 /// use personas::{reduce::Archetypes, ndarray::array};
@@ -118,10 +118,11 @@ impl Archetypes {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`] for no archetypes, more than 256, or no starts; [`Error::TooFewSamples`] for fewer
-    /// distinct rows than archetypes; and as every method for a matrix that is empty or not finite. For
-    /// weights [`Error::DimensionMismatch`] for another number than rows, [`Error::InvalidParameter`] for one
-    /// that is negative or not finite, naming its row.
+    /// [`Error::InvalidParameter`] for a number of archetypes outside 1 to 256, or no starts;
+    /// [`Error::TooFewSamples`] for fewer distinct rows than archetypes; [`Error::Empty`], [`Error::NoColumns`],
+    /// [`Error::NonFinite`], [`Error::MagnitudeTooLarge`] for a matrix that cannot be computed with. For weights:
+    /// [`Error::DimensionMismatch`] for another number than rows, [`Error::InvalidParameter`] for one that is
+    /// negative or not finite, naming its row.
     pub fn fit<'a>(&self, x: impl Into<Samples<'a>>) -> Result<ArchetypesFit> {
         let (x, weights) = x.into().split();
         let x = x.into_rows()?;
@@ -354,8 +355,8 @@ impl ArchetypesFit {
     /// `(n_samples, k)`. Those of the fit get the same bits. The mixtures themselves are
     /// `parts.dot(&fit.archetypes)`.
     ///
-    /// With more archetypes than columns and one, several mixtures can lie equally near; the one found is
-    /// of as few archetypes as need be.
+    /// With more than n_features + 1 archetypes, several mixtures can be equally near; the result uses as few
+    /// archetypes as possible.
     ///
     /// ```
     /// use personas::{reduce::Archetypes, ndarray::array};
