@@ -121,6 +121,7 @@ impl Profiles {
                 }
             }
         }
+        codes.release(&mut self.histories.dictionary);
         self.put(loose);
         self.bind();
         self.tidy();
@@ -141,7 +142,8 @@ impl Profiles {
     }
 }
 
-/// The texts and fields of a piece, and the codes of those texts that were met.
+/// The texts and fields of a piece, and the codes of those texts that were met. Each of these is used once more until
+/// the piece is absorbed, so that no code is given to another text when the event that brought it is cut.
 struct Codes<'c> {
     texts: &'c [&'c str],
     known: Vec<u32>,
@@ -154,10 +156,15 @@ impl Codes<'_> {
         let known = &mut self.known[text as usize];
         if *known == NONE {
             *known = dictionary.intern(self.texts[text as usize]);
-        } else {
-            dictionary.retain(*known, 1);
         }
+        dictionary.retain(*known, 1);
         *known
+    }
+
+    /// Ends the uses by the piece itself.
+    fn release(self, dictionary: &mut Dictionary) {
+        let known = self.known.into_iter().filter(|&code| code != NONE);
+        known.for_each(|code| dictionary.release(code));
     }
 
     /// A value with the codes of a store.
@@ -230,6 +237,26 @@ mod tests {
             again.absorb(&piece).unwrap();
         }
         again
+    }
+
+    #[test]
+    fn the_text_of_an_event_that_is_cut_at_once_is_still_that_of_later_events_of_the_piece() {
+        let options = StoreOptions { max_log: Some(1), ..StoreOptions::default() };
+        let features = FeatureSet::from_iter([Feature::new("n", Measure::Count)]);
+        let mut newer = Profiles::with_options(Rules::default(), features, options).unwrap();
+        let mut older = newer.clone();
+        newer.observe(&visit(9)).unwrap();
+        for card in ["1", "2", "3"] {
+            older.observe(&Event::new("early", at(1)).id("card", card)).unwrap();
+            older.observe(&Event::new("late", at(2)).id("card", card)).unwrap();
+        }
+        let mut all = newer.clone();
+        all.merge(&older).unwrap();
+        for piece in older.pieces(0, None).unwrap() {
+            newer.absorb(&piece).unwrap();
+        }
+        assert_eq!(newer.state_hash(), all.state_hash());
+        assert_eq!(newer.histories.dictionary.held(), all.histories.dictionary.held());
     }
 
     #[test]
