@@ -101,8 +101,9 @@ impl FeatureStep {
             Encoding::Dropped(_) if self.missing_indicator => {
                 Err("a dropped feature has no indicator")
             }
-            Encoding::Dropped(_) => Ok(()),
+            Encoding::Dropped(_) if self.weight == 0.0 => Ok(()),
             _ if !weight_is_sound => Err("a weight is out of range"),
+            Encoding::Dropped(_) => Ok(()),
             Encoding::Numeric { tail, scale, fill } => {
                 if matches!(tail, TailTransform::Log { bend } if !(bend.is_normal() && *bend > 0.0))
                 {
