@@ -27,12 +27,10 @@ use crate::num::{parallel, prefetch};
 
 /// Histories that one thread adds to at a time, at least: their summaries fit the near cache.
 const PART: usize = 1 << 12;
-
 /// Parts at most.
 const MAX_PARTS: usize = 64;
 /// Events by which summaries are prefetched.
 const PREFETCH: usize = 8;
-
 /// Fewer events than this are added one by one.
 const FEW: usize = 1 << 12;
 

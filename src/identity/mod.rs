@@ -98,6 +98,7 @@ mod forget;
 mod graph;
 mod health;
 mod ingest;
+mod lookups;
 mod merge;
 mod partition;
 mod persist;
