@@ -31,6 +31,8 @@ use crate::{Error, Labels, Result};
 const MOST_ROWS: usize = 2_000;
 /// Starts of k-means on a half-sample.
 const STARTS: usize = 4;
+/// The seed with which a number of personas is chosen, whatever the caller's: one table has one answer.
+pub(super) const CHOOSING: u64 = 0;
 /// Half-samples are the same whatever the caller's seed.
 const SEED: u64 = 0x5eed;
 
@@ -55,7 +57,7 @@ pub(super) fn cut(
     let mut candidates: Vec<CutCandidate> = Vec::new();
     let mut before = 0.0;
     for k in 2..=settings.max_k {
-        let fit = match KMeans::new(k).seed(settings.seed).fit(rows.view()) {
+        let fit = match KMeans::new(k).seed(CHOOSING).fit(rows.view()) {
             Err(Error::TooFewSamples { .. }) => break,
             fit => fit?,
         };

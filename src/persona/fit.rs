@@ -1,6 +1,6 @@
 //! From a table to personas in one call.
 
-use super::cut::{self, How};
+use super::cut::{self, CHOOSING, How};
 use super::describe::Used;
 use super::index::Index;
 use super::model::{Choice, PersonaModel, with_cohorts};
@@ -58,7 +58,7 @@ impl PersonaModel {
         let matrix = prep.transform(table)?;
         let rows = check::rows((&matrix).into())?;
         let most = settings.max_k.min(table.n_rows() - 1);
-        let groups = choose_k(rows.view(), 2..=most, settings.seed)?;
+        let groups = choose_k(rows.view(), 2..=most, CHOOSING)?;
         let is_given = settings.k.is_some();
         let (found, is_natural) = given_or_natural(&rows, &groups, settings)?;
         let divide = || cut::cut(&rows, &index, &Used::by(&prep), settings);
@@ -107,7 +107,8 @@ fn given_or_natural(
 ) -> Result<(Option<KMeansFit>, bool)> {
     let holds = groups.structure == Structure::Natural && settings.k.is_none_or(|k| k == groups.k);
     let Some(k) = settings.k.or(holds.then_some(groups.k)) else { return Ok((None, false)) };
-    let fit = KMeans::new(k).seed(settings.seed).fit(rows.view())?;
+    let seed = if settings.k.is_some() { settings.seed } else { CHOOSING };
+    let fit = KMeans::new(k).seed(seed).fit(rows.view())?;
     // Groups of a few people are none that can be described, let alone be worked with.
     let least = settings.describer.least();
     match settings.k.is_some() || fit.labels.sizes().iter().all(|&n| n >= least) {

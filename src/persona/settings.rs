@@ -20,7 +20,8 @@ use crate::{Error, Result};
 pub struct PersonaSettings {
     /// The number of personas; `None` lets the data and the criteria below choose.
     pub k: Option<usize>,
-    /// Seed of everything random.
+    /// Seed of the k-means of a given number of personas. Where the number is chosen, the answer does not depend
+    /// on it: one table has one answer.
     pub seed: u64,
     /// Columns that compare people with their cohort, added to the table first; none by default. The model keeps
     /// the values of every cohort, so later people are compared with the people the model was made from. The
