@@ -157,6 +157,17 @@ impl KChoice {
         Self { k, structure, candidates, elbow, n_rows }
     }
 
+    /// This choice, where groups that other rows do not show are unclear; `first` as for [`among`](Self::among).
+    pub(super) fn confirmed_by(mut self, other: &Self, first: usize) -> Self {
+        for own in &mut self.candidates {
+            let same = other.candidates.iter().find(|candidate| candidate.k == own.k);
+            if same.is_none_or(|same| same.natural != Answer::Yes) {
+                own.natural = own.natural.and(Answer::Unclear);
+            }
+        }
+        Self::among(self.candidates, self.elbow, first, self.n_rows)
+    }
+
     /// What the data hold, where that is borderline, in a sentence.
     pub(crate) fn finding(&self) -> Option<Sentence> {
         self.best().map(|best| self.borderline(best))
@@ -369,6 +380,15 @@ mod tests {
         let choice = among(&[cut]);
         assert_eq!((choice.k, choice.structure), (2, Structure::Borderline));
         assert!(choice.to_string().contains("do not decide whether a cut in 2 comes back"));
+    }
+
+    #[test]
+    fn groups_that_other_rows_do_not_show_are_borderline() {
+        let seen = among(&[candidate(2, 0.9, 0.9, 9.0), candidate(3, 0.5, 0.3, 0.0)]);
+        assert_eq!(seen.clone().confirmed_by(&seen, 2), seen);
+        let other = among(&[candidate(2, 0.9, 0.3, 0.0), candidate(3, 0.9, 0.9, 9.0)]);
+        let choice = seen.confirmed_by(&other, 2);
+        assert_eq!((choice.k, choice.structure), (2, Structure::Borderline));
     }
 
     #[test]

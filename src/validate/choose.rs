@@ -38,7 +38,7 @@
 use std::ops::RangeInclusive;
 
 use super::border::Density;
-use super::choice::{Answer, CERTAIN, Candidate, KChoice, TIGHTER};
+use super::choice::{Answer, CERTAIN, Candidate, KChoice, Structure, TIGHTER};
 use super::elbow::kneedle;
 use super::external::Contingency;
 use super::further;
@@ -78,9 +78,10 @@ const CLEAR_VALLEY: f64 = 4.0;
 ///
 /// `x` is `(n_samples, n_features)`, scaled as for k-means, which makes the clusters. `seed` draws the 2,000 rows
 /// that are judged (ten per cluster above 200 clusters); where there are no more than that, it changes nothing.
-/// The answer is
-/// about groups that k-means can find: round or oval ones of similar spread. Rings and winding
-/// bands, or groups inside one another, are not seen as such, however real they are; and in many columns a hollow
+/// Groups found in drawn rows must show in a second draw, or the answer is borderline.
+///
+/// The answer is about groups that k-means can find: round or oval ones of similar spread. Rings and winding
+/// bands, or groups inside one another, are not found, however real they are; and in many columns a hollow
 /// shape, such as the surface of a ball, can pass for several groups.
 ///
 /// Not evidence of groups is what is built into the columns: correlation, skew and tails, few values
@@ -118,7 +119,15 @@ pub fn choose_k<'a>(
     let rows = check::rows(x.view())?;
     let last = *range.end();
     trials::check_range(&range, 2, rows.n_rows(), ("choose_k", last.saturating_add(1)))?;
-    judge(&trials::judged(rows, last, seed), range)
+    let drawn = trials::judged(rows.clone(), last, seed, 0);
+    let choice = judge(&drawn, range.clone())?;
+    if choice.structure != Structure::Natural || drawn.n_rows() == rows.n_rows() {
+        return Ok(choice);
+    }
+    // Groups that some rows show must show in a second draw, too.
+    let first = *range.start();
+    let again = judge(&trials::judged(rows, last, seed, 1), range)?;
+    Ok(choice.confirmed_by(&again, first))
 }
 
 /// A grouping and what is known of it so far.

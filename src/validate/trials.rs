@@ -68,14 +68,14 @@ pub(super) fn check_range(
 }
 
 /// All rows, or 2,000 drawn at random if there are more: ten per cluster where more than 200, up to `last`, are
-/// looked for.
-pub(super) fn judged<'a>(rows: Rows<'a>, last: usize, seed: u64) -> Rows<'a> {
+/// looked for. Each `draw` is another.
+pub(super) fn judged<'a>(rows: Rows<'a>, last: usize, seed: u64, draw: usize) -> Rows<'a> {
     // Many clusters need more rows to be seen at all.
     let n = MAX_ROWS.max(last.saturating_mul(10));
     if n >= rows.n_rows() {
         return rows;
     }
-    rows.select(&stream(seed, Purpose::Rows, 0).rows(rows.n_rows(), n))
+    rows.select(&stream(seed, Purpose::Rows, draw).rows(rows.n_rows(), n))
 }
 
 /// Refuses a number of trials below `least`, or one whose results would fill memory.
