@@ -159,7 +159,7 @@ pub(crate) struct Told<'a> {
     pub(crate) comparison: Option<&'a Comparison>,
     pub(crate) lineage: Option<&'a Lineage>,
     pub(crate) drift: Option<&'a [Drift]>,
-    /// Of the forest and the regression that say which columns matter together, if they were asked for.
+    /// What the forest and the regression say of columns together; only if they were asked for.
     pub(crate) seed: Option<u64>,
 }
 

@@ -339,9 +339,8 @@ impl<'a> EventBatch<'a> {
         sort(&mut self.values[start..], |label| self.texts.text(dictionary, label));
     }
 
-    /// Gives the batch the codes of the store, to which new texts and attributes are added. `dropped` is
-    /// told the attributes for which there is no field left, and how many values they have; nothing of
-    /// these is stored.
+    /// Gives the batch the codes of the store, to which new texts and attributes are added. An attribute
+    /// without a field, as the store is full, is not stored: `dropped` gets it and its number of values.
     pub(crate) fn into_stored(
         self,
         schema: &mut Schema,

@@ -160,7 +160,7 @@ impl Service {
     /// Whether a request, or its body, has the write key.
     fn lets_write(&self, headers: &HeaderMap, body: &str) -> bool {
         let key = user(headers).or_else(|| {
-            // Of the body, which nobody has vouched for yet, nothing else is kept.
+            // The key is not known to be right yet: nothing else of the body is kept.
             let keyed: Option<Keyed<'_>> = serde_json::from_str(body).ok();
             Some(keyed?.write_key?.as_bytes().to_vec())
         });
