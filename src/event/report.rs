@@ -39,9 +39,8 @@ pub struct IngestReport {
     pub accepted: usize,
     /// Events whose message id was known; 0 unless duplicates are looked for.
     pub duplicates: usize,
-    /// Duplicates that are unlike every copy known before, in time, content or identifiers: the sender used one
-    /// message id for several events, an event was changed on its way, or a retried call got another time
-    /// because its clock was [corrected](crate::segment#time) by another time of receipt. One copy counts.
+    /// Duplicates that are unlike every copy known before, in content or identifiers: the sender used one
+    /// message id for several events, or an event was changed on its way. One copy counts.
     #[serde(default)]
     pub differing: usize,
     /// Events about people who were forgotten; nothing of them was kept.

@@ -282,6 +282,11 @@ impl Schema {
         (self.scope(field), self.name(field))
     }
 
+    /// Whether a field is a [property that an event has of itself](super::local_time).
+    pub(crate) fn is_derived(&self, field: Field) -> bool {
+        self.derived.iter().any(|(_, derived)| *derived == field)
+    }
+
     /// Whether a property is stored so that it can be read in a way.
     pub(crate) fn holds(&self, property: &str, need: Need) -> bool {
         let field = self.property(property);

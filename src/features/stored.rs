@@ -126,37 +126,59 @@ impl<'h> StoredEvent<'h> {
 
     /// By time, then content, then message. Events that compare equal are interchangeable.
     pub(crate) fn compare(self, other: Self, schema: &Schema, dictionary: &Dictionary) -> Ordering {
-        let by_name = || match self.name == other.name {
-            true => Ordering::Equal,
-            false => dictionary.text(self.name).cmp(dictionary.text(other.name)),
-        };
+        let by_values = || compare_values(self.values, other.values, |_| true, schema, dictionary);
         self.at
             .cmp(&other.at)
-            .then_with(by_name)
-            .then_with(|| self.compare_values(other, schema, dictionary))
+            .then_with(|| self.compare_name(other, dictionary))
+            .then_with(by_values)
             .then(self.message.cmp(&other.message))
     }
 
-    /// Compares contents field by field, in the order of the fields' names.
-    fn compare_values(self, other: Self, schema: &Schema, dictionary: &Dictionary) -> Ordering {
-        let same = |(a, b): (&FieldValue, &FieldValue)| a.is_same(*b);
-        if self.values.len() == other.values.len() && self.values.iter().zip(other.values).all(same)
-        {
-            return Ordering::Equal;
-        }
-        let by_field_name = |values: &[FieldValue]| {
-            let mut sorted = values.to_vec();
-            sorted.sort_by_key(|value| schema.order_of(value.field));
-            sorted
-        };
-        let (ours, theirs) = (by_field_name(self.values), by_field_name(other.values));
-        for (a, b) in ours.iter().zip(&theirs) {
-            let by_field = schema.order_of(a.field).cmp(&schema.order_of(b.field));
-            let order = by_field.then(a.item.cmp(&b.item)).then_with(|| a.compare(*b, dictionary));
-            if order.is_ne() {
-                return order;
-            }
-        }
-        ours.len().cmp(&theirs.len())
+    /// By what the sender says, which is all but the time and what [follows](Schema::is_derived) from it.
+    pub(crate) fn compare_content(
+        self,
+        other: Self,
+        schema: &Schema,
+        dictionary: &Dictionary,
+    ) -> Ordering {
+        let is_said = |value: &FieldValue| !schema.is_derived(value.field);
+        self.compare_name(other, dictionary)
+            .then_with(|| compare_values(self.values, other.values, is_said, schema, dictionary))
     }
+
+    fn compare_name(self, other: Self, dictionary: &Dictionary) -> Ordering {
+        match self.name == other.name {
+            true => Ordering::Equal,
+            false => dictionary.text(self.name).cmp(dictionary.text(other.name)),
+        }
+    }
+}
+
+/// Compares those values that count, field by field, in the order of the fields' names.
+fn compare_values(
+    ours: &[FieldValue],
+    theirs: &[FieldValue],
+    counts: impl Fn(&FieldValue) -> bool,
+    schema: &Schema,
+    dictionary: &Dictionary,
+) -> Ordering {
+    let same = |(a, b): (&FieldValue, &FieldValue)| a.is_same(*b);
+    if ours.len() == theirs.len() && ours.iter().zip(theirs).all(same) {
+        return Ordering::Equal;
+    }
+    let by_field_name = |values: &[FieldValue]| {
+        let mut sorted: Vec<FieldValue> =
+            values.iter().copied().filter(|value| counts(value)).collect();
+        sorted.sort_by_key(|value| schema.order_of(value.field));
+        sorted
+    };
+    let (ours, theirs) = (by_field_name(ours), by_field_name(theirs));
+    for (a, b) in ours.iter().zip(&theirs) {
+        let by_field = schema.order_of(a.field).cmp(&schema.order_of(b.field));
+        let order = by_field.then(a.item.cmp(&b.item)).then_with(|| a.compare(*b, dictionary));
+        if order.is_ne() {
+            return order;
+        }
+    }
+    ours.len().cmp(&theirs.len())
 }

@@ -265,11 +265,11 @@ impl Profiles {
         }
         let mut touched = Vec::new();
         if let Some(messages) = &mut self.messages {
-            for copy in taken.events.iter().filter(|copy| copy.message != NONE) {
-                messages.lift(copy.message);
-            }
-            let is_concerned = |signature| to.contains_key(&signature);
-            taken.events.extend(messages.unsettled(is_concerned, &mut self.histories));
+            let logged = taken.events.iter().map(|copy| copy.message);
+            let lifted: Vec<u32> = logged.filter(|&message| message != NONE).collect();
+            lifted.iter().for_each(|&message| messages.lift(message));
+            let going = moves.iter().map(|&(from, _)| from);
+            taken.events.extend(messages.unsettled(lifted, going, &mut self.histories));
             touched = taken.events.iter().map(|copy| copy.message).collect();
             touched.retain(|&message| message != NONE);
         }

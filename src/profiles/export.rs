@@ -78,9 +78,8 @@ impl<'p> Profile<'p> {
         let seen = self.people.graph.seen(self.node).into_iter();
         let events: Vec<Event<'p>> = self.timeline(Timestamp::from_millis(i64::MAX)).collect();
         let traits = self.traits(&events);
-        let is_own = |signature: u32| self.signatures.binary_search(&signature).is_ok();
-        let aside = self.people.messages.iter().flat_map(|messages| messages.aside());
-        let copies = aside.filter(|copy| is_own(copy.signature));
+        let messages = self.people.messages.iter();
+        let copies = messages.flat_map(|messages| messages.aside_of(&self.signatures));
         Ok(Export {
             id: self.id,
             identifiers: seen

@@ -308,7 +308,7 @@ impl Profiles {
                 let offered = messages.offer(copy, &mut self.histories, &self.graph);
                 report.differing +=
                     usize::from(matches!(offered, Offered::Replaces | Offered::Aside));
-                if offered == Offered::Replaces {
+                if matches!(offered, Offered::Replaces | Offered::Earlier) {
                     self.newest = OnceLock::new();
                 }
             }

@@ -1,14 +1,19 @@
 //! Which copy of a message counts.
 //!
-//! Where events with one message id differ, the first by time counts, then the smaller by content, then the
+//! Copies with the same content and the same identifiers are one event that was sent again; its time is the
+//! smallest of theirs, which differ where a client's clock was corrected by several times of receipt. Where
+//! copies with one message id differ otherwise, the first by time counts, then the smaller by content, then the
 //! one with the smaller identifiers. The others are kept aside, each once: when the copy that counts is forgotten,
 //! the next one takes its place, as if the first had never come.
+//!
+//! Where events before a horizon are removed, each time of an event that was sent again is kept aside until then: the
+//! smallest that is left counts.
 //!
 //! Ids are stored as keyed hashes of 128 bits, in shards, so that threads can number ids at the same
 //! time.
 //!
-//! Cost: one look-up per event, and a few more for a copy that differs. Memory: some 40 bytes for every id,
-//! and what is stored of every copy that differs.
+//! Cost: one look-up per event, and a few more for a copy that differs; to forget a signature, its copies.
+//! Memory: some 40 bytes for every id, and what is stored of every copy that differs.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -106,14 +111,12 @@ pub(super) fn message_hash(key: Option<&[u8; 16]>, id: &str) -> u128 {
 #[derive(Debug, Clone)]
 pub(super) struct Messages {
     shards: Vec<Shard>,
-    /// Copies that differ from the one that counts, in order.
+    /// Whether each time of an event that was sent again is kept.
+    keeps_times: bool,
+    /// Copies that do not count, in order of their contents and identifiers, then of all.
     others: BTreeMap<u32, Sorted<Copy>>,
-}
-
-impl Default for Messages {
-    fn default() -> Self {
-        Self { shards: vec![Shard::default(); N_SHARDS], others: BTreeMap::new() }
-    }
+    /// Signature and message of each of them, and how many they are.
+    of_signatures: BTreeMap<(u32, u32), u32>,
 }
 
 /// What became of a copy of a message.
@@ -123,6 +126,8 @@ pub(super) enum Offered {
     Counts,
     /// It counts in place of the copy that did.
     Replaces,
+    /// It counts in place of the copy that did, and is like a copy known before.
+    Earlier,
     /// It does not count, and is unlike the copies known before.
     Aside,
     /// It is like a copy known before.
@@ -141,6 +146,11 @@ fn split(number: u32) -> (usize, usize) {
 }
 
 impl Messages {
+    pub(super) fn new(keeps_times: bool) -> Self {
+        let (others, of_signatures) = (BTreeMap::new(), BTreeMap::new());
+        Self { shards: vec![Shard::default(); N_SHARDS], keeps_times, others, of_signatures }
+    }
+
     /// Numbers the messages of batches. The first event of a new message counts for now: `true`.
     pub(super) fn number(&mut self, batches: &[BatchMessages]) -> Vec<Vec<(u32, bool)>> {
         let shard_of = |id: u128| id as usize % N_SHARDS;
@@ -195,6 +205,13 @@ impl Messages {
         self.shards[shard].places[place] = to;
     }
 
+    /// The copy of a message that counts.
+    fn counting(&self, message: u32, histories: &Histories) -> Option<Copy> {
+        let (signature, at) = self.place(message)?;
+        let known = histories.log(signature)?.of_message(at, message)?;
+        Some(Copy::new(signature, known))
+    }
+
     /// Adds a copy of a message that is known.
     pub(super) fn offer(
         &mut self,
@@ -202,30 +219,64 @@ impl Messages {
         histories: &mut Histories,
         graph: &IdentityGraph,
     ) -> Offered {
-        let message = copy.message;
-        let known = self.place(message).and_then(|(signature, at)| {
-            let known = histories.log(signature)?.of_message(at, message)?;
-            Some(Copy::new(signature, known))
-        });
-        let Some(known) = known else {
+        let Some(known) = self.counting(copy.message, histories) else {
             self.count(copy, histories);
             return Offered::Counts;
         };
-        match compare(&copy, &known, histories, graph) {
-            Ordering::Equal => {
+        let order = compare(&copy, &known, histories, graph);
+        let is_like_known = compare_contents(&copy, &known, histories, graph).is_eq();
+        if is_like_known && (order.is_eq() || !self.keeps_times) {
+            if order.is_ge() {
                 histories.release(copy.event());
-                Offered::Repeats
+                return Offered::Repeats;
             }
-            Ordering::Greater => self.set_aside(copy, histories, graph),
-            Ordering::Less => {
-                histories.remove(known.signature, known.event());
-                // It came before all others until now.
-                let others = self.others.entry(message).or_default();
-                others.insert(others.partition_point(|_| false), known);
-                self.count(copy, histories);
-                Offered::Replaces
-            }
+            histories.remove(known.signature, known.event());
+            histories.release(known.event());
+            self.count(copy, histories);
+            return Offered::Earlier;
         }
+        let (is_like_other, is_new) = self.look_aside(&copy, histories, graph);
+        let is_repeat = is_like_known || is_like_other;
+        if !is_new {
+            histories.release(copy.event());
+            Offered::Repeats
+        } else if order.is_gt() {
+            self.set_aside(copy, histories, graph);
+            if is_repeat { Offered::Repeats } else { Offered::Aside }
+        } else {
+            histories.remove(known.signature, known.event());
+            self.set_aside(known, histories, graph);
+            self.count(copy, histories);
+            if is_repeat { Offered::Earlier } else { Offered::Replaces }
+        }
+    }
+
+    /// Whether a copy that does not count is like this one, and whether this one is to be kept all the same:
+    /// then a later one, whose time is not kept, is removed.
+    fn look_aside(
+        &mut self,
+        copy: &Copy,
+        histories: &mut Histories,
+        graph: &IdentityGraph,
+    ) -> (bool, bool) {
+        let Some(others) = self.others.get_mut(&copy.message) else { return (false, true) };
+        let contents = |other: &Copy| compare_contents(other, copy, histories, graph);
+        let order = |other: &Copy| compare(other, copy, histories, graph);
+        let first = others.partition_point(|other| contents(other).is_lt());
+        let like = others.after(first).next().filter(|other| contents(other).is_eq());
+        let Some(like) = like.map(order) else { return (false, true) };
+        if self.keeps_times {
+            let place =
+                others.partition_point(|other| contents(other).then_with(|| order(other)).is_lt());
+            let same = others.after(place).next().filter(|other| order(other).is_eq());
+            return (true, same.is_none());
+        }
+        if like.is_gt() {
+            let later = others.remove(first);
+            histories.release(later.event());
+            self.count_aside(&later, -1);
+        }
+        (true, like.is_gt())
     }
 
     /// Has a copy count.
@@ -234,29 +285,44 @@ impl Messages {
         histories.add_one(copy.signature, copy.event());
     }
 
-    /// Keeps a copy that does not count, unless there is one like it.
-    fn set_aside(
-        &mut self,
-        copy: Copy,
-        histories: &mut Histories,
-        graph: &IdentityGraph,
-    ) -> Offered {
+    /// Keeps a copy that does not count, and is not among them.
+    fn set_aside(&mut self, copy: Copy, histories: &Histories, graph: &IdentityGraph) {
+        self.count_aside(&copy, 1);
         let others = self.others.entry(copy.message).or_default();
-        let order = |known: &Copy| compare(known, &copy, histories, graph);
-        let place = others.partition_point(|known| order(known).is_lt());
-        let is_known = others.after(place).next().is_some_and(|known| order(known).is_eq());
-        if is_known {
-            histories.release(copy.event());
-            Offered::Repeats
-        } else {
-            others.insert(place, copy);
-            Offered::Aside
+        let order = |other: &Copy| {
+            let by_contents = compare_contents(other, &copy, histories, graph);
+            by_contents.then_with(|| compare(other, &copy, histories, graph))
+        };
+        others.insert(others.partition_point(|other| order(other).is_lt()), copy);
+    }
+
+    fn count_aside(&mut self, copy: &Copy, change: i32) {
+        let key = (copy.signature, copy.message);
+        let n = self.of_signatures.entry(key).or_default();
+        *n = n.wrapping_add_signed(change);
+        if *n == 0 {
+            self.of_signatures.remove(&key);
         }
     }
 
     /// The copies that do not count.
     pub(super) fn aside(&self) -> impl Iterator<Item = &Copy> {
         self.others.values().flat_map(Sorted::iter)
+    }
+
+    /// The copies of some signatures that do not count.
+    pub(super) fn aside_of(&self, signatures: &[u32]) -> impl Iterator<Item = &Copy> {
+        signatures.iter().flat_map(|&signature| {
+            let others =
+                self.messages_aside(signature).filter_map(|message| self.others.get(&message));
+            others.flat_map(Sorted::iter).filter(move |copy| copy.signature == signature)
+        })
+    }
+
+    /// The messages of which a copy of a signature does not count.
+    fn messages_aside(&self, signature: u32) -> impl Iterator<Item = u32> {
+        let all = (signature, 0)..=(signature, u32::MAX);
+        self.of_signatures.range(all).map(|((_, message), _)| *message)
     }
 
     /// Records that the copy of a message that counted has left its log.
@@ -269,30 +335,26 @@ impl Messages {
         let (mut others, mut taken) =
             (self.others.remove(&message).unwrap_or_default(), Vec::new());
         others.drop_first(others.len(), |copy| taken.push(copy));
+        taken.iter().for_each(|copy| self.count_aside(copy, -1));
         taken
     }
 
-    /// Removes all copies of the messages whose counting copy was lifted, or of which another copy is
-    /// concerned; also the counting ones from their logs.
+    /// Removes all copies of the messages whose counting copy was lifted, and of those of which another copy is
+    /// of a signature that goes; also the counting ones from their logs.
     pub(super) fn unsettled(
         &mut self,
-        is_concerned: impl Fn(u32) -> bool,
+        lifted: Vec<u32>,
+        going: impl Iterator<Item = u32>,
         histories: &mut Histories,
     ) -> Vec<Copy> {
-        let is_unsettled = |(message, others): &(&u32, &Sorted<Copy>)| {
-            self.place(**message).is_none()
-                || others.iter().any(|copy| is_concerned(copy.signature))
-        };
-        let messages: Vec<u32> =
-            self.others.iter().filter(is_unsettled).map(|(message, _)| *message).collect();
+        let mut messages = lifted;
+        messages.extend(going.flat_map(|signature| self.messages_aside(signature)));
+        messages.sort_unstable();
+        messages.dedup();
         let mut loose = Vec::new();
         for message in messages {
             loose.extend(self.take_others(message));
-            let known = self.place(message).and_then(|(signature, at)| {
-                let known = histories.log(signature)?.of_message(at, message)?;
-                Some(Copy::new(signature, known))
-            });
-            if let Some(known) = known {
+            if let Some(known) = self.counting(message, histories) {
                 histories.remove(known.signature, known.event());
                 self.lift(message);
                 loose.push(known);
@@ -332,6 +394,10 @@ impl Messages {
         places.map(|place| &mut place.0).chain(others).for_each(|signature| {
             *signature = numbers[*signature as usize];
         });
+        let of_signatures = std::mem::take(&mut self.of_signatures).into_iter();
+        self.of_signatures = of_signatures
+            .map(|((signature, message), n)| ((numbers[signature as usize], message), n))
+            .collect();
     }
 
     /// Bytes held.
@@ -339,7 +405,8 @@ impl Messages {
         let of = |shard: &Shard| {
             shard.ids.capacity() * (16 + size_of::<Place>()) + shard.index.capacity() * 5
         };
-        let copies = |copy: &Copy| size_of::<Copy>() + size_of_val(&*copy.values);
+        // Each key of the copies by signature is in a tree.
+        let copies = |copy: &Copy| size_of::<Copy>() + 32 + size_of_val(&*copy.values);
         self.shards.iter().map(of).sum::<usize>() + self.aside().map(copies).sum::<usize>()
     }
 }
@@ -352,6 +419,13 @@ impl Shard {
         }
         (place * N_SHARDS as u32 + shard as u32, is_new)
     }
+}
+
+/// The order of copies without their times; equal ones are one event that was sent again.
+fn compare_contents(a: &Copy, b: &Copy, histories: &Histories, graph: &IdentityGraph) -> Ordering {
+    let (schema, dictionary) = (&histories.schema, &histories.dictionary);
+    let by_content = a.event().compare_content(b.event(), schema, dictionary);
+    by_content.then_with(|| graph.compare_signatures(a.signature, b.signature))
 }
 
 /// The order in which copies of a message count.
@@ -437,5 +511,106 @@ mod tests {
             let others: Vec<f64> = (1..N).map(|amount| amount as f64).collect();
             assert_eq!(state(&people), (Some(0.0), others));
         }
+    }
+
+    /// A call whose client's clock was corrected by one or another time of receipt.
+    fn sent(millis: i64, amount: usize) -> Event<'static> {
+        let at = Timestamp::from_millis(at(1).millis() + millis);
+        Event { at, ..copy("m", amount) }
+    }
+
+    #[test]
+    fn a_call_sent_again_with_another_time_is_a_duplicate_with_the_smaller_time() {
+        for times in [[0, 7, 3], [7, 3, 0], [3, 0, 7]] {
+            let mut one = people();
+            let mut many = people();
+            for millis in times {
+                let report = one.observe(&sent(millis, 2)).unwrap().report;
+                assert_eq!(report.differing, 0);
+            }
+            let report = many.extend(&times.map(|millis| sent(millis, 2)));
+            assert_eq!((report.accepted, report.duplicates, report.differing), (1, 2, 0));
+            for people in [one, many] {
+                assert_eq!(state(&people), (Some(2.0), vec![]));
+                let ann = people.get(("card", "1")).unwrap();
+                let times: Vec<Timestamp> = ann.timeline(at(9)).map(|event| event.at).collect();
+                assert_eq!(times, [at(1)]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_copy_that_differs_counts_once_however_often_it_is_sent() {
+        // Amount 2 counts first; then 3, whose earliest time comes last.
+        let events = [sent(5, 2), sent(9, 3), sent(8, 3), sent(9, 3), sent(1, 3), sent(4, 2)];
+        let mut people = people();
+        let report = people.extend(&events);
+        assert_eq!((report.accepted, report.duplicates, report.differing), (1, 5, 1));
+        assert_eq!(state(&people), (Some(3.0), vec![2.0]));
+        let export = people.get(("card", "1")).unwrap().export(at(9)).unwrap();
+        assert_eq!(export.copies.iter().map(|copy| copy.at).collect::<Vec<_>>(), [sent(4, 2).at]);
+    }
+
+    #[test]
+    fn a_local_hour_that_follows_from_the_time_is_no_difference() {
+        let features = FeatureSet::default().with(crate::features::Feature::new(
+            "hour",
+            crate::features::Measure::MostFrequent("@hour".into()),
+        ));
+        let options = StoreOptions { dedupe: true, ..StoreOptions::default() };
+        let mut people = Profiles::with_options(Rules::default(), features, options).unwrap();
+        let local = |millis: i64| sent(millis, 1).utc_offset(60);
+        let hour = 3_600_000;
+        let report = people.extend(&[local(hour), local(0)]);
+        assert_eq!((report.duplicates, report.differing), (1, 0));
+        let ann = people.get(("card", "1")).unwrap();
+        assert_eq!(ann.timeline(at(9)).next().unwrap().at, at(1));
+    }
+
+    #[test]
+    fn with_retention_the_smallest_time_that_is_left_counts_in_any_order() {
+        let options =
+            StoreOptions { dedupe: true, retention_days: Some(1.0), ..StoreOptions::default() };
+        let day = |n: i64| Timestamp::from_millis(at(1).millis() + n * 86_400_000);
+        // Each time arrives before the horizon has passed it.
+        let (first, second) = (sent(5, 2), sent(20, 2));
+        let mut hashes = Vec::new();
+        for (before, after) in [
+            (vec![&first, &second], None),
+            (vec![&second, &first], None),
+            (vec![&first], Some(&second)),
+        ] {
+            let (rules, features) = (Rules::default(), FeatureSet::retail());
+            let mut people = Profiles::with_options(rules, features, options.clone()).unwrap();
+            let report = people.extend(before);
+            assert_eq!(report.differing, 0);
+            let moment = Timestamp::from_millis(day(1).millis() + 10);
+            assert_eq!(people.advance(moment).unwrap(), 1);
+            people.extend(after);
+            let ann = people.get(("card", "1")).unwrap();
+            let times: Vec<Timestamp> = ann.timeline(day(9)).map(|event| event.at).collect();
+            assert_eq!(times, [second.at]);
+            hashes.push(people.state_hash());
+        }
+        hashes.dedup();
+        assert_eq!(hashes.len(), 1);
+    }
+
+    #[test]
+    fn copies_of_signatures_are_found_without_looking_at_the_others() {
+        let mut people = people();
+        for i in 0..50 {
+            let event = |amount: f64| {
+                let event = Event::new("purchase", at(1)).id("card", format!("{i}"));
+                event.message_id(format!("m{i}")).property("amount", amount)
+            };
+            people.extend(&[event(1.0), event(2.0), event(3.0)]);
+        }
+        let messages = |people: &Profiles| people.messages.clone().unwrap();
+        assert_eq!(messages(&people).of_signatures.len(), 50);
+        people.forget(("card", "7")).unwrap();
+        let left = messages(&people);
+        assert_eq!((left.of_signatures.len(), left.aside().count()), (49, 98));
+        assert!(left.of_signatures.values().all(|n| *n == 2));
     }
 }

@@ -24,9 +24,12 @@ use crate::{Error, Result};
 pub struct StoreOptions {
     /// Counts events of the same message id once; those without an id always count.
     ///
-    /// Where events with one id differ, the first by time counts, then the smaller by content, whatever
-    /// came first. All of them are evidence of identity. Costs memory for every id, and for every
-    /// copy that differs. Not together with [`StoreOptions::max_log`].
+    /// An event that was sent again has the smallest of its times: a retried call gets another one where a wrong
+    /// clock is [corrected](crate::segment#time). Where events with one id differ in content or identifiers,
+    /// the first by time counts, then the smaller by content, whatever came first. All of them are evidence of
+    /// identity. Costs memory for every id, and for every copy that differs; with
+    /// [`StoreOptions::retention_days`], which needs all times, also for every other time.
+    /// Not together with [`StoreOptions::max_log`].
     pub dedupe: bool,
 
     /// The most events to keep of each set of identifiers seen together: the newest by time, then by content.

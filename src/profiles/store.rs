@@ -164,7 +164,7 @@ impl Profiles {
         let mut people = Self {
             graph: IdentityGraph::new(rules)?,
             features,
-            messages: options.dedupe.then(Messages::default),
+            messages: options.dedupe.then(|| Messages::new(options.retention_days.is_some())),
             options,
             histories,
             plan: None,
