@@ -26,6 +26,7 @@ pub(crate) mod potential;
 pub(crate) mod powers;
 pub(crate) mod prefetch;
 pub(crate) mod products;
+pub(crate) mod radix;
 pub(crate) mod reasons;
 pub(crate) mod rng;
 pub(crate) mod samples;

@@ -36,6 +36,17 @@ impl Bits {
         self.0[row / 64] >> (row % 64) & 1 == 1
     }
 
+    /// The first row in the set from `row` on.
+    pub(super) fn next(&self, row: usize) -> Option<usize> {
+        let mut at = row / 64;
+        let mut word = self.0.get(at)? >> (row % 64) << (row % 64);
+        while word == 0 {
+            at += 1;
+            word = *self.0.get(at)?;
+        }
+        Some(at * 64 + word.trailing_zeros() as usize)
+    }
+
     pub(super) fn count(&self) -> usize {
         self.0.iter().map(|word| word.count_ones() as usize).sum()
     }
@@ -94,6 +105,14 @@ mod tests {
         assert!(a.contains(64) && !a.contains(65));
         assert_eq!(Bits::from_fn(130, |row| [0, 63, 64, 129].contains(&row)), a);
         assert_eq!(Bits::none(0).count(), 0);
+    }
+
+    #[test]
+    fn the_next_row_of_a_set_is_found_across_words() {
+        let set = Bits::of(200, [0, 5, 63, 64, 190]);
+        let found = [0, 1, 6, 64, 65, 190, 191, 200].map(|row| set.next(row));
+        let expected = [Some(0), Some(5), Some(63), Some(64), Some(190), Some(190), None, None];
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -55,20 +55,21 @@ impl Effect {
     }
 }
 
-/// The sums behind Cliff's delta of a group.
+/// The sums behind Cliff's delta of a group; whole numbers, so exact in any order. Of fewer than 2³² rows
+/// there are fewer than 2⁶² pairs of a member and another.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Dominance {
     /// Members with a value, and others with one.
     pub(super) n: usize,
     pub(super) n_others: usize,
-    /// Σ over members of (others below − others above), in pairs; exact.
-    balance: i128,
-    /// Σ over members of (share of others below − share above)².
-    members: f64,
-    /// Σ over others of (share of members below − share above)².
-    others: f64,
+    /// Σ over members of (others below − others above).
+    balance: i64,
+    /// Σ over members of (others below − others above)².
+    members: u128,
+    /// Σ over others of (members below − members above)².
+    others: u128,
     /// Pairs of equal values.
-    ties: i128,
+    ties: u64,
 }
 
 impl Dominance {
@@ -78,20 +79,18 @@ impl Dominance {
 
     /// `count` members, each with so many more others below than above.
     pub(super) fn members(&mut self, balance: i64, count: usize) {
-        self.balance += i128::from(balance) * count as i128;
-        self.members += (balance as f64 / self.n_others as f64).powi(2) * count as f64;
+        self.balance += balance * count as i64;
+        self.members += squares(balance, count);
     }
 
     /// `count` others, each with so many more members below than above.
     pub(super) fn others(&mut self, balance: i64, count: usize) {
-        if count > 0 && self.n > 0 {
-            self.others += (balance as f64 / self.n as f64).powi(2) * count as f64;
-        }
+        self.others += squares(balance, count);
     }
 
     /// Members and others with one and the same value.
     pub(super) fn ties(&mut self, members: usize, others: usize) {
-        self.ties += members as i128 * others as i128;
+        self.ties += members as u64 * others as u64;
     }
 
     /// Groups without members or without others get a size of 0.
@@ -112,8 +111,8 @@ impl Dominance {
             return Effect { size: delta, low, high };
         }
         // Sums of squared deviations from delta; rounding may leave a tiny negative.
-        let of_members = (self.members - m * delta * delta).max(0.0);
-        let of_others = (self.others - n * delta * delta).max(0.0);
+        let of_members = (self.members as f64 / (n * n) - m * delta * delta).max(0.0);
+        let of_others = (self.others as f64 / (m * m) - n * delta * delta).max(0.0);
         let of_pairs = (m * n - self.ties as f64 - m * n * delta * delta).max(0.0);
         let variance = ((n - 1.0) / (m - 1.0) * of_members
             + (m - 1.0) / (n - 1.0) * of_others
@@ -129,6 +128,12 @@ impl Dominance {
             high: ((middle + reach) / scale).min(1.0),
         }
     }
+}
+
+/// The square of a number, so many times.
+fn squares(number: i64, count: usize) -> u128 {
+    let number = u128::from(number.unsigned_abs());
+    number * number * count as u128
 }
 
 /// The difference of two shares, `k` of `n` against `k_others` of `n_others`.

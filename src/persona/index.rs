@@ -11,6 +11,7 @@ use std::collections::HashMap;
 
 use super::bits::{Bits, Members};
 use crate::features::{Column, Values};
+use crate::num::radix::sort_by_upper_half;
 use crate::num::{parallel, stats};
 use crate::{Error, FeatureTable, Labels, Result};
 
@@ -109,8 +110,8 @@ impl<'a> Numbers<'a> {
         };
         let not_below = order.partition_point(|&row| number(values, row) < median);
         let above = order.partition_point(|&row| number(values, row) <= median);
-        let lower = Bits::from_fn(values.len(), |row| values[row].is_some_and(|v| v < median));
-        let upper = Bits::from_fn(values.len(), |row| values[row].is_some_and(|v| v > median));
+        let lower = rows(values.len(), &order[..not_below]);
+        let upper = rows(values.len(), &order[above..]);
         Self { values, order, starts, median, lower, upper, not_below, above }
     }
 
@@ -121,11 +122,7 @@ impl<'a> Numbers<'a> {
 
     /// The position behind the last number that equals the one at `start`.
     pub(super) fn end_of_run(&self, start: usize) -> usize {
-        let mut end = start + 1;
-        while end < self.order.len() && !self.starts.contains(end) {
-            end += 1;
-        }
-        end
+        self.starts.next(start + 1).unwrap_or(self.order.len())
     }
 
     /// The two numbers of a column that holds no others, and the position at which the second begins.
@@ -138,8 +135,12 @@ impl<'a> Numbers<'a> {
 
     /// The rows at some positions.
     pub(super) fn rows(&self, positions: std::ops::Range<usize>) -> Bits {
-        Bits::of(self.values.len(), self.order[positions].iter().map(|&row| row as usize))
+        rows(self.values.len(), &self.order[positions])
     }
+}
+
+fn rows(n: usize, rows: &[u32]) -> Bits {
+    Bits::of(n, rows.iter().map(|&row| row as usize))
 }
 
 /// The number of a row that has one; −0 is 0.
@@ -156,17 +157,22 @@ fn ascending(values: &[Option<f64>]) -> (Vec<u32>, Bits) {
         if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
     };
     let mut packed: Vec<u64> = Vec::with_capacity(values.len());
+    // Whether the upper half is all of every number, as it is of small whole ones.
+    let mut is_whole = true;
     for (row, value) in values.iter().enumerate() {
-        packed.extend(value.map(|value| word(value) >> 32 << 32 | row as u64));
+        packed.extend(value.map(|value| {
+            is_whole &= value.to_bits() as u32 == 0;
+            word(value) >> 32 << 32 | row as u64
+        }));
     }
-    packed.sort_unstable();
+    sort_by_upper_half(&mut packed);
     let mut order: Vec<u32> = packed.iter().map(|&word| word as u32).collect();
     let mut starts = Bits::none(order.len());
     let mut start = 0;
     for run in packed.chunk_by(|a, b| a >> 32 == b >> 32) {
         let rows = &mut order[start..start + run.len()];
         starts.insert(start);
-        if run.len() > 1 {
+        if run.len() > 1 && !is_whole {
             let first = number(values, rows[0]);
             if rows.iter().any(|&row| number(values, row) != first) {
                 rows.sort_unstable_by(|&a, &b| {

@@ -2,7 +2,8 @@
 //! and who lies on which side of the median of all.
 //!
 //! Between two members of a group all rows are others, for whom the share of members below is the same:
-//! they are counted at once when the next member comes. Cost: O(n + groups) per column.
+//! they are counted at once when the next member comes. Cost: O(n + groups) per column, and 4 bytes of
+//! memory per row.
 
 use super::effect::{Dominance, Effect};
 use super::index::{Groups, NONE, Numbers};
@@ -47,6 +48,8 @@ pub(super) fn ranked(numbers: &Numbers<'_>, groups: &Groups<'_>, known: &[usize]
         .iter()
         .map(|&m| State { dominance: Dominance::new(m, n - m), ..State::default() })
         .collect();
+    // Looked up for all rows at once: these reads are all over memory, and nothing waits for one of them.
+    let in_order: Vec<u32> = numbers.order.iter().map(|&row| groups.of[row as usize]).collect();
     let mut start = 0;
     let mut touched: Vec<usize> = Vec::new();
     while start < n {
@@ -57,8 +60,7 @@ pub(super) fn ranked(numbers: &Numbers<'_>, groups: &Groups<'_>, known: &[usize]
             states.iter_mut().for_each(|state| state.upto_median = state.below);
         }
         let end = numbers.end_of_run(start);
-        for &row in &numbers.order[start..end] {
-            let group = groups.of[row as usize];
+        for &group in &in_order[start..end] {
             if group != NONE {
                 let state = &mut states[group as usize];
                 if state.equal == 0 {
