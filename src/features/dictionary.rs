@@ -13,6 +13,8 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use crate::num::prefetch;
+
 /// The code of no text.
 pub(crate) const NONE: u32 = u32::MAX;
 
@@ -167,6 +169,16 @@ impl Dictionary {
     /// The text of a code in use.
     pub(crate) fn text(&self, code: u32) -> &str {
         &self.texts[code as usize].text
+    }
+
+    /// Prefetches where the text of a code is.
+    pub(crate) fn prefetch(&self, code: u32) {
+        prefetch::prefetch_at(&self.texts, code as usize);
+    }
+
+    /// Prefetches the text of a code in use.
+    pub(crate) fn prefetch_text(&self, code: u32) {
+        prefetch::prefetch_at(self.text(code).as_bytes(), 0);
     }
 
     /// Bytes held.

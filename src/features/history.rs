@@ -688,14 +688,28 @@ impl Histories {
         relabelled(layout, summary, |label| dictionary.intern(from.dictionary.text(label)))
     }
 
-    /// A summary whose codes are those of a piece, with the codes of this store.
-    pub(crate) fn restored_summary<'t>(
+    /// Adds a summary whose codes are those of a piece; `code` uses a text of the piece once more.
+    pub(crate) fn restore_summary(
         &mut self,
-        summary: &[u64],
-        text: impl Fn(u32) -> &'t str,
-    ) -> Box<[u64]> {
+        signature: u32,
+        words: &mut [u64],
+        mut code: impl FnMut(&mut Dictionary, u32) -> u32,
+    ) {
         let Self { layout, dictionary, .. } = self;
-        relabelled(layout, summary, |label| dictionary.intern(text(label)))
+        layout.translate(words, |value| value.relabelled(|label| code(dictionary, label)));
+        self.add_summary(signature, words);
+    }
+
+    /// Whether a summary of a piece names texts below a number only.
+    pub(crate) fn has_texts(&self, words: &[u64], n_texts: usize) -> bool {
+        self.layout.labels(words).all(|label| (label as usize) < n_texts)
+    }
+
+    /// Makes room for further events of a history.
+    pub(crate) fn reserve(&mut self, signature: u32, n_events: usize, n_values: usize) {
+        if let Some(log) = self.logs.get_mut(signature as usize) {
+            log.reserve(n_events, n_values);
+        }
     }
 
     /// A summary with other codes for its texts.
@@ -705,6 +719,20 @@ impl Histories {
         code: impl FnMut(u32) -> u32,
     ) -> Box<[u64]> {
         relabelled(&self.layout, summary, code)
+    }
+
+    /// Counts a further value of an attribute's field.
+    pub(crate) fn retain_field(&mut self, field: Field) {
+        if field != Field::NONE {
+            self.schema.retain(field, 1);
+        }
+    }
+
+    /// Ends one value of an attribute's field.
+    pub(crate) fn release_field(&mut self, field: Field) {
+        if field != Field::NONE {
+            self.schema.release(field);
+        }
     }
 
     /// A field by name, used once more if it is an attribute's.

@@ -13,6 +13,7 @@ use super::schema::Schema;
 use super::sorted::{Sorted, SortedPosition};
 use super::stored::{FieldValue, StoredEvent};
 use crate::Timestamp;
+use crate::num::prefetch;
 
 #[derive(Debug, Clone, Copy)]
 struct Head {
@@ -89,6 +90,18 @@ impl Log {
         let place = self.heads.partition_point(|head| (head.at, head.message) < (at, message));
         let head = self.heads.after(place).next()?;
         ((head.at, head.message) == (at, message)).then(|| view(head, &self.values))
+    }
+
+    /// Makes room for so many further events and values.
+    pub(crate) fn reserve(&mut self, n_events: usize, n_values: usize) {
+        self.heads.reserve(n_events);
+        self.values.reserve_exact(n_values);
+    }
+
+    /// Prefetches the first event and its values.
+    pub(crate) fn prefetch(&self) {
+        prefetch::prefetch_at(&self.heads.blocks()[0], 0);
+        prefetch::prefetch_at(&self.values, 0);
     }
 
     /// Removes an event that compares equal, if there is one; whether there was.

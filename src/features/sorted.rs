@@ -62,6 +62,13 @@ impl<T, const BLOCK: usize> Sorted<T, BLOCK> {
         self.blocks()[self.blocks().len() - 1].last()
     }
 
+    /// Makes room for so many further items in a short list.
+    pub(crate) fn reserve(&mut self, n: usize) {
+        if let Self::One(block) = self {
+            block.reserve_exact(n);
+        }
+    }
+
     /// The place after all items.
     pub(crate) fn end(&self) -> SortedPosition {
         let last = self.blocks().len() - 1;

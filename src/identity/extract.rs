@@ -1,138 +1,287 @@
-//! The evidence of some signatures as columns, to be stored beside their events.
+//! The evidence of some signatures as columns of bytes, to be stored beside their events.
 //!
-//! Texts stand end to end, and there is no record for each signature, so that writing and reading ask for
-//! memory a few times only. What is read is checked like an observation, so that a forged extract cannot say
-//! what observations could not.
+//! An identifier stands once, however many signatures have it. There is no record for each signature, neither in
+//! writing nor in reading. What is read is checked like an observation, so that a forged extract cannot say what
+//! observations could not; what is checked asks for less memory than twice the bytes.
 //!
-//! Cost: one pass over the signatures, with one look-up for each of their identifiers.
+//! Cost: one pass over the signatures to write, two to read, with one look-up for each identifier.
+
+use std::borrow::Cow;
 
 use hashbrown::HashMap;
-use serde::{Deserialize, Serialize};
 
-use super::evidence::{Times, is_claim, node_of};
-use super::policy::{MAX_BYTES, Part, Policy};
-use super::profile_id::ProfileId;
+use super::evidence::{Packed, Set, Sets, Times, is_claim, node_of};
+use super::policy::{Admitted, Kind, MAX_BYTES, MAX_IDENTIFIERS, Part, Policy};
 use super::state::State;
 use crate::event::IdentifierRef;
-use crate::num::texts::TextColumn;
+use crate::num::bytes::{
+    Reader, TextColumn, TextTable, TextWriter, count, put, put_column, put_signed,
+};
 use crate::{Error, Result, Timestamp};
 
-/// The evidence of some signatures.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Extract {
-    kinds: Vec<String>,
+/// The evidence of some signatures on its way into bytes; the memory is used again.
+#[derive(Debug, Default)]
+pub(crate) struct ExtractWriter {
+    kinds: TextWriter,
     /// The kind and the value of every identifier.
-    kind_of: Vec<u32>,
-    values: TextColumn,
+    kind_of: Vec<u8>,
+    values: TextWriter,
     /// How many identifiers each signature has.
-    n_slots: Vec<u32>,
+    n_slots: Vec<u8>,
     /// Their identifiers: twice the number, and one more if it is only claimed.
-    slots: Vec<u32>,
+    slots: Vec<u8>,
     /// First and last time, [`i64::MAX`] and [`i64::MIN`] if none is trusted; observations.
-    times: Vec<(i64, i64, u32)>,
+    times: Vec<u8>,
     /// The ids of the first messages; empty for none.
-    messages: TextColumn,
-    pub(crate) forgotten: Vec<ProfileId>,
+    messages: TextWriter,
+    number_of_kind: HashMap<Kind, u32>,
+    number_of: HashMap<u32, u32>,
 }
 
-/// The signatures of an extract, checked.
-pub(super) struct Checked<'e> {
-    parts: Vec<Part<'e>>,
-    /// Where the parts of each signature end.
-    ends: Vec<u32>,
-    rest: Vec<(Times, Option<&'e str>)>,
+impl ExtractWriter {
+    /// Bytes so far, less a few for each column.
+    pub(crate) fn n_bytes(&self) -> usize {
+        let numbers = [&self.kind_of, &self.n_slots, &self.slots, &self.times];
+        let texts = [&self.kinds, &self.values, &self.messages];
+        numbers.map(Vec::len).iter().sum::<usize>()
+            + texts.map(TextWriter::n_bytes).iter().sum::<usize>()
+    }
+
+    /// Adds a signature, of which only so many observations are counted.
+    pub(super) fn signature(&mut self, state: &State, sig: u32, n: u32) {
+        let (nodes, all) = (state.evidence.nodes(), state.evidence.signatures());
+        let slots = all.slots(sig);
+        for &slot in slots {
+            let node = node_of(slot);
+            let number = *self.number_of.entry(node).or_insert_with(|| {
+                let kind = nodes.kind(node);
+                let kind = *self.number_of_kind.entry(kind).or_insert_with(|| {
+                    self.kinds.push(&state.policy.kinds().get(kind).name);
+                    self.kinds.len() - 1
+                });
+                put(&mut self.kind_of, kind.into());
+                self.values.push(nodes.value(node));
+                self.values.len() - 1
+            });
+            put(&mut self.slots, 2 * u64::from(number) + u64::from(is_claim(slot)));
+        }
+        put(&mut self.n_slots, slots.len() as u64);
+        let times = all.times(sig);
+        put_signed(&mut self.times, times.first);
+        put_signed(&mut self.times, times.last);
+        put(&mut self.times, n.into());
+        self.messages.push(all.message(sig).unwrap_or(""));
+    }
+
+    /// Appends the columns to bytes, and begins again.
+    pub(crate) fn write(&mut self, out: &mut Vec<u8>) {
+        self.kinds.write(out);
+        self.values.write(out);
+        self.messages.write(out);
+        for column in [&mut self.kind_of, &mut self.n_slots, &mut self.slots, &mut self.times] {
+            put_column(out, column);
+            column.clear();
+        }
+        self.number_of_kind.clear();
+        self.number_of.clear();
+    }
+}
+
+/// The evidence of some signatures, in the bytes.
+#[derive(Debug)]
+pub(crate) struct Extract<'b> {
+    kinds: TextTable<'b>,
+    values: TextTable<'b>,
+    messages: TextColumn<'b>,
+    kind_of: Vec<u16>,
+    n_slots: Reader<'b>,
+    slots: Reader<'b>,
+    times: Reader<'b>,
+    n_signatures: usize,
 }
 
 fn invalid(reason: &'static str) -> Error {
     Error::InvalidSnapshot { what: "piece", reason: reason.into() }
 }
 
-/// The evidence of some signatures, of which only a part of the observations is counted. Without the forgotten.
-pub(super) fn extract(state: &State, signatures: &[(u32, u32)]) -> Extract {
-    let (nodes, all) = (state.evidence.nodes(), state.evidence.signatures());
-    let mut extract = Extract::default();
-    let (mut numbers, mut kinds) = (HashMap::new(), HashMap::new());
-    for &(sig, count) in signatures {
-        let slots = all.slots(sig);
-        for &slot in slots {
-            let node = node_of(slot);
-            let number = *numbers.entry(node).or_insert_with(|| {
-                let kind = nodes.kind(node);
-                let kind = *kinds.entry(kind).or_insert_with(|| {
-                    extract.kinds.push(state.policy.kinds().get(kind).name.to_string());
-                    extract.kinds.len() as u32 - 1
-                });
-                extract.kind_of.push(kind);
-                extract.values.push(nodes.value(node));
-                extract.kind_of.len() as u32 - 1
-            });
-            extract.slots.push(2 * number + u32::from(is_claim(slot)));
-        }
-        extract.n_slots.push(slots.len() as u32);
-        let times = all.times(sig);
-        extract.times.push((times.first, times.last, count));
-        extract.messages.push(all.message(sig).unwrap_or(""));
-    }
-    extract
+fn unread() -> Error {
+    invalid("the columns of its evidence do not fit")
 }
 
-impl Extract {
+/// What stands beside the identifiers of a signature: how many they are, its times, its first message.
+type Beside<'b> = (usize, (i64, i64, u32), &'b str);
+
+impl<'b> Extract<'b> {
+    /// Reads what [`ExtractWriter::write`] wrote; [`Extract::check`] must follow.
+    pub(crate) fn read(bytes: &mut Reader<'b>) -> Option<Self> {
+        let kinds = TextTable::read(bytes, 1)?;
+        // One empty value of each kind.
+        let values = TextTable::read(bytes, kinds.len())?;
+        let messages = TextColumn::read(bytes)?;
+        let [kind_of, n_slots, slots, times] =
+            [bytes.column()?, bytes.column()?, bytes.column()?, bytes.column()?];
+        let mut all = Reader(kind_of);
+        let mut kind_of = Vec::with_capacity(count(kind_of));
+        while !all.is_at_end() {
+            kind_of.push(u16::try_from(all.number()?).ok()?);
+        }
+        let (n_signatures, [n_slots, slots, times]) =
+            (count(n_slots), [n_slots, slots, times].map(Reader));
+        Some(Self { kinds, values, messages, kind_of, n_slots, slots, times, n_signatures })
+    }
+
     pub(crate) fn n_signatures(&self) -> usize {
-        self.times.len()
+        self.n_signatures
     }
 
     /// Places in signatures, at least as many as identifiers.
     pub(super) fn n_slots(&self) -> usize {
-        self.slots.len().max(self.kind_of.len())
+        count(self.slots.0).max(self.kind_of.len())
     }
 
-    pub(super) fn kinds(&self) -> impl Iterator<Item = &str> {
-        self.kinds.iter().map(String::as_str)
+    pub(super) fn kinds(&self) -> impl Iterator<Item = &'b str> {
+        self.kinds.iter()
     }
 
-    /// The signatures, if every one could have been observed.
-    pub(super) fn check(&self, policy: &Policy) -> Result<Checked<'_>> {
-        let unread = || invalid("the columns of its evidence do not fit");
-        let values = self.values.split().ok_or_else(unread)?;
-        let messages = self.messages.split().ok_or_else(unread)?;
-        let n = self.n_signatures();
-        let lengths = [self.n_slots.len(), messages.len(), n];
-        if values.len() != self.kind_of.len() || lengths.iter().any(|&length| length != n) {
-            return Err(unread());
-        }
-        let mut rest = &self.slots[..];
-        let (mut identifiers, mut parts) = (Vec::new(), Vec::new());
-        let mut checked = Checked {
-            parts: Vec::with_capacity(self.slots.len()),
-            ends: Vec::with_capacity(n),
-            rest: Vec::with_capacity(n),
-        };
-        for ((&n_slots, &times), &message) in self.n_slots.iter().zip(&self.times).zip(&messages) {
-            let own;
-            (own, rest) = rest.split_at_checked(n_slots as usize).ok_or_else(unread)?;
-            identifiers.clear();
-            for &slot in own {
-                let id = slot as usize / 2;
-                let kind = self.kind_of.get(id).and_then(|&kind| self.kinds.get(kind as usize));
-                let (Some(kind), claimed) = (kind, slot % 2 == 1) else { return Err(unread()) };
-                identifiers.push(IdentifierRef { kind, value: values[id], claimed });
-            }
-            if policy.check(&identifiers, &mut parts) != Ok(0) {
+    /// What stands beside the identifiers of the next signature.
+    fn next(&self, at: &mut (Reader<'b>, Reader<'b>, TextColumn<'b>)) -> Option<Beside<'b>> {
+        let (n_slots, times, messages) = at;
+        let seen = (times.signed()?, times.signed()?, times.small()?);
+        Some((n_slots.small()? as usize, seen, messages.next()?))
+    }
+
+    /// An identifier by its number, with the number of its kind.
+    fn identifier(&self, number: usize) -> Option<(usize, &'b str)> {
+        let kind = usize::from(*self.kind_of.get(number)?);
+        Some((kind, self.values.get(number)))
+    }
+
+    /// Whether every signature could have been observed.
+    pub(super) fn check(&self, policy: &Policy) -> Result<()> {
+        let ranks = self.check_identifiers(policy)?;
+        let mut at = (self.n_slots, self.times, self.messages);
+        let (mut slots, mut parts) = (self.slots, Vec::new());
+        for _ in 0..self.n_signatures {
+            let (n, times, message) = self.next(&mut at).ok_or_else(unread)?;
+            if !(1..=MAX_IDENTIFIERS).contains(&n) {
                 return Err(invalid("a signature would have been refused"));
             }
-            checked.parts.append(&mut parts);
-            checked.ends.push(checked.parts.len() as u32);
-            let message = Some(message).filter(|message| !message.is_empty());
-            if message.is_some_and(|message| message.len() > MAX_BYTES) {
+            let (own, mut before, mut is_repeated) = (slots, None::<(u32, &str)>, false);
+            for _ in 0..n {
+                let slot = slots.small().ok_or_else(unread)?;
+                let (kind, value) = self.identifier(slot as usize / 2).ok_or_else(unread)?;
+                let place = (ranks[kind], value);
+                if before.is_some_and(|before| before >= place) {
+                    return Err(invalid("the identifiers of a signature are not in order"));
+                }
+                is_repeated |= before.is_some_and(|before| before.0 == place.0);
+                before = Some(place);
+            }
+            if is_repeated {
+                self.parts(policy, own, n, &mut parts);
+                let is_fine = policy.check_single_values(&parts).is_ok();
+                is_fine.then_some(()).ok_or(invalid("a signature would have been refused"))?;
+            }
+            if message.len() > MAX_BYTES {
                 return Err(invalid("a message id is too long"));
             }
-            checked.rest.push((check_times(policy, times)?, message));
+            check_times(policy, times)?;
         }
-        if rest.is_empty() { Ok(checked) } else { Err(unread()) }
+        let all = slots.is_at_end() && at.0.is_at_end() && at.1.is_at_end() && at.2.is_at_end();
+        all.then_some(()).ok_or_else(unread)
+    }
+
+    /// Whether every identifier could have been observed; the order of strength of the kinds.
+    fn check_identifiers(&self, policy: &Policy) -> Result<Vec<u32>> {
+        if self.values.len() != self.kind_of.len() {
+            return Err(unread());
+        }
+        let mut order: Vec<usize> = (0..self.kinds.len()).collect();
+        order.sort_by_key(|&kind| policy.rules().strength(self.kinds.get(kind)));
+        let is_twice = |pair: &[usize]| self.kinds.get(pair[0]) == self.kinds.get(pair[1]);
+        if order.windows(2).any(is_twice) {
+            return Err(invalid("a kind stands in it twice"));
+        }
+        let mut ranks = vec![0; order.len()];
+        (0..).zip(order).for_each(|(rank, kind)| ranks[kind] = rank);
+        let mut before = None;
+        for number in 0..self.values.len() {
+            let (kind, value) = self.identifier(number).ok_or_else(unread)?;
+            if kind >= self.kinds.len() {
+                return Err(unread());
+            }
+            let kind = self.kinds.get(kind);
+            let part = policy.part(IdentifierRef { kind, value, claimed: false }, before);
+            match part {
+                Ok(Part { value: Cow::Borrowed(stored), known, .. })
+                    if stored.len() == value.len() =>
+                {
+                    before = Some((kind, known));
+                }
+                _ => return Err(invalid("an identifier in it would have been refused")),
+            }
+        }
+        Ok(ranks)
+    }
+
+    /// The identifiers of a signature.
+    fn parts(&self, policy: &Policy, mut slots: Reader<'b>, n: usize, parts: &mut Vec<Part<'b>>) {
+        parts.clear();
+        for slot in (0..n).map_while(|_| slots.small()) {
+            if let Some((kind, value)) = self.identifier(slot as usize / 2) {
+                let (kind, value) = (self.kinds.get(kind), Cow::Borrowed(value));
+                let known = policy.kinds().find(kind);
+                parts.push(Part { kind, known, value, claimed: slot % 2 == 1 });
+            }
+        }
+    }
+
+    /// The signatures, which were checked, as a batch for a state, which gets their kinds; without the forgotten. Where
+    /// the observations of a signature are all that there are, those that the state has are not counted again.
+    pub(super) fn sets(&self, state: &mut State, are_all: bool) -> Packed {
+        let kinds = self.kinds().map(|kind| state.policy.add_kind(kind));
+        let kinds: Vec<Kind> = kinds.collect();
+        let policy = &state.policy;
+        let mut sets = Sets::new(self.values.len());
+        let mut at = (self.n_slots, self.times, self.messages);
+        let (mut slots, mut parts, mut kept) = (self.slots, Vec::new(), Vec::new());
+        while let Some((n, (first, last, mut count), message)) = self.next(&mut at) {
+            if are_all || policy.has_forgotten() {
+                self.parts(policy, slots, n, &mut parts);
+                let known = are_all.then(|| state.evidence.find_signature(policy, &parts));
+                // Times and messages only grow, so that only the count says what was there before.
+                let n_known = known.flatten().map(|sig| state.evidence.signatures().times(sig));
+                count = count.saturating_sub(n_known.map_or(0, |times| times.count));
+            }
+            kept.clear();
+            kept.extend((0..n).map_while(|_| slots.small()));
+            if policy.has_forgotten() {
+                if policy.leave_out_forgotten(&mut parts) == Admitted::Suppressed {
+                    sets.suppress();
+                    continue;
+                }
+                // Both are in one order, and the rest is a part of all.
+                let mut left = parts.iter().peekable();
+                kept.retain(|&slot| {
+                    let (kind, value) = self.identifier(slot as usize / 2).unwrap_or_default();
+                    let is_same =
+                        |part: &&Part<'_>| part.value == value && part.kind == self.kinds.get(kind);
+                    left.next_if(is_same).is_some()
+                });
+            }
+            for &slot in &kept {
+                let number = slot as usize / 2;
+                let (kind, value) = self.identifier(number).unwrap_or_default();
+                sets.identifier(policy, number, (kinds[kind], value), slot % 2 == 1);
+            }
+            let message = Some(message).filter(|message| !message.is_empty());
+            sets.end_row(Set { times: Times { first, last, count }, message });
+        }
+        sets.into_batch()
     }
 }
 
-fn check_times(policy: &Policy, (first, last, count): (i64, i64, u32)) -> Result<Times> {
+fn check_times(policy: &Policy, (first, last, count): (i64, i64, u32)) -> Result<()> {
     let is_trusted = |at: i64| {
         policy.rules().trusted(Timestamp::from_millis(at)).is_some_and(|at| at < i64::MAX)
     };
@@ -141,28 +290,5 @@ fn check_times(policy: &Policy, (first, last, count): (i64, i64, u32)) -> Result
     if count == 0 || !(is_none || is_range) {
         return Err(invalid("a signature's count or times make no sense"));
     }
-    Ok(Times { first, last, count })
-}
-
-impl<'e> Checked<'e> {
-    pub(super) fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// The identifiers of a signature into `parts`; its times and its first message.
-    pub(super) fn signature(
-        &self,
-        sig: usize,
-        parts: &mut Vec<Part<'e>>,
-    ) -> (Times, Option<&'e str>) {
-        parts.extend_from_slice(self.parts(sig));
-        self.rest[sig]
-    }
-
-    /// The identifiers of a signature; none after the last.
-    pub(super) fn parts(&self, sig: usize) -> &[Part<'e>] {
-        let Some(&end) = self.ends.get(sig) else { return &[] };
-        let start = if sig == 0 { 0 } else { self.ends[sig - 1] };
-        &self.parts[start as usize..end as usize]
-    }
+    Ok(())
 }

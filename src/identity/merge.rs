@@ -1,15 +1,17 @@
 //! Merges one graph into another: the union of their evidence and of what they forgot.
 
-use super::evidence::Times;
+use hashbrown::HashSet;
+
+use super::evidence::{Recorded, Times};
 use super::extract::Extract;
 use super::forget::{self, Moves};
-use super::policy::{Admitted, Kind, MAX_KINDS, Pair, Part, Relation, Rules};
+use super::policy::{
+    ANONYMOUS, Admitted, Kind, MAX_KINDS, PREVIOUS, Pair, Part, Relation, Rules, USER,
+};
 use super::profile_id::ProfileId;
 use super::state::State;
+use crate::num::parallel;
 use crate::{Error, Refusal, Result};
-
-/// Signatures by which the look-up of identifiers is prefetched.
-const PREFETCH: usize = 8;
 
 /// Adds the evidence of another state; returns where the signatures of both went.
 pub(super) fn merge(state: &mut State, other: &State) -> Result<(Moves, Moves)> {
@@ -35,17 +37,19 @@ pub(super) fn merge(state: &mut State, other: &State) -> Result<(Moves, Moves)> 
 /// Adds an extract of another state, as [`IdentityGraph::absorb`](super::IdentityGraph) says.
 pub(super) fn absorb(
     state: &mut State,
-    extract: &Extract,
+    extract: &Extract<'_>,
+    forgotten: &[ProfileId],
     links: Option<[Vec<Pair>; 3]>,
     allowed: Option<&[ProfileId]>,
 ) -> Result<(Moves, Moves)> {
     let rules = links.map(|links| state.policy.rules().with_links(links));
     rules.iter().try_for_each(Rules::check)?;
     let named = || rules.iter().flat_map(Rules::all_links).flatten().flat_map(|(a, b)| [a, b]);
-    let checked = extract.check(&state.policy)?;
+    extract.check(&state.policy)?;
     let kinds = extract.kinds().chain(named().map(|end| &*end.kind));
-    check_room(state, kinds, extract.n_slots() + named().count(), checked.len())?;
-    let ours = forget_marked(state, extract.forgotten.iter().copied());
+    let n_signatures = extract.n_signatures();
+    check_room(state, kinds, extract.n_slots() + named().count(), n_signatures)?;
+    let ours = forget_marked(state, forgotten.iter().copied());
     allowed.into_iter().flatten().for_each(|id| _ = state.policy.forgotten.remove(id));
     if let Some(rules) = &rules {
         if allowed.is_some() {
@@ -53,22 +57,12 @@ pub(super) fn absorb(
         }
         add_links(state, rules)?;
     }
-    let (mut theirs, mut parts) = (Moves::with_capacity(checked.len()), Vec::new());
-    for sig in 0..checked.len() {
-        state.prefetch_parts(checked.parts(sig + PREFETCH));
-        parts.clear();
-        let (mut times, message) = checked.signature(sig, &mut parts);
-        if allowed.is_some()
-            && let Some(known) = state.evidence.find_signature(&state.policy, &parts)
-        {
-            // Times and messages only grow, so that only the count says what was there before.
-            let n = state.evidence.signatures().times(known).count;
-            times.count = times.count.saturating_sub(n);
-        }
-        theirs.push((sig as u32, add_signature(state, &mut parts, times, message)?));
-    }
+    let sets = extract.sets(state, allowed.is_some());
+    let recorded = state.record(vec![sets]).pop().unwrap_or_default();
     state.follow();
-    Ok((ours, theirs))
+    let to = |sig: u32| (sig != Recorded::NONE).then_some(sig);
+    let theirs = (0..).zip(recorded.signatures).map(|(from, sig)| (from, to(sig)));
+    Ok((ours, theirs.collect()))
 }
 
 /// Adds observations of identifiers without those that were forgotten; their signature, if any are left.
@@ -99,18 +93,28 @@ fn check_room<'k>(
 
 /// Forgets identifiers by their ids.
 fn forget_marked(state: &mut State, marks: impl Iterator<Item = ProfileId>) -> Moves {
-    let mut marks = marks.peekable();
-    if marks.peek().is_none() {
+    let marks: Vec<ProfileId> = marks.collect();
+    state.policy.forgotten.extend(marks.iter().copied());
+    let all = state.evidence.nodes();
+    if marks.is_empty() || all.len() == 0 {
         return Moves::new();
     }
-    // What was forgotten before is not there any more.
-    state.policy.forgotten.extend(marks);
-    let (kinds, all) = (state.policy.kinds(), state.evidence.nodes());
-    let is_marked =
-        |&node: &u32| state.policy.is_forgotten(&kinds.get(all.kind(node)).name, all.value(node));
-    let nodes = 0..all.len() as u32;
-    let held = nodes.filter(|&node| state.evidence.is_held(&state.policy, node));
-    let gone = held.filter(is_marked).collect();
+    let kinds = state.policy.kinds();
+    // What was forgotten before is not there any more, so only the new marks are looked for. A previous id goes
+    // with what it may turn out to be.
+    let marks: HashSet<ProfileId> = marks.into_iter().collect();
+    let is_marked = |node: u32| {
+        let (kind, value) = (&*kinds.get(all.kind(node)).name, all.value(node));
+        let meant: &[&str] = if kind == PREVIOUS { &[USER, ANONYMOUS] } else { &[] };
+        let has = |kind: &str| marks.contains(&state.policy.id_of(kind, value));
+        has(kind) || meant.iter().any(|kind| has(kind))
+    };
+    let found = parallel::map_chunks(all.len(), 200, |nodes| {
+        let nodes = nodes.start as u32..nodes.end as u32;
+        let held = nodes.filter(|&node| state.evidence.is_held(&state.policy, node));
+        held.filter(|&node| is_marked(node)).collect::<Vec<u32>>()
+    });
+    let gone = found.concat().into_iter().collect();
     forget::forget_nodes(state, &gone)
 }
 

@@ -111,7 +111,7 @@ mod touched;
 
 pub(crate) use evidence::Recorded;
 pub use explain::{Explanation, Link};
-pub(crate) use extract::Extract;
+pub(crate) use extract::{Extract, ExtractWriter};
 pub(crate) use forget::Moves;
 pub use forget::{Forgotten, Subject};
 pub use graph::{IdentityGraph, Memory};

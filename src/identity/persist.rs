@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::extract::{self, Extract};
+use super::evidence::node_of;
+use super::extract::{Extract, ExtractWriter};
 use super::forget::Moves;
 use super::graph::IdentityGraph;
 use super::merge;
@@ -14,24 +15,38 @@ use super::snapshot::Snapshot;
 use crate::Result;
 
 impl IdentityGraph {
-    /// The evidence of some signatures, each with the number of observations to be counted.
-    pub(crate) fn extract(&self, signatures: &[(u32, u32)]) -> Extract {
-        extract::extract(&self.state, signatures)
+    /// Writes the evidence of a signature, of which only so many observations are counted.
+    pub(crate) fn write_signature(&self, sig: u32, count: u32, into: &mut ExtractWriter) {
+        into.signature(&self.state, sig, count);
+    }
+
+    /// Prefetches what [`IdentityGraph::write_signature`] reads of a signature: where its texts are, or the texts.
+    pub(crate) fn prefetch_signature(&self, sig: u32, texts: bool) {
+        let nodes = self.state.evidence.nodes();
+        for &slot in self.state.evidence.signatures().slots(sig) {
+            if texts {
+                nodes.prefetch_text(node_of(slot));
+            } else {
+                nodes.prefetch_node(node_of(slot));
+                nodes.prefetch_end(node_of(slot));
+            }
+        }
     }
 
     /// Adds an extract of another graph under the same rules and key, with its manual links if it has any;
     /// returns where this graph's signatures went, and those of the extract.
     ///
-    /// If some ids are allowed, this graph becomes what the other is: the extract has the signatures that changed
-    /// since, whole, who was forgotten since, of which these are allowed again, and all manual links if they
-    /// changed.
+    /// The identifiers of some ids are forgotten. If some ids are allowed, this graph becomes what the other is: the
+    /// extract has the signatures that changed since, whole, who was forgotten since, of which these are allowed
+    /// again, and all manual links if they changed.
     pub(crate) fn absorb(
         &mut self,
-        extract: &Extract,
+        extract: &Extract<'_>,
+        forgotten: &[ProfileId],
         links: Option<[Vec<Pair>; 3]>,
         allowed: Option<&[ProfileId]>,
     ) -> Result<(Moves, Moves)> {
-        merge::absorb(&mut self.state, extract, links, allowed)
+        merge::absorb(&mut self.state, extract, forgotten, links, allowed)
     }
 
     /// What was observed of a signature, in words: identifiers from the strongest, with whether they are claimed;
@@ -56,9 +71,14 @@ impl IdentityGraph {
 
     /// An upper bound of the bytes of a signature's evidence in a piece.
     pub(crate) fn bytes_of_signature(&self, sig: u32) -> usize {
-        let part = |part: super::policy::Part<'_>| part.kind.len() + part.value.len() + 30;
-        let message = self.state.evidence.signatures().message(sig).map_or(0, str::len);
-        self.state.parts_of(sig).into_iter().map(part).sum::<usize>() + message + 50
+        let (nodes, signatures) = (self.state.evidence.nodes(), self.state.evidence.signatures());
+        let part = |&slot: &u32| {
+            let node = node_of(slot);
+            let kind = &self.state.policy.kinds().get(nodes.kind(node)).name;
+            kind.len() + nodes.value(node).len() + 30
+        };
+        let message = signatures.message(sig).map_or(0, str::len);
+        signatures.slots(sig).iter().map(part).sum::<usize>() + message + 50
     }
 
     /// The marks of the forgotten, ascending.

@@ -79,16 +79,6 @@ impl State {
         self.evidence.record_parts(&mut self.policy, parts, times, message, changes)
     }
 
-    /// Prefetches the look-ups of checked identifiers.
-    pub(super) fn prefetch_parts(&self, parts: &[Part<'_>]) {
-        for part in parts {
-            if let Some(kind) = part.known {
-                let hash = self.policy.kinds().hash(kind, &part.value);
-                self.evidence.nodes().prefetch(hash);
-            }
-        }
-    }
-
     /// Brings the partition up to date.
     pub(super) fn follow(&mut self) {
         self.follow_at(&[]);

@@ -2,6 +2,7 @@
 
 pub(crate) mod assignment;
 pub(crate) mod boxes;
+pub(crate) mod bytes;
 pub(crate) mod check;
 pub(crate) mod columns;
 pub(crate) mod condensed;
@@ -36,7 +37,6 @@ pub(crate) mod stats;
 pub(crate) mod table;
 pub(crate) mod tally;
 pub(crate) mod template;
-pub(crate) mod texts;
 pub(crate) mod tiles;
 pub(crate) mod triangle;
 pub(crate) mod union_find;

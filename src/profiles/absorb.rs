@@ -2,12 +2,14 @@
 
 use std::sync::OnceLock;
 
+use super::content::{Columns, PieceValue, read_event, read_words};
 use super::edit::Loose;
 use super::messages::Copy;
-use super::piece::{Cell, Content, Settings, invalid, open};
+use super::piece::{Head, Settings, invalid, open};
 use super::store::Profiles;
 use crate::features::{Dictionary, Field, FieldValue, Histories, NONE, Scope, StoredEvent};
 use crate::identity::{Moves, Pair};
+use crate::num::parallel;
 use crate::{Error, Result, Timestamp};
 
 impl Profiles {
@@ -36,92 +38,113 @@ impl Profiles {
             postcard::take_from_bytes(content).map_err(|_| invalid("its settings"))?;
         self.check_settings("piece", &settings)?;
         let is_all = self.trail.check(&settings.origin)?;
-        let mut content: Content =
-            postcard::from_bytes(content).map_err(|_| invalid("its content"))?;
-        content.check(self)?;
-        let attributes = content.fields.iter().filter(|field| field.0);
-        self.check_attributes(attributes.map(|field| &*field.1))?;
-        let texts = content.texts.split().ok_or_else(|| invalid("a text in it"))?;
-        let links = content.links.take();
-        let theirs = self.absorb_evidence(&content, links, settings.origin.after.is_some())?;
+        let (mut head, columns): (Head, &[u8]) =
+            postcard::take_from_bytes(content).map_err(|_| invalid("its head"))?;
+        let columns = Columns::read(columns).ok_or_else(|| invalid("its columns"))?;
+        columns.check(self)?;
+        let attributes = columns.fields().filter(|field| field.0);
+        self.check_attributes(attributes.map(|field| field.1))?;
+        let links = head.links.take();
+        let is_change = settings.origin.after.is_some();
+        let (theirs, codes) = self.absorb_evidence(&head, &columns, links, is_change)?;
         self.histories.schema.keep_needs(&settings.needs);
         self.newest = OnceLock::new();
-        self.absorb_events(&content, &texts, &theirs);
+        if let Some(horizon) = head.horizon {
+            self.raise_horizon(Timestamp::from_millis(horizon));
+        }
+        self.absorb_events(&columns, codes, &theirs);
         self.absorbed.insert(id);
-        self.trail.absorbed(&settings.origin, id, content.end, is_all);
+        self.trail.absorbed(&settings.origin, id, head.end, is_all);
         Ok(true)
     }
 
     /// Adds the evidence of a piece, which may hold only what changed, and lets the events follow; returns where
-    /// its signatures went. Events of signatures that the piece has whole are removed.
+    /// its signatures went, and the codes of its texts. Events of signatures that the piece has whole are removed.
+    ///
+    /// The texts are interned beside: neither needs the other.
     fn absorb_evidence(
         &mut self,
-        content: &Content,
+        head: &Head,
+        columns: &Columns<'_>,
         links: Option<[Vec<Pair>; 3]>,
         is_change: bool,
-    ) -> Result<Moves> {
+    ) -> Result<(Moves, Vec<u32>)> {
         let has_links = links.is_some();
-        let allowed = is_change.then_some(&content.allowed[..]);
-        let (ours, theirs) = self.graph.absorb(&content.evidence, links, allowed)?;
+        let allowed = is_change.then_some(&head.allowed[..]);
+        let (graph, dictionary) = (&mut self.graph, &mut self.histories.dictionary);
+        let mut moves = Ok(Default::default());
+        let mut codes = Vec::with_capacity(columns.texts.len());
+        parallel::join(
+            || moves = graph.absorb(&columns.evidence, &head.forgotten, links, allowed),
+            || codes.extend(columns.texts.iter().map(|text| dictionary.intern(text))),
+        );
+        if moves.is_err() {
+            codes.iter().for_each(|&code| dictionary.release(code));
+        }
+        let (ours, theirs) = moves?;
         if has_links {
             self.trail.add_links();
         }
-        self.trail.add_marks(&content.evidence.forgotten);
+        self.trail.add_marks(&head.forgotten);
         self.added_to(&theirs);
         self.move_events(&ours);
         if is_change {
-            let whole = theirs.iter().filter(|(from, _)| Some(*from) != content.continued);
+            let whole = theirs.iter().filter(|(from, _)| Some(*from) != head.continued);
             let whole: Moves = whole.filter_map(|&(_, to)| Some((to?, None))).collect();
             self.move_events(&whole);
         }
-        Ok(theirs)
+        Ok((theirs, codes))
     }
 
     /// Adds the events and summaries of a piece to the signatures to which its own went.
-    fn absorb_events(&mut self, content: &Content, texts: &[&str], theirs: &Moves) {
-        if let Some(horizon) = content.horizon {
-            self.raise_horizon(Timestamp::from_millis(horizon));
-        }
+    fn absorb_events(&mut self, columns: &Columns<'_>, codes: Vec<u32>, theirs: &Moves) {
         let horizon = self.horizon();
-        let mut words = content.summaries.chunks_exact(self.histories.summary_len().unwrap_or(1));
-        let text = |label: u32| texts.get(label as usize).copied().unwrap_or_default();
-        for (&(_, to), _) in theirs.iter().zip(&content.has_summary).filter(|(_, has)| **has) {
-            let summary = words.next().map(|words| self.histories.restored_summary(words, text));
-            match (summary, to) {
-                (Some(summary), Some(to)) => self.histories.add_summary(to, &summary),
-                (Some(summary), None) => self.histories.release_summary(&summary),
-                _ => {}
+        let mut names = Names { codes, fields: columns.fields().map(Into::into).collect() };
+        let mut summaries = columns.summaries;
+        let mut words = vec![0; self.histories.summary_len().unwrap_or(0)];
+        let with_summary = theirs.iter().zip(columns.has_summary).filter(|(_, has)| **has == 1);
+        for (&(_, to), _) in with_summary {
+            let is_read = read_words(&mut summaries, &mut words).is_some();
+            if let Some(to) = to.filter(|_| is_read) {
+                let code = |dictionary: &mut Dictionary, text| names.text(dictionary, text);
+                self.histories.restore_summary(to, &mut words, code);
             }
         }
-        let mut loose = Loose::default();
-        let mut codes = Codes { texts, known: vec![NONE; texts.len()], fields: &content.fields };
-        let (mut values, mut cells) = (Vec::new(), &content.cells[..]);
-        let mut events = content.events.iter().enumerate();
-        for (&(_, to), &n_events) in theirs.iter().zip(&content.n_events) {
-            for (place, &(at, name, n_values)) in events.by_ref().take(n_events as usize) {
-                let own;
-                (own, cells) = cells.split_at(n_values as usize);
-                let at = Timestamp::from_millis(at);
-                let Some(to) = to.filter(|_| Some(at) >= horizon) else { continue };
+        let (mut loose, mut values) = (Loose::default(), Vec::new());
+        let (mut n_events, mut events) = (columns.n_events, columns.events);
+        let (mut ids, mut cells) = (columns.messages, columns.values);
+        for &(_, to) in theirs {
+            let n = n_events.small().unwrap_or(0);
+            for i in 0..n {
+                let Some((at, name, n_values)) = read_event(&mut events) else { break };
+                let id = ids.array().map_or(0, u128::from_le_bytes);
+                let own = (0..n_values).map_while(|_| PieceValue::read(&mut cells));
+                let Some(to) = to.filter(|_| Some(at) >= horizon) else {
+                    own.for_each(drop);
+                    continue;
+                };
                 let histories = &mut self.histories;
                 values.clear();
-                values.extend(own.iter().map(|cell| codes.value(histories, cell)));
-                let name = codes.text(&mut histories.dictionary, name);
-                let message = content.messages.get(place).map_or(0, |id| u128::from_le_bytes(*id));
+                values.extend(own.map(|value| names.value(histories, value)));
+                if i == 0 {
+                    // Most histories are short, and their events alike.
+                    histories.reserve(to, n as usize, n as usize * values.len());
+                }
+                let name = names.text(&mut histories.dictionary, name);
                 match &mut self.messages {
-                    Some(messages) if message != 0 => {
-                        let message = messages.number_of(message);
-                        loose.events.push(Copy::new(
-                            to,
-                            StoredEvent { at, name, message, values: &values },
-                        ));
+                    Some(messages) if id != 0 => {
+                        let message = messages.number_of(id);
+                        let event = StoredEvent { at, name, message, values: &values };
+                        loose.events.push(Copy::new(to, event));
                     }
-                    _ => histories
-                        .add_logged(to, StoredEvent { at, name, message: NONE, values: &values }),
+                    _ => {
+                        let event = StoredEvent { at, name, message: NONE, values: &values };
+                        histories.add_logged(to, event);
+                    }
                 }
             }
         }
-        codes.release(&mut self.histories.dictionary);
+        names.release(&mut self.histories);
         self.put(loose);
         self.bind();
         self.tidy();
@@ -142,85 +165,70 @@ impl Profiles {
     }
 }
 
-/// The texts and fields of a piece, and the codes of those texts that were met. Each of these is used once more until
-/// the piece is absorbed, so that no code is given to another text when the event that brought it is cut.
-struct Codes<'c> {
-    texts: &'c [&'c str],
-    known: Vec<u32>,
-    fields: &'c [(bool, String)],
+/// The codes of the texts of a piece, and its fields. Each of these is used once more until the piece is absorbed, so
+/// that no number is given to another text or field when the event that brought it is cut.
+struct Names<'c> {
+    codes: Vec<u32>,
+    fields: Vec<PieceField<'c>>,
 }
 
-impl Codes<'_> {
+/// A field of a piece, and that of the store once a value has it.
+struct PieceField<'c> {
+    scope: Scope,
+    name: &'c str,
+    known: Option<Field>,
+}
+
+impl<'c> From<(bool, &'c str)> for PieceField<'c> {
+    fn from((is_attribute, name): (bool, &'c str)) -> Self {
+        let scope = if is_attribute { Scope::Attribute } else { Scope::Property };
+        Self { scope, name, known: None }
+    }
+}
+
+impl Names<'_> {
     /// The code of a text, used once more.
     fn text(&mut self, dictionary: &mut Dictionary, text: u32) -> u32 {
-        let known = &mut self.known[text as usize];
-        if *known == NONE {
-            *known = dictionary.intern(self.texts[text as usize]);
-        }
-        dictionary.retain(*known, 1);
-        *known
-    }
-
-    /// Ends the uses by the piece itself.
-    fn release(self, dictionary: &mut Dictionary) {
-        let known = self.known.into_iter().filter(|&code| code != NONE);
-        known.for_each(|code| dictionary.release(code));
+        let code = self.codes[text as usize];
+        dictionary.retain(code, 1);
+        code
     }
 
     /// A value with the codes of a store.
-    fn value(
-        &mut self,
-        histories: &mut Histories,
-        &(field, item, number, text): &Cell,
-    ) -> FieldValue {
-        let field = field.map_or(Field::NONE, |field| {
-            let (is_attribute, name) = &self.fields[field as usize];
-            let scope = if *is_attribute { Scope::Attribute } else { Scope::Property };
-            histories.field(scope, name)
-        });
+    fn value(&mut self, histories: &mut Histories, value: PieceValue) -> FieldValue {
+        let field = match value.field {
+            0 => Field::NONE,
+            number => {
+                let field = &mut self.fields[number as usize - 1];
+                let known =
+                    field.known.get_or_insert_with(|| histories.field(field.scope, field.name));
+                if field.scope == Scope::Attribute {
+                    histories.retain_field(*known);
+                }
+                *known
+            }
+        };
+        let text = value.text.checked_sub(1);
         let label = text.map(|text| self.text(&mut histories.dictionary, text));
-        FieldValue::new(field, item, number, label)
+        value.with(field, label)
     }
-}
 
-impl Content {
-    /// Whether everything that it names is there.
-    fn check(&self, people: &Profiles) -> Result<()> {
-        let n = self.evidence.n_signatures();
-        let has_text = |text: u32| (text as usize) < self.texts.len();
-        let is_cell = |cell: &Cell| {
-            cell.0.is_none_or(|field| (field as usize) < self.fields.len())
-                && cell.3.is_none_or(has_text)
-        };
-        let (min, max) = people.graph.rules().clock_range();
-        let is_event = |&(at, name, _): &(i64, u32, u32)| {
-            let at = Timestamp::from_millis(at);
-            has_text(name) && min <= at && at <= max
-        };
-        let sum = |counts: &mut dyn Iterator<Item = u32>| counts.map(u64::from).sum::<u64>();
-        let fits = self.n_events.len() == n
-            && sum(&mut self.n_events.iter().copied()) == self.events.len() as u64
-            && sum(&mut self.events.iter().map(|event| event.2)) == self.cells.len() as u64
-            && [0, self.events.len()].contains(&self.messages.len())
-            && [0, n].contains(&self.has_summary.len());
-        let n_summaries = self.has_summary.iter().filter(|has| **has).count();
-        let n_words = n_summaries * people.histories.summary_len().unwrap_or(0);
-        if fits
-            && self.summaries.len() == n_words
-            && self.cells.iter().all(is_cell)
-            && self.events.iter().all(is_event)
-        {
-            return Ok(());
-        }
-        Err(invalid("an event in it"))
+    /// Ends the uses by the piece itself.
+    fn release(self, histories: &mut Histories) {
+        let attributes = self.fields.iter().filter(|field| field.scope == Scope::Attribute);
+        attributes.filter_map(|field| field.known).for_each(|field| histories.release_field(field));
+        self.codes.into_iter().for_each(|code| histories.dictionary.release(code));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::content::Filling;
+    use super::super::piece::write;
+    use super::*;
     use crate::features::{Feature, Measure, Values};
     use crate::profiles::StoreOptions;
-    use crate::{Event, FeatureSet, Identifier, Profiles, Rules, Timestamp};
+    use crate::{Event, FeatureSet, Identifier, Rules};
 
     fn at(day: i64) -> Timestamp {
         Timestamp::from_millis(1_500_000_000_000 + day * 86_400_000)
@@ -333,6 +341,107 @@ mod tests {
         assert_eq!(row(&people), people.features(at(9)).unwrap());
         people.unlink(&one, &two).unwrap();
         assert_eq!(row(&people), before);
+    }
+
+    /// Many sets of identifiers: people with cookies of their own and shared ones, claims, placeholders, messages.
+    fn crowd(n: u64) -> Vec<Event<'static>> {
+        let mut state = 7u64;
+        let mut below = |n: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) % n
+        };
+        let mut event = |i| {
+            let event = Event::new(format!("e{}", below(3)), at(below(300) as i64))
+                .property("amount", below(9) as f64)
+                .property("category", format!("c{}", below(40)));
+            let cookie = if below(5) == 0 { below(4) } else { below(n) };
+            let event =
+                event.id("cookie", if cookie == 0 { "null".into() } else { cookie.to_string() });
+            let event = match below(3) {
+                0 => event.id("user_id", below(n / 4).to_string()).attribute("city", "rome"),
+                1 => event.claimed_id("user_id", below(n / 4).to_string()),
+                _ => event,
+            };
+            if below(2) == 0 { event.message_id(format!("m{i}")) } else { event }
+        };
+        (0..n).map(&mut event).collect()
+    }
+
+    #[test]
+    fn pieces_of_thousands_of_sets_join_those_that_a_store_has_as_its_own_events_do() {
+        let events = crowd(4000);
+        for dedupe in [false, true] {
+            let store = || {
+                let options = StoreOptions { dedupe, ..StoreOptions::default() };
+                Profiles::with_options(Rules::default(), FeatureSet::retail(), options).unwrap()
+            };
+            let (mut all, mut people, mut shard) = (store(), store(), store());
+            let (ours, theirs) = events.split_at(1500);
+            all.extend(&events);
+            people.extend(ours);
+            shard.extend(theirs);
+            for store in [&mut all, &mut people] {
+                (0..9).for_each(|i| drop(store.forget(("user_id", &*i.to_string())).unwrap()));
+            }
+            for piece in shard.pieces(0, None).unwrap() {
+                assert!(people.absorb(&piece).unwrap());
+            }
+            assert_eq!(people.state_hash(), all.state_hash());
+            assert!(people.graph == all.graph);
+            assert_eq!(people.identity().profiles(), all.identity().profiles());
+            assert_eq!(people.histories.dictionary.held(), all.histories.dictionary.held());
+        }
+    }
+
+    /// A piece of other columns in a right frame.
+    fn forged(people: &Profiles, fill: impl FnOnce(&mut Filling)) -> Vec<u8> {
+        let mut filling = Filling::default();
+        fill(&mut filling);
+        write(&people.settings(), &filling.write(&Head::default()))
+    }
+
+    #[test]
+    fn a_right_checksum_does_not_make_wrong_columns_right() {
+        let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
+        people.observe(&visit(1).property("amount", 2.0)).unwrap();
+        let other = people.clone();
+        let log: Vec<_> = other.histories.log(0).unwrap().iter().collect();
+        let before = people.state_hash();
+        let with = |people: &Profiles, n_signatures: usize, n_events: usize, name: bool| {
+            forged(people, |filling| {
+                for _ in 0..n_signatures {
+                    other.graph.write_signature(0, 1, &mut filling.evidence);
+                }
+                filling.event(&other, log[0]);
+                if name {
+                    // A text that no event has.
+                    filling.text(&other, log[0].name);
+                }
+                filling.end_events(n_events);
+            })
+        };
+        for (n_signatures, n_events) in [(0, 1), (1, 0), (1, 2), (2, 1), (0, 500_000)] {
+            let piece = with(&people, n_signatures, n_events, false);
+            assert!(people.absorb(&piece).is_err(), "{n_signatures} {n_events}");
+        }
+        let zero_count = forged(&people, |filling| {
+            other.graph.write_signature(0, 0, &mut filling.evidence);
+            filling.end_events(0);
+        });
+        let infinite = forged(&people, |filling| {
+            other.graph.write_signature(0, 1, &mut filling.evidence);
+            let values = [FieldValue::new(Field::NONE, 0, Some(f64::INFINITY), None)];
+            filling.event(&other, StoredEvent { values: &values, ..log[0] });
+            filling.end_events(1);
+        });
+        let summary = forged(&people, |filling| filling.summary(Some(&[1, 2, 3])));
+        for piece in [zero_count, infinite, summary] {
+            assert!(people.absorb(&piece).is_err());
+        }
+        assert_eq!(people.state_hash(), before);
+        let right = with(&people, 1, 1, true);
+        assert!(people.absorb(&right).unwrap());
+        assert_eq!(people.get(("card", "1")).map(|ann| ann.n_events), Some(2));
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! from JSON with `lines`; `messages` knows which copy of a message counts; `observed` says what events did. `profile`
 //! and `export` answer for one person, `reports` for everybody, `moments` when to ask about. `edit` holds manual links,
 //! forgetting and merging, `retention` what is too old. `changes` tells what changed, from the numbered
-//! list in `journal`. `pieces` and `absorb` keep and restore a store in the form of `piece`, whole or what `trail` says has changed;
+//! list in `journal`. `pieces` and `absorb` keep and restore a store in the form of `piece` and `content`, whole or what `trail` says has changed;
 //! `state_hash` compares two.
 //!
 //! # Reading while writing
@@ -55,6 +55,7 @@
 
 mod absorb;
 mod changes;
+mod content;
 mod edit;
 mod export;
 mod ingest;

@@ -1,18 +1,18 @@
-//! The form of a piece: frame, settings, content.
+//! The form of a piece: frame, settings, head, columns.
 //!
-//! In a [frame](crate::num::frame) come, by postcard, the settings as hashes, and the content. The checksum is
-//! also the id by which a piece is known again.
+//! In a [frame](crate::num::frame) come, by postcard, the settings as hashes and the head, which holds what is of no
+//! signature; then the evidence and the events as [columns](super::content). The checksum is also the id by
+//! which a piece is known again.
 
 use serde::{Deserialize, Serialize};
 
 use crate::features::Needs;
-use crate::identity::{Extract, Pair};
+use crate::identity::Pair;
 use crate::num::frame::{Frame, HEAD, checksum};
-use crate::num::texts::TextColumn;
 use crate::{Error, ProfileId, Result};
 
 /// The version counts up when the form changes.
-const FRAME: Frame = Frame { letters: b"personas", version: 5 };
+const FRAME: Frame = Frame { letters: b"personas", version: 6 };
 
 /// What must agree between the store that made a piece and the one that absorbs it: hashes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,39 +41,21 @@ pub(super) struct Origin {
     pub(super) after: Option<u128>,
 }
 
-/// The content of a piece, in columns: one pass writes or reads it, without a record for each event.
+/// What of a piece is of no signature.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Content {
-    pub(super) evidence: Extract,
+pub(super) struct Head {
     /// The earliest time at which events are kept, in one piece.
     pub(super) horizon: Option<i64>,
     /// Must-links, cannot-links, and links of aliases that were taken back; none if they have not changed.
     pub(super) links: Option<[Vec<Pair>; 3]>,
-    /// Those of the forgotten who were allowed again since.
+    /// Ids that were forgotten, and those of them that were allowed again since.
+    pub(super) forgotten: Vec<ProfileId>,
     pub(super) allowed: Vec<ProfileId>,
     /// The signature of which an earlier piece has the first events.
     pub(super) continued: Option<u32>,
     /// How many pieces there are, in the last.
     pub(super) end: Option<u32>,
-    pub(super) texts: TextColumn,
-    /// Whether it is an attribute, and its name.
-    pub(super) fields: Vec<(bool, String)>,
-    /// How many events are stored of each signature.
-    pub(super) n_events: Vec<u32>,
-    /// Their events: time, name, values.
-    pub(super) events: Vec<(i64, u32, u32)>,
-    /// The keyed hashes of their message ids, 0 without one; empty if no event has one.
-    pub(super) messages: Vec<[u8; 16]>,
-    /// Their values, whose texts and fields are numbers in the piece.
-    pub(super) cells: Vec<Cell>,
-    /// Whether there is a summary of each signature; empty if of none.
-    pub(super) has_summary: Vec<bool>,
-    /// The words of the summaries, one after another.
-    pub(super) summaries: Vec<u64>,
 }
-
-/// Field, item, number, text.
-pub(super) type Cell = (Option<u32>, u16, Option<f64>, Option<u32>);
 
 /// A hash that does not depend on program, platform and time.
 pub(super) fn hash(value: &impl Serialize) -> u128 {
@@ -85,11 +67,12 @@ pub(super) fn invalid(what: &str) -> Error {
     Error::InvalidSnapshot { what: "piece", reason: format!("{what} cannot be read").into() }
 }
 
-/// Writes a piece.
-pub(super) fn write(settings: &Settings, content: &Content) -> Vec<u8> {
+/// Writes a piece of a head and columns.
+pub(super) fn write(settings: &Settings, content: &[u8]) -> Vec<u8> {
     let written = postcard::to_extend(settings, vec![0; HEAD]);
-    let written = written.and_then(|piece| postcard::to_extend(content, piece));
     let mut piece = written.expect("plain data can be written to memory");
+    piece.reserve_exact(content.len());
+    piece.extend_from_slice(content);
     FRAME.close(&mut piece);
     piece
 }

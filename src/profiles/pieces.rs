@@ -10,29 +10,33 @@
 //! As the state depends on the set of events only, nothing else has to be told. They come in order.
 //!
 //! The signatures are cut into ranges of a few pieces each; a few ranges are written at a time, on all
-//! threads, and the bytes do not depend on how many threads there are.
+//! threads, and the bytes do not depend on how many threads there are. Columns are filled as bytes, in memory that a
+//! range uses again for its next piece; what lies far apart in the store is prefetched some signatures ahead.
 //!
-//! Cost: one pass over the store; beside it, [`AT_A_TIME`] pieces and what they are made of.
+//! Cost: one pass over the store; beside it, [`AT_A_TIME`] pieces, twice.
 
 use std::collections::VecDeque;
 
 use hashbrown::HashMap;
 
+use super::content::Filling;
 use super::messages::{Copy, Messages};
-use super::piece::{Content, Origin, Settings, open, write};
+use super::piece::{Head, Origin, Settings, open, write};
 use super::store::Profiles;
-use crate::features::{Field, FieldValue, Log, NONE, Scope, StoredEvent};
+use crate::features::{FieldValue, Log, NONE, StoredEvent};
 use crate::num::parallel;
 use crate::{ProfileId, Result, Timestamp};
 
 /// Bytes of a piece at most, unless a single event is larger.
 const MAX_BYTES: usize = 1 << 20;
-/// Bytes of a piece that are filled before the next is begun. What is counted are upper bounds.
+/// Bytes of a piece that are filled before the next is begun: what is not counted takes the rest.
 const FULL: usize = MAX_BYTES - (1 << 14);
-/// Ranges that are written at a time, and pieces of each at most: what they are made of takes some 30 MB.
+/// Ranges that are written at a time, and pieces of each at most: both together take some 30 MB.
 const AT_A_TIME: (usize, usize) = (4, 2);
 /// Pieces that a range is meant to fill, so that few are nearly empty.
 const PIECES_OF_RANGE: usize = 4;
+/// Signatures by which the texts of a piece are prefetched; twice as many before, where they are.
+const PREFETCH: usize = 12;
 /// Marks of the forgotten in one piece; each takes 33 bytes.
 const FORGOTTEN: usize = 1 << 14;
 
@@ -114,10 +118,10 @@ impl Profiles {
             aside.entry(copy.signature).or_default().push(copy);
         }
         let rules = self.graph.rules();
-        let mut links = Content {
+        let mut links = Head {
             horizon: self.horizon().map(Timestamp::millis),
             links: Some(rules.all_links().map(|links| links.iter().cloned().collect())),
-            ..Content::default()
+            ..Head::default()
         };
         let after = since.as_ref().map(|since| since.after);
         let origin = Origin { shard, at: self.trail.last(), piece: 0, after };
@@ -135,6 +139,7 @@ impl Profiles {
             signatures,
             next: 0,
             ranges: Vec::new(),
+            spare: Vec::new(),
             ready: VecDeque::new(),
             marks,
             links: Some(links),
@@ -170,6 +175,7 @@ struct Range {
     place: Place,
     /// The first signature that is another range's.
     end: usize,
+    filling: Filling,
 }
 
 pub(super) struct Pieces<'p> {
@@ -182,63 +188,18 @@ pub(super) struct Pieces<'p> {
     next: usize,
     /// Ranges that were begun, in order.
     ranges: Vec<Range>,
+    /// Memory of ranges that were written.
+    spare: Vec<Filling>,
     /// Pieces that are written.
     ready: VecDeque<Vec<u8>>,
     /// Marks that are still to be written.
     marks: Vec<ProfileId>,
     /// The piece of links and horizon.
-    links: Option<Content>,
+    links: Option<Head>,
     /// Whether the last piece was written.
     is_done: bool,
     /// Bytes that are filled.
     full: usize,
-}
-
-/// The texts and fields of a piece, and an upper bound of its bytes.
-#[derive(Default)]
-struct Filling {
-    content: Content,
-    texts: HashMap<u32, u32>,
-    fields: HashMap<u16, u32>,
-    n_bytes: usize,
-}
-
-impl Filling {
-    fn text(&mut self, people: &Profiles, label: u32) -> u32 {
-        *self.texts.entry(label).or_insert_with(|| {
-            let text = people.histories.dictionary.text(label);
-            self.n_bytes += text.len() + 5;
-            self.content.texts.push(text);
-            self.content.texts.len() as u32 - 1
-        })
-    }
-
-    fn field(&mut self, people: &Profiles, field: Field) -> Option<u32> {
-        if field == Field::NONE {
-            return None;
-        }
-        let number = self.fields.entry(field.number()).or_insert_with(|| {
-            let (scope, name) = people.histories.schema.order_of(field);
-            self.n_bytes += name.len() + 6;
-            self.content.fields.push((scope == Scope::Attribute, name.to_owned()));
-            self.content.fields.len() as u32 - 1
-        });
-        Some(*number)
-    }
-
-    fn event(&mut self, people: &Profiles, event: StoredEvent<'_>) {
-        self.n_bytes += 40 + 24 * event.values.len();
-        let name = self.text(people, event.name);
-        for value in event.values {
-            let text = value.label().map(|label| self.text(people, label));
-            let cell = (self.field(people, value.field), value.item, value.number(), text);
-            self.content.cells.push(cell);
-        }
-        self.content.events.push((event.at.millis(), name, event.values.len() as u32));
-        if people.messages.is_some() {
-            self.content.messages.push(people.message_id(event.message).to_le_bytes());
-        }
-    }
 }
 
 impl Iterator for Pieces<'_> {
@@ -249,17 +210,17 @@ impl Iterator for Pieces<'_> {
             return Some(piece);
         }
         if !self.marks.is_empty() {
-            let content = self.fill_marks();
-            self.write(vec![content]);
+            let head = self.fill_marks();
+            self.write_head(&head);
         } else if let Some(links) = self.links.take() {
             // After the marks: of somebody allowed again there can be links.
-            self.write(vec![links]);
+            self.write_head(&links);
         } else if !self.is_done {
             let mut contents = self.fill_ranges();
             if contents.is_empty() {
                 self.is_done = true;
                 let end = Some(self.settings.origin.piece + 1);
-                contents.push(Content { end, ..Content::default() });
+                contents.push(Filling::default().write(&Head { end, ..Head::default() }));
             }
             self.write(contents);
         }
@@ -274,8 +235,13 @@ impl Iterator for Pieces<'_> {
 }
 
 impl Pieces<'_> {
-    /// Writes pieces, on all threads.
-    fn write(&mut self, contents: Vec<Content>) {
+    /// Writes a piece of nothing but a head.
+    fn write_head(&mut self, head: &Head) {
+        self.write(vec![Filling::default().write(head)]);
+    }
+
+    /// Writes pieces of heads and columns, on all threads.
+    fn write(&mut self, contents: Vec<Vec<u8>>) {
         let first = self.settings.origin.clone();
         self.settings.origin.piece += contents.len() as u32;
         let work = if contents.len() > 1 { usize::MAX } else { 0 };
@@ -288,21 +254,21 @@ impl Pieces<'_> {
     }
 
     /// Fills a piece with marks.
-    fn fill_marks(&mut self) -> Content {
-        let mut content = Content::default();
+    fn fill_marks(&mut self) -> Head {
+        let mut head = Head::default();
         let rest = self.marks.len().saturating_sub(FORGOTTEN);
-        content.evidence.forgotten = self.marks.split_off(rest);
+        head.forgotten = self.marks.split_off(rest);
         let is_allowed = |id: &&ProfileId| !self.people.graph.is_forgotten(**id);
-        content.allowed = content.evidence.forgotten.iter().filter(is_allowed).copied().collect();
-        content
+        head.allowed = head.forgotten.iter().filter(is_allowed).copied().collect();
+        head
     }
 
     /// Fills the next pieces of some ranges, on all threads; none if all is written.
-    fn fill_ranges(&mut self) -> Vec<Content> {
+    fn fill_ranges(&mut self) -> Vec<Vec<u8>> {
         while self.ranges.len() < AT_A_TIME.0 && self.next < self.signatures.len() {
             let end = self.end_of_range(self.next);
             let place = Place { signature: self.next, ..Place::default() };
-            self.ranges.push(Range { place, end });
+            self.ranges.push(Range { place, end, filling: self.spare.pop().unwrap_or_default() });
             self.next = end;
         }
         let ranges = std::mem::take(&mut self.ranges);
@@ -318,8 +284,9 @@ impl Pieces<'_> {
         let mut contents = Vec::new();
         for (own, range) in filled {
             contents.extend(own);
-            if range.place.signature < range.end {
-                self.ranges.push(range);
+            match range.place.signature < range.end {
+                true => self.ranges.push(range),
+                false => self.spare.push(range.filling),
             }
         }
         contents
@@ -339,68 +306,89 @@ impl Pieces<'_> {
     }
 
     /// Fills a piece with what fits, and moves the place on.
-    fn fill(&self, range: &mut Range) -> Content {
-        let filling = &mut Filling::default();
-        let place = &mut range.place;
-        let (people, mut parts) = (self.people, Vec::new());
+    fn fill(&self, Range { place, end, filling }: &mut Range) -> Vec<u8> {
+        let people = self.people;
         let is_change = self.settings.origin.after.is_some();
-        let is_continued = place.event > 0;
-        while place.signature < range.end {
+        let continued = (place.event > 0).then_some(0);
+        let mut is_empty = true;
+        while place.signature < *end {
+            self.prefetch(place.signature);
             let (sig, count) = self.signatures[place.signature];
             let names = people.graph.bytes_of_signature(sig);
-            if filling.n_bytes > 0 && filling.n_bytes + names > self.full {
+            if !is_empty && filling.n_bytes() + names > self.full {
                 break;
             }
-            filling.n_bytes += names;
             let log = people.histories.log(sig).into_iter().flat_map(Log::iter);
             let aside = self.aside.get(&sig).into_iter().flatten().map(|copy| copy.event());
-            let n_before = filling.content.events.len();
             let (mut is_done, start) = (true, place.event);
             for event in log.chain(aside).skip(start) {
                 // An event that does not fit is the first of the next piece.
-                if filling.n_bytes > names && filling.n_bytes + people.bytes_of(event) > self.full {
+                let n_bytes = filling.n_bytes() + names;
+                if !is_empty && n_bytes + people.bytes_of(event) > self.full {
                     is_done = false;
                     break;
                 }
                 filling.event(people, event);
                 place.event += 1;
+                is_empty = false;
             }
-            let n_events = filling.content.events.len() - n_before;
+            let n_events = place.event - start;
             if !is_done && n_events == 0 {
                 break;
             }
-            filling.content.n_events.push(n_events as u32);
-            if let Some(words) = people.histories.summary(sig) {
-                filling.content.has_summary.push(start == 0);
-                if start == 0 {
-                    filling.n_bytes += 10 * words.len();
-                    let code = |label| filling.text(people, label);
-                    let words = people.histories.relabelled_summary(words, code);
-                    filling.content.summaries.extend_from_slice(&words);
-                }
-            }
+            is_empty = false;
+            filling.end_events(n_events);
+            self.fill_summary(sig, start == 0, filling);
             // A history in several pieces counts one observation in each, and the rest in the last; where it
             // replaces another, all in each.
             let rest = count.saturating_sub(place.counted).max(1);
-            parts.push((
-                sig,
-                if is_change {
-                    count
-                } else if is_done {
-                    rest
-                } else {
-                    1
-                },
-            ));
+            let counted = match (is_change, is_done) {
+                (true, _) => count,
+                (false, true) => rest,
+                (false, false) => 1,
+            };
+            people.graph.write_signature(sig, counted, &mut filling.evidence);
             if !is_done {
                 place.counted += 1;
                 break;
             }
             *place = Place { signature: place.signature + 1, ..Place::default() };
         }
-        filling.content.evidence = people.graph.extract(&parts);
-        filling.content.continued = is_continued.then_some(0);
-        std::mem::take(&mut filling.content)
+        filling.write(&Head { continued, ..Head::default() })
+    }
+
+    /// Adds the summary of a signature, if there is one; only the first piece of a history has it.
+    fn fill_summary(&self, sig: u32, is_first: bool, filling: &mut Filling) {
+        let histories = &self.people.histories;
+        let Some(words) = histories.summary(sig) else { return };
+        let code = |label| filling.text(self.people, label);
+        let words = is_first.then(|| histories.relabelled_summary(words, code));
+        filling.summary(words.as_deref());
+    }
+
+    /// Prefetches what later signatures will read.
+    fn prefetch(&self, place: usize) {
+        let sig = |distance: usize| self.signatures.get(place + distance).map(|sig| sig.0);
+        let histories = &self.people.histories;
+        if let Some(later) = sig(2 * PREFETCH) {
+            self.people.graph.prefetch_signature(later, false);
+            histories.log(later).into_iter().for_each(Log::prefetch);
+        }
+        if let Some(later) = sig(PREFETCH) {
+            self.people.graph.prefetch_signature(later, true);
+            let first = histories.log(later).and_then(|log| log.iter().next());
+            let values = first.into_iter().flat_map(|event| event.values);
+            values.filter_map(|value| value.label()).for_each(|label| {
+                histories.dictionary.prefetch(label);
+            });
+        }
+        if let Some(later) = sig(PREFETCH / 2) {
+            let first = histories.log(later).and_then(|log| log.iter().next());
+            let values = first.into_iter().flat_map(|event| event.values);
+            values.filter_map(|value| value.label()).for_each(|label| {
+                histories.dictionary.prefetch_text(label);
+            });
+        }
     }
 }
 

@@ -115,6 +115,9 @@ impl Evidence {
         let numbers = self.nodes.number(keys, flags);
         parallel::map(packed.len(), WORK, |b| {
             let mut slots = numbers.of_block(b);
+            if !packed[b].places.is_empty() {
+                slots = packed[b].places.iter().map(|&place| slots[place as usize]).collect();
+            }
             packed[b].claimed.iter().for_each(|&at| slots[at as usize] |= CLAIM);
             slots
         })
@@ -203,13 +206,10 @@ impl Evidence {
     ) {
         let message = |block: u32, row: u32| packed[block as usize].message(row as usize);
         let message = packed.iter().any(Packed::has_messages).then_some(message);
-        let rows: Vec<(&[u32], &[i64])> = signatures
-            .iter()
-            .zip(packed)
-            .map(|(sigs, packed)| (&sigs[..], &packed.times[..]))
-            .collect();
+        let rows: Vec<&[u32]> = signatures.iter().map(|sigs| &sigs[..]).collect();
+        let times = |block: u32, row: u32| packed[block as usize].times(row as usize);
         let of_known = KnownBefore { n: old as u32, later_counts: policy.rules().latest() };
-        let changed = self.signatures.repeat_batch(&rows, of_known, message);
+        let changed = self.signatures.repeat_batch(&rows, of_known, times, message);
         for (i, &(sig, is_earlier)) in changed.iter().enumerate() {
             if let Some(&(later, _)) = changed.get(i + 2 * AHEAD) {
                 self.signatures.prefetch_slots(later);

@@ -9,6 +9,7 @@ mod changes;
 mod hubs;
 mod nodes;
 mod pack;
+mod sets;
 mod signatures;
 mod slot;
 mod status;
@@ -18,6 +19,7 @@ pub(crate) use changes::Changes;
 use hubs::{Hubs, add_weights};
 pub(crate) use nodes::{Nodes, flag};
 pub(crate) use pack::{Packed, Recorded};
+pub(crate) use sets::{Set, Sets};
 pub(crate) use signatures::{Signatures, Times};
 pub(crate) use slot::{CAPACITY, NONE, is_claim, node_of, slot};
 
@@ -143,6 +145,9 @@ impl Evidence {
         packed: &Packed,
         changes: &mut Changes,
     ) -> Recorded {
+        if !packed.places.is_empty() {
+            return self.record_sets(policy, packed, changes);
+        }
         let mut recorded = Recorded::of(packed);
         let ordered;
         let names = if packed.names.is_grouped() {

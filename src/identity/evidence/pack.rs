@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::super::policy::{Admitted, Kind, Kinds, MAX_IDENTIFIERS, Part, Policy};
+use super::signatures::Times;
 use super::slot::NONE;
 use crate::event::{IdentifierRef, Observations};
 use crate::num::prefetch;
@@ -32,9 +33,11 @@ const MAX_NEW_KINDS: usize = (1 << 15) - 1;
 /// Rows are those of the batch that are kept, in order; `others` are the positions of the rest.
 #[derive(Debug, Default)]
 pub(crate) struct Packed {
-    /// The identifiers of all rows, each with its kind.
+    /// The identifiers of all rows, each with its kind; where there are `places`, each different one once.
     pub(super) names: Keys<String, Kind>,
-    n_names: u32,
+    /// Of every identifier of every row, its place among the names; empty if they stand as the rows have them.
+    pub(super) places: Vec<u32>,
+    pub(super) n_names: u32,
     /// The kinds of the identifiers; empty if all are of one kind.
     pub(super) kinds: Vec<Kind>,
     /// Positions among the identifiers of those that are only claimed.
@@ -43,6 +46,8 @@ pub(crate) struct Packed {
     ends: Vec<u32>,
     /// The time of each row; `i64::MAX` if it cannot be trusted.
     pub(super) times: Vec<i64>,
+    /// The last time of each row, and its number of observations; empty if each row is one observation.
+    pub(super) spans: Vec<(i64, u32)>,
     /// The message ids of the rows end to end, and where each ends; empty if there are none.
     messages: (String, Vec<u32>),
     /// Positions in the batch of what is not kept, with the reason if it is refused; none where it
@@ -294,7 +299,7 @@ impl Packed {
     }
 
     /// Completes a row whose identifiers were added.
-    fn end_row(&mut self, at: i64, message_id: Option<&str>) {
+    pub(super) fn end_row(&mut self, at: i64, message_id: Option<&str>) {
         self.times.push(at);
         self.ends.push(self.n_names);
         if message_id.is_some() || !self.messages.1.is_empty() {
@@ -406,6 +411,15 @@ impl Packed {
     pub(super) fn range(&self, row: usize) -> Range<usize> {
         let start = if row == 0 { 0 } else { self.ends[row - 1] };
         start as usize..self.ends[row] as usize
+    }
+
+    /// What was observed in a row.
+    pub(super) fn times(&self, row: usize) -> Times {
+        let first = self.times[row];
+        match self.spans.get(row) {
+            Some(&(last, count)) => Times { first, last, count },
+            None => Times::once(first),
+        }
     }
 
     pub(super) fn has_messages(&self) -> bool {

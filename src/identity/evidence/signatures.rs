@@ -490,7 +490,8 @@ mod tests {
             let times: Vec<i64> = order[1..].iter().map(|(at, _)| *at).collect();
             let message = |_: u32, row: u32| order[row as usize + 1].1;
             let known = KnownBefore { n: 0, later_counts: false };
-            batch.repeat_batch(&[(&[sig; 4], &times)], known, Some(message));
+            let once = |_: u32, row: u32| Times::once(times[row as usize]);
+            batch.repeat_batch(&[&[sig; 4]], known, once, Some(message));
             for sigs in [sigs, batch] {
                 assert_eq!(sigs.message(sig), Some("c"), "{shift}");
                 assert_eq!(sigs.times(sig), Times { first: 3, last: 9, count: 5 });

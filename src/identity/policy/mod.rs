@@ -219,7 +219,10 @@ impl Policy {
         parts.dedup_by(|later, kept| later.kind == kept.kind && later.value == kept.value);
     }
 
-    fn check_single_values(&self, parts: &[Part<'_>]) -> std::result::Result<(), Refusal> {
+    pub(super) fn check_single_values(
+        &self,
+        parts: &[Part<'_>],
+    ) -> std::result::Result<(), Refusal> {
         for same in parts.chunk_by(|a, b| a.kind == b.kind).filter(|same| same.len() > 1) {
             let kind = same[0].kind;
             if self.rules.limit_of(kind) != Some(1) {

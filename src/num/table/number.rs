@@ -211,6 +211,11 @@ impl<K, T: Copy> Arrivals<K, T> {
         Self { heads: Vec::with_capacity(n), keys: Vec::with_capacity(n) }
     }
 
+    /// Number of keys.
+    pub(crate) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
     /// Adds a key with its hash.
     pub(crate) fn push(&mut self, hash: u32, key: K, mark: T) {
         self.heads.push((hash, mark));

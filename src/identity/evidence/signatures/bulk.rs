@@ -82,18 +82,19 @@ impl Signatures {
         debug_assert_eq!(self.next.len(), self.slots.len());
     }
 
-    /// Adds observations, on all threads. Every block of them has the signature and the time of each
-    /// row; `message` gives the message id of block and row, if some row has one. Returns the known
+    /// Adds observations, on all threads. Every block of them has the signature of each row; `times` says what was
+    /// observed in a row of a block, and `message` its message id, if some row has one. Returns the known
     /// signatures that were seen earlier than before, or later where that counts, and whether earlier.
     ///
     /// Every thread reads all rows and adds those of its own range of signatures.
     pub(in super::super) fn repeat_batch<'m>(
         &mut self,
-        blocks: &[(&[u32], &[i64])],
+        blocks: &[&[u32]],
         known: KnownBefore,
+        times: impl Fn(u32, u32) -> Times + Sync,
         message: Option<impl Fn(u32, u32) -> Option<&'m str> + Sync>,
     ) -> Vec<(u32, bool)> {
-        let n: usize = blocks.iter().map(|block| block.0.len()).sum();
+        let n: usize = blocks.iter().map(|block| block.len()).sum();
         if n == 0 {
             return Vec::new();
         }
@@ -106,24 +107,24 @@ impl Signatures {
             let base = (range * len) as u32;
             let (mut changed, mut first) = (Vec::new(), FirstMessages::default());
             let mut own = Vec::new();
-            for (block, &(sigs, times)) in (0..).zip(blocks) {
+            for (block, &sigs) in (0..).zip(blocks) {
                 rows_within(sigs, base, facts.len(), &mut own);
                 for (i, &row) in own.iter().enumerate() {
                     if let Some(&later) = own.get(i + AHEAD) {
                         prefetch::prefetch_at(facts, (sigs[later as usize] - base) as usize);
                     }
-                    let (sig, at) = (sigs[row as usize], times[row as usize]);
+                    let (sig, times) = (sigs[row as usize], times(block, row));
                     let facts = &mut facts[(sig - base) as usize];
                     if with_messages {
                         let stored = || {
                             let text = kept.get(sig as usize).copied().unwrap_or(NONE);
                             (text != NONE).then(|| texts.get(text as usize))
                         };
-                        let repeat = Repeat { signature: sig, at, block, row };
+                        let repeat = Repeat { signature: sig, at: times.first, block, row };
                         first.offer(repeat, facts.first, stored, id_of);
                     }
                     let before = (facts.first, facts.last);
-                    facts.add(Times::once(at));
+                    facts.add(times);
                     let is_later = known.later_counts && facts.last > before.1;
                     if sig < known.n && (facts.first < before.0 || is_later) {
                         changed.push((sig, facts.first < before.0));
