@@ -1,5 +1,22 @@
 #![doc = include_str!("../README.md")]
 //!
+//! ## From a question to a function
+//!
+//! | question | answer |
+//! |---|---|
+//! | What do I feed it? | bodies of web requests: `segment::receive`, [`Profiles::extend_json`]; columns of a table: [`Profiles::extend_columns`]; single events: [`Profiles::observe`] |
+//! | Which events belong to one person, and why? | [`Profiles::get`], [`IdentityGraph::explain`]; corrections: [`Profiles::must_link`], [`cannot_link`](Profiles::cannot_link), [`unlink`](Profiles::unlink) |
+//! | What does a person do? | [`FeatureSet::retail`], [`FeatureSet::engagement`] or own [`Feature`](features::Feature)s; [`Profiles::features`], [`Profile::features`](profiles::Profile::features) |
+//! | Who are my customers? | [`PersonaModel::fit`]; own groups: [`Describer::describe`](persona::Describer::describe) |
+//! | Who is this person, and why? | [`PersonaModel::assign`] |
+//! | Are our hand-made personas real? | [`PersonaModel::compare`] |
+//! | Do the personas still hold? | [`PersonaModel::drift`], [`PersonaModel::lineage`] |
+//! | Are there groups at all, and how many? | [`validate::choose_k`] |
+//! | Which grouping suits the data? | round groups: [`KMeans`]; any shape with noise: [`Hdbscan`](cluster::Hdbscan); nested: [`Agglomerative`](cluster::Agglomerative); by degree: [`Archetypes`](reduce::Archetypes) |
+//! | Who fits nowhere? | [`IsolationForest`](outlier::IsolationForest), [`LocalOutlierFactor`](outlier::LocalOutlierFactor) |
+//! | How does it survive a restart? | [`Profiles::pieces`] and [`Profiles::absorb`]; models and tables: [`stored::to_bytes`] |
+//! | How is a person deleted? | [`Profiles::forget`]; what is stored about one: [`Profile::export`](profiles::Profile::export) |
+//!
 //! ## Where things are
 //!
 //! | module | what it holds |

@@ -139,7 +139,7 @@ impl Serialize for Nested<'_, '_> {
                 Value::Number(number) => variant.write(1, "Number", number),
                 Value::Text(text) => variant.write(2, "Text", text),
                 Value::Time(at) => variant.write(3, "Time", at),
-                Value::List(values) => variant.write(4, "List", &Values(values, inner)),
+                Value::List(values) => variant.write(4, "List", &InnerList(values, inner)),
                 Value::Object(fields) => variant.write(5, "Object", &Fields(fields, inner)),
             };
         }
@@ -149,7 +149,7 @@ impl Serialize for Nested<'_, '_> {
             Value::Number(number) => one_field(serializer, "bits", number.to_bits()),
             Value::Text(text) => serializer.serialize_str(text),
             Value::Time(at) => one_field(serializer, "millis", at.millis()),
-            Value::List(values) => Values(values, inner).serialize(serializer),
+            Value::List(values) => InnerList(values, inner).serialize(serializer),
             Value::Object(fields) => Fields(fields, inner).serialize(serializer),
         }
     }
@@ -180,9 +180,9 @@ fn one_field<S: Serializer>(
 }
 
 /// The values of a list, and how deep they lie.
-struct Values<'v, 'a>(&'v [Value<'a>], usize);
+struct InnerList<'v, 'a>(&'v [Value<'a>], usize);
 
-impl Serialize for Values<'_, '_> {
+impl Serialize for InnerList<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(values, depth) = *self;
         let mut list = serializer.serialize_seq(Some(values.len()))?;

@@ -58,7 +58,7 @@ pub(crate) struct Histories {
 
 /// What the uses of texts and fields change by, to be applied after threads have added events.
 #[derive(Default)]
-struct Changes {
+struct LabelChanges {
     labels: Vec<LabelChange>,
     lost: Vec<Field>,
 }
@@ -244,7 +244,7 @@ impl Histories {
             summaries: summaries.next().unwrap_or_default(),
         });
         let changes = parallel::map_each(parts.collect(), n_events * 100, |number, mut part| {
-            let mut changes = Changes::default();
+            let mut changes = LabelChanges::default();
             part.add_all(&sorted, number, adding, &mut changes);
             changes
         });
@@ -281,14 +281,14 @@ impl Histories {
         self.touch(signature);
         let adding =
             adding(&self.schema, &self.dictionary, &self.layout, self.max_log, self.is_numeric);
-        let mut changes = Changes::default();
+        let mut changes = LabelChanges::default();
         let mut part = Part { first: 0, logs: &mut self.logs, summaries: &mut self.summaries };
         part.add(signature, event, adding, &mut changes);
         self.apply(changes);
     }
 
-    fn apply(&mut self, changes: Changes) {
-        let Changes { labels, lost } = changes;
+    fn apply(&mut self, changes: LabelChanges) {
+        let LabelChanges { labels, lost } = changes;
         for change in &labels {
             if let LabelChange::Used(label) = change {
                 self.dictionary.retain(*label, 1);
@@ -304,7 +304,7 @@ impl Histories {
 
     /// Ends an event's uses of texts and fields.
     pub(crate) fn release(&mut self, event: StoredEvent<'_>) {
-        let mut changes = Changes::default();
+        let mut changes = LabelChanges::default();
         changes.release(event, &self.schema);
         self.apply(changes);
     }
@@ -329,7 +329,7 @@ impl Histories {
         if n == 0 {
             return 0;
         }
-        let mut changes = Changes::default();
+        let mut changes = LabelChanges::default();
         log.trim(log.len() - n, |event| {
             messages.extend((event.message != NONE).then_some(event.message));
             changes.release(event, &self.schema);
@@ -403,7 +403,7 @@ impl Histories {
         let Some(max) = self.max_log.filter(|_| !self.is_numeric) else { return };
         let stride = self.layout.n_words();
         let words = &mut self.summaries[signature as usize * stride..][..stride];
-        let mut changes = Changes::default();
+        let mut changes = LabelChanges::default();
         self.logs[signature as usize].trim(max, |event| {
             summary::cut_to(words, event.at);
             changes.release(event, &self.schema);
@@ -538,7 +538,7 @@ impl Histories {
     }
 }
 
-impl Changes {
+impl LabelChanges {
     fn release(&mut self, event: StoredEvent<'_>, schema: &Schema) {
         if event.name != NONE {
             self.labels.push(LabelChange::Lost(event.name));
@@ -559,7 +559,7 @@ impl Part<'_> {
         sorted: &[Sorted],
         part: usize,
         adding: Adding<'_>,
-        changes: &mut Changes,
+        changes: &mut LabelChanges,
     ) {
         if adding.is_numeric {
             let stride = adding.layout.map_or(0, Layout::n_words);
@@ -594,7 +594,7 @@ impl Part<'_> {
         signature: u32,
         event: StoredEvent<'_>,
         adding: Adding<'_>,
-        changes: &mut Changes,
+        changes: &mut LabelChanges,
     ) {
         let place = signature as usize - self.first;
         if let Some(layout) = adding.layout {

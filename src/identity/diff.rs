@@ -12,11 +12,11 @@ use crate::{Result, Timestamp};
 
 /// Profiles that other rules would merge, split or both: their ids under the present rules and under
 /// the others, each ascending.
-type Change = [Vec<ProfileId>; 2];
+type Replaced = [Vec<ProfileId>; 2];
 
 /// The profiles that would merge or split under other rules: see
 /// [`IdentityGraph::diff`](super::IdentityGraph::diff).
-pub(super) fn diff(state: &State, rules: &Rules) -> Result<Vec<Change>> {
+pub(super) fn diff(state: &State, rules: &Rules) -> Result<Vec<Replaced>> {
     let rules = match state.policy.rules().secret() {
         Some(key) => rules.clone().key(*key),
         None => rules.clone().without_key(),
@@ -50,7 +50,7 @@ pub(super) fn diff(state: &State, rules: &Rules) -> Result<Vec<Change>> {
 }
 
 /// The profiles of two states that have an identifier in common, put together.
-fn changes(state: &State, other: &State) -> Vec<Change> {
+fn changes(state: &State, other: &State) -> Vec<Replaced> {
     let mut group: BTreeMap<(bool, ProfileId), usize> = BTreeMap::new();
     let mut pairs: BTreeSet<(ProfileId, ProfileId)> = BTreeSet::new();
     for node in state.nodes_in_profiles() {
@@ -73,11 +73,11 @@ fn changes(state: &State, other: &State) -> Vec<Change> {
     for (before, after) in pairs {
         sets.union(group[&(false, before)], group[&(true, after)]);
     }
-    let mut changes: BTreeMap<usize, Change> = BTreeMap::new();
+    let mut changes: BTreeMap<usize, Replaced> = BTreeMap::new();
     for (&(is_after, id), &number) in &group {
         changes.entry(sets.find(number)).or_default()[usize::from(is_after)].push(id);
     }
-    let mut changes: Vec<Change> = changes.into_values().collect();
+    let mut changes: Vec<Replaced> = changes.into_values().collect();
     changes.retain(|[before, after]| (before.len(), after.len()) != (1, 1));
     changes.sort_unstable();
     changes

@@ -10,7 +10,8 @@ use std::borrow::Cow;
 
 use hashbrown::HashMap;
 
-use super::evidence::{Packed, Set, Sets, Times, is_claim, node_of};
+use super::evidence::sets::{Set, Sets};
+use super::evidence::{Packed, Times, is_claim, node_of};
 use super::policy::{Admitted, Kind, MAX_BYTES, MAX_IDENTIFIERS, Part, Policy};
 use super::state::State;
 use crate::event::IdentifierRef;

@@ -44,14 +44,6 @@
 //! # Ok::<(), personas::Error>(())
 //! ```
 //!
-//! # The files
-//!
-//! `policy/` says what may come in and join; `evidence/` what was observed; `aliases` what alias calls mean;
-//! `partition/` who is who; `state` holds the three together, and `graph` is their face: `ingest` adds
-//! observations, `edit` changes a graph by other means, `persist` keeps it, or a part of it by `extract`. `explain`, `health` and `diff`
-//! answer questions; `forget`, `merge` and `snapshot` do the work behind the methods of their names. `touched` records
-//! where profiles may have changed, and `renumber` uses the numbers of the forgotten again.
-//!
 //! # How well
 //!
 //! Measured on 62,658 commits with 1,999 pairs of author name and e-mail, of which 704 are known to be one
@@ -86,6 +78,16 @@
 //!
 //! [`IdentityGraph::extend`] joins everything again if most of it is new, which is several times faster than
 //! one event at a time. It holds up to a million events in memory besides the graph.
+//
+// Where is what?
+//   what may come in and join           policy/
+//   what was observed                   evidence/; aliases.rs what alias calls mean
+//   who is who                          partition/
+//   the three together, and their face  state.rs and lookups.rs, graph.rs
+//   observations added                  ingest.rs
+//   other changes                       edit.rs; forget.rs, merge.rs, renumber.rs (numbers of the forgotten)
+//   kept, or a part of it               persist.rs, snapshot.rs, extract.rs
+//   questions                           explain.rs, health.rs, diff.rs, by_id.rs; touched.rs where profiles may have changed
 
 mod aliases;
 mod by_id;

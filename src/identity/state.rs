@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::aliases::{self, Settled};
-use super::evidence::{Evidence, Packed, Recorded, Times, flag, node_of};
+use super::evidence::{IdentityEvidence, Packed, Recorded, Times, flag, node_of};
 use super::partition::{Basis, Partition};
 use super::policy::{MAX_KINDS, Name, PREVIOUS, Pair, Part, Policy, Relation, Rules};
 use super::touched::Touched;
@@ -17,7 +17,7 @@ use crate::{Refusal, Result};
 #[derive(Debug, Clone)]
 pub(crate) struct State {
     pub(super) policy: Policy,
-    pub(super) evidence: Evidence,
+    pub(super) evidence: IdentityEvidence,
     pub(super) partition: Partition,
     /// What the aliases of each previous id make.
     aliases: BTreeMap<u32, Settled>,
@@ -27,8 +27,12 @@ impl State {
     pub(super) fn new(rules: Rules) -> Result<Self> {
         let policy = Policy::new(rules)?;
         let partition = Partition::new(policy.kinds().n_counters());
-        let mut state =
-            Self { policy, evidence: Evidence::default(), partition, aliases: BTreeMap::new() };
+        let mut state = Self {
+            policy,
+            evidence: IdentityEvidence::default(),
+            partition,
+            aliases: BTreeMap::new(),
+        };
         let links = |state: &Self, relation| -> Vec<Pair> {
             let rules = state.policy.rules();
             let links = if relation == Relation::Must { rules.must() } else { rules.cannot() };

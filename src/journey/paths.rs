@@ -10,7 +10,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::tally::{Counted, Tally};
+use super::tally::{CountsByKey, Tally};
 use super::text::{percent, write_table};
 use crate::features::{Condition, Dictionary, EventFilter, Field, Lexicon, StoredEvent, sessions};
 use crate::num::parallel;
@@ -124,10 +124,10 @@ pub struct PathReport {
 struct Ways {
     n_people: usize,
     n_sessions: usize,
-    starts: Counted<[u32; 1]>,
-    ends: Counted<[u32; 1]>,
-    transitions: Counted<[u32; 2]>,
-    paths: Counted<Vec<u32>>,
+    starts: CountsByKey<[u32; 1]>,
+    ends: CountsByKey<[u32; 1]>,
+    transitions: CountsByKey<[u32; 2]>,
+    paths: CountsByKey<Vec<u32>>,
 }
 
 impl PathReport {

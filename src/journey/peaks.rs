@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::tally::{Counted, Tally};
+use super::tally::{CountsByKey, Tally};
 use super::text::{percent, write_table};
 use crate::features::{EventFilter, Lexicon, StoredEvent, local_time};
 use crate::num::parallel;
@@ -35,7 +35,7 @@ struct Sums {
     n_people: usize,
     n_events: usize,
     n_without: usize,
-    values: Counted<[u32; 1]>,
+    values: CountsByKey<[u32; 1]>,
 }
 
 impl PeakReport {

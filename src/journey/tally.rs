@@ -27,15 +27,15 @@ struct Count {
 }
 
 /// Counts by what they are of: the numbers of texts, which are read for what a report tells of only.
-pub(super) struct Counted<K>(BTreeMap<K, Count>);
+pub(super) struct CountsByKey<K>(BTreeMap<K, Count>);
 
-impl<K> Default for Counted<K> {
+impl<K> Default for CountsByKey<K> {
     fn default() -> Self {
         Self(BTreeMap::new())
     }
 }
 
-impl<K: Ord + AsRef<[u32]>> Counted<K> {
+impl<K: Ord + AsRef<[u32]>> CountsByKey<K> {
     /// It happened to a person, by number; people come one after the other.
     pub(super) fn record(&mut self, key: K, person: usize) {
         let count = self.0.entry(key).or_default();
@@ -92,7 +92,7 @@ mod tests {
         // Numbers of texts are not in the order of the texts.
         let mut texts = Dictionary::default();
         let [c, b, a] = ["c", "b", "a"].map(|text| texts.intern(text));
-        let mut counted: Counted<Vec<u32>> = Counted::default();
+        let mut counted: CountsByKey<Vec<u32>> = CountsByKey::default();
         let ways =
             [vec![c], vec![c], vec![a, b], vec![b], vec![a, c], vec![a], vec![b], vec![b, a]];
         for (person, way) in ways.into_iter().enumerate() {

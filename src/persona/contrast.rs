@@ -13,12 +13,12 @@
 use std::cmp::Reverse;
 
 use super::card::Contrast;
-use super::counts::{Counts, Share};
+use super::counts::{Counts, ShareOfAll};
 use super::effect::Effect;
 use super::index::{Groups, Indexed, Kind, Numbers, Texts};
 use super::ranks::{Ranked, ranked};
 use super::sentences::is_yes_no;
-use super::telling::{Candidate, Side, Telling, share};
+use super::telling::{Side, Telling, TraitCandidate, share};
 use super::thresholds::Describer;
 use crate::prepare::Original;
 
@@ -33,12 +33,12 @@ pub(super) struct Found {
     n: usize,
     pub(super) center: Option<Original>,
     /// The strongest trait.
-    pub(super) candidate: Option<Candidate>,
+    pub(super) candidate: Option<TraitCandidate>,
 }
 
 /// Whether a difference is one that can be said of the members: most fit it, and clearly more of them
 /// than of the others. What few have is told of a category by its share alone.
-fn is_sayable(candidate: &Candidate) -> bool {
+fn is_sayable(candidate: &TraitCandidate) -> bool {
     let told = &candidate.told;
     let apart = told.fitting.0 - told.fitting.1;
     match &told.contrast {
@@ -83,8 +83,8 @@ pub(super) fn contrasts(
         let known = [(known[group], n), (n_known - known[group], n_all - n)];
         let is_known = known.iter().all(|&(k, n)| k as f64 >= rules.min_known * n as f64);
         found.candidate = found.candidate.take().filter(|c| is_known && is_sayable(c));
-        let rival = found.candidate.as_ref().map_or(0.0, Candidate::strength);
-        let missing = Share { k: n - found.n, n, k_all: n_all - n_known, n_all };
+        let rival = found.candidate.as_ref().map_or(0.0, TraitCandidate::strength);
+        let missing = ShareOfAll { k: n - found.n, n, k_all: n_all - n_known, n_all };
         let stronger = unknown(&indexed.column.name, missing, (rules, wider))
             .filter(|candidate| candidate.strength() > rival && is_sayable(candidate));
         found.candidate = stronger.or(found.candidate.take());
@@ -102,8 +102,12 @@ pub(super) fn n_looks(indexed: &Indexed<'_>, least: usize) -> usize {
 }
 
 /// What it says of a group that a value is unknown.
-fn unknown(feature: &str, missing: Share, (rules, wider): (&Describer, f64)) -> Option<Candidate> {
-    let Share { k, n, k_all, n_all } = missing;
+fn unknown(
+    feature: &str,
+    missing: ShareOfAll,
+    (rules, wider): (&Describer, f64),
+) -> Option<TraitCandidate> {
+    let ShareOfAll { k, n, k_all, n_all } = missing;
     if k_all < rules.least() || !missing.can_be_told(rules.least()) {
         return None;
     }
@@ -145,9 +149,13 @@ fn coded(
     let name = |code: usize| if is_flag { YES.to_owned() } else { codes[code].to_string() };
     let of_group = |group: usize| {
         let n = known[group];
-        let of_high =
-            Share { k: groups.members[group].count_in(&high), n, k_all: n_all - second, n_all };
-        let of_low = Share { k: n - of_high.k, k_all: second, ..of_high };
+        let of_high = ShareOfAll {
+            k: groups.members[group].count_in(&high),
+            n,
+            k_all: n_all - second,
+            n_all,
+        };
+        let of_low = ShareOfAll { k: n - of_high.k, k_all: second, ..of_high };
         // The code that most members have; of a flag, yes.
         let (most, held) = match is_flag || of_high.k >= of_low.k {
             true => (1, of_high.k),
@@ -181,12 +189,12 @@ fn category(
     feature: &str,
     n_rows: usize,
     (code, category, number): (usize, String, Option<f64>),
-    counted: Share,
+    counted: ShareOfAll,
     size: usize,
     (rules, wider): (&Describer, f64),
     answer: Option<bool>,
-) -> Option<Candidate> {
-    let Share { k, n, k_all, n_all } = counted;
+) -> Option<TraitCandidate> {
+    let ShareOfAll { k, n, k_all, n_all } = counted;
     let effect = counted.effect();
     effect.holds(rules.min_effect, wider).then(|| {
         let (share, share_others, lift) = counted.shares();
@@ -281,7 +289,7 @@ fn categorical(
     let name = |place: usize| texts.names[counts.frequent[place]];
     let of_group = |group: usize| {
         let n = counts.known[group];
-        let share = |place: usize| Share {
+        let share = |place: usize| ShareOfAll {
             k: counts.of(place, group),
             n,
             k_all: texts.totals[counts.frequent[place]],

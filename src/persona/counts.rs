@@ -45,14 +45,14 @@ impl Counts {
 
 /// `k` of `n` members against all `k_all` of `n_all`, members included.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Share {
+pub(super) struct ShareOfAll {
     pub(super) k: usize,
     pub(super) n: usize,
     pub(super) k_all: usize,
     pub(super) n_all: usize,
 }
 
-impl Share {
+impl ShareOfAll {
     /// Whether both sides have at least that many people.
     pub(super) fn can_be_told(self, min_size: usize) -> bool {
         self.n.min(self.n_all - self.n) >= min_size
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn lift_is_over_the_share_of_all() {
-        let share = Share { k: 3, n: 4, k_all: 5, n_all: 10 };
+        let share = ShareOfAll { k: 3, n: 4, k_all: 5, n_all: 10 };
         assert_eq!(share.shares(), (0.75, 2.0 / 6.0, 1.5));
         assert_eq!((share.can_be_told(4), share.can_be_told(5)), (true, false));
     }

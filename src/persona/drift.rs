@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::model::PersonaModel;
 use super::numbers::{called, percent};
-use super::seen::{Bins, Seen};
+use super::seen::{Bins, SeenColumn};
 use super::sentences::center;
 use super::vocabulary::Vocabulary;
 use crate::features::Values;
@@ -42,7 +42,12 @@ pub struct Drift {
 }
 
 /// How a column of the table differs from what was kept of it.
-fn drift(seen: &Seen, table: &FeatureTable, least: usize, words: &Vocabulary) -> Result<Drift> {
+fn drift(
+    seen: &SeenColumn,
+    table: &FeatureTable,
+    least: usize,
+    words: &Vocabulary,
+) -> Result<Drift> {
     let values = table.column(&seen.feature).map(|column| &column.values);
     let problem = match (&seen.bins, values) {
         (Bins::Upto(_), Some(Values::Categorical(_))) => Some("categorical, not numeric"),

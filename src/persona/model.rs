@@ -18,7 +18,7 @@ use super::index::Index;
 use super::names;
 use super::numbers::{self, Unit, called};
 use super::place::{Grouping, NearestGroups, Rule, means};
-use super::seen::Seen;
+use super::seen::SeenColumn;
 use super::thresholds::Describer;
 use super::vocabulary::Vocabulary;
 use crate::num::check::{self, Rows};
@@ -67,7 +67,7 @@ pub struct PersonaModel {
     evidence: Evidence,
     /// The columns of the people it was made from.
     #[serde(with = "crate::num::exact")]
-    pub(super) seen: Vec<Seen>,
+    pub(super) seen: Vec<SeenColumn>,
     /// The features of the matrix in words.
     #[serde(skip)]
     pub(super) terms: Vec<Term>,
@@ -154,7 +154,7 @@ impl PersonaModel {
             prep: prep.clone(),
             rule,
             evidence,
-            seen: Seen::all(index, rules.least()),
+            seen: SeenColumn::all(index, rules.least()),
             terms: Term::all(prep, rules),
         })
     }
@@ -385,7 +385,7 @@ struct Stored {
     #[serde(with = "crate::num::exact")]
     evidence: Evidence,
     #[serde(with = "crate::num::exact")]
-    seen: Vec<Seen>,
+    seen: Vec<SeenColumn>,
 }
 
 impl TryFrom<Stored> for PersonaModel {
@@ -409,7 +409,7 @@ impl TryFrom<Stored> for PersonaModel {
             return Err(invalid("a share is outside [0, 1]"));
         }
         if !personas.iter().all(Persona::is_finite)
-            || !seen.iter().all(Seen::is_sound)
+            || !seen.iter().all(SeenColumn::is_sound)
             || !evidence.is_finite()
         {
             return Err(invalid("a number of its descriptions is not finite"));

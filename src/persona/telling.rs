@@ -37,7 +37,7 @@ pub(super) enum Side {
 
 /// A trait, and who fits it.
 #[derive(Debug)]
-pub(super) struct Candidate {
+pub(super) struct TraitCandidate {
     pub(super) told: Trait,
     pub(super) side: Side,
 }
@@ -53,7 +53,7 @@ impl Telling<'_> {
         side: Side,
         fitting: (usize, usize),
         answer: Option<bool>,
-    ) -> Candidate {
+    ) -> TraitCandidate {
         let mut told = Trait {
             feature: self.feature.to_owned(),
             phrase: phrase(self.words, self.feature, &contrast, effect, answer),
@@ -68,11 +68,11 @@ impl Telling<'_> {
             contrast,
         };
         told.sentence = sentence(self.words, &told, (known.0, self.size));
-        Candidate { told, side }
+        TraitCandidate { told, side }
     }
 }
 
-impl Candidate {
+impl TraitCandidate {
     /// The size of the effect, whichever way it points.
     pub(super) fn strength(&self) -> f64 {
         self.told.effect.abs()

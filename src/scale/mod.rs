@@ -95,7 +95,7 @@ impl Scaler {
         let rows = check::rows(x.view())?;
         let columns = parallel::map(rows.n_columns(), rows.n_rows().saturating_mul(16), |column| {
             let values: Vec<f64> = rows.iter().map(|row| row[column]).collect();
-            Column::fit(*self, &values)
+            ScaledColumn::fit(*self, &values)
         });
         let constant = columns.iter().enumerate().filter(|(_, column)| column.width == 0.0);
         let constant_columns = constant.map(|(column, _)| column).collect();
@@ -117,7 +117,7 @@ impl Scaler {
 #[serde(try_from = "Stored")]
 #[non_exhaustive]
 pub struct ScalerFit {
-    columns: Vec<Column>,
+    columns: Vec<ScaledColumn>,
     /// The columns that were constant in the fit, ascending.
     pub constant_columns: Vec<usize>,
 }
@@ -125,7 +125,7 @@ pub struct ScalerFit {
 /// A [`ScalerFit`] as it is stored, not yet checked.
 #[derive(Deserialize)]
 struct Stored {
-    columns: Vec<Column>,
+    columns: Vec<ScaledColumn>,
     constant_columns: Vec<usize>,
 }
 
@@ -135,7 +135,7 @@ impl TryFrom<Stored> for ScalerFit {
     fn try_from(Stored { columns, constant_columns }: Stored) -> Result<Self> {
         let constant = (0..columns.len()).filter(|&column| columns[column].width == 0.0);
         let is_told = constant.eq(constant_columns.iter().copied());
-        if columns.is_empty() || !is_told || !columns.iter().all(Column::is_sound) {
+        if columns.is_empty() || !is_told || !columns.iter().all(ScaledColumn::is_sound) {
             let reason = "no columns, an impossible width or centre, or unlisted constant columns";
             return Err(Error::InvalidSnapshot { what: "ScalerFit", reason: reason.into() });
         }
@@ -150,7 +150,7 @@ impl ScalerFit {
     /// [`Error::DimensionMismatch`] for another number of columns than in the fit, as when the array is
     /// transposed; else as [`Scaler::fit`].
     pub fn transform<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Array2<f64>> {
-        self.each(x.into().into_rows()?.view(), Column::apply)
+        self.each(x.into().into_rows()?.view(), ScaledColumn::apply)
     }
 
     /// Takes scaled rows back to the units of the fit.
@@ -160,7 +160,7 @@ impl ScalerFit {
     /// # Errors
     /// As [`transform`](Self::transform); [`Error::MagnitudeTooLarge`] where the result is not finite.
     pub fn inverse<'a>(&self, z: impl Into<Samples<'a>>) -> Result<Array2<f64>> {
-        let x = self.each(z.into().into_rows()?.view(), Column::invert)?;
+        let x = self.each(z.into().into_rows()?.view(), ScaledColumn::invert)?;
         check::rows(x.view())?;
         Ok(x)
     }
@@ -168,7 +168,7 @@ impl ScalerFit {
     fn each(
         &self,
         x: ArrayView2<'_, f64>,
-        of: impl Fn(&Column, f64) -> f64 + Sync,
+        of: impl Fn(&ScaledColumn, f64) -> f64 + Sync,
     ) -> Result<Array2<f64>> {
         let d = self.columns.len();
         let rows: Rows<'_> = check::rows_of_width(x, d)?;
@@ -189,7 +189,7 @@ impl ScalerFit {
 
 /// (t(x) − centre)/width, where t is Yeo–Johnson's or nothing; width 0 for a constant.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct Column {
+struct ScaledColumn {
     #[serde(with = "crate::num::exact")]
     lambda: Option<f64>,
     #[serde(with = "crate::num::exact")]
@@ -198,7 +198,7 @@ struct Column {
     width: f64,
 }
 
-impl Column {
+impl ScaledColumn {
     fn fit(method: Scaler, values: &[f64]) -> Self {
         let (least, most) = values
             .iter()

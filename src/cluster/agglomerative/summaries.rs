@@ -11,7 +11,7 @@
 
 use ndarray::Array2;
 
-use super::ward::{self, Merge};
+use super::ward::{self, Join};
 use crate::Result;
 use crate::cluster::kmeans::{KMeans, KMeansInit};
 use crate::num::boxes::{Points, parts};
@@ -28,25 +28,25 @@ pub(super) fn merges(
     n_summaries: usize,
 ) -> Result<Vec<(usize, usize, f64)>> {
     let micro = micro_clusters(rows, weights, n_summaries)?;
-    let inside: Vec<Vec<Merge>> = parallel::map(micro.len(), usize::MAX, |cluster| {
+    let inside: Vec<Vec<Join>> = parallel::map(micro.len(), usize::MAX, |cluster| {
         let members = &micro[cluster];
         let weights: Vec<f64> = members.iter().map(|&row| weights[row]).collect();
         let original = |row: u32| members[row as usize] as u32;
         let merges = ward::unordered(&rows.select(members), &weights).into_iter();
-        merges.map(|merge| Merge { a: original(merge.a), b: original(merge.b), ..merge }).collect()
+        merges.map(|merge| Join { a: original(merge.a), b: original(merge.b), ..merge }).collect()
     });
     let (means, sizes) = means(rows, weights, &micro);
     let between = ward::merges(&check::rows(means.view())?, &sizes);
 
     let highest =
-        |merges: &Vec<Merge>| merges.iter().fold(0.0, |most: f64, merge| most.max(merge.squared));
+        |merges: &Vec<Join>| merges.iter().fold(0.0, |most: f64, merge| most.max(merge.squared));
     let mut heights: Vec<f64> = inside.iter().map(highest).collect();
-    let mut merges: Vec<Merge> = inside.into_iter().flatten().collect();
+    let mut merges: Vec<Join> = inside.into_iter().flatten().collect();
     for (a, b, squared) in between {
         // Micro-clusters ascend by their smallest rows, so that a's is the smaller.
         heights[a] = squared.max(heights[a]).max(heights[b]);
         let [low, high] = [a, b].map(|cluster| micro[cluster][0] as u32);
-        merges.push(Merge { a: low, b: high, squared: heights[a] });
+        merges.push(Join { a: low, b: high, squared: heights[a] });
     }
     Ok(ward::in_order(merges, rows.n_rows()))
 }

@@ -31,13 +31,13 @@ const NONE: u32 = u32::MAX;
 
 /// A merge of the clusters whose smallest rows are `a < b`, and their squared distance.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Merge {
+pub(super) struct Join {
     pub(super) a: u32,
     pub(super) b: u32,
     pub(super) squared: f64,
 }
 
-impl Merge {
+impl Join {
     /// The total order of pairs.
     fn before(&self, other: &Self) -> bool {
         (self.squared, self.a, self.b) < (other.squared, other.a, other.b)
@@ -51,7 +51,7 @@ pub(super) fn merges(rows: &Rows<'_>, weights: &[f64]) -> Vec<(usize, usize, f64
 }
 
 /// The merges, parts before the whole.
-pub(super) fn unordered(rows: &Rows<'_>, weights: &[f64]) -> Vec<Merge> {
+pub(super) fn unordered(rows: &Rows<'_>, weights: &[f64]) -> Vec<Join> {
     debug_assert!(u32::try_from(rows.n_rows()).is_ok_and(|n| n < NONE));
     let mut merges = Vec::with_capacity(rows.n_rows() - 1);
     let mut sizes = weights.to_vec();
@@ -67,7 +67,7 @@ pub(super) fn unordered(rows: &Rows<'_>, weights: &[f64]) -> Vec<Merge> {
 /// Merges equal rows, each into the first of its kind, as the primitive algorithm does before all
 /// else. Rounds would do so one by one, as every copy sees only the first row. Returns the rows that
 /// are left, ascending.
-fn merge_equal(rows: &Rows<'_>, sizes: &mut [f64], merges: &mut Vec<Merge>) -> Vec<u32> {
+fn merge_equal(rows: &Rows<'_>, sizes: &mut [f64], merges: &mut Vec<Join>) -> Vec<u32> {
     let mut order: Vec<u32> = (0..rows.n_rows() as u32).collect();
     let compare = |a: u32, b: u32| {
         let (a, b) = (rows.row(a as usize), rows.row(b as usize));
@@ -78,7 +78,7 @@ fn merge_equal(rows: &Rows<'_>, sizes: &mut [f64], merges: &mut Vec<Merge>) -> V
     for equal in order.chunk_by(|&a, &b| compare(a, b).is_eq()) {
         left.push(equal[0]);
         for &b in &equal[1..] {
-            merges.push(Merge { a: equal[0], b, squared: 0.0 });
+            merges.push(Join { a: equal[0], b, squared: 0.0 });
             sizes[equal[0] as usize] += sizes[b as usize];
         }
     }
@@ -101,7 +101,7 @@ struct Clusters {
     /// The squared height of the merge that made the cluster; 0 for rows.
     heights: Vec<f64>,
     /// The nearest cluster and how far it is; unknown where `b` is [`NONE`].
-    nearest: Vec<Merge>,
+    nearest: Vec<Join>,
     /// The round in which the cluster was last merged.
     merged_in: Vec<u32>,
     round: u32,
@@ -124,7 +124,7 @@ impl Clusters {
             means,
             sizes,
             heights: vec![0.0; n],
-            nearest: vec![Merge { a: NONE, b: NONE, squared: f64::INFINITY }; n],
+            nearest: vec![Join { a: NONE, b: NONE, squared: f64::INFINITY }; n],
             merged_in: vec![0; n],
             round: 1,
             left,
@@ -162,15 +162,15 @@ impl Clusters {
         }
     }
 
-    fn search(&self, cluster: u32) -> Merge {
+    fn search(&self, cluster: u32) -> Join {
         let (points, height) = (self.points(), self.heights[cluster as usize]);
         let size = self.sizes[cluster as usize];
-        let mut best = Merge { a: NONE, b: NONE, squared: f64::INFINITY };
+        let mut best = Join { a: NONE, b: NONE, squared: f64::INFINITY };
         self.boxes.search(points.point(cluster as usize), size, |other, squared| {
             if other != cluster {
                 let distance = ward([size, self.sizes[other as usize]], squared);
                 let squared = distance.max(height).max(self.heights[other as usize]);
-                let merge = Merge { a: cluster.min(other), b: cluster.max(other), squared };
+                let merge = Join { a: cluster.min(other), b: cluster.max(other), squared };
                 if merge.before(&best) {
                     best = merge;
                 }
@@ -181,7 +181,7 @@ impl Clusters {
     }
 
     /// Merges all pairs of clusters that are each other's nearest.
-    fn merge_pairs(&mut self, merges: &mut Vec<Merge>) {
+    fn merge_pairs(&mut self, merges: &mut Vec<Join>) {
         let first = merges.len();
         merges.extend(self.left.iter().filter_map(|&cluster| {
             let merge = self.nearest[cluster as usize];
@@ -218,7 +218,7 @@ impl Clusters {
 
 /// Orders merges as the primitive algorithm makes them: the least first of those whose two clusters
 /// are there.
-pub(super) fn in_order(merges: Vec<Merge>, n_rows: usize) -> Vec<(usize, usize, f64)> {
+pub(super) fn in_order(merges: Vec<Join>, n_rows: usize) -> Vec<(usize, usize, f64)> {
     // Merge i needs at most two others; what it makes goes on under its smaller row.
     let mut last = vec![NONE; n_rows];
     let mut needs = vec![0u8; merges.len()];
@@ -234,7 +234,7 @@ pub(super) fn in_order(merges: Vec<Merge>, n_rows: usize) -> Vec<(usize, usize, 
     }
     // Squares of 0 or more are ordered as their bits are.
     let key = |i: usize| {
-        let Merge { a, b, squared } = merges[i];
+        let Join { a, b, squared } = merges[i];
         Reverse((squared.to_bits(), a, b, i))
     };
     let mut ready: BinaryHeap<_> = (0..merges.len()).filter(|&i| needs[i] == 0).map(key).collect();

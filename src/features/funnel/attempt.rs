@@ -51,11 +51,11 @@ impl BoundFunnel {
             let passes = |filter: &BoundFilter| filter.passes(*event, dictionary);
             let steps = self.steps.iter().enumerate().filter(|(_, step)| passes(step));
             let steps = steps.fold(0, |steps, (step, _)| steps | 1 << step);
-            Seen { at: event.at, steps, excludes: self.exclude.iter().any(passes) }
+            SeenEvent { at: event.at, steps, excludes: self.exclude.iter().any(passes) }
         });
         // Only where nothing may lie between do events matter that are neither.
         let is_strict = self.funnel.order == StepOrder::Strict;
-        let seen: Vec<Seen> =
+        let seen: Vec<SeenEvent> =
             seen.filter(|seen| is_strict || seen.steps != 0 || seen.excludes).collect();
         attempt(&self.funnel, &seen)
     }
@@ -67,7 +67,7 @@ impl BoundFunnel {
 
 /// What a funnel sees of an event.
 #[derive(Debug, Clone, Copy)]
-struct Seen {
+struct SeenEvent {
     at: Timestamp,
     /// The steps whose filters it passes, as bits.
     steps: u32,
@@ -83,7 +83,7 @@ struct Moment {
 }
 
 /// The times of the attempt that counts, of events in order of time.
-fn attempt(funnel: &Funnel, seen: &[Seen]) -> Vec<Timestamp> {
+fn attempt(funnel: &Funnel, seen: &[SeenEvent]) -> Vec<Timestamp> {
     let n_steps = funnel.steps.len();
     let moments = moments(seen, funnel.within_days);
     if funnel.order == StepOrder::Any {
@@ -103,7 +103,7 @@ fn attempt(funnel: &Funnel, seen: &[Seen]) -> Vec<Timestamp> {
     }
 }
 
-fn moments(seen: &[Seen], within_days: f64) -> Vec<Moment> {
+fn moments(seen: &[SeenEvent], within_days: f64) -> Vec<Moment> {
     let mut moments = Vec::new();
     let mut excluded: Option<Timestamp> = None;
     let mut start = 0;
@@ -222,7 +222,7 @@ impl Way {
     }
 }
 
-fn in_any_order(moments: &[Moment], seen: &[Seen], n_steps: usize) -> Vec<Timestamp> {
+fn in_any_order(moments: &[Moment], seen: &[SeenEvent], n_steps: usize) -> Vec<Timestamp> {
     let events = |moment: &Moment| seen[moment.events.clone()].iter();
     let mut matching = Matching::new(n_steps);
     let mut best = 0;
@@ -281,13 +281,13 @@ mod tests {
 
     /// Events of a text: hours apart by blanks, events of an hour by commas; an event is the letters
     /// of the steps it passes, `x` if it is excluded, `.` if it is nothing.
-    fn events(text: &str) -> Vec<Seen> {
+    fn events(text: &str) -> Vec<SeenEvent> {
         let hours = (0..).zip(text.split(' ')).filter(|(_, hour)| !hour.is_empty());
         let event = |hour: i64, letters: &str| {
             let step = |letter: u8| if letter < b'x' { 1 << (letter - b'a') } else { 0 };
             let letters = letters.replace('.', "");
             let steps = letters.bytes().map(step).fold(0, |steps, step| steps | step);
-            Seen { at: at(hour), steps, excludes: letters.contains('x') }
+            SeenEvent { at: at(hour), steps, excludes: letters.contains('x') }
         };
         hours.flat_map(|(hour, all)| all.split(',').map(move |one| event(hour, one))).collect()
     }
@@ -372,10 +372,11 @@ mod tests {
     fn a_hostile_log_takes_time_in_proportion() {
         // All at once, and at two times in turn with every event of every step.
         let n = 100_000;
-        let event = |at, steps| Seen { at: Timestamp::from_millis(at), steps, excludes: false };
-        let same_time: Vec<Seen> = (0..n).map(|i| event(0, 1 << (i % 5))).collect();
-        let all_steps: Vec<Seen> = (0..n / 10).map(|i| event(i / 4, u32::MAX)).collect();
-        let none_last: Vec<Seen> = (0..n).map(|i| event(i, u32::MAX >> 1)).collect();
+        let event =
+            |at, steps| SeenEvent { at: Timestamp::from_millis(at), steps, excludes: false };
+        let same_time: Vec<SeenEvent> = (0..n).map(|i| event(0, 1 << (i % 5))).collect();
+        let all_steps: Vec<SeenEvent> = (0..n / 10).map(|i| event(i / 4, u32::MAX)).collect();
+        let none_last: Vec<SeenEvent> = (0..n).map(|i| event(i, u32::MAX >> 1)).collect();
         let modes = |n: usize| [funnel(n), strict(funnel(n)), any_order(funnel(n))];
         for funnel in modes(5) {
             assert_eq!(attempt(&funnel, &same_time).len(), 5);
@@ -389,7 +390,7 @@ mod tests {
     }
 
     /// Every attempt by every choice of events, straight from the definition; the best one.
-    fn naive(funnel: &Funnel, seen: &[Seen]) -> Vec<Timestamp> {
+    fn naive(funnel: &Funnel, seen: &[SeenEvent]) -> Vec<Timestamp> {
         let n_steps = funnel.steps.len();
         // Chosen events by step; of steps that are not taken, none.
         let mut open = vec![Vec::<Option<usize>>::new()];
@@ -420,7 +421,7 @@ mod tests {
         best
     }
 
-    fn is_attempt(funnel: &Funnel, seen: &[Seen], chosen: &[Option<usize>]) -> bool {
+    fn is_attempt(funnel: &Funnel, seen: &[SeenEvent], chosen: &[Option<usize>]) -> bool {
         let times: Vec<Timestamp> = chosen.iter().flatten().map(|&event| seen[event].at).collect();
         let (Some(&first), Some(&last)) = (times.iter().min(), times.iter().max()) else {
             return false;
@@ -443,10 +444,10 @@ mod tests {
             n_steps in 1usize..5,
             hours in 1i64..6,
         ) {
-            let mut log: Vec<Seen> = log
+            let mut log: Vec<SeenEvent> = log
                 .into_iter()
                 .map(|(hour, steps, excludes)| {
-                    Seen { at: at(hour), steps: steps & ((1 << n_steps) - 1), excludes }
+                    SeenEvent { at: at(hour), steps: steps & ((1 << n_steps) - 1), excludes }
                 })
                 .collect();
             log.sort_by_key(|seen| seen.at);

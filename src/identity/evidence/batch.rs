@@ -12,12 +12,12 @@
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use super::super::policy::{Kind, Policy};
-use super::Evidence;
-use super::changes::Changes;
+use super::IdentityEvidence;
+use super::changes::Pending;
 use super::hubs::add_weights;
 use super::nodes::{Node, flag};
 use super::pack::{LONG, Packed, Recorded};
-use super::signatures::KnownBefore;
+use super::signatures::bulk::KnownBefore;
 use super::slot::{CLAIM, is_claim, node_of};
 use crate::num::table::number::{Arrivals, Keys, Numbers};
 use crate::num::{parallel, prefetch};
@@ -39,13 +39,13 @@ struct SignatureKeys {
     rows: Vec<u32>,
 }
 
-impl Evidence {
+impl IdentityEvidence {
     /// Records packed batches in order; returns what became of each.
     pub(crate) fn record(
         &mut self,
         policy: &mut Policy,
         mut packed: Vec<Packed>,
-        changes: &mut Changes,
+        changes: &mut Pending,
     ) -> Vec<Recorded> {
         let n_rows: usize = packed.iter().map(Packed::n_rows).sum();
         if n_rows < LONG || !self.has_room_for(policy, &packed) {
@@ -72,7 +72,7 @@ impl Evidence {
         &mut self,
         policy: &Policy,
         packed: &[Packed],
-        changes: &mut Changes,
+        changes: &mut Pending,
     ) -> Vec<Recorded> {
         let old = self.signatures.len();
         let slots = self.number_names(policy, packed);
@@ -202,7 +202,7 @@ impl Evidence {
         packed: &[Packed],
         signatures: &[Vec<u32>],
         old: usize,
-        changes: &mut Changes,
+        changes: &mut Pending,
     ) {
         let message = |block: u32, row: u32| packed[block as usize].message(row as usize);
         let message = packed.iter().any(Packed::has_messages).then_some(message);
@@ -222,8 +222,8 @@ impl Evidence {
         }
     }
 
-    /// Records the signatures from `old` on in their nodes; `weights` as [`Evidence::weights`].
-    fn record_new(&mut self, policy: &Policy, old: usize, weights: &[u8], changes: &mut Changes) {
+    /// Records the signatures from `old` on in their nodes; `weights` as [`IdentityEvidence::weights`].
+    fn record_new(&mut self, policy: &Policy, old: usize, weights: &[u8], changes: &mut Pending) {
         let (from, to) = (old as u32, self.signatures.len() as u32);
         if from == to {
             return;

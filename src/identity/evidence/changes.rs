@@ -2,7 +2,7 @@
 
 /// Changes since the partition was last brought up to date.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Changes {
+pub(crate) struct Pending {
     /// Nodes that became or ceased to be shared or verified: their links changed.
     pub(crate) flipped: Vec<u32>,
     /// Nodes with an earlier first time: they may name their profile now.
@@ -13,7 +13,7 @@ pub(crate) struct Changes {
     pub(crate) n_known: usize,
 }
 
-impl Changes {
+impl Pending {
     /// Records that a node has an earlier first time.
     pub(crate) fn earlier(&mut self, node: u32) {
         if (node as usize) < self.n_known {

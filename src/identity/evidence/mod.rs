@@ -2,24 +2,23 @@
 //!
 //! Invariants: every slot of a live signature is on the list of its node; the flags and first time of
 //! a node, and whether it is shared, are what its signatures and the policy say. Everything that
-//! changes links or names is left in [`Changes`] for the partition.
+//! changes links or names is left in [`Pending`] for the partition.
 
 mod batch;
 mod changes;
 mod hubs;
 mod nodes;
 mod pack;
-mod sets;
+pub(super) mod sets;
 mod signatures;
 mod slot;
 mod status;
 mod texts;
 
-pub(crate) use changes::Changes;
+pub(crate) use changes::Pending;
 use hubs::{Hubs, add_weights};
 pub(crate) use nodes::{Nodes, flag};
 pub(crate) use pack::{Packed, Recorded};
-pub(crate) use sets::{Set, Sets};
 pub(crate) use signatures::{Signatures, Times};
 pub(crate) use slot::{CAPACITY, NONE, is_claim, node_of, slot};
 
@@ -28,7 +27,7 @@ use crate::Refusal;
 
 /// Identifiers, the signatures they came in, and the values counted towards hub rules.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Evidence {
+pub(crate) struct IdentityEvidence {
     nodes: Nodes,
     signatures: Signatures,
     hubs: Hubs,
@@ -38,7 +37,7 @@ fn full(what: &str, limit: usize) -> Refusal {
     Refusal::Full { what: what.to_owned(), limit }
 }
 
-impl Evidence {
+impl IdentityEvidence {
     pub(super) fn nodes(&self) -> &Nodes {
         &self.nodes
     }
@@ -112,7 +111,7 @@ impl Evidence {
         parts: &[Part<'_>],
         times: Times,
         message: Option<&str>,
-        changes: &mut Changes,
+        changes: &mut Pending,
     ) -> Result<u32, Refusal> {
         self.check_room(parts.len(), 1)?;
         self.check_kinds(policy, parts.iter().map(|part| part.kind))?;
@@ -129,7 +128,7 @@ impl Evidence {
         &mut self,
         policy: &mut Policy,
         packed: &Packed,
-        changes: &mut Changes,
+        changes: &mut Pending,
     ) -> Result<Option<u32>, Refusal> {
         if packed.n_rows() == 0 {
             return packed.refusal().map_or(Ok(None), Err);
@@ -143,7 +142,7 @@ impl Evidence {
         &mut self,
         policy: &mut Policy,
         packed: &Packed,
-        changes: &mut Changes,
+        changes: &mut Pending,
     ) -> Recorded {
         if !packed.places.is_empty() {
             return self.record_sets(policy, packed, changes);
@@ -183,7 +182,7 @@ impl Evidence {
         packed: &Packed,
         row: usize,
         keys: impl Iterator<Item = (u32, &'k str, Kind)> + Clone,
-        changes: &mut Changes,
+        changes: &mut Pending,
     ) -> Result<u32, Refusal> {
         let range = packed.range(row);
         self.check_room(range.len(), 1)?;
@@ -250,7 +249,7 @@ impl Evidence {
         slots: &[u32],
         times: Times,
         message: Option<&str>,
-        changes: &mut Changes,
+        changes: &mut Pending,
     ) -> u32 {
         if let Some(sig) = self.signatures.find(slots) {
             let before = self.signatures.repeat(sig, times, message);
@@ -298,7 +297,7 @@ impl Evidence {
     }
 
     /// Records that a signature was seen outside its times: earlier, or later only.
-    fn retime(&mut self, policy: &Policy, sig: u32, is_earlier: bool, changes: &mut Changes) {
+    fn retime(&mut self, policy: &Policy, sig: u32, is_earlier: bool, changes: &mut Pending) {
         if !is_earlier && !policy.rules().latest() {
             return;
         }

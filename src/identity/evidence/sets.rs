@@ -7,7 +7,7 @@ use super::super::policy::{Kind, Policy};
 use super::pack::{LONG, Other, Packed, Recorded};
 use super::signatures::Times;
 use super::slot::{NONE, slot};
-use super::{Changes, Evidence};
+use super::{IdentityEvidence, Pending};
 use crate::num::table::number::Arrivals;
 
 /// The observations of a set.
@@ -77,13 +77,13 @@ impl<'s> Sets<'s> {
     }
 }
 
-impl Evidence {
+impl IdentityEvidence {
     /// Records sets one by one.
     pub(super) fn record_sets(
         &mut self,
         policy: &Policy,
         packed: &Packed,
-        changes: &mut Changes,
+        changes: &mut Pending,
     ) -> Recorded {
         let mut recorded = Recorded::of(packed);
         let ordered;

@@ -5,13 +5,12 @@
 //! list costs four bytes a slot and no allocation. The signature of a single unclaimed identifier is
 //! found by its node, all others by a hash table.
 
-mod bulk;
+pub(super) mod bulk;
 
 use std::cmp::Ordering;
 use std::hash::{BuildHasher, Hasher};
 use std::ops::Range;
 
-pub(super) use bulk::KnownBefore;
 use hashbrown::DefaultHashBuilder;
 
 use super::slot::{NONE, is_claim, node_of};
@@ -409,6 +408,7 @@ impl Signatures {
 #[cfg(test)]
 mod tests {
     use super::super::slot::CLAIM;
+    use super::bulk::KnownBefore;
     use super::*;
 
     /// The latest signature of each of three nodes.

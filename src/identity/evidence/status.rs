@@ -4,14 +4,14 @@
 //! rule allows. A rough count, one byte per identifier, says when an exact count is worth while.
 
 use super::super::policy::{Kind, Policy};
-use super::Evidence;
-use super::changes::Changes;
+use super::IdentityEvidence;
+use super::changes::Pending;
 use super::hubs::{Hubs, counts};
 use super::nodes::{EXACT, flag};
 use super::signatures::Walk;
 use super::slot::node_of;
 
-impl Evidence {
+impl IdentityEvidence {
     /// Counts what a node is seen with in a signature, exactly; the node flips if that makes it
     /// shared.
     pub(super) fn count_values(
@@ -19,7 +19,7 @@ impl Evidence {
         policy: &Policy,
         node: u32,
         sig: u32,
-        changes: &mut Changes,
+        changes: &mut Pending,
     ) {
         if self.nodes.has(node, flag::BLOCKED | flag::SHARED) {
             return;
@@ -97,7 +97,7 @@ impl Evidence {
         policy: &Policy,
         node: u32,
         removed: i64,
-        changes: &mut Changes,
+        changes: &mut Pending,
     ) {
         if self.nodes.has(node, flag::DEAD) {
             return;

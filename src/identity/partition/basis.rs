@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::super::evidence::{Evidence, flag, is_claim, node_of, slot};
+use super::super::evidence::{IdentityEvidence, flag, is_claim, node_of, slot};
 use super::super::policy::{Kind, Name, Policy};
 use super::super::profile_id::ProfileId;
 use crate::Identifier;
@@ -14,7 +14,7 @@ pub(crate) type End = (u32, bool);
 #[derive(Clone, Copy)]
 pub(crate) struct Basis<'g> {
     pub(crate) policy: &'g Policy,
-    pub(crate) evidence: &'g Evidence,
+    pub(crate) evidence: &'g IdentityEvidence,
 }
 
 impl<'g> Basis<'g> {

@@ -230,13 +230,13 @@ impl Components {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::evidence::Evidence;
+    use super::super::super::evidence::IdentityEvidence;
     use super::super::super::policy::{Policy, Rules};
     use super::*;
 
-    fn world(identifiers: &[(&str, &str)]) -> (Policy, Evidence) {
+    fn world(identifiers: &[(&str, &str)]) -> (Policy, IdentityEvidence) {
         let mut policy = Policy::new(Rules::default()).unwrap();
-        let mut evidence = Evidence::default();
+        let mut evidence = IdentityEvidence::default();
         for (kind, value) in identifiers {
             let kind = policy.add_kind(kind);
             evidence.intern(&policy, kind, value);

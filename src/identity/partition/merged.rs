@@ -21,8 +21,8 @@ use std::collections::HashMap;
 
 use super::super::evidence::flag;
 use super::basis::Basis;
-use super::constrained::Reason;
 use super::edges::{Edge, compare_edges};
+use super::reason::Reason;
 
 /// Links of a node that are looked through.
 const MAX_LINKS: usize = 64;

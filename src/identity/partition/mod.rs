@@ -15,19 +15,20 @@ mod constrained;
 mod edges;
 mod gather;
 mod merged;
+mod reason;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub(crate) use basis::{Basis, End};
 use components::Components;
-pub use constrained::Reason;
 use constrained::constrained_merge;
 use edges::edges_of;
 pub(crate) use edges::{Edge, compare_edges, edges_among, futile_edges, sort_edges};
 pub(crate) use merged::Merged;
+pub use reason::Reason;
 
-use super::evidence::{Changes, flag, node_of};
+use super::evidence::{Pending, flag, node_of};
 use super::policy::Relation;
 use super::touched::Touched;
 use crate::num::parallel;
@@ -45,7 +46,7 @@ pub(crate) struct Partition {
     /// Signatures before this number are joined.
     n_joined: usize,
     /// What evidence changed since.
-    changes: Changes,
+    changes: Pending,
     merges: RwLock<Merges>,
     /// Where profiles may have changed, if somebody follows.
     touched: Option<Touched>,
@@ -100,7 +101,7 @@ impl Partition {
     }
 
     /// What evidence changed since the partition was last up to date.
-    pub(super) fn changes(&mut self) -> &mut Changes {
+    pub(super) fn changes(&mut self) -> &mut Pending {
         &mut self.changes
     }
 

@@ -15,7 +15,8 @@ use std::cmp::Ordering;
 
 pub(crate) use kinds::{ANONYMOUS, Kind, Kinds, MAX_KINDS, PREVIOUS, USER};
 pub(crate) use manual::{ManualLinks, Relation};
-pub(crate) use rules::{MAX_BYTES, MAX_IDENTIFIERS, Name, Pair, check_link, pair, pair_of};
+pub(crate) use rules::check::check_link;
+pub(crate) use rules::{MAX_BYTES, MAX_IDENTIFIERS, Name, Pair, pair, pair_of};
 pub use rules::{Owner, Rules};
 
 use super::profile_id::ProfileId;

@@ -3,12 +3,11 @@
 //! Rules are plain data: two graphs with equal rules and equal observations are equal. Nothing is
 //! checked by the setters; [`IdentityGraph::new`](crate::IdentityGraph::new) checks the whole.
 
-mod check;
+pub(super) mod check;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-pub(crate) use check::check_link;
 use serde::{Deserialize, Serialize};
 
 use super::super::profile_id::ProfileId;
