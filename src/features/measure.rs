@@ -160,9 +160,10 @@ pub enum Measure {
     /// alphabetical order. Columns are called as the attributes. Where there are more than
     /// 256, the ones that most people declare are columns, ties by name, so that clients cannot make columns without end;
     /// [`FeatureTable::attributes_left_out`](crate::FeatureTable::attributes_left_out) counts the others. A store has
-    /// room for 32,767 names, of which the first to come are stored until their events are forgotten: there, what
-    /// is kept depends on the order of arrival. Name the attributes that matter where clients are not trusted;
-    /// they always have room.
+    /// room for 32,767 names, of which the first to come are stored until their events are forgotten. A value of any
+    /// other name is not stored, and [`IngestReport`](crate::IngestReport) counts it as not read; with such names,
+    /// what is kept depends on the order of arrival, and stores that together have more names do not merge. Where
+    /// clients are not trusted, name the attributes that matter: they always have room.
     Attributes,
     /// A feature as a score of 1 to `n` by rank in the whole population: `n` is best. If `N` people
     /// have a value, a person who does better than `b` others gets 1 + ⌊`n` · `b` / `N`⌋, so that equal

@@ -338,6 +338,20 @@ impl IdentityGraph {
         self.state.policy.is_message_id(text)
     }
 
+    /// Removes the ids of messages before a time, and keeps none that comes.
+    pub(crate) fn keep_messages_from(&mut self, from: Timestamp) {
+        self.state.evidence.keep_messages_from(Some(from.millis()));
+    }
+
+    /// The ids of messages that are kept of some signatures, sorted.
+    pub(crate) fn messages_of(&self, signatures: &[u32]) -> Vec<&str> {
+        let all = self.state.evidence.signatures();
+        let mut messages: Vec<&str> =
+            signatures.iter().filter_map(|&sig| all.message(sig)).collect();
+        messages.sort_unstable();
+        messages
+    }
+
     /// The node of an identifier that is in a profile.
     pub(crate) fn node(&self, kind: &str, value: &str) -> Option<u32> {
         self.state.find_in_profile(kind, value)

@@ -119,7 +119,7 @@ pub use forget::{Forgotten, Subject};
 pub use graph::{IdentityGraph, Memory};
 pub use health::Health;
 pub use partition::Reason;
-pub(crate) use policy::Pair;
+pub(crate) use policy::{Name, Pair};
 pub use policy::{Owner, Rules};
 pub use profile_id::ProfileId;
 pub use snapshot::Snapshot;

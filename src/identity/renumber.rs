@@ -39,6 +39,7 @@ impl IdentityGraph {
 /// The same state without holes in its numbers, and the new number of every old signature.
 fn renumbered(old: &State) -> Result<(State, Vec<u32>)> {
     let mut new = State::new(old.policy.rules().clone())?;
+    new.evidence.keep_messages_from(old.evidence.messages_from());
     let signatures = old.evidence.signatures();
     let mut numbers = vec![NONE; signatures.len()];
     for sig in signatures.live() {

@@ -1,16 +1,16 @@
 //! Everything that is stored about one person, in one record that can be written as JSON: what
 //! somebody who asks for their data gets.
 //!
-//! Cost: this person's events, everything that was observed of the identifiers, and all copies of
-//! messages that differ.
+//! Cost: this person's events, everything that was observed of the identifiers, and a look at all manual links.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
 use super::profile::Profile;
 use crate::features::{FieldValue, Lexicon, Scope};
+use crate::identity::Name;
 use crate::{Event, FeatureTable, Identifier, ProfileId, Result, Timestamp, Value, journey};
 
 /// Everything that is stored about one person; [`Profile::export`] has an example.
@@ -28,6 +28,15 @@ pub struct Export<'p> {
     /// Events that repeat the message of another one and differ from it. They do not count, and are kept
     /// in case the other one is forgotten.
     pub copies: Vec<Event<'p>>,
+    /// Ids of messages that are kept as evidence of who is who: the first of each set of identifiers that were
+    /// seen together.
+    pub message_ids: Vec<&'p str>,
+    /// Pairs of identifiers, one of them the person's, that were linked by hand.
+    pub must_links: Vec<[Identifier<'p>; 2]>,
+    /// Pairs that were kept apart by hand.
+    pub cannot_links: Vec<[Identifier<'p>; 2]>,
+    /// Pairs whose [alias](crate::identity#aliases) was taken back by hand.
+    pub rejected_aliases: Vec<[Identifier<'p>; 2]>,
     /// How many events are known by summaries only, because [a limit](crate::profiles::StoreOptions::max_log)
     /// cut the log. Attributes that only those have are not among the traits, but features count them.
     pub n_cut: usize,
@@ -78,6 +87,7 @@ impl<'p> Profile<'p> {
         let seen = self.people.graph.seen(self.node).into_iter();
         let events: Vec<Event<'p>> = self.timeline(Timestamp::from_millis(i64::MAX)).collect();
         let traits = self.traits(&events);
+        let [must_links, cannot_links, rejected_aliases] = self.links();
         let messages = self.people.messages.iter();
         let copies = messages.flat_map(|messages| messages.aside_of(&self.signatures));
         Ok(Export {
@@ -91,9 +101,26 @@ impl<'p> Profile<'p> {
                 .collect(),
             traits,
             copies: copies.map(|copy| journey::event(copy.event(), self.lexicon())).collect(),
+            message_ids: self.people.graph.messages_of(&self.signatures),
+            must_links,
+            cannot_links,
+            rejected_aliases,
             n_cut: self.n_events.saturating_sub(events.len()),
             events,
             features: self.features(as_of)?,
+        })
+    }
+
+    /// The manual links that name an identifier of the person: must-links, cannot-links, aliases taken back.
+    fn links(&self) -> [Vec<[Identifier<'p>; 2]>; 3] {
+        let names = self.identifiers();
+        let own: HashSet<(&str, &str)> = names.iter().map(|id| (&*id.kind, &*id.value)).collect();
+        let is_own = |name: &Name| own.contains(&(&*name.kind, &*name.value));
+        let people = self.people;
+        people.graph.rules().all_links().map(|links| {
+            let named = links.iter().filter(|(a, b)| is_own(a) || is_own(b));
+            let identifier = |name: &'p Name| Identifier::new(&*name.kind, &*name.value);
+            named.map(|(a, b)| [identifier(a), identifier(b)]).collect()
         })
     }
 
@@ -163,6 +190,36 @@ mod tests {
         // The copy is evidence of the identifier.
         assert_eq!(export.identifiers[0].last, Some(at(2)));
         assert!(serde_json::to_string(&export).unwrap().contains("/b"));
+    }
+
+    #[test]
+    fn ids_of_messages_and_manual_links_are_exported() {
+        let mut people = people(StoreOptions::default());
+        let [card, cookie, email] = [("card", "1"), ("cookie", "c"), ("email", "ann@mail.org")]
+            .map(|(kind, value)| Identifier::new(kind, value));
+        people.observe(&Event::new("visit", at(1)).id("card", "1").message_id("m1")).unwrap();
+        people.observe(&Event::new("visit", at(2)).id("card", "1").message_id("m2")).unwrap();
+        people
+            .observe(&Event::new("visit", at(2)).id("email", "ann@mail.org").message_id("m3"))
+            .unwrap();
+        people.must_link(&card, &cookie).unwrap();
+        people.cannot_link(&card, &email).unwrap();
+        let [user, old] = ["7", "old"].map(|value| Identifier::new("user_id", value));
+        people.unlink(&user, &old).unwrap();
+        let export = |value: &'static str, kind: &'static str| {
+            people.get((kind, value)).unwrap().export(at(9)).unwrap()
+        };
+        let of_card = export("1", "card");
+        assert_eq!(of_card.message_ids, ["m1"]);
+        assert_eq!(of_card.must_links, [[card.clone(), cookie]]);
+        assert_eq!(of_card.cannot_links, [[card.clone(), email.clone()]]);
+        assert!(of_card.rejected_aliases.is_empty());
+        let of_email = export("ann@mail.org", "email");
+        assert_eq!((of_email.must_links.len(), &of_email.cannot_links), (0, &of_card.cannot_links));
+        // Whoever gets one of the user ids, has the rejection.
+        people.observe(&Event::new("visit", at(3)).id("user_id", "7")).unwrap();
+        let of_user = people.get(("user_id", "7")).unwrap().export(at(9)).unwrap();
+        assert_eq!(of_user.rejected_aliases.len(), 1);
     }
 
     #[test]

@@ -89,9 +89,9 @@ pub struct StoreOptions {
     pub changes: Option<usize>,
 
     /// If given, keeps events for so many days, in (0, 36525]: [`Profiles::advance`](crate::Profiles::advance) says
-    /// what time it is, and removes those that are older, with the hashes of their message ids. An event that is already
-    /// too old when it arrives is refused. So the memory of events, texts and hashes of message ids is bounded, with
-    /// [`StoreOptions::dedupe`] as well; identifiers remain, and with each set of them the id of its first message. Features count what is kept. Not together with
+    /// what time it is, and removes those that are older, with their message ids. An event that is already
+    /// too old when it arrives is refused. So the memory of events, texts and message ids is bounded, with
+    /// [`StoreOptions::dedupe`] as well; identifiers remain. Features count what is kept. Not together with
     /// [`StoreOptions::max_log`], whose summaries cannot forget an event.
     pub retention_days: Option<f64>,
 }

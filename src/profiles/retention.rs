@@ -15,14 +15,12 @@ use crate::{Error, Result, Timestamp};
 impl Profiles {
     /// Moves the present to a moment: events that are older then than
     /// [`StoreOptions::retention_days`](crate::profiles::StoreOptions::retention_days) says are removed, with
-    /// the hashes of their message ids and the texts that nothing else uses. Returns how many events that were.
+    /// their message ids and the texts that nothing else uses. Returns how many events that were.
     ///
     /// Features and reports are then about the events that are left, as if those before the horizon had
     /// never happened, and can be asked for as of moments from the horizon on. Who is who, the evidence for it, and
-    /// who was forgotten, remains. That evidence includes the id of the first message of every set of
-    /// identifiers, which [`explain`](crate::IdentityGraph::explain) tells, until the identifiers are forgotten.
-    /// Moments before the last one change nothing. Any order of events and calls
-    /// gives the same features, as long as every event arrives before the horizon has passed it.
+    /// who was forgotten, remains: when identifiers were seen together, and how often, but not in which messages
+    /// before the horizon. Moments before the last one change nothing. Any order of events and calls gives the same features, as long as every event arrives before the horizon has passed it.
     ///
     /// Cost: one look at every set of identifiers seen together, and the removed events.
     ///
@@ -91,6 +89,7 @@ impl Profiles {
         self.trail.add_other();
         self.histories.horizon = Some(horizon);
         self.newest = OnceLock::new();
+        self.graph.keep_messages_from(horizon);
         let (mut n, mut gone) = (0, Vec::new());
         for signature in 0..self.histories.len() as u32 {
             n += self.histories.remove_before(signature, horizon, &mut gone);
@@ -125,6 +124,45 @@ mod tests {
 
     fn at(day: i64) -> Timestamp {
         Timestamp::from_millis(1_500_000_000_000 + day * 86_400_000)
+    }
+
+    #[test]
+    fn ids_of_messages_go_with_the_horizon_wherever_they_are_kept() {
+        let options =
+            StoreOptions { dedupe: true, retention_days: Some(30.0), ..StoreOptions::default() };
+        let visit = |day: i64| {
+            let event = Event::new("visit", at(day)).id("card", "1");
+            event.message_id(format!("order-{day}-ann@mail.test"))
+        };
+        let has = |people: &Profiles, text: &str| {
+            let pieces = people.pieces(0, None).unwrap().flatten().collect::<Vec<u8>>();
+            let snapshot = serde_json::to_string(&people.identity().snapshot()).unwrap();
+            let export = people.get(("card", "1")).unwrap().export(at(99)).unwrap();
+            let is_there = export.message_ids.contains(&text);
+            assert_eq!(snapshot.contains(text), is_there);
+            assert!(is_there || !pieces.windows(text.len()).any(|at| at == text.as_bytes()));
+            is_there
+        };
+        let mut people = people(options);
+        people.observe(&visit(1)).unwrap();
+        let early = people.clone();
+        assert!(has(&people, "order-1-ann@mail.test"));
+        people.advance(at(60)).unwrap();
+        people.observe(&visit(59)).unwrap();
+        assert!(!has(&people, "order-1-ann@mail.test"));
+        // Nor do they come back from a store that still has them, in either direction.
+        let mut merged = people.clone();
+        merged.merge(&early).unwrap();
+        assert!(!has(&merged, "order-1-ann@mail.test"));
+        let mut other = early.clone();
+        other.merge(&people).unwrap();
+        assert!(!has(&other, "order-1-ann@mail.test"));
+        assert_eq!(merged.state_hash(), other.state_hash());
+        let mut restored = early.clone();
+        for piece in people.pieces(0, None).unwrap() {
+            restored.absorb(&piece).unwrap();
+        }
+        assert!(!has(&restored, "order-1-ann@mail.test"));
     }
 
     fn people(options: StoreOptions) -> Profiles {

@@ -64,6 +64,20 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+/// The names of the public types of a room.
+pub(super) fn public_types(room: &str) -> Vec<String> {
+    let mut files = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(room), &mut files);
+    let mut names = Vec::new();
+    for file in files {
+        let source = fs::read_to_string(file).unwrap();
+        let items = source.lines().filter_map(public_item);
+        let types = items.filter(|(kind, _)| matches!(*kind, "struct" | "enum"));
+        names.extend(types.map(|(_, name)| name.to_owned()));
+    }
+    names
+}
+
 #[test]
 fn the_public_api_is_small() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");

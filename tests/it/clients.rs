@@ -5,6 +5,7 @@
 //! segment-analytics-python 2.4, rudder-sdk-python 2.1 and analytics-python 1.4; all values are made up.
 
 use personas::features::{Feature, Measure, Values};
+use personas::profiles::StoreOptions;
 use personas::segment::{Calls, Received, receive};
 use personas::{FeatureSet, IngestReport, Profiles, Refusal, Rules, Timestamp, Value};
 
@@ -276,6 +277,52 @@ fn a_wrong_clock_is_corrected_by_the_time_of_receipt() {
     assert_eq!(at(stored, &trusting), Some("2099-01-01T00:00:00Z".to_owned()));
     trusting.trust_received_at = true;
     assert_eq!(at(stored, &trusting), noon);
+}
+
+#[test]
+fn a_batch_that_a_client_sends_again_is_the_same_calls_with_their_first_times() {
+    // As @segment/analytics-node 3.1 posts it, and again after it got a 503: the times of its calls stay,
+    // and `sentAt` is that of each try.
+    let body = |sent: &str| {
+        format!(
+            r#"{{"batch":[{{"timestamp":"2026-11-01T11:59:10.340Z","integrations":{{}},"event":"Page Seen","type":"track","properties":{{"page":"/tea"}},"context":{{"library":{{"name":"@segment/analytics-node","version":"3.1.0"}}}},"anonymousId":"a1","messageId":"node-next-1","_metadata":{{"nodeVersion":"v20.20.2","jsRuntime":"node"}}}},
+            {{"timestamp":"2026-11-01T11:59:10.341Z","integrations":{{}},"type":"identify","userId":"u1","traits":{{"email":"a@kunden.test","tags":["a","b"],"address":{{"city":"Köln"}}}},"context":{{}},"anonymousId":"a1","messageId":"node-next-2","_metadata":{{}}}}],
+            "writeKey":"wk","sentAt":"{sent}"}}"#
+        )
+    };
+    let received =
+        |at: &str| Received { at: Some(Timestamp::parse(at).unwrap()), ..Received::default() };
+    // The way took 20 ms, then 12 ms.
+    let tries = [
+        ("2026-11-01T11:59:10.400Z", "2026-11-01T11:59:10.420Z"),
+        ("2026-11-01T11:59:11.900Z", "2026-11-01T11:59:11.912Z"),
+    ];
+    for order in [[0, 1], [1, 0]] {
+        let options = StoreOptions { dedupe: true, ..StoreOptions::default() };
+        let mut people =
+            Profiles::with_options(Rules::default(), FeatureSet::retail(), options).unwrap();
+        let [first, again] = order.map(|i| {
+            let (sent, at) = tries[i];
+            people.extend_json(&*body(sent), &received(at))
+        });
+        assert_eq!((first.accepted, first.duplicates), (2, 0));
+        assert_eq!((again.accepted, again.duplicates, again.differing), (0, 2, 0));
+        let user = people.get(("user_id", "u1")).unwrap();
+        let until = Timestamp::parse("2026-11-02").unwrap();
+        let times: Vec<String> = user.timeline(until).map(|event| event.at.to_string()).collect();
+        assert_eq!(times, ["2026-11-01T11:59:10.352Z", "2026-11-01T11:59:10.353Z"]);
+        assert!(user.export(until).unwrap().copies.is_empty());
+    }
+}
+
+#[test]
+fn without_a_time_of_sending_a_wrong_clock_is_believed() {
+    // As @customerio/cdp-analytics-node 0.5 posts it: there is nothing to correct it by.
+    let body = r#"{"batch":[{"timestamp":"2036-11-01T12:00:00.000Z","integrations":{},"event":"A","type":"track","properties":{},"context":{},"userId":"u1","messageId":"node-next-1","_metadata":{}}]}"#;
+    assert_eq!(times(&receive(body, &now())), ["2036-11-01T12:00:00Z"]);
+    let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
+    assert_eq!(people.extend_json(body, &now()).accepted, 1);
+    assert_eq!(people.get(("user_id", "u1")).map(|user| user.n_events), Some(1));
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod claims;
 mod clients;
 mod cluster;
 mod columns;
+mod debug;
 mod determinism;
 mod engagement;
 mod error_rates;

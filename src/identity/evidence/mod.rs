@@ -51,6 +51,16 @@ impl IdentityEvidence {
         self.signatures.list(self.nodes.head(node), node)
     }
 
+    /// Removes the ids of messages before a time, and keeps none that comes.
+    pub(super) fn keep_messages_from(&mut self, from: Option<i64>) {
+        self.signatures.keep_messages_from(from);
+    }
+
+    /// From when on the ids of messages are kept.
+    pub(super) fn messages_from(&self) -> Option<i64> {
+        self.signatures.messages_from()
+    }
+
     /// Checks that some more identifiers and signatures can be numbered.
     pub(super) fn check_room(
         &self,

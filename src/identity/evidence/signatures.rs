@@ -112,6 +112,8 @@ pub(crate) struct Signatures {
     /// The text of the first message's id; empty while no message had one.
     message: Vec<u32>,
     messages: Texts,
+    /// Ids of messages before this time are not kept.
+    messages_from: Option<i64>,
     table: Table,
     hasher: DefaultHashBuilder,
     n_dead: usize,
@@ -305,7 +307,9 @@ impl Signatures {
         prefetch::prefetch_at(&self.single, node as usize);
     }
 
+    /// Sets the first message's id of a signature whose times are up to date.
     pub(super) fn set_message(&mut self, sig: u32, message: Option<&str>) {
+        let message = message.filter(|_| Some(self.first(sig)) >= self.messages_from);
         if message.is_none() && self.message.is_empty() {
             return;
         }
@@ -323,6 +327,21 @@ impl Signatures {
         };
         if self.messages.wasteful() {
             self.compact_messages();
+        }
+    }
+
+    /// From when on the ids of messages are kept.
+    pub(super) fn messages_from(&self) -> Option<i64> {
+        self.messages_from
+    }
+
+    /// Removes the ids of messages before a time, and keeps none that comes.
+    pub(super) fn keep_messages_from(&mut self, from: Option<i64>) {
+        self.messages_from = self.messages_from.max(from);
+        for sig in 0..self.message.len() as u32 {
+            if Some(self.first(sig)) < self.messages_from && self.message(sig).is_some() {
+                self.set_message(sig, None);
+            }
         }
     }
 
