@@ -7,6 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::num::check::{MAX_ROWS, at_most};
 use crate::{Error, Result};
 
 /// The cluster number that stands for noise.
@@ -52,7 +53,7 @@ impl Labels {
     /// [`Error::TooManySamples`] from 2³² − 1 rows on.
     pub fn new(raw: impl IntoIterator<Item = Option<usize>>) -> Result<Self> {
         let raw: Vec<Option<usize>> = raw.into_iter().collect();
-        check_fits(raw.len())?;
+        at_most(raw.len(), MAX_ROWS, "Labels")?;
         // (label, row) sorted: clusters become runs, each with its smallest row first.
         let mut order: Vec<(usize, usize)> =
             raw.iter().enumerate().filter_map(|(row, label)| label.map(|l| (l, row))).collect();
@@ -73,7 +74,7 @@ impl Labels {
     /// # Errors
     /// [`Error::TooManySamples`] from 2³² − 1 rows or clusters on.
     pub(crate) fn numbered(clusters: Vec<u32>, n_clusters: usize) -> Result<Self> {
-        check_fits(clusters.len().max(n_clusters))?;
+        at_most(clusters.len().max(n_clusters), MAX_ROWS, "Labels")?;
         let mut sizes = vec![0; n_clusters];
         for &cluster in clusters.iter().filter(|&&cluster| cluster != NOISE) {
             sizes[cluster as usize] += 1;
@@ -147,14 +148,6 @@ impl Labels {
     pub(crate) fn rows_of(&self, cluster: usize) -> Vec<usize> {
         (0..self.len()).filter(|&row| self.get(row) == Some(cluster)).collect()
     }
-}
-
-fn check_fits(n: usize) -> Result<()> {
-    let limit = NOISE as usize - 1;
-    if n > limit {
-        return Err(Error::TooManySamples { what: "Labels", limit, got: n });
-    }
-    Ok(())
 }
 
 /// [`Labels`] as they are stored, not yet checked.

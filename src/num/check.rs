@@ -16,6 +16,17 @@ use crate::{Error, Result};
 /// (2·1e145)² · 2⁵⁰ values is about 5e305, below f64::MAX.
 pub(crate) const MAX_MAGNITUDE: f64 = 1e145;
 
+/// Rows that 32 bits can number, with one number left for "none".
+pub(crate) const MAX_ROWS: usize = u32::MAX as usize - 1;
+
+/// Refuses more than `limit` rows, for what they are given to.
+pub(crate) fn at_most(n_rows: usize, limit: usize, what: &'static str) -> Result<()> {
+    match n_rows <= limit {
+        true => Ok(()),
+        false => Err(Error::TooManySamples { what, limit, got: n_rows }),
+    }
+}
+
 /// A checked matrix, row-major and contiguous.
 #[derive(Debug, Clone)]
 pub(crate) struct Rows<'a> {

@@ -12,8 +12,8 @@ use std::collections::HashMap;
 use super::bits::{Bits, Members};
 use crate::features::{Column, Values};
 use crate::num::radix::sort_by_upper_half;
-use crate::num::{parallel, stats};
-use crate::{Error, FeatureTable, Labels, Result};
+use crate::num::{check, parallel, stats};
+use crate::{FeatureTable, Labels, Result};
 
 /// A row in no group, and a category without a code.
 pub(super) const NONE: u32 = u32::MAX;
@@ -70,10 +70,8 @@ impl<'a> Index<'a> {
     /// # Errors
     /// `TooManySamples` for more rows than 32 bits number.
     pub(super) fn new(table: &'a FeatureTable) -> Result<Self> {
-        let (n_rows, limit) = (table.n_rows(), NONE as usize - 1);
-        if n_rows > limit {
-            return Err(Error::TooManySamples { what: "a description", limit, got: n_rows });
-        }
+        let n_rows = table.n_rows();
+        check::at_most(n_rows, check::MAX_ROWS, "a description")?;
         let columns = table.columns();
         let unit = n_rows.saturating_mul(16);
         let columns = parallel::map(columns.len(), unit, |at| Indexed::new(&columns[at]));

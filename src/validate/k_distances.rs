@@ -70,10 +70,7 @@ pub fn suggest_eps<'a>(
     if n < min_samples {
         return Err(Error::TooFewSamples { what: "suggest_eps", needed: min_samples, got: n });
     }
-    let limit = u32::MAX as usize - 1;
-    if n > limit {
-        return Err(Error::TooManySamples { what: "suggest_eps", limit, got: n });
-    }
+    check::at_most(n, check::MAX_ROWS, "suggest_eps")?;
     let rows = metric.prepare(rows)?;
     let scale = metric.scale(&rows, None);
     let kth = Tree::new(&rows.times(scale.factor()), metric).kth_nearest(min_samples - 1);

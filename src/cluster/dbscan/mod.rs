@@ -157,7 +157,7 @@ impl Dbscan {
         self.check()?;
         let original = check::rows(x)?;
         let n = original.n_rows();
-        check_fits(n)?;
+        check::at_most(n, check::MAX_ROWS, "Dbscan")?;
         let least = match weights {
             None => u64::try_from(self.min_samples).unwrap_or(u64::MAX),
             Some(_) => self.least_steps()?,
@@ -221,14 +221,6 @@ fn scaled(metric: Metric, eps: f64, rows: Rows<'_>) -> Result<(Rows<'_>, Scale)>
     // Directions are never tiny.
     let scale = Scale::lifting(if metric == Metric::Cosine { 1.0 } else { eps }, greatest);
     Ok((rows.times(scale.factor()), scale))
-}
-
-fn check_fits(n: usize) -> Result<()> {
-    let limit = u32::MAX as usize - 1;
-    if n > limit {
-        return Err(Error::TooManySamples { what: "Dbscan", limit, got: n });
-    }
-    Ok(())
 }
 
 #[cfg(test)]

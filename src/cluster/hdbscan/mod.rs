@@ -168,10 +168,7 @@ impl Hdbscan {
         self.check()?;
         let original = check::rows(x)?;
         let (n, width) = (original.n_rows(), original.n_columns());
-        let limit = u32::MAX as usize - 2;
-        if n > limit {
-            return Err(Error::TooManySamples { what: "Hdbscan", limit, got: n });
-        }
+        check::at_most(n, check::MAX_ROWS - 1, "Hdbscan")?;
         let kept = original.data().to_vec();
         let rows = self.metric.prepare(original)?;
         let scale = self.metric.scale(&rows, None);

@@ -139,10 +139,7 @@ impl IncrementalDbscan {
     pub fn insert(&mut self, row: ArrayView1<'_, f64>, at: impl Into<Option<i64>>) -> Result<u64> {
         let at = at.into().unwrap_or(self.newest);
         let row = self.prepared(row)?;
-        let limit = u32::MAX as usize - 2;
-        if self.by_number.len() == limit {
-            return Err(Error::TooManySamples { what: "IncrementalDbscan", limit, got: limit + 1 });
-        }
+        check::at_most(self.by_number.len() + 1, check::MAX_ROWS - 1, "IncrementalDbscan")?;
         let number = self.next_number;
         self.next_number += 1;
         self.newest = self.newest.max(at);

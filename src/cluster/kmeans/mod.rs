@@ -289,10 +289,7 @@ impl KMeans {
             let what = "k-means with this k";
             return Err(Error::TooFewSamples { what, needed: self.k, got: rows.n_rows() });
         }
-        if rows.n_rows() >= u32::MAX as usize {
-            let limit = u32::MAX as usize - 1;
-            return Err(Error::TooManySamples { what: "k-means", limit, got: rows.n_rows() });
-        }
+        check::at_most(rows.n_rows(), check::MAX_ROWS, "k-means")?;
         let KMeansInit::Given(centroids) = &self.init else { return Ok((rows, columns, None)) };
         if centroids.nrows() != self.k {
             let what = "given centroids";

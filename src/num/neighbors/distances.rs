@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use ndarray::{CowArray, Ix2};
 
-use crate::num::check::MAX_MAGNITUDE;
+use crate::num::check::{self, MAX_MAGNITUDE};
 use crate::num::samples::{self, Samples};
 use crate::num::{condensed, parallel};
 use crate::{Error, Result};
@@ -49,10 +49,7 @@ impl<'a> Distances<'a> {
             let what = "columns of the matrix of distances".into();
             return Err(Error::DimensionMismatch { what, expected: n, got: n_columns });
         }
-        let limit = u32::MAX as usize - 1;
-        if n > limit {
-            return Err(Error::TooManySamples { what: "the matrix of distances", limit, got: n });
-        }
+        check::at_most(n, check::MAX_ROWS, "the matrix of distances")?;
         let values = match distances.as_slice() {
             Some(slice) => Cow::Borrowed(slice),
             None => Cow::Owned(distances.iter().copied().collect()),

@@ -203,10 +203,7 @@ impl LocalOutlierFactor {
         if n < 2 {
             return Err(Error::TooFewSamples { what: "LocalOutlierFactor", needed: 2, got: n });
         }
-        let limit = u32::MAX as usize - 1;
-        if n > limit {
-            return Err(Error::TooManySamples { what: "LocalOutlierFactor", limit, got: n });
-        }
+        check::at_most(n, check::MAX_ROWS, "LocalOutlierFactor")?;
         let k = self.n_neighbors.min(n - 1);
         if n.saturating_mul(k) > MOST_LISTED {
             let most = MOST_LISTED / n;
