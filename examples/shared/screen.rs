@@ -3,8 +3,8 @@
 use personas::PersonaModel;
 use personas::features::Values;
 use personas::persona::{
-    Comparison, DeclaredVerdict, Drift, Evidence, Fate, Lineage, Match, Matches, Persona,
-    PersonaNiche, PureTypes,
+    Comparison, DeclaredVerdict, Describer, Drift, Evidence, Fate, Lineage, Match, Matches,
+    Persona, PersonaNiche, PureTypes,
 };
 use personas::prepare::Dropped;
 
@@ -196,19 +196,41 @@ fn cards(model: &PersonaModel, matches: &Matches<'_>, are_others: bool) -> Strin
             ),
         );
     }
+    let least = Describer::default().min_size;
+    let (mut n_small, mut in_small) = (0, 0);
     for (at, persona) in model.personas().iter().enumerate() {
         let n = personas.iter().filter(|found| **found == Some(at)).count();
-        let share = percent(n as f64 / personas.len().max(1) as f64);
+        if persona.size < least {
+            n_small += 1;
+            in_small += n;
+            continue;
+        }
+        let size = match n < least {
+            true => format!("fewer than {}", several(least, "person", "people")),
+            false => {
+                let share = percent(n as f64 / personas.len() as f64);
+                format!("{}, {share}", several(n, "person", "people"))
+            }
+        };
         let stable = evidence.stability.get(at).filter(|_| !are_others);
         let stable = stable.map_or(String::new(), |s| format!("; stability {}", percent(*s)));
         let then = match are_others {
             true => format!("; {} when the model was made", percent(persona.share)),
             false => String::new(),
         };
-        let n = several(n, "person", "people");
-        let head = format!("{} ({n}, {share}{stable}{then})", persona.name);
+        let head = format!("{} ({size}{stable}{then})", persona.name);
         body += &hanging(&format!("  {}. ", at + 1), 5, &head);
         body += &card(persona);
+    }
+    if n_small > 0 {
+        let groups = several(n_small, "group", "groups");
+        let least = several(least, "person", "people");
+        let people = match in_small < Describer::default().min_size {
+            true => String::new(),
+            false => format!(", {} in all", several(in_small, "person", "people")),
+        };
+        let said = format!("Not listed: {groups} of fewer than {least}{people}.");
+        body += &paragraph(2, &said);
     }
     let n_outside = personas.iter().filter(|found| found.is_none()).count();
     if n_outside > 0 {

@@ -249,7 +249,7 @@ fn people_who_are_all_alike_are_one_persona_or_an_error_but_never_groups() {
     // Two kinds of people, so two groups, however many were looked for.
     let kinds = (0..9).map(|i| format!("2024-01-01,{i},,{},toys\n", 5 + i % 2));
     let kinds = check("kinds.csv", kinds.collect()).unwrap();
-    assert!(kinds.contains("\n  2. ") && !kinds.contains("\n  3. "), "{kinds}");
+    assert!(kinds.contains("\n2 personas"), "{kinds}");
 }
 
 #[test]
@@ -267,6 +267,18 @@ fn more_personas_than_people_is_an_error_and_one_is_everybody() {
             && words.contains("The number of personas was given."),
         "{thirty}"
     );
+}
+
+#[test]
+fn groups_of_fewer_than_twenty_people_are_not_listed_and_no_small_count_is_shown() {
+    let events = file("small.csv.gz", gzip(&sales()));
+    let options = |k| [&["--events", &events], &SALES[..], &["--k", k]].concat();
+    let screen = run_personas(&options("4")).unwrap();
+    assert!(screen.contains("Not listed: "), "{screen}");
+    assert!(screen.contains("of fewer than 20 people"), "{screen}");
+    assert!(!screen.contains("Small group"), "{screen}");
+    let screen = run_personas(&options("2")).unwrap();
+    assert!(!screen.contains("Not listed"), "{screen}");
 }
 
 #[test]
