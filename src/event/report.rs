@@ -40,7 +40,8 @@ pub struct IngestReport {
     /// Events whose message id was known; 0 unless duplicates are looked for.
     pub duplicates: usize,
     /// Duplicates that are unlike every copy known before, in content or identifiers: the sender used one
-    /// message id for several events, or an event was changed on its way. One copy counts.
+    /// message id for several events, or an event was changed on its way, as by a browser that adds the user id when it
+    /// sends a call again after a login. One copy counts.
     #[serde(default)]
     pub differing: usize,
     /// Events about people who were forgotten; nothing of them was kept.

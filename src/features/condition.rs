@@ -286,6 +286,7 @@ mod tests {
             ("amount", Condition::Between(12.5, 13.0), true),
             ("amount", Condition::Between(12.0, 12.5), true),
             ("amount", Condition::Between(13.0, 14.0), false),
+            ("amount", Condition::Between(12.5, 12.5), true),
             ("amount", Condition::Equals("12.5".into()), true),
             ("amount", Condition::Equals("12.50".into()), false),
             ("gift", Condition::Equals("true".into()), true),
@@ -344,6 +345,16 @@ mod tests {
         assert!(!passes(&large.clone().when("gift", Condition::NotExists), &event()));
         assert!(!passes(&EventFilter { events: vec!["visit".into()], ..large }, &event()));
         assert!(passes(&EventFilter::default(), &event()));
+    }
+
+    #[test]
+    fn limits_may_be_equal_but_not_reversed() {
+        let between =
+            |low, high| EventFilter::default().when("amount", Condition::Between(low, high));
+        assert!(between(12.5, 12.5).check().is_ok());
+        assert!(between(12.6, 12.5).check().is_err());
+        assert!(between(f64::NEG_INFINITY, 12.5).check().is_err());
+        assert!(between(0.0, f64::NAN).check().is_err());
     }
 
     #[test]

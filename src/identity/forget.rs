@@ -220,4 +220,17 @@ mod tests {
         assert_eq!((times.count, times.last), (2, year + 1));
         assert_eq!(graph.n_identifiers(), 1);
     }
+
+    #[test]
+    fn a_profile_has_the_id_of_the_identifier_that_is_now_the_earliest() {
+        let mut graph = IdentityGraph::new(Rules::default()).unwrap();
+        let seen = |at: i64| Event::new("", Timestamp::from_millis(1_000_000_000_000 + at));
+        graph.observe(&seen(1).id("user_id", "7").id("email", "a@mail.org")).unwrap();
+        graph.observe(&seen(3).id("email", "b@mail.org").id("cookie", "c")).unwrap();
+        graph.observe(&seen(5).id("email", "a@mail.org").id("cookie", "c")).unwrap();
+        graph.forget(("user_id", "7")).unwrap();
+        // Of the two addresses, the other one was seen first, now that the first observation is gone.
+        let id = graph.rules().profile_id("email", "b@mail.org");
+        assert_eq!(graph.get(("cookie", "c")), Some(id));
+    }
 }

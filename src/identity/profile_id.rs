@@ -85,7 +85,16 @@ mod tests {
         let id = ProfileId::keyed(None, "card", "1");
         let json = serde_json::to_string(&id).unwrap();
         assert_eq!(serde_json::from_str::<ProfileId>(&json).unwrap(), id);
-        for bad in ["\"\"", "\"+123456789012345678901234567890ab\"", "\"0x\"", "7"] {
+        let texts = [
+            "",
+            "abc",
+            "+1234567890123456789012345678901",
+            "0x",
+            "+123456789012345678901234567890ab",
+        ];
+        assert!(texts.iter().any(|text| text.len() == 32));
+        let texts = texts.map(|text| format!("\"{text}\""));
+        for bad in texts.iter().map(String::as_str).chain(["7"]) {
             assert!(serde_json::from_str::<ProfileId>(bad).is_err(), "{bad}");
         }
     }

@@ -172,6 +172,18 @@ fn numbered(
 mod tests {
     use super::*;
 
+    #[test]
+    fn far_values_are_held_but_a_flag_that_few_have_stays() {
+        let mut x = Array2::zeros((1000, 2));
+        x[[7, 0]] = 1.0;
+        (0..1000).for_each(|row| x[[row, 1]] = row as f64);
+        x[[999, 1]] = 1e9;
+        let held = held(x.view());
+        assert_eq!(held.column(0), x.column(0));
+        assert!(held[[999, 1]] < 1000.0 && held[[0, 1]] > 0.0);
+        assert_eq!(held[[500, 1]], 500.0);
+    }
+
     /// People between three ends: much of one of three things, and little of the others.
     fn triangle(n: usize) -> FeatureTable {
         let parts: Vec<[f64; 3]> = (0..n)

@@ -191,6 +191,10 @@ mod tests {
         let table = FeatureTable::new(10).numeric("n", numbers).unwrap();
         let table = table.categorical("t", texts.chain(vec![None; 5]).collect()).unwrap();
         let index = Index::new(&table).unwrap();
+        // Nine numbers are known.
+        let median = Some(Original::Number(1.0));
+        assert_eq!(SeenColumn::of(&index.columns[0], 9).center, median);
+        assert_eq!(SeenColumn::of(&index.columns[0], 10).center, None);
         for (least, column) in [(1, 0), (2, 0), (4, 0), (10, 0), (1, 1), (2, 1), (3, 1)] {
             let seen = SeenColumn::of(&index.columns[column], least);
             let values = &index.columns[column].column.values;

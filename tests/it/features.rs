@@ -680,3 +680,18 @@ fn what_a_test_of_numbers_cannot_read_is_told() {
     let unread: Vec<_> = ingest.unread.iter().map(|u| (&*u.what, u.n)).collect();
     assert_eq!(unread, [("amount", 1)]);
 }
+
+#[test]
+fn a_column_whose_name_is_taken_gets_the_next_free_number() {
+    let counts = Measure::EventCounts { except: Vec::new(), n: 8 };
+    let features = FeatureSet::default()
+        .with(Feature::new("n visit", Measure::Count))
+        .with(Feature::new("n visit (2)", Measure::Count))
+        .with(Feature::new("n", counts));
+    let mut people = Profiles::new(Rules::default(), features).unwrap();
+    let at = Timestamp::parse("2017-03-01").unwrap();
+    people.observe(&Event::new("visit", at).id("card", "1")).unwrap();
+    let table = people.features(at).unwrap();
+    let names: Vec<&str> = table.columns().iter().map(|column| &*column.name).collect();
+    assert_eq!(names, ["n visit", "n visit (2)", "n visit (3)"]);
+}

@@ -60,6 +60,22 @@ fn case_2_a_shared_device_goes_to_its_owner_in_every_order() {
 }
 
 #[test]
+fn a_link_that_was_seen_in_several_sets_has_the_times_of_all() {
+    // Seen at 1 and at 10, with the other user in between: the first and the latest.
+    for (first, last) in [("", " email:x@"), (" email:x@", "")] {
+        let world = [
+            seen(1, &format!("cookie:c user_id:b{first}")),
+            seen(5, "cookie:c user_id:a"),
+            seen(10, &format!("cookie:c user_id:b{last}")),
+        ];
+        for owner in [Owner::First, Owner::Latest] {
+            let graph = every_order(&naive::Rules { owner, ..defaults() }, &world);
+            assert_eq!(get(&graph, "cookie:c"), of("user_id:b"), "{owner:?}");
+        }
+    }
+}
+
+#[test]
 fn case_3_a_kiosk_joins_nobody_and_forgetting_one_flips_it_back() {
     let login = |i: usize| seen(i as i64, &format!("cookie:kiosk user_id:u{i}"));
     let mut world: Vec<Seen> = (0..10).map(login).collect();
