@@ -100,6 +100,7 @@ fn print_memory(people: &Profiles, what: &str) {
         ("events", memory.events),
         ("texts", memory.texts),
         ("message ids", memory.message_ids),
+        ("changes", memory.changes),
     ];
     let all: usize = parts.iter().map(|part| part.1).sum();
     let parts = parts.map(|(name, bytes)| format!("{name} {:.0}", bytes as f64 / n));

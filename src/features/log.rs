@@ -7,6 +7,7 @@
 //! Cost: O(log n) to insert or remove, and a move of a few entries where it is not at the end.
 
 use std::cmp::Ordering;
+use std::collections::VecDeque;
 
 use super::dictionary::Dictionary;
 use super::schema::Schema;
@@ -151,6 +152,14 @@ impl Log {
         blocks.flatten().map(|head| view(head, &self.values))
     }
 
+    /// The events up to and including a moment, to be taken from both ends.
+    pub(crate) fn rest_until(&self, as_of: Timestamp) -> LogRest<'_> {
+        let until = |heads: &[Head]| heads.partition_point(|head| head.at <= as_of);
+        let blocks = self.heads.blocks().iter().map(|block| &block[..until(block)]);
+        let blocks = blocks.filter(|block| !block.is_empty()).collect();
+        LogRest { blocks, values: &self.values }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.heads.len()
     }
@@ -166,5 +175,44 @@ impl Log {
     /// Bytes on the heap.
     pub(crate) fn bytes(&self) -> usize {
         self.heads.capacity() * size_of::<Head>() + self.values.capacity() * size_of::<FieldValue>()
+    }
+}
+
+/// What is left of a log whose events are taken from both ends.
+pub(crate) struct LogRest<'l> {
+    /// None is empty.
+    blocks: VecDeque<&'l [Head]>,
+    values: &'l [FieldValue],
+}
+
+impl<'l> LogRest<'l> {
+    pub(crate) fn len(&self) -> usize {
+        self.blocks.iter().map(|block| block.len()).sum()
+    }
+
+    /// The time of the first event.
+    pub(crate) fn first(&self) -> Option<Timestamp> {
+        self.blocks.front()?.first().map(|head| head.at)
+    }
+
+    /// The time of the last event.
+    pub(crate) fn last(&self) -> Option<Timestamp> {
+        self.blocks.back()?.last().map(|head| head.at)
+    }
+
+    pub(crate) fn pop_first(&mut self) -> Option<StoredEvent<'l>> {
+        let (head, rest) = self.blocks.pop_front()?.split_first()?;
+        if !rest.is_empty() {
+            self.blocks.push_front(rest);
+        }
+        Some(view(head, self.values))
+    }
+
+    pub(crate) fn pop_last(&mut self) -> Option<StoredEvent<'l>> {
+        let (head, rest) = self.blocks.pop_back()?.split_last()?;
+        if !rest.is_empty() {
+            self.blocks.push_back(rest);
+        }
+        Some(view(head, self.values))
     }
 }

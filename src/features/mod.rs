@@ -122,7 +122,7 @@ pub(crate) use funnel::attempt::BoundFunnel;
 pub use funnel::{Funnel, StepOrder};
 pub(crate) use history::{Histories, Placed, translated};
 pub use join::Joined;
-pub(crate) use log::{Lexicon, Log};
+pub(crate) use log::{Lexicon, Log, LogRest};
 pub use measure::{Best, ColumnType, Measure, Share};
 pub(crate) use plan::{PersonEvents, Plan};
 pub(crate) use projection::Projection;

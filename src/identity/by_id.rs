@@ -47,6 +47,13 @@ impl ById {
     }
 }
 
+impl ById {
+    pub(super) fn bytes(&self) -> usize {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.table.allocation_size()
+    }
+}
+
 impl Index {
     fn find(&self, state: &State, id: ProfileId) -> Option<u32> {
         let (low, nodes) = (id.low_bits(), state.evidence.nodes());

@@ -59,10 +59,13 @@ impl Clone for Scratch {
 }
 
 /// Bytes that a graph or a store holds.
+///
+/// What does not grow with the number of people and events is not counted, such as rules and features; nor are the
+/// merges that are kept of components in which a rule may part somebody, some 80 bytes for each of their identifiers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Memory {
-    /// Identifiers and their look-up.
+    /// Identifiers and their look-up; also that by profile ids, once one was asked for.
     pub identifiers: usize,
     /// Profiles: components of identifiers.
     pub profiles: usize,
@@ -77,6 +80,9 @@ pub struct Memory {
     /// Ids of messages and their copies, for [`dedupe`](crate::profiles::StoreOptions::dedupe); 0 for a
     /// graph alone.
     pub message_ids: usize,
+    /// What is kept for [`changes`](crate::Profiles::changes) and for [`pieces`](crate::Profiles::pieces) of changes; 0
+    /// for a graph alone.
+    pub changes: usize,
 }
 
 impl IdentityGraph {
@@ -243,6 +249,7 @@ impl IdentityGraph {
     /// Bytes that the graph holds.
     pub fn memory(&self) -> Memory {
         let (identifiers, evidence) = self.state.evidence.bytes();
+        let identifiers = identifiers + self.by_id.bytes();
         let (profiles, marks) = (self.state.partition_bytes(), self.state.policy.forgotten.bytes());
         Memory { identifiers, profiles, evidence, marks, ..Memory::default() }
     }
@@ -420,6 +427,11 @@ impl IdentityGraph {
     /// The nodes of consecutive signatures, end to end.
     pub(crate) fn nodes_of(&self, signatures: Range<u32>) -> impl Iterator<Item = u32> + '_ {
         self.state.evidence.signatures().slots_of_range(signatures).iter().copied().map(node_of)
+    }
+
+    /// Whether a rule may part the members of a node's component; if not, it is one profile.
+    pub(crate) fn is_contested(&self, node: u32) -> bool {
+        self.state.is_contested(node)
     }
 
     /// The members of a node's component, ascending.

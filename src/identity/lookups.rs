@@ -159,6 +159,11 @@ impl State {
         self.partition.roots().filter(|&node| self.evidence.nodes().is_in_profile(node))
     }
 
+    /// Whether a rule may part the members of a node's component.
+    pub(super) fn is_contested(&self, node: u32) -> bool {
+        self.partition.is_contested(node, self.basis())
+    }
+
     /// The members of a node's component, ascending.
     pub(super) fn component_of(&self, node: u32) -> Vec<u32> {
         self.partition.component_of(node)

@@ -3,7 +3,10 @@
 //! What changed is found when somebody asks: identity and histories record where they were touched, and
 //! the profiles there are compared with those that were told before.
 //!
-//! Cost: the components that were touched since the last question.
+//! As long as no rule may part its members, a component is one profile, and it can only grow: then its members are not
+//! gone through. One that was not looked at follows the node that named its profile when it was.
+//!
+//! Cost: what was touched since the last question; of components that are contested or were taken apart, all members.
 
 use hashbrown::HashSet;
 
@@ -19,17 +22,17 @@ impl Profiles {
     /// Returns up to `limit` profiles that changed since a cursor, the oldest change first, each with its
     /// latest change only. Begin with cursor 0, and continue with the cursor of the last page.
     ///
-    /// A cursor belongs to one store in one process: after a restart begin again. A cursor of another process is
-    /// not always noticed, so keep the process with it.
+    /// A cursor belongs to one store in one process. One of another store, or of before a restart, is
+    /// [`Error::ChangesLost`], unless this store told the very same changes up to it. Cursors are opaque.
     ///
-    /// A cursor belongs to one store in one process; after a restart, begin again with 0.
-    ///
-    /// Cost: proportional to the groups of linked identifiers that were touched since the last call.
+    /// Cost: proportional to what was touched since the last call. Of a group of linked identifiers in which a limit or a
+    /// manual link may part somebody, all identifiers are gone through, and of one in which something was forgotten or
+    /// became shared.
     ///
     /// # Errors
     /// [`Error::OptionNotSet`] if the store does not keep
     /// [changes](crate::profiles::StoreOptions::changes); [`Error::InvalidParameter`] for a limit of 0; [`Error::ChangesLost`] if
-    /// changes since the cursor are no longer kept, or if the columns were
+    /// changes since the cursor are no longer kept, if it is not a cursor of this store, or if the columns were
     /// [frozen](Profiles::freeze) since: read everybody, and go on from the cursor of the error.
     ///
     /// ```
@@ -92,6 +95,9 @@ impl Profiles {
         changes.extend(changed);
         // Of one id the change of a profile that is there counts.
         changes.sort_by_key(|change| change.0);
+        if !changes.is_empty() {
+            journal.looked(self.trail.last());
+        }
         for same in changes.chunk_by(|a, b| a.0 == b.0) {
             same.last().into_iter().for_each(|&(id, change)| journal.add(id, change));
         }
@@ -121,24 +127,38 @@ impl Profiles {
         journal.told.resize(graph.n_nodes(), NONE);
         let mut names = Names::default();
         let removed: HashSet<u32> = touched.removed.iter().map(|removed| removed.0).collect();
+        let everybody = if touched.all { 0..graph.n_nodes() as u32 } else { 0..0 };
+        let rejoined = everybody.chain(touched.rejoined).map(|node| (node, true));
+        let nodes = rejoined.chain(touched.nodes.into_iter().chain(new).map(|node| (node, false)));
+        let (mut seen, mut looked_at): (HashSet<u32>, _) = (HashSet::new(), Vec::new());
+        for (node, is_rejoined) in nodes.filter(|(node, _)| !removed.contains(node)) {
+            if is_rejoined || graph.is_contested(node) {
+                let members = unseen_component(graph, node, &mut seen).into_iter().flatten();
+                looked_at.extend(members.map(|member| (member, is_rejoined)));
+            } else if seen.insert(node) {
+                looked_at.push((node, false));
+            }
+        }
+        // What was told is read for all before it is written for one.
+        let told: Vec<u32> = looked_at.iter().map(|&(node, _)| journal.told_of(node)).collect();
         for (node, id) in touched.removed {
             if std::mem::replace(&mut journal.told[node as usize], NONE) == node {
                 names.gone.push((id, Change::Gone));
             }
         }
-        let everybody = if touched.all { 0..graph.n_nodes() as u32 } else { 0..0 };
-        let rejoined = everybody.chain(touched.rejoined).map(|node| (node, true));
-        let nodes = rejoined.chain(touched.nodes.into_iter().chain(new).map(|node| (node, false)));
-        let mut seen: HashSet<u32> = HashSet::new();
-        for (node, is_rejoined) in nodes.filter(|(node, _)| !removed.contains(node)) {
-            let Some(members) = unseen_component(graph, node, &mut seen) else { continue };
-            for member in members {
-                let is_somebody = graph.is_in_profile(member);
-                let now = if is_somebody { graph.name_of(member) } else { NONE };
-                let before = std::mem::replace(&mut journal.told[member as usize], now);
-                if is_rejoined || before != now {
-                    names.changed.extend([before, now]);
-                }
+        let name = |node| if graph.is_in_profile(node) { graph.name_of(node) } else { NONE };
+        for ((node, is_rejoined), before) in looked_at.into_iter().zip(told) {
+            let now = name(node);
+            journal.told[node as usize] = now;
+            if now != NONE {
+                journal.told[now as usize] = now;
+            }
+            if is_rejoined || before != now {
+                names.changed.extend([before, now]);
+            }
+            // Those who were not looked at follow the one that named them.
+            if before != NONE && before != now && !removed.contains(&before) {
+                journal.told[before as usize] = name(before);
             }
         }
         let signatures = events.into_iter().chain(new_signatures);
@@ -341,6 +361,52 @@ mod tests {
             follow(&mut people, &mut copy, &mut cursor);
             prop_assert!(copy == everybody(&people));
         }
+    }
+
+    #[test]
+    fn a_cursor_of_another_store_or_of_before_a_restart_is_told_to_start_over() {
+        let visit = |day: i64, card: &str| Event::new("visit", at(day)).id("card", card.to_owned());
+        let told = |events: &[Event<'_>]| {
+            let mut people = people(1000);
+            people.extend(events);
+            let cursor = people.changes(0, 99).unwrap().cursor;
+            (people, cursor)
+        };
+        let is_lost = |people: &mut Profiles, cursor: u64| match people.changes(cursor, 9) {
+            Err(Error::ChangesLost { cursor: now, .. }) => people.changes(now, 9).is_ok(),
+            _ => false,
+        };
+        let (mut one, cursor) = told(&[visit(1, "1"), visit(2, "2")]);
+        // The same, another profile, another event of the same profile.
+        let (mut same, again) = told(&[visit(1, "1"), visit(2, "2")]);
+        let (mut other, _) = told(&[visit(1, "1"), visit(2, "3")]);
+        let (mut later, _) = told(&[visit(1, "1"), visit(3, "2")]);
+        assert_eq!(cursor, again);
+        assert!(same.changes(cursor, 9).is_ok());
+        assert!(is_lost(&mut other, cursor) && is_lost(&mut later, cursor));
+        let mut restored = people(1000);
+        let pieces: Vec<_> = one.pieces(0, None).unwrap().collect();
+        one.observe(&visit(4, "1")).unwrap();
+        let cursor = one.changes(cursor, 9).unwrap().cursor;
+        pieces.iter().for_each(|piece| assert!(restored.absorb(piece).unwrap()));
+        restored.observe(&visit(5, "1")).unwrap();
+        assert!(is_lost(&mut restored, cursor));
+    }
+
+    #[test]
+    fn one_profile_that_changes_again_and_again_is_told_once_and_keeps_little() {
+        let mut people = people(3);
+        let event = |day: i64| Event::new("visit", at(day)).id("card", "1");
+        for day in 0..99 {
+            people.observe(&event(day)).unwrap();
+            people.look_for_changes();
+        }
+        let page = people.changes(0, 9);
+        assert!(matches!(page, Err(Error::ChangesLost { .. })));
+        let Err(Error::ChangesLost { cursor, .. }) = page else { return };
+        people.observe(&event(100)).unwrap();
+        let page = people.changes(cursor, 9).unwrap();
+        assert_eq!((page.profiles.len(), page.has_more), (1, false));
     }
 
     #[test]

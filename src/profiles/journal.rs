@@ -1,14 +1,32 @@
 //! The latest change of each profile, by number.
 //!
 //! Only the latest is kept, so that whoever follows needs no more steps than there are profiles.
-//! Memory: some 100 bytes for each change, and four for each identifier.
+//!
+//! A cursor is the number of a change and, above it, bits of a hash of everything that was told up to it, and of the
+//! times of the events. So a cursor of
+//! another store, or of one that was restored to before it, is noticed, unless both told the same until then.
+//!
+//! Memory: some 130 bytes for each change, and four for each identifier.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, ProfileId, Result};
+use crate::features::NONE;
+use crate::{Error, ProfileId, Result, Timestamp};
+
+/// Bits of a cursor that are the number; the rest checks it.
+const NUMBER_BITS: u32 = 40;
+
+/// Numbers of which the checks are kept, for each change that is.
+const CHECKS: usize = 8;
+
+/// A hash that goes on with a word: a step of the finaliser of MurmurHash3.
+fn mixed(hash: u64, word: u64) -> u64 {
+    let mixed = (hash.rotate_left(23) ^ word).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    mixed ^ mixed >> 33
+}
 
 /// What became of a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +46,7 @@ pub enum Change {
 pub struct Changes {
     /// Profiles and what became of each, the oldest change first.
     pub profiles: Vec<(ProfileId, Change)>,
-    /// Where to go on from.
+    /// Where to go on from. It has up to 64 bits: readers of JSON who keep numbers as floats need it as a text.
     pub cursor: u64,
     /// Whether there are further changes already.
     pub has_more: bool,
@@ -43,9 +61,14 @@ pub(super) struct Journal {
     last: u64,
     /// Changes up to this number are no longer known.
     lost: u64,
+    /// The hash of everything that was told.
+    told_hash: u64,
+    /// The checks of the numbers from `lost` to `last`.
+    checks: VecDeque<u32>,
     by_number: BTreeMap<u64, (ProfileId, Change)>,
     number_of: HashMap<ProfileId, u64>,
-    /// By node: the node that named its profile when it was last looked at; `u32::MAX` for none.
+    /// By node: the node that named its profile when it was last looked at; [`NONE`] for none. A node that names a
+    /// profile is told so of itself.
     pub(super) told: Vec<u32>,
     /// Signatures before this number were looked at.
     pub(super) n_signatures: u32,
@@ -57,6 +80,8 @@ impl Journal {
             max,
             last: 0,
             lost: 0,
+            told_hash: 0,
+            checks: VecDeque::from([0]),
             by_number: BTreeMap::new(),
             number_of: HashMap::new(),
             told: Vec::new(),
@@ -64,18 +89,78 @@ impl Journal {
         }
     }
 
+    /// Records an event, so that a cursor depends on it.
+    pub(super) fn saw(&mut self, at: Timestamp) {
+        self.told_hash = mixed(self.told_hash, at.millis().cast_unsigned());
+    }
+
+    /// Records how much has changed in a store when it looked for changes.
+    pub(super) fn looked(&mut self, n_changes: u64) {
+        self.told_hash = mixed(self.told_hash, n_changes);
+    }
+
+    /// Adds a change.
     pub(super) fn add(&mut self, id: ProfileId, change: Change) {
-        self.last += 1;
+        self.count(id.low_bits() ^ u64::from(change == Change::Changed));
         if let Some(before) = self.number_of.insert(id, self.last) {
             self.by_number.remove(&before);
         }
         self.by_number.insert(self.last, (id, change));
-        while self.by_number.len() > self.max
-            && let Some((number, (id, _))) = self.by_number.pop_first()
+        // The checks of old numbers go, and with them what was told there.
+        let floor = self.last.saturating_sub((CHECKS * self.max) as u64);
+        while let Some((&number, &(id, _))) = self.by_number.first_key_value()
+            && (self.by_number.len() > self.max || number <= floor)
         {
+            self.by_number.remove(&number);
             self.number_of.remove(&id);
-            self.lost = number;
+            self.lose(number);
         }
+        self.lose(floor.max(self.lost));
+    }
+
+    /// Bytes of the changes that are kept.
+    pub(super) fn bytes(&self) -> usize {
+        // A node of the tree is on average two thirds full.
+        let by_number = self.by_number.len() * size_of::<(u64, ProfileId, Change)>() * 3 / 2;
+        let numbers = self.checks.capacity() + self.told.capacity();
+        by_number + self.number_of.allocation_size() + numbers * size_of::<u32>()
+    }
+
+    /// What a node was told to be named by: that of its profile when it was last looked at, or what that one was told
+    /// to be named by since.
+    pub(super) fn told_of(&mut self, mut node: u32) -> u32 {
+        loop {
+            let next = self.told[node as usize];
+            if next == node || next == NONE {
+                return next;
+            }
+            // The way is halved, so that it is short the next time.
+            match self.told[next as usize] {
+                NONE => return NONE,
+                after => {
+                    self.told[node as usize] = after;
+                    node = after;
+                }
+            }
+        }
+    }
+
+    /// Numbers a change.
+    fn count(&mut self, what: u64) {
+        self.told_hash = mixed(self.told_hash, what);
+        self.last += 1;
+        self.checks.push_back((self.told_hash >> NUMBER_BITS) as u32);
+    }
+
+    /// Forgets the changes up to a number.
+    fn lose(&mut self, number: u64) {
+        self.checks.drain(..(number - self.lost) as usize);
+        self.lost = number;
+    }
+
+    /// The cursor behind a number that is not lost.
+    fn cursor(&self, number: u64) -> u64 {
+        number | u64::from(self.checks[(number - self.lost) as usize]) << NUMBER_BITS
     }
 
     /// Drops all changes, so that followers read everybody again.
@@ -83,27 +168,26 @@ impl Journal {
         if self.last == 0 {
             return; // nobody was told anything
         }
-        self.last += 1;
-        self.lost = self.last;
+        self.count(0);
+        self.lose(self.last);
         self.by_number.clear();
         self.number_of.clear();
     }
 
-    /// Some changes after a number, without a look at where profiles are now.
+    /// Some changes after a cursor, without a look at where profiles are now.
     pub(super) fn page(&self, since: u64, limit: usize) -> Result<Changes> {
-        if since < self.lost || since > self.last {
-            return Err(Error::ChangesLost { since, cursor: self.last });
+        let start = since & ((1 << NUMBER_BITS) - 1);
+        if start < self.lost || start > self.last || self.cursor(start) != since {
+            return Err(Error::ChangesLost { since, cursor: self.cursor(self.last) });
         }
-        let mut later = self.by_number.range(since + 1..);
-        let mut page = Changes { cursor: since, ..Changes::default() };
+        let mut later = self.by_number.range(start + 1..);
+        let (mut page, mut end) = (Changes::default(), start);
         for (&number, &change) in later.by_ref().take(limit) {
             page.profiles.push(change);
-            page.cursor = number;
+            end = number;
         }
         page.has_more = later.next().is_some();
-        if !page.has_more {
-            page.cursor = self.last;
-        }
+        page.cursor = self.cursor(if page.has_more { end } else { self.last });
         Ok(page)
     }
 }

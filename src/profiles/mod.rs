@@ -72,6 +72,7 @@ mod reports;
 mod retention;
 mod state_hash;
 mod store;
+mod timeline;
 mod trail;
 
 pub use export::{Export, Seen};

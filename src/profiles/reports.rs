@@ -5,9 +5,8 @@
 
 use super::profile::Profile;
 use super::store::Profiles;
-use crate::features::{
-    Condition, EventFilter, Funnel, Lexicon, Need, PersonEvents, StoredEvent, unmatched,
-};
+use super::timeline::Timeline;
+use crate::features::{Condition, EventFilter, Funnel, Need, PersonEvents, StoredEvent, unmatched};
 use crate::journey::{self, FunnelReport, PathReport, Paths, PeakReport};
 use crate::{Error, Event, ProfileId, Result, Timestamp};
 
@@ -157,9 +156,9 @@ impl<'p> Profile<'p> {
     /// Returns the person's events up to and including a moment, in order of time; events of equal time are
     /// ordered by name, then by content.
     ///
-    /// Runs from both ends: `.rev().skip(20).take(20)` is the second page, newest first. Only events that
-    /// are reached are put together. Cost: the person's whole log is sorted first, so that a page costs time
-    /// in proportion to the log.
+    /// Runs from both ends: `.rev().skip(20).take(20)` is the second page, newest first. Cost: a step for each set
+    /// of identifiers that the person was seen under, then the events that are reached; the rest of a long log costs
+    /// nothing.
     ///
     /// A log that was [cut](crate::profiles::StoreOptions::max_log) gives what is left of it. An event tells what is kept of it: its name, its time, the properties and attributes that
     /// features read or [`StoreOptions::keep`](crate::profiles::StoreOptions::keep) asked for, in order of their names. It has no
@@ -190,7 +189,9 @@ impl<'p> Profile<'p> {
         &self,
         as_of: Timestamp,
     ) -> impl DoubleEndedIterator<Item = Event<'p>> + ExactSizeIterator + use<'p> {
-        let lexicon: Lexicon<'p> = self.lexicon();
-        self.log(as_of).into_iter().map(move |event| journey::event(event, lexicon))
+        let (lexicon, histories) = (self.lexicon(), &self.people.histories);
+        let logs = self.signatures.iter().filter_map(|&signature| histories.log(signature));
+        let rests = logs.map(|log| log.rest_until(as_of)).collect();
+        Timeline::new(rests, lexicon).map(move |event| journey::event(event, lexicon))
     }
 }

@@ -387,8 +387,7 @@ impl Profiles {
         all - self.attributed().map(n).sum::<usize>()
     }
 
-    /// Returns the bytes that the store holds, by what they are for; without what it keeps for
-    /// [`Profiles::changes`]. Reads all logs.
+    /// Returns the bytes that the store holds, by what they are for. Reads all logs.
     ///
     /// ```
     /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
@@ -403,7 +402,8 @@ impl Profiles {
     pub fn memory(&self) -> Memory {
         let (events, texts) = self.histories.bytes();
         let message_ids = self.messages.as_ref().map_or(0, Messages::bytes);
-        Memory { events, texts, message_ids, ..self.graph.memory() }
+        let changes = self.journal.as_ref().map_or(0, Journal::bytes) + self.trail.bytes();
+        Memory { events, texts, message_ids, changes, ..self.graph.memory() }
     }
 
     /// Makes room for the events of new signatures.
@@ -415,6 +415,9 @@ impl Profiles {
 
     /// Records that events were added to signatures.
     pub(super) fn added(&mut self, signature: u32, at: Timestamp) {
+        if let Some(journal) = &mut self.journal {
+            journal.saw(at);
+        }
         if let Some(newest) = self.newest.get_mut()
             && *newest < Some(at)
             && self.doubtful.binary_search(&signature).is_err()

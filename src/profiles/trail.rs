@@ -85,6 +85,12 @@ impl Trail {
         self.last
     }
 
+    /// Bytes of the changes that are listed.
+    pub(super) fn bytes(&self) -> usize {
+        self.signatures.capacity() * size_of::<u32>()
+            + self.marks.capacity() * size_of::<(u64, ProfileId)>()
+    }
+
     // What changes.
 
     /// Records that signatures changed, of all that there are; [`NONE`] stands for none.

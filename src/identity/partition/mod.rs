@@ -467,6 +467,11 @@ impl Partition {
         (0..self.sets.len() as u32).filter(|&node| self.sets.root(node) == node)
     }
 
+    /// Whether a rule may part the members of a node's component: then it can be several profiles.
+    pub(super) fn is_contested(&self, node: u32, basis: Basis<'_>) -> bool {
+        !self.sets.is_alone(node) && self.may_part(self.sets.root(node), basis)
+    }
+
     /// The members of a node's component, ascending.
     pub(super) fn component_of(&self, node: u32) -> Vec<u32> {
         let mut members: Vec<u32> = self.sets.members(node).collect();
