@@ -6,10 +6,15 @@
 //! go. On start, the newest snapshot is absorbed, then the changes after it, and the logs from their number on are
 //! applied again: the state is that of never having stopped.
 //!
+//! The store is locked while pieces are made in memory and the log is changed, and not while the disk is written: each
+//! log begins where the pieces of its number end. If these cannot be written, the logs of before go on from the pieces
+//! of before. Making pieces of what changed takes time in proportion to the changes, all pieces to the store.
+//!
 //! What somebody sent who was then forgotten stays in the log, and in the pieces of before, until a whole snapshot
 //! was written: the next one after a forgetting is whole. That is after five minutes at most, or at the end of the
 //! process; if the disk is full, when it is not any more. The log itself names the forgotten by their profile id
-//! where they have one.
+//! where they have one. An identifier that nobody has is not in the log at all: a snapshot with its mark is written
+//! before the answer.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
@@ -25,9 +30,6 @@ use serde_json::{Value, json};
 /// the end of the process at once, and a power failure once the system has written it, after some seconds.
 const SYNC_EACH_WRITE: bool = false;
 
-/// Sizes by which the next snapshot is whole.
-const WHOLE: [u64; 2] = [0; 2];
-
 /// A store, its log and its folder.
 pub(crate) struct Kept {
     pub(crate) people: Profiles,
@@ -38,6 +40,8 @@ pub(crate) struct Kept {
     last: Option<Vec<u8>>,
     /// Bytes of the last snapshot, and of the changes after it.
     sizes: [u64; 2],
+    /// Whether somebody was forgotten whom older files may name: then the next snapshot is whole.
+    has_forgotten: bool,
     log: File,
     /// Bytes of the log that are whole.
     written: u64,
@@ -63,15 +67,24 @@ impl Kept {
         let kept = changes.last().copied().or(snapshot);
         let logs = numbers(folder, "log")?;
         let newest = logs.last().copied().max(kept).unwrap_or(0);
+        let mut has_forgotten = false;
         for number in logs.into_iter().filter(|&number| Some(number) >= kept) {
-            if replay(&mut people, &file(folder, "log", number))? {
-                sizes = WHOLE;
-            }
+            has_forgotten |= replay(&mut people, &file(folder, "log", number))?;
         }
         // The last line of an old log can be torn; so nothing is added to it.
         let (folder, number) = (folder.to_owned(), newest + 1);
         let log = create_log(&folder, number)?;
-        Ok(Self { people, folder, number, last, sizes, log, written: 0, is_torn: false })
+        Ok(Self {
+            people,
+            folder,
+            number,
+            last,
+            sizes,
+            has_forgotten,
+            log,
+            written: 0,
+            is_torn: false,
+        })
     }
 
     /// Keeps a body, and then adds its calls.
@@ -85,16 +98,21 @@ impl Kept {
         Ok(add(&mut self.people, at, call, body))
     }
 
-    /// Keeps that somebody is to be forgotten, and forgets them.
-    pub(crate) fn forget(&mut self, who: &Subject<'_>) -> io::Result<()> {
-        let entry = match who {
-            Subject::Profile(id) => json!({"forget": id}),
-            Subject::Identifier(id) => json!({"forget": [id.kind, id.value]}),
-            _ => return Err(io::ErrorKind::Unsupported.into()),
-        };
-        self.append(&entry)?;
-        self.sizes = WHOLE;
-        self.people.forget(who.clone()).map(|_| ()).map_err(io::Error::other)
+    /// Keeps that somebody is to be forgotten, and forgets them. For an identifier that nobody has the answer is `false`:
+    /// it is kept by the next snapshot only, since the log would be the one place that names it.
+    pub(crate) fn forget(&mut self, who: &Subject<'_>) -> io::Result<bool> {
+        let is_somebody = self.people.identity().get(who.clone()).is_some();
+        if is_somebody {
+            let entry = match who {
+                Subject::Profile(id) => json!({"forget": id}),
+                Subject::Identifier(id) => json!({"forget": [id.kind, id.value]}),
+                _ => return Err(io::ErrorKind::Unsupported.into()),
+            };
+            self.append(&entry)?;
+            self.has_forgotten = true;
+        }
+        self.people.forget(who.clone()).map_err(io::Error::other)?;
+        Ok(is_somebody)
     }
 
     fn append(&mut self, entry: &Value) -> io::Result<()> {
@@ -111,54 +129,74 @@ impl Kept {
         if SYNC_EACH_WRITE { self.log.sync_data() } else { Ok(()) }
     }
 
-    /// Writes what changed, or the whole store, as pieces, begins a new log, and removes the files that are not
-    /// needed any more. If it fails, the old ones go on.
-    pub(crate) fn snapshot(&mut self) -> io::Result<()> {
-        let last = self.last.as_deref().filter(|_| self.sizes[1] < self.sizes[0]);
+    /// Begins a new log, and returns what the store holds up to there, as pieces: what changed since the last time, or
+    /// all. They are still to be written.
+    pub(crate) fn cut(&mut self) -> io::Result<Cut> {
+        let is_whole = self.has_forgotten || self.sizes[1] >= self.sizes[0];
+        let last = self.last.as_deref().filter(|_| !is_whole);
         let changes = last.and_then(|last| self.people.pieces(0, Some(last)).ok());
-        let all = || self.people.pieces(0, None).map_err(io::Error::other);
-        let (name, (size, last)) = match changes {
-            Some(changes) => ("changes", self.write(changes)?),
-            None => ("snapshot", self.write(all()?)?),
+        let (name, pieces) = match changes {
+            Some(changes) => ("changes", changes.collect()),
+            None => ("snapshot", self.people.pieces(0, None).map_err(io::Error::other)?.collect()),
         };
         let number = self.number + 1;
         let log = create_log(&self.folder, number)?;
-        fs::rename(self.folder.join("unfinished"), file(&self.folder, name, number))?;
-        File::open(&self.folder)?.sync_all()?;
         (self.number, self.log, self.written, self.is_torn) = (number, log, 0, false);
-        self.last = last;
-        let old = match name {
-            "changes" => {
-                self.sizes[1] += size;
-                &["log"][..]
-            }
-            _ => {
-                self.sizes = [size, 0];
-                &["log", "changes", "snapshot"]
-            }
-        };
-        for name in old {
-            for old in numbers(&self.folder, name)?.into_iter().filter(|&old| old < number) {
-                fs::remove_file(file(&self.folder, name, old))?;
-            }
-        }
-        Ok(())
+        // From here on, whoever is forgotten is in these pieces.
+        let had_forgotten = std::mem::take(&mut self.has_forgotten);
+        Ok(Cut { folder: self.folder.clone(), name, number, pieces, had_forgotten })
     }
 
-    /// Writes pieces to a file that is not finished; returns their bytes and the last of them.
-    fn write(&self, pieces: impl Iterator<Item = Vec<u8>>) -> io::Result<(u64, Option<Vec<u8>>)> {
-        let mut to = BufWriter::new(File::create(self.folder.join("unfinished"))?);
-        let (mut size, mut last) = (0, None);
-        for piece in pieces {
+    /// Goes on from pieces if they were written, else from those of before.
+    pub(crate) fn finish(&mut self, cut: Cut, written: io::Result<()>) -> io::Result<()> {
+        if written.is_err() {
+            self.has_forgotten |= cut.had_forgotten;
+            return written;
+        }
+        let size = cut.pieces.iter().map(|piece| piece.len() as u64).sum();
+        match cut.name {
+            "changes" => self.sizes[1] += size,
+            _ => self.sizes = [size, 0],
+        }
+        self.last = cut.pieces.into_iter().next_back();
+        Ok(())
+    }
+}
+
+/// Pieces that are to be written, and the number of the log that goes on from them.
+pub(crate) struct Cut {
+    folder: PathBuf,
+    name: &'static str,
+    number: u64,
+    pieces: Vec<Vec<u8>>,
+    had_forgotten: bool,
+}
+
+impl Cut {
+    /// Writes the pieces, and removes the files that are not needed any more. If it fails, the old ones go on.
+    pub(crate) fn write(&self) -> io::Result<()> {
+        let unfinished = self.folder.join("unfinished");
+        let mut to = BufWriter::new(File::create(&unfinished)?);
+        for piece in &self.pieces {
             to.write_all(&(piece.len() as u32).to_le_bytes())?;
-            to.write_all(&piece)?;
-            size += piece.len() as u64;
-            last = Some(piece);
+            to.write_all(piece)?;
         }
         // The end, by which a whole file is known.
         to.write_all(&0u32.to_le_bytes())?;
         to.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-        Ok((size, last))
+        fs::rename(unfinished, file(&self.folder, self.name, self.number))?;
+        File::open(&self.folder)?.sync_all()?;
+        let old = match self.name {
+            "changes" => &["log"][..],
+            _ => &["log", "changes", "snapshot"],
+        };
+        for name in old {
+            let numbers = numbers(&self.folder, name)?.into_iter();
+            for old in numbers.filter(|&old| old < self.number) {
+                fs::remove_file(file(&self.folder, name, old))?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -268,6 +306,46 @@ mod tests {
             let kept = Kept::open(&folder, people()).unwrap();
             let whole = ends.iter().filter(|&&end| 0 < end && end <= len).count();
             assert_eq!(kept.people.n_profiles(), whole, "{len}");
+        }
+        let _ = fs::remove_dir_all(&folder);
+    }
+
+    #[test]
+    fn pieces_that_could_not_be_written_leave_all_logs_and_the_next_ones_are_whole_again() {
+        let folder = std::env::temp_dir().join(format!("personas-failed-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        let mut kept = Kept::open(&folder, people()).unwrap();
+        let at = Timestamp::from_millis(1_700_000_000_000);
+        let page = |kept: &mut Kept, user: &str| {
+            kept.receive(at, "page", &format!(r#"{{"userId":"{user}"}}"#)).unwrap();
+        };
+        page(&mut kept, "ann");
+        assert!(kept.forget(&("user_id", "ann").into()).unwrap());
+        let cut = kept.cut().unwrap();
+        page(&mut kept, "bob");
+        assert!(kept.finish(cut, Err(io::ErrorKind::StorageFull.into())).is_err());
+        let state = kept.people.state_hash();
+        assert_eq!(Kept::open(&folder, people()).unwrap().people.state_hash(), state);
+        // What comes while pieces are written is in the next log, and what is forgotten makes the next ones whole.
+        let cut = kept.cut().unwrap();
+        assert_eq!(cut.name, "snapshot");
+        page(&mut kept, "cid");
+        assert!(kept.forget(&("user_id", "bob").into()).unwrap());
+        let written = cut.write();
+        kept.finish(cut, written).unwrap();
+        let state = kept.people.state_hash();
+        assert_eq!(Kept::open(&folder, people()).unwrap().people.state_hash(), state);
+        assert_eq!(kept.cut().unwrap().name, "snapshot");
+        // Nobody's identifier is in no log.
+        assert!(!kept.forget(&("email", "eve@mail.test").into()).unwrap());
+        let cut = kept.cut().unwrap();
+        let written = cut.write();
+        kept.finish(cut, written).unwrap();
+        let again = Kept::open(&folder, people()).unwrap();
+        assert!(again.people.identity().is_forgotten(("email", "eve@mail.test")));
+        for entry in fs::read_dir(&folder).unwrap() {
+            let bytes = fs::read(entry.unwrap().path()).unwrap();
+            assert!(!bytes.windows(3).any(|part| part == b"eve"));
         }
         let _ = fs::remove_dir_all(&folder);
     }

@@ -20,8 +20,9 @@
 //! not join user ids. `PROFILE_KEY`, 32 hexadecimal digits, makes profile ids and the marks of the forgotten:
 //! without it, nobody who has the folder can test whether somebody was forgotten. Keep it elsewhere.
 //!
-//! Unknown people are 404, forgotten ones 410, moved ones 307. A cursor of changes that is too old, or from before
-//! a restart, is 410 `start_over`, with the cursor to go on from once everybody was read. What has got its 200 survives `kill -9`: see `keep.rs`.
+//! Unknown people are 404, forgotten ones 410, moved ones 307. A cursor of changes that is too old, or not one of this
+//! process, is 410 `start_over`, with the cursor to go on from once everybody was read. What has got its 200 survives
+//! `kill -9`: see `keep.rs`. `README.md` says what is guaranteed and what is not.
 
 mod keep;
 mod model;
@@ -65,9 +66,9 @@ struct Service {
     write_key: String,
     read_key: String,
     kept: Mutex<Kept>,
+    /// Held while a snapshot is made and written.
+    writing: Mutex<()>,
     model: Model,
-    /// When this process began: a cursor of changes belongs to one process.
-    began: i64,
 }
 
 /// What is known of a person: features that do not depend on others, so that a read is cheap.
@@ -116,8 +117,8 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     let people = Profiles::with_options(rules, features(), options)?;
     let kept = Mutex::new(Kept::open(Folder::new(&folder), people)?);
     let model = Model::open(Folder::new(&folder))?;
-    let began = Timestamp::from(SystemTime::now()).millis();
-    let service = Arc::new(Service { write_key, read_key, kept, model, began });
+    let writing = Mutex::default();
+    let service = Arc::new(Service { write_key, read_key, kept, writing, model });
     tokio::runtime::Runtime::new()?.block_on(serve(service, &address))?;
     Ok(())
 }
@@ -141,7 +142,7 @@ async fn serve(service: Arc<Service>, address: &str) -> io::Result<()> {
         timer.tick().await; // the first is at once
         loop {
             timer.tick().await;
-            if let Err(error) = tokio::task::block_in_place(|| timed.lock().snapshot()) {
+            if let Err(error) = tokio::task::block_in_place(|| timed.snapshot()) {
                 let _ = writeln!(io::stderr(), "no snapshot: {error}");
             }
         }
@@ -149,12 +150,20 @@ async fn serve(service: Arc<Service>, address: &str) -> io::Result<()> {
     let mut end = signal(SignalKind::terminate())?;
     let until = async move { _ = end.recv().await };
     axum::serve(listener, router).with_graceful_shutdown(until).await?;
-    service.lock().snapshot()
+    service.snapshot()
 }
 
 impl Service {
     fn lock(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps what the store holds; while it is written, nobody waits.
+    fn snapshot(&self) -> io::Result<()> {
+        let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let cut = self.lock().cut()?;
+        let written = cut.write();
+        self.lock().finish(cut, written)
     }
 
     /// Whether a request, or its body, has the write key.
@@ -315,23 +324,19 @@ async fn changes(
         return error(StatusCode::UNAUTHORIZED, "authentication_error", "the read key is wrong");
     }
     let limit = query.get("limit").and_then(|text| text.parse().ok()).unwrap_or(100);
-    let began = service.began;
     let since = match query.get("since").filter(|since| !since.is_empty()) {
         None => Some(0),
-        Some(text) => text
-            .split_once('-')
-            .filter(|(process, _)| process.parse() == Ok(began))
-            .and_then(|(_, number)| number.parse().ok()),
+        Some(text) => text.parse().ok(),
     };
     let now = Timestamp::from(SystemTime::now());
     tokio::task::block_in_place(|| {
         let mut kept = service.lock();
-        // No cursor of this process is that large.
+        // What is no number is no cursor either.
         let page = kept.people.changes(since.unwrap_or(u64::MAX), usize::clamp(limit, 1, 1000));
         let page = match page {
             Ok(page) => page,
             Err(personas::Error::ChangesLost { cursor, .. }) => {
-                let body = json!({"code": "start_over", "cursor": format!("{began}-{cursor}")});
+                let body = json!({"code": "start_over", "cursor": cursor.to_string()});
                 return answer(StatusCode::GONE, &body);
             }
             Err(problem) => {
@@ -347,8 +352,7 @@ async fn changes(
             Change::Moved(to) => json!({"id": id, "change": "moved", "to": to}),
             _ => json!({"id": id, "change": "gone"}),
         });
-        let next = format!("{began}-{}", page.cursor);
-        let cursor = json!({"has_more": page.has_more, "next": next});
+        let cursor = json!({"has_more": page.has_more, "next": page.cursor.to_string()});
         answer(StatusCode::OK, &json!({"data": told.collect::<Vec<_>>(), "cursor": cursor}))
     })
 }
@@ -457,12 +461,19 @@ fn erase<'s>(
             return missing(&kept.people, who);
         }
         let is_dry = query.get("dry_run").is_some_and(|flag| flag != "false");
-        if !is_dry && kept.forget(&who).is_err() {
-            return error(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "unavailable",
-                "the log cannot be written",
-            );
+        if !is_dry {
+            let forgotten = kept.forget(&who);
+            drop(kept);
+            // What the log does not tell must be in a snapshot before the answer.
+            let is_kept = match forgotten {
+                Ok(true) => true,
+                Ok(false) => service.snapshot().is_ok(),
+                Err(_) => false,
+            };
+            if !is_kept {
+                let problem = "the disk cannot be written";
+                return error(StatusCode::SERVICE_UNAVAILABLE, "unavailable", problem);
+            }
         }
         let gone: Vec<Value> =
             would.identifiers.iter().map(|id| json!({"type": id.kind, "id": id.value})).collect();

@@ -305,7 +305,12 @@ fn a_follower_is_told_what_changed_and_who_moved_and_a_person_has_a_persona() {
     assert_eq!((told.len(), &moved["id"]), (2, &json!(old)));
     let (status, body) = get(&format!("/v1/profiles/{old}/traits"));
     assert_eq!((status, &body["id"]), (307, &moved["to"]));
-    assert_eq!(get("/v1/changes?since=1-1").1["code"], json!("start_over"));
+    for foreign in ["1-1", "1", "99", "18446744073709551615"] {
+        let (status, body) = get(&format!("/v1/changes?since={foreign}"));
+        assert_eq!((status, &body["code"]), (410, &json!("start_over")));
+        let now = body["cursor"].as_str().unwrap();
+        assert_eq!(get(&format!("/v1/changes?since={now}&limit=0")).0, 200);
+    }
 
     assert_eq!(get("/v1/profiles/user_id:u1/persona").0, 404);
     assert_eq!(service.ask("PUT", "/v1/model", "").unwrap().0, 409); // of one person there are none
