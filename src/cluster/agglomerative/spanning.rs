@@ -15,7 +15,7 @@ use crate::num::neighbors::{Metric, Tree};
 type Edge = (usize, usize, f64);
 
 /// Nearest rows that answer most of the engine's first rounds.
-const N_NEAREST: usize = 8;
+const N_NEAREST: usize = 4;
 
 /// The edges of the tree by squared Euclidean distance, in order.
 pub(super) fn of_rows(rows: &Rows<'_>) -> Vec<Edge> {

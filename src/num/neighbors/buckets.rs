@@ -9,12 +9,16 @@
 //! row that was searched for one bucket, as a removal. Memory 1.5·8·n·d bytes or so.
 
 use super::metric::Metric;
+use crate::num::prefetch::prefetch;
 
 /// Rows in a bucket at most; more are split along the widest column.
 const ROOM: usize = 64;
 
 /// Boxes that are tested together.
 const BOXES: usize = 16;
+
+/// Columns between two looks at whether any row of a bucket can still be near.
+const BLOCK: usize = 4;
 
 type Lanes = [f64; ROOM];
 
@@ -94,19 +98,23 @@ impl Buckets {
     pub(crate) fn within(&self, row: &[f64], radius: f64, found: &mut Vec<u32>) -> Option<usize> {
         let mut gaps = Vec::with_capacity(self.buckets.len() + BOXES);
         self.gaps(row, &mut gaps);
-        let mut reduced = [0.0; ROOM];
         let mut nearest = (None, f64::INFINITY);
+        let mut near_by: Vec<&Bucket> = Vec::new();
         for (at, (bucket, &gap)) in self.buckets.iter().zip(&gaps).enumerate() {
             if gap < nearest.1 || nearest.0.is_none() {
                 nearest = (Some(at), gap);
             }
             if gap <= radius {
-                reduce(self.metric, &bucket.columns, row, &mut reduced);
-                // Counted at once, as most buckets have none. Lanes without a row may count.
-                let is_near = |reduced: &&f64| **reduced <= radius;
-                if reduced.iter().filter(is_near).count() == 0 {
-                    continue;
-                }
+                near_by.push(bucket);
+            }
+        }
+        let mut reduced = [0.0; ROOM];
+        for (i, bucket) in near_by.iter().enumerate() {
+            // Buckets are scattered, and reading them takes longer than comparing.
+            if let Some(next) = near_by.get(i + 1) {
+                next.columns.iter().take(BLOCK).for_each(|lanes| prefetch(lanes));
+            }
+            if reduce(self.metric, &bucket.columns, row, radius, &mut reduced) {
                 let near = bucket.slots.iter().zip(&reduced);
                 found.extend(near.filter(|(_, reduced)| **reduced <= radius).map(|near| *near.0));
             }
@@ -211,18 +219,19 @@ impl Buckets {
     }
 }
 
-/// The reduced distances of a row to the lanes of a bucket; nothing is fused, so all builds agree.
-fn reduce(metric: Metric, columns: &[Lanes], row: &[f64], out: &mut Lanes) {
+/// The reduced distances of a row to the lanes of a bucket, if any may be within a radius; nothing is
+/// fused, so all builds agree. Lanes without a row may be within it.
+fn reduce(m: Metric, columns: &[Lanes], row: &[f64], radius: f64, out: &mut Lanes) -> bool {
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f") {
-            return x86::reduce_512(metric, columns, row, out);
+            return x86::reduce_512(m, columns, row, radius, out);
         }
         if is_x86_feature_detected!("avx2") {
-            return x86::reduce_256(metric, columns, row, out);
+            return x86::reduce_256(m, columns, row, radius, out);
         }
     }
-    reduce_plain(metric, columns, row, out);
+    reduce_plain(m, columns, row, radius, out)
 }
 
 /// The reduced gaps of a row to a group of boxes.
@@ -247,13 +256,13 @@ mod x86 {
     use super::{BOXES, Lanes, Metric, gap_plain, reduce_plain};
 
     #[target_feature(enable = "avx512f")]
-    fn reduce_with_512(metric: Metric, columns: &[Lanes], row: &[f64], out: &mut Lanes) {
-        reduce_plain(metric, columns, row, out);
+    fn reduce_with_512(m: Metric, c: &[Lanes], row: &[f64], r: f64, out: &mut Lanes) -> bool {
+        reduce_plain(m, c, row, r, out)
     }
 
     #[target_feature(enable = "avx2")]
-    fn reduce_with_256(metric: Metric, columns: &[Lanes], row: &[f64], out: &mut Lanes) {
-        reduce_plain(metric, columns, row, out);
+    fn reduce_with_256(m: Metric, c: &[Lanes], row: &[f64], r: f64, out: &mut Lanes) -> bool {
+        reduce_plain(m, c, row, r, out)
     }
 
     #[target_feature(enable = "avx512f")]
@@ -266,12 +275,12 @@ mod x86 {
         gap_plain(m, sides, row, out);
     }
 
-    pub(super) fn reduce_512(m: Metric, columns: &[Lanes], row: &[f64], out: &mut Lanes) {
-        unsafe { reduce_with_512(m, columns, row, out) }
+    pub(super) fn reduce_512(m: Metric, c: &[Lanes], row: &[f64], r: f64, out: &mut Lanes) -> bool {
+        unsafe { reduce_with_512(m, c, row, r, out) }
     }
 
-    pub(super) fn reduce_256(m: Metric, columns: &[Lanes], row: &[f64], out: &mut Lanes) {
-        unsafe { reduce_with_256(m, columns, row, out) }
+    pub(super) fn reduce_256(m: Metric, c: &[Lanes], row: &[f64], r: f64, out: &mut Lanes) -> bool {
+        unsafe { reduce_with_256(m, c, row, r, out) }
     }
 
     pub(super) fn gap_512(m: Metric, s: &[[f64; BOXES]], row: &[f64], out: &mut [f64; BOXES]) {
@@ -299,14 +308,23 @@ fn fold(metric: Metric, sum: f64, difference: f64) -> f64 {
 }
 
 #[inline(always)]
-fn reduce_plain(metric: Metric, columns: &[Lanes], row: &[f64], out: &mut Lanes) {
+fn reduce_plain(m: Metric, columns: &[Lanes], row: &[f64], radius: f64, out: &mut Lanes) -> bool {
     let mut sums = [0.0; ROOM];
-    for (lanes, &value) in columns.iter().zip(row) {
-        for (sum, &lane) in sums.iter_mut().zip(lanes) {
-            *sum = fold(metric, *sum, value - lane);
+    // Most buckets have no row within the radius, which the first columns often show: rounding is
+    // monotone, so no sum shrinks.
+    for (columns, row) in columns.chunks(BLOCK).zip(row.chunks(BLOCK)) {
+        for (lanes, &value) in columns.iter().zip(row) {
+            for (sum, &lane) in sums.iter_mut().zip(lanes) {
+                *sum = fold(m, *sum, value - lane);
+            }
+        }
+        // Counted, as a loop that stops early is not done side by side.
+        if sums.iter().filter(|sum| **sum <= radius).count() == 0 {
+            return false;
         }
     }
     *out = sums;
+    true
 }
 
 #[inline(always)]

@@ -10,9 +10,11 @@
 //!
 //! Source: the blocked, pruned search follows Gray, Moore 2000 (dual trees), one leaf at a time.
 
+mod aliens;
 pub(crate) mod brute;
 mod buckets;
 mod distances;
+mod edge;
 mod kernel;
 mod metric;
 mod nearest;
@@ -24,9 +26,9 @@ mod within;
 
 pub(crate) use buckets::Buckets;
 pub(crate) use distances::Distances;
+pub(crate) use edge::Edge;
 pub use metric::Metric;
 pub(crate) use nearest::{MOST_LISTED, Nearest, Neighbor};
 pub(crate) use new_rows::{NewRows, by_neighbors};
-pub(crate) use spanning::Edge;
 pub(crate) use tree::Tree;
 pub(crate) use within::NONE;

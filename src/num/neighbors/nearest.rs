@@ -40,9 +40,20 @@ impl Nearest {
     /// Those of one row.
     #[inline]
     pub(crate) fn of(&self, row: usize) -> &[Neighbor] {
-        let place = self.places[row] as usize;
+        self.at(self.places[row] as usize)
+    }
+
+    /// Those of the row at a place of the tree that was asked.
+    #[inline]
+    pub(super) fn at(&self, place: usize) -> &[Neighbor] {
         let (group, start) = (place / self.per_group, place % self.per_group * self.k);
         &self.groups[group][start..start + self.k]
+    }
+
+    /// The place of a row in the tree that was asked.
+    #[inline]
+    pub(super) fn place_of(&self, row: usize) -> usize {
+        self.places[row] as usize
     }
 
     /// Of rows whose lists were found one by one, each of length `k`.
@@ -54,6 +65,9 @@ impl Nearest {
 
 /// Neighbours that can be listed at once: 4 GiB of them.
 pub(crate) const MOST_LISTED: usize = 1 << 28;
+
+/// Neighbours that are kept sorted, as moving some costs less than knowing the k-th late.
+const SORTED: usize = 8;
 
 /// Leaves that are searched by one task, so that scratch is made once for all of them.
 const TOGETHER: usize = 8;
@@ -132,7 +146,8 @@ struct Search<'a> {
     k: usize,
     among_themselves: bool,
     query: usize,
-    /// Up to 2k contenders per query; when they are that many, only the k best stay.
+    /// Per query the best so far. Up to [`SORTED`] are sorted; of more, up to 2k contenders wait, and
+    /// when they are that many, only the k best stay.
     best: [Vec<Neighbor>; LANES],
     /// Beyond what is searched.
     farthest: Neighbor,
@@ -184,12 +199,34 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Keeps the k best of a query and draws its reach in.
+    /// Keeps a contender that is nearer than the worst.
+    fn keep(&mut self, lane: usize, neighbor: Neighbor) {
+        let best = &mut self.best[lane];
+        if self.k > SORTED {
+            best.push(neighbor);
+            if best.len() == 2 * self.k {
+                self.prune(lane);
+            }
+            return;
+        }
+        let mut place = best.len();
+        while place > 0 && neighbor.order(&best[place - 1]).is_lt() {
+            place -= 1;
+        }
+        if best.len() == self.k {
+            best.pop();
+        }
+        best.insert(place, neighbor);
+        if best.len() == self.k {
+            self.worst[lane] = best[self.k - 1];
+        }
+    }
+
+    /// Keeps the k best of a query.
     fn prune(&mut self, lane: usize) {
         let best = &mut self.best[lane];
         self.worst[lane] = *best.select_nth_unstable_by(self.k - 1, Neighbor::order).1;
         best.truncate(self.k);
-        self.reach.0[lane] = self.tree.reaches(self.worst[lane].reduced).0;
     }
 }
 
@@ -214,6 +251,7 @@ impl Visitor for Search<'_> {
         let mut changed = false;
         for lane in bits(self.meeting.met.active) {
             let query_place = self.query * LANES + lane;
+            let before = self.worst[lane];
             for near in bits(self.meeting.met.near[lane]) {
                 let place = leaf * LANES + near;
                 if self.among_themselves && place == query_place {
@@ -222,16 +260,15 @@ impl Visitor for Search<'_> {
                 let reduced = self.meeting.reduced(query_place, place);
                 let neighbor = Neighbor { reduced, row: self.tree.row_at(place) as u32 };
                 if neighbor.order(&self.worst[lane]).is_lt() {
-                    self.best[lane].push(neighbor);
-                    if self.best[lane].len() == 2 * self.k {
-                        self.prune(lane);
-                        changed = true;
-                    }
+                    self.keep(lane, neighbor);
                 }
             }
             // The first k at once, so that the search begins to close.
             if self.best[lane].len() >= self.k && self.worst[lane] == self.farthest {
                 self.prune(lane);
+            }
+            if self.worst[lane] != before {
+                self.reach.0[lane] = self.tree.reaches(self.worst[lane].reduced).0;
                 changed = true;
             }
         }

@@ -22,9 +22,9 @@ pub(super) trait Visitor {
 #[derive(Debug, Clone, Copy)]
 struct Ahead {
     gap: f32,
-    /// None for a leaf.
-    level: Option<usize>,
-    index: usize,
+    /// 0 for a leaf, above that the level of a node plus 1.
+    height: u32,
+    index: u32,
 }
 
 /// Walks from one query leaf after another.
@@ -74,7 +74,8 @@ impl<'a> Walk<'a> {
     }
 
     fn run(&mut self, leaf: usize, visitor: &mut impl Visitor) {
-        while let Some(Ahead { gap, level, index }) = self.ahead.pop() {
+        while let Some(Ahead { gap, height, index }) = self.ahead.pop() {
+            let (level, index) = ((height as usize).checked_sub(1), index as usize);
             if gap >= visitor.limit() || visitor.skips(level, index) {
                 continue;
             }
@@ -99,7 +100,8 @@ impl<'a> Walk<'a> {
         let start = self.ahead.len();
         for (child, gap) in gaps.0.into_iter().enumerate() {
             if gap < limit && wanted(child) {
-                let ahead = Ahead { gap, level: level.checked_sub(1), index: node * LANES + child };
+                let index = (node * LANES + child) as u32;
+                let ahead = Ahead { gap, height: level as u32, index };
                 // Sorted as it grows: there are sixteen at most. Of equals the first is on top.
                 let mut place = self.ahead.len();
                 self.ahead.push(ahead);
