@@ -200,7 +200,10 @@ fn found(n_rows: usize, n: u64, least: u64) {
         let (natural, right, borderline) = count(&tables, n, k);
         let name = tables.0;
         println!("{name}: right {right}, natural {natural}, borderline {borderline} of {n}");
+        // Of long groups the data often do not decide whether one of them is two.
+        let least = if k == 2 { least * 5 / 6 } else { least };
         assert!(right >= least, "{name}: {right} of {n} right");
+        assert!(natural - right <= n / 100, "{name}: {natural} natural, {right} right");
     }
 }
 
