@@ -5,22 +5,25 @@
 //! which events are the newest depends on the set of events only. A profile is the merge of its
 //! histories.
 //!
-//! One function adds an event to a history. A batch is sorted by signature first, so that threads can
-//! add to different histories at the same time, with the same result.
+//! One function adds an event to a history (`part.rs`). A batch is sorted by signature first (`placed.rs`), so that
+//! threads can add to different histories at the same time, with the same result.
 //!
 //! Cost: O(log n) per event; without logs, one pass over the slots of the summary.
 
+pub(super) mod codes;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::ops::Range;
 
-use super::batch::{Codes, EventBatch, StoredBatch};
+use super::batch::EventBatch;
 use super::dictionary::{Dictionary, NONE};
 use super::log::{Lexicon, Log};
+use super::part::{Adding, LabelChanges, PREFETCH, Part};
+use super::placed::{ByPart, Placed};
 use super::projection::Projection;
-use super::schema::{Field, Need, Schema, Scope};
+use super::schema::{Need, Schema};
 use super::set::FeatureSet;
-use super::stored::{FieldValue, StoredEvent};
+use super::stored::StoredEvent;
 use super::summary::{self, LabelChange, Layout};
 use crate::Timestamp;
 use crate::num::{parallel, prefetch};
@@ -29,8 +32,6 @@ use crate::num::{parallel, prefetch};
 const PART: usize = 1 << 12;
 /// Parts at most.
 const MAX_PARTS: usize = 64;
-/// Events by which summaries are prefetched.
-const PREFETCH: usize = 8;
 /// Fewer events than this are added one by one.
 const FEW: usize = 1 << 12;
 
@@ -56,29 +57,6 @@ pub(crate) struct Histories {
     touched: Option<Vec<u32>>,
 }
 
-/// What the uses of texts and fields change by, to be applied after threads have added events.
-#[derive(Default)]
-struct LabelChanges {
-    labels: Vec<LabelChange>,
-    lost: Vec<Field>,
-}
-
-/// A mutable range of histories.
-struct Part<'h> {
-    first: usize,
-    logs: &'h mut [Log],
-    summaries: &'h mut [u64],
-}
-
-/// What adding an event reads.
-#[derive(Clone, Copy)]
-struct Adding<'h> {
-    lexicon: Lexicon<'h>,
-    layout: Option<&'h Layout>,
-    max_log: Option<usize>,
-    is_numeric: bool,
-}
-
 /// What adding events to some histories reads.
 fn adding<'h>(
     schema: &'h Schema,
@@ -89,24 +67,6 @@ fn adding<'h>(
 ) -> Adding<'h> {
     let lexicon = Lexicon { schema, dictionary };
     Adding { lexicon, layout: max_log.map(|_| layout), max_log, is_numeric }
-}
-
-impl Placed {
-    /// Gives the batch the codes of the store, once.
-    pub(crate) fn remap(&mut self) {
-        if let Some(codes) = self.codes.take() {
-            self.batch.remap(&codes);
-        }
-    }
-}
-
-/// A batch and the signature of each of its events; [`NONE`] for events that are not stored.
-pub(crate) struct Placed {
-    pub(crate) batch: StoredBatch,
-    pub(crate) codes: Option<Codes>,
-    pub(crate) signatures: Vec<u32>,
-    /// Numbers of message ids, if duplicates are looked for.
-    pub(crate) messages: Vec<u32>,
 }
 
 impl Histories {
@@ -232,7 +192,7 @@ impl Histories {
         let part_len = self.n.div_ceil(MAX_PARTS).max(PART).next_power_of_two();
         let n_parts = self.n.div_ceil(part_len).max(1);
         let sorted =
-            parallel::map_owned(batches, 1 << 17, |placed| Sorted::new(placed, n_parts, part_len));
+            parallel::map_owned(batches, 1 << 17, |placed| ByPart::new(placed, n_parts, part_len));
         let adding =
             adding(&self.schema, &self.dictionary, &self.layout, self.max_log, self.is_numeric);
         let stride = self.layout.n_words();
@@ -517,7 +477,7 @@ impl Histories {
         let of = |signature: u32| {
             let mut lines: Vec<String> = Vec::new();
             for event in self.log(signature).into_iter().flat_map(Log::iter) {
-                let value = |value: &FieldValue| {
+                let value = |value: &super::stored::FieldValue| {
                     let name = self.schema.name(value.field);
                     format!(
                         "{name}[{}]={:?}/{}",
@@ -536,241 +496,4 @@ impl Histories {
         let held = self.dictionary.held().into_iter().map(|(text, n)| (text.to_owned(), n));
         ((0..self.n as u32).map(of).collect(), held.collect())
     }
-}
-
-impl LabelChanges {
-    fn release(&mut self, event: StoredEvent<'_>, schema: &Schema) {
-        if event.name != NONE {
-            self.labels.push(LabelChange::Lost(event.name));
-        }
-        for value in event.values {
-            self.labels.extend(value.label().map(LabelChange::Lost));
-            if value.field != Field::NONE && schema.scope(value.field) == Scope::Attribute {
-                self.lost.push(value.field);
-            }
-        }
-    }
-}
-
-impl Part<'_> {
-    /// Adds all events of a part.
-    fn add_all(
-        &mut self,
-        sorted: &[Sorted],
-        part: usize,
-        adding: Adding<'_>,
-        changes: &mut LabelChanges,
-    ) {
-        if adding.is_numeric {
-            let stride = adding.layout.map_or(0, Layout::n_words);
-            for batch in sorted {
-                let places = batch.of(part);
-                for place in places.clone() {
-                    if let Some(later) = batch.heads[..places.end].get(place + PREFETCH) {
-                        let later = (later.signature as usize - self.first) * stride;
-                        prefetch::prefetch_at(self.summaries, later);
-                        prefetch::prefetch_at(self.summaries, later + stride - 1);
-                    }
-                    let (signature, event) = batch.event(place);
-                    self.add(signature, event, adding, changes);
-                }
-            }
-            return;
-        }
-        // In order of time, most events go to the end of their log.
-        let places =
-            sorted.iter().flat_map(|batch| batch.of(part).map(move |place| (batch, place)));
-        let mut events: Vec<(u32, StoredEvent<'_>)> =
-            places.map(|(batch, place)| batch.event(place)).collect();
-        events.sort_by_key(|(signature, event)| (*signature, event.at));
-        for (signature, event) in events {
-            self.add(signature, event, adding, changes);
-        }
-    }
-
-    /// Adds one event: the one rule for what a history stores.
-    fn add(
-        &mut self,
-        signature: u32,
-        event: StoredEvent<'_>,
-        adding: Adding<'_>,
-        changes: &mut LabelChanges,
-    ) {
-        let place = signature as usize - self.first;
-        if let Some(layout) = adding.layout {
-            let words = &mut self.summaries[place * layout.n_words()..][..layout.n_words()];
-            layout.add_event(words, event, adding.lexicon.dictionary, &mut changes.labels);
-            if adding.is_numeric {
-                summary::cut_to(words, event.at);
-                return;
-            }
-        }
-        let log = &mut self.logs[place];
-        log.insert(event, adding.lexicon);
-        if let Some((layout, max)) = adding.layout.zip(adding.max_log) {
-            let words = &mut self.summaries[place * layout.n_words()..][..layout.n_words()];
-            log.trim(max, |event| {
-                summary::cut_to(words, event.at);
-                changes.release(event, adding.lexicon.schema);
-            });
-        }
-    }
-}
-
-/// The events of a batch, sorted by the part that their signature belongs to.
-struct Sorted {
-    heads: Vec<Head>,
-    values: Vec<FieldValue>,
-    /// Where the events of each part end; those without a signature come last.
-    ends: Vec<u32>,
-}
-
-/// An event without its values.
-#[derive(Debug, Clone, Copy)]
-struct Head {
-    signature: u32,
-    name: u32,
-    at: Timestamp,
-    message: u32,
-    /// Where its values end.
-    end: u32,
-}
-
-impl Sorted {
-    fn new(mut placed: Placed, n_parts: usize, part_len: usize) -> Self {
-        placed.remap();
-        let Placed { batch, signatures, messages, .. } = placed;
-        let bits = part_len.trailing_zeros();
-        let part = |signature: u32| match signature {
-            NONE => n_parts,
-            signature => (signature >> bits) as usize,
-        };
-        let mut ends = vec![0u32; n_parts + 1];
-        signatures.iter().for_each(|&signature| ends[part(signature)] += 1);
-        let mut start = 0;
-        for end in &mut ends {
-            start += std::mem::replace(end, start);
-        }
-        let mut rows = vec![0u32; signatures.len()];
-        for (row, &signature) in (0..).zip(&signatures) {
-            let end = &mut ends[part(signature)];
-            rows[*end as usize] = row;
-            *end += 1;
-        }
-        let (mut heads, mut values) = (Vec::with_capacity(rows.len()), Vec::new());
-        for row in rows {
-            let message = messages.get(row as usize).copied().unwrap_or(NONE);
-            let StoredEvent { at, name, values: own, .. } = batch.event(row as usize, message);
-            values.extend_from_slice(own);
-            let (signature, end) = (signatures[row as usize], values.len() as u32);
-            heads.push(Head { signature, name, at, message, end });
-        }
-        Self { heads, values, ends }
-    }
-
-    /// The places of the events of a part.
-    fn of(&self, part: usize) -> Range<usize> {
-        let start = if part == 0 { 0 } else { self.ends[part - 1] as usize };
-        start..self.ends[part] as usize
-    }
-
-    fn event(&self, place: usize) -> (u32, StoredEvent<'_>) {
-        let Head { signature, name, at, message, end } = self.heads[place];
-        let start = if place == 0 { 0 } else { self.heads[place - 1].end as usize };
-        (signature, StoredEvent { at, name, message, values: &self.values[start..end as usize] })
-    }
-}
-
-impl Histories {
-    /// The summary of another store with the codes of this one.
-    pub(crate) fn translated_summary(&mut self, summary: &[u64], from: &Self) -> Box<[u64]> {
-        let Self { layout, dictionary, .. } = self;
-        relabelled(layout, summary, |label| dictionary.intern(from.dictionary.text(label)))
-    }
-
-    /// Adds a summary whose codes are those of a piece; `code` uses a text of the piece once more.
-    pub(crate) fn restore_summary(
-        &mut self,
-        signature: u32,
-        words: &mut [u64],
-        mut code: impl FnMut(&mut Dictionary, u32) -> u32,
-    ) {
-        let Self { layout, dictionary, .. } = self;
-        layout.translate(words, |value| value.relabelled(|label| code(dictionary, label)));
-        self.add_summary(signature, words);
-    }
-
-    /// Whether a summary of a piece names texts below a number only.
-    pub(crate) fn has_texts(&self, words: &[u64], n_texts: usize) -> bool {
-        self.layout.labels(words).all(|label| (label as usize) < n_texts)
-    }
-
-    /// Makes room for further events of a history.
-    pub(crate) fn reserve(&mut self, signature: u32, n_events: usize, n_values: usize) {
-        if let Some(log) = self.logs.get_mut(signature as usize) {
-            log.reserve(n_events, n_values);
-        }
-    }
-
-    /// A summary with other codes for its texts.
-    pub(crate) fn relabelled_summary(
-        &self,
-        summary: &[u64],
-        code: impl FnMut(u32) -> u32,
-    ) -> Box<[u64]> {
-        relabelled(&self.layout, summary, code)
-    }
-
-    /// Counts a further value of an attribute's field.
-    pub(crate) fn retain_field(&mut self, field: Field) {
-        if field != Field::NONE {
-            self.schema.retain(field, 1);
-        }
-    }
-
-    /// Ends one value of an attribute's field.
-    pub(crate) fn release_field(&mut self, field: Field) {
-        if field != Field::NONE {
-            self.schema.release(field);
-        }
-    }
-
-    /// A field by name, used once more if it is an attribute's.
-    pub(crate) fn field(&mut self, scope: Scope, name: &str) -> Field {
-        match scope {
-            Scope::Property => self.schema.property(name),
-            Scope::Attribute => match self.schema.declare(name) {
-                Some(field) => {
-                    self.schema.retain(field, 1);
-                    field
-                }
-                None => Field::NONE,
-            },
-        }
-    }
-}
-
-fn relabelled(layout: &Layout, summary: &[u64], mut code: impl FnMut(u32) -> u32) -> Box<[u64]> {
-    let mut words: Box<[u64]> = summary.into();
-    layout.translate(&mut words, |value| value.relabelled(&mut code));
-    words
-}
-
-/// A value with the codes of another store.
-pub(crate) fn translated(value: FieldValue, from: &Histories, to: &mut Histories) -> FieldValue {
-    let field = match value.field {
-        Field::NONE => Field::NONE,
-        field => match from.schema.scope(field) {
-            Scope::Property => to.schema.property(from.schema.name(field)),
-            Scope::Attribute => match to.schema.declare(from.schema.name(field)) {
-                Some(field) => {
-                    to.schema.retain(field, 1);
-                    field
-                }
-                None => Field::NONE,
-            },
-        },
-    };
-    let text = |label| to.dictionary.intern(from.dictionary.text(label));
-    value.relabelled(text).of_field(field)
 }

@@ -35,7 +35,10 @@ pub struct KDistances {
 /// `min_samples − 1`.
 ///
 /// A proposal to begin with: data with groups of several densities have several bends, and a few rows
-/// very far out flatten all before them. Look at the curve.
+/// very far out flatten all before them. Look at the curve. Where hardly any rows lie between the groups, as
+/// with two half circles, nearly all distances are those within groups: the bend then keeps the denser rows
+/// only, and `Dbscan` may split a group at its thinnest place. Try the larger distances of the curve until the
+/// number of clusters no longer falls.
 ///
 /// ```
 /// use personas::{cluster::{Dbscan, Metric}, ndarray::Array2, validate};
