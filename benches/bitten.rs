@@ -11,14 +11,14 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use personas::identity::Owner;
-use personas::{Event, Identifier, IdentityGraph, Result, Rules, Timestamp};
+use personas::{Event, Identifier, IdentityGraph, Rules, Timestamp};
 
 fn seen(user: String, cookie: String, at: i64) -> Event<'static> {
     let at = Timestamp::from_millis(1_500_000_000_000 + at);
     Event::new("e", at).id("user_id", user).id("cookie", cookie)
 }
 
-fn main() -> Result<()> {
+fn main() -> Result<(), personas::Error> {
     let number = |name: &str, default| {
         std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
     };

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 /// `Result` with the crate's [`Error`].
-pub type Result<T> = std::result::Result<T, Error>;
+pub(crate) type Result<T> = std::result::Result<T, Error>;
 
 /// What can go wrong. Rows and columns are 0-based.
 ///

@@ -63,7 +63,8 @@ pub mod stored;
 pub mod validate;
 
 pub use cluster::KMeans;
-pub use error::{Error, Result};
+pub use error::Error;
+pub(crate) use error::Result;
 pub use event::{Event, Identifier, IngestReport, Refusal, Timestamp, Value};
 pub use features::{FeatureSet, FeatureTable};
 pub use identity::{IdentityGraph, ProfileId, Rules};

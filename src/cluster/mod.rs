@@ -18,7 +18,8 @@
 //! # Mixed tables
 //!
 //! For tables of numbers and categories, use a [`Preprocessor`](crate::Preprocessor) first: its one-hot
-//! columns of a category together weigh as much as one number. Then use any method here.
+//! columns of a category together weigh as much as one number. Then use any method here. Methods that take
+//! distances also take Gower's, which fill nothing in: [`Preprocessor::gower`](crate::Preprocessor::gower).
 //!
 //! There is no k-prototypes (Huang 1998, with the matching weighted by half the mean standard deviation),
 //! because it was not better than one-hot columns and k-means. The two were compared on the 801 households

@@ -106,7 +106,7 @@ impl<'a> Event<'a> {
     /// ```
     /// use personas::{Event, Timestamp};
     ///
-    /// fn read(line: String) -> personas::Result<Event<'static>> {
+    /// fn read(line: String) -> Result<Event<'static>, personas::Error> {
     ///     let (id, time) = line.split_once(',').unwrap_or_default();
     ///     Ok(Event::new("visit", Timestamp::parse(time)?).id("cookie", id).into_owned())
     /// }

@@ -9,6 +9,7 @@ mod blocks;
 mod categorical;
 mod cohorts;
 mod fitted;
+mod gower;
 mod matrix;
 mod numeric;
 mod options;

@@ -171,7 +171,7 @@ impl Preprocessor {
         Ok(PreprocessorFit::of(blocks::balanced(&fit, table, &named)?))
     }
 
-    fn check(&self, table: &FeatureTable) -> Result<()> {
+    pub(super) fn check(&self, table: &FeatureTable) -> Result<()> {
         if let Some(share) =
             self.missing_indicator_from.filter(|share| share.is_nan() || *share < 0.0)
         {

@@ -20,8 +20,8 @@ use personas::quality::{Action, Check, Quality, QualityRule, Target};
 use personas::reduce::{Archetypes, ExactMoments};
 use personas::scale::Scaler;
 use personas::{
-    Event, FeatureSet, FeatureTable, Identifier, IdentityGraph, KMeans, Labels, Pca, PersonaModel,
-    Preprocessor, Profiles, Result, Rules, Timestamp, Value,
+    Error, Event, FeatureSet, FeatureTable, Identifier, IdentityGraph, KMeans, Labels, Pca,
+    PersonaModel, Preprocessor, Profiles, Rules, Timestamp, Value,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -56,7 +56,7 @@ impl Random {
 }
 
 /// Visits models: everything that is fitted to rows.
-pub(crate) fn models(seed: u64, visit: &mut impl Visit) -> Result<()> {
+pub(crate) fn models(seed: u64, visit: &mut impl Visit) -> Result<(), Error> {
     let mut random = Random(seed);
     let x = random.rows(14);
     visit.value(Labels::new([Some(0), None, Some(1), Some(0)])?);
@@ -89,7 +89,7 @@ pub(crate) fn models(seed: u64, visit: &mut impl Visit) -> Result<()> {
 }
 
 /// Visits tables of people, and what is fitted to them.
-pub(crate) fn people(seed: u64, visit: &mut impl Visit) -> Result<()> {
+pub(crate) fn people(seed: u64, visit: &mut impl Visit) -> Result<(), Error> {
     let mut random = Random(seed);
     let mut numbers = |far: f64| -> Vec<Option<f64>> {
         (0..24).map(|i| (i != 5).then(|| random.float() + f64::from(i % 2) * far)).collect()
@@ -126,7 +126,7 @@ fn preprocessor() -> Preprocessor {
 }
 
 /// Visits events, graphs, and stores' parts.
-fn events(visit: &mut impl Visit) -> Result<()> {
+fn events(visit: &mut impl Visit) -> Result<(), Error> {
     let at = Timestamp::parse("2024-05-01T12:00:00Z")?;
     let products = vec![Value::from([("price", (0.1 + 0.2).into()), ("sku", "t".into())])];
     let purchase = Event::new("purchase", at)
@@ -161,7 +161,7 @@ fn events(visit: &mut impl Visit) -> Result<()> {
 }
 
 /// Visits rules, features and the like, as users set them.
-fn settings(visit: &mut impl Visit) -> Result<()> {
+fn settings(visit: &mut impl Visit) -> Result<(), Error> {
     let third = 1.0 / 3.0;
     let from = Timestamp::parse("2020-01-01")?;
     let to = Timestamp::parse("2030-01-01")?;
@@ -255,7 +255,7 @@ fn all_features() -> FeatureSet {
 }
 
 /// Visits one value of everything, and `n` of every model.
-pub(crate) fn each(n: u64, visit: &mut impl Visit) -> Result<()> {
+pub(crate) fn each(n: u64, visit: &mut impl Visit) -> Result<(), Error> {
     events(visit)?;
     settings(visit)?;
     (0..n).try_for_each(|seed| models(seed, visit).and_then(|()| people(seed, visit)))

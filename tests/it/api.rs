@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// Public items of each room, 400 in all at most: lower a line with every item that goes.
 const AT_MOST: &[(&str, usize)] = &[
     ("cluster", 72),
-    ("error", 2),
+    ("error", 1),
     ("event", 31),
     ("features", 39),
     ("identity", 43),
@@ -21,7 +21,7 @@ const AT_MOST: &[(&str, usize)] = &[
     ("num", 3), // samples, the metrics of neighbours and the reason of an odd row stand below the methods that use them
     ("outlier", 22),
     ("persona", 43),
-    ("prepare", 19),
+    ("prepare", 20),
     ("profiles", 44),
     ("quality", 10),
     ("reduce", 20),
@@ -33,7 +33,7 @@ const AT_MOST: &[(&str, usize)] = &[
 ];
 
 /// Names at the root of the crate; the rest is found by its module.
-const AT_MOST_AT_ROOT: usize = 21;
+const AT_MOST_AT_ROOT: usize = 20;
 
 /// What a line of source declares for the public, if anything: its kind and its name.
 fn public_item(line: &str) -> Option<(&str, &str)> {

@@ -351,7 +351,7 @@ fn models_that_cannot_be_merged_say_so() {
 
 #[test]
 fn settings_and_starts_out_of_range_are_named() {
-    let named = |model: personas::Result<OnlineKMeans>| match model {
+    let named = |model: Result<OnlineKMeans, personas::Error>| match model {
         Err(Error::InvalidParameter { name, .. }) => name,
         other => panic!("{other:?}"),
     };

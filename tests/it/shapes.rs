@@ -101,3 +101,31 @@ fn the_choice_of_k_does_not_call_parts_of_moons_and_rings_natural_and_names_who_
         assert!(choice.to_string().contains("HDBSCAN finds others"), "{name}: {}", choice);
     }
 }
+
+#[test]
+fn a_mixed_table_reaches_methods_of_distances_without_a_matrix() {
+    use personas::cluster::{Agglomerative, Dbscan, Hdbscan, Linkage};
+    use personas::outlier::LocalOutlierFactor;
+    use personas::{FeatureTable, Preprocessor};
+
+    // Two kinds of people who differ in both columns, and one who is like neither.
+    let visits = (0..41)
+        .map(|i| (i != 5).then_some(if i == 40 { 60.0 } else { f64::from(i % 4 + 90 * (i % 2)) }));
+    let channel =
+        (0..41).map(|i| Some(if i == 40 { "phone" } else { ["web", "store"][i % 2] }.to_owned()));
+    let table = FeatureTable::new(41)
+        .numeric("visits", visits.collect())
+        .and_then(|t| t.categorical("channel", channel.collect()))
+        .unwrap();
+    let distances = Preprocessor::default().gower(&table).unwrap();
+    let tree = Agglomerative::new(Linkage::Average).fit(distances.clone()).unwrap();
+    let expected: Vec<Option<usize>> =
+        (0..41).map(|i| Some(if i == 40 { 2 } else { i % 2 })).collect();
+    assert_eq!(tree.cut_into(3).unwrap().to_vec(), expected);
+    assert!(Agglomerative::new(Linkage::Ward).fit(distances.clone()).is_err());
+    let groups = Dbscan::new(0.1, 3).fit(distances.clone()).unwrap().labels;
+    assert_eq!((groups.sizes().len(), groups.get(40)), (2, None));
+    assert_eq!(Hdbscan::new(5).fit(distances.clone()).unwrap().labels.sizes().len(), 2);
+    let odd = LocalOutlierFactor::new(15).fit(distances).unwrap();
+    assert!((0..40).all(|row| odd.scores[row] < odd.scores[40]));
+}

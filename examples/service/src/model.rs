@@ -75,7 +75,7 @@ pub(crate) fn persona(
     model: &PersonaModel,
     person: &Profile<'_>,
     now: Timestamp,
-) -> personas::Result<Value> {
+) -> Result<Value, personas::Error> {
     let table = person.features(now)?;
     let matches = model.assign(&table)?;
     let Some(found) = matches.first() else { return Ok(json!({"persona": null})) };

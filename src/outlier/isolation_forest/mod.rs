@@ -129,7 +129,7 @@ impl IsolationForest {
     /// // A diagonal of rows, and one row beside it that is ordinary in each column.
     /// let mut x = Array2::from_shape_fn((200, 2), |(row, column)| (row + 7 * column % 5) as f64);
     /// x.row_mut(199).assign(&personas::ndarray::array![20.0, 170.0]);
-    /// let rank = |forest: IsolationForest| -> personas::Result<usize> {
+    /// let rank = |forest: IsolationForest| -> Result<usize, personas::Error> {
     ///     let scores = forest.fit(&x)?.scores;
     ///     Ok(scores.iter().filter(|&&score| score > scores[199]).count())
     /// };
