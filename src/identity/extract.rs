@@ -1,8 +1,8 @@
 //! The evidence of some signatures as columns of bytes, to be stored beside their events.
 //!
-//! An identifier stands once, however many signatures have it. There is no record for each signature, neither in
-//! writing nor in reading. What is read is checked like an observation, so that a forged extract cannot say what
-//! observations could not; what is checked asks for less memory than twice the bytes.
+//! Each identifier is written once, however many signatures have it. Columns are written and read directly, without
+//! a record for each signature. What is read is checked like an observation, so that a forged extract cannot say
+//! what observations could not. Checking takes less memory than twice the bytes.
 //!
 //! Cost: one pass over the signatures to write, two to read, with one look-up for each identifier.
 

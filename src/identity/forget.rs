@@ -229,7 +229,7 @@ mod tests {
         graph.observe(&seen(3).id("email", "b@mail.org").id("cookie", "c")).unwrap();
         graph.observe(&seen(5).id("email", "a@mail.org").id("cookie", "c")).unwrap();
         graph.forget(("user_id", "7")).unwrap();
-        // Of the two addresses, the other one was seen first, now that the first observation is gone.
+        // The first observation is gone, so the other address is now the one that was seen first.
         let id = graph.rules().profile_id("email", "b@mail.org");
         assert_eq!(graph.get(("cookie", "c")), Some(id));
     }

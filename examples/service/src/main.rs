@@ -331,7 +331,7 @@ async fn changes(
     let now = Timestamp::from(SystemTime::now());
     tokio::task::block_in_place(|| {
         let mut kept = service.lock();
-        // What is no number is no cursor either.
+        // A cursor is a number; any other text is answered as a cursor that is lost.
         let page = kept.people.changes(since.unwrap_or(u64::MAX), usize::clamp(limit, 1, 1000));
         let page = match page {
             Ok(page) => page,

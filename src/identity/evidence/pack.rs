@@ -35,7 +35,7 @@ const MAX_NEW_KINDS: usize = (1 << 15) - 1;
 pub(crate) struct Packed {
     /// The identifiers of all rows, each with its kind; where there are `places`, each different one once.
     pub(super) names: Keys<String, Kind>,
-    /// Of every identifier of every row, its place among the names; empty if they stand as the rows have them.
+    /// The place among the names of each identifier, row after row; empty if the names are in the order of the rows.
     pub(super) places: Vec<u32>,
     pub(super) n_names: u32,
     /// The kinds of the identifiers; empty if all are of one kind.

@@ -22,7 +22,7 @@ pub(crate) struct Set<'s> {
 pub(crate) struct Sets<'s> {
     packed: Packed,
     names: Arrivals<&'s str, Kind>,
-    /// Of each numbered identifier, its place among the names; [`NONE`] until a row has it.
+    /// The place among the names of each numbered identifier; [`NONE`] until a row has it.
     place_of: Vec<u32>,
 }
 

@@ -144,7 +144,7 @@ fn lower(bound: &AtomicU64, weight: f64) {
 /// The search of one leaf for aliens.
 struct Alien<'a> {
     round: &'a Round<'a>,
-    /// Of the places from `first` on.
+    /// What is known of the rows, by place; the first one is at place `first`.
     known: &'a mut [Known],
     first: usize,
     alike: &'a [Vec<u32>],
