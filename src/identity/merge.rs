@@ -22,8 +22,8 @@ pub(super) fn merge(state: &mut State, other: &State) -> Result<(Moves, Moves)> 
     let kinds =
         (0..other.policy.kinds().len()).map(|kind| &*other.policy.kinds().get(kind as Kind).name);
     check_room(state, kinds, nodes.len().max(signatures.n_slots()), signatures.len())?;
-    let ours = forget_marked(state, other.policy.forgotten.iter().copied());
-    add_links(state, other.policy.rules())?;
+    let forgotten = other.policy.forgotten.iter().copied();
+    let ours = adopt(state, forgotten, Some(other.policy.rules()), None)?;
     let mut theirs = Moves::new();
     for sig in signatures.live() {
         let mut parts = other.parts_of(sig);
@@ -49,20 +49,32 @@ pub(super) fn absorb(
     let kinds = extract.kinds().chain(named().map(|end| &*end.kind));
     let n_signatures = extract.n_signatures();
     check_room(state, kinds, extract.n_slots() + named().count(), n_signatures)?;
-    let ours = forget_marked(state, forgotten.iter().copied());
-    allowed.into_iter().flatten().for_each(|id| _ = state.policy.forgotten.remove(id));
-    if let Some(rules) = &rules {
-        if allowed.is_some() {
-            remove_links(state, rules);
-        }
-        add_links(state, rules)?;
-    }
+    let ours = adopt(state, forgotten.iter().copied(), rules.as_ref(), allowed)?;
     let sets = extract.sets(state, allowed.is_some());
     let recorded = state.record(vec![sets]).pop().unwrap_or_default();
     state.follow();
     let to = |sig: u32| (sig != Recorded::NONE).then_some(sig);
     let theirs = (0..).zip(recorded.signatures).map(|(from, sig)| (from, to(sig)));
     Ok((ours, theirs.collect()))
+}
+
+/// Forgets whom another graph forgot, and adds its manual links if they are known; there is room for them. If some
+/// ids are allowed, these are no longer forgotten, and links that the other does not have are removed.
+fn adopt(
+    state: &mut State,
+    forgotten: impl Iterator<Item = ProfileId>,
+    links: Option<&Rules>,
+    allowed: Option<&[ProfileId]>,
+) -> Result<Moves> {
+    let ours = forget_marked(state, forgotten);
+    allowed.into_iter().flatten().for_each(|id| _ = state.policy.forgotten.remove(id));
+    if let Some(rules) = links {
+        if allowed.is_some() {
+            remove_links(state, rules);
+        }
+        add_links(state, rules)?;
+    }
+    Ok(ours)
 }
 
 /// Adds observations of identifiers without those that were forgotten; their signature, if any are left.

@@ -100,10 +100,6 @@ fn invalid(reason: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::InvalidSnapshot { what: "IdentityGraph", reason: reason.into() }
 }
 
-fn key_check(rules: &Rules) -> Option<ProfileId> {
-    rules.secret().map(|key| ProfileId::keyed(Some(key), "", ""))
-}
-
 /// The whole state but the key.
 pub(super) fn snapshot(state: &State) -> Snapshot {
     let (nodes, signatures) = (state.evidence.nodes(), state.evidence.signatures());
@@ -116,7 +112,7 @@ pub(super) fn snapshot(state: &State) -> Snapshot {
     Snapshot {
         version: Version(VERSION),
         rules: state.policy.rules().without_key(),
-        key_check: key_check(state.policy.rules()),
+        key_check: state.policy.rules().key_check(),
         kinds,
         identifiers,
         signatures,
@@ -174,7 +170,7 @@ impl Snapshot {
             Some(key) => self.rules.clone().key(key),
             None => self.rules.clone(),
         };
-        if key_check(&rules) != self.key_check {
+        if rules.key_check() != self.key_check {
             return Err(invalid("it was made with another key, or the key is missing"));
         }
         if !self.forgotten.is_sorted_by(|a, b| a < b) {

@@ -1,7 +1,5 @@
 //! Pieces into a store: checked whole, then merged like a shard.
 
-use std::sync::OnceLock;
-
 use super::content::{Columns, PieceValue, read_event, read_words};
 use super::edit::Loose;
 use super::messages::Copy;
@@ -45,10 +43,7 @@ impl Profiles {
         let attributes = columns.fields().filter(|field| field.0);
         self.check_attributes(attributes.map(|field| field.1))?;
         let links = head.links.take();
-        let is_change = settings.origin.after.is_some();
-        let (theirs, codes) = self.absorb_evidence(&head, &columns, links, is_change)?;
-        self.histories.schema.keep_needs(&settings.needs);
-        self.newest = OnceLock::new();
+        let (theirs, codes) = self.absorb_evidence(&settings, &head, &columns, links)?;
         if let Some(horizon) = head.horizon {
             self.raise_horizon(Timestamp::from_millis(horizon));
         }
@@ -64,12 +59,12 @@ impl Profiles {
     /// The texts are interned beside: neither needs the other.
     fn absorb_evidence(
         &mut self,
+        settings: &Settings,
         head: &Head,
         columns: &Columns<'_>,
         links: Option<[Vec<Pair>; 3]>,
-        is_change: bool,
     ) -> Result<(Moves, Vec<u32>)> {
-        let has_links = links.is_some();
+        let (is_change, has_links) = (settings.origin.after.is_some(), links.is_some());
         let allowed = is_change.then_some(&head.allowed[..]);
         let (graph, dictionary) = (&mut self.graph, &mut self.histories.dictionary);
         let mut moves = Ok(Default::default());
@@ -82,12 +77,7 @@ impl Profiles {
             codes.iter().for_each(|&code| dictionary.release(code));
         }
         let (ours, theirs) = moves?;
-        if has_links {
-            self.trail.add_links();
-        }
-        self.trail.add_marks(&head.forgotten);
-        self.added_to(&theirs);
-        self.move_events(&ours);
+        self.added_evidence(&settings.needs, has_links, &head.forgotten, (&ours, &theirs));
         if is_change {
             let whole = theirs.iter().filter(|(from, _)| Some(*from) != head.continued);
             let whole: Moves = whole.filter_map(|&(_, to)| Some((to?, None))).collect();

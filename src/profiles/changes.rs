@@ -124,7 +124,7 @@ impl Profiles {
         let new_signatures = journal.n_signatures..n_signatures;
         let new = graph.nodes_of(new_signatures.clone());
         journal.n_signatures = n_signatures;
-        journal.told.resize(graph.n_nodes(), NONE);
+        journal.resize(graph.n_nodes());
         let mut names = Names::default();
         let removed: HashSet<u32> = touched.removed.iter().map(|removed| removed.0).collect();
         let everybody = if touched.all { 0..graph.n_nodes() as u32 } else { 0..0 };
@@ -142,23 +142,23 @@ impl Profiles {
         // What was told is read for all before it is written for one.
         let told: Vec<u32> = looked_at.iter().map(|&(node, _)| journal.told_of(node)).collect();
         for (node, id) in touched.removed {
-            if std::mem::replace(&mut journal.told[node as usize], NONE) == node {
+            if journal.remove(node) {
                 names.gone.push((id, Change::Gone));
             }
         }
         let name = |node| if graph.is_in_profile(node) { graph.name_of(node) } else { NONE };
         for ((node, is_rejoined), before) in looked_at.into_iter().zip(told) {
             let now = name(node);
-            journal.told[node as usize] = now;
-            if now != NONE {
-                journal.told[now as usize] = now;
-            }
+            journal.tell(node, now);
             if is_rejoined || before != now {
                 names.changed.extend([before, now]);
             }
             // Those who were not looked at follow the one that named them.
             if before != NONE && before != now && !removed.contains(&before) {
-                journal.told[before as usize] = name(before);
+                let heir = name(before);
+                if journal.tell(before, heir) {
+                    names.changed.push(heir);
+                }
             }
         }
         let signatures = events.into_iter().chain(new_signatures);
@@ -175,7 +175,7 @@ impl Profiles {
         self.graph.track();
         let name =
             |node| if self.graph.is_in_profile(node) { self.graph.name_of(node) } else { NONE };
-        journal.told = (0..self.graph.n_nodes() as u32).map(name).collect();
+        journal.tell_all((0..self.graph.n_nodes() as u32).map(name));
         journal.n_signatures = self.graph.n_signatures() as u32;
     }
 }

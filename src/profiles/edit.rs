@@ -9,9 +9,9 @@ use std::sync::OnceLock;
 
 use super::messages::{Copy, compare};
 use super::store::Profiles;
-use crate::features::{self, MAX_FIELDS, NONE, StoredEvent};
+use crate::features::{self, MAX_FIELDS, NONE, Needs, StoredEvent};
 use crate::identity::{Forgotten, Moves, Subject};
-use crate::{Error, Identifier, Result};
+use crate::{Error, Identifier, ProfileId, Result};
 
 /// Events and summaries that are to be put into histories.
 #[derive(Default)]
@@ -175,13 +175,8 @@ impl Profiles {
         self.check_settings("other", &other.settings())?;
         self.check_attributes(other.histories.schema.attributes())?;
         let (ours, theirs) = self.graph.merge_moving(&other.graph)?;
-        self.histories.schema.keep_needs(&other.histories.schema.needs());
-        self.version += 1;
-        self.newest = OnceLock::new();
-        self.trail.add_links();
-        self.trail.add_marks(&other.graph.forgotten());
-        self.added_to(&theirs);
-        self.move_events(&ours);
+        let (needs, marks) = (other.histories.schema.needs(), other.graph.forgotten());
+        self.added_evidence(&needs, true, &marks, (&ours, &theirs));
         let mut loose = Loose::default();
         let theirs: HashMap<u32, u32> =
             theirs.into_iter().filter_map(|(from, to)| Some((from, to?))).collect();
@@ -239,6 +234,26 @@ impl Profiles {
             }
         }
         self.look_for_many_changes();
+    }
+
+    /// Prepares for the events of another store, after the graph added its evidence, perhaps its manual links, and the
+    /// marks of whom it forgot. Events are stored with what either store needs of them, and this store's own follow
+    /// where its signatures went.
+    pub(super) fn added_evidence(
+        &mut self,
+        needs: &Needs,
+        has_links: bool,
+        marks: &[ProfileId],
+        (ours, theirs): (&Moves, &Moves),
+    ) {
+        self.histories.schema.keep_needs(needs);
+        self.newest = OnceLock::new();
+        if has_links {
+            self.trail.add_links();
+        }
+        self.trail.add_marks(marks);
+        self.added_to(theirs);
+        self.move_events(ours);
     }
 
     /// Records that observations were added to signatures.

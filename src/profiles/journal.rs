@@ -67,9 +67,9 @@ pub(super) struct Journal {
     checks: VecDeque<u32>,
     by_number: BTreeMap<u64, (ProfileId, Change)>,
     number_of: HashMap<ProfileId, u64>,
-    /// By node: the node that named its profile when it was last looked at; [`NONE`] for none. A node that names a
-    /// profile is told so of itself.
-    pub(super) told: Vec<u32>,
+    /// By node: the node that named its profile when it was last looked at; [`NONE`] for none. Ways through it end,
+    /// because [`Journal::tell`] is the only step that adds one, and it ends at a node that names itself.
+    told: Vec<u32>,
     /// Signatures before this number were looked at.
     pub(super) n_signatures: u32,
 }
@@ -124,6 +124,32 @@ impl Journal {
         let by_number = self.by_number.len() * size_of::<(u64, ProfileId, Change)>() * 3 / 2;
         let numbers = self.checks.capacity() + self.told.capacity();
         by_number + self.number_of.allocation_size() + numbers * size_of::<u32>()
+    }
+
+    /// Makes room for nodes of which nothing was told.
+    pub(super) fn resize(&mut self, n_nodes: usize) {
+        self.told.resize(n_nodes, NONE);
+    }
+
+    /// Begins again with what every node is named by; a node that names one names itself.
+    pub(super) fn tell_all(&mut self, names: impl Iterator<Item = u32>) {
+        self.told = names.collect();
+    }
+
+    /// Records what names a node now, or [`NONE`]: a node that names itself from here on. Returns whether that one was
+    /// told another name before.
+    pub(super) fn tell(&mut self, node: u32, name: u32) -> bool {
+        let is_new = name != NONE && self.told[name as usize] != name;
+        self.told[node as usize] = name;
+        if name != NONE {
+            self.told[name as usize] = name;
+        }
+        is_new
+    }
+
+    /// Records that a node is gone; returns whether it named a profile.
+    pub(super) fn remove(&mut self, node: u32) -> bool {
+        std::mem::replace(&mut self.told[node as usize], NONE) == node
     }
 
     /// What a node was told to be named by: that of its profile when it was last looked at, or what that one was told
@@ -189,5 +215,51 @@ impl Journal {
         page.has_more = later.next().is_some();
         page.cursor = self.cursor(if page.has_more { end } else { self.last });
         Ok(page)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_names_are_told_the_way_from_every_node_ends_at_one_that_names_itself() {
+        const N: u32 = 6;
+        let (mut journal, mut state) = (Journal::new(1), 5u64);
+        journal.resize(N as usize);
+        let mut below = |n: u32| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) as u32 % n
+        };
+        for _ in 0..4000 {
+            let (node, name) = (below(N), below(N + 1));
+            match below(8) {
+                0 => _ = journal.remove(node),
+                1 => _ = journal.told_of(node),
+                _ => _ = journal.tell(node, if name < N { name } else { NONE }),
+            }
+            for start in 0..N {
+                // As many steps as there are nodes: a longer way goes round.
+                let mut at = start;
+                for _ in 0..N {
+                    if at != NONE {
+                        at = journal.told[at as usize];
+                    }
+                }
+                let is_end = at == NONE || journal.told[at as usize] == at;
+                assert!(is_end, "{start}: {:?}", journal.told);
+                assert_eq!(journal.clone().told_of(start), at, "{start}: {:?}", journal.told);
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_that_comes_back_after_another_was_told_is_the_name_of_both() {
+        let mut journal = Journal::new(1);
+        journal.resize(2);
+        assert!(journal.tell(0, 1));
+        assert!(journal.tell(1, 0));
+        assert_eq!([0, 1].map(|node| journal.told_of(node)), [0, 0]);
+        assert!(!journal.tell(1, 0));
     }
 }

@@ -6,9 +6,9 @@
 use super::messages::Messages;
 use super::piece::{Origin, Settings, hash};
 use super::store::Profiles;
+use crate::Timestamp;
 use crate::features::{Log, NONE, Needs, Scope, StoredEvent};
 use crate::num::parallel;
-use crate::{ProfileId, Timestamp};
 
 impl Profiles {
     /// Returns a hash of everything that answers depend on: evidence of identity, events, summaries, manual
@@ -74,7 +74,7 @@ impl Profiles {
         let rules = self.graph.rules();
         Settings {
             rules: hash(&rules.automatic().without_key()),
-            key: rules.secret().map(|key| ProfileId::keyed(Some(key), "", "")),
+            key: rules.key_check(),
             features: hash(&self.features),
             is_fixed: self.features.is_fixed(),
             options: hash(&self.options.stored()),

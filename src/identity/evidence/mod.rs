@@ -158,13 +158,7 @@ impl IdentityEvidence {
             return self.record_sets(policy, packed, changes);
         }
         let mut recorded = Recorded::of(packed);
-        let ordered;
-        let names = if packed.names.is_grouped() {
-            ordered = packed.names.in_order();
-            &ordered
-        } else {
-            &packed.names
-        };
+        let names = packed.names_in_order();
         let mut data = 0;
         for (row, position) in packed.positions().enumerate() {
             let keys = names.slice(packed.range(row), data);

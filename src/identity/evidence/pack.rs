@@ -394,6 +394,15 @@ impl Packed {
         self.times.len()
     }
 
+    /// The names in order of arrival, which a long batch has grouped by shard.
+    pub(super) fn names_in_order(&self) -> Cow<'_, Keys<String, Kind>> {
+        if self.names.is_grouped() {
+            Cow::Owned(self.names.in_order())
+        } else {
+            Cow::Borrowed(&self.names)
+        }
+    }
+
     /// Number of identifiers.
     pub(super) fn n_identifiers(&self) -> usize {
         self.n_names as usize

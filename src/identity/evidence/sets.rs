@@ -86,13 +86,7 @@ impl IdentityEvidence {
         changes: &mut Pending,
     ) -> Recorded {
         let mut recorded = Recorded::of(packed);
-        let ordered;
-        let names = if packed.names.is_grouped() {
-            ordered = packed.names.in_order();
-            &ordered
-        } else {
-            &packed.names
-        };
+        let names = packed.names_in_order();
         let nodes: Vec<u32> = names
             .slice(0..names.len(), 0)
             .map(|(hash, value, kind)| self.intern_hashed(policy, kind, hash, value))

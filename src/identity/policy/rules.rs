@@ -430,6 +430,11 @@ impl Rules {
         self.key.as_ref().map(|key| &key.0)
     }
 
+    /// The id of nothing, by which another key is noticed; none without a key.
+    pub(crate) fn key_check(&self) -> Option<ProfileId> {
+        self.secret().map(|key| ProfileId::keyed(Some(key), "", ""))
+    }
+
     /// The id of a profile that is named by an identifier, under the key of these rules.
     ///
     /// An [`IdentityGraph`](crate::IdentityGraph) names a profile by its strongest identifier.
