@@ -53,24 +53,7 @@ impl Kept {
     /// Opens a folder, and restores what it holds into an empty store.
     pub(crate) fn open(folder: &Path, mut people: Profiles) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
-        let snapshot = numbers(folder, "snapshot")?.pop();
-        let is_later = |number: &u64| snapshot.is_some_and(|snapshot| *number > snapshot);
-        let changes: Vec<u64> = numbers(folder, "changes")?.into_iter().filter(is_later).collect();
-        let (mut last, mut sizes) = (None, [0; 2]);
-        for (name, numbers) in [("snapshot", snapshot.as_slice()), ("changes", &changes)] {
-            for &number in numbers {
-                let from = file(folder, name, number);
-                last = absorb(&mut people, &from)?;
-                sizes[usize::from(name == "changes")] += fs::metadata(&from)?.len();
-            }
-        }
-        let kept = changes.last().copied().or(snapshot);
-        let logs = numbers(folder, "log")?;
-        let newest = logs.last().copied().max(kept).unwrap_or(0);
-        let mut has_forgotten = false;
-        for number in logs.into_iter().filter(|&number| Some(number) >= kept) {
-            has_forgotten |= replay(&mut people, &file(folder, "log", number))?;
-        }
+        let Restored { newest, last, sizes, has_forgotten } = restore(folder, &mut people)?;
         // The last line of an old log can be torn; so nothing is added to it.
         let (folder, number) = (folder.to_owned(), newest + 1);
         let log = create_log(&folder, number)?;
@@ -226,6 +209,39 @@ fn numbers(folder: &Path, name: &str) -> io::Result<Vec<u64>> {
     Ok(numbers)
 }
 
+/// What of a folder is not in the store that was restored from it.
+pub(crate) struct Restored {
+    /// The highest number of a file.
+    newest: u64,
+    last: Option<Vec<u8>>,
+    sizes: [u64; 2],
+    has_forgotten: bool,
+}
+
+/// Restores what a folder holds into an empty store: the state of every call that was answered. The folder may be in
+/// use, as long as no snapshot is written meanwhile.
+pub(crate) fn restore(folder: &Path, people: &mut Profiles) -> io::Result<Restored> {
+    let snapshot = numbers(folder, "snapshot")?.pop();
+    let is_later = |number: &u64| snapshot.is_some_and(|snapshot| *number > snapshot);
+    let changes: Vec<u64> = numbers(folder, "changes")?.into_iter().filter(is_later).collect();
+    let (mut last, mut sizes) = (None, [0; 2]);
+    for (name, numbers) in [("snapshot", snapshot.as_slice()), ("changes", &changes)] {
+        for &number in numbers {
+            let from = file(folder, name, number);
+            last = absorb(people, &from)?;
+            sizes[usize::from(name == "changes")] += fs::metadata(&from)?.len();
+        }
+    }
+    let kept = changes.last().copied().or(snapshot);
+    let logs = numbers(folder, "log")?;
+    let newest = logs.last().copied().max(kept).unwrap_or(0);
+    let mut has_forgotten = false;
+    for number in logs.into_iter().filter(|&number| Some(number) >= kept) {
+        has_forgotten |= replay(people, &file(folder, "log", number))?;
+    }
+    Ok(Restored { newest, last, sizes, has_forgotten })
+}
+
 /// Adds the pieces of a file to a store; returns the last of them.
 fn absorb(people: &mut Profiles, pieces: &Path) -> io::Result<Option<Vec<u8>>> {
     let (mut from, mut last) = (BufReader::new(File::open(pieces)?), None);
@@ -346,6 +362,29 @@ mod tests {
         for entry in fs::read_dir(&folder).unwrap() {
             let bytes = fs::read(entry.unwrap().path()).unwrap();
             assert!(!bytes.windows(3).any(|part| part == b"eve"));
+        }
+        let _ = fs::remove_dir_all(&folder);
+    }
+
+    #[test]
+    fn a_folder_in_use_is_read_as_it_would_be_after_a_kill() {
+        let folder = std::env::temp_dir().join(format!("personas-in-use-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        let mut kept = Kept::open(&folder, people()).unwrap();
+        let at = Timestamp::from_millis(1_700_000_000_000);
+        for (i, user) in ["ann", "bob", "cid", "dan", "eve"].into_iter().enumerate() {
+            kept.receive(at, "page", &format!(r#"{{"userId":"{user}"}}"#)).unwrap();
+            if i == 3 {
+                assert!(kept.forget(&("user_id", "ann").into()).unwrap());
+            }
+            let mut copy = people();
+            restore(&folder, &mut copy).unwrap();
+            assert_eq!(copy.state_hash(), kept.people.state_hash(), "{user}");
+            if i % 2 == 1 {
+                let cut = kept.cut().unwrap();
+                let written = cut.write();
+                kept.finish(cut, written).unwrap();
+            }
         }
         let _ = fs::remove_dir_all(&folder);
     }

@@ -30,7 +30,7 @@ mod model;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
-use std::path::Path as Folder;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -65,8 +65,11 @@ const CHANGES: usize = 100_000;
 struct Service {
     write_key: String,
     read_key: String,
+    folder: PathBuf,
+    /// What a folder is restored into.
+    empty: Profiles,
     kept: Mutex<Kept>,
-    /// Held while a snapshot is made and written.
+    /// Held while a snapshot is made and written, or the folder is read.
     writing: Mutex<()>,
     model: Model,
 }
@@ -115,10 +118,11 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     rules.aliases = false;
     let options = StoreOptions { dedupe: true, changes: Some(CHANGES), ..StoreOptions::default() };
     let people = Profiles::with_options(rules, features(), options)?;
-    let kept = Mutex::new(Kept::open(Folder::new(&folder), people)?);
-    let model = Model::open(Folder::new(&folder))?;
+    let (folder, empty) = (PathBuf::from(folder), people.clone());
+    let kept = Mutex::new(Kept::open(&folder, people)?);
+    let model = Model::open(&folder)?;
     let writing = Mutex::default();
-    let service = Arc::new(Service { write_key, read_key, kept, writing, model });
+    let service = Arc::new(Service { write_key, read_key, folder, empty, kept, writing, model });
     tokio::runtime::Runtime::new()?.block_on(serve(service, &address))?;
     Ok(())
 }
@@ -164,6 +168,14 @@ impl Service {
         let cut = self.lock().cut()?;
         let written = cut.write();
         self.lock().finish(cut, written)
+    }
+
+    /// A copy of the store, from the folder: the store itself is not locked, and only snapshots wait.
+    fn copy(&self) -> io::Result<Profiles> {
+        let _no_snapshot = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut people = self.empty.clone();
+        keep::restore(&self.folder, &mut people)?;
+        Ok(people)
     }
 
     /// Whether a request, or its body, has the write key.
@@ -363,9 +375,9 @@ async fn fit(State(service): State<Arc<Service>>, headers: HeaderMap) -> Respons
     }
     let now = Timestamp::from(SystemTime::now());
     tokio::task::block_in_place(|| {
-        // One at a time, also of the copies, which are as large as the store. While personas are found,
-        // nobody waits.
-        let fitted = service.model.fit(|| service.lock().people.clone(), now);
+        // One at a time, also of the copies, which are as large as the store. Nobody waits, neither for the copy
+        // nor while personas are found.
+        let fitted = service.model.fit(|| service.copy(), now);
         match fitted {
             Ok(personas) => answer(StatusCode::OK, &personas),
             Err(problem) => error(StatusCode::CONFLICT, "no_personas", &problem),

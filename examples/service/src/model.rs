@@ -45,13 +45,15 @@ impl Model {
     /// read until then.
     pub(crate) fn fit(
         &self,
-        people: impl FnOnce() -> Profiles,
+        people: impl FnOnce() -> io::Result<Profiles>,
         now: Timestamp,
     ) -> Result<Value, String> {
         let Ok(_one_at_a_time) = self.fitting.try_lock() else {
             return Err("personas are being found; try again later".into());
         };
-        let table = people().features(now).map_err(|error| error.to_string())?;
+        let people = people().map_err(|error| error.to_string())?;
+        let table = people.features(now).map_err(|error| error.to_string())?;
+        drop(people);
         let model = PersonaModel::fit(&table, &PersonaSettings::default())
             .map_err(|error| error.to_string())?;
         let unfinished = self.file.with_extension("unfinished");
