@@ -16,6 +16,8 @@ pub(crate) mod csv_file;
 pub(crate) mod dates;
 #[path = "shared/events.rs"]
 pub(crate) mod events;
+#[path = "shared/few.rs"]
+mod few;
 #[path = "shared/input.rs"]
 mod input;
 #[path = "shared/numbers.rs"]
@@ -146,7 +148,8 @@ pub(crate) struct Options {
     /// In --json, measure which columns tell the personas apart by a forest and a regression as well
     #[arg(long, requires = "json")]
     importance: bool,
-    /// Write the model to a file, for --apply and --compare-with
+    /// Write the model to a file, for --apply and --compare-with. The file is for your own use: it holds
+    /// the middle and the size of every group, however small, and all levels of ordered categories
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
     /// Use a model that --save wrote instead of making one
@@ -587,7 +590,7 @@ impl Options {
             let is_share = |name: &&String| {
                 ["share of ", "item share of "].iter().any(|of| name.starts_with(of))
             };
-            for name in names.filter(|name| is_share(name) || *name == "discount share") {
+            for name in names.filter(|name| is_share(name) || *name == "discount_share") {
                 vocabulary.units.entry(name.clone()).or_insert_with(|| "share".into());
             }
         }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::People;
 use super::events::Rows;
-use super::screen;
+use super::{few, screen};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -164,16 +164,18 @@ pub(crate) struct Told<'a> {
 }
 
 impl Told<'_> {
-    /// As JSON. Rows, parts and scores are of single people, who come by --out only.
+    /// As JSON. Rows, parts and scores are of single people, who come by --out only; what counts a few
+    /// people is null.
     pub(crate) fn to_json(&self) -> Outcome<String> {
         let types = self.types.map(|found| {
-            json!({"types": found.types, "by_persona": found.by_persona, "explained": found.explained})
+            let types: Vec<Value> = found.types.iter().map(few::persona).collect();
+            json!({"types": types, "by_persona": found.by_persona, "explained": found.explained})
         });
-        let niche = |niche: &PersonaNiche| json!({"persona": niche.persona, "card": niche.card});
+        let niche = |niche: &PersonaNiche| json!({"persona": niche.persona, "card": few::persona(&niche.card)});
         let niches = self.niches.map(|all| all.iter().map(niche).collect::<Vec<_>>());
         let declared = |found: &DeclaredMatch| {
             json!({
-                "name": found.name, "verdict": found.verdict, "people": found.n_full,
+                "name": found.name, "verdict": found.verdict, "people": few::counted(found.n_full),
                 "contradictions": found.contradictions, "card": found.card,
             })
         };
@@ -183,22 +185,54 @@ impl Told<'_> {
                 "discovered": comparison.discovered,
             })
         });
+        let n_outside = self.matches.iter().filter(|found| found.persona.is_none()).count();
+        let importances = self.model.importance(&self.people.table, None, self.seed)?;
+        let importances = importances.iter().map(|found| {
+            let mut told = json!(found);
+            told["n"] = few::counted(found.n);
+            told
+        });
         let told = json!({
             "source": self.people.name,
             "people": self.people.table.n_rows(),
             "skipped_rows": self.people.problems().count(),
             "attention": screen::attention(self.people, self.drift),
             "read": screen::notes(self.people),
-            "personas": self.model.personas(),
-            "in_no_persona": self.matches.iter().filter(|found| found.persona.is_none()).count(),
-            "importances": self.model.importance(&self.people.table, None, self.seed)?,
-            "evidence": self.model.evidence(),
+            "personas": self.model.personas().iter().map(few::persona).collect::<Vec<_>>(),
+            "in_no_persona": few::counted(n_outside),
+            "importances": importances.collect::<Vec<_>>(),
+            "evidence": self.evidence(),
             "archetypes": types,
             "niches": niches,
             "comparison": compared,
-            "lineage": self.lineage,
+            "lineage": self.lineage.map(lineage),
             "drift": self.drift,
         });
         Ok(serde_json::to_string_pretty(&tidy(told))? + "\n")
     }
+
+    /// What the personas rest on.
+    fn evidence(&self) -> Value {
+        let evidence = self.model.evidence();
+        let mut told = json!(evidence);
+        for (at, candidate) in evidence.candidates.iter().enumerate() {
+            told["candidates"][at]["smallest"] = few::counted(candidate.smallest);
+        }
+        let personas = self.model.personas().iter().enumerate();
+        for (at, _) in personas.filter(|(_, persona)| few::are_few(persona.size)) {
+            if let Some(stability) = told["stability"].get_mut(at) {
+                *stability = Value::Null;
+            }
+        }
+        told
+    }
+}
+
+/// What became of earlier personas.
+fn lineage(found: &Lineage) -> Value {
+    let mut told = json!(found);
+    let counted = |row: &Vec<usize>| row.iter().map(|&n| few::counted(n)).collect::<Vec<_>>();
+    told["moves"] = found.moves.iter().map(counted).collect();
+    told["n_shared"] = few::counted(found.n_shared);
+    told
 }

@@ -3,14 +3,15 @@
 use personas::PersonaModel;
 use personas::features::Values;
 use personas::persona::{
-    Comparison, DeclaredVerdict, Describer, Drift, Evidence, Fate, Lineage, Match, Matches,
-    Persona, PersonaNiche, PureTypes,
+    Comparison, DeclaredVerdict, Drift, Evidence, Fate, Lineage, Match, Matches, Persona,
+    PersonaNiche, PureTypes,
 };
 use personas::prepare::Dropped;
 
 use super::People;
+use super::few;
 use super::program::Outcome;
-use super::words::{count, hanging, list, paragraph, percent, section, several};
+use super::words::{capitalised, count, hanging, list, paragraph, percent, section, several};
 
 /// Traits of a card; the report has all.
 const MOST_TRAITS: usize = 3;
@@ -196,7 +197,7 @@ fn cards(model: &PersonaModel, matches: &Matches<'_>, are_others: bool) -> Strin
             ),
         );
     }
-    let least = Describer::default().min_size;
+    let least = few::least();
     let (mut n_small, mut in_small) = (0, 0);
     for (at, persona) in model.personas().iter().enumerate() {
         let n = personas.iter().filter(|found| **found == Some(at)).count();
@@ -205,13 +206,7 @@ fn cards(model: &PersonaModel, matches: &Matches<'_>, are_others: bool) -> Strin
             in_small += n;
             continue;
         }
-        let size = match n < least {
-            true => format!("fewer than {}", several(least, "person", "people")),
-            false => {
-                let share = percent(n as f64 / personas.len() as f64);
-                format!("{}, {share}", several(n, "person", "people"))
-            }
-        };
+        let size = few::people(n) + &share_of(n, personas.len());
         let stable = evidence.stability.get(at).filter(|_| !are_others);
         let stable = stable.map_or(String::new(), |s| format!("; stability {}", percent(*s)));
         let then = match are_others {
@@ -225,20 +220,28 @@ fn cards(model: &PersonaModel, matches: &Matches<'_>, are_others: bool) -> Strin
     if n_small > 0 {
         let groups = several(n_small, "group", "groups");
         let least = several(least, "person", "people");
-        let people = match in_small < Describer::default().min_size {
+        let people = match few::are_few(in_small) {
             true => String::new(),
-            false => format!(", {} in all", several(in_small, "person", "people")),
+            false => format!(", {} in all", few::people(in_small)),
         };
         let said = format!("Not listed: {groups} of fewer than {least}{people}.");
         body += &paragraph(2, &said);
     }
     let n_outside = personas.iter().filter(|found| found.is_none()).count();
     if n_outside > 0 {
-        let share = percent(n_outside as f64 / personas.len() as f64);
-        let are = several(n_outside, "person is", "people are");
-        body += &paragraph(2, &format!("{are} in no persona, {share} of all."));
+        let share = share_of(n_outside, personas.len());
+        let people = capitalised(&few::people(n_outside));
+        body += &paragraph(2, &format!("{people} are in no persona{share}."));
     }
     body
+}
+
+/// `, 12%`: the share of so many people, unless they are few.
+fn share_of(n: usize, n_all: usize) -> String {
+    match few::are_few(n) {
+        true => String::new(),
+        false => format!(", {}", percent(n as f64 / n_all.max(1) as f64)),
+    }
 }
 
 fn card(persona: &Persona) -> String {
@@ -339,11 +342,17 @@ pub(crate) fn types(found: &PureTypes) -> String {
             percent(found.explained)
         ),
     );
-    for (at, kind) in found.types.iter().enumerate() {
-        let n = several(kind.size, "person is", "people are");
-        body +=
-            &hanging(&format!("  {}. ", at + 1), 5, &format!("{} ({n} mostly this)", kind.name));
+    let is_told = |kind: &Persona| kind.size >= few::least();
+    for (at, kind) in found.types.iter().enumerate().filter(|(_, kind)| is_told(kind)) {
+        let head = format!("{} ({} are mostly this)", kind.name, few::people(kind.size));
+        body += &hanging(&format!("  {}. ", at + 1), 5, &head);
         body += &card(kind);
+    }
+    let n_few = found.types.iter().filter(|kind| !is_told(kind)).count();
+    if n_few > 0 {
+        let types = several(n_few, "type that makes", "types that each make");
+        let least = several(few::least(), "person", "people");
+        body += &paragraph(2, &format!("Not listed: {types} up most of fewer than {least}."));
     }
     section(&format!("{} pure types", found.types.len()), &body)
 }
@@ -355,7 +364,7 @@ pub(crate) fn niches(model: &PersonaModel, niches: &[PersonaNiche]) -> String {
         _ => paragraph(2, "Here, the others and everyone are the people of the same persona."),
     };
     for niche in niches {
-        let n = several(niche.rows.len(), "person", "people");
+        let n = few::people(niche.rows.len());
         let within = &model.personas()[niche.persona].name;
         body += &hanging("  - ", 4, &format!("{} ({n} of “{within}”)", niche.card.name));
         body += &card(&niche.card);
@@ -368,17 +377,22 @@ pub(crate) fn niches(model: &PersonaModel, niches: &[PersonaNiche]) -> String {
 
 /// What became of the personas of an earlier model.
 pub(crate) fn lineage(lineage: &Lineage, old: &PersonaModel, new: &PersonaModel) -> Vec<String> {
-    let name = |model: &PersonaModel, at: usize| format!("“{}”", model.personas()[at].name);
+    let is_told = |model: &PersonaModel, at: usize| model.personas()[at].size >= few::least();
+    let name = |model: &PersonaModel, at: usize| match is_told(model, at) {
+        true => format!("“{}”", model.personas()[at].name),
+        false => format!("a group of {}", few::people(model.personas()[at].size)),
+    };
     let names = |model: &PersonaModel, all: &[usize]| {
         list(&all.iter().map(|&at| name(model, at)).collect::<Vec<_>>())
     };
     if !lineage.is_known {
-        let n = several(lineage.n_shared, "person is", "people are");
-        let text = format!("{n} known at both times: too few to tell what became of the personas.");
+        let n = capitalised(&few::people(lineage.n_shared));
+        let text =
+            format!("{n} are known at both times: too few to tell what became of the personas.");
         return vec![text];
     }
     let mut said = Vec::new();
-    for (at, fate) in lineage.earlier.iter().enumerate() {
+    for (at, fate) in lineage.earlier.iter().enumerate().filter(|(at, _)| is_told(old, *at)) {
         let before = name(old, at);
         said.push(match fate {
             Fate::Survived(now) => format!("{before} is now {}.", name(new, *now)),
@@ -388,7 +402,8 @@ pub(crate) fn lineage(lineage: &Lineage, old: &PersonaModel, new: &PersonaModel)
         });
     }
     let is_new = |&(at, _): &(usize, &Vec<usize>)| !lineage.earlier.contains(&Fate::Survived(at));
-    for (at, from) in lineage.later.iter().enumerate().filter(is_new) {
+    let later = lineage.later.iter().enumerate().filter(|(at, _)| is_told(new, *at));
+    for (at, from) in later.filter(is_new) {
         let of = match from.is_empty() {
             true => String::new(),
             false => format!(", with people of {}", names(old, from)),
@@ -399,18 +414,17 @@ pub(crate) fn lineage(lineage: &Lineage, old: &PersonaModel, new: &PersonaModel)
 }
 
 pub(crate) fn declared(model: &PersonaModel, comparison: &Comparison) -> Vec<String> {
-    let n_people = comparison.n_rows.max(1) as f64;
     let mut said: Vec<String> = Vec::new();
     for declared in &comparison.declared {
-        let share = percent(declared.n_full as f64 / n_people);
-        let n = several(declared.n_full, "person fits", "people fit");
+        let (n, share) =
+            (few::people(declared.n_full), share_of(declared.n_full, comparison.n_rows));
         let verdict = match declared.verdict {
             DeclaredVerdict::Confirmed => "confirmed",
             DeclaredVerdict::Split => "split between personas of the data",
             DeclaredVerdict::Blurred => "spread over several personas",
             DeclaredVerdict::Absent => "hardly anybody",
         };
-        said.push(format!("{}: {verdict}; {n} it in full, {share}.", declared.name));
+        said.push(format!("{}: {verdict}; {n} fit it in full{share}.", declared.name));
         said.extend(declared.contradictions.iter().cloned());
         let is_declared = |feature: &str| declared.rules.iter().any(|rule| rule.feature == feature);
         let traits = declared.card.iter().flat_map(|card| &card.traits);
@@ -425,14 +439,14 @@ pub(crate) fn declared(model: &PersonaModel, comparison: &Comparison) -> Vec<Str
     for (a, first) in comparison.declared.iter().enumerate() {
         for (b, second) in comparison.declared.iter().enumerate().skip(a + 1) {
             let n = comparison.shared[a][b];
-            if n > 0 && 2 * n >= first.n_full + second.n_full - n {
-                let n = several(n, "person fits", "people fit");
+            if n >= few::least() && 2 * n >= first.n_full + second.n_full - n {
                 let names = format!("{} and {}", first.name, second.name);
-                said.push(format!("{names} claim the same people: {n} both."));
+                said.push(format!("{names} claim the same people: {} fit both.", few::people(n)));
             }
         }
     }
-    let uncovered = comparison.uncovered.iter();
+    let is_told = |at: &&usize| model.personas()[**at].size >= few::least();
+    let uncovered = comparison.uncovered.iter().filter(is_told);
     let names: Vec<String> =
         uncovered.map(|&at| format!("“{}”", model.personas()[at].name)).collect();
     if !names.is_empty() {

@@ -62,6 +62,12 @@ pub(crate) fn several(n: usize, one: &str, many: &str) -> String {
     format!("{} {}", count(n), if n == 1 { one } else { many })
 }
 
+/// A sentence with its first letter in upper case.
+pub(crate) fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// A number in four significant digits at least: `1234568`, `12.35`, `0.001235`.
 pub(crate) fn number(value: f64) -> String {
     let magnitude = value.abs();

@@ -148,8 +148,16 @@ fn judged(
         failed.push(words.say(template, &[("share", &share), ("needed", &needed)]));
     }
     if smallest < needed {
-        let parts = [("people", &*people(words, smallest)), ("needed", &needed.to_string())];
-        failed.push(words.say("the smallest persona has {people}, needed {needed}", &parts));
+        // Of a group that is not described, not even its size is told.
+        let (n, template) = match smallest < settings.describer.least() {
+            true => (
+                settings.describer.least(),
+                "the smallest persona has fewer than {people}, needed {needed}",
+            ),
+            false => (smallest, "the smallest persona has {people}, needed {needed}"),
+        };
+        let parts = [("people", &*people(words, n)), ("needed", &needed.to_string())];
+        failed.push(words.say(template, &parts));
     }
     if n_sayable < personas.len() {
         let n = personas.len() - n_sayable;

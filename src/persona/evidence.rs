@@ -25,7 +25,8 @@ pub struct Evidence {
     /// Whether the model holds rows of the people it was made from, as one described from DBSCAN does (its
     /// core rows), or from labels that leave people out (all rows): to forget a person, make the model again
     /// without them. Otherwise it holds what is counted of people: of columns, bins and levels of at least the
-    /// smallest described group, and the levels of ordered categories.
+    /// smallest described group, all levels of ordered categories, and of each group its size and its mean, which
+    /// are those of single people if a group is that small. So a model is for those who may see the people.
     pub contains_training_rows: bool,
     /// The moment of the table, if it has one.
     pub as_of: Option<Timestamp>,

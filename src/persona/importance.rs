@@ -43,7 +43,8 @@ pub struct Importance {
     pub forest: Option<f64>,
     /// The same of a multinomial logistic regression.
     pub regression: Option<f64>,
-    /// People in a persona and with a value; strength and information are about them.
+    /// People in a persona and with a value; strength and information are about them, and are 0 if they are
+    /// fewer than the model describes.
     pub n: usize,
 }
 
@@ -114,6 +115,9 @@ impl PersonaModel {
             .into_iter()
             .unzip();
         let mut importances: Vec<Importance> = measured;
+        for found in importances.iter_mut().filter(|found| found.n < least) {
+            (found.strength, found.information) = (0.0, 0.0);
+        }
         if let Some(seed) = seed {
             let sample = Sample::new(&coded, &groups, n_groups, seed);
             let together =

@@ -35,7 +35,8 @@ pub(super) struct Facts<'r> {
     pub(super) odd: Vec<(String, usize)>,
     /// What tells the personas apart; the strongest first.
     pub(super) importances: Vec<Importance>,
-    /// Columns and the share of people without a value.
+    /// Columns and the share of people without a value; those of which too few have none to be told are
+    /// left out.
     pub(super) missing: Vec<(String, f64)>,
 }
 
@@ -47,8 +48,10 @@ impl<'r> Facts<'r> {
         let matrix = model.preprocessor().transform(&complete)?;
         let (places, axes) = places(model, &matrix)?;
         let n_rows = table.n_rows();
-        let missing = complete.columns().iter().map(|column| {
-            (model.called(&column.name), column.values.n_missing() as f64 / n_rows.max(1) as f64)
+        let missing = complete.columns().iter().filter_map(|column| {
+            let n_missing = column.values.n_missing();
+            let share = n_missing as f64 / n_rows.max(1) as f64;
+            (n_missing >= model.least()).then(|| (model.called(&column.name), share))
         });
         Ok(Self {
             silhouettes: silhouettes(&matrix, &personas, model.personas().len())?,
@@ -91,11 +94,14 @@ impl<'r> Facts<'r> {
         self.n_people() != evidence.n_rows || (differ && evidence.agreement == 1.0)
     }
 
-    /// Whether a persona has enough people in the table, and had enough when the model was made, for anything
-    /// to be told of them.
+    /// Whether a persona had enough people when the model was made to be described.
+    pub(super) fn is_described(&self, persona: usize) -> bool {
+        self.model.personas()[persona].size >= self.model.least()
+    }
+
+    /// Whether it also has enough people in the table for anything to be told of them.
     pub(super) fn is_told(&self, persona: usize) -> bool {
-        let least = self.model.least();
-        self.n_in(persona) >= least && self.model.personas()[persona].size >= least
+        self.is_described(persona) && self.n_in(persona) >= self.model.least()
     }
 
     /// People of the table in a persona.
@@ -116,13 +122,13 @@ fn places(model: &PersonaModel, matrix: &Matrix) -> Result<Map> {
     let fit = Pca::new(2).fit(x)?;
     let places = fit.transform(x)?;
     let describe = |component| -> Result<String> {
-        let said =
-            fit.carried_by(component)?.into_iter().take(MOST_NAMED).map(|(column, is_more)| {
-                let template = if is_more { "more {label}" } else { "less {label}" };
-                model
-                    .say(template, &[("label", &Told::of(model, &matrix.columns()[column]).name())])
-            });
-        Ok(said.collect::<Vec<_>>().join(", "))
+        let told = fit.carried_by(component)?.into_iter().filter_map(|(column, is_more)| {
+            let told = Told::of(model, matrix, column);
+            let template = if is_more { "more {label}" } else { "less {label}" };
+            (!matches!(told.kind, Kind::Few))
+                .then(|| model.say(template, &[("label", &told.name())]))
+        });
+        Ok(told.take(MOST_NAMED).collect::<Vec<_>>().join(", "))
     };
     let axes = vec![(describe(0)?, fit.explained_ratio[0]), (describe(1)?, fit.explained_ratio[1])];
     let points = places.rows().into_iter().map(|row| [row[0], row[1]]).collect();
@@ -163,14 +169,18 @@ enum Kind {
     Level(String),
     /// Whether a value is missing.
     Missing,
+    /// One of the two last, of too few people to be named.
+    Few,
 }
 
 impl<'m> Told<'m> {
-    fn of(model: &'m PersonaModel, MatrixColumn { name, feature, .. }: &MatrixColumn) -> Self {
+    fn of(model: &'m PersonaModel, matrix: &Matrix, column: usize) -> Self {
+        let MatrixColumn { name, feature, .. } = &matrix.columns()[column];
         let rest = name.strip_prefix(feature.as_str()).unwrap_or_default();
         let kind = match rest.strip_prefix('=') {
-            Some(level) => Kind::Level(model.category(level)),
             None if rest.is_empty() => Kind::Amount,
+            _ if n_highest(matrix, column) < model.least() => Kind::Few,
+            Some(level) => Kind::Level(model.category(level)),
             None => Kind::Missing,
         };
         Self { model, label: model.called(feature), kind }
@@ -182,7 +192,7 @@ impl<'m> Told<'m> {
 
     fn name(&self) -> String {
         match &self.kind {
-            Kind::Amount => self.label.clone(),
+            Kind::Amount | Kind::Few => self.label.clone(),
             Kind::Level(level) => self.say("{label}: {category}", level),
             Kind::Missing => self.say("{label}: unknown", ""),
         }
@@ -195,10 +205,20 @@ impl<'m> Told<'m> {
             (Kind::Amount, false) => self.say("{label}: low", ""),
             (Kind::Level(level), true) => self.say("{label}: {category}", level),
             (Kind::Level(level), false) => self.say("{label}: not {category}", level),
+            (Kind::Few, _) => self.label.clone(),
             (Kind::Missing, true) => self.say("{label}: unknown", ""),
             (Kind::Missing, false) => self.say("{label}: known", ""),
         }
     }
+}
+
+/// How many people have the highest value of a column: that of a category, or of a value that is missing, says
+/// that they have it.
+fn n_highest(matrix: &Matrix, column: usize) -> usize {
+    let values = ArrayView2::from(matrix);
+    let values = values.column(column);
+    let highest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    values.iter().filter(|&&value| value == highest).count()
 }
 
 /// How many people are odd, by the feature that sets them apart most and the side they are on.
@@ -216,7 +236,7 @@ fn odd(model: &PersonaModel, matrix: &Matrix) -> Result<Vec<(String, usize)>> {
     for (row, reasons) in odd.rows().into_iter().zip(reasons.rows()) {
         let shares = reasons.iter().enumerate();
         let Some((best, _)) = shares.max_by(|a, b| a.1.total_cmp(b.1)) else { continue };
-        let said = Told::of(model, &matrix.columns()[best]).side(row[best] > means[best]);
+        let said = Told::of(model, matrix, best).side(row[best] > means[best]);
         *counts.entry(said).or_default() += 1;
     }
     let mut counts: Vec<(String, usize)> = counts.into_iter().collect();

@@ -84,10 +84,10 @@ fn traits(facts: &Facts<'_>) -> Option<Figure> {
     if features.is_empty() {
         return None;
     }
-    let rows: Vec<(String, Vec<Option<f64>>)> = model
-        .personas()
-        .iter()
-        .map(|persona| {
+    let personas = model.personas().iter().enumerate();
+    let rows: Vec<(String, Vec<Option<f64>>)> = personas
+        .filter(|(at, _)| facts.is_described(*at))
+        .map(|(_, persona)| {
             let cell = |feature: &&str| {
                 persona.traits.iter().find(|told| told.feature == *feature).map(|told| told.effect)
             };
@@ -116,7 +116,8 @@ fn traits(facts: &Facts<'_>) -> Option<Figure> {
 
 fn people(facts: &Facts<'_>) -> Option<Figure> {
     let [(first, share), (second, other)] = facts.axes.as_slice() else { return None };
-    let points: Vec<_> = facts.places.iter().copied().zip(facts.personas.iter().copied()).collect();
+    let told = facts.personas.iter().map(|persona| persona.filter(|&at| facts.is_told(at)));
+    let points: Vec<_> = facts.places.iter().copied().zip(told).collect();
     let (people, share) = (facts.people(points.len()), facts.percent(share + other));
     let parts = [("people", &*people), ("first", first), ("second", second), ("share", &share)];
     let text = facts.say(
@@ -264,7 +265,7 @@ fn stability(facts: &Facts<'_>) -> Option<Figure> {
         .iter()
         .zip(&evidence.stability)
         .enumerate()
-        .filter(|(_, (persona, _))| persona.size >= facts.model.least())
+        .filter(|(at, _)| facts.is_described(*at))
         .map(|(at, (persona, &value))| Bar {
             label: persona.name.clone(),
             value,

@@ -27,7 +27,12 @@ pub(super) fn html(content: &Report<'_>, facts: &Facts<'_>) -> String {
                     @for text in &content.attention { p.attention { (printable(text)) } }
                     (opening(content, facts))
                     h2 { (facts.say("The personas", &[])) }
-                    div.grid { @for (at, persona) in personas.iter().enumerate() { (card(facts, at, persona)) } }
+                    div.grid {
+                        @for (at, persona) in personas.iter().enumerate().filter(|(at, _)| facts.is_described(*at)) {
+                            (card(facts, at, persona))
+                        }
+                    }
+                    @if let Some(said) = not_listed(facts) { p { (said) } }
                     @if let Some(types) = &content.types { (pure_types(facts, types)) }
                     @if !content.niches.is_empty() { (niches(facts, &content.niches)) }
                     h2 { (facts.say("How they differ, and how far to trust them", &[])) }
@@ -95,7 +100,26 @@ fn in_none(facts: &Facts<'_>) -> Option<String> {
     let n = facts.personas.iter().filter(|persona| persona.is_none()).count();
     let share = facts.percent(n as f64 / facts.n_people().max(1) as f64);
     let parts = [("people", &*facts.people(n)), ("share", &share)];
-    (n > 0).then(|| facts.say("In no persona: {people}, {share} of all.", &parts))
+    let least = facts.model.least();
+    match n {
+        0 => None,
+        n if n < least => Some(
+            facts.say("In no persona: fewer than {people}.", &[("people", &facts.people(least))]),
+        ),
+        _ => Some(facts.say("In no persona: {people}, {share} of all.", &parts)),
+    }
+}
+
+/// How many groups are too small to be described, if any are.
+fn not_listed(facts: &Facts<'_>) -> Option<String> {
+    let n = (0..facts.model.personas().len()).filter(|&at| !facts.is_described(at)).count();
+    let least = facts.people(facts.model.least());
+    let parts = [("n", &*n.to_string()), ("people", &least)];
+    match n {
+        0 => None,
+        1 => Some(facts.say("Not listed: 1 group of fewer than {people}.", &parts)),
+        _ => Some(facts.say("Not listed: {n} groups of fewer than {people}.", &parts)),
+    }
 }
 
 fn card(facts: &Facts<'_>, at: usize, persona: &Persona) -> Markup {
@@ -155,16 +179,10 @@ fn pure_types(facts: &Facts<'_>, types: &PureTypes) -> Markup {
             ))
         }
         div.grid {
-            @for kind in &types.types {
+            @for kind in types.types.iter().filter(|kind| kind.size >= facts.model.least()) {
                 section.card {
                     h3 { (kind.name) }
-                    p.soft {
-                        @if kind.size >= facts.model.least() {
-                            (facts.say("{people} are mostly this.", &[("people", &facts.people(kind.size))]))
-                        } @else {
-                            (fewer(facts))
-                        }
-                    }
+                    p.soft { (facts.say("{people} are mostly this.", &[("people", &facts.people(kind.size))])) }
                     ul { @for told in &kind.traits { li title=(told.detail) { (told.sentence) } } }
                 }
             }

@@ -70,7 +70,7 @@ pub fn matrices(data: &[u8]) {
             ];
             let linkage = linkages[usize::from(*k) % linkages.len()];
             if let Ok(tree) = Agglomerative::new(linkage).fit(&x) {
-                assert_eq!(tree.cut_into(1).map(|labels| labels.len()), Ok(n));
+                assert_eq!(tree.cut_into(1).map(|labels| labels.sizes().iter().sum::<usize>()), Ok(n));
                 let _ = tree.to_newick(|row| row.to_string());
             }
         }

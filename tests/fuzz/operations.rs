@@ -81,7 +81,7 @@ pub fn operations(data: &[u8]) {
                 links.push((how, a, b));
             }
             13 => {
-                let report = match people.get(identifier(a)).map(|person| person.id()) {
+                let report = match people.get(identifier(a)).map(|person| person.id) {
                     Some(id) if b & 1 > 0 => people.forget(id),
                     _ => {
                         // One that was never seen is forgotten all the same.

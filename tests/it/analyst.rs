@@ -281,6 +281,67 @@ fn groups_of_fewer_than_twenty_people_are_not_listed_and_no_small_count_is_shown
     assert!(!screen.contains("Not listed"), "{screen}");
 }
 
+/// A hundred people, seven of whom are far from all others and alone have an income of 250K or more.
+fn seven_apart(name: &str) -> String {
+    let row = |i: usize| {
+        let income = ["Under 15K", "15-24K", "25-49K"][i % 3];
+        let town = if i.is_multiple_of(20) { "Xanadu" } else { ["Rome", "Oslo"][i % 2] };
+        match i < 93 {
+            true => format!("{},{},{income},{town}\n", i * 37 % 101, i * 53 % 97),
+            false => format!("{},{},250K+,{town}\n", 5000 + i, 900 + i),
+        }
+    };
+    file(name, String::from("spend,visits,income,town\n") + &(0..100).map(row).collect::<String>())
+}
+
+/// Every number of people in JSON, with the name of its field.
+fn people_counted(field: &str, value: &Value, found: &mut Vec<(String, u64)>) {
+    const COUNTS: [&str; 8] =
+        ["size", "people", "n", "n_others", "smallest", "n_shared", "moves", "in_no_persona"];
+    match value {
+        Value::Object(fields) => {
+            fields.iter().for_each(|(name, value)| people_counted(name, value, found))
+        }
+        Value::Array(items) => items.iter().for_each(|item| people_counted(field, item, found)),
+        value => found.extend(
+            value.as_u64().filter(|_| COUNTS.contains(&field)).map(|n| (field.to_owned(), n)),
+        ),
+    }
+}
+
+#[test]
+fn no_output_but_the_members_tells_of_fewer_than_twenty_people() {
+    let table = seven_apart("seven.csv");
+    let rich = r#"[{"name":"Rich","rules":[{"feature":"spend","condition":{"at_least":5000.0}}]}]"#;
+    let declared = file("rich.json", rich);
+    let [page, model] = ["seven.html", "seven.json"].map(written);
+    run_personas(&["--table", &table, "--k", "3", "--save", &model]).unwrap();
+    let given = ["--table", &table, "--declared", &declared, "--compare-with", &model];
+    let more = ["--k", "9", "--archetypes", "--niches", "--html", &page];
+    let screen = run_personas(&[&given[..], &more].concat()).unwrap();
+    let page = std::fs::read_to_string(&page).unwrap();
+    let json = run_personas(&[&given[..], &["--json"]].concat()).unwrap();
+    let [screen, page, json] = [screen, page, json].map(|text| {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        words.join(" ")
+    });
+    for text in [&screen, &page, &json] {
+        for rare in ["250K", "Xanadu"] {
+            assert!(!text.contains(rare), "{rare} is in {text}");
+        }
+        for n in 1..20 {
+            let said = [" ", ">", "("].map(|before| format!("{before}{n} people"));
+            assert!(!said.iter().any(|said| text.contains(said)), "{n} people in {text}");
+        }
+    }
+    assert!(!screen.contains("Small group") && !page.contains("<h3>Small group"), "{screen}");
+    assert!(screen.contains("Rich: hardly anybody; fewer than 20 people fit it in full."));
+    let mut counted = Vec::new();
+    people_counted("", &serde_json::from_str(&json).unwrap(), &mut counted);
+    counted.retain(|&(_, n)| n > 0);
+    assert!(counted.len() > 9 && counted.iter().all(|&(_, n)| n >= 20), "{counted:?}");
+}
+
 #[test]
 fn options_of_own_files_need_each_other() {
     assert!(run_personas(&["--time", "when"]).unwrap_err().contains("--events"));
@@ -383,13 +444,14 @@ fn people_are_grouped_beside_those_of_their_own_plan_and_so_are_later_ones() {
 
 #[test]
 fn people_whom_the_grouping_leaves_out_are_in_no_persona_wherever_they_are_counted() {
-    // Two dense groups of 60, and 15 people scattered far from both.
+    // Two dense groups of 60, and twice 15 people scattered far from both.
     let row = |i: usize| match i {
         0..120 => format!("{},{}\n", i / 60 * 500 + i * 37 % 41, i / 60 * 300 + i * 53 % 43),
-        i => format!("{},{}\n", i * 7919 % 2000 + 900, i * 104_729 % 3000 + 900),
+        120..135 => format!("{},{}\n", i * 7919 % 2000 + 900, i * 104_729 % 3000 + 900),
+        i => format!("-{},-{}\n", i * 7919 % 2000 + 900, i * 104_729 % 3000 + 900),
     };
     let table =
-        file("left_out.csv", format!("spend,visits\n{}", (0..135).map(row).collect::<String>()));
+        file("left_out.csv", format!("spend,visits\n{}", (0..150).map(row).collect::<String>()));
     let out = |name: &str| file(name, "");
     let (members, page) = (out("left_out_members.csv"), out("left_out.html"));
     let given = ["--table", &table, "--method", "hdbscan", "--out", &members, "--html", &page];
@@ -399,7 +461,7 @@ fn people_whom_the_grouping_leaves_out_are_in_no_persona_wherever_they_are_count
     let sizes: Vec<u64> =
         told["personas"].as_array().unwrap().iter().map(|p| p["size"].as_u64().unwrap()).collect();
     let n_outside = told["in_no_persona"].as_u64().unwrap();
-    assert!(n_outside > 0 && sizes.iter().sum::<u64>() + n_outside == 135, "{sizes:?} {n_outside}");
+    assert!(n_outside > 0 && sizes.iter().sum::<u64>() + n_outside == 150, "{sizes:?} {n_outside}");
     assert!(text.contains(&format!("{n_outside} people are in no persona, ")), "{text}");
     for size in &sizes {
         assert!(text.contains(&format!("({size} people, ")), "{text}");

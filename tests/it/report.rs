@@ -252,8 +252,8 @@ fn a_group_below_the_smallest_size_is_neither_counted_nor_drawn() {
     let model = personas::persona::Describer::default().describe(&table, &prep, &labels).unwrap();
     let report = Report::new(&model, &table);
     let page = report.html().unwrap();
-    assert!(page.contains("Fewer than 20 people: not described."));
-    assert!(!page.contains("3 people") && !page.contains("Small group: mean silhouette"));
+    assert!(page.contains("Not listed: 1 group of fewer than 20 people."));
+    assert!(!page.contains("3 people") && !page.contains("Small group"));
     // Of fewer people than the model's smallest group, nothing is counted at all.
     let few = table.select(&[0, 1, 2]).unwrap();
     assert!(!Report::new(&model, &few).html().unwrap().contains("3 people, 100"));

@@ -2,7 +2,8 @@
 //!
 //! The map reaches from the 1st to the 99th percentile of each component, and what lies beyond counts
 //! in the outermost bins. A bin with fewer than five people stays empty. The size of a square is how
-//! many people there are, its colour the group that most of them are in; of equal groups, the first.
+//! many people there are, its colour the group that most of them are in; of equal groups, the first. If more
+//! are in none, it has no colour.
 
 use maud::html;
 
@@ -38,9 +39,8 @@ pub(crate) fn map(
             let (x, y) = (place % n_bins, n_bins - 1 - place / n_bins);
             let side = size * (sum(bin) as f64 / most).sqrt().max(0.25);
             let middle = |place: usize| (place as f64 + 0.5) * size - side / 2.0;
-            let groups = &bin[..n_groups];
-            let largest = groups.iter().max().copied().unwrap_or(0);
-            let group = groups.iter().position(|&n| n == largest && n > 0);
+            let largest = bin.iter().max().copied().unwrap_or(0);
+            let group = bin.iter().position(|&n| n == largest).filter(|&group| group < n_groups);
             let class = group.map_or("soft".into(), group_class);
             area(middle(x), middle(y), side, side, &class)
         });
@@ -86,6 +86,17 @@ mod tests {
         points.push(([9.0, 9.0], Some(1)));
         points.extend((0..50).map(|_| ([10.0, 10.0], Some(1))));
         assert_eq!(squares(&points), 2);
+    }
+
+    #[test]
+    fn a_bin_has_the_colour_of_a_group_only_if_most_are_in_it() {
+        let bin = |n_inside: usize, n_outside: usize| {
+            let groups = [vec![Some(0); n_inside], vec![None; n_outside]].concat();
+            let points: Vec<_> = groups.into_iter().map(|group| ([0.0, 0.0], group)).collect();
+            let class = format!("class=\"{}\"", group_class(0));
+            map("map", "Map", String::new(), &points).inline.contains(&class)
+        };
+        assert!(bin(5, 5) && !bin(4, 5));
     }
 
     #[test]
