@@ -191,7 +191,8 @@ impl Trail {
             return Ok(followed.map_or(self.last == 0, is_next));
         };
         let place = followed.and_then(|followed| followed.place);
-        if place != Some((after, origin.piece - 1)) {
+        let before = origin.piece.checked_sub(1).map(|before| (after, before));
+        if before.is_none() || place != before {
             return Err(start_over("it must come after pieces that this store was restored from"));
         }
         Ok(true)
@@ -235,6 +236,19 @@ mod tests {
     use crate::features::{Feature, Measure};
     use crate::profiles::StoreOptions;
     use crate::{Event, FeatureSet, Identifier, Profiles, Rules, Timestamp};
+
+    #[test]
+    fn a_piece_of_what_changed_that_has_no_number_is_refused() {
+        let origin = |piece| Origin { shard: 0, at: 0, piece, after: Some(7) };
+        let mut trail = Trail::default();
+        for piece in [0, 1, u32::MAX] {
+            assert!(matches!(trail.check(&origin(piece)), Err(Error::StartOver { .. })));
+        }
+        let full = Origin { after: None, ..origin(1) };
+        trail.absorbed(&full, 7, Some(1), true);
+        assert_eq!(trail.check(&origin(1)), Ok(true));
+        assert!(matches!(trail.check(&origin(0)), Err(Error::StartOver { .. })));
+    }
 
     const KINDS: [&str; 5] = ["user_id", "email", "cookie", "device", "previous_id"];
 

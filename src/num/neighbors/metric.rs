@@ -90,6 +90,15 @@ impl Metric {
         }
     }
 
+    /// How far underflow may put a reduced distance of so many columns off: a square below the least number
+    /// becomes 0 or that number.
+    pub(super) fn lost(self, n_columns: usize) -> f64 {
+        match self {
+            Self::Euclidean | Self::Cosine => 2.0 * n_columns as f64 * f64::from_bits(1),
+            Self::Manhattan | Self::Chebyshev => 0.0,
+        }
+    }
+
     /// The rows as their distances are taken: directions for [`Metric::Cosine`], else as they are.
     ///
     /// # Errors

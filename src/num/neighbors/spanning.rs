@@ -198,6 +198,17 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_differ_by_less_than_any_distance_are_joined() {
+        for metric in [Metric::Euclidean, Metric::Manhattan, Metric::Chebyshev] {
+            for low in [-1e-300, -0.0, -5e-324] {
+                let x = ndarray::array![[33.0, 33.0, low], [33.0, 33.0, 5e-324]];
+                agree(&x, 1, 1, metric);
+                agree(&x, 1, 2, metric);
+            }
+        }
+    }
+
+    #[test]
     fn a_multitude_of_copies_is_joined_in_a_moment() {
         let x = Array2::from_shape_fn((60_000, 2), |(row, _)| (row % 3) as f64);
         let tree = Tree::new(&check::rows(x.view()).unwrap(), Metric::Euclidean);

@@ -162,7 +162,8 @@ impl Tree {
             let centre = self.centre(leaf);
             let places = leaf * LANES..leaf * LANES + self.rows_of(leaf).len();
             let reduced = places.map(|place| self.metric.reduced(self.values_at(place), centre));
-            let norm = self.metric.norm(reduced.fold(0.0, f64::max)) * self.scale;
+            let lost = self.metric.lost(self.width);
+            let norm = self.metric.norm(reduced.fold(0.0, f64::max) + lost) * self.scale;
             round_up(norm * (1.0 + U)) + f32::MIN_POSITIVE
         });
         for (radius, halves) in self.radii.iter_mut().zip(self.halves.chunks(width)) {
@@ -286,10 +287,13 @@ impl Tree {
     /// only what is certainly nearer stays below.
     #[inline]
     pub(super) fn reaches(&self, reduced: f64) -> (f32, f32) {
-        let norm = self.metric.norm(reduced) * self.scale;
+        // The kernel works on scaled rows, where no square underflows; in a reduced distance some may have.
+        let lost = self.metric.lost(self.width);
+        let norm = |reduced: f64| self.metric.norm(reduced) * self.scale;
         let rho = (self.width as f64 + 8.0) * U;
-        let least = (norm * (1.0 - rho)).min(f64::from(f32::MAX)) as f32;
-        (round_up(norm * (1.0 + rho)), least.next_down().max(0.0))
+        let least = norm((reduced - lost).max(0.0)) * (1.0 - rho);
+        let least = least.min(f64::from(f32::MAX)) as f32;
+        (round_up(norm(reduced + lost) * (1.0 + rho)), least.next_down().max(0.0))
     }
 
     /// The greatest gap to a box that may hold a row at this reach.
