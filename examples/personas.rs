@@ -30,6 +30,8 @@ mod problems;
 mod program;
 #[path = "shared/progress.rs"]
 mod progress;
+#[path = "shared/retail_words.rs"]
+mod retail_words;
 #[path = "shared/screen.rs"]
 mod screen;
 #[path = "shared/texts.rs"]
@@ -585,13 +587,10 @@ impl Options {
             None => Vocabulary::default(),
         };
         if people.events.is_some() {
-            // Shares as they were computed from events; those of a file may be in percent already.
-            let names = people.table.columns().iter().map(|column| &column.name);
-            let is_share = |name: &&String| {
-                ["share of ", "item share of "].iter().any(|of| name.starts_with(of))
-            };
-            for name in names.filter(|name| is_share(name) || *name == "discount_share") {
-                vocabulary.units.entry(name.clone()).or_insert_with(|| "share".into());
+            let columns = people.table.columns().iter();
+            retail_words::add(&mut vocabulary, columns.map(|column| column.name.as_str()));
+            if self.events.is_empty() {
+                retail_words::add_grocer(&mut vocabulary);
             }
         }
         let mut cohorts = None;

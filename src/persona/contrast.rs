@@ -4,7 +4,9 @@
 //! `min_size` people with a value (fewer would tell of single people) and `min_known` of their people,
 //! the effect is at least `min_effect`, an interval that is right of all columns and groups at once in 95 %
 //! of all cases leaves out "no difference", and half of the
-//! members fit it, at least a tenth more than of the others. Of a category column the one most
+//! members fit it, at least a tenth more than of the others. Medians less than a tenth apart are told as a
+//! difference only of a number without a known unit, such as a year of birth, and only if they are at least
+//! half as far apart as the middle half of all people. Of a category column the one most
 //! over-represented category counts, and one that is rarer only where none is more frequent, as it
 //! mirrors another. Categories held by fewer than `min_size` people are never named.
 //!
@@ -16,10 +18,12 @@ use super::card::Contrast;
 use super::counts::{Counts, ShareOfAll};
 use super::effect::Effect;
 use super::index::{Groups, Indexed, Kind, Numbers, Texts};
+use super::numbers::{Unit, are_alike};
 use super::ranks::{Ranked, ranked};
 use super::sentences::is_yes_no;
 use super::telling::{Side, Telling, TraitCandidate, share};
 use super::thresholds::Describer;
+use super::vocabulary::Vocabulary;
 use crate::prepare::Original;
 
 /// Share of the members who fit a trait that is told, at least.
@@ -38,14 +42,23 @@ pub(super) struct Found {
 
 /// Whether a difference is one that can be said of the members: most fit it, and clearly more of them
 /// than of the others. What few have is told of a category by its share alone.
-fn is_sayable(candidate: &TraitCandidate) -> bool {
+fn is_sayable(candidate: &TraitCandidate, kind: &Kind<'_>, words: &Vocabulary) -> bool {
     let told = &candidate.told;
     let apart = told.fitting.0 - told.fitting.1;
     match &told.contrast {
-        // Equal medians say nothing, except that people have none.
+        // Medians that are alike say nothing, except that people have none.
         Contrast::Numeric { median, median_others, median_all, from_zero, .. } => {
             let have_none = told.effect < 0.0 && *median_all == 0.0 && *from_zero;
-            told.fitting.0 >= TYPICAL && apart >= APART && (median != median_others || have_none)
+            let differ = || match kind {
+                _ if !are_alike(*median, *median_others) => true,
+                Kind::Numbers(numbers) => {
+                    let is_bare = words.saying(&told.feature).is_none()
+                        && !Unit::of(words, &told.feature).is_known();
+                    is_bare && 2.0 * (median - median_others).abs() >= numbers.middle_half()
+                }
+                Kind::Texts(_) => false,
+            };
+            told.fitting.0 >= TYPICAL && apart >= APART && (have_none || differ())
         }
         Contrast::Category { share, share_others, .. } => {
             (share - share_others).abs() >= APART || share.min(*share_others) == 0.0
@@ -82,6 +95,8 @@ pub(super) fn contrasts(
         // A value known of too few does not make a trait; that it is unknown may make one.
         let known = [(known[group], n), (n_known - known[group], n_all - n)];
         let is_known = known.iter().all(|&(k, n)| k as f64 >= rules.min_known * n as f64);
+        let is_sayable =
+            |found: &TraitCandidate| is_sayable(found, &indexed.kind, &rules.vocabulary);
         found.candidate = found.candidate.take().filter(|c| is_known && is_sayable(c));
         let rival = found.candidate.as_ref().map_or(0.0, TraitCandidate::strength);
         let missing = ShareOfAll { k: n - found.n, n, k_all: n_all - n_known, n_all };

@@ -15,7 +15,7 @@ use super::card::{Contrast, Persona, Trait};
 use super::contrast::{Found, contrasts, n_looks};
 use super::effect::wider;
 use super::index::{Groups, Index, Indexed};
-use super::numbers::{people, percent};
+use super::numbers::{are_alike, people, percent};
 use super::sentences::{Phrases, names};
 use super::telling::share;
 use super::thresholds::Describer;
@@ -27,8 +27,6 @@ use crate::prepare::{Dropped, PreprocessorFit};
 const SAME_PEOPLE: f64 = 0.6;
 /// Share of all people from which on a group is not named by its traits.
 const NEARLY_ALL: f64 = 0.9;
-/// Medians nearer than this share of the larger one name nobody.
-const ALIKE: f64 = 0.1;
 
 /// The features that made the groups; a name uses no others.
 #[derive(Debug)]
@@ -231,10 +229,7 @@ fn name_phrases(
 /// is unknown.
 fn names_something(contrast: &Contrast) -> bool {
     match contrast {
-        &Contrast::Numeric { median, median_others, .. } => {
-            let apart = (median - median_others).abs();
-            apart >= ALIKE * median.abs().max(median_others.abs()) && apart > 0.0
-        }
+        &Contrast::Numeric { median, median_others, .. } => !are_alike(median, median_others),
         Contrast::Category { .. } => true,
         Contrast::Missing { .. } => false,
     }
@@ -545,6 +540,40 @@ mod tests {
         assert_eq!(personas[1].traits[0].fitting, (0.925, 0.0));
         let personas = told(&table.without(&["Channel"]), &two(40, 40, 0), &default());
         assert_eq!([&personas[0].name, &personas[1].name], ["Small spenders", "Big spenders"]);
+    }
+
+    #[test]
+    fn medians_that_are_alike_differ_only_in_what_has_no_unit_and_then_by_a_lot() {
+        let column = |low: i32, high: i32| {
+            numbers((0..40).map(move |i| if i < 20 { low } else { high } + i % 10))
+        };
+        let told = |name: &str, low: i32, high: i32| {
+            let table = rows(40).numeric(name, column(low, high)).unwrap();
+            let personas = told(&table, &two(20, 20, 0), &default());
+            personas[1].traits.first().map(|told| told.sentence.clone())
+        };
+        assert_eq!(told("tenure_days", 480, 510), None);
+        assert!(told("tenure_days", 480, 560).is_some());
+        let born = "High born: median born 1990 (others 1960); all lie above the median of everyone (others none).";
+        assert_eq!(told("born", 1955, 1985).as_deref(), Some(born));
+        assert_eq!(told("born", 1955, 1957), None);
+    }
+
+    #[test]
+    fn a_saying_tells_what_it_means_that_a_value_is_known() {
+        let mut words = Vocabulary::default();
+        let gaps = words.sayings.iter_mut().find(|saying| saying.names.contains("gap")).unwrap();
+        gaps.known = Some("came back".into());
+        let gap = (0..80).map(|i| (i > 39).then_some(f64::from(i % 7))).collect();
+        let table = rows(80).numeric("gap_days", gap).unwrap();
+        let rules = Describer { vocabulary: words, ..default() };
+        let personas = told(&table, &two(40, 40, 0), &rules);
+        assert_eq!(
+            personas[0].traits[0].sentence,
+            "Gap often unknown: unknown for 100% (others 0%)."
+        );
+        assert_eq!(personas[1].traits[0].sentence, "Came back: 100% (others 0%).");
+        assert_eq!(personas[1].traits[0].phrase, "came back");
     }
 
     #[test]

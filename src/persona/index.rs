@@ -118,6 +118,14 @@ impl<'a> Numbers<'a> {
         number(self.values, self.order[position])
     }
 
+    /// How far apart the first and the last of the middle half of people are; 0 without numbers.
+    pub(super) fn middle_half(&self) -> f64 {
+        match self.order.len() {
+            0 => 0.0,
+            n => self.at(n - 1 - n / 4) - self.at(n / 4),
+        }
+    }
+
     /// The position behind the last number that equals the one at `start`.
     pub(super) fn end_of_run(&self, start: usize) -> usize {
         self.starts.next(start + 1).unwrap_or(self.order.len())

@@ -76,16 +76,23 @@ pub(super) fn in_ten(words: &Vocabulary, share: f64) -> String {
     }
 }
 
-/// `value` as a multiple of `base`: `2.3 times`, `43% of`, `about the same as`; none if the base or the value
+/// Values nearer than this share of the larger one are alike.
+const ALIKE: f64 = 0.1;
+
+/// Whether two values are nearer than a tenth of the larger one, so that people would call them the same.
+pub(super) fn are_alike(a: f64, b: f64) -> bool {
+    a == b || (a - b).abs() < ALIKE * a.abs().max(b.abs())
+}
+
+/// `value` as a multiple of `base`: `2.3 times`, `43% of`; none if they are alike, or if the base or the value
 /// is not above 0, where a ratio says nothing.
 pub(super) fn ratio(words: &Vocabulary, value: f64, base: f64) -> Option<String> {
     let ratio = value / base;
-    if !(value > 0.0 && base > 0.0 && ratio.is_finite()) {
+    if !(value > 0.0 && base > 0.0 && ratio.is_finite()) || are_alike(value, base) {
         return None;
     }
     Some(match ratio {
-        r if r < 0.95 => words.say("{share} of", &[("share", &percent(words, r))]),
-        r if r < 1.05 => words.say("about the same as", &[]),
+        r if r < 1.0 => words.say("{share} of", &[("share", &percent(words, r))]),
         r => words.say("{n} times", &[("n", &significant(r, 2))]),
     })
 }
@@ -146,6 +153,11 @@ impl Unit {
     /// Whether it is a unit that has a name, such as days or %; amounts and counts have none.
     pub(super) fn is_time(&self) -> bool {
         self.unit.is_some() && !self.is_money
+    }
+
+    /// Whether there is one, so that a value twice as high is twice as much.
+    pub(super) fn is_known(&self) -> bool {
+        self.unit.is_some() || self.is_money || self.is_share
     }
 
     pub(super) fn of(words: &Vocabulary, feature: &str) -> Self {
@@ -267,7 +279,7 @@ mod tests {
     fn ratios_below_one_are_shares_and_meaningless_ones_are_left_out() {
         assert_eq!(ratio(english(), 230.0, 100.0).as_deref(), Some("2.3 times"));
         assert_eq!(ratio(english(), 43.0, 100.0).as_deref(), Some("43% of"));
-        assert_eq!(ratio(english(), 101.0, 100.0).as_deref(), Some("about the same as"));
+        assert_eq!(ratio(english(), 109.0, 100.0), None);
         for (value, base) in [(1.0, 0.0), (0.0, 1.0), (-2.0, -1.0), (1e308, 1e-308)] {
             assert_eq!(ratio(english(), value, base), None);
         }

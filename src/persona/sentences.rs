@@ -50,9 +50,18 @@ pub(super) fn phrase(
         }
         Contrast::Missing { .. } => {
             let text = if more { "{label} often unknown" } else { "{label} mostly known" };
-            words.say(text, &[("label", &label)])
+            match missing_saying(words, feature, more) {
+                Some(saying) => saying.to_owned(),
+                None => words.say(text, &[("label", &label)]),
+            }
         }
     }
+}
+
+/// What it says of people that a value is unknown, or known, if it says more than that.
+fn missing_saying<'w>(words: &'w Vocabulary, feature: &str, is_unknown: bool) -> Option<&'w str> {
+    let saying = words.saying(feature)?;
+    if is_unknown { saying.unknown.as_deref() } else { saying.known.as_deref() }
 }
 
 /// High or low values of a feature without a saying: "often campaign mailed", "little PRODUCE", "high
@@ -90,10 +99,12 @@ pub(super) fn sentence(words: &Vocabulary, told: &Trait, known: (usize, usize)) 
             parts.push(("label", called(words, &told.feature)));
             parts.push(("value", value(median)));
             parts.push(("others", value(median_others)));
-            let times = ratio(words, median, median_others).filter(|_| median != median_others);
+            let times = ratio(words, median, median_others);
             let is_ratio = times.is_some();
             parts.extend(times.map(|times| ("times", times)));
             match is_ratio {
+                // Both medians are 0: what differs is how many have none.
+                _ if none && median == median_others => "{phrase}: {fit}{known}.",
                 true => {
                     "{phrase}: median {label} {value}, {times} the others' {others}; {fit}{known}."
                 }
@@ -116,6 +127,10 @@ pub(super) fn sentence(words: &Vocabulary, told: &Trait, known: (usize, usize)) 
             parts.push(("share", of(own)));
             parts.push(("others", of(share_others)));
             match more {
+                // That a value is known or not is said already.
+                _ if missing_saying(words, &told.feature, more).is_some() => {
+                    "{phrase}: {share} (others {others}){known}."
+                }
                 true => "{phrase}: unknown for {share} (others {others}).",
                 false => "{phrase}: known for {share} (others {others}).",
             }

@@ -74,6 +74,12 @@ pub struct Saying {
     pub high: String,
     /// People with low values: `small spenders`.
     pub low: String,
+    /// People of whom the value is known, where that tells more than that: of gaps between visits, `came back`.
+    #[serde(default)]
+    pub known: Option<String>,
+    /// People of whom it is not: `came once`.
+    #[serde(default)]
+    pub unknown: Option<String>,
     /// Whether the feature counts something, so that an average of it is another thing.
     #[serde(default)]
     pub counts: bool,
@@ -104,6 +110,7 @@ const TEMPLATES: &[&str] = &[
     // Sentences of traits.
     "{phrase}: median {label} {value}, {times} the others' {others}; {fit}{known}.",
     "{phrase}: median {label} {value} (others {others}); {fit}{known}.",
+    "{phrase}: {fit}{known}.",
     "{members} lie above the median of everyone (others {others})",
     "{members} lie at or above the median of everyone (others {others})",
     "{members} lie below the median of everyone (others {others})",
@@ -139,7 +146,6 @@ const TEMPLATES: &[&str] = &[
     "under 0.1%",
     "over 99%",
     "{share} of",
-    "about the same as",
     "{n} times",
     "none",
     "nearly none",
@@ -284,6 +290,8 @@ impl Default for Vocabulary {
             names: set(names),
             high: high.to_owned(),
             low: low.to_owned(),
+            known: None,
+            unknown: None,
             counts,
         };
         Self {

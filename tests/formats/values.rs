@@ -201,7 +201,14 @@ fn settings(visit: &mut impl Visit) -> Result<(), Error> {
     declared.rules[0].weight = third;
     visit.value(declared);
     let high = "big".into();
-    let saying = Saying { names: ["x".into()].into(), high, low: "small".into(), counts: true };
+    let saying = Saying {
+        names: ["x".into()].into(),
+        high,
+        low: "small".into(),
+        known: None,
+        unknown: None,
+        counts: true,
+    };
     visit.value(Vocabulary { sayings: vec![saying], ..Vocabulary::default() });
     Ok(())
 }

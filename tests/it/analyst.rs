@@ -374,6 +374,13 @@ fn personas_says_which_columns_change_by_themselves() {
         text.contains("recency_days and tenure_days change from day to day by themselves"),
         "{text}"
     );
+    // The program knows what it computed: shares in percent, money, departments.
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for said in
+        ["Little groceries", "Low discounts: median discount share 10%", "median spending 83.64"]
+    {
+        assert!(words.contains(said), "{said} is not in {text}");
+    }
     let text = run_personas(&["--k", "3", "--keep-out", "recency_days"]).unwrap();
     assert!(text.contains("tenure_days changes from day to day by itself"), "{text}");
 }
