@@ -69,8 +69,8 @@ pub struct IngestReport {
     /// used, and their offset is unknown.
     #[serde(default)]
     pub contradictory_offsets: usize,
-    /// Identifiers left out of accepted events because they are invalid: longer than 1,024 bytes, or with a
-    /// control character or U+FFFD. The event counts with its other identifiers.
+    /// Identifiers left out because they are invalid: longer than 1,024 bytes, or with a
+    /// control character or U+FFFD. The event counts with its other identifiers, unless it is refused for those.
     #[serde(default)]
     pub bad_identifiers: usize,
     /// Refused events by reason, ordered by the first event of each reason.

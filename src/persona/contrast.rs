@@ -54,7 +54,8 @@ fn is_sayable(candidate: &TraitCandidate, kind: &Kind<'_>, words: &Vocabulary) -
                 Kind::Numbers(numbers) => {
                     let is_bare = words.saying(&told.feature).is_none()
                         && !Unit::of(words, &told.feature).is_known();
-                    is_bare && 2.0 * (median - median_others).abs() >= numbers.middle_half()
+                    let apart = (median - median_others).abs();
+                    is_bare && apart > 0.0 && 2.0 * apart >= numbers.middle_half()
                 }
                 Kind::Texts(_) => false,
             };

@@ -560,6 +560,28 @@ mod tests {
     }
 
     #[test]
+    fn medians_that_are_equal_are_told_only_where_fewer_have_anything() {
+        // In the first half 9 in 10 have the lowest value, in the second half 6 in 10; the rest have the highest.
+        let column = |lowest: i32, highest: i32| {
+            let is_low = |i: i32| i % 10 < if i < 200 { 9 } else { 6 };
+            numbers((0..400).map(move |i| if is_low(i) { lowest } else { highest + i % 7 }))
+        };
+        let told = |values: Vec<Option<f64>>| {
+            let table = rows(400).numeric("x", values).unwrap();
+            let personas = told(&table, &two(200, 200, 0), &default());
+            personas.into_iter().map(|persona| persona.traits).collect::<Vec<_>>()
+        };
+        let none = told(column(0, 5));
+        assert_eq!(none[0][0].sentence, "Low x: 9 in 10 have none (others 6 in 10).");
+        assert_eq!(none[1], []);
+        // Where the lowest is not 0, or some have less than most, nobody has none.
+        assert!(told(column(3, 5)).iter().all(Vec::is_empty));
+        let mut some_have_less = column(3, 5);
+        (some_have_less[0], some_have_less[200]) = (Some(0.0), Some(0.0));
+        assert!(told(some_have_less).iter().all(Vec::is_empty));
+    }
+
+    #[test]
     fn a_saying_tells_what_it_means_that_a_value_is_known() {
         let mut words = Vocabulary::default();
         let gaps = words.sayings.iter_mut().find(|saying| saying.names.contains("gap")).unwrap();

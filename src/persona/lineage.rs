@@ -202,6 +202,8 @@ fn told(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::persona::Describer;
+    use crate::{FeatureTable, KMeans, Preprocessor, Timestamp};
 
     /// The row and the column of people in none are added.
     fn fates(rows: &[&[usize]]) -> (Vec<Fate>, Vec<Vec<usize>>) {
@@ -231,6 +233,26 @@ mod tests {
         assert_eq!(later, [vec![0]]);
         let (earlier, _) = fates(&[&[0, 50], &[50, 0], &[0, 0]]);
         assert_eq!(earlier, [Fate::Survived(1), Fate::Survived(0), Fate::Vanished]);
+    }
+
+    #[test]
+    fn twenty_shared_people_are_enough_to_tell_and_nineteen_are_not() {
+        let spend = |n: usize| (0..n).map(|i| Some((i / (n / 2) * 500 + i) as f64)).collect();
+        let table = |ids: std::ops::Range<u128>| {
+            let id = |id| serde_json::from_str(&format!("\"{id:032x}\"")).unwrap();
+            let ids = ids.map(id).collect();
+            let people = FeatureTable::of_people(ids, Timestamp::from_millis(0), 0);
+            people.numeric("spend", spend(60)).unwrap()
+        };
+        for (n_shared, is_known) in [(20, true), (19, false)] {
+            let (old, new) = (table(0..60), table(60 - n_shared..120 - n_shared));
+            let prep = Preprocessor::default().fit(&old).unwrap();
+            let fit = KMeans::new(2).fit(&prep.transform(&old).unwrap()).unwrap();
+            let model = Describer::default().describe(&old, &prep, &fit).unwrap();
+            let (before, now) = (model.assign(&old).unwrap(), model.assign(&new).unwrap());
+            let lineage = model.lineage(&now, &model, &before).unwrap();
+            assert_eq!((lineage.n_shared, lineage.is_known), (n_shared as usize, is_known));
+        }
     }
 
     #[test]

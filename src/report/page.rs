@@ -6,6 +6,7 @@ use super::charts::{Bar, Chart, STYLE, Side, bars, group_class};
 use super::content::Report;
 use super::facts::Facts;
 use super::figures::figures;
+use crate::Timestamp;
 use crate::persona::{Persona, PersonaNiche, PureTypes, Trait, printable};
 
 /// The page as one text.
@@ -63,7 +64,7 @@ fn opening(content: &Report<'_>, facts: &Facts<'_>) -> Markup {
                 None => ".",
             }
             @if let Some(as_of) = content.table.as_of() {
-                " " (facts.say("As of {moment}.", &[("moment", &as_of.to_string())]))
+                " " (facts.say("As of {moment}.", &[("moment", &moment(as_of))]))
             }
         }
         @if let Some(said) = in_none(facts) { p { (said) } }
@@ -75,7 +76,7 @@ fn opening(content: &Report<'_>, facts: &Facts<'_>) -> Markup {
                     &[("before", &facts.people(evidence.n_rows)), ("people", &people)],
                 ))
                 @if let Some(as_of) = evidence.as_of {
-                    " " (facts.say("The model is as of {moment}.", &[("moment", &as_of.to_string())]))
+                    " " (facts.say("The model is as of {moment}.", &[("moment", &moment(as_of))]))
                 }
             }
         }
@@ -93,6 +94,11 @@ fn opening(content: &Report<'_>, facts: &Facts<'_>) -> Markup {
             }
         }
     }
+}
+
+/// A moment, with hyphens at which no line is broken.
+fn moment(at: Timestamp) -> String {
+    at.to_string().replace('-', "\u{2011}")
 }
 
 /// How many people are in no persona, if any are.

@@ -8,6 +8,7 @@ mod api;
 mod architecture;
 mod brute_force;
 mod choose_k;
+mod churn;
 mod claims;
 mod clients;
 mod cluster;

@@ -322,6 +322,22 @@ fn a_long_log_is_the_same_whichever_end_it_comes_from_and_wherever_it_is_added_t
 }
 
 #[test]
+fn events_without_local_time_are_counted_only_where_a_feature_needs_it() {
+    let visit = |card: &'static str, offset: Option<i16>| {
+        Event::new("visit", at(1)).utc_offset(offset).id("card", card)
+    };
+    // The last is refused: it has no identifier that may be one.
+    let events = [visit("a", None), visit("b", Some(60)), visit("c", None), visit("a\nb", None)];
+    for (property, n) in [("@weekday", 2), ("@event", 0), ("weekday", 0)] {
+        let set = FeatureSet::default()
+            .with(Feature::new("most", Measure::MostFrequent(property.into())));
+        let mut all = Profiles::new(Rules::default(), set).unwrap();
+        let report = all.extend(&events);
+        assert_eq!((report.accepted, report.without_local_time), (3, n), "{property}");
+    }
+}
+
+#[test]
 fn case_5_cannot_link_gives_back_the_two_with_exactly_their_features() {
     let spend = |day, amount: f64| Event::new("purchase", at(day)).property("amount", amount);
     let before = [

@@ -76,6 +76,28 @@ fn a_bad_identifier_costs_itself_and_is_counted() {
 }
 
 #[test]
+fn a_bad_identifier_is_counted_also_where_a_batch_has_no_room_for_more_kinds() {
+    // More new kinds than a batch numbers by itself: its last rows are recorded one after another.
+    let event = |row: usize| {
+        let kinds = (0..62).map(|kind| format!("kind {row} {kind}"));
+        let event = at(0).id("cookie", format!("c{row}")).id("email", "a\nb");
+        kinds.fold(event, |event, kind| event.id(kind, "x"))
+    };
+    let events: Vec<Event<'_>> = (0..600).map(event).collect();
+    let (mut together, mut one_by_one) = (graph(&defaults(), &[]), graph(&defaults(), &[]));
+    let report = together.extend(&events);
+    let mut counts = (0, 0);
+    for event in &events {
+        let report = one_by_one.extend([event]);
+        counts = (counts.0 + report.accepted, counts.1 + report.bad_identifiers);
+    }
+    assert_eq!((report.accepted, report.bad_identifiers), counts);
+    assert_eq!(bytes(&together), bytes(&one_by_one));
+    // Also of the events that are refused for too many kinds.
+    assert_eq!(report.bad_identifiers, 600);
+}
+
+#[test]
 fn two_values_are_no_contradiction_when_one_is_claimed_blocked_or_the_same() {
     let mut graph = some_graph();
     for fine in [
