@@ -265,6 +265,30 @@ fn people_are_not_placed_by_another_distance_than_the_one_that_grouped_them() {
 }
 
 #[test]
+fn of_nineteen_people_nothing_is_told_by_a_declared_persona_either() {
+    for n in [19, 20] {
+        let spend = (0..80).map(|i| Some(f64::from(i / 40 * 500 + i % 40))).collect();
+        let known = |i: usize| (40..40 + n).contains(&i).then_some(30.0);
+        let table = FeatureTable::new(80).numeric("spend", spend).unwrap();
+        let table = table.numeric("height", (0..80).map(known).collect()).unwrap();
+        let personas = model(&table, &groups(80, &[0..40, 40..80]));
+        let declared = [
+            DeclaredPersona::from(("Top", [("spend", Condition::AtLeast(540.0 - n as f64))])),
+            DeclaredPersona::from((
+                "Tall",
+                [("spend", Condition::AtLeast(500.0)), ("height", Condition::AtLeast(99.0))],
+            )),
+        ];
+        let [top, tall] = personas.compare(&declared, &table).unwrap().declared.try_into().unwrap();
+        assert_eq!((top.n_full, top.card.is_some()), (n, n == 20));
+        assert_eq!(tall.nearest, Some(1));
+        let said = "Height at least 99: fits 0% of Big spenders";
+        assert_eq!(tall.contradictions.iter().any(|text| text.starts_with(said)), n == 20);
+        assert_eq!(tall.contradictions.len(), usize::from(n == 20), "{tall:?}");
+    }
+}
+
+#[test]
 fn declared_personas_that_claim_the_same_people_each_get_their_verdict() {
     let table = sixty();
     let personas = model(&table, &groups(60, &[0..30, 30..60]));
