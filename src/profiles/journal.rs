@@ -153,7 +153,8 @@ impl Journal {
     }
 
     /// What a node was told to be named by: that of its profile when it was last looked at, or what that one was told
-    /// to be named by since.
+    /// to be named by since. It ends even where names went round: each step takes a node out of the circle, until one
+    /// names itself.
     pub(super) fn told_of(&mut self, mut node: u32) -> u32 {
         loop {
             let next = self.told[node as usize];
@@ -249,6 +250,21 @@ mod tests {
                 let is_end = at == NONE || journal.told[at as usize] == at;
                 assert!(is_end, "{start}: {:?}", journal.told);
                 assert_eq!(journal.clone().told_of(start), at, "{start}: {:?}", journal.told);
+            }
+        }
+    }
+
+    #[test]
+    fn a_way_that_goes_round_ends_at_a_node_of_the_circle() {
+        for n in 2..9 {
+            // A node that leads into the circle, and one behind it after another.
+            let told: Vec<u32> = (1..n).chain([1]).collect();
+            for start in 0..n {
+                let mut journal = Journal::new(1);
+                journal.told = told.clone();
+                let end = journal.told_of(start);
+                assert!((1..n).contains(&end), "{told:?}");
+                assert_eq!(journal.told_of(start), end, "{told:?}");
             }
         }
     }

@@ -207,10 +207,7 @@ impl IdentityEvidence {
         for (place, (hash, value, kind)) in slots.iter_mut().zip(keys) {
             *place = self.intern_hashed(policy, kind, hash, value);
         }
-        for &at in packed.claimed_in(range.clone()) {
-            let place = &mut slots[at as usize - range.start];
-            *place = slot(*place, true);
-        }
+        packed.claim(range, slots);
         if let Some(sig) = sig {
             self.signatures.prefetch_slots(sig);
         }

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::super::policy::{Admitted, Kind, Kinds, MAX_IDENTIFIERS, Part, Policy};
 use super::signatures::Times;
-use super::slot::NONE;
+use super::slot::{CLAIM, NONE};
 use crate::event::{IdentifierRef, Observations};
 use crate::num::prefetch;
 use crate::num::table::number::{Arrivals, Keys};
@@ -367,13 +367,15 @@ impl Packed {
         (0..self.n()).filter(move |position| others.next_if_eq(position).is_none())
     }
 
-    /// Those of some positions among the identifiers that are only claimed.
-    pub(super) fn claimed_in(&self, range: Range<usize>) -> &[u32] {
+    /// Marks those nodes of a row that it only claims: nodes become slots.
+    pub(super) fn claim(&self, row: Range<usize>, nodes: &mut [u32]) {
         if self.claimed.is_empty() {
-            return &[];
+            return;
         }
         let place = |end: usize| self.claimed.partition_point(|&at| (at as usize) < end);
-        &self.claimed[place(range.start)..place(range.end)]
+        for &at in &self.claimed[place(row.start)..place(row.end)] {
+            nodes[at as usize - row.start] |= CLAIM;
+        }
     }
 
     /// The first refusal.

@@ -6,7 +6,7 @@
 use super::super::policy::{Kind, Policy};
 use super::pack::{LONG, Other, Packed, Recorded};
 use super::signatures::Times;
-use super::slot::{NONE, slot};
+use super::slot::NONE;
 use super::{IdentityEvidence, Pending};
 use crate::num::table::number::Arrivals;
 
@@ -96,10 +96,7 @@ impl IdentityEvidence {
             let range = packed.range(row);
             slots.clear();
             slots.extend(packed.places[range.clone()].iter().map(|&place| nodes[place as usize]));
-            for &at in packed.claimed_in(range.clone()) {
-                let place = &mut slots[at as usize - range.start];
-                *place = slot(*place, true);
-            }
+            packed.claim(range, &mut slots);
             let (times, message) = (packed.times(row), packed.message(row));
             recorded.signatures[position] =
                 self.record_slots(policy, &slots, times, message, changes);
