@@ -124,7 +124,7 @@ impl Histories {
     /// Keeps the codes of the texts that features compare, and the fields that they read.
     pub(crate) fn pin(&mut self, features: &FeatureSet) {
         features.texts().for_each(|text| _ = self.dictionary.intern(text));
-        self.schema.keep_needs(&features.schema().needs());
+        self.schema.join(&features.schema());
     }
 
     /// What a batch stores of its events.

@@ -8,10 +8,10 @@
 use std::collections::HashSet;
 
 use hashbrown::HashMap;
-use serde::{Deserialize, Serialize};
 
 use super::formula::Formula;
 use super::local_time::Derived;
+use crate::num::bytes::{Reader, TextColumn, TextWriter};
 
 /// Set on the numbers of fields that only one batch knows.
 const LOCAL: u16 = 1 << 15;
@@ -199,11 +199,10 @@ impl Schema {
         }
     }
 
-    /// Number of fields if attributes of all these names were declared.
+    /// Number of fields if attributes of all these names, which differ, were declared.
     pub(crate) fn n_fields_with<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> usize {
         let is_new = |name: &&str| self.attribute(name) == Field::NONE;
-        let new: HashSet<&str> = names.into_iter().filter(is_new).collect();
-        self.fields.len() - self.free.len() + new.len()
+        self.fields.len() - self.free.len() + names.into_iter().filter(is_new).count()
     }
 
     /// The names of the attributes that somebody declares.
@@ -306,41 +305,65 @@ impl Schema {
         (!self.all_attributes).then(|| self.attributes.keys().map(|name| &**name))
     }
 
-    /// What is stored, without numbers and without what events brought.
-    pub(crate) fn needs(&self) -> Needs {
-        let properties = self.properties.iter().map(|(name, field)| {
-            let need = self.need(*field);
-            (name.to_string(), need.number, need.label)
-        });
+    /// What is stored, without numbers and without what events brought, as bytes that [`Needs::read`] reads.
+    pub(crate) fn needs(&self) -> Vec<u8> {
+        let mut properties: Vec<(&str, Field)> =
+            self.properties.iter().map(|(name, &field)| (&**name, field)).collect();
+        properties.sort_unstable_by_key(|property| property.0);
         let pinned = |field: &&Field| self.fields[field.index()].is_pinned;
         let attributes = self.attributes.values().filter(pinned);
-        let mut needs = Needs {
-            properties: properties.collect(),
-            attributes: attributes.map(|&field| self.name(field).to_owned()).collect(),
-            all_attributes: self.all_attributes,
-        };
-        needs.properties.sort_unstable();
-        needs.attributes.sort_unstable();
-        needs
+        let mut attributes: Vec<&str> = attributes.map(|&field| self.name(field)).collect();
+        attributes.sort_unstable();
+        let (mut out, mut texts) = (vec![u8::from(self.all_attributes)], TextWriter::default());
+        properties.iter().for_each(|property| texts.push(property.0));
+        texts.write(&mut out);
+        attributes.iter().for_each(|name| texts.push(name));
+        texts.write(&mut out);
+        out.extend(properties.iter().map(|&(_, field)| {
+            let need = self.need(field);
+            u8::from(need.number) | u8::from(need.label) << 1
+        }));
+        out
+    }
+
+    /// Stores from now on what another schema does.
+    pub(crate) fn join(&mut self, other: &Self) {
+        let needs = other.needs();
+        self.keep_needs(Needs::read(&needs).expect("it was written just now"));
     }
 
     /// Stores from now on what another store does. A store whose columns were frozen stores more than
     /// its features read.
-    pub(crate) fn keep_needs(&mut self, needs: &Needs) {
-        for (name, number, label) in &needs.properties {
-            self.keep(name, Need { number: *number, label: *label });
+    pub(crate) fn keep_needs(&mut self, needs: Needs<'_>) {
+        for (name, as_what) in needs.properties.iter().zip(needs.as_what) {
+            self.keep(name, Need { number: as_what & 1 != 0, label: as_what & 2 != 0 });
         }
         needs.attributes.iter().for_each(|name| self.keep_attribute(name));
         self.all_attributes |= needs.all_attributes;
     }
 }
 
-/// What a store keeps of every event: properties, each as a number, a text or both, and attributes.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Needs {
-    properties: Vec<(String, bool, bool)>,
-    attributes: Vec<String>,
+/// What a store keeps of every event, in its bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Needs<'b> {
     all_attributes: bool,
+    properties: TextColumn<'b>,
+    attributes: TextColumn<'b>,
+    /// Of each property: 1 for a number, 2 for a text, 3 for both.
+    as_what: &'b [u8],
+}
+
+impl<'b> Needs<'b> {
+    /// Reads what [`Schema::needs`] wrote.
+    pub(crate) fn read(bytes: &'b [u8]) -> Option<Self> {
+        let (&all_attributes, bytes) = bytes.split_first()?;
+        let bytes = &mut Reader(bytes);
+        let (properties, attributes) = (TextColumn::read(bytes)?, TextColumn::read(bytes)?);
+        attributes.count()?;
+        let is_fine = properties.count()? == bytes.0.len() && all_attributes < 2;
+        let all_attributes = all_attributes == 1;
+        is_fine.then_some(Self { all_attributes, properties, attributes, as_what: bytes.0 })
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use hashbrown::HashMap;
 
 use super::evidence::sets::{Set, Sets};
 use super::evidence::{Packed, Times, is_claim, node_of};
-use super::policy::{Admitted, Kind, MAX_BYTES, MAX_IDENTIFIERS, Part, Policy};
+use super::policy::{Admitted, Kind, MAX_BYTES, MAX_IDENTIFIERS, MAX_KINDS, Part, Policy};
 use super::state::State;
 use crate::event::IdentifierRef;
 use crate::num::bytes::{
@@ -115,7 +115,7 @@ type Beside<'b> = (usize, (i64, i64, u32), &'b str);
 impl<'b> Extract<'b> {
     /// Reads what [`ExtractWriter::write`] wrote; [`Extract::check`] must follow.
     pub(crate) fn read(bytes: &mut Reader<'b>) -> Option<Self> {
-        let kinds = TextTable::read(bytes, 1)?;
+        let kinds = TextTable::read(bytes, 1).filter(|kinds| kinds.len() <= MAX_KINDS)?;
         // One empty value of each kind.
         let values = TextTable::read(bytes, kinds.len())?;
         let messages = TextColumn::read(bytes)?;

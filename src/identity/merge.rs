@@ -5,6 +5,7 @@ use hashbrown::HashSet;
 use super::evidence::{Recorded, Times};
 use super::extract::Extract;
 use super::forget::{self, Moves};
+use super::links::Links;
 use super::policy::{
     ANONYMOUS, Admitted, Kind, MAX_KINDS, PREVIOUS, Pair, Part, Relation, Rules, USER,
 };
@@ -34,21 +35,24 @@ pub(super) fn merge(state: &mut State, other: &State) -> Result<(Moves, Moves)> 
     Ok((ours, theirs))
 }
 
-/// Adds an extract of another state, as [`IdentityGraph::absorb`](super::IdentityGraph) says.
+/// Checks that an extract of another state and its manual links could have been observed, and that there is room.
+pub(super) fn check(state: &State, extract: &Extract<'_>, links: Option<&Links<'_>>) -> Result<()> {
+    links.map_or(Ok(()), Links::check)?;
+    extract.check(&state.policy)?;
+    let named = || links.into_iter().flat_map(Links::kinds);
+    let n_slots = extract.n_slots() + named().count();
+    check_room(state, extract.kinds().chain(named()), n_slots, extract.n_signatures())
+}
+
+/// Adds an extract of another state that was checked, as [`IdentityGraph::absorb`](super::IdentityGraph) says.
 pub(super) fn absorb(
     state: &mut State,
     extract: &Extract<'_>,
     forgotten: &[ProfileId],
-    links: Option<[Vec<Pair>; 3]>,
+    links: Option<&Links<'_>>,
     allowed: Option<&[ProfileId]>,
 ) -> Result<(Moves, Moves)> {
-    let rules = links.map(|links| state.policy.rules().with_links(links));
-    rules.iter().try_for_each(Rules::check)?;
-    let named = || rules.iter().flat_map(Rules::all_links).flatten().flat_map(|(a, b)| [a, b]);
-    extract.check(&state.policy)?;
-    let kinds = extract.kinds().chain(named().map(|end| &*end.kind));
-    let n_signatures = extract.n_signatures();
-    check_room(state, kinds, extract.n_slots() + named().count(), n_signatures)?;
+    let rules = links.map(|links| links.rules(state.policy.rules()));
     let ours = adopt(state, forgotten.iter().copied(), rules.as_ref(), allowed)?;
     let sets = extract.sets(state, allowed.is_some());
     let recorded = state.record(vec![sets]).pop().unwrap_or_default();

@@ -8,8 +8,8 @@ use super::evidence::node_of;
 use super::extract::{Extract, ExtractWriter};
 use super::forget::Moves;
 use super::graph::IdentityGraph;
+use super::links::Links;
 use super::merge;
-use super::policy::Pair;
 use super::profile_id::ProfileId;
 use super::snapshot::Snapshot;
 use crate::Result;
@@ -33,8 +33,17 @@ impl IdentityGraph {
         }
     }
 
-    /// Adds an extract of another graph under the same rules and key, with its manual links if it has any;
-    /// returns where this graph's signatures went, and those of the extract.
+    /// Checks that an extract of another graph, and its manual links, can be added.
+    pub(crate) fn check_extract(
+        &self,
+        extract: &Extract<'_>,
+        links: Option<&Links<'_>>,
+    ) -> Result<()> {
+        merge::check(&self.state, extract, links)
+    }
+
+    /// Adds an extract of another graph under the same rules and key, with its manual links if it has any, all of
+    /// which was checked; returns where this graph's signatures went, and those of the extract.
     ///
     /// The identifiers of some ids are forgotten. If some ids are allowed, this graph becomes what the other is: the
     /// extract has the signatures that changed since, whole, who was forgotten since, of which these are allowed
@@ -43,7 +52,7 @@ impl IdentityGraph {
         &mut self,
         extract: &Extract<'_>,
         forgotten: &[ProfileId],
-        links: Option<[Vec<Pair>; 3]>,
+        links: Option<&Links<'_>>,
         allowed: Option<&[ProfileId]>,
     ) -> Result<(Moves, Moves)> {
         merge::absorb(&mut self.state, extract, forgotten, links, allowed)

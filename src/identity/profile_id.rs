@@ -38,6 +38,17 @@ impl ProfileId {
         Self(hasher.finish128().as_u128())
     }
 
+    /// Its bytes, which [`ProfileId::all`] reads.
+    pub(crate) fn to_bytes(self) -> [u8; 16] {
+        self.0.to_le_bytes()
+    }
+
+    /// The ids whose bytes stand end to end; none if they are not whole.
+    pub(crate) fn all(bytes: &[u8]) -> Option<impl Iterator<Item = Self>> {
+        let (ids, rest) = bytes.as_chunks();
+        rest.is_empty().then(|| ids.iter().map(|&id| Self(u128::from_le_bytes(id))))
+    }
+
     /// Half of it, to look it up by.
     pub(crate) fn low_bits(self) -> u64 {
         self.0 as u64

@@ -138,6 +138,21 @@ impl<'b> TextColumn<'b> {
     pub(crate) fn is_at_end(&self) -> bool {
         self.lens.is_at_end() && self.all.is_empty()
     }
+
+    /// How many texts are left, if all of them are whole.
+    pub(crate) fn count(mut self) -> Option<usize> {
+        let mut n = 0;
+        while !self.is_at_end() {
+            self.next()?;
+            n += 1;
+        }
+        Some(n)
+    }
+
+    /// The texts that are left.
+    pub(crate) fn iter(mut self) -> impl Iterator<Item = &'b str> {
+        std::iter::from_fn(move || self.next())
+    }
 }
 
 /// A column of texts by number.
@@ -215,6 +230,7 @@ mod tests {
         let table = TextTable::read(&mut Reader(&bytes), 1).unwrap();
         assert!(table.iter().eq(texts) && table.len() == 4);
         let mut column = TextColumn::read(&mut Reader(&bytes)).unwrap();
+        assert!(column.count() == Some(4) && column.iter().eq(texts));
         assert!(texts.iter().all(|text| column.next() == Some(text)) && column.is_at_end());
         // More empty texts than allowed; then each length another one.
         assert!(TextTable::read(&mut Reader(&bytes), 0).is_none());
@@ -222,6 +238,8 @@ mod tests {
             let mut other = bytes.clone();
             other[place] = len;
             assert!(TextTable::read(&mut Reader(&other), 9).is_none(), "{place} {len}");
+            let column = TextColumn::read(&mut Reader(&other)).unwrap();
+            assert!(column.count().is_none(), "{place} {len}");
         }
     }
 }

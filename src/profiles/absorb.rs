@@ -5,10 +5,10 @@ use super::edit::Loose;
 use super::messages::Copy;
 use super::piece::{Head, Settings, invalid, open};
 use super::store::Profiles;
-use crate::features::{Dictionary, Field, FieldValue, Histories, NONE, Scope, StoredEvent};
-use crate::identity::{Moves, Pair};
+use crate::features::{Dictionary, Field, FieldValue, Histories, NONE, Needs, Scope, StoredEvent};
+use crate::identity::{Links, Moves};
 use crate::num::parallel;
-use crate::{Error, Result, Timestamp};
+use crate::{Error, ProfileId, Result, Timestamp};
 
 impl Profiles {
     /// Adds a piece that [`Profiles::pieces`] made, of this or another store; returns whether it was new.
@@ -36,14 +36,13 @@ impl Profiles {
             postcard::take_from_bytes(content).map_err(|_| invalid("its settings"))?;
         self.check_settings("piece", &settings)?;
         let is_all = self.trail.check(&settings.origin)?;
-        let (mut head, columns): (Head, &[u8]) =
+        let (head, columns): (Head<'_>, &[u8]) =
             postcard::take_from_bytes(content).map_err(|_| invalid("its head"))?;
         let columns = Columns::read(columns).ok_or_else(|| invalid("its columns"))?;
         columns.check(self)?;
         let attributes = columns.fields().filter(|field| field.0);
         self.check_attributes(attributes.map(|field| field.1))?;
-        let links = head.links.take();
-        let (theirs, codes) = self.absorb_evidence(&settings, &head, &columns, links)?;
+        let (theirs, codes) = self.absorb_evidence(&settings, head, &columns)?;
         if let Some(horizon) = head.horizon {
             self.raise_horizon(Timestamp::from_millis(horizon));
         }
@@ -60,24 +59,29 @@ impl Profiles {
     fn absorb_evidence(
         &mut self,
         settings: &Settings,
-        head: &Head,
+        head: Head<'_>,
         columns: &Columns<'_>,
-        links: Option<[Vec<Pair>; 3]>,
     ) -> Result<(Moves, Vec<u32>)> {
-        let (is_change, has_links) = (settings.origin.after.is_some(), links.is_some());
-        let allowed = is_change.then_some(&head.allowed[..]);
+        let unread = || invalid("its head");
+        let needs = Needs::read(head.needs).ok_or_else(unread)?;
+        let links = head.links.map(|links| Links::read(links).ok_or_else(unread)).transpose()?;
+        let forgotten = ProfileId::all(head.forgotten).ok_or_else(unread)?;
+        let allowed = ProfileId::all(head.allowed).ok_or_else(unread)?;
+        self.graph.check_extract(&columns.evidence, links.as_ref())?;
+        // Nothing is refused from here on: what is asked for now is kept.
+        let (forgotten, allowed): (Vec<_>, Vec<_>) = (forgotten.collect(), allowed.collect());
+        let is_change = settings.origin.after.is_some();
+        let allowed = is_change.then_some(&allowed[..]);
         let (graph, dictionary) = (&mut self.graph, &mut self.histories.dictionary);
         let mut moves = Ok(Default::default());
         let mut codes = Vec::with_capacity(columns.texts.len());
         parallel::join(
-            || moves = graph.absorb(&columns.evidence, &head.forgotten, links, allowed),
+            || moves = graph.absorb(&columns.evidence, &forgotten, links.as_ref(), allowed),
             || codes.extend(columns.texts.iter().map(|text| dictionary.intern(text))),
         );
-        if moves.is_err() {
-            codes.iter().for_each(|&code| dictionary.release(code));
-        }
         let (ours, theirs) = moves?;
-        self.added_evidence(&settings.needs, has_links, &head.forgotten, (&ours, &theirs));
+        self.histories.schema.keep_needs(needs);
+        self.added_evidence(links.is_some(), &forgotten, (&ours, &theirs));
         if is_change {
             let whole = theirs.iter().filter(|(from, _)| Some(*from) != head.continued);
             let whole: Moves = whole.filter_map(|&(_, to)| Some((to?, None))).collect();
@@ -387,7 +391,8 @@ mod tests {
     fn forged(people: &Profiles, fill: impl FnOnce(&mut Filling)) -> Vec<u8> {
         let mut filling = Filling::default();
         fill(&mut filling);
-        write(&people.settings(), &filling.write(&Head::default()))
+        let needs = people.histories.schema.needs();
+        write(&people.settings(), &filling.write(Head { needs: &needs, ..Head::default() }))
     }
 
     #[test]

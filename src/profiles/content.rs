@@ -102,9 +102,9 @@ impl Filling {
     }
 
     /// The head and the columns as bytes; then it is empty.
-    pub(super) fn write(&mut self, head: &Head) -> Vec<u8> {
+    pub(super) fn write(&mut self, head: Head<'_>) -> Vec<u8> {
         let out = Vec::with_capacity(self.n_bytes() + (1 << 8));
-        let mut out = postcard::to_extend(head, out).expect("plain data can be written to memory");
+        let mut out = postcard::to_extend(&head, out).expect("plain data can be written to memory");
         self.evidence.write(&mut out);
         self.texts.write(&mut out);
         self.fields.write(&mut out);

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use super::messages::{Copy, compare};
 use super::store::Profiles;
-use crate::features::{self, MAX_FIELDS, NONE, Needs, StoredEvent};
+use crate::features::{self, MAX_FIELDS, NONE, StoredEvent};
 use crate::identity::{Forgotten, Moves, Subject};
 use crate::{Error, Identifier, ProfileId, Result};
 
@@ -175,8 +175,8 @@ impl Profiles {
         self.check_settings("other", &other.settings())?;
         self.check_attributes(other.histories.schema.attributes())?;
         let (ours, theirs) = self.graph.merge_moving(&other.graph)?;
-        let (needs, marks) = (other.histories.schema.needs(), other.graph.forgotten());
-        self.added_evidence(&needs, true, &marks, (&ours, &theirs));
+        self.histories.schema.join(&other.histories.schema);
+        self.added_evidence(true, &other.graph.forgotten(), (&ours, &theirs));
         let mut loose = Loose::default();
         let theirs: HashMap<u32, u32> =
             theirs.into_iter().filter_map(|(from, to)| Some((from, to?))).collect();
@@ -236,17 +236,15 @@ impl Profiles {
         self.look_for_many_changes();
     }
 
-    /// Prepares for the events of another store, after the graph added its evidence, perhaps its manual links, and the
-    /// marks of whom it forgot. Events are stored with what either store needs of them, and this store's own follow
-    /// where its signatures went.
+    /// Prepares for the events of another store, after the schema joined what the other stores, and the graph added its
+    /// evidence, perhaps its manual links, and the marks of whom it forgot. This store's own events follow where its
+    /// signatures went.
     pub(super) fn added_evidence(
         &mut self,
-        needs: &Needs,
         has_links: bool,
         marks: &[ProfileId],
         (ours, theirs): (&Moves, &Moves),
     ) {
-        self.histories.schema.keep_needs(needs);
         self.newest = OnceLock::new();
         if has_links {
             self.trail.add_links();

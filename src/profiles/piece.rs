@@ -6,13 +6,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::features::Needs;
-use crate::identity::Pair;
 use crate::num::frame::{Frame, HEAD, checksum};
 use crate::{Error, ProfileId, Result};
 
 /// The version counts up when the form changes.
-const FRAME: Frame = Frame { letters: b"personas", version: 6 };
+const FRAME: Frame = Frame { letters: b"personas", version: 7 };
 
 /// What must agree between the store that made a piece and the one that absorbs it: hashes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,8 +21,6 @@ pub(super) struct Settings {
     pub(super) features: u128,
     pub(super) is_fixed: bool,
     pub(super) options: u128,
-    /// What is stored of every event. Need not agree: what either stores, both store from then on.
-    pub(super) needs: Needs,
     /// Need not agree.
     pub(super) origin: Origin,
 }
@@ -41,16 +37,20 @@ pub(super) struct Origin {
     pub(super) after: Option<u128>,
 }
 
-/// What of a piece is of no signature.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Head {
+/// What of a piece is of no signature. What can be long is read where it stands, so that a forged length asks for no
+/// memory.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(super) struct Head<'b> {
     /// The earliest time at which events are kept, in one piece.
     pub(super) horizon: Option<i64>,
-    /// Must-links, cannot-links, and links of aliases that were taken back; none if they have not changed.
-    pub(super) links: Option<[Vec<Pair>; 3]>,
-    /// Ids that were forgotten, and those of them that were allowed again since.
-    pub(super) forgotten: Vec<ProfileId>,
-    pub(super) allowed: Vec<ProfileId>,
+    /// What is stored of every event: [`Needs`](crate::features::Needs). What either store keeps, both keep from then on.
+    pub(super) needs: &'b [u8],
+    /// Manual links, as [`Links`](crate::identity::Links) reads them; none if they have not changed.
+    #[serde(borrow)]
+    pub(super) links: Option<&'b [u8]>,
+    /// Ids that were forgotten, and those of them that were allowed again since: 16 bytes each.
+    pub(super) forgotten: &'b [u8],
+    pub(super) allowed: &'b [u8],
     /// The signature of which an earlier piece has the first events.
     pub(super) continued: Option<u32>,
     /// How many pieces there are, in the last.

@@ -24,6 +24,7 @@ use super::messages::{Copy, Messages};
 use super::piece::{Head, Origin, Settings, open, write};
 use super::store::Profiles;
 use crate::features::{FieldValue, Log, NONE, StoredEvent};
+use crate::identity::Links;
 use crate::num::parallel;
 use crate::{ProfileId, Result, Timestamp};
 
@@ -37,7 +38,7 @@ const AT_A_TIME: (usize, usize) = (4, 2);
 const PIECES_OF_RANGE: usize = 4;
 /// Signatures by which the texts of a piece are prefetched; twice as many before, where they are.
 const PREFETCH: usize = 12;
-/// Marks of the forgotten in one piece; each takes 33 bytes.
+/// Marks of the forgotten in one piece; each takes 16 bytes, or 32.
 const FORGOTTEN: usize = 1 << 14;
 
 impl Profiles {
@@ -117,24 +118,20 @@ impl Profiles {
         for copy in self.messages.iter().flat_map(Messages::aside) {
             aside.entry(copy.signature).or_default().push(copy);
         }
-        let rules = self.graph.rules();
-        let mut links = Head {
-            horizon: self.horizon().map(Timestamp::millis),
-            links: Some(rules.all_links().map(|links| links.iter().cloned().collect())),
-            ..Head::default()
-        };
+        let mut has_links = true;
         let after = since.as_ref().map(|since| since.after);
         let origin = Origin { shard, at: self.trail.last(), piece: 0, after };
         let mut signatures = self.graph.live_signatures();
         let mut marks = self.graph.forgotten();
         if let Some(since) = since {
             signatures.retain(|(sig, _)| since.signatures.binary_search(sig).is_ok());
-            links.links = links.links.filter(|_| since.has_links);
+            has_links = since.has_links;
             marks = since.marks;
         }
         Ok(Pieces {
             people: self,
             settings: Settings { origin, ..self.settings() },
+            needs: self.histories.schema.needs(),
             aside,
             signatures,
             next: 0,
@@ -142,7 +139,8 @@ impl Profiles {
             spare: Vec::new(),
             ready: VecDeque::new(),
             marks,
-            links: Some(links),
+            has_links,
+            is_begun: false,
             is_done: false,
             full,
         })
@@ -181,6 +179,8 @@ struct Range {
 pub(super) struct Pieces<'p> {
     people: &'p Profiles,
     settings: Settings,
+    /// What is stored of every event.
+    needs: Vec<u8>,
     aside: HashMap<u32, Vec<&'p Copy>>,
     /// The signatures, and how often each was observed.
     signatures: Vec<(u32, u32)>,
@@ -194,8 +194,10 @@ pub(super) struct Pieces<'p> {
     ready: VecDeque<Vec<u8>>,
     /// Marks that are still to be written.
     marks: Vec<ProfileId>,
-    /// The piece of links and horizon.
-    links: Option<Head>,
+    /// Whether manual links are to be written.
+    has_links: bool,
+    /// Whether the piece of links and horizon was written.
+    is_begun: bool,
     /// Whether the last piece was written.
     is_done: bool,
     /// Bytes that are filled.
@@ -210,17 +212,20 @@ impl Iterator for Pieces<'_> {
             return Some(piece);
         }
         if !self.marks.is_empty() {
-            let head = self.fill_marks();
-            self.write_head(&head);
-        } else if let Some(links) = self.links.take() {
+            self.write_marks();
+        } else if !self.is_begun {
             // After the marks: of somebody allowed again there can be links.
-            self.write_head(&links);
+            let links = self.has_links.then(|| Links::write(self.people.graph.rules()));
+            let horizon = self.people.horizon().map(Timestamp::millis);
+            let head = Head { horizon, links: links.as_deref(), ..self.head() };
+            self.write(vec![Filling::default().write(head)]);
+            self.is_begun = true;
         } else if !self.is_done {
             let mut contents = self.fill_ranges();
             if contents.is_empty() {
                 self.is_done = true;
                 let end = Some(self.settings.origin.piece + 1);
-                contents.push(Filling::default().write(&Head { end, ..Head::default() }));
+                contents.push(Filling::default().write(Head { end, ..self.head() }));
             }
             self.write(contents);
         }
@@ -235,9 +240,9 @@ impl Iterator for Pieces<'_> {
 }
 
 impl Pieces<'_> {
-    /// Writes a piece of nothing but a head.
-    fn write_head(&mut self, head: &Head) {
-        self.write(vec![Filling::default().write(head)]);
+    /// A head of nothing but what every piece says.
+    fn head(&self) -> Head<'_> {
+        Head { needs: &self.needs, ..Head::default() }
     }
 
     /// Writes pieces of heads and columns, on all threads.
@@ -253,14 +258,15 @@ impl Pieces<'_> {
         self.ready.extend(pieces);
     }
 
-    /// Fills a piece with marks.
-    fn fill_marks(&mut self) -> Head {
-        let mut head = Head::default();
-        let rest = self.marks.len().saturating_sub(FORGOTTEN);
-        head.forgotten = self.marks.split_off(rest);
+    /// Writes a piece of marks.
+    fn write_marks(&mut self) {
+        let marks = self.marks.split_off(self.marks.len().saturating_sub(FORGOTTEN));
         let is_allowed = |id: &&ProfileId| !self.people.graph.is_forgotten(**id);
-        head.allowed = head.forgotten.iter().filter(is_allowed).copied().collect();
-        head
+        let allowed: Vec<u8> =
+            marks.iter().filter(is_allowed).flat_map(|id| id.to_bytes()).collect();
+        let forgotten: Vec<u8> = marks.iter().flat_map(|id| id.to_bytes()).collect();
+        let head = Head { forgotten: &forgotten, allowed: &allowed, ..self.head() };
+        self.write(vec![Filling::default().write(head)]);
     }
 
     /// Fills the next pieces of some ranges, on all threads; none if all is written.
@@ -354,7 +360,7 @@ impl Pieces<'_> {
             }
             *place = Place { signature: place.signature + 1, ..Place::default() };
         }
-        filling.write(&Head { continued, ..Head::default() })
+        filling.write(Head { continued, ..self.head() })
     }
 
     /// Adds the summary of a signature, if there is one; only the first piece of a history has it.

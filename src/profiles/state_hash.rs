@@ -7,7 +7,7 @@ use super::messages::Messages;
 use super::piece::{Origin, Settings, hash};
 use super::store::Profiles;
 use crate::Timestamp;
-use crate::features::{Log, NONE, Needs, Scope, StoredEvent};
+use crate::features::{Log, NONE, Scope, StoredEvent};
 use crate::num::parallel;
 
 impl Profiles {
@@ -19,7 +19,7 @@ impl Profiles {
     ///
     /// Cost: reads everything, on all threads.
     pub fn state_hash(&self) -> u128 {
-        let settings = hash(&Settings { needs: Needs::default(), ..self.settings() });
+        let settings = hash(&self.settings());
         let rules = self.graph.rules();
         let horizon = self.horizon().map(Timestamp::millis);
         let rest = hash(&(self.graph.forgotten(), rules.all_links(), horizon));
@@ -78,7 +78,6 @@ impl Profiles {
             features: hash(&self.features),
             is_fixed: self.features.is_fixed(),
             options: hash(&self.options.stored()),
-            needs: self.histories.schema.needs(),
             origin: Origin::default(),
         }
     }

@@ -1,0 +1,62 @@
+//! Manual links as columns of texts, to be stored.
+//!
+//! Must-links, cannot-links, and links of aliases that were taken back; of each link the kind and value of either end.
+//! They are checked one by one where they stand, so that a forged list asks for no memory.
+
+use super::policy::{Name, Pair, Rules, check_link};
+use crate::Result;
+use crate::num::bytes::{Reader, TextColumn, TextWriter};
+
+/// Manual links in their bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Links<'b>([TextColumn<'b>; 3]);
+
+impl<'b> Links<'b> {
+    /// The manual links of rules as bytes.
+    pub(crate) fn write(rules: &Rules) -> Vec<u8> {
+        let (mut out, mut texts) = (Vec::new(), TextWriter::default());
+        for links in rules.all_links() {
+            for Name { kind, value } in links.iter().flat_map(|(a, b)| [a, b]) {
+                texts.push(kind);
+                texts.push(value);
+            }
+            texts.write(&mut out);
+        }
+        out
+    }
+
+    /// Reads what [`Links::write`] wrote; [`Links::check`] must follow.
+    pub(crate) fn read(bytes: &'b [u8]) -> Option<Self> {
+        let bytes = &mut Reader(bytes);
+        let links = [TextColumn::read(bytes)?, TextColumn::read(bytes)?, TextColumn::read(bytes)?];
+        let are_whole = links.iter().all(|texts| texts.count().is_some_and(|n| n % 4 == 0));
+        (are_whole && bytes.is_at_end()).then_some(Self(links))
+    }
+
+    /// Checks each link by itself.
+    pub(super) fn check(&self) -> Result<()> {
+        let [must, cannot, _] = self.0.map(pairs);
+        for (rule, mut links) in [("must_link", must), ("cannot_link", cannot)] {
+            links.try_for_each(|pair| check_link(rule, &pair))?;
+        }
+        Ok(())
+    }
+
+    /// The kinds of all ends.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = &'b str> {
+        self.0.into_iter().flat_map(|texts| texts.iter().step_by(2))
+    }
+
+    /// Rules with these links in place of their own.
+    pub(super) fn rules(&self, rules: &Rules) -> Rules {
+        rules.with_links(self.0.map(|texts| pairs(texts).collect()))
+    }
+}
+
+/// The links of a column.
+fn pairs(mut texts: TextColumn<'_>) -> impl Iterator<Item = Pair> {
+    std::iter::from_fn(move || {
+        let mut name = || Some(Name { kind: texts.next()?.into(), value: texts.next()?.into() });
+        Some((name()?, name()?))
+    })
+}
