@@ -21,6 +21,7 @@ pub(super) const EVIDENCE: &[&str] = &[
     "Between any two clusters there are hardly any rows.",
     "Between some two clusters there are not clearly fewer rows than in clouds without groups.",
     "Judged on {n} rows.",
+    "Judged on {draws} draws of {n} rows.",
     "Only round groups were looked for; HDBSCAN finds others, such as rings and bands.",
     // The number of personas.
     "The number of personas was given.",

@@ -350,7 +350,7 @@ pub(super) struct Choice {
 struct Version;
 
 impl Version {
-    const NEWEST: u32 = 1;
+    const NEWEST: u32 = 2;
 }
 
 impl Serialize for Version {

@@ -67,9 +67,10 @@ pub enum Structure {
 pub struct Candidate {
     /// The number of clusters.
     pub k: usize,
-    /// Sum of squared distances to the centroids over the rows judged.
+    /// Sum of squared distances to the centroids over the rows judged; of the first draw of rows.
     pub inertia: f64,
-    /// Mean simplified silhouette, in [−1, 1]: distances go to centroids instead of rows.
+    /// Mean simplified silhouette, in [−1, 1]: distances go to centroids instead of rows. Like all but the
+    /// inertia and the two indices it is a mean over the draws of rows.
     pub silhouette: f64,
     /// Mean simplified silhouette of clouds without groups.
     pub null_silhouette: f64,
@@ -77,7 +78,7 @@ pub struct Candidate {
     pub null_spread: f64,
     /// The [`calinski_harabasz`](crate::validate::calinski_harabasz) index, the greater the better;
     /// `None` where undefined. Like the next it is for comparison, and no part of the choice: some k
-    /// scores best on noise, too.
+    /// scores best on noise, too. Of the first draw of rows.
     pub calinski_harabasz: Option<f64>,
     /// The [`davies_bouldin`](crate::validate::davies_bouldin) index, the less the better; `None`
     /// where undefined.
@@ -124,8 +125,10 @@ pub struct KChoice {
     /// ends moves the bend. The last k is never one, nor the first, unless that is 2: then the curve
     /// starts at one cluster.
     pub elbow: Option<usize>,
-    /// How many rows were judged: all, or 2,000 drawn at random (ten per cluster if the range ends above 200).
+    /// How many rows were judged at a time: all, or 2,000 drawn at random (ten per cluster if the range ends above 200).
     pub n_rows: usize,
+    /// How many draws of so many rows were judged: 1 if these are all rows, else 1 to 6.
+    pub n_draws: usize,
 }
 
 impl KChoice {
@@ -136,7 +139,7 @@ impl KChoice {
         candidates: Vec<Candidate>,
         elbow: Option<usize>,
         first: usize,
-        n_rows: usize,
+        (n_rows, n_draws): (usize, usize),
     ) -> Self {
         let last = |answer: Answer| candidates.iter().rev().find(|c| c.natural == answer);
         let mut by_tightness: Vec<&Candidate> = candidates.iter().collect();
@@ -154,18 +157,7 @@ impl KChoice {
                 (by_tightness.first().map_or(first, |best| best.k), Structure::Constructed)
             }
         };
-        Self { k, structure, candidates, elbow, n_rows }
-    }
-
-    /// This choice, where groups that other rows do not show are unclear; `first` as for [`among`](Self::among).
-    pub(super) fn confirmed_by(mut self, other: &Self, first: usize) -> Self {
-        for own in &mut self.candidates {
-            let same = other.candidates.iter().find(|candidate| candidate.k == own.k);
-            if same.is_none_or(|same| same.natural != Answer::Yes) {
-                own.natural = own.natural.and(Answer::Unclear);
-            }
-        }
-        Self::among(self.candidates, self.elbow, first, self.n_rows)
+        Self { k, structure, candidates, elbow, n_rows, n_draws }
     }
 
     /// What the data hold, where that is borderline, in a sentence.
@@ -258,7 +250,13 @@ impl KChoice {
         let silhouettes = silhouettes.map(|(name, value)| (name, format!("{value:.3}")));
         let mut sentences =
             vec![opening, (comes_back, stability), (tighter, silhouettes.to_vec()), valley(best)];
-        sentences.push(("Judged on {n} rows.", vec![("n", self.n_rows.to_string())]));
+        let n = ("n", self.n_rows.to_string());
+        sentences.push(match self.n_draws {
+            1 => ("Judged on {n} rows.", vec![n]),
+            draws => {
+                ("Judged on {draws} draws of {n} rows.", vec![("draws", draws.to_string()), n])
+            }
+        });
         if self.structure != Structure::Natural {
             let shape =
                 "Only round groups were looked for; HDBSCAN finds others, such as rings and bands.";
@@ -324,7 +322,7 @@ mod tests {
     }
 
     fn among(candidates: &[Candidate]) -> KChoice {
-        KChoice::among(candidates.to_vec(), None, 2, 100)
+        KChoice::among(candidates.to_vec(), None, 2, (100, 1))
     }
 
     #[test]
@@ -383,25 +381,20 @@ mod tests {
     }
 
     #[test]
-    fn groups_that_other_rows_do_not_show_are_borderline() {
-        let seen = among(&[candidate(2, 0.9, 0.9, 9.0), candidate(3, 0.5, 0.3, 0.0)]);
-        assert_eq!(seen.clone().confirmed_by(&seen, 2), seen);
-        let other = among(&[candidate(2, 0.9, 0.3, 0.0), candidate(3, 0.9, 0.9, 9.0)]);
-        let choice = seen.confirmed_by(&other, 2);
-        assert_eq!((choice.k, choice.structure), (2, Structure::Borderline));
-    }
-
-    #[test]
     fn no_candidates_are_no_groups() {
-        let choice = KChoice::among(Vec::new(), None, 4, 9);
+        let choice = KChoice::among(Vec::new(), None, 4, (9, 1));
         assert_eq!((choice.k, choice.structure), (4, Structure::Constructed));
         assert!(choice.to_string().starts_with("There are no groups"));
     }
 
     #[test]
     fn a_choice_survives_json() {
-        let choice =
-            KChoice::among(vec![candidate(2, 0.9, 0.123_456_789_012_345_6, 0.1)], Some(3), 2, 9);
+        let choice = KChoice::among(
+            vec![candidate(2, 0.9, 0.123_456_789_012_345_6, 0.1)],
+            Some(3),
+            2,
+            (9, 1),
+        );
         let json = serde_json::to_string(&choice).unwrap();
         assert_eq!(serde_json::from_str::<KChoice>(&json).unwrap(), choice);
     }

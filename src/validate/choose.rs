@@ -22,30 +22,33 @@
 //! the tightest of those that come back.
 //!
 //! **One answer for one data set.** Every number above but the first is estimated from random draws.
-//! Where it lies within [`CERTAIN`] standard errors of its threshold, more are drawn, twenty at a time,
-//! up to [`MOST_CLOUDS`] and [`MOST_RESAMPLES`]. What is not decided then is *borderline*, and says so.
-//! All draws but that of the rows have one fixed seed, so that the seed given changes nothing for tables of up to 2,000
-//! rows. How far other draws would agree is in `benches/record/`: they were tried by permuting the rows.
+//! Where it lies within [`CERTAIN`](super::choice::CERTAIN) standard errors of its threshold, more are drawn, twenty at
+//! a time, up to [`MOST_CLOUDS`] and [`MOST_RESAMPLES`]. What is not decided then is *borderline*, and says so. These
+//! draws have one fixed seed, so that the seed given changes nothing where all rows are judged.
+//!
+//! Of more than 2,000 rows (ten per cluster above 200) so many are drawn. There the draw of the rows is what makes
+//! answers differ, so instead of more clouds and resamples more draws of rows are made, up to [`MOST_DRAWS`], each with
+//! one batch of both (`k_evidence.rs`); groups must show in two at least.
 //!
 //! Calinski–Harabasz, Davies–Bouldin and the bend of the inertia curve (`elbow.rs`) are given beside
 //! it, for comparison: each has a best k on noise, too.
 //!
 //! Source: Hennig, Lin 2015 (1); Hennig 2007 (3); Gandy, Hahn, Ding 2020 (sequential tests whose
 //! answers may overlap); Dolnicar, Grün, Leisch 2018 for the kinds of [`Structure`]. The combination is
-//! ours. Cost: at most 2,000 rows are judged (ten per cluster above 200), drawn at random if there are more, so that it is bounded:
-//! for every k some 200 runs of k-means where the answer is clear, and at most 3,000 where it is not.
+//! ours. Cost: it does not grow with the number of rows above 2,000. For every k there are some 200 runs of
+//! k-means on 2,000 rows where the answer is clear, and at most 3,000 where it is not; of larger tables 200 to 1,400.
 
 use std::ops::RangeInclusive;
 
 use super::border::Density;
-use super::choice::{Answer, CERTAIN, Candidate, KChoice, Structure, TIGHTER};
+use super::choice::{Answer, KChoice};
 use super::elbow::kneedle;
 use super::external::Contingency;
 use super::further;
+use super::k_evidence::{Indices, KEvidence, OneDraw};
 use super::null::Null;
-use super::scatter::Scatter;
 use super::simplified;
-use super::stability::{self, STABLE_FROM};
+use super::stability;
 use super::trials::{self, Purpose, stream};
 use super::valley::{self, Valley};
 use crate::cluster::KMeansFit;
@@ -53,7 +56,6 @@ use crate::num::check::{self, Rows};
 use crate::num::parallel;
 use crate::num::samples::Samples;
 use crate::num::scale::Scale;
-use crate::num::stats;
 use crate::{Labels, Result};
 
 /// The seed of all draws but that of the rows: one table has one answer.
@@ -64,23 +66,15 @@ const BATCH: usize = 20;
 const MOST_CLOUDS: usize = 200;
 /// Resamples drawn at most.
 const MOST_RESAMPLES: usize = 400;
-/// Standard deviations by which the evidence of valleys must exceed that of clouds: so many where clusters are barely tighter than noise, down to so few where
-/// they are far tighter (a shallow valley beside a group ten times as large is all there is to see).
-const DEEPER: (f64, f64) = (3.0, 1.0);
-/// From this excess of the silhouette on less of a valley is needed, ...
-const FAR_TIGHTER: f64 = 4.0;
-/// ... one standard deviation less for so many more.
-const TRADE: f64 = 3.0;
-/// Evidence of a valley, in standard deviations, that more clusters than the tightest need.
-const CLEAR_VALLEY: f64 = 4.0;
+/// Draws of rows at most.
+const MOST_DRAWS: usize = 6;
 
 /// Tries every number of clusters in `range` and says which the data support, if any.
 ///
-/// `x` is `(n_samples, n_features)`, scaled as for k-means, which makes the clusters. `seed` draws the 2,000 rows
-/// that are judged (ten per cluster above 200 clusters); where there are no more than that, it changes nothing.
-/// Groups found in drawn rows must show in a second draw, or the answer is borderline. Other rows can still give
-/// another answer: of 20 seeds on 23,570 customers of a shop, ten said reproducible and ten borderline. Try some
-/// seeds where much depends on it.
+/// `x` is `(n_samples, n_features)`, scaled as for k-means, which makes the clusters. Tables of more than 2,000 rows
+/// (ten per cluster above 200 clusters) are judged by random draws of so many rows: two where these decide, up to six
+/// where they do not. `seed` is that of these draws. It changes nothing for smaller tables, and rarely the structure found in
+/// larger ones; near a threshold it is [`Borderline`](super::Structure::Borderline).
 ///
 /// The answer is about groups that k-means can find: round or oval ones of similar spread. Rings and winding
 /// bands, or groups inside one another, are not found, however real they are; and in many columns a hollow
@@ -121,62 +115,194 @@ pub fn choose_k<'a>(
     let rows = check::rows(x.view())?;
     let last = *range.end();
     trials::check_range(&range, 2, rows.n_rows(), ("choose_k", last.saturating_add(1)))?;
-    let drawn = trials::judged(rows.clone(), last, seed, 0);
-    let choice = judge(&drawn, range.clone())?;
-    if choice.structure != Structure::Natural || drawn.n_rows() == rows.n_rows() {
-        return Ok(choice);
+    let of_all_rows = trials::n_judged(&rows, last) == rows.n_rows();
+    let mut evidence = Vec::new();
+    let mut n_draws = 0;
+    let mut open: Vec<usize> = range.clone().collect();
+    while !open.is_empty() && n_draws < if of_all_rows { 1 } else { MOST_DRAWS } {
+        let drawn = trials::judged(rows.clone(), last, seed, n_draws);
+        Sample::new(drawn, n_draws, of_all_rows).judge(&open, &mut evidence)?;
+        n_draws += 1;
+        open = open_ks(&evidence);
     }
-    // Groups that some rows show must show in a second draw, too.
-    let first = *range.start();
-    let again = judge(&trials::judged(rows, last, seed, 1), range)?;
-    Ok(choice.confirmed_by(&again, first))
-}
-
-/// A grouping and what is known of it so far.
-struct Trial {
-    k: usize,
-    fit: KMeansFit,
-    silhouette: f64,
-    valley: Valley,
-    /// Of every cloud, the silhouette and the evidence of the shallowest valley.
-    clouds: Vec<(f64, f64)>,
-    /// Of every resample, the best Jaccard coefficient of each cluster that it holds.
-    resamples: Vec<Vec<Option<f64>>>,
-    /// Whether these are more groups than a smaller number of them that was found already.
-    are_more: Answer,
-    /// Whether the rows on some border of two clusters are as dense as in them.
-    goes_on: bool,
-}
-
-fn judge(rows: &Rows<'_>, range: RangeInclusive<usize>) -> Result<KChoice> {
-    let first = *range.start();
-    let centred = centred(rows);
-    let density = Density::of(&centred);
-    let mut trials = Vec::new();
-    for k in range {
-        let Some(fit) = trials::fit(rows.view(), k, trials::MANY_RUNS, DRAWS)? else { break };
-        let (silhouette, valley) = measures(&centred, &fit.labels);
-        let centroids = simplified::centroids(centred.iter(), centred.n_columns(), &fit.labels);
-        let goes_on = density
-            .as_ref()
-            .is_some_and(|density| density.goes_on_across(&centred, &fit.labels, &centroids));
-        let (clouds, resamples, are_more) = (Vec::new(), Vec::new(), Answer::Yes);
-        trials.push(Trial { k, fit, silhouette, valley, clouds, resamples, are_more, goes_on });
-    }
-    draw_clouds(&mut trials, &centred)?;
-    draw_resamples(&mut trials, rows)?;
-    hold_against_fewer(&mut trials, &centred)?;
-    let tightest = tightest(&trials);
+    let tightest = tightest(&evidence);
     // One cluster leaves all of the scatter; known, so a range from 2 can bend at 2.
-    let mut curve: Vec<(f64, f64)> = (first == 2).then_some((1.0, 1.0)).into_iter().collect();
-    let mut candidates = Vec::with_capacity(trials.len());
-    for trial in &trials {
-        let scatter = Scatter::new(rows, &trial.fit.labels);
-        curve.push((trial.k as f64, scatter.left()));
-        candidates.push(trial.candidate(&scatter, tightest));
-    }
+    let first = *range.start();
+    let one: Option<(f64, f64)> = (first == 2).then_some((1.0, 1.0));
+    let left = evidence.iter().map(|of_k: &KEvidence| (of_k.k as f64, of_k.indices.left));
+    let curve: Vec<(f64, f64)> = one.into_iter().chain(left).collect();
     let elbow = kneedle(&curve).map(|at| curve[at].0 as usize);
-    Ok(KChoice::among(candidates, elbow, first, rows.n_rows()))
+    let candidates = evidence.iter().map(|of_k| of_k.candidate(tightest)).collect();
+    let judged = (trials::n_judged(&rows, last), n_draws);
+    Ok(KChoice::among(candidates, elbow, first, judged))
+}
+
+/// One draw of rows.
+struct Sample<'a> {
+    rows: Rows<'a>,
+    /// What the measures but k-means itself are taken of.
+    centred: Rows<'static>,
+    draw: usize,
+    of_all_rows: bool,
+}
+
+/// Of each k that is judged, its place among the evidence and its grouping of the sample.
+type Fits = Vec<(usize, KMeansFit)>;
+
+impl<'a> Sample<'a> {
+    fn new(rows: Rows<'a>, draw: usize, of_all_rows: bool) -> Self {
+        Self { centred: centred(&rows), rows, draw, of_all_rows }
+    }
+
+    /// Adds what this sample says of these numbers of clusters, ascending. The first sample makes the evidence.
+    fn judge(&self, ks: &[usize], evidence: &mut Vec<KEvidence>) -> Result<()> {
+        let density = Density::of(&self.centred);
+        let mut fits = Fits::new();
+        for &k in ks {
+            let fit = trials::fit(self.rows.view(), k, trials::MANY_RUNS, DRAWS)?;
+            // There are fewer distinct rows.
+            let Some(fit) = fit else { break };
+            let (silhouette, valley) = measures(&self.centred, &fit.labels);
+            let goes_on = density.as_ref().is_some_and(|density| {
+                let (rows, d) = (&self.centred, self.centred.n_columns());
+                let centroids = simplified::centroids(rows.iter(), d, &fit.labels);
+                density.goes_on_across(rows, &fit.labels, &centroids)
+            });
+            if self.draw == 0 {
+                let indices = Indices::of(&self.rows, &fit);
+                evidence.push(KEvidence::new(k, indices, self.of_all_rows));
+            }
+            let at = k - evidence[0].k;
+            evidence[at].add(OneDraw::new(silhouette, valley, k, goes_on));
+            fits.push((at, fit));
+        }
+        self.draw_clouds(&fits, evidence)?;
+        self.draw_resamples(&fits, evidence)?;
+        self.hold_against_fewer(&fits, evidence)
+    }
+
+    /// Draws clouds until every number of clusters passes or fails, or as many as allowed.
+    fn draw_clouds(&self, fits: &Fits, evidence: &mut [KEvidence]) -> Result<()> {
+        let null = Null::new(&self.centred);
+        let most = if self.of_all_rows { MOST_CLOUDS } else { BATCH };
+        for start in (0..most).step_by(BATCH) {
+            let tightest = if start == 0 { 0 } else { tightest(evidence) };
+            let is_open =
+                |at: usize| start == 0 || evidence[at].against_clouds(tightest) == Answer::Unclear;
+            let open: Vec<usize> = fits.iter().map(|fit| fit.0).filter(|&at| is_open(at)).collect();
+            if open.is_empty() {
+                break;
+            }
+            let drawn = parallel::map(BATCH, usize::MAX, |i| {
+                let index = self.draw * MOST_CLOUDS + start + i;
+                let cloud = null.draw(&mut stream(DRAWS, Purpose::Cloud, index));
+                let cloud = check::rows(trials::view(&cloud, self.rows.n_columns()))?;
+                let of_k = |&at: &usize| {
+                    let fit = trials::fit_at_most(cloud.view(), evidence[at].k, index as u64)?;
+                    let (silhouette, valley) = measures(&cloud, &fit.labels);
+                    Ok((silhouette, valley.evidence))
+                };
+                open.iter().map(of_k).collect::<Result<Vec<(f64, f64)>>>()
+            });
+            for cloud in drawn {
+                for (&at, of_k) in open.iter().zip(cloud?) {
+                    evidence[at].newest().clouds.push(of_k);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Draws resamples until every number of clusters that may matter comes back or not, or as many as
+    /// allowed.
+    fn draw_resamples(&self, fits: &Fits, evidence: &mut [KEvidence]) -> Result<()> {
+        let most = if self.of_all_rows { MOST_RESAMPLES } else { BATCH };
+        for start in (0..most).step_by(BATCH) {
+            let matter = if start == 0 { Vec::new() } else { may_matter(evidence) };
+            let is_open = |at: usize| {
+                start == 0 || matter.contains(&at) && evidence[at].comes_back() == Answer::Unclear
+            };
+            let open: Vec<_> = fits.iter().filter(|fit| is_open(fit.0)).collect();
+            if open.is_empty() {
+                break;
+            }
+            let drawn = parallel::map(BATCH, usize::MAX, |i| {
+                let index = self.draw * MOST_RESAMPLES + start + i;
+                let mut draws = stream(DRAWS, Purpose::Resample, index);
+                let present = stability::resample(self.rows.n_rows(), &mut draws);
+                let sample = self.rows.select(&present);
+                let of_fit = |(at, fit): &&(usize, KMeansFit)| {
+                    let k = evidence[*at].k;
+                    let again = trials::fit_at_most(sample.view(), k, index as u64)?;
+                    let own = present.iter().map(|&row| fit.labels.get(row));
+                    let table = Contingency::new(own.zip(again.labels.iter()));
+                    Ok(table.best_jaccards(k))
+                };
+                open.iter().map(of_fit).collect::<Result<Vec<Vec<Option<f64>>>>>()
+            });
+            for resample in drawn {
+                for ((at, _), found) in open.iter().zip(resample?) {
+                    let clusters = evidence[*at].newest().jaccards.iter_mut();
+                    clusters.zip(found).for_each(|(jaccards, found)| jaccards.extend(found));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Of the numbers of clusters that pass, holds each against the groups of the one before that does. What is unclear
+    /// stays so.
+    fn hold_against_fewer(&self, fits: &Fits, evidence: &mut [KEvidence]) -> Result<()> {
+        let tightest = tightest(evidence);
+        let mut before: Option<&Labels> = None;
+        for (at, fit) in fits {
+            let of_k = &mut evidence[*at];
+            if of_k.against_clouds(tightest).and(of_k.comes_back()) != Answer::Yes {
+                continue;
+            }
+            if let Some(groups) = before {
+                let clusters = (of_k.k, of_k.newest().valley.evidence);
+                of_k.newest().are_more = Some(further::are_more(&self.centred, groups, clusters)?);
+            }
+            if of_k.natural(tightest) == Answer::Yes {
+                before = Some(&fit.labels);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The numbers of clusters that another draw of rows may decide. Where some are groups for certain, fewer do not matter.
+fn open_ks(evidence: &[KEvidence]) -> Vec<usize> {
+    let tightest = tightest(evidence);
+    let mut matter = may_matter(evidence);
+    let groups = matter.iter().rposition(|&at| evidence[at].natural(tightest) == Answer::Yes);
+    matter.drain(..groups.unwrap_or(0));
+    match matter.iter().any(|&at| evidence[at].needs_rows(tightest)) {
+        true => matter.into_iter().map(|at| evidence[at].k).collect(),
+        false => Vec::new(),
+    }
+}
+
+/// The places of those that may be groups; if there are none, of the tightest that may come back.
+fn may_matter(evidence: &[KEvidence]) -> Vec<usize> {
+    let tightest = tightest(evidence);
+    let chance = |&at: &usize| evidence[at].natural(tightest) != Answer::No;
+    let natural: Vec<usize> = (0..evidence.len()).filter(chance).collect();
+    if !natural.is_empty() {
+        return natural;
+    }
+    let mut order: Vec<usize> = (0..evidence.len()).collect();
+    let silhouettes: Vec<f64> = evidence.iter().map(KEvidence::silhouette).collect();
+    order.sort_by(|&a, &b| silhouettes[b].total_cmp(&silhouettes[a]));
+    order.into_iter().find(|&at| evidence[at].comes_back() != Answer::No).into_iter().collect()
+}
+
+/// The number of clusters whose silhouette exceeds those of the clouds most.
+fn tightest(evidence: &[KEvidence]) -> usize {
+    let excess: Vec<f64> = evidence.iter().map(KEvidence::tightness).collect();
+    let greatest = (0..excess.len()).max_by(|&a, &b| excess[a].total_cmp(&excess[b]));
+    greatest.map_or(0, |at| evidence[at].k)
 }
 
 /// Every column less its mean, by differences from the first row so that an offset costs no digits,
@@ -200,196 +326,6 @@ fn measures(rows: &Rows<'_>, labels: &Labels) -> (f64, Valley) {
     let centroids = simplified::centroids(rows.iter(), rows.n_columns(), labels);
     let silhouette = simplified::mean(rows, labels, &centroids);
     (silhouette, valley::shallowest(rows, labels, &centroids))
-}
-
-/// Draws clouds until every number of clusters passes or fails, or as many as allowed.
-fn draw_clouds(trials: &mut [Trial], rows: &Rows<'_>) -> Result<()> {
-    let null = Null::new(rows);
-    for start in (0..MOST_CLOUDS).step_by(BATCH) {
-        let tightest = if start == 0 { 0 } else { tightest(trials) };
-        let open: Vec<usize> = (0..trials.len())
-            .filter(|&at| start == 0 || trials[at].against_clouds(tightest) == Answer::Unclear)
-            .collect();
-        if open.is_empty() {
-            break;
-        }
-        let ks: Vec<usize> = open.iter().map(|&at| trials[at].k).collect();
-        let drawn = parallel::map(BATCH, usize::MAX, |i| {
-            let index = start + i;
-            let cloud = null.draw(&mut stream(DRAWS, Purpose::Cloud, index));
-            let cloud = check::rows(trials::view(&cloud, rows.n_columns()))?;
-            let of_k = |&k: &usize| {
-                let fit = trials::fit_at_most(cloud.view(), k, index as u64)?;
-                let (silhouette, valley) = measures(&cloud, &fit.labels);
-                Ok((silhouette, valley.evidence))
-            };
-            ks.iter().map(of_k).collect::<Result<Vec<(f64, f64)>>>()
-        });
-        for cloud in drawn {
-            for (&at, of_k) in open.iter().zip(cloud?) {
-                trials[at].clouds.push(of_k);
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Draws resamples until every number of clusters that may matter comes back or not, or as many as
-/// allowed.
-fn draw_resamples(trials: &mut [Trial], rows: &Rows<'_>) -> Result<()> {
-    for start in (0..MOST_RESAMPLES).step_by(BATCH) {
-        let open = if start == 0 { (0..trials.len()).collect() } else { undecided(trials) };
-        if open.is_empty() {
-            break;
-        }
-        let drawn = parallel::map(BATCH, usize::MAX, |i| {
-            let mut draws = stream(DRAWS, Purpose::Resample, start + i);
-            let present = stability::resample(rows.n_rows(), &mut draws);
-            let sample = rows.select(&present);
-            let of_trial = |&at: &usize| {
-                let Trial { k, ref fit, .. } = trials[at];
-                let again = trials::fit_at_most(sample.view(), k, (start + i) as u64)?;
-                let own = present.iter().map(|&row| fit.labels.get(row));
-                let table = Contingency::new(own.zip(again.labels.iter()));
-                Ok(table.best_jaccards(k))
-            };
-            open.iter().map(of_trial).collect::<Result<Vec<Vec<Option<f64>>>>>()
-        });
-        for resample in drawn {
-            for (&at, jaccards) in open.iter().zip(resample?) {
-                trials[at].resamples.push(jaccards);
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Of the numbers of clusters that pass, holds each against the groups of the one before that does. What is unclear
-/// stays so.
-fn hold_against_fewer(trials: &mut [Trial], rows: &Rows<'_>) -> Result<()> {
-    let tightest = tightest(trials);
-    let mut before: Option<usize> = None;
-    for at in 0..trials.len() {
-        let passes = trials[at].against_clouds(tightest).and(trials[at].comes_back());
-        if passes != Answer::Yes {
-            continue;
-        }
-        if let Some(before) = before {
-            let clusters = (trials[at].k, trials[at].valley.evidence);
-            let groups = &trials[before].fit.labels;
-            trials[at].are_more = further::are_more(rows, groups, clusters)?;
-        }
-        if trials[at].are_more == Answer::Yes && !trials[at].goes_on {
-            before = Some(at);
-        }
-    }
-    Ok(())
-}
-
-/// The trials whose stability is unclear and matters: of those that the clouds leave a chance all; if
-/// there are none, of the others the tightest that may come back.
-fn undecided(trials: &[Trial]) -> Vec<usize> {
-    let tightest = tightest(trials);
-    let is_unclear = |&at: &usize| trials[at].comes_back() == Answer::Unclear;
-    let chance = |at: &usize| {
-        trials[*at].against_clouds(tightest).and(trials[*at].comes_back()) != Answer::No
-    };
-    let natural: Vec<usize> = (0..trials.len()).filter(chance).collect();
-    if !natural.is_empty() {
-        return natural.into_iter().filter(is_unclear).collect();
-    }
-    let mut order: Vec<usize> = (0..trials.len()).collect();
-    order.sort_by(|&a, &b| trials[b].silhouette.total_cmp(&trials[a].silhouette));
-    let first = order.into_iter().find(|&at| trials[at].comes_back() != Answer::No);
-    first.filter(is_unclear).into_iter().collect()
-}
-
-impl Trial {
-    /// By how many standard deviations silhouette and valley exceed those of the clouds.
-    fn excess(&self) -> (f64, f64) {
-        let of = |value: f64, pick: fn(&(f64, f64)) -> f64| {
-            let (mean, std) = mean_and_std(self.clouds.iter().map(pick));
-            // What differs by rounding alone is equal.
-            let std = std.max(1e-9 * (1.0 + mean.abs()));
-            (value - mean) / std
-        };
-        (of(self.silhouette, |cloud| cloud.0), of(self.valley.evidence, |cloud| cloud.1))
-    }
-
-    /// Whether the clusters are tighter than noise, with deeper valleys.
-    fn against_clouds(&self, tightest: usize) -> Answer {
-        if self.k > tightest && self.valley.evidence < CLEAR_VALLEY {
-            return Answer::No;
-        }
-        let n = self.clouds.len() as f64;
-        let (tighter, deeper) = self.excess();
-        // Mean and standard deviation of n normal draws are off by 1/√n and 1/√2n.
-        let answer = |excess: f64, bar: f64| {
-            Answer::of(excess - bar, CERTAIN * ((1.0 + 0.5 * excess * excess) / n).sqrt())
-        };
-        let bar = DEEPER.0 - (tighter - FAR_TIGHTER).max(0.0) / TRADE;
-        answer(tighter, TIGHTER).and(answer(deeper, bar.max(DEEPER.1)))
-    }
-
-    /// The mean Jaccard coefficient of the least stable cluster, and its standard error.
-    fn stability(&self) -> (f64, f64) {
-        let of_cluster = |cluster: usize| {
-            let jaccards = self.resamples.iter().filter_map(|jaccards| jaccards[cluster]);
-            let n = jaccards.clone().count().max(1) as f64;
-            let (mean, std) = mean_and_std(jaccards);
-            (if mean.is_nan() { 0.0 } else { mean }, std / n.sqrt())
-        };
-        let each = (0..self.k).map(of_cluster);
-        each.reduce(|a, b| if b.0 < a.0 { b } else { a }).unwrap_or((0.0, 0.0))
-    }
-
-    fn comes_back(&self) -> Answer {
-        let (stability, error) = self.stability();
-        Answer::of(stability - STABLE_FROM, CERTAIN * error)
-    }
-
-    /// Whether these are groups. Where a border is as dense as the clusters, they may be parts of groups that
-    /// are not round.
-    fn natural(&self, tightest: usize) -> Answer {
-        let round = if self.goes_on { Answer::Unclear } else { Answer::Yes };
-        self.against_clouds(tightest).and(self.comes_back()).and(self.are_more).and(round)
-    }
-
-    fn candidate(&self, scatter: &Scatter, tightest: usize) -> Candidate {
-        let (null_silhouette, null_spread) = mean_and_std(self.clouds.iter().map(|cloud| cloud.0));
-        let (stability, stability_error) = self.stability();
-        Candidate {
-            k: self.k,
-            inertia: self.fit.inertia,
-            silhouette: self.silhouette,
-            null_silhouette,
-            null_spread,
-            calinski_harabasz: scatter.calinski_harabasz().ok(),
-            davies_bouldin: scatter.davies_bouldin().ok(),
-            stability,
-            stability_error,
-            valley: self.valley.depth,
-            valley_excess: self.excess().1,
-            natural: self.natural(tightest),
-            goes_on: self.goes_on,
-            comes_back: self.comes_back(),
-        }
-    }
-}
-
-/// The number of clusters whose silhouette exceeds those of the clouds most.
-fn tightest(trials: &[Trial]) -> usize {
-    let excess = |trial: &&Trial| trial.excess().0;
-    let greater = |a: &&Trial, b: &&Trial| excess(a).total_cmp(&excess(b));
-    trials.iter().max_by(greater).map_or(0, |trial| trial.k)
-}
-
-/// Mean and standard deviation (divisor n − 1); NaN and 0 of none.
-fn mean_and_std(values: impl Iterator<Item = f64>) -> (f64, f64) {
-    let values: Vec<f64> = values.collect();
-    let n = values.len() as f64;
-    let (mean, std) = stats::mean_and_deviation(&values);
-    if values.len() < 2 { (mean, 0.0) } else { (mean, std * (n / (n - 1.0)).sqrt()) }
 }
 
 #[cfg(test)]

@@ -67,12 +67,16 @@ pub(super) fn check_range(
     Ok(())
 }
 
-/// All rows, or 2,000 drawn at random if there are more: ten per cluster where more than 200, up to `last`, are
-/// looked for. Each `draw` is another.
+/// How many rows are judged: all, or 2,000 if there are more; ten per cluster where more than 200, up to `last`, are
+/// looked for, as many clusters need more rows to be seen at all.
+pub(super) fn n_judged(rows: &Rows<'_>, last: usize) -> usize {
+    rows.n_rows().min(MAX_ROWS.max(last.saturating_mul(10)))
+}
+
+/// All rows, or as many as are judged, drawn at random. Each `draw` is another.
 pub(super) fn judged<'a>(rows: Rows<'a>, last: usize, seed: u64, draw: usize) -> Rows<'a> {
-    // Many clusters need more rows to be seen at all.
-    let n = MAX_ROWS.max(last.saturating_mul(10));
-    if n >= rows.n_rows() {
+    let n = n_judged(&rows, last);
+    if n == rows.n_rows() {
         return rows;
     }
     rows.select(&stream(seed, Purpose::Rows, draw).rows(rows.n_rows(), n))

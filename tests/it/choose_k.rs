@@ -139,6 +139,18 @@ fn copies_thresholds_and_visits_of_one_kind_are_no_groups() {
 }
 
 #[test]
+fn a_large_table_has_one_answer_whatever_rows_are_drawn() {
+    let x = world(5000, 2, 5, groups(3, 5.0));
+    for seed in 0..4 {
+        let choice = validate::choose_k(&x, 2..=4, seed).unwrap();
+        assert_eq!((choice.structure, choice.k), (Structure::Natural, 3), "seed {seed}");
+        assert!(choice.n_rows == 2000 && (2..=6).contains(&choice.n_draws), "seed {seed}");
+        let judged = format!("Judged on {} draws of 2000 rows.", choice.n_draws);
+        assert!(choice.to_string().contains(&judged), "{choice}");
+    }
+}
+
+#[test]
 fn the_answer_does_not_depend_on_the_seed() {
     let x = world(300, 3, 5, groups(3, 5.0));
     for seed in 0..6 {
