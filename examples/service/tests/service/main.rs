@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod load;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
