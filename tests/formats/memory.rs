@@ -1,11 +1,16 @@
-//! A refused piece allocates at most twice its size.
+//! What pieces allocate: those that are refused, and those that a store is made of.
 //!
-//! The pieces are forged: real ones with a right checksum around a change that is noticed as late as possible.
+//! Refused pieces are forged: real ones with a right checksum around a change that is noticed as late as possible.
+
+#![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use std::alloc::System;
 use std::hash::Hasher;
+use std::sync::Mutex;
 
 use cap::Cap;
+use personas::features::{Feature, Measure};
+use personas::profiles::StoreOptions;
 use personas::{Event, FeatureSet, Identifier, Profiles, Rules, Timestamp};
 use siphasher::sip128::{Hasher128, SipHasher24};
 
@@ -17,6 +22,9 @@ const HEAD: usize = 36;
 
 /// What is allowed besides: messages of errors, and lists of a limited length.
 const FEW: usize = 1 << 15;
+
+/// Counts what is allocated by all threads, so tests take turns.
+static TURN: Mutex<()> = Mutex::new(());
 
 /// Bytes that were allocated at once while something ran, beyond those from before.
 fn most_allocated(run: impl FnOnce()) -> usize {
@@ -65,6 +73,7 @@ fn check(what: &str, people: &mut Profiles, piece: &[u8]) {
 
 #[test]
 fn a_refused_piece_allocates_at_most_twice_its_size() {
+    let _turn = TURN.lock();
     let mut people = store();
     people.observe(&event("1")).unwrap();
 
@@ -121,4 +130,69 @@ fn a_refused_piece_allocates_at_most_twice_its_size() {
             }
         }
     }
+}
+
+/// A million people, with two identifiers and three orders each, of which the last and a summary are stored.
+fn a_million(n_people: usize) -> Profiles {
+    let mut people = summarised();
+    for start in (0..3 * n_people).step_by(100_000) {
+        let order = |i: usize| {
+            let person = i * 7919 % n_people;
+            let at = Timestamp::from_millis(1_500_000_000_000 + i as i64 * 1000);
+            Event::new("purchase", at)
+                .id("user_id", format!("user-{person}"))
+                .id("anonymous_id", format!("anon-{person}"))
+                .property("amount", (i % 5000) as f64 / 100.0)
+                .property("category", ["GROCERY", "PRODUCE", "MEAT"][i % 3])
+                .property("order_id", format!("order-{i}"))
+        };
+        let end = (start + 100_000).min(3 * n_people);
+        people.extend(&(start..end).map(order).collect::<Vec<_>>());
+    }
+    people
+}
+
+fn summarised() -> Profiles {
+    let features = [
+        Feature::new("recency", Measure::RecencyDays),
+        Feature::new("frequency", Measure::Count),
+        Feature::new("monetary", Measure::Sum("amount".into())),
+        Feature::new("kinds", Measure::Distinct("category".into())),
+        Feature::new("orders", Measure::Orders("order_id".into())),
+    ];
+    let options = StoreOptions { max_log: Some(1), ..StoreOptions::default() };
+    Profiles::with_options(Rules::default(), features.into_iter().collect(), options).unwrap()
+}
+
+/// What is needed beside the store while its pieces are made, and while another is made of them.
+fn beside(n_people: usize) -> [usize; 2] {
+    let people = a_million(n_people);
+    let mut pieces = Vec::new();
+    let mut iter = people.pieces(0, None).unwrap();
+    let mut making = 0;
+    loop {
+        let mut piece = None;
+        making = making.max(most_allocated(|| piece = iter.next()));
+        let Some(piece) = piece else { break };
+        pieces.push(piece);
+    }
+    drop(iter);
+    let (mut restored, mut restoring) = (summarised(), 0);
+    for piece in &pieces {
+        let before = MEMORY.allocated();
+        let most = most_allocated(|| assert!(restored.absorb(piece).unwrap()));
+        restoring = restoring.max((before + most).saturating_sub(MEMORY.allocated()));
+    }
+    assert_eq!(restored.state_hash(), people.state_hash());
+    let (n, bytes) = (pieces.len(), pieces.iter().map(Vec::len).sum::<usize>());
+    println!("{n} pieces of {bytes} bytes: {making} bytes beside to make, {restoring} to absorb");
+    [making, restoring]
+}
+
+#[test]
+#[ignore = "takes a minute, in release mode"]
+fn pieces_of_a_million_people_are_made_and_absorbed_in_64_mb_beside_the_store() {
+    let _turn = TURN.lock();
+    let most = beside(1_000_000);
+    assert!(most.iter().all(|&most| most <= 64 << 20), "{most:?}");
 }
