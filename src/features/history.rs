@@ -173,6 +173,8 @@ impl Histories {
         messages: Vec<u32>,
         dropped: impl FnMut(&str, usize),
     ) -> Placed {
+        // These are added soonest, after the texts.
+        signatures.iter().take(PREFETCH).for_each(|&signature| self.prefetch_end(signature));
         let (schema, dictionary) = (&mut self.schema, &mut self.dictionary);
         let stores_texts = !self.is_numeric;
         let (batch, codes) = batch.into_stored(schema, dictionary, stores_texts, dropped);
@@ -222,9 +224,11 @@ impl Histories {
     fn add_few(&mut self, placed: &mut Placed) {
         placed.remap();
         for (row, &signature) in placed.signatures.iter().enumerate() {
-            if let Some(&later) = placed.signatures.get(row + PREFETCH).filter(|sig| **sig != NONE)
-            {
+            if let Some(&later) = placed.signatures.get(row + 2 * PREFETCH) {
                 self.prefetch(later);
+            }
+            if let Some(&later) = placed.signatures.get(row + PREFETCH) {
+                self.prefetch_end(later);
             }
             let message = placed.messages.get(row).copied().unwrap_or(NONE);
             let event = placed.batch.event(row, message);
@@ -316,15 +320,19 @@ impl Histories {
         self.max_log.map(|_| self.layout.n_words())
     }
 
-    /// Fetches the summary of a history ahead of reading it.
+    /// Prefetches the summary of a history, and where its log is; nothing for [`NONE`].
     pub(crate) fn prefetch(&self, signature: u32) {
         if self.max_log.is_some() {
             let stride = self.layout.n_words();
             prefetch::prefetch_at(&self.summaries, signature as usize * stride);
             prefetch::prefetch_at(&self.summaries, (signature as usize + 1) * stride - 1);
-        } else {
-            prefetch::prefetch_at(&self.logs, signature as usize);
         }
+        prefetch::prefetch_at(&self.logs, signature as usize);
+    }
+
+    /// Prefetches the end of a log that was prefetched, where most events are added.
+    fn prefetch_end(&self, signature: u32) {
+        self.log(signature).into_iter().for_each(Log::prefetch_end);
     }
 
     /// Takes the log and the summary out of a history.

@@ -105,6 +105,13 @@ impl Log {
         prefetch::prefetch_at(&self.values, 0);
     }
 
+    /// Prefetches the last event and the end of the values.
+    pub(crate) fn prefetch_end(&self) {
+        let last = self.heads.blocks().last().map_or(&[][..], |block| block);
+        prefetch::prefetch_at(last, last.len().wrapping_sub(1));
+        prefetch::prefetch_at(&self.values, self.values.len().wrapping_sub(1));
+    }
+
     /// Removes an event that compares equal, if there is one; whether there was.
     pub(crate) fn remove(&mut self, event: StoredEvent<'_>, lexicon: Lexicon<'_>) -> bool {
         let Some(place) = self.place_of(event, lexicon) else { return false };

@@ -459,6 +459,16 @@ impl IdentityGraph {
         self.state.name_of_signature(sig)
     }
 
+    /// The nodes that name the profiles of signatures' events; none where they are unattributed.
+    pub(crate) fn names_of_signatures(&self, sigs: &[u32]) -> impl Iterator<Item = u32> {
+        self.state.names_of_signatures(sigs)
+    }
+
+    /// The ids of the profiles that nodes name.
+    pub(crate) fn ids_of_nodes(&self, nodes: &[u32]) -> impl Iterator<Item = ProfileId> {
+        self.state.ids_of_nodes(nodes)
+    }
+
     /// The signatures whose events belong to a node's profile, ascending.
     pub(crate) fn signatures_of(&self, node: u32) -> Vec<u32> {
         self.state.signatures_of(node)

@@ -17,6 +17,8 @@ use crate::{Identifier, Refusal, Timestamp};
 
 /// Identifiers that are looked up at a time.
 const AT_A_TIME: usize = 16;
+/// Prefetch distance of look-ups one after another.
+const AHEAD: usize = 8;
 
 /// Kind, value, and the number of the kind with the hash of both.
 type Keys<'k> = Vec<(&'k str, Cow<'k, str>, Option<(Kind, u32)>)>;
@@ -199,6 +201,35 @@ impl State {
             return None;
         }
         self.basis().anchor_of(sig).map(|anchor| self.name_of(anchor))
+    }
+
+    /// As [`State::name_of_signature`] of many signatures, whose memory is prefetched.
+    pub(super) fn names_of_signatures(&self, sigs: &[u32]) -> impl Iterator<Item = u32> {
+        let (nodes, signatures) = (self.evidence.nodes(), self.evidence.signatures());
+        let at = |place: usize| sigs.get(place).copied();
+        (0..sigs.len()).filter_map(move |i| {
+            at(i + 3 * AHEAD).into_iter().for_each(|sig| signatures.prefetch_times(sig));
+            at(i + 2 * AHEAD).into_iter().for_each(|sig| signatures.prefetch_slots(sig));
+            for &slot in at(i + AHEAD).map_or(&[][..], |sig| signatures.slots(sig)) {
+                nodes.prefetch_node(node_of(slot));
+                self.partition.prefetch(node_of(slot));
+            }
+            self.name_of_signature(sigs[i])
+        })
+    }
+
+    /// As [`State::id_of_node`] of many nodes, whose memory is prefetched.
+    pub(super) fn ids_of_nodes(&self, all: &[u32]) -> impl Iterator<Item = ProfileId> {
+        let nodes = self.evidence.nodes();
+        let at = |place: usize| all.get(place).copied();
+        (0..all.len()).map(move |i| {
+            at(i + 2 * AHEAD).into_iter().for_each(|node| {
+                nodes.prefetch_node(node);
+                nodes.prefetch_end(node);
+            });
+            at(i + AHEAD).into_iter().for_each(|node| nodes.prefetch_text(node));
+            self.id_of_node(all[i])
+        })
     }
 
     /// The signatures whose events belong to a node's profile, ascending.

@@ -88,11 +88,12 @@ impl Profiles {
     /// Compares the profiles that were touched with those that were told.
     pub(super) fn look_for_changes(&mut self) {
         let Some(mut journal) = self.journal.take() else { return };
-        let names = self.changed_names(&mut journal);
-        let changed = names.changed.into_iter();
-        let changed = changed.map(|name| (self.graph.id_of_node(name), self.change_of(name)));
-        let mut changes: Vec<(ProfileId, Change)> = names.gone;
-        changes.extend(changed);
+        let Names { changed, with_events, gone: mut changes } = self.changed_names(&mut journal);
+        let is_known = |name: &u32| with_events.binary_search(name).is_ok();
+        let others = changed.into_iter().filter(|name| !is_known(name));
+        changes.extend(others.map(|name| (self.graph.id_of_node(name), self.change_of(name))));
+        let ids = self.graph.ids_of_nodes(&with_events);
+        changes.extend(ids.map(|id| (id, Change::Changed)));
         // Of one id the change of a profile that is there counts.
         changes.sort_by_key(|change| change.0);
         if !changes.is_empty() {
@@ -161,11 +162,16 @@ impl Profiles {
                 }
             }
         }
-        let signatures = events.into_iter().chain(new_signatures);
-        names.changed.extend(signatures.filter_map(|sig| graph.name_of_signature(sig)));
-        names.changed.retain(|node| *node != NONE && !removed.contains(node));
-        names.changed.sort_unstable();
-        names.changed.dedup();
+        let mut signatures: Vec<u32> = events.into_iter().chain(new_signatures).collect();
+        // In order, so that memory is read from front to back.
+        signatures.sort_unstable();
+        signatures.dedup();
+        names.with_events.extend(graph.names_of_signatures(&signatures));
+        for names in [&mut names.changed, &mut names.with_events] {
+            names.retain(|node| *node != NONE && !removed.contains(node));
+            names.sort_unstable();
+            names.dedup();
+        }
         names
     }
 
@@ -194,6 +200,8 @@ fn unseen_component(graph: &IdentityGraph, node: u32, seen: &mut HashSet<u32>) -
 #[derive(Default)]
 struct Names {
     changed: Vec<u32>,
+    /// Those of them that name the profile of an event.
+    with_events: Vec<u32>,
     gone: Vec<(ProfileId, Change)>,
 }
 

@@ -24,6 +24,9 @@ const CHUNK: usize = 1 << 21;
 /// Events of a batch at most.
 const BLOCK: usize = 1 << 12;
 
+/// Events of each batch whose histories are prefetched as soon as they are known.
+const PREFETCH: usize = 16;
+
 /// A batch that the graph has recorded.
 struct Part<'e> {
     batch: EventBatch<'e>,
@@ -83,6 +86,9 @@ impl Profiles {
         if let Some((_, refusal)) = batch.refused.pop() {
             return Err(Error::Refused(refusal));
         }
+        let ids = self.message_ids(&batch);
+        // Looked up after the identifiers.
+        self.messages.iter().zip(&ids).for_each(|(messages, &id)| messages.prefetch(id));
         let before = Before::of(&batch.observations, &self.graph);
         let rows = as_of.map(|as_of| self.rows_before(event, &before, as_of)).transpose()?;
         // What is interned locally is dropped with the batch of an event that is not stored.
@@ -93,7 +99,6 @@ impl Profiles {
             return Ok(observed);
         };
         self.version += 1;
-        let ids = self.message_ids(&batch);
         let recorded = Recorded { signatures: vec![signature], n_bad, ..Recorded::default() };
         let part = Part { batch, recorded, ids, before };
         let before = self.store(vec![part], 0, &mut observed.report).pop();
@@ -265,6 +270,9 @@ impl Profiles {
                 report.refuse(start + row, refusal);
             }
             start += batch.len();
+            // The histories of these are read soonest.
+            let first = recorded.signatures.iter().take(PREFETCH);
+            first.for_each(|&signature| self.histories.prefetch(signature));
             self.trail.add(&recorded.signatures, self.graph.n_signatures());
             signatures.push(recorded.signatures);
         }

@@ -19,7 +19,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::hash::Hasher;
 
-use hashbrown::HashTable;
+use crate::num::table::Table;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::Timestamp;
@@ -32,6 +32,8 @@ const N_SHARDS: usize = 64;
 
 /// Fewer ids than this are numbered one after another.
 const FEW: usize = 1 << 12;
+/// Messages of these by which look-ups are prefetched.
+const PREFETCH: usize = 8;
 
 /// A stored event of its own, and its signature.
 #[derive(Debug, Clone)]
@@ -61,7 +63,7 @@ type Place = Option<(u32, Timestamp)>;
 #[derive(Debug, Clone, Default)]
 struct Shard {
     /// Places in `ids`.
-    index: HashTable<u32>,
+    index: Table,
     ids: Vec<u128>,
     places: Vec<Place>,
     free: Vec<u32>,
@@ -70,9 +72,8 @@ struct Shard {
 impl Shard {
     /// The place of an id in this shard, and whether it is new.
     fn number(&mut self, id: u128) -> (u32, bool) {
-        let hash = (id >> 64) as u64;
-        let known = self.index.find(hash, |&place| self.ids[place as usize] == id);
-        if let Some(&place) = known {
+        let known = self.index.find(short(id), |place| self.ids[place as usize] == id);
+        if let Some(place) = known {
             return (place, false);
         }
         let place = match self.free.pop() {
@@ -86,18 +87,22 @@ impl Shard {
                 self.ids.len() as u32 - 1
             }
         };
-        let ids = &self.ids;
-        self.index.insert_unique(hash, place, |&place| (ids[place as usize] >> 64) as u64);
+        self.index.insert(short(id), place);
         (place, true)
     }
 
     fn remove(&mut self, place: u32) {
         let id = std::mem::take(&mut self.ids[place as usize]);
-        if let Ok(entry) = self.index.find_entry((id >> 64) as u64, |&known| known == place) {
-            entry.remove();
+        if id != 0 {
+            self.index.remove(short(id), place);
             self.free.push(place);
         }
     }
+}
+
+/// The bits of an id by which it is looked up in its shard, which others choose.
+fn short(id: u128) -> u32 {
+    (id >> 96) as u32
 }
 
 /// A keyed hash that stands for a message id; never 0.
@@ -160,6 +165,9 @@ impl Messages {
         if n < FEW {
             for (batch, numbers) in batches.iter().zip(&mut numbers) {
                 for (row, &id) in batch.ids.iter().enumerate() {
+                    if let Some(&later) = batch.ids.get(row + PREFETCH) {
+                        self.prefetch(later);
+                    }
                     if id != 0 && batch.signatures[row] != NONE {
                         let shard = shard_of(id);
                         numbers[row] = self.shards[shard].record(shard, batch, row);
@@ -193,6 +201,11 @@ impl Messages {
             numbers[batch as usize][row as usize] = number;
         }
         numbers
+    }
+
+    /// Prefetches what the look-up of an id reads.
+    pub(super) fn prefetch(&self, id: u128) {
+        self.shards[id as usize % N_SHARDS].index.prefetch(short(id));
     }
 
     fn place(&self, message: u32) -> Place {
@@ -402,9 +415,8 @@ impl Messages {
 
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
-        let of = |shard: &Shard| {
-            shard.ids.capacity() * (16 + size_of::<Place>()) + shard.index.capacity() * 5
-        };
+        let of =
+            |shard: &Shard| shard.ids.capacity() * (16 + size_of::<Place>()) + shard.index.bytes();
         // Each key of the copies by signature is in a tree.
         let copies = |copy: &Copy| size_of::<Copy>() + 32 + size_of_val(&*copy.values);
         self.shards.iter().map(of).sum::<usize>() + self.aside().map(copies).sum::<usize>()

@@ -22,6 +22,8 @@ pub(crate) use pack::{Packed, Recorded};
 pub(crate) use signatures::{Signatures, Times};
 pub(crate) use slot::{CAPACITY, NONE, is_claim, node_of, slot};
 
+use std::ops::Range;
+
 use super::policy::{Kind, MAX_IDENTIFIERS, MAX_KINDS, Part, Policy};
 use crate::Refusal;
 
@@ -32,6 +34,9 @@ pub(crate) struct IdentityEvidence {
     signatures: Signatures,
     hubs: Hubs,
 }
+
+/// Rows that are prefetched together, before they are recorded one by one.
+const AT_A_TIME: usize = 16;
 
 fn full(what: &str, limit: usize) -> Refusal {
     Refusal::Full { what: what.to_owned(), limit }
@@ -144,6 +149,7 @@ impl IdentityEvidence {
             return packed.refusal().map_or(Ok(None), Err);
         }
         let keys = packed.names.slice(packed.range(0), 0);
+        self.prefetch_rows(packed, 0..1, keys.clone(), &mut Vec::new());
         self.record_row(policy, packed, 0, keys, changes).map(Some)
     }
 
@@ -159,8 +165,13 @@ impl IdentityEvidence {
         }
         let mut recorded = Recorded::of(packed);
         let names = packed.names_in_order();
-        let mut data = 0;
+        let (mut data, mut slots) = (0, Vec::new());
         for (row, position) in packed.positions().enumerate() {
+            if row.is_multiple_of(AT_A_TIME) {
+                let rows = row..packed.n_rows().min(row + AT_A_TIME);
+                let all = packed.range(rows.start).start..packed.range(rows.end - 1).end;
+                self.prefetch_rows(packed, rows, names.slice(all, data), &mut slots);
+            }
             let keys = names.slice(packed.range(row), data);
             data += keys.clone().map(|(_, value, _)| value.len()).sum::<usize>();
             match self.record_row(policy, packed, row, keys, changes) {
@@ -203,44 +214,44 @@ impl IdentityEvidence {
         });
         let mut slots = [0; MAX_IDENTIFIERS];
         let slots = &mut slots[..range.len()];
-        let sig = self.prefetch_row(keys.clone(), slots);
         for (place, (hash, value, kind)) in slots.iter_mut().zip(keys) {
             *place = self.intern_hashed(policy, kind, hash, value);
         }
         packed.claim(range, slots);
-        if let Some(sig) = sig {
-            self.signatures.prefetch_slots(sig);
-        }
         let times = Times::once(packed.times[row]);
         Ok(self.record_slots(policy, slots, times, packed.message(row), changes))
     }
 
-    /// Prefetches what recording a row reads, each step for all identifiers, so that the waits
-    /// overlap; returns the signature that it may be. `slots` is scratch space.
-    fn prefetch_row<'k>(
+    /// Prefetches what recording at most [`AT_A_TIME`] rows reads, each step for all of them, so that the waits
+    /// overlap. `keys` are their identifiers, `slots` is scratch space.
+    fn prefetch_rows<'k>(
         &self,
+        packed: &Packed,
+        rows: Range<usize>,
         keys: impl Iterator<Item = (u32, &'k str, Kind)> + Clone,
-        slots: &mut [u32],
-    ) -> Option<u32> {
+        slots: &mut Vec<u32>,
+    ) {
         keys.clone().for_each(|(hash, ..)| self.nodes.prefetch(hash));
-        let mut all = true;
-        for (place, (hash, ..)) in slots.iter_mut().zip(keys) {
-            match self.nodes.prefetch_facts(hash) {
-                Some(node) => *place = node,
-                None => {
-                    *place = NONE;
-                    all = false;
-                }
-            }
-        }
-        // If all guesses are right, this is the signature.
-        if all {
-            self.signatures.prefetch(slots);
-        }
+        slots.clear();
+        slots.extend(keys.map(|(hash, ..)| self.nodes.prefetch_facts(hash).unwrap_or(NONE)));
+        let start = packed.range(rows.start).start;
+        // If all guesses are right, the signature of a row is that of these.
+        let guesses = rows.filter_map(|row| {
+            let row = packed.range(row);
+            let own = &slots[row.start - start..row.end - start];
+            (!own.contains(&NONE)).then_some(own)
+        });
+        guesses.clone().for_each(|own| self.signatures.prefetch(own));
         for &node in slots.iter().filter(|&&node| node != NONE) {
             self.nodes.prefetch_text(node);
         }
-        if all { self.signatures.prefetch_facts(slots) } else { None }
+        let mut sigs = [NONE; AT_A_TIME];
+        for (sig, own) in sigs.iter_mut().zip(guesses) {
+            *sig = self.signatures.prefetch_facts(own).unwrap_or(NONE);
+        }
+        for &sig in sigs.iter().filter(|&&sig| sig != NONE) {
+            self.signatures.prefetch_slots(sig);
+        }
     }
 
     /// Records observations of one set of nodes; returns their signature.

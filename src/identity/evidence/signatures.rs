@@ -62,12 +62,15 @@ impl Times {
 }
 
 /// Whether a message replaces the one whose id is kept: the first by time, then by id. Each is
-/// given by its signature's first time and its id.
-fn is_first_message(new: (i64, Option<&str>), kept: (i64, Option<&str>)) -> bool {
-    match (new.0.cmp(&kept.0), new.1, kept.1) {
-        (Ordering::Less, ..) | (Ordering::Equal, Some(_), None) => true,
-        (Ordering::Equal, Some(new), Some(kept)) => new < kept,
-        _ => false,
+/// given by its signature's first time and its id; the kept one is read only if the times are equal.
+fn is_first_message<'m>(
+    new: (i64, Option<&str>),
+    kept: (i64, impl FnOnce() -> Option<&'m str>),
+) -> bool {
+    match new.0.cmp(&kept.0) {
+        Ordering::Less => true,
+        Ordering::Equal => new.1.is_some_and(|new| kept.1().is_none_or(|kept| new < kept)),
+        Ordering::Greater => false,
     }
 }
 
@@ -221,12 +224,17 @@ impl Signatures {
             Some(_) => self.find(slots)?,
             None => self.table.guess(self.hash(slots))?,
         };
-        prefetch::prefetch_at(&self.facts, sig as usize);
+        self.prefetch_times(sig);
         Some(sig)
     }
 
+    /// Prefetches where the slots of a signature are, and its times.
+    pub(crate) fn prefetch_times(&self, sig: u32) {
+        prefetch::prefetch_at(&self.facts, sig as usize);
+    }
+
     /// Prefetches the slots of a signature whose facts were prefetched.
-    pub(super) fn prefetch_slots(&self, sig: u32) {
+    pub(crate) fn prefetch_slots(&self, sig: u32) {
         prefetch::prefetch_at(&self.slots, self.range(sig).start);
     }
 
@@ -234,7 +242,7 @@ impl Signatures {
     pub(super) fn repeat(&mut self, sig: u32, times: Times, message: Option<&str>) -> Times {
         let before = self.times(sig);
         let has_messages = message.is_some() || self.has_messages();
-        let kept = (before.first, if has_messages { self.message(sig) } else { None });
+        let kept = (before.first, || self.message(sig));
         let replaces = has_messages && is_first_message((times.first, message), kept);
         self.facts[sig as usize].add(times);
         if replaces {

@@ -16,8 +16,8 @@ pub(super) struct Blocklist {
     zeros: bool,
     /// Patterns that begin with a wildcard.
     open: Vec<Box<str>>,
-    /// All others.
-    fixed: Vec<Box<str>>,
+    /// All others, each with its first byte, in lower case.
+    fixed: Vec<(u8, Box<str>)>,
 }
 
 impl Blocklist {
@@ -47,7 +47,7 @@ impl Blocklist {
                 Some(first) => {
                     list.may_begin[usize::from(first.to_ascii_lowercase())] = true;
                     list.may_begin[usize::from(first.to_ascii_uppercase())] = true;
-                    list.fixed.push(pattern.into());
+                    list.fixed.push((first.to_ascii_lowercase(), pattern.into()));
                 }
                 None => list.may_be_empty = true,
             }
@@ -66,10 +66,13 @@ impl Blocklist {
             let matches = |text: &str| value::matches(pattern.as_bytes(), text.as_bytes());
             matches(value) || core.len() != value.len() && matches(core)
         };
+        let first = |text: &str| text.bytes().next().map(|byte| byte.to_ascii_lowercase());
+        let firsts = [first(value), first(core)];
         may_begin
             && (core.is_empty() && self.may_be_empty
                 || self.zeros && value::is_void(core)
-                || self.fixed.iter().any(|pattern| is_hit(pattern)))
+                || (self.fixed.iter())
+                    .any(|(first, pattern)| firsts.contains(&Some(*first)) && is_hit(pattern)))
             || self.open.iter().any(|pattern| is_hit(pattern))
     }
 }

@@ -178,7 +178,7 @@ impl FirstMessages {
         if repeat.at > first {
             return;
         }
-        let kept = match self.of.get(&repeat.signature) {
+        let kept = || match self.of.get(&repeat.signature) {
             Some(&i) => message(self.repeats[i].block, self.repeats[i].row),
             None => stored(),
         };
