@@ -33,7 +33,14 @@ pub(super) trait Lanes: Copy {
     fn index(value: u32) -> Self::Index;
     /// Per lane: `new` where `self < other`, else `old`.
     fn select_less(self, other: Self, new: Self::Index, old: Self::Index) -> Self::Index;
+    /// The lanes set in a mask, in order, from the first on; the others become infinite.
+    fn compress(self, mask: u16, lanes: &mut [f32; LANES]);
+    /// Lane i holds `first` + i.
+    fn index_from(first: u32) -> Self::Index;
+    fn load_index(lanes: &[u32; LANES]) -> Self::Index;
     fn store_index(index: Self::Index, lanes: &mut [u32; LANES]);
+    /// The lanes set in a mask, in order, from the first on; the others become anything.
+    fn compress_index(index: Self::Index, mask: u16, lanes: &mut [u32; LANES]);
     /// Bit i is set where lane i differs.
     fn differs(index: Self::Index, lanes: &[u32; LANES]) -> u16;
 }
@@ -121,6 +128,22 @@ impl Lanes for Portable {
         chosen
     }
     #[inline(always)]
+    fn compress(self, mask: u16, lanes: &mut [f32; LANES]) {
+        front(&self.0, f32::INFINITY, mask, lanes);
+    }
+    #[inline(always)]
+    fn index_from(first: u32) -> Self::Index {
+        std::array::from_fn(|lane| first.wrapping_add(lane as u32))
+    }
+    #[inline(always)]
+    fn load_index(lanes: &[u32; LANES]) -> Self::Index {
+        *lanes
+    }
+    #[inline(always)]
+    fn compress_index(index: Self::Index, mask: u16, lanes: &mut [u32; LANES]) {
+        front(&index, 0, mask, lanes);
+    }
+    #[inline(always)]
     fn store_index(index: Self::Index, lanes: &mut [u32; LANES]) {
         *lanes = index;
     }
@@ -128,6 +151,19 @@ impl Lanes for Portable {
     fn differs(index: Self::Index, lanes: &[u32; LANES]) -> u16 {
         index.into_iter().zip(lanes).rev().fold(0, |bits, (a, b)| bits << 1 | u16::from(a != *b))
     }
+}
+
+/// Puts the items set in a mask in front, and `rest` behind them.
+#[inline(always)]
+fn front<T: Copy>(items: &[T; LANES], rest: T, mask: u16, front: &mut [T; LANES]) {
+    let (mut sorted, mut n) = ([rest; LANES], 0);
+    for (lane, &item) in items.iter().enumerate() {
+        let wanted = mask >> lane & 1 == 1;
+        // Written even if not wanted, and then overwritten: no branch that nothing predicts.
+        sorted[n % LANES] = if wanted { item } else { rest };
+        n += usize::from(wanted);
+    }
+    *front = sorted;
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -142,7 +178,7 @@ mod x86 {
 
     use std::arch::x86_64::*;
 
-    use super::{LANES, Lanes};
+    use super::{LANES, Lanes, front};
 
     /// One 512-bit register.
     #[derive(Debug, Clone, Copy)]
@@ -212,6 +248,30 @@ mod x86 {
             unsafe {
                 let less = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(self.0, other.0);
                 _mm512_mask_mov_epi32(old, less, new)
+            }
+        }
+        #[inline(always)]
+        fn compress(self, mask: u16, lanes: &mut [f32; LANES]) {
+            unsafe {
+                let far = _mm512_set1_ps(f32::INFINITY);
+                let front = _mm512_mask_compress_ps(far, mask, self.0);
+                _mm512_storeu_ps(lanes.as_mut_ptr(), front);
+            }
+        }
+        #[inline(always)]
+        fn index_from(first: u32) -> Self::Index {
+            let lanes: [u32; LANES] = std::array::from_fn(|lane| lane as u32);
+            unsafe { _mm512_add_epi32(Self::load_index(&lanes), Self::index(first)) }
+        }
+        #[inline(always)]
+        fn load_index(lanes: &[u32; LANES]) -> Self::Index {
+            unsafe { _mm512_loadu_si512(lanes.as_ptr().cast()) }
+        }
+        #[inline(always)]
+        fn compress_index(index: Self::Index, mask: u16, lanes: &mut [u32; LANES]) {
+            unsafe {
+                let front = _mm512_maskz_compress_epi32(mask, index);
+                _mm512_storeu_si512(lanes.as_mut_ptr().cast(), front);
             }
         }
         #[inline(always)]
@@ -307,6 +367,31 @@ mod x86 {
                 let high = _mm256_castps_si256(_mm256_cmp_ps::<_CMP_LT_OQ>(self.1, other.1));
                 (_mm256_blendv_epi8(old.0, new.0, low), _mm256_blendv_epi8(old.1, new.1, high))
             }
+        }
+        #[inline(always)]
+        fn compress(self, mask: u16, lanes: &mut [f32; LANES]) {
+            let mut all = [0.0; LANES];
+            self.store(&mut all);
+            front(&all, f32::INFINITY, mask, lanes);
+        }
+        #[inline(always)]
+        fn index_from(first: u32) -> Self::Index {
+            let lanes: [u32; LANES] = std::array::from_fn(|lane| first.wrapping_add(lane as u32));
+            Self::load_index(&lanes)
+        }
+        #[inline(always)]
+        fn load_index(lanes: &[u32; LANES]) -> Self::Index {
+            let (low, high) = lanes.split_at(8);
+            unsafe {
+                let low = _mm256_loadu_si256(low.as_ptr().cast());
+                (low, _mm256_loadu_si256(high.as_ptr().cast()))
+            }
+        }
+        #[inline(always)]
+        fn compress_index(index: Self::Index, mask: u16, lanes: &mut [u32; LANES]) {
+            let mut all = [0; LANES];
+            Self::store_index(index, &mut all);
+            front(&all, 0, mask, lanes);
         }
         #[inline(always)]
         fn store_index(index: Self::Index, lanes: &mut [u32; LANES]) {

@@ -4,7 +4,7 @@
 //! not pay for a tree. Distances come from a function, so that a matrix of own distances is searched
 //! by the same loops.
 
-use super::nearest::Neighbor;
+use super::neighbor::Neighbor;
 
 /// The `k` nearest of the candidate rows; fewer if there are fewer. `reduced` is the distance to a
 /// candidate, reduced or not.

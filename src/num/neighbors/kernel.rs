@@ -56,7 +56,7 @@ pub(super) struct Pair<'a> {
 }
 
 /// What a pair of leaves found.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Met {
     /// Queries that were compared with the candidates; of the others nothing is near.
     pub(super) active: u16,
@@ -64,6 +64,15 @@ pub(super) struct Met {
     pub(super) near: [u16; LANES],
     /// Per active query, the candidates that certainly are.
     pub(super) sure: [u16; LANES],
+    /// Per active query, the computed distances to the candidates, as powers of the norm.
+    pub(super) powers: [Line; LANES],
+}
+
+impl Default for Met {
+    fn default() -> Self {
+        let powers = [Line([0.0; LANES]); LANES];
+        Self { active: 0, near: [0; LANES], sure: [0; LANES], powers }
+    }
 }
 
 type MeetFn = fn(&Pair<'_>, &mut [Line], &mut Met);
@@ -271,6 +280,7 @@ fn compare<L: Lanes, const NORM: u8, const N: usize>(
         let lane = lane % LANES;
         met.near[lane] = L::splat(reaches[lane]).above(sum);
         met.sure[lane] = L::splat(sures[lane]).above(sum);
+        sum.store(&mut met.powers[lane].0);
     }
 }
 
@@ -335,6 +345,9 @@ mod tests {
                         let active = met.active >> q & 1 == 1;
                         let near = active && met.near[q] >> b & 1 == 1;
                         let sure = active && met.sure[q] >> b & 1 == 1;
+                        let power = if NORM == TWO { exact * exact } else { exact };
+                        let computed = f64::from(met.powers[q].0[b]);
+                        assert!(!active || (computed - power).abs() < 1e-5);
                         assert!(near || exact > 0.6);
                         assert!(!near || exact < 0.6003);
                         assert!(!sure || exact < 0.6);

@@ -1,29 +1,16 @@
 //! The k nearest rows of every row, or of other rows: exact, ties to the lower row.
 //!
+//! The leaves of the queries are searched one by one (`search.rs`).
+//!
 //! Cost: about O(k·log n) distances per query where rows have few dimensions of their own, all n where
 //! they have many; memory 16·k bytes per query for the answer.
 
-use std::cmp::Ordering;
-
-use super::kernel::Line;
+use super::neighbor::Neighbor;
+use super::search::Search;
 use super::tree::Tree;
-use super::walk::{Meeting, Visitor, Walk, bits};
+use super::walk::Walk;
 use crate::num::pack::LANES;
 use crate::num::parallel;
-
-/// A row and how far away it is, as a reduced distance.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Neighbor {
-    pub(crate) reduced: f64,
-    pub(crate) row: u32,
-}
-
-impl Neighbor {
-    /// Nearest first, ties by row.
-    pub(crate) fn order(&self, other: &Self) -> Ordering {
-        self.reduced.total_cmp(&other.reduced).then(self.row.cmp(&other.row))
-    }
-}
 
 /// The nearest rows of many, `k` of each, nearest first.
 #[derive(Debug)]
@@ -66,9 +53,6 @@ impl Nearest {
 /// Neighbours that can be listed at once: 4 GiB of them.
 pub(crate) const MOST_LISTED: usize = 1 << 28;
 
-/// Neighbours that are kept sorted, as moving some costs less than knowing the k-th late.
-const SORTED: usize = 8;
-
 /// Leaves that are searched by one task, so that scratch is made once for all of them.
 const TOGETHER: usize = 8;
 
@@ -83,7 +67,10 @@ impl Tree {
     /// kept, so `k` may be large.
     pub(crate) fn kth_nearest(&self, k: usize) -> Vec<f64> {
         debug_assert!(0 < k && k < self.n_rows());
-        let kth = |near: &[Neighbor], found: &mut Vec<f64>| found.push(near[k - 1].reduced);
+        let kth = |near: &mut Vec<Neighbor>, found: &mut Vec<f64>| {
+            let (_, kth, _) = near.select_nth_unstable_by(k - 1, Neighbor::order);
+            found.push(kth.reduced);
+        };
         self.by_row(&self.search_groups(self, k, f64::INFINITY, true, 1, kth).concat())
     }
 
@@ -96,7 +83,12 @@ impl Tree {
 
     /// Where fewer than `k` lie within the radius, the list is filled up with no row.
     fn search(&self, queries: &Tree, k: usize, radius: f64, among_themselves: bool) -> Nearest {
-        let all = |near: &[Neighbor], found: &mut Vec<Neighbor>| found.extend_from_slice(near);
+        let farthest = Neighbor { reduced: radius, row: u32::MAX };
+        let all = |near: &mut Vec<Neighbor>, found: &mut Vec<Neighbor>| {
+            near.sort_unstable_by(Neighbor::order);
+            near.resize(k, farthest);
+            found.extend_from_slice(near);
+        };
         let groups = self.search_groups(queries, k, radius, among_themselves, k, all);
         let mut places = vec![0; queries.n_rows()];
         for (place, row) in queries.places().enumerate() {
@@ -114,7 +106,7 @@ impl Tree {
         radius: f64,
         among_themselves: bool,
         n_kept: usize,
-        keep: impl Fn(&[Neighbor], &mut Vec<T>) + Sync,
+        keep: impl Fn(&mut Vec<Neighbor>, &mut Vec<T>) + Sync,
     ) -> Vec<Vec<T>> {
         let n_groups = queries.n_leaves().div_ceil(TOGETHER);
         let work = TOGETHER * LANES * (k + 16) * self.width();
@@ -134,149 +126,6 @@ impl Tree {
             }
             found
         })
-    }
-}
-
-/// The search of one query leaf.
-#[derive(Debug)]
-struct Search<'a> {
-    tree: &'a Tree,
-    queries: &'a Tree,
-    meeting: Meeting<'a>,
-    k: usize,
-    among_themselves: bool,
-    query: usize,
-    /// Per query the best so far. Up to [`SORTED`] are sorted; of more, up to 2k contenders wait, and
-    /// when they are that many, only the k best stay.
-    best: [Vec<Neighbor>; LANES],
-    /// Beyond what is searched.
-    farthest: Neighbor,
-    /// The worst that still counts, per query.
-    worst: [Neighbor; LANES],
-    reach: Line,
-    limit: f32,
-}
-
-impl<'a> Search<'a> {
-    fn new(
-        tree: &'a Tree,
-        queries: &'a Tree,
-        k: usize,
-        radius: f64,
-        among_themselves: bool,
-    ) -> Self {
-        let farthest = Neighbor { reduced: radius, row: u32::MAX };
-        Self {
-            farthest,
-            tree,
-            queries,
-            meeting: Meeting::new(tree, queries),
-            k,
-            among_themselves,
-            query: 0,
-            best: std::array::from_fn(|_| Vec::with_capacity(2 * k.min(tree.n_rows()))),
-            worst: [farthest; LANES],
-            reach: Line([f32::INFINITY; LANES]),
-            limit: f32::INFINITY,
-        }
-    }
-
-    fn start(&mut self, query: usize) {
-        self.query = query;
-        self.best.iter_mut().for_each(Vec::clear);
-        self.worst = [self.farthest; LANES];
-        let reach = self.tree.reaches(self.farthest.reduced).0;
-        self.reach = Line([reach; LANES]);
-        self.limit = self.tree.gap_limit(reach);
-    }
-
-    fn finish(&mut self, mut keep: impl FnMut(&[Neighbor])) {
-        let n_queries = self.queries.rows_of(self.query).len();
-        for best in &mut self.best[..n_queries] {
-            best.sort_unstable_by(Neighbor::order);
-            best.resize(self.k, self.farthest);
-            keep(best);
-        }
-    }
-
-    /// Keeps a contender that is nearer than the worst.
-    fn keep(&mut self, lane: usize, neighbor: Neighbor) {
-        let best = &mut self.best[lane];
-        if self.k > SORTED {
-            best.push(neighbor);
-            if best.len() == 2 * self.k {
-                self.prune(lane);
-            }
-            return;
-        }
-        let mut place = best.len();
-        while place > 0 && neighbor.order(&best[place - 1]).is_lt() {
-            place -= 1;
-        }
-        if best.len() == self.k {
-            best.pop();
-        }
-        best.insert(place, neighbor);
-        if best.len() == self.k {
-            self.worst[lane] = best[self.k - 1];
-        }
-    }
-
-    /// Keeps the k best of a query.
-    fn prune(&mut self, lane: usize) {
-        let best = &mut self.best[lane];
-        self.worst[lane] = *best.select_nth_unstable_by(self.k - 1, Neighbor::order).1;
-        best.truncate(self.k);
-    }
-}
-
-impl Visitor for Search<'_> {
-    fn limit(&self) -> f32 {
-        self.limit
-    }
-
-    fn skips(&self, level: Option<usize>, index: usize) -> bool {
-        // Of equal rows only the lowest could still be nearer; else all copies would be compared.
-        let Some((place, row)) = self.tree.copies(level, index) else { return false };
-        let n_queries = self.queries.rows_of(self.query).len();
-        (0..n_queries).all(|lane| {
-            let reduced = self.meeting.reduced(self.query * LANES + lane, place);
-            self.worst[lane].order(&Neighbor { reduced, row }).is_lt()
-        })
-    }
-
-    fn leaf(&mut self, leaf: usize) {
-        let wanted = self.queries.filled(self.query);
-        self.meeting.meet(self.query, leaf, &self.reach, &self.reach, wanted);
-        let mut changed = false;
-        for lane in bits(self.meeting.met.active) {
-            let query_place = self.query * LANES + lane;
-            let before = self.worst[lane];
-            for near in bits(self.meeting.met.near[lane]) {
-                let place = leaf * LANES + near;
-                if self.among_themselves && place == query_place {
-                    continue;
-                }
-                let reduced = self.meeting.reduced(query_place, place);
-                let neighbor = Neighbor { reduced, row: self.tree.row_at(place) as u32 };
-                if neighbor.order(&self.worst[lane]).is_lt() {
-                    self.keep(lane, neighbor);
-                }
-            }
-            // The first k at once, so that the search begins to close.
-            if self.best[lane].len() >= self.k && self.worst[lane] == self.farthest {
-                self.prune(lane);
-            }
-            if self.worst[lane] != before {
-                self.reach.0[lane] = self.tree.reaches(self.worst[lane].reduced).0;
-                changed = true;
-            }
-        }
-        if changed {
-            let n_queries = self.queries.rows_of(self.query).len();
-            let farthest = self.reach.0[..n_queries].iter().copied().fold(0.0, f32::max);
-            self.limit = self.tree.gap_limit(farthest);
-        }
     }
 }
 
@@ -363,6 +212,15 @@ mod tests {
                 let none = Neighbor { reduced: radius, row: u32::MAX };
                 let nearest = if truth[0].reduced <= radius { truth[0] } else { none };
                 assert_eq!(within.of(query), [nearest]);
+            }
+        }
+    }
+
+    #[test]
+    fn crowds_of_contenders_find_what_brute_force_finds() {
+        for x in cases(1500, 2, 5) {
+            for k in [1, 3] {
+                agree(&x, k, Metric::Euclidean);
             }
         }
     }

@@ -10,7 +10,7 @@
 
 use super::brute;
 use super::metric::Metric;
-use super::nearest::Neighbor;
+use super::neighbor::Neighbor;
 use super::tree::{Frame, Tree};
 use crate::num::check::Rows;
 use crate::num::parallel;

@@ -68,6 +68,8 @@ pub(crate) struct Tree {
     pub(super) kernels: Kernels,
     width: usize,
     scale: f64,
+    /// What underflow may hide of a distance, as a norm in packed units.
+    lost: f64,
     /// Which row lies at each place.
     order: Vec<u32>,
     /// The rows, by place.
@@ -110,6 +112,7 @@ impl Tree {
             kernels: Kernels::of(metric),
             width,
             scale: frame.scale,
+            lost: 2.0 * metric.norm(metric.lost(width)) * frame.scale,
             order,
             values: vec![0.0; n * width],
             tiles: vec![Line([f32::NAN; LANES]); n_leaves * width],
@@ -294,6 +297,15 @@ impl Tree {
         let least = norm((reduced - lost).max(0.0)) * (1.0 - rho);
         let least = least.min(f64::from(f32::MAX)) as f32;
         (round_up(norm(reduced + lost) * (1.0 + rho)), least.next_down().max(0.0))
+    }
+
+    /// The reach that a computed distance, as a power of the norm, stands for if δ is at most `slack`: none that is
+    /// computed to be as near lies beyond.
+    #[inline]
+    pub(super) fn reach_of(&self, power: f32, slack: f32) -> f32 {
+        let norm = self.metric.norm(f64::from(power));
+        let rho = (self.width as f64 + 8.0) * U;
+        round_up((norm + f64::from(slack)) * (1.0 + 4.0 * rho) + self.lost)
     }
 
     /// The greatest gap to a box that may hold a row at this reach.
