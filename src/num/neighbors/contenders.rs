@@ -229,8 +229,13 @@ fn bound<L: Lanes>(powers: &[f32], k: usize, most: f32) -> Option<(f32, usize)> 
     }
     if high == f32::INFINITY {
         // The first halving needs an end.
-        let greatest =
-            powers.iter().fold(0.0, |a, &b| if b > a && b < f32::INFINITY { b } else { a });
+        let mut greatest = [0.0; LANES];
+        for powers in powers.chunks_exact(LANES) {
+            for (most, &power) in greatest.iter_mut().zip(powers) {
+                *most = if power > *most && power < f32::INFINITY { power } else { *most };
+            }
+        }
+        let greatest = -L::splat(0.0).minus(L::load(&greatest)).least();
         high = greatest.next_up();
     }
     for _ in 0..STEPS {

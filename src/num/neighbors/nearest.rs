@@ -53,6 +53,9 @@ impl Nearest {
 /// Neighbours that can be listed at once: 4 GiB of them.
 pub(crate) const MOST_LISTED: usize = 1 << 28;
 
+/// Rows more than wanted that are dropped one by one: mostly there are one or two.
+const FEW: usize = 3;
+
 /// Leaves that are searched by one task, so that scratch is made once for all of them.
 const TOGETHER: usize = 8;
 
@@ -67,10 +70,7 @@ impl Tree {
     /// kept, so `k` may be large.
     pub(crate) fn kth_nearest(&self, k: usize) -> Vec<f64> {
         debug_assert!(0 < k && k < self.n_rows());
-        let kth = |near: &mut Vec<Neighbor>, found: &mut Vec<f64>| {
-            let (_, kth, _) = near.select_nth_unstable_by(k - 1, Neighbor::order);
-            found.push(kth.reduced);
-        };
+        let kth = |near: &mut Vec<Neighbor>, found: &mut Vec<f64>| found.push(kth_of(near, k));
         self.by_row(&self.search_groups(self, k, f64::INFINITY, true, 1, kth).concat())
     }
 
@@ -126,6 +126,21 @@ impl Tree {
             }
             found
         })
+    }
+}
+
+/// The `k`-th least distance of at least `k` rows.
+fn kth_of(near: &mut Vec<Neighbor>, k: usize) -> f64 {
+    if near.len() > k + FEW {
+        return near.select_nth_unstable_by(k - 1, Neighbor::order).1.reduced;
+    }
+    loop {
+        let farther =
+            |most: usize, at: usize| if near[at].reduced > near[most].reduced { at } else { most };
+        let farthest = near.swap_remove((1..near.len()).fold(0, farther));
+        if near.len() < k {
+            return farthest.reduced;
+        }
     }
 }
 
