@@ -153,12 +153,13 @@ impl Histories {
         }
         self.n = n;
         if !self.is_numeric {
-            self.logs.resize_with(n, Log::default);
+            let n_new = n - self.logs.len();
+            parallel::extend(&mut self.logs, n_new, |_| Log::default());
         }
         if self.max_log.is_some() {
             let stride = self.layout.n_words();
             let old = self.summaries.len();
-            self.summaries.resize(n * stride, 0);
+            parallel::extend(&mut self.summaries, n * stride - old, |_| 0);
             self.summaries[old..]
                 .chunks_exact_mut(stride)
                 .for_each(|words| self.layout.clear(words));

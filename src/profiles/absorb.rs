@@ -39,9 +39,6 @@ impl Profiles {
         let (head, columns): (Head<'_>, &[u8]) =
             postcard::take_from_bytes(content).map_err(|_| invalid("its head"))?;
         let columns = Columns::read(columns).ok_or_else(|| invalid("its columns"))?;
-        columns.check(self)?;
-        let attributes = columns.fields().filter(|field| field.0);
-        self.check_attributes(attributes.map(|field| field.1))?;
         let (theirs, codes) = self.absorb_evidence(&settings, head, &columns)?;
         if let Some(horizon) = head.horizon {
             self.raise_horizon(Timestamp::from_millis(horizon));
@@ -67,7 +64,7 @@ impl Profiles {
         let links = head.links.map(|links| Links::read(links).ok_or_else(unread)).transpose()?;
         let forgotten = ProfileId::all(head.forgotten).ok_or_else(unread)?;
         let allowed = ProfileId::all(head.allowed).ok_or_else(unread)?;
-        self.graph.check_extract(&columns.evidence, links.as_ref())?;
+        self.check_columns(columns, links.as_ref())?;
         // Nothing is refused from here on: what is asked for now is kept.
         let (forgotten, allowed): (Vec<_>, Vec<_>) = (forgotten.collect(), allowed.collect());
         let is_change = settings.origin.after.is_some();
@@ -88,6 +85,18 @@ impl Profiles {
             self.move_events(&whole);
         }
         Ok((theirs, codes))
+    }
+
+    /// Whether everything in a piece could have been observed, and there is room for it.
+    fn check_columns(&self, columns: &Columns<'_>, links: Option<&Links<'_>>) -> Result<()> {
+        let (mut events, mut evidence) = (Ok(()), Ok(()));
+        parallel::join(
+            || events = columns.check(self),
+            || evidence = self.graph.check_extract(&columns.evidence, links),
+        );
+        events.and(evidence)?;
+        let attributes = columns.fields().filter(|field| field.0);
+        self.check_attributes(attributes.map(|field| field.1))
     }
 
     /// Adds the events and summaries of a piece to the signatures to which its own went.
@@ -392,7 +401,7 @@ mod tests {
         let mut filling = Filling::default();
         fill(&mut filling);
         let needs = people.histories.schema.needs();
-        write(&people.settings(), &filling.write(Head { needs: &needs, ..Head::default() }))
+        write(&people.settings(), filling.write(Head { needs: &needs, ..Head::default() }))
     }
 
     #[test]

@@ -13,7 +13,7 @@
 //! time.
 //!
 //! Cost: one look-up per event, and a few more for a copy that differs; to forget a signature, its copies.
-//! Memory: some 40 bytes for every id, and what is stored of every copy that differs.
+//! Memory: some 45 bytes for every id, and what is stored of every copy that differs.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;

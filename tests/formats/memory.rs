@@ -76,6 +76,8 @@ fn a_refused_piece_allocates_at_most_twice_its_size() {
     let _turn = TURN.lock();
     let mut people = store();
     people.observe(&event("1")).unwrap();
+    // So that all threads are there.
+    store().pieces(0, None).unwrap().for_each(|piece| assert!(people.absorb(&piece).unwrap()));
 
     let mut linked = store();
     for i in 0..30_000 {

@@ -324,6 +324,10 @@ impl Signatures {
         self.message.resize(self.len(), NONE);
         let text = self.message[sig as usize];
         if text != NONE {
+            // Most ids are as long as each other: then nothing is left behind.
+            if message.is_some_and(|id| self.messages.replace(text as usize, id)) {
+                return;
+            }
             self.messages.erase(text as usize);
         }
         self.message[sig as usize] = match message {

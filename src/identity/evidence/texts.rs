@@ -30,6 +30,11 @@ impl Texts {
         &self.blocks[index / PER_BLOCK][self.range(index)]
     }
 
+    /// Bytes of a text, which is not read.
+    pub(crate) fn text_len(&self, index: usize) -> usize {
+        self.range(index).len()
+    }
+
     /// Prefetches the place of a text.
     pub(crate) fn prefetch_end(&self, index: usize) {
         prefetch::prefetch_at(&self.ends, index);
@@ -81,6 +86,16 @@ impl Texts {
         }));
     }
 
+    /// Puts another text in place of one, if it is as long; returns whether it is.
+    pub(crate) fn replace(&mut self, index: usize, text: &str) -> bool {
+        let range = self.range(index);
+        let fits = range.len() == text.len();
+        if fits {
+            self.blocks[index / PER_BLOCK].replace_range(range, text);
+        }
+        fits
+    }
+
     /// Overwrites a text, so that no byte of it remains.
     pub(crate) fn erase(&mut self, index: usize) {
         let range = self.range(index);
@@ -119,5 +134,7 @@ mod tests {
         assert!(texts.get(PER_BLOCK).bytes().all(|b| b == 0));
         assert_eq!(texts.get(PER_BLOCK + 1), format!("value {} ü", PER_BLOCK + 1));
         assert!(!texts.blocks.concat().contains("value 4096 "));
+        assert!(texts.replace(7, "other 7 ü") && !texts.replace(8, "another"));
+        assert_eq!([7, 8, 9].map(|i| texts.get(i)), ["other 7 ü", "value 8 ü", "value 9 ü"]);
     }
 }
