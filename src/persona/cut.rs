@@ -5,8 +5,8 @@
 //! the largest number whose last step accounts for clearly more of the differences between people; if
 //! none passes, the one that fails least, with the reason.
 //!
-//! Half-samples are drawn from at most 2,000 people, who are drawn at random, by seeds that never
-//! change: what is tried depends on the data alone.
+//! A half-sample has at most 1,000 people, each time drawn from everybody, by seeds that never change: what is
+//! tried depends on the data alone.
 //!
 //! Source: criteria of Kotler (measurable, substantial, differentiable) and of Dolnicar, Grün, Leisch
 //! 2018 (stable). Cost: per number of personas, one k-means of all people, one of each half-sample, and
@@ -23,12 +23,11 @@ use super::settings::PersonaSettings;
 use crate::cluster::{KMeans, KMeansFit};
 use crate::num::check::Rows;
 use crate::num::distance::squared;
-use crate::num::rng::Stream;
 use crate::validate::{KChoice, Structure, half_samples};
 use crate::{Error, Labels, Result};
 
-/// Most people whose half-samples are clustered.
-const MOST_ROWS: usize = 2_000;
+/// Most people of a half-sample.
+const MOST_ROWS: usize = 1_000;
 /// Starts of k-means on a half-sample.
 const STARTS: usize = 4;
 /// The seed with which a number of personas is chosen, whatever the caller's: one table has one answer.
@@ -200,18 +199,15 @@ pub(super) fn stability(
     k: usize,
     n_samples: usize,
 ) -> Result<Vec<f64>> {
-    let chosen = Stream::new(SEED, 0).rows(rows.n_rows(), MOST_ROWS);
-    let few = rows.select(&chosen);
-    // A cluster may have no row among them; its number must stay.
-    let of_few = labels.select(&chosen);
-    let found = half_samples(&few, &of_few, n_samples, SEED, |sample| {
-        match KMeans::new(k).n_init(STARTS).fit(sample) {
-            Err(Error::TooFewSamples { got, .. }) if got > 0 => {
-                Ok(KMeans::new(got).fit(sample)?.labels)
+    let found =
+        half_samples(rows, labels, (n_samples, MOST_ROWS), SEED, |sample| {
+            match KMeans::new(k).n_init(STARTS).fit(sample) {
+                Err(Error::TooFewSamples { got, .. }) if got > 0 => {
+                    Ok(KMeans::new(got).fit(sample)?.labels)
+                }
+                fit => Ok(fit?.labels),
             }
-            fit => Ok(fit?.labels),
-        }
-    })?;
+        })?;
     Ok(found.per_cluster.iter().map(|cluster| cluster.mean_jaccard).collect())
 }
 

@@ -100,16 +100,17 @@ pub fn stability<'a>(
     resampled(&rows, labels, n_resamples, seed, resample, &cluster)
 }
 
-/// As [`stability`], with half-samples: half of the rows, drawn without replacement.
+/// As [`stability`], with half-samples: half of the rows, or `most` if that is fewer, drawn without replacement. Each
+/// is drawn from all rows, so that their mean hardly depends on which are drawn.
 pub(crate) fn half_samples(
     rows: &Rows<'_>,
     labels: &Labels,
-    n_samples: usize,
+    (n_samples, most): (usize, usize),
     seed: u64,
     cluster: impl Fn(ArrayView2<'_, f64>) -> Result<Labels> + Sync,
 ) -> Result<Stability> {
     let half = |n: usize, stream: &mut Stream| {
-        let mut rows = stream.sample(n, n.div_ceil(2));
+        let mut rows = stream.sample(n, n.div_ceil(2).min(most));
         rows.sort_unstable();
         rows
     };
@@ -236,6 +237,23 @@ mod tests {
         let seen = seen.into_inner().unwrap();
         let mean = seen.iter().sum::<usize>() as f64 / 100.0 / 40.0;
         assert!(seen.len() == 100 && (mean - 0.637).abs() < 0.03, "{mean}");
+    }
+
+    #[test]
+    fn half_samples_of_many_rows_are_drawn_from_all_of_them() {
+        let x = Array2::from_shape_fn((400, 1), |(row, _)| (row + row / 200 * 1000) as f64);
+        let labels = Labels::new((0..400).map(|row| Some(row / 200))).unwrap();
+        let seen = Mutex::new(vec![false; 400]);
+        let by_side = |x: ArrayView2<'_, f64>| {
+            assert_eq!(x.nrows(), 20);
+            x.column(0).iter().for_each(|&v| seen.lock().unwrap()[v as usize % 1000] = true);
+            Labels::new(x.column(0).iter().map(|&v| Some(usize::from(v > 600.0))))
+        };
+        let rows = check::rows(x.view()).unwrap();
+        let found = half_samples(&rows, &labels, (60, 20), 1, by_side).unwrap();
+        assert_eq!(found.mean, 1.0);
+        // Of 1,200 draws a row is missed by one in 21.
+        assert!(seen.lock().unwrap().iter().filter(|&&seen| seen).count() > 350);
     }
 
     #[test]
