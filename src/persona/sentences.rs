@@ -157,6 +157,11 @@ fn side(words: &Vocabulary, told: &Trait, with_median: bool, none: bool) -> Stri
 /// The statistics behind a trait.
 pub(super) fn detail(words: &Vocabulary, contrast: &Contrast, effect: Effect) -> String {
     let signed = |value: f64| format!("{value:+.2}");
+    let difference = |numbers: [f64; 3]| {
+        let [difference, low, high] = numbers.map(signed);
+        let parts = [("difference", &*difference), ("low", &low), ("high", &high)];
+        words.say("Difference of shares {difference} (95% interval {low} to {high}).", &parts)
+    };
     match contrast {
         Contrast::Numeric { .. } => {
             let [pairs, low, high] = effect.pairs().map(|share| percent(words, share));
@@ -174,11 +179,11 @@ pub(super) fn detail(words: &Vocabulary, contrast: &Contrast, effect: Effect) ->
             let parts = [("pairs", &*pairs), ("low", &low), ("high", &high), ("delta", &delta)];
             words.say(template, &parts)
         }
-        _ => {
-            let [difference, low, high] = [effect.size, effect.low, effect.high].map(signed);
-            let parts = [("difference", &*difference), ("low", &low), ("high", &high)];
-            words.say("Difference of shares {difference} (95% interval {low} to {high}).", &parts)
+        // The sentence tells how often the value is known, if that is more often than of others.
+        Contrast::Missing { .. } if effect.size < 0.0 => {
+            difference([-effect.size, -effect.high, -effect.low])
         }
+        _ => difference([effect.size, effect.low, effect.high]),
     }
 }
 
@@ -346,6 +351,10 @@ mod tests {
             detail(english(), &numeric(230.0, 84.0, 100.0), effect(0.62)),
             "A member is higher than somebody else in 81% of pairs (95% interval 76% to 86%; Cliff's delta \
              +0.62)."
+        );
+        assert_eq!(
+            detail(english(), &missing(0.002, 0.87), Effect { size: -0.8, low: -0.9, high: -0.6 }),
+            "Difference of shares +0.80 (95% interval +0.60 to +0.90)."
         );
     }
 

@@ -9,7 +9,7 @@ use super::content::Report;
 use super::facts::Facts;
 use super::text::count;
 use crate::journey::FunnelReport;
-use crate::persona::{PureTypes, tellable};
+use crate::persona::{Contrast, PureTypes, tellable};
 
 /// Most columns of the heat map: more cannot be told apart on a telephone.
 const MOST_TRAITS: usize = 20;
@@ -89,7 +89,10 @@ fn traits(facts: &Facts<'_>) -> Option<Figure> {
         .filter(|(at, _)| facts.is_described(*at))
         .map(|(_, persona)| {
             let cell = |feature: &&str| {
-                persona.traits.iter().find(|told| told.feature == *feature).map(|told| told.effect)
+                let told = persona.traits.iter().find(|told| told.feature == *feature)?;
+                // More is more often known.
+                let is_missing = matches!(told.contrast, Contrast::Missing { .. });
+                Some(if is_missing { -told.effect } else { told.effect })
             };
             (persona.name.clone(), features.iter().map(cell).collect())
         })

@@ -7,7 +7,7 @@ use super::content::Report;
 use super::facts::Facts;
 use super::figures::figures;
 use crate::Timestamp;
-use crate::persona::{Persona, PersonaNiche, PureTypes, Trait, printable};
+use crate::persona::{Contrast, Persona, PersonaNiche, PureTypes, Trait, printable};
 
 /// The page as one text.
 pub(super) fn html(content: &Report<'_>, facts: &Facts<'_>) -> String {
@@ -232,11 +232,43 @@ fn differences(at: usize, persona: &Persona) -> Chart {
 }
 
 fn difference(told: &Trait) -> Bar {
+    let (value, (low, high)) = (told.effect, told.interval);
+    // That a value is known more often is said of those who have it: a bar to the right.
+    let is_known = matches!(told.contrast, Contrast::Missing { .. }) && value < 0.0;
+    let (value, interval) = if is_known { (-value, (-high, -low)) } else { (value, (low, high)) };
     Bar {
         label: told.phrase.clone(),
-        value: told.effect,
-        interval: Some(told.interval),
+        value,
+        interval: Some(interval),
         note: String::new(),
         class: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_points_right_where_a_value_is_known_or_unknown_more_often() {
+        let bar = |effect: f64, interval| {
+            difference(&Trait {
+                feature: "gap".into(),
+                phrase: "came back".into(),
+                sentence: String::new(),
+                detail: String::new(),
+                also: Vec::new(),
+                effect,
+                interval,
+                n: 30,
+                n_others: 30,
+                fitting: (1.0, 0.5),
+                contrast: Contrast::Missing { share: 0.0, share_others: 0.5, lift: 0.0 },
+            })
+        };
+        let known = bar(-0.5, (-0.7, -0.3));
+        assert_eq!((known.value, known.interval), (0.5, Some((0.3, 0.7))));
+        let unknown = bar(0.5, (0.3, 0.7));
+        assert_eq!((unknown.value, unknown.interval), (0.5, Some((0.3, 0.7))));
     }
 }
