@@ -354,13 +354,21 @@ pub(crate) struct Needs<'b> {
 }
 
 impl<'b> Needs<'b> {
+    /// The names of the attributes that are kept whether or not an event has them.
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = &'b str> {
+        self.attributes.iter()
+    }
+
     /// Reads what [`Schema::needs`] wrote.
     pub(crate) fn read(bytes: &'b [u8]) -> Option<Self> {
         let (&all_attributes, bytes) = bytes.split_first()?;
         let bytes = &mut Reader(bytes);
         let (properties, attributes) = (TextColumn::read(bytes)?, TextColumn::read(bytes)?);
         attributes.count()?;
-        let is_fine = properties.count()? == bytes.0.len() && all_attributes < 2;
+        let n_properties = properties.count()?;
+        let is_fine = n_properties == bytes.0.len()
+            && all_attributes < 2
+            && bytes.0.iter().all(|as_what| (1..=3).contains(as_what));
         let all_attributes = all_attributes == 1;
         is_fine.then_some(Self { all_attributes, properties, attributes, as_what: bytes.0 })
     }

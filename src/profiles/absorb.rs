@@ -65,6 +65,7 @@ impl Profiles {
         let forgotten = ProfileId::all(head.forgotten).ok_or_else(unread)?;
         let allowed = ProfileId::all(head.allowed).ok_or_else(unread)?;
         self.check_columns(columns, links.as_ref())?;
+        self.check_attributes(needs.attributes())?;
         // Nothing is refused from here on: what is asked for now is kept.
         let (forgotten, allowed): (Vec<_>, Vec<_>) = (forgotten.collect(), allowed.collect());
         let is_change = settings.origin.after.is_some();

@@ -200,7 +200,7 @@ fn unseen_component(graph: &IdentityGraph, node: u32, seen: &mut HashSet<u32>) -
 #[derive(Default)]
 struct Names {
     changed: Vec<u32>,
-    /// Those of them that name the profile of an event.
+    /// Nodes that name a profile with a new event.
     with_events: Vec<u32>,
     gone: Vec<(ProfileId, Change)>,
 }

@@ -100,7 +100,7 @@ impl Shard {
     }
 }
 
-/// The bits of an id by which it is looked up in its shard, which others choose.
+/// The top 32 bits of an id, by which a shard's table finds it; the low bits choose the shard.
 fn short(id: u128) -> u32 {
     (id >> 96) as u32
 }

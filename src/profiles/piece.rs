@@ -67,7 +67,7 @@ pub(super) fn invalid(what: &str) -> Error {
     Error::InvalidSnapshot { what: "piece", reason: format!("{what} cannot be read").into() }
 }
 
-/// Bytes for which there should be room behind a head and columns: frame and settings come before them.
+/// Spare capacity for the frame and the settings, which are put in front.
 pub(super) const ROOM: usize = 1 << 9;
 
 /// Makes a piece of a head and columns.

@@ -70,7 +70,7 @@ pub struct Candidate {
     /// Sum of squared distances to the centroids over the rows judged; of the first draw of rows.
     pub inertia: f64,
     /// Mean simplified silhouette, in [−1, 1]: distances go to centroids instead of rows. Like all but the
-    /// inertia and the two indices it is a mean over the draws of rows.
+    /// inertia and the two indices it is a mean over the draws of rows in which this `k` was judged.
     pub silhouette: f64,
     /// Mean simplified silhouette of clouds without groups.
     pub null_silhouette: f64,

@@ -120,7 +120,7 @@ pub fn choose_k<'a>(
     let mut n_draws = 0;
     let mut open: Vec<usize> = range.clone().collect();
     while !open.is_empty() && n_draws < if of_all_rows { 1 } else { MOST_DRAWS } {
-        let drawn = trials::judged(rows.clone(), last, seed, n_draws);
+        let drawn = trials::judged(&rows, last, seed, n_draws);
         Sample::new(drawn, n_draws, of_all_rows).judge(&open, &mut evidence)?;
         n_draws += 1;
         open = open_ks(&evidence);
@@ -275,13 +275,18 @@ impl<'a> Sample<'a> {
 /// The numbers of clusters that another draw of rows may decide. Where some are groups for certain, fewer do not matter.
 fn open_ks(evidence: &[KEvidence]) -> Vec<usize> {
     let tightest = tightest(evidence);
-    let mut matter = may_matter(evidence);
-    let groups = matter.iter().rposition(|&at| evidence[at].natural(tightest) == Answer::Yes);
-    matter.drain(..groups.unwrap_or(0));
-    match matter.iter().any(|&at| evidence[at].needs_rows(tightest)) {
-        true => matter.into_iter().map(|at| evidence[at].k).collect(),
-        false => Vec::new(),
+    let matter = may_matter(evidence);
+    let is_sure = |at: usize| evidence[at].natural(tightest) == Answer::Yes;
+    let sure: Vec<usize> = matter.iter().copied().filter(|&at| is_sure(at)).collect();
+    let from = sure.last().copied().unwrap_or(0);
+    let needs_rows = |at: usize| at >= from && evidence[at].needs_rows(tightest);
+    if !matter.iter().any(|&at| needs_rows(at)) {
+        return Vec::new();
     }
+    // The groups that the most are held against are drawn with them.
+    let before = sure.iter().rev().nth(1).copied();
+    let is_drawn = |&at: &usize| at >= from || Some(at) == before;
+    matter.into_iter().filter(is_drawn).map(|at| evidence[at].k).collect()
 }
 
 /// The places of those that may be groups; if there are none, of the tightest that may come back.

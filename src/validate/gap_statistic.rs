@@ -72,7 +72,7 @@ pub fn gap<'a>(
     let needed = last.saturating_add(1);
     trials::check_range(&range, 1, rows.n_rows(), ("the gap statistic", needed))?;
     trials::check_count("n_references", n_references, 2)?;
-    let rows = trials::judged(rows, last, seed, 0);
+    let rows = trials::judged(&rows, last, seed, 0);
     let factor = Scale::of(&rows, None).factor();
     let rows = rows.times(factor);
     let reference = Reference::new(&rows);

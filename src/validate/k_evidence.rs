@@ -114,8 +114,8 @@ impl KEvidence {
         self.groupings.last_mut().expect("the first draw of rows has a grouping of every k")
     }
 
-    /// The mean of what every draw gave. It is off by `within`, as clouds and resamples are random, and by how much
-    /// draws differ, about `expected`.
+    /// The mean of what every draw gave. Its error has two parts: `within`, from random clouds and resamples, and the
+    /// spread between draws, which is expected to be about `expected`.
     fn over_draws(&self, values: &[f64], within: f64, expected: f64) -> Estimate {
         let (mean, n) = (stats::mean(values), values.len() as f64);
         if self.of_all_rows {
@@ -259,7 +259,7 @@ impl KEvidence {
             valley: stats::mean(&self.each(|grouping| grouping.valley.depth)),
             valley_excess: self.deeper().mean,
             natural: self.natural(tightest),
-            goes_on: self.goes_on() != Answer::No,
+            goes_on: self.goes_on() == Answer::Yes,
             comes_back: self.comes_back(),
         }
     }

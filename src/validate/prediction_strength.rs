@@ -63,7 +63,7 @@ pub fn prediction_strength<'a>(
     let needed = range.end().saturating_mul(2);
     trials::check_range(&range, 1, rows.n_rows(), ("prediction_strength", needed))?;
     trials::check_count("n_splits", n_splits, 1)?;
-    let rows = trials::judged(rows, *range.end(), seed, 0);
+    let rows = trials::judged(&rows, *range.end(), seed, 0);
     let splits = parallel::map(n_splits, usize::MAX, |index| {
         let mut order: Vec<usize> = (0..rows.n_rows()).collect();
         stream(seed, Purpose::Halves, index).shuffle(&mut order);

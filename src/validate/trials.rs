@@ -74,10 +74,10 @@ pub(super) fn n_judged(rows: &Rows<'_>, last: usize) -> usize {
 }
 
 /// All rows, or as many as are judged, drawn at random. Each `draw` is another.
-pub(super) fn judged<'a>(rows: Rows<'a>, last: usize, seed: u64, draw: usize) -> Rows<'a> {
-    let n = n_judged(&rows, last);
+pub(super) fn judged<'a>(rows: &Rows<'a>, last: usize, seed: u64, draw: usize) -> Rows<'a> {
+    let n = n_judged(rows, last);
     if n == rows.n_rows() {
-        return rows;
+        return rows.clone();
     }
     rows.select(&stream(seed, Purpose::Rows, draw).rows(rows.n_rows(), n))
 }

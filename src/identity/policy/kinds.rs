@@ -99,8 +99,12 @@ impl Kinds {
     /// Whether kinds of these names can be numbered beside those there are.
     pub(crate) fn has_room_for<'n>(&self, names: impl Iterator<Item = &'n str>) -> bool {
         let is_counted = |name: &&str| self.find(name).is_none() && !self.reserved.contains(*name);
-        let new: BTreeSet<&str> = names.filter(is_counted).collect();
-        self.all.len() - self.n_reserved + new.len() <= MAX_KINDS
+        // One by one, so that a long list of few names allocates little.
+        let mut new = BTreeSet::new();
+        names.filter(is_counted).all(|name| {
+            new.insert(name);
+            self.all.len() - self.n_reserved + new.len() <= MAX_KINDS
+        })
     }
 
     /// The hash of a kind's name, for [`Kinds::hash`].

@@ -1,11 +1,13 @@
 //! Who may still be among the k nearest of the sixteen queries of a leaf, judged by f32 distances.
 //!
-//! The candidates that a meeting finds near are added as they come. Now and then a bound of the k-th distance is read off
-//! them: a power of the norm that k of them stay below, found by halving an interval and counting. That is all a search
-//! needs to close in, so that exact distances are taken only of the few that remain at its end.
+//! The candidates that a meeting finds near are added as they come. Now and then `bound` finds a threshold below which
+//! at least k computed distances lie, by interpolation and counting. That is all a search needs to close in, so that
+//! exact distances are taken only of the few that remain at its end.
 
 use super::kernel::Line;
 use crate::num::lanes::{Lanes, Portable};
+#[cfg(target_arch = "x86_64")]
+use crate::num::lanes::{has_avx2, has_avx512};
 use crate::num::pack::LANES;
 
 /// Contenders beyond `k` that are not worth another step of a bound, as a part of `k`.
@@ -115,10 +117,10 @@ impl Kernels {
     fn fastest() -> Self {
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx512f") {
+            if has_avx512() {
                 return Self { add: x86::add_512, bound: x86::bound_512, cut: x86::cut_512 };
             }
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            if has_avx2() {
                 return Self { add: x86::add_256, bound: x86::bound_256, cut: x86::cut_256 };
             }
         }
@@ -261,7 +263,7 @@ fn cut<L: Lanes>(powers: &mut [f32], places: &mut [u32], n: usize, most: f32) ->
     let most = L::splat(most);
     let mut kept = 0;
     for at in (0..n).step_by(LANES) {
-        // What lies behind the last is infinite, or dropped here for another reason: it is not below.
+        // Lanes after the last contender are infinite, so the mask leaves them out.
         let (these, of) = (L::load(line(powers, at)), L::load_index(line(places, at)));
         let mask = most.above(these);
         these.compress(mask, line_mut(powers, kept));
@@ -281,7 +283,7 @@ mod tests {
         #[allow(unused_mut)]
         let mut builds = vec![Kernels::portable(), Kernels::fastest()];
         #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        if has_avx2() {
             builds.push(Kernels { add: x86::add_256, bound: x86::bound_256, cut: x86::cut_256 });
         }
         builds

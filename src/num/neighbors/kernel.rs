@@ -20,6 +20,8 @@
 
 use super::metric::Metric;
 use crate::num::lanes::{Lanes, Portable};
+#[cfg(target_arch = "x86_64")]
+use crate::num::lanes::{has_avx2, has_avx512};
 use crate::num::pack::LANES;
 
 /// Sixteen floats in one cache line.
@@ -106,10 +108,10 @@ impl Kernels {
     fn fastest<const NORM: u8>() -> Self {
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx512f") {
+            if has_avx512() {
                 return Self { meet: x86::meet_512::<NORM>, gaps: x86::gaps_512::<NORM> };
             }
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            if has_avx2() {
                 return Self { meet: x86::meet_256::<NORM>, gaps: x86::gaps_256::<NORM> };
             }
         }
@@ -293,7 +295,7 @@ mod tests {
     fn builds<const NORM: u8>() -> Vec<Kernels> {
         let mut builds = vec![Kernels::portable::<NORM>(), Kernels::fastest::<NORM>()];
         #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        if has_avx2() {
             builds.push(Kernels { meet: x86::meet_256::<NORM>, gaps: x86::gaps_256::<NORM> });
         }
         builds

@@ -53,7 +53,7 @@ impl Nearest {
 /// Neighbours that can be listed at once: 4 GiB of them.
 pub(crate) const MOST_LISTED: usize = 1 << 28;
 
-/// Rows more than wanted that are dropped one by one: mostly there are one or two.
+/// Up to so many rows beyond `k`, dropping the farthest one by one is faster than a selection.
 const FEW: usize = 3;
 
 /// Leaves that are searched by one task, so that scratch is made once for all of them.

@@ -11,8 +11,16 @@ use super::tree::Tree;
 use super::walk::{Meeting, Visitor, bits};
 use crate::num::pack::LANES;
 
-/// New contenders that are worth another bound. From 8 to 24 were measured to take the same time.
-const EVERY: usize = LANES;
+/// New contenders that are worth another bound: so many, or an eighth of `k`, as a bound looks at all of them. From 8 to
+/// 24 were measured to take the same time for k = 20.
+fn every(k: usize) -> usize {
+    LANES.max(k / 8)
+}
+
+/// Contenders beyond `k` from which on f32 is taken not to tell them apart; more than a bound leaves where it can.
+fn too_many(k: usize) -> usize {
+    (LANES / 2).max(k / 8)
+}
 
 /// The search of one query leaf.
 #[derive(Debug)]
@@ -26,9 +34,9 @@ pub(super) struct Search<'a> {
     contenders: Contenders,
     /// Per query, how many contenders the next bound waits for.
     next: [usize; LANES],
-    /// Beyond what is searched.
+    /// Stands for every row beyond the radius.
     farthest: Neighbor,
-    /// Per query the worst that still counts, known only where exact distances were asked.
+    /// Per query, the k-th nearest so far by exact distance; equal to `farthest` until `resolve` ran.
     worst: [Neighbor; LANES],
     reach: Line,
     limit: f32,
@@ -119,7 +127,7 @@ impl<'a> Search<'a> {
         let bound = self.contenders.bound(lane, self.most(lane));
         if let Some((power, n_below)) = bound {
             self.reach.0[lane] = self.reach.0[lane].min(self.tree.reach_of(power, self.slack));
-            if n_below > self.k + LANES / 2 {
+            if n_below > self.k + too_many(self.k) {
                 return self.resolve(lane);
             }
         }
@@ -196,7 +204,7 @@ impl Visitor for Search<'_> {
             self.contenders.add(lane, &self.meeting.met.powers[lane], near, leaf);
             if self.contenders.len(lane) >= self.next[lane] || self.contenders.is_full(lane) {
                 self.close(lane);
-                self.next[lane] = self.contenders.len(lane).max(self.k) + EVERY;
+                self.next[lane] = self.contenders.len(lane).max(self.k) + every(self.k);
                 changed = true;
             }
         }

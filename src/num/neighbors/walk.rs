@@ -95,23 +95,33 @@ impl<'a> Walk<'a> {
         visitor: &impl Visitor,
         wanted: impl Fn(usize) -> bool,
     ) {
-        let limit = visitor.limit();
-        let gaps = self.tree.gaps(self.queries, leaf, level, node);
-        let start = self.ahead.len();
-        for (child, gap) in gaps.0.into_iter().enumerate() {
-            if gap < limit && wanted(child) {
-                let index = (node * LANES + child) as u32;
-                let ahead = Ahead { gap, height: level as u32, index };
-                // Sorted as it grows: there are sixteen at most. Of equals the first is on top.
-                let mut place = self.ahead.len();
-                self.ahead.push(ahead);
-                while place > start && self.ahead[place - 1].gap <= gap {
-                    self.ahead.swap(place, place - 1);
-                    place -= 1;
-                }
+        let gaps = self.tree.gaps(self.queries, leaf, level, node).0;
+        let near = below(&gaps, visitor.limit());
+        // Sorted as it grows, the farthest first; of equals the first child comes last. Gaps are no less than 0, so
+        // their bits are ordered as they are.
+        let (mut sorted, mut n) = ([0u64; LANES], 0);
+        for child in bits(near).filter(|&child| wanted(child)) {
+            let key = u64::from(gaps[child].to_bits()) << 32 | child as u64;
+            let mut place = n;
+            while place > 0 && sorted[place - 1] < key {
+                sorted[place] = sorted[place - 1];
+                place -= 1;
             }
+            sorted[place] = key;
+            n += 1;
         }
+        self.ahead.extend(sorted[..n].iter().map(|&key| {
+            let child = key as usize % LANES;
+            let index = (node * LANES + child) as u32;
+            Ahead { gap: gaps[child], height: level as u32, index }
+        }));
     }
+}
+
+/// The lanes below a limit, as bits.
+#[inline]
+fn below(lanes: &[f32; LANES], limit: f32) -> u16 {
+    lanes.iter().rev().fold(0, |mask, &lane| mask << 1 | u16::from(lane < limit))
 }
 
 /// The meeting of leaves of two trees, and the scratch it takes.

@@ -56,7 +56,7 @@ impl Client {
     }
 }
 
-/// Lets all clients send requests, so many in each four of which read; prints how long they took.
+/// Lets all clients send requests, of which `n_reads` in every four are reads; prints how long they took.
 fn load(service: &Running, what: &str, n_reads: usize) {
     let start = Instant::now();
     let clients: Vec<_> = (0..N_CLIENTS)
