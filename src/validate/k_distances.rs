@@ -12,8 +12,8 @@
 
 use crate::num::check;
 use crate::num::neighbors::{Metric, Tree};
+use crate::num::parallel;
 use crate::num::samples::Samples;
-use crate::num::stats;
 use crate::{Error, Result};
 
 /// The sorted distances to the k-th neighbour, and where they bend; returned by [`suggest_eps`].
@@ -77,8 +77,8 @@ pub fn suggest_eps<'a>(
     let rows = metric.prepare(rows)?;
     let scale = metric.scale(&rows, None);
     let kth = Tree::new(&rows.times(scale.factor()), metric).kth_nearest(min_samples - 1);
-    let distances: Vec<f64> = kth.into_iter().map(|kth| metric.unscaled(kth, scale)).collect();
-    let distances = stats::sorted(&distances);
+    let mut distances: Vec<f64> = kth.into_iter().map(|kth| metric.unscaled(kth, scale)).collect();
+    parallel::sort_by(&mut distances, f64::total_cmp);
     let knee = bend(&distances);
     let eps = knee.map(|knee| distances[knee]).filter(|&eps| eps > 0.0);
     Ok(KDistances { distances, knee, eps })
