@@ -60,3 +60,30 @@ fn pairs(mut texts: TextColumn<'_>) -> impl Iterator<Item = Pair> {
         Some((name()?, name()?))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_come_back_from_their_bytes_and_nothing_else_does() {
+        let name = |value: &str| Name { kind: "email".into(), value: value.into() };
+        let pair = |a, b| (name(a), name(b));
+        let links = [vec![pair("a@x.org", "b@x.org")], vec![pair("a@x.org", "c@x.org")], vec![]];
+        let rules = Rules::default().with_links(links);
+        let bytes = Links::write(&rules);
+        let links = Links::read(&bytes).unwrap();
+        links.check().unwrap();
+        assert_eq!(links.kinds().collect::<Vec<_>>(), ["email"; 4]);
+        assert_eq!(Links::write(&links.rules(&Rules::default())), bytes);
+        for cut in 0..bytes.len() {
+            assert!(Links::read(&bytes[..cut]).is_none(), "{cut}");
+        }
+        assert!(Links::read(&[&bytes[..], &[0]].concat()).is_none());
+        // Three texts are no pair of names.
+        let (mut three, mut texts) = (Vec::new(), TextWriter::default());
+        ["email", "a@x.org", "email"].into_iter().for_each(|text| texts.push(text));
+        (0..3).for_each(|_| texts.write(&mut three));
+        assert!(Links::read(&three).is_none());
+    }
+}

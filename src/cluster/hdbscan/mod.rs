@@ -449,7 +449,7 @@ mod tests {
             min_samples in 1usize..9,
             leaf: bool,
             epsilon in prop::sample::select(vec![0.0, 4.0]),
-            exponent in prop::sample::select(vec![300, -560]),
+            exponent in prop::sample::select(vec![300, 460, -560]),
         ) {
             let n = cells.len() / 2;
             let x = Array2::from_shape_fn((n, 2), |(i, j)| f64::from(cells[2 * i + j]));

@@ -229,3 +229,18 @@ impl Kinds {
         &self.limited
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_room_for_a_name_once_however_often_it_comes() {
+        let kinds = Kinds::new(&Rules::default());
+        let names: Vec<String> = (0..=MAX_KINDS).map(|i| format!("kind {i}")).collect();
+        let room =
+            |names: &[String]| kinds.has_room_for(names.iter().chain(names).map(String::as_str));
+        assert!(room(&names[..MAX_KINDS]) && !room(&names));
+        assert!(kinds.has_room_for(std::iter::empty()));
+    }
+}

@@ -241,6 +241,15 @@ mod tests {
     }
 
     #[test]
+    fn many_neighbours_are_those_of_brute_force() {
+        for (n, d) in [(900, 2), (700, 8)] {
+            for x in cases(n, d, 6) {
+                [130, 400].into_iter().for_each(|k| agree(&x, k, Metric::Euclidean));
+            }
+        }
+    }
+
+    #[test]
     fn a_multitude_of_copies_is_searched_in_a_moment() {
         let x = Array2::from_shape_fn((60_000, 2), |(row, _)| (row % 3) as f64);
         let found = Tree::new(&check::rows(x.view()).unwrap(), Metric::Euclidean).k_nearest(5);
