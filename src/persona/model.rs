@@ -129,13 +129,14 @@ impl PersonaModel {
             min_stability,
             reason,
         } = choice.unwrap_or_default();
+        let centres = Centres::of(rows, labels);
         let evidence = Evidence {
             n_rows: rows.n_rows(),
             coverage: members as f64 / rows.n_rows() as f64,
-            unexplained: unexplained(rows, labels),
+            unexplained: unexplained(rows, labels, &centres),
             agreement: agreement(&rule, rows, labels),
             contains_training_rows: rule.reaches(),
-            blocks: blocks(rows, labels, prep, &rules.vocabulary),
+            blocks: blocks(labels, &centres, prep, &rules.vocabulary),
             as_of,
             groups,
             ageing: ageing(index, &Used::by(prep)),
@@ -253,16 +254,28 @@ fn agreement(rule: &Rule, rows: &Rows<'_>, labels: &Labels) -> f64 {
     agreeing.count() as f64 / rows.n_rows() as f64
 }
 
+/// The means of all rows and of the rows of each group, row-major.
+struct Centres {
+    all: Vec<f64>,
+    own: Vec<f64>,
+}
+
+impl Centres {
+    fn of(rows: &Rows<'_>, labels: &Labels) -> Self {
+        let all = means(rows, &vec![Some(0); rows.n_rows()], 1);
+        Self { all, own: means(rows, &labels.to_vec(), labels.n_clusters()) }
+    }
+}
+
 /// Squared deviations from the own group's mean (for rows in no group, from the mean of all) over
 /// squared deviations from the mean of all.
-fn unexplained(rows: &Rows<'_>, labels: &Labels) -> f64 {
+fn unexplained(rows: &Rows<'_>, labels: &Labels, centres: &Centres) -> f64 {
     let width = rows.n_columns();
-    let centre = means(rows, &vec![Some(0); rows.n_rows()], 1);
-    let own = means(rows, &labels.to_vec(), labels.n_clusters());
+    let Centres { all: centre, own } = centres;
     // Sums by chunks of rows, in their order, whatever the number of threads.
     let sums = parallel::map_chunks(rows.n_rows(), 2 * width, |chunk| {
         chunk.fold((0.0, 0.0), |(within, total), row| {
-            let deviation = squared(rows.row(row), &centre);
+            let deviation = squared(rows.row(row), centre);
             let own = labels
                 .get(row)
                 .map(|group| squared(rows.row(row), &own[group * width..(group + 1) * width]));
@@ -283,14 +296,13 @@ fn ageing(index: &Index<'_>, used: &Used) -> Vec<String> {
 
 /// The share of every block, and of every column in none, of the variance between personas.
 fn blocks(
-    rows: &Rows<'_>,
     labels: &Labels,
+    centres: &Centres,
     prep: &PreprocessorFit,
     words: &Vocabulary,
 ) -> Vec<BlockShare> {
-    let width = rows.n_columns();
-    let centre = means(rows, &vec![Some(0); rows.n_rows()], 1);
-    let own = means(rows, &labels.to_vec(), labels.n_clusters());
+    let Centres { all: centre, own } = centres;
+    let width = centre.len();
     let mut between = vec![0.0; width];
     for (group, &size) in labels.sizes().iter().enumerate() {
         for (column, sum) in between.iter_mut().enumerate() {
