@@ -349,7 +349,7 @@ pub(crate) struct Needs<'b> {
     all_attributes: bool,
     properties: TextColumn<'b>,
     attributes: TextColumn<'b>,
-    /// Of each property: 1 for a number, 2 for a text, 3 for both.
+    /// How each property is kept: 1 as a number, 2 as a text, 3 as both.
     as_what: &'b [u8],
 }
 

@@ -233,7 +233,7 @@ fn differences(at: usize, persona: &Persona) -> Chart {
 
 fn difference(told: &Trait) -> Bar {
     let (value, (low, high)) = (told.effect, told.interval);
-    // That a value is known more often is said of those who have it: a bar to the right.
+    // A value that is known more often than by others is a bar to the right.
     let is_known = matches!(told.contrast, Contrast::Missing { .. }) && value < 0.0;
     let (value, interval) = if is_known { (-value, (-high, -low)) } else { (value, (low, high)) };
     Bar {

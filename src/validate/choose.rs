@@ -146,7 +146,7 @@ struct Sample<'a> {
     of_all_rows: bool,
 }
 
-/// Of each k that is judged, its place among the evidence and its grouping of the sample.
+/// The place of each judged k among the evidence, and its grouping of the sample.
 type Fits = Vec<(usize, KMeansFit)>;
 
 impl<'a> Sample<'a> {
@@ -250,8 +250,8 @@ impl<'a> Sample<'a> {
         Ok(())
     }
 
-    /// Of the numbers of clusters that pass, holds each against the groups of the one before that does. What is unclear
-    /// stays so.
+    /// Compares each number of clusters that passes with the groups of the next smaller one that does. What is unclear
+    /// stays unclear.
     fn hold_against_fewer(&self, fits: &Fits, evidence: &mut [KEvidence]) -> Result<()> {
         let tightest = tightest(evidence);
         let mut before: Option<&Labels> = None;

@@ -175,7 +175,7 @@ impl Visitor for Search<'_> {
     }
 
     fn skips(&self, level: Option<usize>, index: usize) -> bool {
-        // Of equal rows only the lowest could still be nearer; else all copies would be compared.
+        // Among equal rows only the lowest can still be nearer. Without this, all copies would be compared.
         let Some((place, row)) = self.tree.copies(level, index) else { return false };
         let n_queries = self.queries.rows_of(self.query).len();
         (0..n_queries).all(|lane| {
