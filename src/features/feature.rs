@@ -215,6 +215,12 @@ impl Feature {
         Self { name, measure, optional: false, ..self.clone() }
     }
 
+    /// The same feature of the events of one name among those that it counts.
+    pub(super) fn of_event(mut self, name: &str) -> Self {
+        self.filter.events = vec![name.to_owned()];
+        self
+    }
+
     /// What keeps it from making sense by itself.
     pub(super) fn fault(&self) -> Option<Cow<'static, str>> {
         self.own_fault().map(Cow::Borrowed).or_else(|| self.measure.fault())

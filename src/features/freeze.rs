@@ -78,7 +78,7 @@ impl<'f> Fixing<'f> {
                 for code in heaviest(numbers, *n, dictionary) {
                     let event = dictionary.text(code);
                     let name = self.free(format!("{} {event}", feature.name()));
-                    self.fixed.push(feature.as_single(name, Measure::Count).on(event));
+                    self.fixed.push(feature.as_single(name, Measure::Count).of_event(event));
                 }
             }
             Measure::Attributes => self.add_attributes(feature),

@@ -29,6 +29,9 @@ use crate::num::moments::Squares;
 /// No event has left the log. An event as early as this is recorded a millisecond later.
 const UNCUT: u64 = i64::MIN.cast_unsigned();
 
+/// Counts stay here, so that those of many summaries can be added: 2⁴⁸, more than any store sees.
+const MOST_EVENTS: u64 = 1 << 48;
+
 /// The first word is the time of the newest event that is no longer in the log, or [`UNCUT`].
 const HEADER: usize = 1;
 
@@ -200,7 +203,7 @@ impl Layout {
             match keep {
                 Keep::Times => {}
                 Keep::Sum => {
-                    words[at] += other[at];
+                    words[at] = (words[at] + other[at]).min(MOST_EVENTS);
                     let sum = read_fixed(words, at + 1).add(read_fixed(other, at + 1));
                     write_fixed(words, at + 1, sum);
                 }
@@ -215,6 +218,17 @@ impl Layout {
                 }
             }
         }
+    }
+
+    /// Whether a summary can be one of some events: its counts are small enough to be added, and no first time is
+    /// after the last.
+    pub(super) fn can_be(&self, words: &[u64]) -> bool {
+        let are_times_right = self.groups.iter().all(|group| {
+            let times = Times::read(words, group.at);
+            times.n <= MOST_EVENTS && (times.n == 0 || times.first <= times.last)
+        });
+        let mut sums = self.slots().filter(|slot| slot.keep == Keep::Sum);
+        are_times_right && sums.all(|slot| words[slot.at] <= MOST_EVENTS)
     }
 
     /// The codes that a summary uses, each as often as it does.
@@ -307,7 +321,7 @@ impl Times {
             (_, 0) => known,
             (0, _) => self,
             (a, b) => Self {
-                n: a + b,
+                n: (a + b).min(MOST_EVENTS),
                 first: known.first.min(self.first),
                 last: known.last.max(self.last),
             },
@@ -405,7 +419,7 @@ fn read_squares(words: &[u64], at: usize) -> Squares {
 fn join_number(words: &mut [u64], keep: Keep, at: usize, number: f64) {
     match keep {
         Keep::Sum => {
-            words[at] += 1;
+            words[at] = (words[at] + 1).min(MOST_EVENTS);
             write_fixed(words, at + 1, read_fixed(words, at + 1).add(fixed(number)));
         }
         Keep::Squares => {

@@ -130,7 +130,9 @@ impl FeatureTable {
 
     /// The same rows without columns.
     pub(crate) fn without_columns(&self) -> Self {
-        Self { ids: self.ids.clone(), as_of: self.as_of, ..Self::new(self.n_rows) }
+        let attributes_left_out = self.attributes_left_out;
+        let ids = self.ids.clone();
+        Self { ids, as_of: self.as_of, attributes_left_out, ..Self::new(self.n_rows) }
     }
 
     /// Adds a column of numbers.

@@ -83,6 +83,18 @@ impl Digits {
         Self::of_places(0, &places)
     }
 
+    /// Whether it is below 0.
+    pub(crate) fn is_negative(&self) -> bool {
+        self.negative
+    }
+
+    /// Bits of the magnitude, counted from place 0.
+    pub(crate) fn n_bits(&self) -> usize {
+        let Some(&last) = self.digits.last() else { return 0 };
+        BITS as usize * (self.low + self.digits.len() - 1)
+            + (u32::BITS - last.leading_zeros()) as usize
+    }
+
     /// The nearest f64 and the power of two to multiply it by.
     pub(crate) fn value(&self) -> (f64, i32) {
         let n = self.digits.len();

@@ -27,6 +27,12 @@ pub(crate) fn median(sorted: &[f64]) -> f64 {
     }
 }
 
+/// Whether a width is no more than rounding of values of this magnitude, or not a number that can
+/// be divided by without loss.
+pub(crate) fn is_rounding(width: f64, magnitude: f64) -> bool {
+    !(width > f64::EPSILON * magnitude && width.is_normal())
+}
+
 /// The median by the two middle values, which are one and the same of an odd number of values.
 pub(crate) fn middle(low: f64, high: f64) -> f64 {
     let middle = low + (high - low) * 0.5;

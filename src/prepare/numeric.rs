@@ -45,19 +45,13 @@ pub(super) fn scale(sorted: &[f64], scaling: Scaling) -> Option<Scale> {
             let median = shape.quantile(sorted, 0.5);
             let (q1, q3) = (shape.quantile(sorted, 0.25), shape.quantile(sorted, 0.75));
             // Against the quartiles, not the extremes: an outlier must not hide the middle.
-            if is_noise(q3 - q1, q1.abs().max(q3.abs())) {
+            if stats::is_rounding(q3 - q1, q1.abs().max(q3.abs())) {
                 Scale::MedianDeviation { median, sd: shape.sd }
             } else {
                 Scale::Robust { median, iqr: q3 - q1 }
             }
         }
     })
-}
-
-/// Whether a width is no more than rounding of values of this magnitude, or not a number that can
-/// be divided by without loss.
-fn is_noise(width: f64, magnitude: f64) -> bool {
-    !(width > f64::EPSILON * magnitude && width.is_normal())
 }
 
 /// Skewness from which a tail counts as long: "highly skewed" by Bulmer's rule (1979).
@@ -121,7 +115,7 @@ impl Shape {
         let cube = |v: f64| ((v - mean) / sd) * ((v - mean) / sd) * ((v - mean) / sd);
         let skewness = scaled.iter().copied().map(cube).sum::<f64>() / n;
         let shape = Self { mean: mean * unit, sd: sd * unit, skewness, unit };
-        (first != last && !is_noise(shape.sd, greatest)).then_some(shape)
+        (first != last && !stats::is_rounding(shape.sd, greatest)).then_some(shape)
     }
 
     /// The quantile, measured so that the difference of two values cannot overflow.

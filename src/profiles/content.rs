@@ -237,7 +237,7 @@ impl<'b> Columns<'b> {
         }
         for _ in 0..n {
             read_words(&mut summaries, &mut words)?;
-            people.histories.has_texts(&words, self.texts.len()).then_some(())?;
+            people.histories.can_hold(&words, self.texts.len()).then_some(())?;
         }
         summaries.is_at_end().then_some(())
     }

@@ -55,7 +55,8 @@ impl Profiles {
         let mut n = 0;
         let mut count = |at: Timestamp, times: usize| {
             n += times;
-            let day = days.entry(at.millis().div_euclid(DAY)).or_default();
+            let day = days.entry(at.millis().div_euclid(DAY));
+            let day = day.or_insert(Day { n: 0, last: at.millis() });
             day.n += times;
             day.last = day.last.max(at.millis());
         };
@@ -82,7 +83,6 @@ impl Profiles {
 }
 
 /// The events of a day: how many, and the time of the last.
-#[derive(Default)]
 struct Day {
     n: usize,
     last: i64,
@@ -103,6 +103,15 @@ mod tests {
         people.extend(&events);
         let found = people.default_as_of();
         found.map(|(moment, n)| ((moment.millis() - at(0).millis()) / super::DAY, n))
+    }
+
+    #[test]
+    fn events_before_1970_have_a_moment_of_their_own() {
+        let (dawn, then) = (at(-40_000), at(-20_000));
+        let rules = Rules::default().clock(dawn, at(0));
+        let mut people = Profiles::new(rules, FeatureSet::default()).unwrap();
+        people.observe(&Event::new("visit", then).id("card", "1")).unwrap();
+        assert_eq!(people.default_as_of(), Some((then, 0)));
     }
 
     #[test]

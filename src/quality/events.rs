@@ -6,15 +6,17 @@ use std::hash::Hasher;
 
 use siphasher::sip128::{Hasher128, SipHasher24};
 
+use super::blank::take_out;
 use super::check::Bound;
 use super::report::{Breaches, QualityReport};
 use super::rule::{Action, QualityRule, Target};
+use crate::event::last_of_each_name;
 use crate::{Event, Result, Timestamp, Value};
 
 /// The rules of events, ready for a batch of them.
 pub(super) struct Judge<'q> {
     rules: Vec<(&'q QualityRule, Bound<'q>)>,
-    /// Of every event that repeats another, whether it does; empty if nobody asks.
+    /// For each event, whether it repeats another; empty if no rule asks.
     repeats: Vec<bool>,
 }
 
@@ -60,6 +62,9 @@ impl<'q> Judge<'q> {
 
     /// What is wrong with the event at a position.
     pub(super) fn verdict(&self, position: usize, event: &Event<'_>) -> Verdict {
+        // Rules name values as features do.
+        let dotted = event.with_dotted_names();
+        let event = dotted.as_ref().unwrap_or(event);
         let mut verdict = Verdict::default();
         for (place, (rule, bound)) in self.rules.iter().enumerate() {
             if !rule.looks_at(&event.name) {
@@ -96,8 +101,12 @@ impl<'q> Judge<'q> {
                 continue;
             }
             match &rule.of {
-                Target::Property(name) => n += take_out(&mut event.properties, name, bound),
-                Target::Attribute(name) => n += take_out(&mut event.attributes, name, bound),
+                Target::Property(name) => {
+                    n += take_out(&mut event.properties, name, &|value| bound.passes(value));
+                }
+                Target::Attribute(name) => {
+                    n += take_out(&mut event.attributes, name, &|value| bound.passes(value));
+                }
                 Target::Identifier(kind) => {
                     let before = event.identifiers.len();
                     event
@@ -129,28 +138,7 @@ fn values<'e, 'a>(
     last.into_iter().flat_map(|(_, value)| value.each())
 }
 
-/// Takes the bad ones out of the values of a name; how many.
-fn take_out(named: &mut Vec<(Cow<'_, str>, Value<'_>)>, name: &str, bound: &Bound<'_>) -> usize {
-    let Some(last) = named.iter().rposition(|(known, _)| known == name) else { return 0 };
-    let is_bad = |value: &&Value<'_>| !bound.passes(value);
-    let n_bad = named[last].1.each().filter(is_bad).count();
-    if n_bad == 0 {
-        return 0;
-    }
-    let good: Vec<Value<'_>> =
-        named[last].1.each().filter(|value| bound.passes(value)).cloned().collect();
-    let is_empty = good.is_empty();
-    named[last].1 = Value::List(good);
-    // What was given before and did not count must not count now.
-    let mut place = 0;
-    named.retain(|(known, _)| {
-        place += 1;
-        known != name || (place - 1 == last && !is_empty)
-    });
-    n_bad
-}
-
-/// Of every event, whether it repeats another: of equal ones, all but the one of the smallest
+/// For each event, whether it repeats another: of equal ones, all but the one of the smallest
 /// message id, or else the first.
 fn repeats(events: &[&Event<'_>]) -> Vec<bool> {
     let key = |place: usize| {
@@ -182,30 +170,35 @@ fn content(event: &Event<'_>) -> u128 {
         write(&mut hasher, value);
         hasher.write_u8(u8::from(claimed));
     }
-    for named in [&event.properties, &event.attributes] {
-        // Stable, so that the last of a name stays the last.
-        let mut sorted: Vec<&(Cow<'_, str>, Value<'_>)> = named.iter().collect();
-        sorted.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let last_of_name = sorted.chunk_by(|(a, _), (b, _)| a == b).filter_map(<[_]>::last);
-        let mut n = 0;
-        for (name, value) in last_of_name {
-            n += 1;
-            write(&mut hasher, name);
-            let mut n_values = 0;
-            for value in value.each() {
-                n_values += 1;
-                write_value(&mut hasher, value);
-            }
-            hasher.write_usize(n_values);
-        }
-        hasher.write_usize(n);
-    }
+    write_fields(&mut hasher, &event.properties);
+    write_fields(&mut hasher, &event.attributes);
     hasher.finish128().as_u128()
 }
 
 fn write(hasher: &mut SipHasher24, text: &str) {
     hasher.write_usize(text.len());
     hasher.write(text.as_bytes());
+}
+
+fn write_fields(hasher: &mut SipHasher24, named: &[(Cow<'_, str>, Value<'_>)]) {
+    let mut fields: Vec<&(Cow<'_, str>, Value<'_>)> = last_of_each_name(named).collect();
+    fields.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    hasher.write_usize(fields.len());
+    for (name, value) in fields {
+        write(hasher, name);
+        let mut values = Vec::new();
+        add_values(&mut values, value);
+        hasher.write_usize(values.len());
+        values.into_iter().for_each(|value| write_value(hasher, value));
+    }
+}
+
+/// Adds a value, or the values of a list and of the lists in it.
+fn add_values<'v, 'a>(values: &mut Vec<&'v Value<'a>>, value: &'v Value<'a>) {
+    match value {
+        Value::List(list) => list.iter().for_each(|value| add_values(values, value)),
+        value => values.push(value),
+    }
 }
 
 fn write_value(hasher: &mut SipHasher24, value: &Value<'_>) {
@@ -224,7 +217,11 @@ fn write_value(hasher: &mut SipHasher24, value: &Value<'_>) {
             hasher.write_u8(4);
             hasher.write_i64(at.millis());
         }
-        Value::List(_) | Value::Object(_) => unreachable!("a list is written value by value"),
+        Value::Object(fields) => {
+            hasher.write_u8(5);
+            write_fields(hasher, fields);
+        }
+        Value::List(_) => unreachable!("the values of a list are written one by one"),
     }
 }
 
@@ -249,6 +246,7 @@ mod tests {
     #[test]
     fn equal_content_in_any_order_is_a_repetition_and_anything_else_is_not() {
         let event = event().id("cookie", "c").property("kind", "a").attribute("age", 1.0);
+        let item = |price: f64| Value::from([("price", price.into())]);
         let same = Event::new("purchase", at(0))
             .id("cookie", "c")
             .id("card", "1")
@@ -269,6 +267,8 @@ mod tests {
             event.clone().property("", vec![]),
             event.clone().attribute("age", true),
             Event { attributes: Vec::new(), ..event.clone() }.property("age", 1.0),
+            event.clone().property("items", vec![item(1.0), item(2.0)]),
+            event.clone().property("items", vec![item(2.0), item(1.0)]),
         ];
         let all: Vec<Event<'_>> = [event.clone(), same].into_iter().chain(others).collect();
         let report = unique().clean(all, at(0)).unwrap().1;
@@ -314,7 +314,7 @@ mod tests {
         let good = Event::new("purchase", at(0))
             .id("card", "1")
             .id("email", "ann@example.org")
-            .attribute("mails", vec![Value::from("a@b"), Value::from("d@e")])
+            .attribute("mails", vec!["a@b".into(), Value::List(vec!["d@e".into()])])
             .attribute("other", "c");
         assert_eq!(clean, [good, event()]);
         assert_eq!((report.n_blanked, report.n_dropped), (3, 0));

@@ -8,6 +8,7 @@
 //! Every rule checks the original values, not what other rules left of them, so the order of rules does not
 //! matter. Cost: O(events · rules); [`Check::Unique`] needs under 100 bytes per event while it runs.
 
+mod blank;
 mod check;
 mod email;
 mod events;
@@ -84,7 +85,7 @@ pub struct Quality {
 
 impl Quality {
     /// Returns the events that are not dropped, without the values that are blanked, in the order given, and a
-    /// report of what was wrong. Positions in the report count the events given, from 0. `as_of` is the present
+    /// report of what was wrong. A rule of `products.price` is about the price of each product of an order. Positions in the report count the events given, from 0. `as_of` is the present
     /// moment for [`Check::NotInFuture`] and [`Check::FreshDays`]. Rules about tables are skipped. Repetitions
     /// ([`Check::Unique`]) are found among the events of one call only.
     ///
@@ -95,8 +96,7 @@ impl Quality {
         events: impl IntoIterator<Item = Event<'a>>,
         as_of: Timestamp,
     ) -> Result<(Vec<Event<'a>>, QualityReport)> {
-        let dotted = |event: Event<'a>| event.with_dotted_names().unwrap_or(event);
-        let mut events: Vec<Event<'a>> = events.into_iter().map(dotted).collect();
+        let mut events: Vec<Event<'a>> = events.into_iter().collect();
         let all: Vec<&Event<'_>> = events.iter().collect();
         let judge = events::Judge::new(&self.rules, &all, as_of)?;
         let mut report = judge.report(all.len());
@@ -139,7 +139,7 @@ impl Quality {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidRule`](crate::Error::InvalidRule) for a rule that makes no sense, or is of
+    /// [`Error::InvalidRule`](crate::Error::InvalidRule) for a rule that is not valid, or is of
     /// a column that is not there.
     pub fn clean_table(&self, table: &FeatureTable) -> Result<(FeatureTable, QualityReport)> {
         table::clean(&self.rules, table)

@@ -79,8 +79,8 @@ impl ExactMoments {
             return Err(Error::DimensionMismatch { what: "columns".into(), expected, got });
         }
         let Some(n_rows) = self.n_rows.checked_add(other.n_rows) else {
-            let what = "ExactMoments";
-            return Err(Error::TooManySamples { what, limit: usize::MAX, got: usize::MAX });
+            let reason = "both together have more than 2⁶⁴ − 1 rows";
+            return Err(Error::InvalidSnapshot { what: "ExactMoments", reason: reason.into() });
         };
         self.n_rows = n_rows;
         let ours = self.values.iter_mut().chain(&mut self.products);
@@ -100,6 +100,16 @@ impl ExactMoments {
             times_two_to(value / self.n_rows as f64, exponent - 1074)
         };
         self.values.iter().map(mean).collect()
+    }
+
+    /// n²·variance of each column.
+    fn variances(&self) -> impl Iterator<Item = Digits> {
+        let mut next = 0;
+        self.values.iter().enumerate().map(move |(column, sum)| {
+            let square = &self.products[next];
+            next += self.n_columns() - column;
+            square.times_minus_product(self.n_rows, sum, sum)
+        })
     }
 
     /// The covariance (divisor n − 1), row-major, lifted by the square of a factor, and the factor: a
@@ -132,6 +142,11 @@ impl ExactMoments {
     }
 }
 
+/// Bits that a sum of 2⁶⁴ values of the greatest magnitude has above the least f64: 10¹⁴⁵ is below 2⁴⁸².
+const VALUE_BITS: usize = 1074 + 482 + 64;
+/// The same of their products, above the square of the least f64.
+const PRODUCT_BITS: usize = 2 * (1074 + 482) + 64;
+
 /// [`ExactMoments`] as they are stored, not yet checked.
 #[derive(Deserialize)]
 struct Stored {
@@ -154,7 +169,16 @@ impl TryFrom<Stored> for ExactMoments {
                 "there are no rows or columns, or not as many products as pairs of columns";
             return Err(Error::InvalidSnapshot { what: "ExactMoments", reason: reason.into() });
         }
-        Ok(Self { n_rows, values, products })
+        let is_small = |sums: &[Digits], bits: usize| sums.iter().all(|sum| sum.n_bits() <= bits);
+        let moments = Self { n_rows, values, products };
+        if !is_small(&moments.values, VALUE_BITS)
+            || !is_small(&moments.products, PRODUCT_BITS)
+            || moments.variances().any(|variance| variance.is_negative())
+        {
+            let reason = "the sums are not those of any rows";
+            return Err(Error::InvalidSnapshot { what: "ExactMoments", reason: reason.into() });
+        }
+        Ok(moments)
     }
 }
 
@@ -207,6 +231,24 @@ mod tests {
             let (a, b) = (direct.transform(&x).unwrap(), exact.transform(&x).unwrap());
             assert!((a - b).iter().all(|v| v.abs() < 1e-6 * unit), "{offset} {unit}");
         }
+    }
+
+    #[test]
+    fn stored_sums_of_no_rows_are_refused() {
+        let stored = |value: &str, product: &str| {
+            let json = format!(r#"{{"n_rows":2,"values":[{value}],"products":[{product}]}}"#);
+            serde_json::from_str::<ExactMoments>(&json)
+        };
+        let digit = |low: usize| format!(r#"{{"negative":false,"low":{low},"digits":[1]}}"#);
+        let none = r#"{"negative":false,"low":0,"digits":[]}"#;
+        assert!(stored(&digit(180), &digit(0)).is_err(), "a value beyond the greatest");
+        assert!(stored(none, &digit(200)).is_err(), "a square beyond the greatest");
+        assert!(stored(&digit(50), none).is_err(), "squares of nothing");
+        assert!(stored(none, &digit(98).replace("false", "true")).is_err(), "negative squares");
+        assert!(stored(none, &digit(98)).is_ok());
+        let extreme = ExactMoments::of(&[[1e145], [-1e145], [1e145]]).unwrap();
+        let json = serde_json::to_string(&extreme).unwrap();
+        assert_eq!(serde_json::from_str::<ExactMoments>(&json).unwrap(), extreme);
     }
 
     #[test]

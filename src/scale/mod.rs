@@ -208,21 +208,26 @@ impl ScaledColumn {
             return constant;
         }
         let greatest = least.abs().max(most.abs());
-        let or_constant = |lambda: Option<f64>, centre: f64, width: f64| {
-            // Apart by rounding alone, or by less than can be divided by.
-            let is_wide = width > f64::EPSILON * greatest.min(1e300) && width.is_normal();
-            if is_wide || lambda.is_some() { Self { lambda, centre, width } } else { constant }
+        let or_constant = |centre: f64, width: f64, magnitude: f64| match width {
+            _ if stats::is_rounding(width, magnitude) => constant,
+            _ => Self { lambda: None, centre, width },
         };
         // To magnitudes near 1 and back, so that squares neither overflow nor vanish.
         let (mean, std) = mean_and_std(values, greatest);
         match method {
-            Scaler::Standard => or_constant(None, mean, std),
-            Scaler::MinMax => or_constant(None, least, most - least),
+            Scaler::Standard => or_constant(mean, std, greatest),
+            Scaler::MinMax => or_constant(least, most - least, greatest),
             Scaler::Robust => {
                 let sorted = stats::sorted(values);
                 let (q1, q3) = (stats::quantile(&sorted, 0.25), stats::quantile(&sorted, 0.75));
-                let width = if q3 - q1 > f64::EPSILON * greatest { q3 - q1 } else { std };
-                or_constant(None, stats::median(&sorted), width)
+                let median = stats::median(&sorted);
+                // Against the quartiles: one far value must not hide the middle.
+                let magnitude = q1.abs().max(q3.abs());
+                if stats::is_rounding(q3 - q1, magnitude) {
+                    or_constant(median, std, greatest)
+                } else {
+                    or_constant(median, q3 - q1, magnitude)
+                }
             }
             Scaler::YeoJohnson => {
                 let std_of = |grown: &[f64]| {
@@ -234,10 +239,10 @@ impl ScaledColumn {
                     values.iter().map(|&v| yeo_johnson::apply(v, lambda)).collect();
                 let greatest = grown.iter().fold(0.0, |most: f64, v| most.max(v.abs()));
                 let (mean, std) = mean_and_std(&grown, greatest);
-                if std > f64::EPSILON * greatest && std.is_normal() {
-                    or_constant(Some(lambda), mean, std)
-                } else {
+                if stats::is_rounding(std, greatest) {
                     constant
+                } else {
+                    Self { lambda: Some(lambda), centre: mean, width: std }
                 }
             }
         }
@@ -282,6 +287,16 @@ mod tests {
 
     fn all() -> [Scaler; 4] {
         [Scaler::Standard, Scaler::Robust, Scaler::MinMax, Scaler::YeoJohnson]
+    }
+
+    #[test]
+    fn one_far_value_does_not_widen_the_robust_scale() {
+        for far in [1e3, 1e17, 1e30, -1e140] {
+            let x = array![[0.0], [1.0], [2.0], [3.0], [far]];
+            let z = Scaler::Robust.fit(&x).unwrap().transform(&x).unwrap();
+            let apart = z[[2, 0]] - z[[1, 0]];
+            assert_eq!(apart, 0.5, "{far}");
+        }
     }
 
     #[test]

@@ -9,17 +9,18 @@
 //! beyond is left out and counted. Cost: one pass; the names of nested values are the only copies.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use serde::de::{MapAccess, SeqAccess};
 
 use super::json::{List, Object, Sink};
 use super::plain::Plain;
 use crate::Value;
-use crate::event::keep_last;
+use crate::event::{keep_last, last_of_each_name};
 
 /// Objects and lists within each other, at most.
 const MAX_DEPTH: usize = 8;
-/// Values of one object, at most, and names in it; a list is one value.
+/// Values of one object, at most, and names in it, those that are given again included; a list is one value.
 const MAX_VALUES: usize = 1000;
 /// Bytes of a dotted name, at most.
 const MAX_NAME: usize = 256;
@@ -38,8 +39,8 @@ pub(super) struct Dotted<'a> {
     key: Cow<'a, str>,
     /// The dotted name, where what is read is nested.
     path: String,
-    /// The names in the objects that are being read, with the number of values before each.
-    keys: Vec<(Cow<'a, str>, usize)>,
+    /// The names in the objects that are being read, and where the values of each are.
+    keys: Vec<(Cow<'a, str>, Range<usize>)>,
 }
 
 /// Reads a whole object, in place of what was read before.
@@ -75,8 +76,7 @@ impl<'a> Dotted<'a> {
             let is_room = self.values.len() < MAX_VALUES && self.keys.len() < MAX_VALUES;
             let is_short = depth == 0 || len + 1 + key.len() <= MAX_NAME;
             if is_room {
-                self.forget(&key, first);
-                self.keys.push((key.clone(), self.values.len()));
+                self.keys.push((key.clone(), self.values.len()..self.values.len()));
             }
             if depth == 0 {
                 self.key = key;
@@ -86,27 +86,34 @@ impl<'a> Dotted<'a> {
                 self.path.push_str(&key);
             }
             if is_room && is_short {
+                let at = self.keys.len() - 1;
                 object.value(Field { dotted: self, depth })?;
+                self.keys[at].1.end = self.values.len();
             } else {
                 self.leave_out();
                 object.skip_value()?;
             }
         }
         self.path.truncate(len);
+        self.drop_overruled(first);
         self.keys.truncate(first);
         Ok(())
     }
 
-    /// Removes what an earlier value of the same key in the same object added.
-    fn forget(&mut self, key: &str, first: usize) {
-        let Some(known) = self.keys[first..].iter().position(|(known, _)| known == key) else {
+    /// Removes what the values added whose key comes again later in the same object, from its first key on.
+    fn drop_overruled(&mut self, first: usize) {
+        let keys = &self.keys[first..];
+        let last: Vec<_> = last_of_each_name(keys).map(|(_, values)| values.clone()).collect();
+        if last.len() == keys.len() {
             return;
-        };
-        let known = first + known;
-        let (_, start) = self.keys.remove(known);
-        let end = self.keys.get(known).map_or(self.values.len(), |&(_, start)| start);
-        self.values.drain(start..end);
-        self.keys[known..].iter_mut().for_each(|(_, later)| *later -= end - start);
+        }
+        let mut at = keys[0].1.start;
+        let values = self.values.split_off(at);
+        let mut kept = last.into_iter().flatten().peekable();
+        self.values.extend(values.into_iter().filter(|_| {
+            at += 1;
+            kept.next_if_eq(&(at - 1)).is_some()
+        }));
     }
 
     fn leave_out(&mut self) {

@@ -695,3 +695,22 @@ fn a_column_whose_name_is_taken_gets_the_next_free_number() {
     let names: Vec<&str> = table.columns().iter().map(|column| &*column.name).collect();
     assert_eq!(names, ["n visit", "n visit (2)", "n visit (3)"]);
 }
+
+#[test]
+fn counts_by_name_are_of_the_events_that_meet_the_conditions() {
+    let counts = Measure::EventCounts { except: Vec::new(), n: 8 };
+    let large = Feature::new("large", counts).when("amount", Condition::AtLeast(100.0));
+    let mut people = Profiles::new(Rules::default(), FeatureSet::default().with(large)).unwrap();
+    for (name, amount) in
+        [("purchase", 5.0), ("purchase", 200.0), ("refund", 150.0), ("visit", 1.0)]
+    {
+        people
+            .observe(&Event::new(name, at(0)).id("card", "1").property("amount", amount))
+            .unwrap();
+    }
+    let table = people.features(at(0)).unwrap();
+    let found: Vec<_> =
+        table.columns().iter().map(|column| (&*column.name, &column.values)).collect();
+    let one = Values::Numeric(vec![Some(1.0)]);
+    assert_eq!(found, [("large purchase", &one), ("large refund", &one)]);
+}

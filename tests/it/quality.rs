@@ -3,7 +3,7 @@
 //! The numbers of the cut were counted apart, with a few lines of Python; `data/SOURCE.md` says
 //! where it comes from.
 
-use personas::features::{Condition, Retail, Values};
+use personas::features::{Condition, Feature, Measure, Retail, Share, Values};
 use personas::quality::{Action, Check, Quality, QualityRule, Target};
 use personas::{Event, FeatureSet, Profiles, Rules, Timestamp, Value};
 use proptest::prelude::*;
@@ -210,4 +210,40 @@ proptest! {
         let json = serde_json::to_string(&report).unwrap();
         prop_assert_eq!(serde_json::from_str::<personas::quality::QualityReport>(&json).unwrap(), report);
     }
+}
+
+#[test]
+fn the_items_of_an_order_stay_together_when_bad_values_are_taken_out() {
+    let item = |category: &'static str, price: f64, quantity: f64| {
+        Value::from([
+            ("category", category.into()),
+            ("price", price.into()),
+            ("quantity", quantity.into()),
+        ])
+    };
+    let items = vec![item("tea", 1.0, 1.0), item("cups", 33.0, 3.0), item("pots", -5.0, 2.0)];
+    let order = Event::new("order", now()).id("user_id", "7").property("products", items);
+    let price = Target::Property("products.price".into());
+    let positive = Check::Is(Condition::Greater(0.0));
+    let quality = Quality { rules: vec![QualityRule::new(price, positive, Action::Blank)] };
+    let (clean, report) = quality.clean([order], now()).unwrap();
+    assert_eq!((report.rules[0].n, report.n_blanked), (1, 1));
+
+    let paid = "products.price * products.quantity";
+    let share = Measure::Share(Share::Value {
+        property: "products.category".into(),
+        value: "cups".into(),
+        by: Some(paid.into()),
+    });
+    let features = FeatureSet::default()
+        .with(Feature::new("items", Measure::Values("products.category".into())))
+        .with(Feature::new("revenue", Measure::Sum(paid.into())))
+        .with(Feature::new("cups", share));
+    let mut people = Profiles::new(Rules::default(), features).unwrap();
+    assert_eq!(people.extend(&clean).n_refused(), 0);
+    let table = people.features(now()).unwrap();
+    let value = |name: &str| table.column(name).unwrap().values.clone();
+    assert_eq!(value("items"), Values::Numeric(vec![Some(3.0)]));
+    assert_eq!(value("revenue"), Values::Numeric(vec![Some(100.0)]));
+    assert_eq!(value("cups"), Values::Numeric(vec![Some(0.99)]));
 }

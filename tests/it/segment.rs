@@ -419,6 +419,32 @@ fn of_a_name_that_is_there_twice_the_last_counts() {
 }
 
 #[test]
+fn a_key_that_comes_again_hundreds_of_times_has_its_last_value_and_takes_no_other_with_it() {
+    let many: Vec<String> =
+        (0..60).map(|i| format!(r#""k{i}": {i}, "o": {{"a{i}": {i}, "b": 1}}"#)).collect();
+    let again: Vec<String> = (0..700).map(|i| format!(r#""k7": {i}"#)).collect();
+    let json = format!(
+        r#"{{"type": "track", "event": "e", "userId": "u", "timestamp": "2024-01-01T00:00:00Z",
+            "properties": {{{}, "nothing": null, {}}}}}"#,
+        many.join(", "),
+        again.join(", ")
+    );
+    let event = read_call(&json).unwrap();
+    let mut names: Vec<&str> = event.properties.iter().map(|(name, _)| &**name).collect();
+    let value =
+        |name: &str| event.properties.iter().find(|(of, _)| of == name).map(|(_, v)| v.clone());
+    assert_eq!(value("k7"), Some(Value::from(699)));
+    assert_eq!(
+        (value("k8"), value("o.a59"), value("o.a58")),
+        (Some(8.into()), Some(59.into()), None)
+    );
+    names.sort_unstable();
+    let n_names = names.len();
+    names.dedup();
+    assert_eq!((names.len(), n_names), (62, 62));
+}
+
+#[test]
 fn for_duplicate_keys_in_an_object_of_a_list_the_last_value_wins() {
     let order = r#"{"type":"track","event":"e","userId":"1","timestamp":"2024-05-01",
         "properties":{"products":[{"price":1,"quantity":2,"price":99},{"price":5,"price":null}]}}"#;

@@ -26,9 +26,10 @@ impl Histories {
         self.add_summary(signature, words);
     }
 
-    /// Whether a summary of a piece names texts below a number only.
-    pub(crate) fn has_texts(&self, words: &[u64], n_texts: usize) -> bool {
-        self.layout.labels(words).all(|label| (label as usize) < n_texts)
+    /// Whether a summary of a piece can be one of some events, and names texts below a number only.
+    pub(crate) fn can_hold(&self, summary: &[u64], n_texts: usize) -> bool {
+        let has_text = |label| (label as usize) < n_texts;
+        self.layout.can_be(summary) && self.layout.labels(summary).all(has_text)
     }
 
     /// Makes room for further events of a history.

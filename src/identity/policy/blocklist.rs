@@ -61,7 +61,9 @@ impl Blocklist {
             Some(first) => self.may_begin[usize::from(first)],
             None => self.may_be_empty,
         };
-        let core = if may_begin { value::core(value) } else { value };
+        // A wrapping first character may begin a value that is not wrapped, too.
+        let is_wrapped = may_begin || value.ends_with(value::is_wrapping);
+        let core = if is_wrapped { value::core(value) } else { value };
         let is_hit = |pattern: &str| {
             let matches = |text: &str| value::matches(pattern.as_bytes(), text.as_bytes());
             matches(value) || core.len() != value.len() && matches(core)
@@ -126,12 +128,15 @@ mod tests {
             "fff",
             "a@b.c",
         ];
+        let wraps = ["", "\"", "'", "\u{200b}", "\u{3164}"];
+        let around = |value: &str| wraps.map(|a| wraps.map(|b| format!("{a}{value}{b}"))).concat();
+        let values: Vec<String> = values.into_iter().flat_map(around).collect();
         let mut bare = own.clone();
         bare.default_blocked = false;
         for rules in [own, bare, Rules::default()] {
             for kind in ["card", "email", "x", "*"] {
                 let list = Blocklist::new(kind, &rules);
-                for value in values {
+                for value in &values {
                     assert_eq!(list.blocks(value), rules.blocks(kind, value), "{kind} {value:?}");
                 }
             }
