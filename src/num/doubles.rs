@@ -13,6 +13,9 @@ pub(super) trait Doubles: Copy {
     fn store(self, lanes: &mut [f64; WIDE]);
     fn plus(self, b: Self) -> Self;
     fn times(self, b: Self) -> Self;
+    fn root(self) -> Self;
+    /// Bit i is set where lane i is less than that of `b`.
+    fn less(self, b: Self) -> u8;
 }
 
 /// Plain Rust.
@@ -42,6 +45,14 @@ impl Doubles for Portable {
         self.0.iter_mut().zip(b.0).for_each(|(a, b)| *a *= b);
         self
     }
+    #[inline(always)]
+    fn root(self) -> Self {
+        Self(self.0.map(f64::sqrt))
+    }
+    #[inline(always)]
+    fn less(self, b: Self) -> u8 {
+        self.0.iter().zip(b.0).rev().fold(0, |bits, (a, b)| bits << 1 | u8::from(*a < b))
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -55,9 +66,10 @@ mod x86 {
     //! and stores go to arrays of eight.
 
     use std::arch::x86_64::{
-        __m256d, __m512d, _mm256_add_pd, _mm256_loadu_pd, _mm256_mul_pd, _mm256_set1_pd,
-        _mm256_storeu_pd, _mm512_add_pd, _mm512_loadu_pd, _mm512_mul_pd, _mm512_set1_pd,
-        _mm512_storeu_pd,
+        __m256d, __m512d, _CMP_LT_OQ, _mm256_add_pd, _mm256_cmp_pd, _mm256_loadu_pd,
+        _mm256_movemask_pd, _mm256_mul_pd, _mm256_set1_pd, _mm256_sqrt_pd, _mm256_storeu_pd,
+        _mm512_add_pd, _mm512_cmp_pd_mask, _mm512_loadu_pd, _mm512_mul_pd, _mm512_set1_pd,
+        _mm512_sqrt_pd, _mm512_storeu_pd,
     };
 
     use super::{Doubles, WIDE};
@@ -86,6 +98,14 @@ mod x86 {
         #[inline(always)]
         fn times(self, b: Self) -> Self {
             unsafe { Self(_mm512_mul_pd(self.0, b.0)) }
+        }
+        #[inline(always)]
+        fn root(self) -> Self {
+            unsafe { Self(_mm512_sqrt_pd(self.0)) }
+        }
+        #[inline(always)]
+        fn less(self, b: Self) -> u8 {
+            unsafe { _mm512_cmp_pd_mask::<_CMP_LT_OQ>(self.0, b.0) }
         }
     }
 
@@ -118,6 +138,18 @@ mod x86 {
         #[inline(always)]
         fn times(self, b: Self) -> Self {
             unsafe { Self(_mm256_mul_pd(self.0, b.0), _mm256_mul_pd(self.1, b.1)) }
+        }
+        #[inline(always)]
+        fn root(self) -> Self {
+            unsafe { Self(_mm256_sqrt_pd(self.0), _mm256_sqrt_pd(self.1)) }
+        }
+        #[inline(always)]
+        fn less(self, b: Self) -> u8 {
+            unsafe {
+                let low = _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_LT_OQ>(self.0, b.0));
+                let high = _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_LT_OQ>(self.1, b.1));
+                (high << 4 | low) as u8
+            }
         }
     }
 }

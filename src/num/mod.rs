@@ -21,6 +21,7 @@ pub(crate) mod moments;
 pub(crate) mod neighbors;
 pub(crate) mod normal;
 pub(crate) mod pack;
+pub(crate) mod pair_distances;
 pub(crate) mod parallel;
 pub(crate) mod portable;
 pub(crate) mod potential;

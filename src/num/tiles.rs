@@ -16,6 +16,8 @@ pub(crate) struct Lanes(pub(crate) [f64; WIDTH]);
 impl Lanes {
     /// Infinite in every lane: the distance of a row that is not there.
     pub(crate) const FAR: Self = Self([f64::INFINITY; WIDTH]);
+
+    pub(crate) const ZERO: Self = Self([0.0; WIDTH]);
 }
 
 /// Rows as tiles, `[tile][column]`; lanes beyond the last row are infinitely far from everything.

@@ -90,20 +90,8 @@ impl<'a> Grouped<'a> {
         }
     }
 
-    /// The distances of the row at a place to those at up to 256 others, which start at a multiple of 16.
-    pub(super) fn measure<'d>(
-        &self,
-        place: usize,
-        others: Range<usize>,
-        out: &'d mut [f64; PART * WIDTH],
-    ) -> &'d [f64] {
-        let n = others.len();
-        self.distances(self.rows.row(self.order[place]), others, out);
-        &out[..n]
-    }
-
     /// Some places in runs of one cluster each.
-    pub(super) fn runs(&self, places: Range<usize>, mut run: impl FnMut(usize, Range<usize>)) {
+    fn runs(&self, places: Range<usize>, mut run: impl FnMut(usize, Range<usize>)) {
         let mut cluster = self.starts.partition_point(|&start| start <= places.start) - 1;
         let mut from = places.start;
         while from < places.end {
@@ -113,10 +101,6 @@ impl<'a> Grouped<'a> {
             }
             (from, cluster) = (to, cluster + 1);
         }
-    }
-
-    pub(super) fn n_columns(&self) -> usize {
-        self.rows.n_columns()
     }
 }
 

@@ -4,49 +4,201 @@
 //! method), so that threads never write to the same rows and every sum is added in one order. A distance is added
 //! twice: to the sum of the one row, and to the sum of the other.
 //!
-//! Cost: half of the n²·d of measuring from both sides; memory for n·k sums.
+//! Distances come from products of columns, and where these would cancel, from differences.
+//!
+//! Cost: half of the n²·d of measuring from both sides; memory for the rows once more and n·k sums.
 
 use std::ops::Range;
 
-use super::grouped::Grouped;
+use crate::Labels;
+use crate::num::check::Rows;
+use crate::num::distance::squared;
+use crate::num::pair_distances::{self, Centred, Met, TOGETHER};
 use crate::num::parallel;
+use crate::num::tiles::{Lanes, WIDTH};
 
 /// Fewer rows are measured from both sides: one block would be most of them.
 const LEAST_ROWS: usize = 4096;
 /// More clusters are measured from both sides: their sums take much memory.
 const MOST_CLUSTERS: usize = 64;
-/// Blocks at least, so that there is work for many threads.
+/// Blocks at most, enough of them for many threads.
 const BLOCKS: usize = 32;
-/// Rows of a part of a block, whose columns stay in the near cache.
-const PART: usize = 256;
+/// Values of a part of a block, which stay in the near cache.
+const PART: usize = 2048;
 
 /// Whether meeting is worth it for so many rows and clusters.
 pub(super) fn suits(n_rows: usize, n_clusters: usize) -> bool {
     n_rows >= LEAST_ROWS && n_clusters <= MOST_CLUSTERS
 }
 
-/// `[place][cluster]`: the sum of the distances of the row at a place to the rows of a cluster.
-pub(super) fn sums(grouped: &Grouped<'_>, n_clusters: usize) -> Vec<f64> {
-    let n = grouped.order.len();
-    let size = n.div_ceil(BLOCKS).next_multiple_of(PART);
-    let mut sums = vec![0.0; n * n_clusters];
-    let n_blocks = n.div_ceil(size);
-    let places = |block: usize| block * size..n.min((block + 1) * size);
-    let work = size.saturating_mul(n).saturating_mul(grouped.n_columns());
-    let own: Vec<&mut [f64]> = sums.chunks_mut(size * n_clusters).collect();
-    parallel::for_each(own, work, |block, sums| within(grouped, places(block), n_clusters, sums));
-    for round in 0..n_blocks.next_multiple_of(2) - 1 {
-        let mut blocks: Vec<Option<&mut [f64]>> =
-            sums.chunks_mut(size * n_clusters).map(Some).collect();
-        let mut take = |block: usize| blocks.get_mut(block).and_then(Option::take);
-        let meetings: Vec<_> = pairs(n_blocks, round)
-            .filter_map(|(a, b)| Some(((a, take(a)?), (b, take(b)?))))
-            .collect();
-        parallel::for_each(meetings, work, |_, ((a, of_a), (b, of_b))| {
-            between(grouped, (places(a), of_a), (places(b), of_b), n_clusters);
-        });
+/// Up to sixteen rows of one cluster.
+#[derive(Debug, Clone)]
+struct Tile {
+    cluster: usize,
+    /// Where they stand among the rows by cluster.
+    places: Range<usize>,
+}
+
+/// The rows that are not noise, by cluster, in tiles.
+#[derive(Debug)]
+struct Meetings<'a> {
+    rows: &'a Rows<'a>,
+    /// The row at each place.
+    order: &'a [usize],
+    tiles: Vec<Tile>,
+    centred: Centred,
+    n_clusters: usize,
+}
+
+/// `[place][cluster]`: the sum of the distances of the row at a place to the rows of a cluster. Places are those of
+/// `order`, which holds the rows that are not noise by cluster.
+pub(super) fn sums(rows: &Rows<'_>, order: &[usize], labels: &Labels) -> Vec<f64> {
+    let mut tiles = Vec::new();
+    let mut start = 0;
+    for (cluster, &size) in labels.sizes().iter().enumerate() {
+        let ends =
+            (start..start + size).step_by(WIDTH).map(|at| at..(at + WIDTH).min(start + size));
+        tiles.extend(ends.map(|places| Tile { cluster, places }));
+        start += size;
     }
+    let centred = Centred::new(rows, tiles.iter().map(|tile| &order[tile.places.clone()]));
+    let n_clusters = labels.n_clusters();
+    let meetings = Meetings { rows, order, tiles, centred, n_clusters };
+    let mut sums = vec![0.0; order.len() * n_clusters];
+    meetings.add_all(&mut sums);
     sums
+}
+
+impl Meetings<'_> {
+    fn add_all(&self, sums: &mut [f64]) {
+        let n = self.tiles.len();
+        let size = n.div_ceil(BLOCKS);
+        let n_blocks = n.div_ceil(size);
+        let tiles = |block: usize| block * size..n.min((block + 1) * size);
+        let work = (size * WIDTH).saturating_mul(self.order.len());
+        let work = work.saturating_mul(self.rows.n_columns());
+        let own = self.blocks(size, sums);
+        parallel::for_each(own, work, |block, sums| self.within(tiles(block), sums));
+        for round in 0..n_blocks.next_multiple_of(2) - 1 {
+            let mut blocks: Vec<_> = self.blocks(size, sums).into_iter().map(Some).collect();
+            let mut take = |block: usize| blocks.get_mut(block).and_then(Option::take);
+            let meetings: Vec<_> = pairs(n_blocks, round)
+                .filter_map(|(a, b)| Some(((a, take(a)?), (b, take(b)?))))
+                .collect();
+            parallel::for_each(meetings, work, |_, ((a, of_a), (b, of_b))| {
+                self.between((tiles(a), of_a), (tiles(b), of_b));
+            });
+        }
+    }
+
+    /// The sums of each block of so many tiles.
+    fn blocks<'s>(&self, size: usize, mut sums: &'s mut [f64]) -> Vec<&'s mut [f64]> {
+        let each = self.tiles.chunks(size).map(|tiles| {
+            let n = tiles[tiles.len() - 1].places.end - tiles[0].places.start;
+            sums.split_off_mut(..n * self.n_clusters).unwrap_or_default()
+        });
+        each.collect()
+    }
+
+    /// The sums of a block's rows to each other, from both sides.
+    fn within(&self, block: Range<usize>, sums: &mut [f64]) {
+        for part in self.parts(&block) {
+            self.meet(block.clone(), part, sums, |_, _, _| ());
+        }
+    }
+
+    /// Adds to the sums of two blocks what their rows are apart from each other.
+    fn between(
+        &self,
+        (block, of_block): (Range<usize>, &mut [f64]),
+        (others, of_others): (Range<usize>, &mut [f64]),
+    ) {
+        let first = self.tiles[others.start].places.start;
+        for part in self.parts(&others) {
+            self.meet(block.clone(), part, of_block, |cluster, tile, columns| {
+                let places = &self.tiles[tile].places;
+                let sums = &mut of_others[(places.start - first) * self.n_clusters..];
+                let each = sums.chunks_exact_mut(self.n_clusters).zip(columns.0);
+                each.take(places.len()).for_each(|(sums, column)| sums[cluster] += column);
+            });
+        }
+    }
+
+    /// The parts of some tiles.
+    fn parts(&self, tiles: &Range<usize>) -> impl Iterator<Item = Range<usize>> + use<> {
+        let (start, end) = (tiles.start, tiles.end);
+        let size = (PART / WIDTH / self.rows.n_columns()).max(1);
+        (start..end).step_by(size).map(move |at| at..end.min(at + size))
+    }
+
+    /// Adds to the sums of a block what its rows are apart from those of a part. For each cluster of the block,
+    /// `columns` gets what its rows add to each tile of the part.
+    fn meet(
+        &self,
+        block: Range<usize>,
+        part: Range<usize>,
+        sums: &mut [f64],
+        mut columns: impl FnMut(usize, usize, &Lanes),
+    ) {
+        let first = self.tiles[block.start].places.start;
+        let mut met = vec![Met::NONE; part.len()];
+        let mut added = vec![Lanes::ZERO; part.len()];
+        for tile in block.clone() {
+            let Tile { cluster, places } = self.tiles[tile].clone();
+            for lane in (0..places.len()).step_by(TOGETHER) {
+                let from = places.start + lane;
+                let four = from..places.end.min(from + TOGETHER);
+                self.measure(tile, lane, part.clone(), &mut met);
+                let sums = &mut sums[(four.start - first) * self.n_clusters..];
+                self.add(four.len(), part.clone(), &met, &mut added, sums);
+            }
+            if tile + 1 == block.end || self.tiles[tile + 1].cluster != cluster {
+                part.clone().zip(&added).for_each(|(tile, added)| columns(cluster, tile, added));
+                added.fill(Lanes::ZERO);
+            }
+        }
+    }
+
+    /// The distances of four rows of a tile, from a lane on, to those of a part.
+    fn measure(&self, tile: usize, lane: usize, part: Range<usize>, met: &mut [Met]) {
+        self.centred.distances((tile, lane), part.start, met);
+        let row = |place: usize| self.rows.row(self.order[place]);
+        let Range { start, end } = self.tiles[tile].places;
+        for (other, met) in part.zip(met) {
+            let others = &self.tiles[other].places;
+            for (at, other) in met.near() {
+                let (place, other_place) = (start + lane + at, others.start + other);
+                if place < end && other_place < others.end {
+                    let distance = squared(row(place), row(other_place)).sqrt();
+                    met.distances[at].0[other] = distance;
+                }
+            }
+            // Lanes without a row add nothing.
+            if others.len() < WIDTH {
+                met.distances.iter_mut().for_each(|lanes| lanes.0[others.len()..].fill(0.0));
+            }
+        }
+    }
+
+    /// Adds the distances of `n` of four rows to their sums, and to those of the rows of a part.
+    fn add(
+        &self,
+        n: usize,
+        part: Range<usize>,
+        met: &[Met],
+        added: &mut [Lanes],
+        sums: &mut [f64],
+    ) {
+        let mut from = 0;
+        for tiles in self.tiles[part].chunk_by(|a, b| a.cluster == b.cluster) {
+            let to = from + tiles.len();
+            let of_rows = pair_distances::add(&met[from..to], n, &mut added[from..to]);
+            for (sums, of_row) in sums.chunks_exact_mut(self.n_clusters).zip(of_rows).take(n) {
+                sums[tiles[0].cluster] += of_row;
+            }
+            from = to;
+        }
+    }
 }
 
 /// Who meets whom in a round: all but the last turn in a circle.
@@ -58,68 +210,11 @@ fn pairs(n_blocks: usize, round: usize) -> impl Iterator<Item = (usize, usize)> 
     })
 }
 
-/// The sums of a block's rows to each other, from both sides.
-fn within(grouped: &Grouped<'_>, places: Range<usize>, n_clusters: usize, sums: &mut [f64]) {
-    let mut distances = [0.0; PART];
-    for part in parts(&places) {
-        for (row, sums) in places.clone().zip(sums.chunks_exact_mut(n_clusters)) {
-            let distances = grouped.measure(row, part.clone(), &mut distances);
-            grouped.runs(part.clone(), |cluster, run| {
-                sums[cluster] += sum(&distances[run.start - part.start..run.end - part.start]);
-            });
-        }
-    }
-}
-
-/// Adds to the sums of two blocks what their rows are apart from each other.
-fn between(
-    grouped: &Grouped<'_>,
-    (rows, of_rows): (Range<usize>, &mut [f64]),
-    (others, of_others): (Range<usize>, &mut [f64]),
-    n_clusters: usize,
-) {
-    let mut distances = [0.0; PART];
-    for part in parts(&others) {
-        let of_part = &mut of_others[(part.start - others.start) * n_clusters..];
-        grouped.runs(rows.clone(), |own, run| {
-            // What the rows of one cluster add to each of the part.
-            let mut columns = [0.0; PART];
-            for row in run {
-                let distances = grouped.measure(row, part.clone(), &mut distances);
-                columns.iter_mut().zip(distances).for_each(|(sum, distance)| *sum += distance);
-                let sums = &mut of_rows[(row - rows.start) * n_clusters..][..n_clusters];
-                grouped.runs(part.clone(), |cluster, run| {
-                    sums[cluster] += sum(&distances[run.start - part.start..run.end - part.start]);
-                });
-            }
-            let each = of_part.chunks_exact_mut(n_clusters).zip(&columns);
-            each.take(part.len()).for_each(|(sums, column)| sums[own] += column);
-        });
-    }
-}
-
-/// The parts of some places, each from a multiple of [`PART`] on.
-fn parts(places: &Range<usize>) -> impl Iterator<Item = Range<usize>> + use<> {
-    let end = places.end;
-    places.clone().step_by(PART).map(move |start| start..end.min(start + PART))
-}
-
-/// A sum on eight lanes, the same on every CPU.
-pub(super) fn sum(values: &[f64]) -> f64 {
-    let (blocks, rest) = values.as_chunks::<8>();
-    let mut lanes = [0.0; 8];
-    for block in blocks {
-        lanes.iter_mut().zip(block).for_each(|(sum, value)| *sum += value);
-    }
-    lanes.iter().chain(rest).sum()
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::grouped::Grouped;
     use super::*;
-    use crate::Labels;
     use crate::num::check;
-    use crate::num::distance::squared;
     use ndarray::Array2;
 
     #[test]
@@ -145,9 +240,9 @@ mod tests {
         });
         let labels = Labels::new((0..n).map(|row| (row % 17 != 0).then_some(row % 4))).unwrap();
         let rows = check::rows(x.view()).unwrap();
-        let grouped = Grouped::new(&rows, &labels);
-        let found = sums(&grouped, 4);
-        for (&row, sums) in grouped.order.iter().zip(found.chunks_exact(4)) {
+        let order = Grouped::new(&rows, &labels).order;
+        let found = sums(&rows, &order, &labels);
+        for (&row, sums) in order.iter().zip(found.chunks_exact(4)) {
             let mut naive = [0.0; 4];
             for other in 0..n {
                 if let Some(cluster) = labels.get(other) {
@@ -158,7 +253,7 @@ mod tests {
                 assert!((sum / naive - 1.0).abs() < 1e-12, "{row}: {sum} {naive}");
             }
         }
-        assert_eq!(parallel::with_threads(1, || sums(&grouped, 4)), found);
-        assert_eq!(parallel::with_threads(3, || sums(&grouped, 4)), found);
+        assert_eq!(parallel::with_threads(1, || sums(&rows, &order, &labels)), found);
+        assert_eq!(parallel::with_threads(3, || sums(&rows, &order, &labels)), found);
     }
 }

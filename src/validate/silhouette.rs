@@ -2,7 +2,8 @@
 //!
 //! s = (b − a) / max(a, b), where a is the mean distance to the other members of the row's own
 //! cluster and b the least mean distance to the members of another cluster. Euclidean distances
-//! from differences, so data far from the origin lose no digits that they still have.
+//! from differences, or, of many rows, from products about the middle, with differences where products cancel
+//! (`num/pair_distances.rs`): data far from the origin lose no digits that they still have.
 //!
 //! Three relatives cost less ([`SilhouetteKind`]). The mean *squared* distance to a cluster of n rows
 //! with mean μ is ‖x − μ‖² + Σ‖y − μ‖²/n (König, Huygens): exact in one pass over the centroids, and
@@ -34,7 +35,7 @@ use crate::{Error, Labels, Result};
 #[non_exhaustive]
 pub enum SilhouetteKind {
     /// By mean distances, every row: the measure of the literature. O(n² · d). Rounding moves a value by
-    /// n · 2⁻⁵¹ at most, mostly by less than 1e-13.
+    /// n · 2⁻⁵¹ at most, and from 4,096 rows on by 1e-7 more; mostly by less than 1e-13.
     Exact,
     /// By mean squared distances, every row: as [`Exact`](Self::Exact) with another distance, and
     /// mostly greater. O(n · k · d). Rounding moves a value by (n + d) · 2⁻⁵⁰ at most, mostly by less
@@ -133,7 +134,7 @@ pub fn silhouette<'a>(
     match kind {
         SilhouetteKind::Exact => {
             let grouped = Grouped::new(&rows, labels);
-            let scores = all_scores(&grouped, labels);
+            let scores = all_scores(&rows, &grouped, labels);
             fill(&grouped.order, scores);
         }
         SilhouetteKind::Squared => fill(&clustered, squared(&rows, labels, &clustered)),
@@ -260,12 +261,12 @@ fn by_centroids(
 }
 
 /// The score of every row that is not noise, by place.
-fn all_scores(grouped: &Grouped<'_>, labels: &Labels) -> Vec<f64> {
+fn all_scores(rows: &Rows<'_>, grouped: &Grouped<'_>, labels: &Labels) -> Vec<f64> {
     let k = labels.n_clusters();
     if !meetings::suits(grouped.order.len(), k) {
         return score_all(grouped, labels, &grouped.order);
     }
-    let sums = meetings::sums(grouped, k);
+    let sums = meetings::sums(rows, &grouped.order, labels);
     let each = grouped.order.iter().zip(sums.chunks_exact(k));
     each.map(|(&row, sums)| labels.get(row).map_or(0.0, |own| score(own, sums, labels.sizes())))
         .collect()
@@ -273,12 +274,21 @@ fn all_scores(grouped: &Grouped<'_>, labels: &Labels) -> Vec<f64> {
 
 /// The score of every row of `scored`, none of which is noise.
 fn score_all(grouped: &Grouped<'_>, labels: &Labels, scored: &[usize]) -> Vec<f64> {
-    let add = |sums: &mut Vec<f64>, cluster: usize, _: usize, run: &[f64]| {
-        sums[cluster] += meetings::sum(run)
-    };
+    let add =
+        |sums: &mut Vec<f64>, cluster: usize, _: usize, run: &[f64]| sums[cluster] += sum(run);
     grouped.gather(scored, &vec![0.0; labels.n_clusters()], add, |row, sums| {
         labels.get(row).map_or(0.0, |own| score(own, &sums, labels.sizes()))
     })
+}
+
+/// A sum on eight lanes, the same on every CPU.
+fn sum(values: &[f64]) -> f64 {
+    let (blocks, rest) = values.as_chunks::<8>();
+    let mut lanes = [0.0; 8];
+    for block in blocks {
+        lanes.iter_mut().zip(block).for_each(|(sum, value)| *sum += value);
+    }
+    lanes.iter().chain(rest).sum()
 }
 
 /// The silhouette of one row of cluster `own` from the sums of its distances to every cluster.
