@@ -331,6 +331,11 @@ impl Histories {
         prefetch::prefetch_at(&self.logs, signature as usize);
     }
 
+    /// Prefetches the histories to which the first events of a batch will be added.
+    pub(crate) fn prefetch_first(&self, signatures: &[u32]) {
+        signatures.iter().take(2 * PREFETCH).for_each(|&signature| self.prefetch(signature));
+    }
+
     /// Prefetches the end of a log that was prefetched, where most events are added.
     fn prefetch_end(&self, signature: u32) {
         self.log(signature).into_iter().for_each(Log::prefetch_end);

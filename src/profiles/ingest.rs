@@ -24,9 +24,6 @@ const CHUNK: usize = 1 << 21;
 /// Events of a batch at most.
 const BLOCK: usize = 1 << 12;
 
-/// Events of each batch whose histories are prefetched as soon as they are known.
-const PREFETCH: usize = 16;
-
 /// A batch that the graph has recorded.
 struct Part<'e> {
     batch: EventBatch<'e>,
@@ -270,9 +267,7 @@ impl Profiles {
                 report.refuse(start + row, refusal);
             }
             start += batch.len();
-            // The histories of these are read soonest.
-            let first = recorded.signatures.iter().take(PREFETCH);
-            first.for_each(|&signature| self.histories.prefetch(signature));
+            self.histories.prefetch_first(&recorded.signatures);
             self.trail.add(&recorded.signatures, self.graph.n_signatures());
             signatures.push(recorded.signatures);
         }
