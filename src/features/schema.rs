@@ -199,10 +199,23 @@ impl Schema {
         }
     }
 
-    /// Number of fields if attributes of all these names, which differ, were declared.
-    pub(crate) fn n_fields_with<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> usize {
+    /// Number of fields if the needs of another store were kept and further attributes declared, whose names are
+    /// in order.
+    pub(crate) fn n_fields_with<'n>(
+        &self,
+        needs: Needs<'n>,
+        attributes: impl Iterator<Item = &'n str>,
+    ) -> usize {
+        let properties = needs.properties.iter().filter(|name| self.property(name) == Field::NONE);
+        // A name that stands in both counts once.
+        let mut pinned = needs.attributes.iter().peekable();
+        let others = attributes.filter(|name| {
+            while pinned.next_if(|pinned| pinned < name).is_some() {}
+            pinned.peek() != Some(name)
+        });
         let is_new = |name: &&str| self.attribute(name) == Field::NONE;
-        self.fields.len() - self.free.len() + names.into_iter().filter(is_new).count()
+        let attributes = needs.attributes.iter().chain(others).filter(is_new);
+        self.fields.len() - self.free.len() + properties.count() + attributes.count()
     }
 
     /// The names of the attributes that somebody declares.
@@ -328,8 +341,7 @@ impl Schema {
 
     /// Stores from now on what another schema does.
     pub(crate) fn join(&mut self, other: &Self) {
-        let needs = other.needs();
-        self.keep_needs(Needs::read(&needs).expect("it was written just now"));
+        self.keep_needs(Needs::of(&other.needs()));
     }
 
     /// Stores from now on what another store does. A store whose columns were frozen stores more than
@@ -347,16 +359,18 @@ impl Schema {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Needs<'b> {
     all_attributes: bool,
+    /// The names of properties, in order.
     properties: TextColumn<'b>,
+    /// The names of attributes that are kept whether or not an event has them, in order.
     attributes: TextColumn<'b>,
     /// How each property is kept: 1 as a number, 2 as a text, 3 as both.
     as_what: &'b [u8],
 }
 
 impl<'b> Needs<'b> {
-    /// The names of the attributes that are kept whether or not an event has them.
-    pub(crate) fn attributes(&self) -> impl Iterator<Item = &'b str> {
-        self.attributes.iter()
+    /// Those that [`Schema::needs`] wrote.
+    pub(crate) fn of(bytes: &'b [u8]) -> Self {
+        Self::read(bytes).expect("a schema wrote them")
     }
 
     /// Reads what [`Schema::needs`] wrote.
@@ -366,7 +380,10 @@ impl<'b> Needs<'b> {
         let (properties, attributes) = (TextColumn::read(bytes)?, TextColumn::read(bytes)?);
         attributes.count()?;
         let n_properties = properties.count()?;
+        let are_in_order =
+            [properties, attributes].map(|names| names.iter().is_sorted_by(|a, b| a < b));
         let is_fine = n_properties == bytes.0.len()
+            && are_in_order == [true; 2]
             && all_attributes < 2
             && bytes.0.iter().all(|as_what| (1..=3).contains(as_what));
         let all_attributes = all_attributes == 1;
@@ -389,6 +406,39 @@ mod tests {
         assert_eq!(schema.attribute("city"), Field::NONE);
         // The number names another attribute now.
         assert_eq!(schema.declare("age"), Some(city));
+    }
+
+    #[test]
+    fn what_another_store_keeps_and_its_attributes_are_counted_once_each() {
+        let (mut schema, mut other) = (Schema::default(), Schema::default());
+        for (schema, properties, attributes) in
+            [(&mut schema, ["a", "b"], ["p", "q"]), (&mut other, ["b", "c"], ["q", "r"])]
+        {
+            properties.into_iter().for_each(|name| schema.keep(name, Need::NUMBER));
+            attributes.into_iter().for_each(|name| schema.keep_attribute(name));
+        }
+        let needs = other.needs();
+        let n = schema.n_fields_with(Needs::of(&needs), ["p", "r", "s"].into_iter());
+        // The properties a, b, c and the attributes p, q, r, s.
+        assert_eq!(n, 7);
+        schema.join(&other);
+        schema.declare("s");
+        assert_eq!(schema.n_fields_with(Needs::of(&needs), [].into_iter()), n);
+    }
+
+    #[test]
+    fn needs_out_of_order_are_not_read() {
+        let needs = |names: [&str; 2]| {
+            let (mut out, mut texts) = (vec![0], TextWriter::default());
+            texts.write(&mut out);
+            names.into_iter().for_each(|name| texts.push(name));
+            texts.write(&mut out);
+            out
+        };
+        assert!(Needs::read(&needs(["a", "b"])).is_some());
+        assert!(
+            Needs::read(&needs(["b", "a"])).is_none() && Needs::read(&needs(["a", "a"])).is_none()
+        );
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::ops::Range;
 
 use super::evidence::{flag, is_claim, node_of};
 use super::partition::Basis;
-use super::policy::{ANONYMOUS, Kind, PREVIOUS, Pair, Relation, USER, pair_of};
+use super::policy::{ANONYMOUS, Kind, PREVIOUS, Relation, USER, pair_of};
 
 /// What a previous id stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,15 +96,6 @@ fn callers_in(basis: Basis<'_>, sig: u32) -> impl Iterator<Item = u32> {
     let slots = basis.evidence.signatures().slots(sig).iter().copied();
     let nodes = slots.filter(|&slot| !is_claim(slot)).map(node_of);
     nodes.filter(move |&node| Some(basis.kind(node)) == user && basis.is_usable(node))
-}
-
-/// Whether an alias can link two identifiers.
-pub(super) fn can_link((a, b): &Pair) -> bool {
-    match (&*a.kind, &*b.kind) {
-        (USER, USER) => true,
-        (ANONYMOUS, PREVIOUS) | (PREVIOUS, ANONYMOUS) => a.value == b.value,
-        _ => false,
-    }
 }
 
 /// What the aliases of one previous id make, as far as it was worked out.

@@ -34,8 +34,7 @@ impl IdentityGraph {
     /// # Ok::<(), personas::Error>(())
     /// ```
     pub fn must_link(&mut self, a: &Identifier<'_>, b: &Identifier<'_>) -> Result<()> {
-        let pair = self.check_link("must_link", a, b)?;
-        self.state.add_link(Relation::Must, &pair)
+        self.add_link(Relation::Must, &self.check_link("must_link", a, b)?)
     }
 
     /// Keeps two identifiers apart by hand: they never belong to one person, even against a must-link. Their
@@ -56,8 +55,7 @@ impl IdentityGraph {
     /// # Ok::<(), personas::Error>(())
     /// ```
     pub fn cannot_link(&mut self, a: &Identifier<'_>, b: &Identifier<'_>) -> Result<()> {
-        let pair = self.check_link("cannot_link", a, b)?;
-        self.state.add_link(Relation::Cannot, &pair)
+        self.add_link(Relation::Cannot, &self.check_link("cannot_link", a, b)?)
     }
 
     /// Removes the manual links between two identifiers, and takes back the link of an
@@ -86,6 +84,12 @@ impl IdentityGraph {
         self.state.remove_link(Relation::Must, &pair);
         self.state.remove_link(Relation::Cannot, &pair);
         self.state.reject_alias(&pair);
+        Ok(())
+    }
+
+    fn add_link(&mut self, relation: Relation, pair: &Pair) -> Result<()> {
+        self.state.check_room_for(pair)?;
+        self.state.add_link(relation, pair);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 //! Must-links, cannot-links, and links of aliases that were taken back; of each link the kind and value of either end.
 //! They are checked one by one where they stand, so that a forged list asks for no memory.
 
-use super::policy::{Name, Pair, Rules, check_link};
+use super::policy::{Name, Pair, Relation, Rules, check_stored_link};
 use crate::Result;
 use crate::num::bytes::{Reader, TextColumn, TextWriter};
 
@@ -35,11 +35,10 @@ impl<'b> Links<'b> {
 
     /// Checks each link by itself.
     pub(super) fn check(&self) -> Result<()> {
-        let [must, cannot, _] = self.0.map(pairs);
-        for (rule, mut links) in [("must_link", must), ("cannot_link", cannot)] {
-            links.try_for_each(|pair| check_link(rule, &pair))?;
-        }
-        Ok(())
+        let mut columns = Relation::STORED.into_iter().zip(self.0);
+        columns.try_for_each(|(relation, links)| {
+            pairs(links).try_for_each(|pair| check_stored_link(relation, &pair))
+        })
     }
 
     /// The kinds of all ends.
@@ -80,6 +79,18 @@ mod tests {
             assert!(Links::read(&bytes[..cut]).is_none(), "{cut}");
         }
         assert!(Links::read(&[&bytes[..], &[0]].concat()).is_none());
+        // What no alias links, ends that are out of order, an end that is not normalised.
+        let named = |kind: &str, value: &str| Name { kind: kind.into(), value: value.into() };
+        let users = |a, b| (named("user_id", a), named("user_id", b));
+        let with_alias = |pair| Rules::default().with_links([vec![], vec![], vec![pair]]);
+        let is_right =
+            |pair| Links::read(&Links::write(&with_alias(pair))).unwrap().check().is_ok();
+        assert!(is_right(users("7", "8")));
+        let spaced = users(" 7", "8");
+        for pair in [pair("a@x.org", "b@x.org"), users("8", "7"), users("7", "7"), spaced] {
+            assert!(!is_right(pair.clone()), "{pair:?}");
+            assert!(with_alias(pair).check().is_err());
+        }
         // Three texts are no pair of names.
         let (mut three, mut texts) = (Vec::new(), TextWriter::default());
         ["email", "a@x.org", "email"].into_iter().for_each(|text| texts.push(text));

@@ -24,7 +24,7 @@ pub(super) fn merge(state: &mut State, other: &State) -> Result<(Moves, Moves)> 
         (0..other.policy.kinds().len()).map(|kind| &*other.policy.kinds().get(kind as Kind).name);
     check_room(state, kinds, nodes.len().max(signatures.n_slots()), signatures.len())?;
     let forgotten = other.policy.forgotten.iter().copied();
-    let ours = adopt(state, forgotten, Some(other.policy.rules()), None)?;
+    let ours = adopt(state, forgotten, Some(other.policy.rules()), None);
     let mut theirs = Moves::new();
     for sig in signatures.live() {
         let mut parts = other.parts_of(sig);
@@ -51,15 +51,15 @@ pub(super) fn absorb(
     forgotten: &[ProfileId],
     links: Option<&Links<'_>>,
     allowed: Option<&[ProfileId]>,
-) -> Result<(Moves, Moves)> {
+) -> (Moves, Moves) {
     let rules = links.map(|links| links.rules(state.policy.rules()));
-    let ours = adopt(state, forgotten.iter().copied(), rules.as_ref(), allowed)?;
+    let ours = adopt(state, forgotten.iter().copied(), rules.as_ref(), allowed);
     let sets = extract.sets(state, allowed.is_some());
     let recorded = state.record(vec![sets]).pop().unwrap_or_default();
     state.follow();
     let to = |sig: u32| (sig != Recorded::NONE).then_some(sig);
     let theirs = (0..).zip(recorded.signatures).map(|(from, sig)| (from, to(sig)));
-    Ok((ours, theirs.collect()))
+    (ours, theirs.collect())
 }
 
 /// Forgets whom another graph forgot, and adds its manual links if they are known; there is room for them. If some
@@ -69,16 +69,16 @@ fn adopt(
     forgotten: impl Iterator<Item = ProfileId>,
     links: Option<&Rules>,
     allowed: Option<&[ProfileId]>,
-) -> Result<Moves> {
+) -> Moves {
     let ours = forget_marked(state, forgotten);
     allowed.into_iter().flatten().for_each(|id| _ = state.policy.forgotten.remove(id));
     if let Some(rules) = links {
         if allowed.is_some() {
             remove_links(state, rules);
         }
-        add_links(state, rules)?;
+        add_links(state, rules);
     }
-    Ok(ours)
+    ours
 }
 
 /// Adds observations of identifiers without those that were forgotten; their signature, if any are left.
@@ -145,15 +145,15 @@ fn remove_links(state: &mut State, other: &Rules) {
     }
 }
 
-/// Adds the manual links of the other that name nobody who was forgotten.
-fn add_links(state: &mut State, other: &Rules) -> Result<()> {
+/// Adds the manual links of the other that name nobody who was forgotten; there is room for them.
+fn add_links(state: &mut State, other: &Rules) {
     let remains = |state: &State, (a, b): &Pair| {
         ![a, b].iter().any(|end| state.policy.is_forgotten(&end.kind, &end.value))
     };
     for relation in [Relation::Must, Relation::Cannot] {
         for pair in other.links(relation) {
             if remains(state, pair) {
-                state.add_link(relation, pair)?;
+                state.add_link(relation, pair);
             }
         }
     }
@@ -162,5 +162,4 @@ fn add_links(state: &mut State, other: &Rules) -> Result<()> {
             state.reject_alias(pair);
         }
     }
-    Ok(())
 }

@@ -54,7 +54,7 @@ impl IdentityGraph {
         forgotten: &[ProfileId],
         links: Option<&Links<'_>>,
         allowed: Option<&[ProfileId]>,
-    ) -> Result<(Moves, Moves)> {
+    ) -> (Moves, Moves) {
         merge::absorb(&mut self.state, extract, forgotten, links, allowed)
     }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::aliases::{self, Settled};
 use super::evidence::{IdentityEvidence, Packed, Recorded, Times, flag, node_of};
 use super::partition::{Basis, Partition};
-use super::policy::{MAX_KINDS, Name, PREVIOUS, Pair, Part, Policy, Relation, Rules};
+use super::policy::{MAX_KINDS, Name, PREVIOUS, Pair, Part, Policy, Relation, Rules, can_be_alias};
 use super::touched::Touched;
 use crate::event::Observations;
 use crate::{Refusal, Result};
@@ -40,7 +40,8 @@ impl State {
         };
         for relation in [Relation::Must, Relation::Cannot] {
             for pair in links(&state, relation) {
-                state.number_link(relation, &pair)?;
+                state.check_room_for(&pair)?;
+                state.number_link(relation, &pair);
             }
         }
         state.follow();
@@ -155,7 +156,7 @@ impl State {
     /// Takes back the link of an alias between two identifiers, also one that is still to come: the
     /// order in which calls and corrections arrive must not matter.
     pub(super) fn reject_alias(&mut self, pair: &Pair) {
-        if !aliases::can_link(pair) || !self.policy.set_link(Relation::Alias, pair, true) {
+        if !can_be_alias(pair) || !self.policy.set_link(Relation::Alias, pair, true) {
             return;
         }
         let find = |name: &Name| self.evidence.find(&self.policy, &name.kind, &name.value);
@@ -221,24 +222,27 @@ impl State {
 
     // Manual links.
 
-    /// Adds a manual link that was checked, and brings the partition up to date.
-    pub(super) fn add_link(&mut self, relation: Relation, pair: &Pair) -> Result<()> {
-        if !self.policy.rules().links(relation).contains(pair) {
-            let moved = self.number_link(relation, pair)?;
-            self.policy.set_link(relation, pair, true);
-            self.reconsider_around(&moved);
-        }
-        Ok(())
-    }
-
-    /// Numbers the ends of a manual link; returns the nodes whose class has another label now.
-    fn number_link(&mut self, relation: Relation, pair: &Pair) -> Result<Vec<u32>> {
-        let ends = [&pair.0, &pair.1];
-        if !self.policy.kinds().has_room_for(ends.iter().map(|end| &*end.kind)) {
+    /// Checks that the ends of a manual link can be numbered.
+    pub(super) fn check_room_for(&self, (a, b): &Pair) -> Result<()> {
+        if !self.policy.kinds().has_room_for([&*a.kind, &*b.kind].into_iter()) {
             return Err(Refusal::Full { what: "kinds".into(), limit: MAX_KINDS }.into());
         }
         self.evidence.check_room(2, 0)?;
-        let [a, b] = ends.map(|end| {
+        Ok(())
+    }
+
+    /// Adds a manual link that was checked and has room, and brings the partition up to date.
+    pub(super) fn add_link(&mut self, relation: Relation, pair: &Pair) {
+        if !self.policy.rules().links(relation).contains(pair) {
+            let moved = self.number_link(relation, pair);
+            self.policy.set_link(relation, pair, true);
+            self.reconsider_around(&moved);
+        }
+    }
+
+    /// Numbers the ends of a manual link that has room; returns the nodes whose class has another label now.
+    fn number_link(&mut self, relation: Relation, pair: &Pair) -> Vec<u32> {
+        let [a, b] = [&pair.0, &pair.1].map(|end| {
             let kind = self.policy.add_kind(&end.kind);
             self.evidence.intern(&self.policy, kind, &end.value)
         });
@@ -247,7 +251,7 @@ impl State {
         [a, b].into_iter().for_each(|node| self.mark(node));
         let basis = Basis { policy: &self.policy, evidence: &self.evidence };
         self.partition.add_link(relation, a, b, basis);
-        Ok(moved)
+        moved
     }
 
     /// Removes a manual link, if there is one, and brings the partition up to date.

@@ -3,12 +3,26 @@
 use super::content::{Columns, PieceValue, read_event, read_words};
 use super::edit::Loose;
 use super::messages::Copy;
-use super::piece::{Head, Settings, invalid, open};
+use super::piece::{Head, Origin, Settings, invalid, open};
 use super::store::Profiles;
 use crate::features::{Dictionary, Field, FieldValue, Histories, NONE, Needs, Scope, StoredEvent};
 use crate::identity::{Links, Moves};
 use crate::num::parallel;
 use crate::{Error, ProfileId, Result, Timestamp};
+
+/// A piece that can be added to a store: everything was checked, and there is room.
+struct Piece<'b> {
+    id: u128,
+    origin: Origin,
+    /// Whether the whole store is of its set and those before.
+    is_all: bool,
+    head: Head<'b>,
+    needs: Needs<'b>,
+    links: Option<Links<'b>>,
+    forgotten: Vec<ProfileId>,
+    allowed: Vec<ProfileId>,
+    columns: Columns<'b>,
+}
 
 impl Profiles {
     /// Adds a piece that [`Profiles::pieces`] made, of this or another store; returns whether it was new.
@@ -28,64 +42,36 @@ impl Profiles {
     /// [`Error::Refused`] if there is no room. Nothing
     /// changes then.
     pub fn absorb(&mut self, piece: &[u8]) -> Result<bool> {
+        let piece = self.check_piece(piece)?;
+        let is_new = piece.is_some();
+        piece.into_iter().for_each(|piece| self.add_piece(piece));
+        Ok(is_new)
+    }
+
+    /// Reads a piece; returns what can be added without an error, nothing if it was absorbed before.
+    fn check_piece<'b>(&self, piece: &'b [u8]) -> Result<Option<Piece<'b>>> {
         let (id, content) = open(piece)?;
         if self.absorbed.contains(&id) {
-            return Ok(false);
+            return Ok(None);
         }
         let (settings, content): (Settings, &[u8]) =
             postcard::take_from_bytes(content).map_err(|_| invalid("its settings"))?;
         self.check_settings("piece", &settings)?;
         let is_all = self.trail.check(&settings.origin)?;
-        let (head, columns): (Head<'_>, &[u8]) =
+        let (head, columns): (Head<'b>, &[u8]) =
             postcard::take_from_bytes(content).map_err(|_| invalid("its head"))?;
-        let columns = Columns::read(columns).ok_or_else(|| invalid("its columns"))?;
-        let (theirs, codes) = self.absorb_evidence(&settings, head, &columns)?;
-        if let Some(horizon) = head.horizon {
-            self.raise_horizon(Timestamp::from_millis(horizon));
-        }
-        self.absorb_events(&columns, codes, &theirs);
-        self.absorbed.insert(id);
-        self.trail.absorbed(&settings.origin, id, head.end, is_all);
-        Ok(true)
-    }
-
-    /// Adds the evidence of a piece, which may hold only what changed, and lets the events follow; returns where
-    /// its signatures went, and the codes of its texts. Events of signatures that the piece has whole are removed.
-    ///
-    /// The texts are interned beside: neither needs the other.
-    fn absorb_evidence(
-        &mut self,
-        settings: &Settings,
-        head: Head<'_>,
-        columns: &Columns<'_>,
-    ) -> Result<(Moves, Vec<u32>)> {
         let unread = || invalid("its head");
         let needs = Needs::read(head.needs).ok_or_else(unread)?;
         let links = head.links.map(|links| Links::read(links).ok_or_else(unread)).transpose()?;
-        let forgotten = ProfileId::all(head.forgotten).ok_or_else(unread)?;
-        let allowed = ProfileId::all(head.allowed).ok_or_else(unread)?;
-        self.check_columns(columns, links.as_ref())?;
-        self.check_attributes(needs.attributes())?;
-        // Nothing is refused from here on: what is asked for now is kept.
-        let (forgotten, allowed): (Vec<_>, Vec<_>) = (forgotten.collect(), allowed.collect());
-        let is_change = settings.origin.after.is_some();
-        let allowed = is_change.then_some(&allowed[..]);
-        let (graph, dictionary) = (&mut self.graph, &mut self.histories.dictionary);
-        let mut moves = Ok(Default::default());
-        let mut codes = Vec::with_capacity(columns.texts.len());
-        parallel::join(
-            || moves = graph.absorb(&columns.evidence, &forgotten, links.as_ref(), allowed),
-            || codes.extend(columns.texts.iter().map(|text| dictionary.intern(text))),
-        );
-        let (ours, theirs) = moves?;
-        self.histories.schema.keep_needs(needs);
-        self.added_evidence(links.is_some(), &forgotten, (&ours, &theirs));
-        if is_change {
-            let whole = theirs.iter().filter(|(from, _)| Some(*from) != head.continued);
-            let whole: Moves = whole.filter_map(|&(_, to)| Some((to?, None))).collect();
-            self.move_events(&whole);
-        }
-        Ok((theirs, codes))
+        let [forgotten, allowed] = [head.forgotten, head.allowed].map(ProfileId::all);
+        let (forgotten, allowed) = forgotten.zip(allowed).ok_or_else(unread)?;
+        let columns = Columns::read(columns).ok_or_else(|| invalid("its columns"))?;
+        self.check_columns(&columns, links.as_ref())?;
+        self.check_attributes(needs, columns.attributes())?;
+        let origin = settings.origin;
+        // Nothing of the piece was remembered before all of it was checked.
+        let (forgotten, allowed) = (forgotten.collect(), allowed.collect());
+        Ok(Some(Piece { id, origin, is_all, head, needs, links, forgotten, allowed, columns }))
     }
 
     /// Whether everything in a piece could have been observed, and there is room for it.
@@ -95,9 +81,44 @@ impl Profiles {
             || events = columns.check(self),
             || evidence = self.graph.check_extract(&columns.evidence, links),
         );
-        events.and(evidence)?;
-        let attributes = columns.fields().filter(|field| field.0);
-        self.check_attributes(attributes.map(|field| field.1))
+        events.and(evidence)
+    }
+
+    /// Adds a piece that was checked.
+    fn add_piece(&mut self, piece: Piece<'_>) {
+        let (theirs, codes) = self.add_evidence(&piece);
+        if let Some(horizon) = piece.head.horizon {
+            self.raise_horizon(Timestamp::from_millis(horizon));
+        }
+        self.absorb_events(&piece.columns, codes, &theirs);
+        self.absorbed.insert(piece.id);
+        self.trail.absorbed(&piece.origin, piece.id, piece.head.end, piece.is_all);
+    }
+
+    /// Adds the evidence of a piece, which may hold only what changed, and lets the events follow; returns where
+    /// its signatures went, and the codes of its texts. Events of signatures that the piece has whole are removed.
+    ///
+    /// The texts are interned beside: neither needs the other.
+    fn add_evidence(&mut self, piece: &Piece<'_>) -> (Moves, Vec<u32>) {
+        let Piece { columns, links, forgotten, .. } = piece;
+        let is_change = piece.origin.after.is_some();
+        let allowed = is_change.then_some(&piece.allowed[..]);
+        let (graph, dictionary) = (&mut self.graph, &mut self.histories.dictionary);
+        let mut moves = Default::default();
+        let mut codes = Vec::with_capacity(columns.texts.len());
+        parallel::join(
+            || moves = graph.absorb(&columns.evidence, forgotten, links.as_ref(), allowed),
+            || codes.extend(columns.texts.iter().map(|text| dictionary.intern(text))),
+        );
+        let (ours, theirs) = moves;
+        self.histories.schema.keep_needs(piece.needs);
+        self.added_evidence(links.is_some(), forgotten, (&ours, &theirs));
+        if is_change {
+            let whole = theirs.iter().filter(|(from, _)| Some(*from) != piece.head.continued);
+            let whole: Moves = whole.filter_map(|&(_, to)| Some((to?, None))).collect();
+            self.move_events(&whole);
+        }
+        (theirs, codes)
     }
 
     /// Adds the events and summaries of a piece to the signatures to which its own went.
@@ -231,6 +252,7 @@ mod tests {
     use super::super::piece::write;
     use super::*;
     use crate::features::{Feature, Measure, Values};
+    use crate::num::bytes::TextWriter;
     use crate::profiles::StoreOptions;
     use crate::{Event, FeatureSet, Identifier, Rules};
 
@@ -397,12 +419,107 @@ mod tests {
         }
     }
 
-    /// A piece of other columns in a right frame.
-    fn forged(people: &Profiles, fill: impl FnOnce(&mut Filling)) -> Vec<u8> {
+    /// A piece of another head and other columns in a right frame.
+    fn forged_with(people: &Profiles, head: Head<'_>, fill: impl FnOnce(&mut Filling)) -> Vec<u8> {
         let mut filling = Filling::default();
         fill(&mut filling);
         let needs = people.histories.schema.needs();
-        write(&people.settings(), filling.write(Head { needs: &needs, ..Head::default() }))
+        let needs = if head.needs.is_empty() { &needs } else { head.needs };
+        write(&people.settings(), filling.write(Head { needs, ..head }))
+    }
+
+    fn forged(people: &Profiles, fill: impl FnOnce(&mut Filling)) -> Vec<u8> {
+        forged_with(people, Head::default(), fill)
+    }
+
+    /// Manual links in bytes: must-links, cannot-links, links of aliases that were taken back; of each the two ends.
+    fn links(columns: [&[[(&str, &str); 2]]; 3]) -> Vec<u8> {
+        let (mut out, mut texts) = (Vec::new(), TextWriter::default());
+        for links in columns {
+            let ends = links.iter().flatten();
+            ends.flat_map(|&(kind, value)| [kind, value]).for_each(|text| texts.push(text));
+            texts.write(&mut out);
+        }
+        out
+    }
+
+    #[test]
+    fn the_link_of_an_alias_in_a_piece_is_checked_as_other_links_are() {
+        let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
+        let before = people.state_hash();
+        let piece = |people: &Profiles, a, b| {
+            let links = links([&[], &[], &[[a, b]]]);
+            forged_with(people, Head { links: Some(&links), ..Head::default() }, |_| ())
+        };
+        let long = "7".repeat(2000);
+        for (a, b) in [
+            (("user_id", "8"), ("user_id", "7")),
+            (("user_id", "7"), ("user_id", "7")),
+            (("user_id", "7"), ("user_id", " 8")),
+            (("user_id", "7"), ("user_id", "8\n")),
+            (("user_id", &long), ("user_id", "8")),
+            (("anonymous_id", "7"), ("previous_id", "8")),
+            (("email", "7"), ("email", "8")),
+        ] {
+            let piece = piece(&people, a, b);
+            assert!(people.absorb(&piece).is_err(), "{a:?} {b:?}");
+        }
+        assert_eq!(people.state_hash(), before);
+        let right = piece(&people, ("user_id", "7"), ("user_id", "8"));
+        assert!(people.absorb(&right).unwrap());
+        assert_ne!(people.state_hash(), before);
+    }
+
+    #[test]
+    fn a_piece_without_room_for_its_links_forgets_nobody_and_adds_nothing() {
+        let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
+        people.observe(&visit(1)).unwrap();
+        let kinds: Vec<String> = (0..2000).map(|i| format!("kind{i}")).collect();
+        let ends: Vec<_> = kinds.iter().map(|kind| [("card", "2"), (&**kind, "1")]).collect();
+        let links = links([&ends, &[], &[]]);
+        let mark = people.identity().rules().profile_id("card", "1").to_bytes();
+        let before = people.state_hash();
+        let head =
+            Head { links: Some(&links), forgotten: &mark, horizon: Some(0), ..Head::default() };
+        let piece = forged_with(&people, head, |_| ());
+        assert!(matches!(people.absorb(&piece), Err(Error::Refused(_))));
+        assert_eq!((people.state_hash(), people.n_profiles()), (before, 1));
+    }
+
+    #[test]
+    fn attributes_that_a_piece_keeps_and_those_it_has_values_of_are_counted_together() {
+        let people = || Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
+        let mut other = people();
+        other.observe(&visit(1)).unwrap();
+        let event = other.clone();
+        let event = event.histories.log(0).unwrap().iter().next().unwrap();
+        let mut schema = people().histories.schema;
+        (0..20_000).for_each(|i| schema.keep_attribute(&format!("a{i}")));
+        let needs = schema.needs();
+        let piece = |letter| {
+            let mut other = other.clone();
+            let field = |i| other.histories.field(Scope::Attribute, &format!("{letter}{i}"));
+            let values: Vec<FieldValue> = (0..20_000)
+                .map(field)
+                .map(|field| FieldValue::new(field, 0, Some(1.0), None))
+                .collect();
+            forged_with(&people(), Head { needs: &needs, ..Head::default() }, |filling| {
+                other.graph.write_signature(0, 1, &mut filling.evidence);
+                filling.event(&other, StoredEvent { values: &values, ..event });
+                filling.end_events(1);
+            })
+        };
+        let (same, others) = (piece('a'), piece('b'));
+        let mut refusing = people();
+        assert!(matches!(
+            refusing.absorb(&others),
+            Err(Error::TooManyAttributes { got: 40_000.., .. })
+        ));
+        assert_eq!(refusing.state_hash(), people().state_hash());
+        let mut people = people();
+        assert!(people.absorb(&same).unwrap());
+        let values = people.histories.log(0).unwrap().iter().map(|event| event.values.len());
+        assert_eq!(values.sum::<usize>(), 20_000);
     }
 
     #[test]

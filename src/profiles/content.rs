@@ -191,6 +191,20 @@ impl<'b> Columns<'b> {
         self.is_attribute.iter().map(|is_attribute| *is_attribute == 1).zip(self.fields.iter())
     }
 
+    /// The names of the attributes, in order, each once.
+    pub(super) fn attributes(&self) -> impl Iterator<Item = &'b str> {
+        // Numbers, not names: what is refused has asked for little.
+        let mut numbers: Vec<u32> = (0..)
+            .zip(self.is_attribute)
+            .filter(|(_, is)| **is == 1)
+            .map(|(number, _)| number)
+            .collect();
+        let name = |number: &u32| self.fields.get(*number as usize);
+        numbers.sort_unstable_by_key(|number| name(number));
+        numbers.dedup_by_key(|number| name(number));
+        numbers.into_iter().map(move |number| name(&number))
+    }
+
     /// Whether all columns fit each other, and hold what a store could have stored.
     pub(super) fn check(&self, people: &Profiles) -> Result<()> {
         let n = self.evidence.n_signatures();

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use super::messages::{Copy, compare};
 use super::store::Profiles;
-use crate::features::{self, MAX_FIELDS, NONE, StoredEvent};
+use crate::features::{self, MAX_FIELDS, NONE, Needs, StoredEvent};
 use crate::identity::{Forgotten, Moves, Subject};
 use crate::{Error, Identifier, ProfileId, Result};
 
@@ -173,7 +173,10 @@ impl Profiles {
     /// ```
     pub fn merge(&mut self, other: &Self) -> Result<()> {
         self.check_settings("other", &other.settings())?;
-        self.check_attributes(other.histories.schema.attributes())?;
+        let theirs = &other.histories.schema;
+        let mut attributes: Vec<&str> = theirs.attributes().collect();
+        attributes.sort_unstable();
+        self.check_attributes(Needs::of(&theirs.needs()), attributes.into_iter())?;
         let (ours, theirs) = self.graph.merge_moving(&other.graph)?;
         self.histories.schema.join(&other.histories.schema);
         self.added_evidence(true, &other.graph.forgotten(), (&ours, &theirs));
@@ -199,12 +202,14 @@ impl Profiles {
         Ok(())
     }
 
-    /// Whether attributes of these names can be stored beside those that are.
+    /// Whether what another store keeps, and its attributes, whose names are in order, can be stored beside what is.
     pub(super) fn check_attributes<'n>(
         &self,
-        names: impl IntoIterator<Item = &'n str>,
+        needs: Needs<'n>,
+        attributes: impl Iterator<Item = &'n str>,
     ) -> Result<()> {
-        let (got, limit) = (self.histories.schema.n_fields_with(names), MAX_FIELDS);
+        let got = self.histories.schema.n_fields_with(needs, attributes);
+        let limit = MAX_FIELDS;
         if got > limit { Err(Error::TooManyAttributes { got, limit }) } else { Ok(()) }
     }
 

@@ -19,6 +19,11 @@ pub(crate) enum Relation {
     Alias,
 }
 
+impl Relation {
+    /// Those whose links rules hold; of aliases, the links that were taken back.
+    pub(crate) const STORED: [Self; 3] = [Self::Must, Self::Cannot, Self::Alias];
+}
+
 type Neighbours = BTreeMap<u32, BTreeSet<u32>>;
 
 #[derive(Debug, Clone, Default)]

@@ -15,7 +15,7 @@ use std::cmp::Ordering;
 
 pub(crate) use kinds::{ANONYMOUS, Kind, Kinds, MAX_KINDS, PREVIOUS, USER};
 pub(crate) use manual::{ManualLinks, Relation};
-pub(crate) use rules::check::check_link;
+pub(crate) use rules::check::{can_be_alias, check_link, check_stored_link};
 pub(crate) use rules::{MAX_BYTES, MAX_IDENTIFIERS, Name, Pair, pair, pair_of};
 pub use rules::{Owner, Rules};
 

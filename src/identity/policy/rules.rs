@@ -455,7 +455,7 @@ impl Rules {
 
     /// The must-links, the cannot-links, and the links of aliases that were taken back.
     pub(crate) fn all_links(&self) -> [&BTreeSet<Pair>; 3] {
-        [&self.must, &self.cannot, &self.rejected_aliases]
+        Relation::STORED.map(|relation| self.links(relation))
     }
 
     /// Without the secret, as a snapshot keeps them.

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::super::kinds::MAX_KINDS;
+use super::super::kinds::{ANONYMOUS, MAX_KINDS, PREVIOUS, USER};
+use super::super::manual::Relation;
 use super::super::value::{self, illegal};
 use super::{Blocked, Hub, MAX_BYTES, Name, Pair, Rules};
 use crate::{Error, Result};
@@ -29,6 +30,28 @@ pub(crate) fn check_link(rule: &str, (a, b): &Pair) -> Result<()> {
         return bad(rule.into(), "the ends are not in order");
     }
     Ok(())
+}
+
+/// Whether an alias can link two identifiers.
+pub(crate) fn can_be_alias((a, b): &Pair) -> bool {
+    match (&*a.kind, &*b.kind) {
+        (USER, USER) => true,
+        (ANONYMOUS, PREVIOUS) | (PREVIOUS, ANONYMOUS) => a.value == b.value,
+        _ => false,
+    }
+}
+
+/// Checks a link that rules hold; of aliases, one that was taken back.
+pub(crate) fn check_stored_link(relation: Relation, pair: &Pair) -> Result<()> {
+    let rule = match relation {
+        Relation::Must | Relation::Idle => "must_link",
+        Relation::Cannot => "cannot_link",
+        Relation::Alias if !can_be_alias(pair) => {
+            return bad("unlink".into(), "no alias makes such a link");
+        }
+        Relation::Alias => "unlink",
+    };
+    check_link(rule, pair)
 }
 
 impl Rules {
@@ -64,8 +87,8 @@ impl Rules {
                 return bad("blocked".into(), "a pattern is at most 1024 bytes long");
             }
         }
-        for (rule, pairs) in [("must_link", &self.must), ("cannot_link", &self.cannot)] {
-            pairs.iter().try_for_each(|pair| check_link(rule, pair))?;
+        for (relation, links) in Relation::STORED.into_iter().zip(self.all_links()) {
+            links.iter().try_for_each(|pair| check_stored_link(relation, pair))?;
         }
         if self.clock.0 > self.clock.1 {
             return bad("clock".into(), "it ends before it begins");
