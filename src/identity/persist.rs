@@ -84,7 +84,7 @@ impl IdentityGraph {
         let part = |&slot: &u32| {
             let node = node_of(slot);
             let kind = &self.state.policy.kinds().get(nodes.kind(node)).name;
-            kind.len() + nodes.value_len(node) + 30
+            kind.len() + nodes.value(node).len() + 30
         };
         let message = signatures.message(sig).map_or(0, str::len);
         signatures.slots(sig).iter().map(part).sum::<usize>() + message + 50

@@ -425,7 +425,7 @@ mod tests {
         fill(&mut filling);
         let needs = people.histories.schema.needs();
         let needs = if head.needs.is_empty() { &needs } else { head.needs };
-        write(&people.settings(), filling.write(Head { needs, ..head }))
+        write(&people.settings(), &filling.write(Head { needs, ..head }))
     }
 
     fn forged(people: &Profiles, fill: impl FnOnce(&mut Filling)) -> Vec<u8> {

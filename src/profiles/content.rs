@@ -7,7 +7,7 @@
 
 use hashbrown::HashMap;
 
-use super::piece::{Head, ROOM, invalid};
+use super::piece::{Head, invalid};
 use super::store::Profiles;
 use crate::features::{Field, FieldValue, Scope, StoredEvent};
 use crate::identity::{Extract, ExtractWriter};
@@ -103,10 +103,7 @@ impl Filling {
 
     /// The head and the columns as bytes; then it is empty.
     pub(super) fn write(&mut self, head: Head<'_>) -> Vec<u8> {
-        // The columns' own lengths take little.
-        let n_head = head.needs.len() + head.forgotten.len() + head.allowed.len();
-        let n_head = n_head + head.links.map_or(0, <[u8]>::len) + (1 << 8);
-        let out = Vec::with_capacity(self.n_bytes() + n_head + ROOM);
+        let out = Vec::with_capacity(self.n_bytes());
         let mut out = postcard::to_extend(&head, out).expect("plain data can be written to memory");
         self.evidence.write(&mut out);
         self.texts.write(&mut out);

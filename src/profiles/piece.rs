@@ -67,16 +67,13 @@ pub(super) fn invalid(what: &str) -> Error {
     Error::InvalidSnapshot { what: "piece", reason: format!("{what} cannot be read").into() }
 }
 
-/// Spare capacity for the frame and the settings, which are put in front.
-pub(super) const ROOM: usize = 1 << 9;
-
 /// Makes a piece of a head and columns.
-pub(super) fn write(settings: &Settings, mut content: Vec<u8>) -> Vec<u8> {
-    let written = postcard::to_extend(settings, vec![0; HEAD]);
-    // Moved within memory that is there already, which costs less than another megabyte.
-    drop(content.splice(..0, written.expect("plain data can be written to memory")));
-    FRAME.close(&mut content);
-    content
+pub(super) fn write(settings: &Settings, content: &[u8]) -> Vec<u8> {
+    let piece = postcard::to_extend(settings, vec![0; HEAD]);
+    let mut piece = piece.expect("plain data can be written to memory");
+    piece.extend_from_slice(content);
+    FRAME.close(&mut piece);
+    piece
 }
 
 /// Checks the frame of a piece; returns its id and what is in it.

@@ -253,7 +253,7 @@ impl Pieces<'_> {
         let settings = &self.settings;
         let pieces = parallel::map_each(contents, work, |i, content| {
             let origin = Origin { piece: first.piece + 1 + i as u32, ..first.clone() };
-            write(&Settings { origin, ..settings.clone() }, content)
+            write(&Settings { origin, ..settings.clone() }, &content)
         });
         self.ready.extend(pieces);
     }

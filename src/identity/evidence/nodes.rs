@@ -185,11 +185,6 @@ impl Nodes {
         self.texts.get(node as usize)
     }
 
-    /// Bytes of a value, which is not read.
-    pub(crate) fn value_len(&self, node: u32) -> usize {
-        self.texts.text_len(node as usize)
-    }
-
     /// The first bytes of a value, filled up with zeros. They sort as the values do, where they
     /// differ.
     pub(crate) fn start(&self, node: u32) -> [u8; 8] {

@@ -30,11 +30,6 @@ impl Texts {
         &self.blocks[index / PER_BLOCK][self.range(index)]
     }
 
-    /// Bytes of a text, which is not read.
-    pub(crate) fn text_len(&self, index: usize) -> usize {
-        self.range(index).len()
-    }
-
     /// Prefetches the place of a text.
     pub(crate) fn prefetch_end(&self, index: usize) {
         prefetch::prefetch_at(&self.ends, index);
