@@ -7,13 +7,17 @@
 //! Threads that read events *intern locally*: they look up known texts, which changes nothing, and
 //! give new texts codes of their own. [`Dictionary::absorb`] then remaps these.
 //!
+//! The table stores hashes, so that it grows without reading texts, and a look-up can be prefetched.
+//!
 //! Cost: one hash and one look-up per text.
 
 use std::hash::BuildHasher;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::DefaultHashBuilder;
 
+use crate::num::bytes::TextTable;
 use crate::num::prefetch;
+use crate::num::table::Table;
 
 /// The code of no text.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -21,11 +25,14 @@ pub(crate) const NONE: u32 = u32::MAX;
 /// Set on codes that only a [`LocalDictionary`] knows.
 const LOCAL: u32 = 1 << 31;
 
+/// Texts by which look-ups are prefetched.
+const PREFETCH: usize = 8;
+
 /// Texts by code, and codes by text.
 #[derive(Clone, Default)]
 pub(crate) struct Dictionary {
     texts: Vec<Text>,
-    codes: HashTable<u32>,
+    codes: Table,
     hasher: DefaultHashBuilder,
     /// Codes of removed texts.
     free: Vec<u32>,
@@ -100,13 +107,40 @@ impl Remap {
 impl Dictionary {
     /// The code of a text, which is new or used once more.
     pub(crate) fn intern(&mut self, text: &str) -> u32 {
-        self.add(text, 1)
+        self.add(self.hash(text), text, 1)
     }
 
-    fn add(&mut self, text: &str, uses: u32) -> u32 {
-        let hash = self.hasher.hash_one(text);
-        let known = self.codes.find(hash, |&code| &*self.texts[code as usize].text == text);
-        if let Some(&code) = known {
+    /// The codes of many texts, each of which is new or used once more.
+    pub(crate) fn intern_all(&mut self, texts: &TextTable<'_>) -> Vec<u32> {
+        let hashes: Vec<u32> = texts.iter().map(|text| self.hash(text)).collect();
+        let mut codes = Vec::with_capacity(hashes.len());
+        for (i, text) in texts.iter().enumerate() {
+            self.prefetch_hashes(&hashes[i..]);
+            codes.push(self.add(hashes[i], text, 1));
+        }
+        codes
+    }
+
+    /// Prefetches what looking up the texts of later hashes reads, one step for each: the place in the table, where
+    /// the text is, the text.
+    fn prefetch_hashes(&self, hashes: &[u32]) {
+        let later = |n_steps: usize| hashes.get(n_steps * PREFETCH).copied();
+        let code = |n_steps| later(n_steps).and_then(|hash| self.codes.guess(hash));
+        later(3).into_iter().for_each(|hash| self.codes.prefetch(hash));
+        code(2).into_iter().for_each(|code| self.prefetch(code));
+        code(1).into_iter().for_each(|code| self.prefetch_text(code));
+    }
+
+    fn hash(&self, text: &str) -> u32 {
+        (self.hasher.hash_one(text) >> 32) as u32
+    }
+
+    fn find(&self, hash: u32, text: &str) -> Option<u32> {
+        self.codes.find(hash, |code| &*self.texts[code as usize].text == text)
+    }
+
+    fn add(&mut self, hash: u32, text: impl AsRef<str> + Into<Box<str>>, uses: u32) -> u32 {
+        if let Some(code) = self.find(hash, text.as_ref()) {
             self.retain(code, uses);
             return code;
         }
@@ -121,8 +155,7 @@ impl Dictionary {
                 self.texts.len() as u32 - 1
             }
         };
-        let Self { texts, codes, hasher, .. } = self;
-        codes.insert_unique(hash, code, |&code| hasher.hash_one(&*texts[code as usize].text));
+        self.codes.insert(hash, code);
         code
     }
 
@@ -131,8 +164,11 @@ impl Dictionary {
         for (code, n) in local.uses {
             self.retain(code, n);
         }
-        let add = |new: &Text| if new.uses == 0 { NONE } else { self.add(&new.text, new.uses) };
-        Remap(local.new.texts.iter().map(add).collect())
+        let mut add = |Text { text, uses }| match uses {
+            0 => NONE,
+            _ => self.add(self.hash(&text), text, uses),
+        };
+        Remap(local.new.texts.into_iter().map(&mut add).collect())
     }
 
     /// Counts further uses of a code in use.
@@ -143,27 +179,21 @@ impl Dictionary {
 
     /// Ends one use of a code; after the last one no byte of the text is held.
     pub(crate) fn release(&mut self, code: u32) {
-        let Self { texts, codes, hasher, free } = self;
-        let Text { text, uses } = &mut texts[code as usize];
+        let Text { text, uses } = &mut self.texts[code as usize];
         if *uses < u32::MAX {
             *uses -= 1;
         }
         if *uses > 0 {
             return;
         }
-        let hash = hasher.hash_one(&**text);
-        if let Ok(entry) = codes.find_entry(hash, |&known| known == code) {
-            entry.remove();
-        }
-        *text = Box::default();
-        free.push(code);
+        let text = std::mem::take(text);
+        self.codes.remove(self.hash(&text), code);
+        self.free.push(code);
     }
 
     /// The code of a text, or [`NONE`] if nothing uses it.
     pub(crate) fn code(&self, text: &str) -> u32 {
-        let hash = self.hasher.hash_one(text);
-        let known = self.codes.find(hash, |&code| &*self.texts[code as usize].text == text);
-        known.copied().unwrap_or(NONE)
+        self.find(self.hash(text), text).unwrap_or(NONE)
     }
 
     /// The text of a code in use.
@@ -184,7 +214,7 @@ impl Dictionary {
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
         let texts: usize = self.texts.iter().map(|text| text.text.len()).sum();
-        texts + self.texts.capacity() * size_of::<Text>() + self.codes.capacity() * 5
+        texts + self.texts.capacity() * size_of::<Text>() + self.codes.bytes()
     }
 
     /// All texts in use with their numbers of uses, sorted.

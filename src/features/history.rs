@@ -316,6 +316,11 @@ impl Histories {
         self.summaries.get(signature as usize * stride..(signature as usize + 1) * stride)
     }
 
+    /// Whether logs are kept.
+    pub(crate) fn has_logs(&self) -> bool {
+        !self.is_numeric
+    }
+
     /// Words of a summary; `None` where logs are whole.
     pub(crate) fn summary_len(&self) -> Option<usize> {
         self.max_log.map(|_| self.layout.n_words())
@@ -370,6 +375,21 @@ impl Histories {
         self.touch(signature);
         let lexicon = Lexicon { schema: &self.schema, dictionary: &self.dictionary };
         self.logs[signature as usize].insert(event, lexicon);
+        self.trim(signature);
+    }
+
+    /// Adds events that their summary has seen already.
+    pub(crate) fn add_log(&mut self, signature: u32, log: Log) {
+        if log.len() == 0 {
+            return;
+        }
+        self.touch(signature);
+        let lexicon = Lexicon { schema: &self.schema, dictionary: &self.dictionary };
+        let own = &mut self.logs[signature as usize];
+        match own.len() {
+            0 => *own = log,
+            _ => log.iter().for_each(|event| own.insert(event, lexicon)),
+        }
         self.trim(signature);
     }
 

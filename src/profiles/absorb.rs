@@ -1,11 +1,10 @@
 //! Pieces into a store: checked whole, then merged like a shard.
 
-use super::content::{Columns, PieceValue, read_event, read_words};
-use super::edit::Loose;
-use super::messages::Copy;
+use super::content::Columns;
 use super::piece::{Head, Origin, Settings, invalid, open};
+use super::restored::Restored;
 use super::store::Profiles;
-use crate::features::{Dictionary, Field, FieldValue, Histories, NONE, Needs, Scope, StoredEvent};
+use crate::features::Needs;
 use crate::identity::{Links, Moves};
 use crate::num::parallel;
 use crate::{Error, ProfileId, Result, Timestamp};
@@ -84,95 +83,43 @@ impl Profiles {
         events.and(evidence)
     }
 
-    /// Adds a piece that was checked.
+    /// Adds a piece that was checked, which may hold only what changed.
     fn add_piece(&mut self, piece: Piece<'_>) {
-        let (theirs, codes) = self.add_evidence(&piece);
+        let Piece { columns, links, forgotten, .. } = &piece;
         if let Some(horizon) = piece.head.horizon {
             self.raise_horizon(Timestamp::from_millis(horizon));
         }
-        self.absorb_events(&piece.columns, codes, &theirs);
-        self.absorbed.insert(piece.id);
-        self.trail.absorbed(&piece.origin, piece.id, piece.head.end, piece.is_all);
-    }
-
-    /// Adds the evidence of a piece, which may hold only what changed, and lets the events follow; returns where
-    /// its signatures went, and the codes of its texts. Events of signatures that the piece has whole are removed.
-    ///
-    /// The texts are interned beside: neither needs the other.
-    fn add_evidence(&mut self, piece: &Piece<'_>) -> (Moves, Vec<u32>) {
-        let Piece { columns, links, forgotten, .. } = piece;
+        let horizon = self.horizon();
+        self.histories.schema.keep_needs(piece.needs);
         let is_change = piece.origin.after.is_some();
         let allowed = is_change.then_some(&piece.allowed[..]);
-        let (graph, dictionary) = (&mut self.graph, &mut self.histories.dictionary);
-        let mut moves = Default::default();
-        let mut codes = Vec::with_capacity(columns.texts.len());
+        let (graph, histories, messages) =
+            (&mut self.graph, &mut self.histories, &mut self.messages);
+        // Events that go with the forgotten, or are replaced, must go first.
+        let is_only_added = forgotten.is_empty() && !is_change;
+        let (mut moves, mut restored) = (Default::default(), None);
         parallel::join(
             || moves = graph.absorb(&columns.evidence, forgotten, links.as_ref(), allowed),
-            || codes.extend(columns.texts.iter().map(|text| dictionary.intern(text))),
+            || {
+                restored = is_only_added
+                    .then(|| Restored::read(columns, histories, messages.as_mut(), horizon))
+            },
         );
-        let (ours, theirs) = moves;
-        self.histories.schema.keep_needs(piece.needs);
+        let (ours, theirs): (Moves, Moves) = moves;
         self.added_evidence(links.is_some(), forgotten, (&ours, &theirs));
         if is_change {
             let whole = theirs.iter().filter(|(from, _)| Some(*from) != piece.head.continued);
             let whole: Moves = whole.filter_map(|&(_, to)| Some((to?, None))).collect();
             self.move_events(&whole);
         }
-        (theirs, codes)
-    }
-
-    /// Adds the events and summaries of a piece to the signatures to which its own went.
-    fn absorb_events(&mut self, columns: &Columns<'_>, codes: Vec<u32>, theirs: &Moves) {
-        let horizon = self.horizon();
-        let mut names = Names { codes, fields: columns.fields().map(Into::into).collect() };
-        let mut summaries = columns.summaries;
-        let mut words = vec![0; self.histories.summary_len().unwrap_or(0)];
-        let with_summary = theirs.iter().zip(columns.has_summary).filter(|(_, has)| **has == 1);
-        for (&(_, to), _) in with_summary {
-            let is_read = read_words(&mut summaries, &mut words).is_some();
-            if let Some(to) = to.filter(|_| is_read) {
-                let code = |dictionary: &mut Dictionary, text| names.text(dictionary, text);
-                self.histories.restore_summary(to, &mut words, code);
-            }
-        }
-        let (mut loose, mut values) = (Loose::default(), Vec::new());
-        let (mut n_events, mut events) = (columns.n_events, columns.events);
-        let (mut ids, mut cells) = (columns.messages, columns.values);
-        for &(_, to) in theirs {
-            let n = n_events.small().unwrap_or(0);
-            for i in 0..n {
-                let Some((at, name, n_values)) = read_event(&mut events) else { break };
-                let id = ids.array().map_or(0, u128::from_le_bytes);
-                let own = (0..n_values).map_while(|_| PieceValue::read(&mut cells));
-                let Some(to) = to.filter(|_| Some(at) >= horizon) else {
-                    own.for_each(drop);
-                    continue;
-                };
-                let histories = &mut self.histories;
-                values.clear();
-                values.extend(own.map(|value| names.value(histories, value)));
-                if i == 0 {
-                    // Most histories are short, and their events alike.
-                    histories.reserve(to, n as usize, n as usize * values.len());
-                }
-                let name = names.text(&mut histories.dictionary, name);
-                match &mut self.messages {
-                    Some(messages) if id != 0 => {
-                        let message = messages.number_of(id);
-                        let event = StoredEvent { at, name, message, values: &values };
-                        loose.events.push(Copy::new(to, event));
-                    }
-                    _ => {
-                        let event = StoredEvent { at, name, message: NONE, values: &values };
-                        histories.add_logged(to, event);
-                    }
-                }
-            }
-        }
-        names.release(&mut self.histories);
-        self.put(loose);
+        let restored = restored.unwrap_or_else(|| {
+            Restored::read(columns, &mut self.histories, self.messages.as_mut(), horizon)
+        });
+        self.put_restored(restored, &theirs);
         self.bind();
         self.tidy();
+        self.absorbed.insert(piece.id);
+        self.trail.absorbed(&piece.origin, piece.id, piece.head.end, piece.is_all);
     }
 
     /// Whether what another store, or a piece of one, holds can be added.
@@ -190,68 +137,12 @@ impl Profiles {
     }
 }
 
-/// The codes of the texts of a piece, and its fields. Each of these is used once more until the piece is absorbed, so
-/// that no number is given to another text or field when the event that brought it is cut.
-struct Names<'c> {
-    codes: Vec<u32>,
-    fields: Vec<PieceField<'c>>,
-}
-
-/// A field of a piece, and that of the store once a value has it.
-struct PieceField<'c> {
-    scope: Scope,
-    name: &'c str,
-    known: Option<Field>,
-}
-
-impl<'c> From<(bool, &'c str)> for PieceField<'c> {
-    fn from((is_attribute, name): (bool, &'c str)) -> Self {
-        let scope = if is_attribute { Scope::Attribute } else { Scope::Property };
-        Self { scope, name, known: None }
-    }
-}
-
-impl Names<'_> {
-    /// The code of a text, used once more.
-    fn text(&mut self, dictionary: &mut Dictionary, text: u32) -> u32 {
-        let code = self.codes[text as usize];
-        dictionary.retain(code, 1);
-        code
-    }
-
-    /// A value with the codes of a store.
-    fn value(&mut self, histories: &mut Histories, value: PieceValue) -> FieldValue {
-        let field = match value.field {
-            0 => Field::NONE,
-            number => {
-                let field = &mut self.fields[number as usize - 1];
-                let known =
-                    field.known.get_or_insert_with(|| histories.field(field.scope, field.name));
-                if field.scope == Scope::Attribute {
-                    histories.retain_field(*known);
-                }
-                *known
-            }
-        };
-        let text = value.text.checked_sub(1);
-        let label = text.map(|text| self.text(&mut histories.dictionary, text));
-        value.with(field, label)
-    }
-
-    /// Ends the uses by the piece itself.
-    fn release(self, histories: &mut Histories) {
-        let attributes = self.fields.iter().filter(|field| field.scope == Scope::Attribute);
-        attributes.filter_map(|field| field.known).for_each(|field| histories.release_field(field));
-        self.codes.into_iter().for_each(|code| histories.dictionary.release(code));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::content::Filling;
     use super::super::piece::write;
     use super::*;
-    use crate::features::{Feature, Measure, Values};
+    use crate::features::{Feature, Field, FieldValue, Measure, Scope, StoredEvent, Values};
     use crate::num::bytes::TextWriter;
     use crate::profiles::StoreOptions;
     use crate::{Event, FeatureSet, Identifier, Rules};
@@ -564,6 +455,49 @@ mod tests {
         let right = with(&people, 1, 1, true);
         assert!(people.absorb(&right).unwrap());
         assert_eq!(people.get(("card", "1")).map(|ann| ann.n_events), Some(2));
+    }
+
+    #[test]
+    fn an_event_in_a_piece_for_a_store_that_keeps_numbers_only_is_refused() {
+        let options = StoreOptions { max_log: Some(0), ..StoreOptions::default() };
+        let features = FeatureSet::from_iter([Feature::new("n", Measure::Count)]);
+        let mut people = Profiles::with_options(Rules::default(), features, options).unwrap();
+        let mut other = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
+        people.observe(&visit(1)).unwrap();
+        other.observe(&visit(1)).unwrap();
+        let event = other.histories.log(0).unwrap().iter().next().unwrap();
+        let before = people.state_hash();
+        let piece = forged(&people, |filling| {
+            other.graph.write_signature(0, 1, &mut filling.evidence);
+            filling.event(&other, event);
+            filling.end_events(1);
+        });
+        assert!(people.absorb(&piece).is_err());
+        assert_eq!(people.state_hash(), before);
+    }
+
+    #[test]
+    fn the_second_copy_of_a_message_counts_when_a_piece_brings_the_first_of_somebody_forgotten() {
+        let options = || StoreOptions { dedupe: true, ..StoreOptions::default() };
+        let store =
+            || Profiles::with_options(Rules::default(), FeatureSet::retail(), options()).unwrap();
+        let (mut people, mut all, mut shard) = (store(), store(), store());
+        let events = [("1", 1), ("2", 2), ("3", 1)].map(|(card, day)| {
+            let event = Event::new("visit", at(day)).id("card", card).attribute("city", card);
+            event.message_id(if card == "3" { "n" } else { "m" })
+        });
+        shard.extend(&events);
+        for people in [&mut people, &mut all] {
+            people.forget(("card", "1")).unwrap();
+            people.forget(("card", "3")).unwrap();
+        }
+        all.extend(&events);
+        for piece in shard.pieces(0, None).unwrap() {
+            assert!(people.absorb(&piece).unwrap());
+        }
+        assert_eq!(people.get(("card", "2")).map(|bob| bob.n_events), Some(1));
+        assert_eq!(people.state_hash(), all.state_hash());
+        assert_eq!(people.histories.dictionary.held(), all.histories.dictionary.held());
     }
 
     #[test]

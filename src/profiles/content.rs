@@ -219,8 +219,13 @@ impl<'b> Columns<'b> {
         let (mut n_events, mut events, mut values) = (self.n_events, self.events, self.values);
         let (n_texts, n_fields) = (self.texts.len() as u32, self.fields.len() as u32);
         let mut n_all = 0;
+        let has_logs = people.histories.has_logs();
         for _ in 0..n {
-            for _ in 0..n_events.small()? {
+            let n_own = n_events.small()?;
+            if n_own > 0 && !has_logs {
+                return Some(false);
+            }
+            for _ in 0..n_own {
                 let (at, name, n_values) = read_event(&mut events)?;
                 n_all += 1;
                 if name >= n_texts || at < min || at > max {

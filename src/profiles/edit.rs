@@ -217,7 +217,7 @@ impl Profiles {
     fn translated(&mut self, to: u32, event: StoredEvent<'_>, other: &Self) -> Copy {
         let message = match (&mut self.messages, &other.messages) {
             (Some(ours), Some(theirs)) if event.message != NONE => {
-                ours.number_of(theirs.id(event.message))
+                ours.number_of(theirs.id(event.message)).0
             }
             _ => NONE,
         };

@@ -23,7 +23,7 @@ use crate::num::table::Table;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::Timestamp;
-use crate::features::{FieldValue, Histories, NONE, Sorted, StoredEvent};
+use crate::features::{FieldValue, Histories, Log, NONE, Sorted, StoredEvent};
 use crate::identity::IdentityGraph;
 use crate::num::parallel;
 
@@ -298,6 +298,13 @@ impl Messages {
         histories.add_one(copy.signature, copy.event());
     }
 
+    /// Has the events of a log count, which will be that of a signature; no other copies of their messages are known.
+    pub(super) fn count_all(&mut self, signature: u32, log: &Log) {
+        for event in log.iter().filter(|event| event.message != NONE) {
+            self.set_place(event.message, Some((signature, event.at)));
+        }
+    }
+
     /// Keeps a copy that does not count, and is not among them.
     fn set_aside(&mut self, copy: Copy, histories: &Histories, graph: &IdentityGraph) {
         self.count_aside(&copy, 1);
@@ -392,11 +399,11 @@ impl Messages {
         self.shards[shard].ids[place]
     }
 
-    /// The number of a message by its id, new or known.
-    pub(super) fn number_of(&mut self, id: u128) -> u32 {
+    /// The number of a message by its id, and whether it is new.
+    pub(super) fn number_of(&mut self, id: u128) -> (u32, bool) {
         let shard = id as usize % N_SHARDS;
-        let (place, _) = self.shards[shard].number(id);
-        place * N_SHARDS as u32 + shard as u32
+        let (place, is_new) = self.shards[shard].number(id);
+        (place * N_SHARDS as u32 + shard as u32, is_new)
     }
 
     /// Follows signatures to their new numbers; those that are gone have no copies.

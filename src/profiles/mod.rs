@@ -50,7 +50,7 @@
 //   one person, everybody               profile.rs, export.rs; reports.rs; moments.rs when to ask about
 //   links, forgetting, merging, age     edit.rs; retention.rs
 //   what changed                        changes.rs, from the numbered list in journal.rs
-//   kept and restored                   pieces.rs, absorb.rs in the form of piece.rs and content.rs; trail.rs what changed since; state_hash.rs
+//   kept and restored                   pieces.rs, absorb.rs (histories: restored.rs) in the form of piece.rs and content.rs; trail.rs what changed since; state_hash.rs
 
 mod absorb;
 mod changes;
@@ -69,6 +69,7 @@ mod piece;
 mod pieces;
 mod profile;
 mod reports;
+mod restored;
 mod retention;
 mod state_hash;
 mod store;

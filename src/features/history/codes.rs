@@ -14,29 +14,20 @@ impl Histories {
         relabelled(layout, summary, |label| dictionary.intern(from.dictionary.text(label)))
     }
 
-    /// Adds a summary whose codes are those of a piece; `code` uses a text of the piece once more.
-    pub(crate) fn restore_summary(
+    /// Gives a summary of a piece the codes of this store; `code` uses a text of the piece once more.
+    pub(crate) fn relabel_summary(
         &mut self,
-        signature: u32,
         words: &mut [u64],
         mut code: impl FnMut(&mut Dictionary, u32) -> u32,
     ) {
         let Self { layout, dictionary, .. } = self;
         layout.translate(words, |value| value.relabelled(|label| code(dictionary, label)));
-        self.add_summary(signature, words);
     }
 
     /// Whether a summary of a piece can be one of some events, and names texts below a number only.
     pub(crate) fn can_hold(&self, summary: &[u64], n_texts: usize) -> bool {
         let has_text = |label| (label as usize) < n_texts;
         self.layout.can_be(summary) && self.layout.labels(summary).all(has_text)
-    }
-
-    /// Makes room for further events of a history.
-    pub(crate) fn reserve(&mut self, signature: u32, n_events: usize, n_values: usize) {
-        if let Some(log) = self.logs.get_mut(signature as usize) {
-            log.reserve(n_events, n_values);
-        }
     }
 
     /// A summary with other codes for its texts.
