@@ -38,5 +38,6 @@ pub use time::Timestamp;
 pub use value::Value;
 #[cfg(feature = "segment")]
 pub(crate) use value::exact_whole;
+pub(crate) use value::is_blank;
 #[cfg(feature = "segment")]
 pub(crate) use wanted::Wanted;

@@ -8,7 +8,9 @@ use std::ops::Range;
 use super::column::EventColumn;
 use super::columns::EventColumns;
 use super::event::Event;
+use super::identifier::Identifier;
 use super::time::Timestamp;
+use super::value::is_blank;
 
 /// One identifier of an event, borrowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +18,12 @@ pub(crate) struct IdentifierRef<'a> {
     pub(crate) kind: &'a str,
     pub(crate) value: &'a str,
     pub(crate) claimed: bool,
+}
+
+impl<'e> From<&'e Identifier<'_>> for IdentifierRef<'e> {
+    fn from(Identifier { kind, value, claimed }: &'e Identifier<'_>) -> Self {
+        Self { kind, value, claimed: *claimed }
+    }
 }
 
 /// The identifiers of some events, with their times and message ids.
@@ -60,11 +68,7 @@ impl<'a> Observations<'a> {
 
     /// Adds the identifiers of an event.
     pub(crate) fn push_event(&mut self, event: &'a Event<'_>) {
-        let identifiers = event.identifiers.iter().map(|identifier| IdentifierRef {
-            kind: &identifier.kind,
-            value: &identifier.value,
-            claimed: identifier.claimed,
-        });
+        let identifiers = event.identifiers.iter().map(IdentifierRef::from);
         self.push(event.at, event.message_id.as_deref(), identifiers);
     }
 
@@ -104,7 +108,7 @@ impl<'a> Observations<'a> {
 
     /// The message id of an event; a blank one is none.
     pub(crate) fn message_id(&self, event: usize) -> Option<&'a str> {
-        self.message_ids.get(event).copied().filter(|id| !id.trim().is_empty())
+        self.message_ids.get(event).copied().filter(|id| !is_blank(id))
     }
 
     /// The identifiers of an event.

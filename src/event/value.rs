@@ -19,6 +19,12 @@ pub(crate) fn exact_whole(number: f64) -> Option<i64> {
     (number.fract() == 0.0 && number.abs() <= MAX_EXACT as f64).then_some(number as i64)
 }
 
+/// Whether a text is empty or only white space: it says nothing, wherever it stands.
+pub(crate) fn is_blank(text: &str) -> bool {
+    // Nearly all begin with a letter or a digit.
+    !text.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric) && text.trim().is_empty()
+}
+
 /// Lists and objects within each other, at most, that serde reads and writes.
 const MAX_DEPTH: usize = 64;
 
@@ -72,6 +78,11 @@ pub enum Value<'a> {
 }
 
 impl Value<'_> {
+    /// Whether it is a blank text.
+    pub(crate) fn is_blank(&self) -> bool {
+        matches!(self, Self::Text(text) if is_blank(text))
+    }
+
     /// Iterates over the value itself, or over the values of a list and of the lists in it, in order.
     /// Objects are skipped. Lists may be nested to any depth.
     pub(crate) fn each(&self) -> impl Iterator<Item = &Self> {

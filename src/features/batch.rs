@@ -206,8 +206,7 @@ impl<'a> EventBatch<'a> {
     /// be summed.
     fn value(&mut self, field: Field, item: u16, value: &Value<'_>, onto: Projection<'_>) -> usize {
         let as_number = number(value).filter(|number| Fixed::holds(*number));
-        let is_blank = matches!(value, Value::Text(text) if text.trim().is_empty());
-        if as_number.is_none() && !is_blank && onto.schema.has_formulas() {
+        if as_number.is_none() && !value.is_blank() && onto.schema.has_formulas() {
             self.not_numbers.push((field, item));
         }
         if is_missing(value) {

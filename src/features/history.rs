@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use super::batch::EventBatch;
 use super::dictionary::{Dictionary, NONE};
 use super::log::{Lexicon, Log};
-use super::part::{Adding, LabelChanges, PREFETCH, Part};
+use super::part::{Adding, LabelChanges, PREFETCH, Part, cut_log};
 use super::placed::{ByPart, Placed};
 use super::projection::Projection;
 use super::schema::{Need, Schema};
@@ -398,10 +398,8 @@ impl Histories {
         let stride = self.layout.n_words();
         let words = &mut self.summaries[signature as usize * stride..][..stride];
         let mut changes = LabelChanges::default();
-        self.logs[signature as usize].trim(max, |event| {
-            summary::cut_to(words, event.at);
-            changes.release(event, &self.schema);
-        });
+        let log = &mut self.logs[signature as usize];
+        cut_log(log, words, max, &self.schema, &mut changes);
         self.apply(changes);
     }
 

@@ -94,12 +94,23 @@ impl Part<'_> {
         log.insert(event, adding.lexicon);
         if let Some((layout, max)) = adding.layout.zip(adding.max_log) {
             let words = &mut self.summaries[place * layout.n_words()..][..layout.n_words()];
-            log.trim(max, |event| {
-                summary::cut_to(words, event.at);
-                changes.release(event, adding.lexicon.schema);
-            });
+            cut_log(log, words, max, adding.lexicon.schema, changes);
         }
     }
+}
+
+/// Cuts a log to its newest events; its summary keeps what the others said.
+pub(super) fn cut_log(
+    log: &mut Log,
+    summary: &mut [u64],
+    max: usize,
+    schema: &Schema,
+    changes: &mut LabelChanges,
+) {
+    log.trim(max, |event| {
+        summary::cut_to(summary, event.at);
+        changes.release(event, schema);
+    });
 }
 
 impl LabelChanges {

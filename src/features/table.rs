@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::names::Names;
+use crate::event::is_blank;
 use crate::{Error, ProfileId, Result, Timestamp};
 
 /// The values of a column, one per row.
@@ -166,7 +167,6 @@ impl FeatureTable {
     /// # Ok::<(), personas::Error>(())
     /// ```
     pub fn categorical(self, name: impl Into<String>, values: Vec<Option<String>>) -> Result<Self> {
-        let is_blank = |text: &String| text.trim().is_empty();
         let values = values.into_iter().map(|value| value.filter(|text| !is_blank(text)));
         self.with(name.into(), Values::Categorical(values.collect()), Vec::new())
     }

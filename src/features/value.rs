@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use super::stored::FieldValue;
 use crate::Value;
+use crate::event::is_blank;
 
 /// Whether a value says nothing: a blank text, or a number that is none.
 pub(super) fn is_missing(value: &Value<'_>) -> bool {
     match value {
-        Value::Text(text) => text.trim().is_empty(),
+        Value::Text(text) => is_blank(text),
         Value::Number(number) => !number.is_finite(),
         _ => false,
     }

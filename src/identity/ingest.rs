@@ -9,9 +9,9 @@ use std::ops::Range;
 use super::evidence::{Packed, Recorded};
 use super::graph::IdentityGraph;
 use super::state::State;
-use crate::event::{Digits, EventColumns, IdentifierRef, IngestReport, Observations};
+use crate::event::{Digits, EventColumns, IngestReport, Observations};
 use crate::num::parallel;
-use crate::{Event, Identifier, Refusal, Result};
+use crate::{Event, Refusal, Result};
 
 /// Events that are recorded at a time: enough for a shard of the tables to be worth while, few
 /// enough to hold beside the graph.
@@ -59,13 +59,21 @@ impl IdentityGraph {
         &mut self,
         event: &Event<'_>,
     ) -> std::result::Result<(Option<u32>, usize), Refusal> {
-        let mut few = [IdentifierRef { kind: "", value: "", claimed: false }; 4];
+        let mut observations = Observations::default();
+        observations.push_event(event);
+        self.observe_row(&observations, 0)
+    }
+
+    /// As [`IdentityGraph::observe_signature`], for a row of a batch.
+    pub(crate) fn observe_row(
+        &mut self,
+        observations: &Observations<'_>,
+        row: usize,
+    ) -> std::result::Result<(Option<u32>, usize), Refusal> {
         let packed = &mut self.one.0;
-        with_identifiers(event, &mut few, |identifiers| {
-            let message_id = event.message_id.as_deref();
-            let message_id = message_id.filter(|id| !id.trim().is_empty());
-            packed.one(&self.state.policy, event.at, message_id, identifiers);
-        });
+        let seen =
+            (observations.at(row), observations.message_id(row), observations.identifiers(row));
+        packed.one(&self.state.policy, seen);
         let recorded = self.state.record_one(packed)?;
         let n_bad = packed.n_bad();
         self.state.follow();
@@ -229,31 +237,11 @@ impl Drop for Ingestion<'_> {
     }
 }
 
-impl<'e> From<&'e Identifier<'_>> for IdentifierRef<'e> {
-    fn from(Identifier { kind, value, claimed }: &'e Identifier<'_>) -> Self {
-        Self { kind, value, claimed: *claimed }
-    }
-}
-
-/// Calls `f` with the identifiers of an event, in `few` if there is room.
-fn with_identifiers<'e>(
-    event: &'e Event<'_>,
-    few: &mut [IdentifierRef<'e>],
-    f: impl FnOnce(&[IdentifierRef<'e>]),
-) {
-    let identifiers = event.identifiers.iter().map(IdentifierRef::from);
-    if event.identifiers.len() > few.len() {
-        return f(&identifiers.collect::<Vec<_>>());
-    }
-    few.iter_mut().zip(identifiers).for_each(|(place, identifier)| *place = identifier);
-    f(&few[..event.identifiers.len()]);
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{Owner, Rules};
     use super::*;
-    use crate::Timestamp;
+    use crate::{Identifier, Timestamp};
 
     /// Small enough for a world of some thousand events to have several chunks of several blocks.
     const SIZES: Sizes = Sizes { chunk: 1000, block: 300 };

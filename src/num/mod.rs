@@ -14,6 +14,7 @@ pub(crate) mod exact;
 pub(crate) mod fixed;
 pub(crate) mod frame;
 pub(crate) mod gram;
+pub(crate) mod group_means;
 pub(crate) mod hundredths;
 mod lanes;
 pub(crate) mod least;

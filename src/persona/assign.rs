@@ -18,12 +18,13 @@ use super::card::Persona;
 use super::model::{PersonaModel, Term};
 use super::names::category;
 use super::numbers::number;
-use super::place::{Near, NearestGroups, means};
+use super::place::{Near, NearestGroups};
 use super::sentences;
 use super::vocabulary::Vocabulary;
 use crate::features::Values;
 use crate::num::check;
 use crate::num::distance::squared;
+use crate::num::group_means::group_means;
 use crate::prepare::Matrix;
 use crate::{FeatureTable, ProfileId, Result};
 
@@ -257,7 +258,8 @@ impl PersonaModel {
             return Ok(vec![Vec::new(); self.personas.len()]);
         }
         let rows = check::rows((&matches.matrix).into())?;
-        let means = means(&rows, &placed, self.personas.len());
+        let groups = placed.iter().copied();
+        let means = group_means(rows.iter(), rows.n_columns(), groups, self.personas.len());
         let mut near: Vec<Vec<(f64, usize)>> = vec![Vec::new(); self.personas.len()];
         for (row, persona) in placed.iter().enumerate() {
             let Some(persona) = *persona else { continue };

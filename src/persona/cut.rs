@@ -13,6 +13,7 @@
 //! a description.
 
 use std::collections::BTreeSet;
+use std::iter;
 
 use super::card::{Persona, Trait};
 use super::describe::{Used, described};
@@ -23,6 +24,7 @@ use super::settings::PersonaSettings;
 use crate::cluster::{KMeans, KMeansFit};
 use crate::num::check::Rows;
 use crate::num::distance::squared;
+use crate::num::group_means::group_means;
 use crate::validate::{KChoice, Structure, half_samples};
 use crate::{Error, Labels, Result};
 
@@ -213,7 +215,7 @@ pub(super) fn stability(
 
 /// The sum of squared distances to the mean of all rows.
 fn total_variance(rows: &Rows<'_>) -> f64 {
-    let centre = super::place::means(rows, &vec![Some(0); rows.n_rows()], 1);
+    let centre = group_means(rows.iter(), rows.n_columns(), iter::repeat(Some(0)), 1);
     rows.iter().map(|row| squared(row, &centre)).sum()
 }
 

@@ -6,6 +6,7 @@
 //! k-means it holds always.
 
 use std::borrow::Cow;
+use std::iter;
 use std::ops::Range;
 
 use serde::de::Error as _;
@@ -17,12 +18,13 @@ use super::evidence::{BlockShare, CutCandidate, Evidence};
 use super::index::Index;
 use super::names;
 use super::numbers::{self, Unit, called};
-use super::place::{Grouping, NearestGroups, Rule, means};
+use super::place::{Grouping, NearestGroups, Rule};
 use super::seen::SeenColumn;
 use super::thresholds::Describer;
 use super::vocabulary::Vocabulary;
 use crate::num::check::{self, Rows};
 use crate::num::distance::squared;
+use crate::num::group_means::group_means;
 use crate::num::parallel;
 use crate::prepare::{CohortsFit, PreprocessorFit};
 use crate::validate::KChoice;
@@ -262,8 +264,9 @@ struct Centres {
 
 impl Centres {
     fn of(rows: &Rows<'_>, labels: &Labels) -> Self {
-        let all = means(rows, &vec![Some(0); rows.n_rows()], 1);
-        Self { all, own: means(rows, &labels.to_vec(), labels.n_clusters()) }
+        let d = rows.n_columns();
+        let all = group_means(rows.iter(), d, iter::repeat(Some(0)), 1);
+        Self { all, own: group_means(rows.iter(), d, labels.iter(), labels.n_clusters()) }
     }
 }
 

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::cluster::{DbscanFit, KMeansFit};
 use crate::num::check::{self, Rows};
 use crate::num::distance::squared;
+use crate::num::group_means::group_means;
 use crate::num::neighbors::{Metric, Tree, by_neighbors};
 use crate::num::parallel;
 use crate::{Error, Labels, Result};
@@ -99,9 +100,12 @@ impl Grouping {
                 Err(mismatch("columns of the matrix", *width, rows.n_columns()))
             }
             Kind::Centroids(points, _) => Ok(centroids(points.clone())),
-            Kind::Labels if self.labels.n_noise() == 0 => {
-                Ok(centroids(means(rows, &self.labels.to_vec(), n_personas)))
-            }
+            Kind::Labels if self.labels.n_noise() == 0 => Ok(centroids(group_means(
+                rows.iter(),
+                rows.n_columns(),
+                self.labels.iter(),
+                n_personas,
+            ))),
             Kind::Labels => Ok(of_rows(rows, &self.labels)),
             Kind::Cores { metric, .. } if *metric != Metric::Euclidean => {
                 let expected =
@@ -137,23 +141,6 @@ fn of_rows(rows: &Rows<'_>, labels: &Labels) -> Rule {
         reach: reach.collect(),
         outside: values(&outside),
     }
-}
-
-/// The mean of every group's rows, row-major, 0 for groups without any; sums go in row order.
-pub(super) fn means(rows: &Rows<'_>, groups: &[Option<usize>], n_groups: usize) -> Vec<f64> {
-    debug_assert_eq!(rows.n_rows(), groups.len());
-    let width = rows.n_columns();
-    let (mut means, mut sizes) = (vec![0.0; n_groups * width], vec![0usize; n_groups]);
-    for (row, &group) in rows.iter().zip(groups) {
-        let Some(group) = group else { continue };
-        sizes[group] += 1;
-        let mean = &mut means[group * width..(group + 1) * width];
-        mean.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
-    }
-    for (mean, &size) in means.chunks_exact_mut(width).zip(&sizes) {
-        mean.iter_mut().for_each(|sum| *sum /= size.max(1) as f64);
-    }
-    means
 }
 
 /// Reference points, each of a persona.

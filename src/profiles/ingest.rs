@@ -89,7 +89,7 @@ impl Profiles {
         let before = Before::of(&batch.observations, &self.graph);
         let rows = as_of.map(|as_of| self.rows_before(event, &before, as_of)).transpose()?;
         // What is interned locally is dropped with the batch of an event that is not stored.
-        let (signature, n_bad) = self.graph.observe_signature(event)?;
+        let (signature, n_bad) = self.graph.observe_row(&batch.observations, 0)?;
         let mut observed = Observed::default();
         let Some(signature) = signature else {
             observed.report.suppressed = 1;

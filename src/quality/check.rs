@@ -117,7 +117,7 @@ impl<'q> Bound<'q> {
     ) -> bool {
         match self.check {
             Check::Is(condition) if condition.is_of_presence() => {
-                let is_there = values.any(|value| !is_blank(value));
+                let is_there = values.any(|value| !value.is_blank());
                 !condition.holds(is_there.then_some((None, "")).into_iter())
             }
             _ => values.any(|value| !self.passes(value)),
@@ -143,10 +143,6 @@ impl<'q> Bound<'q> {
             Check::Unique | Check::Complete(_) => true,
         }
     }
-}
-
-fn is_blank(value: &Value<'_>) -> bool {
-    matches!(value, Value::Text(text) if text.trim().is_empty())
 }
 
 /// A moment, or what a text reads as.

@@ -8,14 +8,14 @@ use serde::de::MapAccess;
 use super::context::{Context, Whole};
 use super::dotted::Dotted;
 use super::envelope::Envelope;
-use super::field::{Field, Lost, bad_field, is_blank};
+use super::field::{Field, Lost, bad_field};
 use super::json::{self, Care, Object, Sink};
 use super::named;
 use super::plain::Plain;
 use super::received::Settings;
 use super::when::{Times, When};
 use super::zones::Zones;
-use crate::event::LocalOffset;
+use crate::event::{LocalOffset, is_blank};
 use crate::{Event, Identifier, Refusal, Value};
 
 /// The fields of a call; its space is used again.

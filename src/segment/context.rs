@@ -9,10 +9,10 @@ use std::mem::swap;
 use serde::de::{MapAccess, SeqAccess};
 
 use super::dotted::Dotted;
-use super::field::{Field, Lost, is_blank};
+use super::field::{Field, Lost};
 use super::json::{List, Object, Sink};
 use super::plain::Plain;
-use crate::event::{Wanted, keep_last};
+use crate::event::{Wanted, is_blank, keep_last};
 use crate::{Identifier, Value};
 
 /// The fields of a context; its space is used again.

@@ -6,6 +6,7 @@ use std::mem::take;
 use super::json::Sink;
 use super::plain::Plain;
 use crate::Refusal;
+use crate::event::is_blank;
 
 /// What was lost of a call that became an event.
 #[derive(Debug, Default, PartialEq)]
@@ -64,12 +65,6 @@ impl<'a> Sink<'a> for &mut Field<'a> {
             }
         };
     }
-}
-
-/// Whether a text is empty or only white space.
-pub(super) fn is_blank(text: &str) -> bool {
-    // Nearly all begin with a letter or a digit.
-    !text.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric) && text.trim().is_empty()
 }
 
 pub(super) fn bad_field(name: &str) -> Refusal {

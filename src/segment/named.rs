@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::field::{Lost, is_blank};
+use super::field::Lost;
 use crate::Value;
-use crate::event::exact_whole;
+use crate::event::{exact_whole, is_blank};
 
 /// Removes the values of a name, and returns the last that can be an identifier: a text, or a whole
 /// number that no other is rounded to. What cannot be one is counted; blank texts and null are missing.

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::field::{Lost, bad_field, is_blank};
+use super::field::{Lost, bad_field};
 use super::plain::Plain;
 use super::received::Settings;
-use crate::event::LocalOffset;
+use crate::event::{LocalOffset, is_blank};
 use crate::{Refusal, Timestamp};
 
 /// Numbers that are milliseconds since 1970: the years 1973 to 5138.

@@ -9,26 +9,15 @@
 use crate::Labels;
 use crate::num::check::Rows;
 use crate::num::distance::squared;
+use crate::num::group_means::group_means;
 
-/// The means of all clusters' rows of `d` columns, row-major; zeros for a cluster without rows. Means of
-/// differences from the first row: data far from the origin lose no digits.
+/// The centroids of all clusters, row-major; zeros for a cluster without rows.
 pub(super) fn centroids<'r>(
-    rows: impl Iterator<Item = &'r [f64]> + Clone,
+    rows: impl Iterator<Item = &'r [f64]>,
     d: usize,
     labels: &Labels,
 ) -> Vec<f64> {
-    let mut sums = vec![0.0; labels.n_clusters() * d];
-    let Some(origin) = rows.clone().next() else { return sums };
-    for (row, cluster) in rows.zip(labels.iter()) {
-        let Some(cluster) = cluster else { continue };
-        let sum = &mut sums[cluster * d..(cluster + 1) * d];
-        sum.iter_mut().zip(row).zip(origin).for_each(|((s, v), o)| *s += v - o);
-    }
-    let clusters = sums.chunks_exact_mut(d).zip(labels.sizes()).filter(|(_, size)| **size > 0);
-    for (sum, &size) in clusters {
-        sum.iter_mut().zip(origin).for_each(|(s, o)| *s = o + *s / size as f64);
-    }
-    sums
+    group_means(rows, d, labels.iter(), labels.n_clusters())
 }
 
 /// The mean over all rows that are not noise; 0 for none or fewer than two clusters.

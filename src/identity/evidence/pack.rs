@@ -200,14 +200,12 @@ impl Packed {
     pub(crate) fn one(
         &mut self,
         policy: &Policy,
-        at: Timestamp,
-        message_id: Option<&str>,
-        identifiers: &[IdentifierRef<'_>],
+        seen: (Timestamp, Option<&str>, &[IdentifierRef<'_>]),
     ) {
         self.clear();
         let mut names = std::mem::take(&mut self.names);
         let keep = |hash, value: Cow<'_, str>, kind| names.push(hash, &value, kind);
-        self.row(policy, (at, message_id, identifiers), &mut Packing::default(), keep);
+        self.row(policy, seen, &mut Packing::default(), keep);
         self.names = names;
     }
 
