@@ -165,26 +165,6 @@ mod tests {
     }
 
     #[test]
-    fn the_text_of_an_event_that_is_cut_at_once_is_still_that_of_later_events_of_the_piece() {
-        let options = StoreOptions { max_log: Some(1), ..StoreOptions::default() };
-        let features = FeatureSet::from_iter([Feature::new("n", Measure::Count)]);
-        let mut newer = Profiles::with_options(Rules::default(), features, options).unwrap();
-        let mut older = newer.clone();
-        newer.observe(&visit(9)).unwrap();
-        for card in ["1", "2", "3"] {
-            older.observe(&Event::new("early", at(1)).id("card", card)).unwrap();
-            older.observe(&Event::new("late", at(2)).id("card", card)).unwrap();
-        }
-        let mut all = newer.clone();
-        all.merge(&older).unwrap();
-        for piece in older.pieces(0, None).unwrap() {
-            newer.absorb(&piece).unwrap();
-        }
-        assert_eq!(newer.state_hash(), all.state_hash());
-        assert_eq!(newer.histories.dictionary.held(), all.histories.dictionary.held());
-    }
-
-    #[test]
     fn a_store_frozen_before_some_property_came_is_restored_and_goes_on_storing_it() {
         let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
         people.observe(&visit(1)).unwrap();
@@ -474,30 +454,6 @@ mod tests {
         });
         assert!(people.absorb(&piece).is_err());
         assert_eq!(people.state_hash(), before);
-    }
-
-    #[test]
-    fn the_second_copy_of_a_message_counts_when_a_piece_brings_the_first_of_somebody_forgotten() {
-        let options = || StoreOptions { dedupe: true, ..StoreOptions::default() };
-        let store =
-            || Profiles::with_options(Rules::default(), FeatureSet::retail(), options()).unwrap();
-        let (mut people, mut all, mut shard) = (store(), store(), store());
-        let events = [("1", 1), ("2", 2), ("3", 1)].map(|(card, day)| {
-            let event = Event::new("visit", at(day)).id("card", card).attribute("city", card);
-            event.message_id(if card == "3" { "n" } else { "m" })
-        });
-        shard.extend(&events);
-        for people in [&mut people, &mut all] {
-            people.forget(("card", "1")).unwrap();
-            people.forget(("card", "3")).unwrap();
-        }
-        all.extend(&events);
-        for piece in shard.pieces(0, None).unwrap() {
-            assert!(people.absorb(&piece).unwrap());
-        }
-        assert_eq!(people.get(("card", "2")).map(|bob| bob.n_events), Some(1));
-        assert_eq!(people.state_hash(), all.state_hash());
-        assert_eq!(people.histories.dictionary.held(), all.histories.dictionary.held());
     }
 
     #[test]
