@@ -56,6 +56,9 @@ impl<'a> Observations<'a> {
         identifiers: impl Iterator<Item = IdentifierRef<'a>>,
     ) {
         if let Some(id) = message_id {
+            if self.message_ids.is_empty() {
+                self.message_ids.reserve(self.at.capacity());
+            }
             self.message_ids.resize(self.at.len(), "");
             self.message_ids.push(id);
         } else if !self.message_ids.is_empty() {

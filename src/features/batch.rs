@@ -88,6 +88,17 @@ impl StoredBatch {
 }
 
 impl<'a> EventBatch<'a> {
+    /// An empty batch with room for `n` events.
+    pub(crate) fn with_capacity(n: usize) -> Self {
+        Self {
+            observations: Observations::with_capacity(n),
+            names: Vec::with_capacity(n),
+            values: Vec::with_capacity(n),
+            ends: Vec::with_capacity(n),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.names.len()
     }

@@ -168,8 +168,10 @@ impl Profiles {
                 return report;
             }
             let blocks: Vec<&[&Event<'_>]> = chunk.chunks(block_len(chunk.len())).collect();
-            self.add_chunk(blocks, position, &mut report, |events, batch, onto| {
+            self.add_chunk(blocks, position, &mut report, |events, onto| {
+                let mut batch = EventBatch::with_capacity(events.len());
                 events.iter().for_each(|event| batch.push_event(event, onto));
+                batch
             });
             position += chunk.len();
         }
@@ -206,8 +208,10 @@ impl Profiles {
             digits.resize_with((end - start).div_ceil(len), Digits::default);
             let rows = (start..end).step_by(len).map(|row| row..end.min(row + len));
             let blocks: Vec<(Range<usize>, &mut Digits)> = rows.zip(&mut digits).collect();
-            self.add_chunk(blocks, start, &mut report, |(rows, digits), batch, onto| {
+            self.add_chunk(blocks, start, &mut report, |(rows, digits), onto| {
+                let mut batch = EventBatch::with_capacity(rows.len());
                 batch.push_columns(columns, rows, digits, onto);
+                batch
             });
         }
         Ok(report)
@@ -219,14 +223,13 @@ impl Profiles {
         blocks: Vec<B>,
         position: usize,
         report: &mut IngestReport,
-        fill: impl Fn(B, &mut EventBatch<'e>, Projection<'_>) + Sync,
+        fill: impl Fn(B, Projection<'_>) -> EventBatch<'e> + Sync,
     ) {
         self.version += 1;
         let onto = self.histories.projection(self.graph.rules().clock_range());
         let work = if blocks.len() == 1 { 0 } else { usize::MAX };
         let made = parallel::map_each(blocks, work, |_, block| {
-            let mut batch = EventBatch::default();
-            fill(block, &mut batch, onto);
+            let batch = fill(block, onto);
             let packed = self.graph.pack(&batch.observations, |row| batch.is_refused(row));
             let ids = self.message_ids(&batch);
             let mut before = Before::default();
