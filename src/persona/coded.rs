@@ -185,4 +185,17 @@ mod tests {
         assert!(sample.can_be_asked());
         assert_eq!(sample.balanced(&[6000.0, 0.0]), 0.5);
     }
+
+    #[test]
+    fn a_group_without_held_out_members_is_left_out_of_the_mean() {
+        let sample = |groups: &[usize]| Sample {
+            columns: Vec::new(),
+            groups: groups.to_vec(),
+            n_groups: 2,
+            n_learn: 2,
+            weights: vec![1.0; 2],
+        };
+        assert_eq!(sample(&[0, 1, 0, 0]).balanced(&[4.0, 0.0]), 2.0);
+        assert_eq!(sample(&[0, 1]).balanced(&[0.0, 0.0]), 0.0);
+    }
 }

@@ -337,3 +337,24 @@ fn categorical(
     };
     (0..groups.sizes.len()).map(of_group).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::index::Index;
+    use super::*;
+    use crate::FeatureTable;
+
+    #[test]
+    fn every_frequent_category_and_being_unknown_is_a_look_at_a_column() {
+        let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let table = FeatureTable::new(6)
+            .numeric("known", vec![Some(1.0); 6])
+            .and_then(|t| t.numeric("partly", [vec![None], vec![Some(1.0); 5]].concat()))
+            .and_then(|t| t.categorical("city", ["a", "a", "b", "b", "b", "c"].map(text).to_vec()))
+            .and_then(|t| t.categorical("plan", ["a", "a", "b", "b", "", "c"].map(text).to_vec()))
+            .unwrap();
+        let index = Index::new(&table).unwrap();
+        let looks: Vec<usize> = index.columns.iter().map(|column| n_looks(column, 2)).collect();
+        assert_eq!(looks, [1, 2, 2, 3]);
+    }
+}

@@ -94,4 +94,10 @@ mod tests {
         assert_eq!(share.shares(), (0.75, 2.0 / 6.0, 1.5));
         assert_eq!((share.can_be_told(4), share.can_be_told(5)), (true, false));
     }
+
+    #[test]
+    fn a_share_is_told_only_where_the_others_are_enough_people_too() {
+        let share = ShareOfAll { k: 3, n: 7, k_all: 5, n_all: 10 };
+        assert_eq!((share.can_be_told(3), share.can_be_told(4)), (true, false));
+    }
 }

@@ -291,6 +291,7 @@ fn of_cut(
 
 #[cfg(test)]
 mod tests {
+    use super::super::thresholds::Describer;
     use super::*;
 
     fn candidate(k: usize, passes: bool, gain: f64, stability: f64) -> CutCandidate {
@@ -332,5 +333,28 @@ mod tests {
         let stabler = candidate(4, false, 0.1, 0.75);
         assert_eq!(chosen(&[candidate(2, false, 0.4, 0.9), none, stabler]), 4);
         assert_eq!(best(&[], &PersonaSettings::default()), None);
+    }
+
+    #[test]
+    fn the_size_of_a_group_too_small_to_be_described_is_not_told() {
+        let failed = |size: usize, min_size: usize| {
+            let persona = |size| Persona { size, ..Persona::empty("a".into()) };
+            let personas = [persona(100), persona(size)];
+            let describer = Describer { min_size: 20, ..Describer::default() };
+            let settings = PersonaSettings {
+                min_size,
+                min_traits: 0,
+                describer,
+                ..PersonaSettings::default()
+            };
+            let failed = judged(2, 0.5, 0.5, &[0.9, 0.9], &personas, 120, &settings).failed;
+            failed.into_iter().filter(|why| why.contains("smallest")).collect::<Vec<_>>()
+        };
+        let fewer = "the smallest persona has fewer than 20 people, needed 30";
+        assert_eq!(failed(19, 30), [fewer]);
+        assert_eq!(failed(3, 30), [fewer]);
+        assert_eq!(failed(20, 30), ["the smallest persona has 20 people, needed 30"]);
+        assert_eq!(failed(29, 30), ["the smallest persona has 29 people, needed 30"]);
+        assert!(failed(30, 30).is_empty());
     }
 }

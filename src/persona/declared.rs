@@ -229,8 +229,10 @@ impl BoundRule<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::thresholds::Describer;
     use super::super::vocabulary::english;
     use super::*;
+    use crate::{Labels, Preprocessor};
 
     fn one_of(categories: &[&str]) -> Condition {
         Condition::OneOf(categories.iter().map(|&category| category.to_owned()).collect())
@@ -333,5 +335,60 @@ mod tests {
             DeclaredPersona::from(("p", [("recency_days", Condition::Between(1.0, 30.0))]));
         let rules = persona.bind(&days).unwrap();
         assert_eq!(rules[0].in_words(english()), "recency from 1 day to 30 days");
+    }
+
+    #[test]
+    fn the_rule_of_every_kind_of_trait_fits_whom_the_trait_fits() {
+        // Of 120 people, nine of ten in the first half have what one of ten in the second has.
+        let n = 120;
+        let half = |row: usize| row / (n / 2);
+        let has = |row: usize| (half(row) == 0) != row.is_multiple_of(10);
+        let numbers = |of: &dyn Fn(usize) -> Option<f64>| {
+            let values = (0..n).map(of).collect();
+            FeatureTable::new(n).numeric("column", values).unwrap()
+        };
+        let texts = |of: &dyn Fn(usize) -> &'static str| {
+            let values = (0..n).map(|row| Some(of(row).to_owned())).collect();
+            FeatureTable::new(n).categorical("column", values).unwrap()
+        };
+        let tables = [
+            numbers(&|row| Some((row % 13 + if has(row) { 50 } else { 0 }) as f64)),
+            numbers(&|row| Some(if has(row) { 0.0 } else { (1 + row % 9) as f64 })),
+            numbers(&|row| Some(f64::from(has(row)))),
+            numbers(&|row| Some(if has(row) { 2.0 } else { 7.0 })),
+            numbers(&|row| (!has(row)).then_some((row % 17) as f64)),
+            texts(&|row| if has(row) { "red" } else { "white" }),
+            texts(&|row| if has(row) { "c" } else { ["a", "b"][row % 2] }),
+            texts(&|row| if has(row) { "c" } else { ["a", "b", "d", "e"][row % 4] }),
+        ];
+        let labels = Labels::new((0..n).map(|row| Some(half(row)))).unwrap();
+        let mut conditions = Vec::new();
+        for table in tables {
+            let prep = Preprocessor::default().fit(&table).unwrap();
+            let model = Describer::default().describe(&table, &prep, &labels).unwrap();
+            for (persona, of) in model.personas().iter().enumerate() {
+                let [told] = of.traits.as_slice() else { panic!("{of:?}") };
+                let declared = DeclaredPersona::of(of);
+                let rule = &declared.bind(&table).unwrap()[0];
+                let share = |is_member: bool| {
+                    let rows = (0..n).filter(|&row| (half(row) == persona) == is_member);
+                    let said: Vec<bool> = rows.filter_map(|row| rule.fits(row)).collect();
+                    said.iter().filter(|&&fits| fits).count() as f64 / said.len() as f64
+                };
+                assert_eq!((share(true), share(false)), told.fitting, "{told:?}");
+                conditions.extend(declared.rules.into_iter().map(|rule| rule.condition));
+            }
+        }
+        for kind in [
+            |c: &Condition| matches!(c, Condition::Greater(_) | Condition::AtLeast(_)),
+            |c: &Condition| matches!(c, Condition::Less(_) | Condition::AtMost(_)),
+            |c: &Condition| matches!(c, Condition::Equals(_)),
+            |c: &Condition| matches!(c, Condition::NotEquals(_)),
+            |c: &Condition| matches!(c, Condition::NotExists),
+            |c: &Condition| matches!(c, Condition::Exists),
+            |c: &Condition| matches!(c, Condition::Between(..)),
+        ] {
+            assert!(conditions.iter().any(kind), "{conditions:?}");
+        }
     }
 }

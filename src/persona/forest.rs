@@ -242,3 +242,31 @@ fn purity(weights: &[f64]) -> f64 {
     let total: f64 = weights.iter().sum();
     if total > 0.0 { weights.iter().map(|w| w * w).sum::<f64>() / total } else { 0.0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::coded::Coded;
+    use super::*;
+
+    #[test]
+    fn no_split_leaves_a_side_with_fewer_draws_than_a_leaf_holds() {
+        // One code is one group; so many draws have the first of two codes.
+        let splits = |n_first: usize, is_ordered: bool| {
+            let codes: Vec<_> = (0..40).map(|row| if row < n_first { 1 } else { 2 }).collect();
+            let groups = codes.iter().map(|&code| usize::from(code) - 1).collect();
+            let columns = vec![Coded { codes, n_codes: 3, is_ordered }];
+            let sample =
+                Sample { columns, groups, n_groups: 2, n_learn: 40, weights: vec![1.0; 2] };
+            let rows: Vec<u32> = (0..40).collect();
+            Search::new(&sample).of_column(0, &rows).is_some()
+        };
+        for is_ordered in [true, false] {
+            for n_first in [1, LEAF - 1, 40 - LEAF + 1, 39] {
+                assert!(!splits(n_first, is_ordered), "{n_first}");
+            }
+            for n_first in [LEAF, 20, 40 - LEAF] {
+                assert!(splits(n_first, is_ordered), "{n_first}");
+            }
+        }
+    }
+}

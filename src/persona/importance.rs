@@ -281,6 +281,26 @@ mod tests {
     }
 
     #[test]
+    fn a_group_of_which_nothing_is_known_changes_nothing_of_a_column() {
+        let categories = |letters: &str| {
+            letters.chars().map(|c| (c != '-').then(|| c.to_string())).collect::<Vec<_>>()
+        };
+        let table = FeatureTable::new(10)
+            .categorical("name", categories("pppqqqqp--"))
+            .and_then(|t| {
+                let numbers = (0..10).map(|i| (i < 8).then_some(f64::from(i)));
+                t.numeric("number", numbers.collect())
+            })
+            .unwrap();
+        let groups = [0, 0, 0, 0, 1, 1, 1, 1, 2, 2].map(Some);
+        let with = measured(&table, &groups, 3);
+        let rows: Vec<usize> = (0..8).collect();
+        let without = measured(&table.select(&rows).unwrap(), &groups[..8], 2);
+        assert!(with[0].strength > 0.0 && with[1].strength > 0.0, "{with:?}");
+        assert_eq!(with, without);
+    }
+
+    #[test]
     fn strength_of_ranks_is_the_published_one() {
         // Ranks 1, 2, 3 | 4, 5, 6: between 13.5 of 17.5, less its bias.
         let values = (0..6).map(|v| Some(f64::from(v * v))).collect();

@@ -124,3 +124,39 @@ impl PersonaSettings {
         self.describer.check()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_may_be_at_its_limits_and_not_beyond_them() {
+        let with = |set: &dyn Fn(&mut PersonaSettings)| {
+            let mut settings = PersonaSettings::default();
+            set(&mut settings);
+            settings.check().is_ok()
+        };
+        for (k, is_fine) in [(None, true), (Some(1), true), (Some(0), false)] {
+            assert_eq!(with(&|s| s.k = k), is_fine, "{k:?}");
+        }
+        let ranges = [(2, 50, true), (7, 7, true), (1, 8, false), (7, 6, false), (2, 51, false)];
+        for (min_k, max_k, is_fine) in ranges {
+            assert_eq!(
+                with(&|s| (s.min_k, s.max_k) = (min_k, max_k)),
+                is_fine,
+                "{min_k} to {max_k}"
+            );
+        }
+        for (n, is_fine) in [(1, true), (10_000, true), (0, false), (10_001, false)] {
+            assert_eq!(with(&|s| s.n_half_samples = n), is_fine, "{n}");
+        }
+        for (share, is_fine) in
+            [(0.0, true), (1.0, true), (-0.1, false), (1.1, false), (f64::NAN, false)]
+        {
+            assert_eq!(with(&|s| s.min_stability = share), is_fine, "{share}");
+            assert_eq!(with(&|s| s.min_share = share), is_fine, "{share}");
+            assert_eq!(with(&|s| s.min_gain = share), is_fine, "{share}");
+        }
+        assert!(!with(&|s| s.describer.min_effect = f64::NAN));
+    }
+}

@@ -202,7 +202,15 @@ fn a_broken_snapshot_is_refused() {
     assert!(broken("/personas/0/size", serde_json::json!(61)).contains("more members"));
     assert!(broken("/personas/0/size", serde_json::json!(u64::MAX)).contains("more members"));
     assert!(broken("/evidence/n_rows", serde_json::json!(0)).contains("more members"));
-    assert!(broken("/evidence/unexplained", serde_json::json!(-0.5)).contains("outside [0, 1]"));
+    for share in ["unexplained", "agreement", "coverage"] {
+        let error = |share_is: f64| broken(&format!("/evidence/{share}"), share_is.into());
+        assert!(error(-0.5).contains("outside [0, 1]") && error(1.5).contains("outside [0, 1]"));
+    }
+    assert!(broken("/personas/0/share", 1.5.into()).contains("contradict"));
+    assert!(broken("/personas/0/traits/0/fitting/0", 1.5.into()).contains("contradict"));
+    assert!(broken("/personas/0/coverage", serde_json::json!([])).contains("contradict"));
+    assert!(broken("/evidence/stability", serde_json::json!([0.5])).contains("contradict"));
+    assert!(broken("/seen/0/counts", serde_json::json!([1])).contains("not finite"));
 }
 
 #[test]
@@ -564,6 +572,30 @@ fn a_model_keeps_its_cohorts_and_compares_later_people_with_them() {
     let lineage =
         model.lineage(&model.assign(&table).unwrap(), &restored, &restored.assign(&table).unwrap());
     assert!(lineage.unwrap().is_known);
+}
+
+#[test]
+fn the_shares_of_columns_in_what_sets_personas_apart_add_up_to_one() {
+    let table = sixty().numeric("double", numbers((0..60).map(|i| i / 30 * 9 + i % 7))).unwrap();
+    let blocks = model(&table, &groups(60, &[0..30, 30..60])).evidence().blocks.clone();
+    let shares: Vec<f64> = blocks.iter().map(|block| block.share).collect();
+    assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-12, "{blocks:?}");
+    assert!(shares.is_sorted_by(|a, b| a >= b) && shares.iter().all(|share| *share >= 0.0));
+    // Cities alternate in both groups and set nothing apart.
+    let city = blocks.iter().find(|block| block.features.contains(&"city".to_owned())).unwrap();
+    assert!(city.share < 1e-12 && shares[0] > 0.3, "{blocks:?}");
+}
+
+#[test]
+fn a_copy_of_a_table_is_the_same_table_and_another_one_is_not() {
+    let (table, copy, other) = (sixty(), sixty(), without(&sixty(), &["city"]));
+    let spend = model(&other, &groups(60, &[0..30, 30..60]));
+    let same = |other: &FeatureTable| {
+        spend.lineage(&spend.assign(&table).unwrap(), &spend, &spend.assign(other).unwrap())
+    };
+    assert_eq!(same(&table).unwrap(), same(&copy).unwrap());
+    assert_eq!(same(&copy).unwrap().n_shared, 60);
+    assert!(matches!(same(&other), Err(Error::InvalidParameter { .. })));
 }
 
 #[test]
