@@ -194,6 +194,10 @@ impl FromIterator<Feature> for FeatureSet {
 
 #[cfg(test)]
 mod tests {
+    use super::super::condition::Condition;
+    use super::super::filter::EventFilter;
+    use super::super::measure::Best;
+    use super::super::rhythm::SessionMeasure;
     use super::*;
 
     fn ratio(of: &str, per: &str) -> Feature {
@@ -223,6 +227,65 @@ mod tests {
         }
         assert_eq!(FeatureSet::default().with(count()).with(ratio("n", "n")).check(), Ok(()));
         assert_eq!(FeatureSet::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn every_setting_of_a_measure_may_be_at_its_limits_and_not_beyond_them() {
+        let is_fine = |measure| Feature::new("f", measure).fault().is_none();
+        for (q, fine) in [(0.0, true), (1.0, true), (-0.1, false), (1.1, false), (f64::NAN, false)]
+        {
+            assert_eq!(is_fine(Measure::Quantile { property: "p".into(), q }), fine, "{q}");
+        }
+        let infinite = f64::INFINITY;
+        for (minutes, fine) in [(0.1, true), (0.0, false), (-1.0, false), (infinite, false)] {
+            let of = SessionMeasure::Count;
+            assert_eq!(is_fine(Measure::Session { of, minutes }), fine, "{minutes}");
+            assert_eq!(is_fine(Measure::MostFrequentTransition(minutes)), fine, "{minutes}");
+        }
+        for (n, fine) in [(1, true), (0, false)] {
+            assert_eq!(is_fine(Measure::EventCounts { except: Vec::new(), n }), fine, "{n}");
+        }
+        for (n, fine) in [(2, true), (100, true), (1, false), (101, false)] {
+            assert_eq!(is_fine(Measure::Score { of: "g".into(), n, best: Best::Low }), fine, "{n}");
+        }
+        for (borders, best, fine) in [
+            (vec![], Best::High, true),
+            (vec![1.0, 1.0, 2.0], Best::High, true),
+            (vec![2.0, 1.0, 1.0], Best::Low, true),
+            (vec![2.0, 1.0], Best::High, false),
+            (vec![1.0, 2.0], Best::Low, false),
+            (vec![f64::NAN], Best::High, false),
+            (vec![1.0, infinite], Best::High, false),
+        ] {
+            let score = Measure::ScoreFrom { of: "g".into(), borders: borders.clone(), best };
+            assert_eq!(is_fine(score), fine, "{borders:?} {best:?}");
+        }
+        let days = |days| Feature::new("f", Measure::Count).within_days(days).fault().is_none();
+        assert_eq!([1e-9, 0.0, infinite].map(days), [true, false, false]);
+        let half = |days| Feature::new("f", Measure::Count).half_life_days(days).fault().is_none();
+        assert_eq!([1e-9, 0.0, infinite].map(half), [true, false, false]);
+        assert!(Feature::new("f", Measure::ActiveDays).half_life_days(1.0).fault().is_some());
+    }
+
+    #[test]
+    fn every_condition_of_a_filter_makes_sense_wherever_it_stands() {
+        use Condition::{AtLeast, AtMost, Between, ContainsOneOf, Greater, Less, NotLess, OneOf};
+        let one = || vec!["a".to_owned()];
+        let fine = [Less(0.0), Between(1.0, 1.0), OneOf(one()), ContainsOneOf(one())];
+        let numbers = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
+        let of_number = [Less, AtMost, Greater, AtLeast, NotLess];
+        let bad = of_number.into_iter().flat_map(|of| numbers.map(of));
+        let ranges = [(2.0, 1.0), (f64::NEG_INFINITY, 1.0), (1.0, f64::INFINITY)];
+        let bad = bad.chain(ranges.map(|(low, high)| Between(low, high)));
+        let bad = bad.chain([OneOf(Vec::new()), ContainsOneOf(Vec::new())]);
+        let all = fine.into_iter().map(|is| (is, true)).chain(bad.map(|is| (is, false)));
+        for (is, makes_sense) in all {
+            let of_feature = Feature::new("f", Measure::Count).when("p", is.clone());
+            assert_eq!(of_feature.fault().is_none(), makes_sense, "{is:?}");
+            let filter = EventFilter::default().when("p", is.clone());
+            let of_share = Feature::new("f", Measure::Share(Share::Events(filter)));
+            assert_eq!(of_share.fault().is_none(), makes_sense, "{is:?}");
+        }
     }
 
     #[test]

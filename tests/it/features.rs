@@ -682,6 +682,35 @@ fn what_a_test_of_numbers_cannot_read_is_told() {
 }
 
 #[test]
+fn a_list_that_is_too_long_refuses_its_event_only_where_something_reads_it() {
+    let refused = |features: FeatureSet, name: &str, n: usize| {
+        let list = || Value::List((0..n).map(|i| Value::from(i as f64)).collect());
+        let event = || Event::new("purchase", at(0)).id("card", "1");
+        let of_property = event().property(name.to_owned(), list());
+        let of_attribute = event().attribute(name.to_owned(), list());
+        [of_property, of_attribute].map(|event| {
+            let mut people = Profiles::new(Rules::default(), features.clone()).unwrap();
+            let is_refused = people.observe(&event).is_err();
+            assert_eq!(people.n_profiles(), usize::from(!is_refused));
+            is_refused
+        })
+    };
+    let of = |measure| FeatureSet::default().with(Feature::new("f", measure));
+    let property = || of(Measure::Sum("sizes".into()));
+    let attribute = || of(Measure::Attribute { name: "sizes".into(), column: ColumnType::Auto });
+    for (features, of_property, of_attribute) in [
+        (property(), true, false),
+        (attribute(), false, true),
+        (of(Measure::Attributes), false, true),
+    ] {
+        assert_eq!(refused(features.clone(), "sizes", 1000), [false, false]);
+        assert_eq!(refused(features.clone(), "sizes", 1001), [of_property, of_attribute]);
+        let is_any = features == of(Measure::Attributes);
+        assert_eq!(refused(features, "unread", 1001), [false, is_any]);
+    }
+}
+
+#[test]
 fn a_column_whose_name_is_taken_gets_the_next_free_number() {
     let counts = Measure::EventCounts { except: Vec::new(), n: 8 };
     let features = FeatureSet::default()

@@ -95,6 +95,38 @@ fn the_features_of_a_shop_cope_with_dirty_lines() {
     }
 }
 
+#[test]
+fn the_customers_of_online_retail_have_the_features_worked_out_apart() {
+    let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
+    people.extend(&lines());
+    let table = people.features(now()).unwrap();
+    let number = |row: usize, name: &str| match &table.column(name).unwrap().values {
+        Values::Numeric(values) => values[row],
+        other => panic!("{name} is {other:?}"),
+    };
+    // One visit each; in minutes to the end of August 2011, and in pounds. The first only returned goods.
+    for (customer, minutes, orders, pounds) in [
+        ("12472.0", None, 0.0, -122.3),
+        ("12921.0", Some(393_654.0), 1.0, 322.4),
+        ("13093.0", Some(393_660.0), 1.0, 799.4),
+        ("13468.0", Some(393_652.0), 1.0, 308.65),
+        ("17346.0", Some(393_686.0), 1.0, 146.61),
+        ("17643.0", Some(393_682.0), 1.0, 101.55),
+        ("17760.0", Some(393_652.0), 1.0, 38.74),
+        ("17841.0", Some(393_679.0), 1.0, 537.38),
+        ("17873.0", Some(393_666.0), 1.0, 215.15),
+    ] {
+        let id = people.get(("customer_id", customer)).unwrap().id;
+        let row = table.ids().iter().position(|known| *known == id).unwrap();
+        let days = minutes.map(|minutes: f64| minutes / 1440.0);
+        assert_eq!((number(row, "recency_days"), number(row, "tenure_days")), (days, days));
+        assert_eq!((number(row, "frequency"), number(row, "gap_days")), (Some(orders), None));
+        let spent = number(row, "monetary").unwrap();
+        assert!((spent - pounds).abs() < 1e-9, "{customer}: {spent}");
+        assert_eq!(number(row, "mean_order_value"), (orders > 0.0).then_some(spent));
+    }
+}
+
 fn an_event() -> impl Strategy<Value = Event<'static>> {
     let amount = prop::option::of(prop_oneof![
         (-3i32..3).prop_map(|n| Value::from(f64::from(n))),
