@@ -312,6 +312,35 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_with_more_that_is_new_than_one_chunk_holds_gives_the_state_of_single_events() {
+        // Identifiers of every kind, blocked ones and sets of one to three, none twice in the same place.
+        let n = 3 * parallel::CHUNK as i64;
+        let seen = |i: i64| {
+            let at = Timestamp::from_millis(1_500_000_000_000 + i * 7919 % n);
+            let mut seen = Event::new("", at).id("cookie", format!("c{i}"));
+            if i % 3 == 0 {
+                seen = seen.id("user_id", format!("u{}", i / 6));
+            }
+            if i % 5 == 0 {
+                let email = if i % 35 == 0 { "none@".into() } else { format!("{i}@x.org") };
+                seen = seen.id("email", email);
+            }
+            seen
+        };
+        let world: Vec<Event<'_>> = (0..n).map(seen).collect();
+        let graph = || IdentityGraph::new(Rules::default()).unwrap();
+        let mut single = graph();
+        world.iter().for_each(|seen| drop(single.observe(seen)));
+        for n_threads in [1, 2] {
+            let mut bulk = graph();
+            parallel::with_threads(n_threads, || bulk.extend(&world));
+            assert!(bulk == single);
+            assert_eq!(bulk.n_profiles(), single.n_profiles());
+            assert_eq!(bulk.profiles(), single.profiles());
+        }
+    }
+
+    #[test]
     fn columns_give_the_graph_of_the_events_of_their_rows() {
         let n = 3000;
         let at: Vec<Timestamp> =

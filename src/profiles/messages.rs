@@ -461,7 +461,7 @@ pub(super) fn compare(
 
 #[cfg(test)]
 mod tests {
-    use crate::features::Values;
+    use crate::features::{Feature, Measure, Values};
     use crate::profiles::StoreOptions;
     use crate::{Event, FeatureSet, Profiles, Rules, Timestamp};
 
@@ -631,5 +631,22 @@ mod tests {
         let left = messages(&people);
         assert_eq!((left.of_signatures.len(), left.aside().count()), (49, 98));
         assert!(left.of_signatures.values().all(|n| *n == 2));
+    }
+
+    #[test]
+    fn what_follows_from_the_time_of_a_copy_does_not_make_it_differ() {
+        let features = [("hour", "@hour"), ("weekday", "@weekday"), ("part", "@week_part")];
+        let features = features
+            .map(|(name, property)| Feature::new(name, Measure::MostFrequent(property.into())));
+        let features: FeatureSet = features.into_iter().collect();
+        let options = StoreOptions { dedupe: true, ..StoreOptions::default() };
+        let mut people = Profiles::with_options(Rules::default(), features, options).unwrap();
+        let hours = [9, 2, 40];
+        for hour in hours {
+            let event = sent(hour * 3_600_000, 2).utc_offset(60);
+            assert_eq!(people.observe(&event).unwrap().report.differing, 0, "{hour}");
+        }
+        let ann = people.get(("card", "1")).unwrap();
+        assert_eq!(ann.timeline(at(9)).count(), 1);
     }
 }

@@ -262,6 +262,34 @@ mod tests {
     }
 
     #[test]
+    fn a_long_batch_counts_who_is_new_and_who_was_merged_at_the_rows_of_single_events() {
+        // Cookies that are known from before and log in, known ones that do not, and new ones.
+        let events: Vec<Event<'_>> = (0..90)
+            .map(|i: usize| {
+                let event = visit().id("cookie", format!("c{i}"));
+                if i % 7 == 3 { event.id("user_id", format!("u{i}")) } else { event }
+            })
+            .collect();
+        let known = |i: &usize| (30..70).contains(i);
+        let (mut batch, mut single) = (people(), people());
+        for i in (0..90).filter(known) {
+            let event = visit().id("cookie", format!("c{i}"));
+            batch.observe(&event).unwrap();
+            single.observe(&event).unwrap();
+        }
+        let report = batch.extend(&events);
+        let (mut created, mut merged) = (Vec::new(), Vec::new());
+        for (row, event) in events.iter().enumerate() {
+            let observed = single.observe(event).unwrap();
+            created.extend(observed.created.then_some(row));
+            merged.extend((!observed.merged.is_empty()).then_some(row));
+        }
+        assert_eq!((report.created, &report.created_at[..]), (created.len(), &created[..3]));
+        assert_eq!((report.merged, &report.merged_at[..]), (merged.len(), &merged[..3]));
+        assert_eq!((created.len(), merged[0]), (50, 31));
+    }
+
+    #[test]
     fn a_manual_link_has_made_the_profile_before_the_first_event() {
         let mut people = people();
         let (card, cookie) = (Identifier::new("card", "1"), Identifier::new("cookie", "c"));

@@ -82,3 +82,69 @@ impl Profiles {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use crate::profiles::StoreOptions;
+    use crate::{Event, FeatureSet, Identifier, Profiles, Rules, Timestamp};
+
+    fn hash(options: &StoreOptions, events: &[Event<'_>], then: impl Fn(&mut Profiles)) -> u128 {
+        let (rules, features) = (Rules::default(), FeatureSet::retail());
+        let mut people = Profiles::with_options(rules, features, options.clone()).unwrap();
+        people.extend(events);
+        then(&mut people);
+        people.state_hash()
+    }
+
+    #[test]
+    fn whatever_differs_between_two_stores_shows_in_the_hash() {
+        let at = |day: i64| Timestamp::from_millis(1_500_000_000_000 + day * 86_400_000);
+        let event = || Event::new("purchase", at(1));
+        let ann = || event().id("card", "1");
+        let card = |value: &'static str| Identifier::new("card", value);
+        let same = |_: &mut Profiles| ();
+        for dedupe in [false, true] {
+            let options = StoreOptions { dedupe, ..StoreOptions::default() };
+            let of = |events: &[Event<'_>]| hash(&options, events, same);
+            let one = vec![
+                vec![],
+                vec![ann()],
+                vec![event().id("card", "2")],
+                vec![event().id("cookie", "1")],
+                vec![event().claimed_id("card", "1")],
+                vec![ann().id("cookie", "1")],
+                vec![ann().id("cookie", "1").id("email", "a@x.org")],
+                vec![Event::new("visit", at(1)).id("card", "1")],
+                vec![Event::new("purchase", at(2)).id("card", "1")],
+                vec![ann().property("amount", 1.0)],
+                vec![ann().property("amount", 2.0)],
+                vec![ann().attribute("amount", 1.0)],
+                vec![ann(), ann().property("amount", 1.0)],
+                vec![ann(), ann()],
+                // Whose event it is, where all texts are the same.
+                vec![ann(), event().id("card", "2").property("amount", 1.0)],
+                vec![ann().property("amount", 1.0), event().id("card", "2")],
+            ];
+            let mut hashes: Vec<u128> = one.iter().map(|events| of(events)).collect();
+            if dedupe {
+                hashes.extend(["a", "b"].map(|id| of(&[ann().message_id(id)])));
+            }
+            let two = [ann(), event().id("card", "2")];
+            hashes.push(of(&two));
+            hashes.push(hash(&options, &two, |people| drop(people.forget(("card", "1")).unwrap())));
+            hashes.push(hash(&options, &two, |people| {
+                people.must_link(&card("1"), &card("2")).unwrap();
+            }));
+            hashes.push(hash(&options, &two, |people| {
+                people.cannot_link(&card("1"), &card("2")).unwrap();
+            }));
+            assert_eq!(BTreeSet::from_iter(&hashes).len(), hashes.len(), "{hashes:?}");
+            // Turned around, they are the same.
+            let turned =
+                |events: &[Event<'_>]| of(&events.iter().rev().cloned().collect::<Vec<_>>());
+            assert!(one.iter().all(|events| of(events) == turned(events)));
+        }
+    }
+}
