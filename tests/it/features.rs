@@ -711,6 +711,22 @@ fn a_list_that_is_too_long_refuses_its_event_only_where_something_reads_it() {
 }
 
 #[test]
+fn only_features_that_read_events_themselves_can_be_without_a_match() {
+    let count = |name: &str| Feature::new(name, Measure::Count).on("sale");
+    let ratio = Measure::Ratio { of: "sales".into(), per: "others".into() };
+    let features = FeatureSet::default()
+        .with(count("sales"))
+        .with(count("others"))
+        .with(Feature::new("ratio", ratio))
+        .with(count("extra").optional())
+        .with(Feature::new("attributes", Measure::Attributes));
+    let mut people = Profiles::new(Rules::default(), features).unwrap();
+    assert_eq!(people.unmatched(at(1)).unwrap(), ["sales", "others"]);
+    people.observe(&Event::new("visit", at(0)).id("card", "1")).unwrap();
+    assert_eq!(people.unmatched(at(1)).unwrap(), ["sales", "others"]);
+}
+
+#[test]
 fn a_column_whose_name_is_taken_gets_the_next_free_number() {
     let counts = Measure::EventCounts { except: Vec::new(), n: 8 };
     let features = FeatureSet::default()

@@ -179,6 +179,14 @@ fn the_typical_members_are_those_in_the_middle() {
 }
 
 #[test]
+fn of_several_columns_too_the_typical_members_are_near_the_mean_of_their_own_group() {
+    let personas = model(&sixty(), &groups(60, &[0..30, 30..60]));
+    for (found, near) in personas.typical(&sixty(), 4).unwrap().iter().zip([10..20, 40..50]) {
+        assert!(found.len() == 4 && found.iter().all(|row| near.contains(row)), "{found:?}");
+    }
+}
+
+#[test]
 fn a_kept_model_places_people_as_the_first_one_does() {
     let table = sixty();
     let personas = model(&table, &groups(60, &[0..30, 30..60]));
