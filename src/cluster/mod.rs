@@ -47,7 +47,7 @@
 //! clusters.
 
 mod agglomerative;
-mod claims;
+mod canonical_labels;
 mod dbscan;
 mod dendrogram;
 mod eps;

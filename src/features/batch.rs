@@ -390,7 +390,7 @@ impl Codes {
 }
 
 impl StoredBatch {
-    /// Keeps some values; `released` is told the texts of the others.
+    /// Keeps some values; calls `released` with the text of each other value.
     fn retain(&mut self, keeps: impl Fn(&FieldValue) -> bool, mut released: impl FnMut(u32)) {
         let (mut start, mut n_kept) = (0, 0);
         for end in &mut self.ends {

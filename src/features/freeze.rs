@@ -133,19 +133,21 @@ impl<'f> Fixing<'f> {
         let schema = &self.histories.schema;
         let mut declared = self.declared(feature);
         declared.retain(|&field, _| !self.asked_for.contains(schema.name(field)));
-        let mut names: Vec<(&str, Declared)> =
-            declared.into_iter().map(|(field, said)| (schema.name(field), said)).collect();
-        names.sort_by(|(a, said), (b, other)| {
-            other.n_people.cmp(&said.n_people).then_with(|| a.cmp(b))
+        let mut names: Vec<(&str, Declared)> = declared
+            .into_iter()
+            .map(|(field, attribute)| (schema.name(field), attribute))
+            .collect();
+        names.sort_by(|(a, attribute), (b, other)| {
+            other.n_people.cmp(&attribute.n_people).then_with(|| a.cmp(b))
         });
         self.n_left_out += names.len().saturating_sub(Measure::MAX_ATTRIBUTES);
         names.truncate(Measure::MAX_ATTRIBUTES);
         names.sort_by_key(|&(name, _)| name);
-        for (name, said) in names {
+        for (name, attribute) in names {
             // A column has a name, even where an attribute has none.
             let is_blank = name.trim().is_empty();
             let column = self.free(if is_blank { feature.name() } else { name }.to_owned());
-            let measure = Measure::Attribute { name: name.to_owned(), column: said.column() };
+            let measure = Measure::Attribute { name: name.to_owned(), column: attribute.column() };
             self.fixed.push(feature.as_single(column, measure));
         }
     }
@@ -161,10 +163,10 @@ impl<'f> Fixing<'f> {
                 if !is_declared || value.is_gone() {
                     continue;
                 }
-                let said = declared.entry(value.field).or_default();
-                said.is_category |= value.number().is_none();
-                said.n_people += usize::from(said.person != person);
-                said.person = person;
+                let attribute = declared.entry(value.field).or_default();
+                attribute.is_category |= value.number().is_none();
+                attribute.n_people += usize::from(attribute.person != person);
+                attribute.person = person;
             }
         }
         declared

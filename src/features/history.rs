@@ -166,7 +166,7 @@ impl Histories {
         }
     }
 
-    /// Gives a batch the codes of the store; `dropped` is told the attributes that are not stored.
+    /// Gives a batch the codes of the store; calls `dropped` with each attribute that is not stored.
     pub(crate) fn absorb(
         &mut self,
         batch: EventBatch<'_>,
@@ -282,7 +282,7 @@ impl Histories {
         self.logs[signature as usize].remove(event, lexicon)
     }
 
-    /// Removes the events before a time from a log, and tells their messages; how many events.
+    /// Removes the events before a time from a log, and adds their messages to `messages`. Returns the number of events.
     pub(crate) fn remove_before(
         &mut self,
         signature: u32,
@@ -421,7 +421,7 @@ impl Histories {
         }
     }
 
-    /// The codes that a summary uses end.
+    /// Ends the use of the codes of a summary.
     pub(crate) fn release_summary(&mut self, summary: &[u64]) {
         let labels: Vec<u32> = self.layout.labels(summary).collect();
         labels.into_iter().for_each(|label| self.dictionary.release(label));

@@ -299,7 +299,7 @@ impl Measure {
                 Definition::totals(Max, Read::number(p), names, |t, _, _| Some(t.extreme))
             }
             Self::Std(p) => Definition::totals(Squares, Read::number(p), names, |t, _, _| {
-                (t.n_values > 1).then(|| t.squares.deviation(t.sum, t.n_values))
+                (t.n_values > 1).then(|| t.squares.std(t.sum, t.n_values))
             }),
             Self::RecencyDays => Definition::totals(Times, Read::Nothing, names, |t, _, as_of| {
                 (t.n > 0).then(|| as_of.days_since(t.last))

@@ -94,8 +94,8 @@ impl Plan {
         &self.features
     }
 
-    /// Evaluates all features of one person that are made of events; `each` is told the place of
-    /// the feature.
+    /// Evaluates all features of one person that are made of events; calls `each` with the
+    /// place of the feature and its answer.
     pub(super) fn evaluate<'e>(
         &self,
         events: &PersonEvents<'e>,

@@ -76,7 +76,7 @@ pub(super) fn session_measure(
         }
         SessionMeasure::GapDays => (n > 1.0).then(|| stats::mean(&gaps())),
         SessionMeasure::GapVariation => {
-            let (mean, std) = stats::mean_and_deviation(&gaps());
+            let (mean, std) = stats::mean_and_std(&gaps());
             (n > 2.0).then_some(std / mean)
         }
     }

@@ -134,16 +134,16 @@ impl<'h> StoredEvent<'h> {
             .then(self.message.cmp(&other.message))
     }
 
-    /// By what the sender says, which is all but the time and what [follows](Schema::is_derived) from it.
+    /// By what the client sent: all but the time and what [follows](Schema::is_derived) from it.
     pub(crate) fn compare_content(
         self,
         other: Self,
         schema: &Schema,
         dictionary: &Dictionary,
     ) -> Ordering {
-        let is_said = |value: &FieldValue| !schema.is_derived(value.field);
+        let is_sent = |value: &FieldValue| !schema.is_derived(value.field);
         self.compare_name(other, dictionary)
-            .then_with(|| compare_values(self.values, other.values, is_said, schema, dictionary))
+            .then_with(|| compare_values(self.values, other.values, is_sent, schema, dictionary))
     }
 
     fn compare_name(self, other: Self, dictionary: &Dictionary) -> Ordering {

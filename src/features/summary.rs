@@ -155,8 +155,8 @@ impl Layout {
         }
     }
 
-    /// Adds an event. A text that a summary keeps is one use of it; `lost` is told the codes whose
-    /// uses end, of which one may be the event's own.
+    /// Adds an event. A text that a summary keeps is one use of it; `changes` lists the uses that begin and those that
+    /// end, of which one may be that of the event itself.
     pub(super) fn add_event(
         &self,
         words: &mut [u64],
@@ -185,7 +185,7 @@ impl Layout {
         }
     }
 
-    /// Adds a summary of the same layout and dictionary; `lost` is told the codes whose uses end.
+    /// Adds a summary of the same layout and dictionary; calls `lost` with each code that is no longer used.
     pub(super) fn merge(
         &self,
         words: &mut [u64],

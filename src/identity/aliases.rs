@@ -100,14 +100,14 @@ fn callers_in(basis: Basis<'_>, sig: u32) -> impl Iterator<Item = u32> {
 
 /// What the aliases of one previous id make, as far as it was worked out.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Settled {
+pub(super) struct AliasLinks {
     /// The user id that the previous id stands for, if it is one.
     user: Option<u32>,
     /// The links: user or previous id, and what the previous id stands for.
     pub(super) links: BTreeSet<(u32, u32)>,
 }
 
-impl Settled {
+impl AliasLinks {
     /// Whether there is nothing to remember.
     pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -121,17 +121,17 @@ fn is_kept(basis: Basis<'_>, (a, b): (u32, u32)) -> bool {
 }
 
 /// What the aliases of a previous id make, without the links that were taken back.
-pub(super) fn settled(basis: Basis<'_>, previous: u32) -> Settled {
+pub(super) fn links_of(basis: Basis<'_>, previous: u32) -> AliasLinks {
     let kept = |link: &(u32, u32)| is_kept(basis, *link);
     match meaning(basis, previous) {
         Meaning::User(user) => {
             let links = callers(basis, previous).into_iter().map(|(caller, _)| (caller, user));
-            Settled { user: Some(user), links: links.filter(kept).collect() }
+            AliasLinks { user: Some(user), links: links.filter(kept).collect() }
         }
         Meaning::Anonymous(node) => {
-            Settled { user: None, links: [(previous, node)].into_iter().filter(kept).collect() }
+            AliasLinks { user: None, links: [(previous, node)].into_iter().filter(kept).collect() }
         }
-        Meaning::Unseen | Meaning::Nobody => Settled::default(),
+        Meaning::Unseen | Meaning::Nobody => AliasLinks::default(),
     }
 }
 
@@ -140,7 +140,7 @@ pub(super) fn settled(basis: Basis<'_>, previous: u32) -> Settled {
 pub(super) fn added(
     basis: Basis<'_>,
     previous: u32,
-    known: &Settled,
+    known: &AliasLinks,
     new_calls: &[u32],
 ) -> Option<BTreeSet<(u32, u32)>> {
     let user = known.user.filter(|&user| meaning(basis, previous) == Meaning::User(user))?;

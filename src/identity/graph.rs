@@ -89,7 +89,7 @@ impl IdentityGraph {
     /// An empty graph.
     ///
     /// # Errors
-    /// [`Error::InvalidRule`](crate::Error::InvalidRule) for rules that make no sense: a limit or a hub of 0, a hub of a kind
+    /// [`Error::InvalidRule`](crate::Error::InvalidRule) for invalid rules: a limit or a hub of 0, a hub of a kind
     /// with itself, a weak kind of which a person has one, a clock that ends before it begins.
     pub fn new(rules: Rules) -> Result<Self> {
         Ok(Self::from_state(State::new(rules)?))
@@ -364,7 +364,7 @@ impl IdentityGraph {
         self.state.find_in_profile(kind, value)
     }
 
-    /// Finds the nodes of identifiers that are in profiles; `found` is told the place and the node of each.
+    /// Finds the nodes of identifiers that are in profiles; calls `found` with the place and the node of each.
     pub(crate) fn find_each(
         &self,
         identifiers: &[IdentifierRef<'_>],

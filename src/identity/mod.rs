@@ -79,7 +79,7 @@
 //! [`IdentityGraph::extend`] joins everything again if most of it is new, which is several times faster than
 //! one event at a time. It holds up to a million events in memory besides the graph.
 //
-// Where is what?
+// Files:
 //   what may come in and join           policy/
 //   what was observed                   evidence/; aliases.rs what alias calls mean
 //   who is who                          partition/

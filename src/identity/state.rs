@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::aliases::{self, Settled};
+use super::aliases::{self, AliasLinks};
 use super::evidence::{IdentityEvidence, Packed, Recorded, Times, flag, node_of};
 use super::partition::{Basis, Partition};
 use super::policy::{MAX_KINDS, Name, PREVIOUS, Pair, Part, Policy, Relation, Rules, can_be_alias};
@@ -20,7 +20,7 @@ pub(crate) struct State {
     pub(super) evidence: IdentityEvidence,
     pub(super) partition: Partition,
     /// What the aliases of each previous id make.
-    aliases: BTreeMap<u32, Settled>,
+    aliases: BTreeMap<u32, AliasLinks>,
 }
 
 impl State {
@@ -110,20 +110,20 @@ impl State {
         };
         let basis = Basis { policy: &self.policy, evidence: &self.evidence };
         self.partition.follow(basis);
-        all_calls.into_iter().for_each(|node| self.settle_aliases(node));
+        all_calls.into_iter().for_each(|node| self.update_aliases(node));
         for previous in new_calls {
             let start = calls.partition_point(|call| call.0 < previous);
             let own = calls[start..].iter().take_while(|call| call.0 == previous);
-            self.settle_new_calls(previous, &own.map(|call| call.1).collect::<Vec<_>>());
+            self.add_alias_calls(previous, &own.map(|call| call.1).collect::<Vec<_>>());
         }
     }
 
-    /// As [`State::settle_aliases`], where nothing but new calls can have changed it: however many calls
+    /// As [`State::update_aliases`], where nothing but new calls can have changed it: however many calls
     /// there were before, they are not read again.
-    fn settle_new_calls(&mut self, previous: u32, calls: &[u32]) {
+    fn add_alias_calls(&mut self, previous: u32, calls: &[u32]) {
         let known = self.aliases.get(&previous);
         let added = known.and_then(|known| aliases::added(self.basis(), previous, known, calls));
-        let Some(added) = added else { return self.settle_aliases(previous) };
+        let Some(added) = added else { return self.update_aliases(previous) };
         if let Some(known) = self.aliases.get_mut(&previous) {
             known.links.extend(&added);
         }
@@ -131,12 +131,12 @@ impl State {
     }
 
     /// Adds and removes the links of a previous id's aliases, so that they are what the evidence says.
-    fn settle_aliases(&mut self, previous: u32) {
-        let settled = aliases::settled(self.basis(), previous);
-        let wanted = settled.links.clone();
-        let known = match settled.is_empty() {
+    fn update_aliases(&mut self, previous: u32) {
+        let made = aliases::links_of(self.basis(), previous);
+        let wanted = made.links.clone();
+        let known = match made.is_empty() {
             true => self.aliases.remove(&previous),
-            false => self.aliases.insert(previous, settled),
+            false => self.aliases.insert(previous, made),
         };
         let known = known.unwrap_or_default().links;
         for &(a, b) in known.difference(&wanted) {
@@ -144,7 +144,7 @@ impl State {
             let reverse =
                 self.evidence.find(&self.policy, PREVIOUS, self.evidence.nodes().value(a));
             let reverse = reverse.and_then(|previous| self.aliases.get(&previous));
-            if !reverse.is_some_and(|settled| settled.links.contains(&(b, a))) {
+            if !reverse.is_some_and(|made| made.links.contains(&(b, a))) {
                 self.change_alias_link(a, b, false);
             }
         }
@@ -162,7 +162,7 @@ impl State {
         let find = |name: &Name| self.evidence.find(&self.policy, &name.kind, &name.value);
         let ends = [&pair.0, &pair.1].into_iter().filter_map(find);
         let previous = aliases::concerned(self.basis(), ends.collect::<Vec<_>>().into_iter());
-        previous.into_iter().for_each(|node| self.settle_aliases(node));
+        previous.into_iter().for_each(|node| self.update_aliases(node));
     }
 
     /// Adds or removes the link of an alias.

@@ -56,7 +56,7 @@ impl<K: Ord + AsRef<[u32]>> CountsByKey<K> {
     /// The `n` most frequent, most frequent first, then by text.
     pub(super) fn top(&self, n: usize, dictionary: &Dictionary) -> Vec<Tally> {
         let compare = |(a, a_count): &(&K, &Count), (b, b_count): &(&K, &Count)| {
-            let by_text = || said(*a, dictionary).cmp(said(*b, dictionary));
+            let by_text = || texts_of(*a, dictionary).cmp(texts_of(*b, dictionary));
             b_count.n.cmp(&a_count.n).then_with(by_text)
         };
         let mut counts: Vec<(&K, &Count)> = self.0.iter().collect();
@@ -74,12 +74,15 @@ impl<K: Ord + AsRef<[u32]>> CountsByKey<K> {
     }
 }
 
-fn said<'t>(key: &impl AsRef<[u32]>, dictionary: &'t Dictionary) -> impl Iterator<Item = &'t str> {
+fn texts_of<'t>(
+    key: &impl AsRef<[u32]>,
+    dictionary: &'t Dictionary,
+) -> impl Iterator<Item = &'t str> {
     key.as_ref().iter().map(|&code| dictionary.text(code))
 }
 
 fn tally(key: &impl AsRef<[u32]>, count: &Count, dictionary: &Dictionary) -> Tally {
-    let of = said(key, dictionary).map(String::from).collect();
+    let of = texts_of(key, dictionary).map(String::from).collect();
     Tally { of, n: count.n, n_people: count.n_people }
 }
 

@@ -1,6 +1,6 @@
 //! Reports as text: aligned tables and shares in percent.
 
-use crate::num::hundredths::Percent;
+use crate::num::percent::Percent;
 
 /// Rows of cells as aligned text: the first column to the left, all others to the right.
 pub(super) fn write_table(

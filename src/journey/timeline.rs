@@ -1,4 +1,4 @@
-//! What is kept of an event, said as an event again.
+//! Turns a stored event back into an event.
 
 use std::borrow::Cow;
 

@@ -1,5 +1,6 @@
 //! Layer 0: numbers and kernels on plain slices; knows nothing of people.
 
+pub(crate) mod argmin;
 pub(crate) mod assignment;
 pub(crate) mod boxes;
 pub(crate) mod bytes;
@@ -15,15 +16,14 @@ pub(crate) mod fixed;
 pub(crate) mod frame;
 pub(crate) mod gram;
 pub(crate) mod group_means;
-pub(crate) mod hundredths;
 mod lanes;
-pub(crate) mod least;
 pub(crate) mod moments;
 pub(crate) mod neighbors;
 pub(crate) mod normal;
 pub(crate) mod pack;
 pub(crate) mod pair_distances;
 pub(crate) mod parallel;
+pub(crate) mod percent;
 pub(crate) mod portable;
 pub(crate) mod potential;
 pub(crate) mod powers;

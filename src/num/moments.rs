@@ -30,7 +30,7 @@ impl Squares {
     }
 
     /// The standard deviation (divisor n) of `n` values with this sum of squares and that sum.
-    pub(crate) fn deviation(self, sum: Fixed, n: u64) -> f64 {
+    pub(crate) fn std(self, sum: Fixed, n: u64) -> f64 {
         debug_assert!(n > 0);
         let n_squares = self.times(n);
         let squared_sum = Self::of(sum);
@@ -90,38 +90,38 @@ mod tests {
     use super::*;
     use crate::num::stats;
 
-    fn deviation(values: &[f64]) -> f64 {
+    fn std(values: &[f64]) -> f64 {
         let fixed: Vec<Fixed> = values.iter().filter_map(|&v| Fixed::new(v)).collect();
         let squares = fixed.iter().map(|&v| Squares::of(v)).fold(Squares::default(), Squares::add);
-        squares.deviation(fixed.iter().copied().sum(), fixed.len() as u64)
+        squares.std(fixed.iter().copied().sum(), fixed.len() as u64)
     }
 
     #[test]
-    fn the_deviation_of_the_golden_column_is_3_5355() {
-        assert!((deviation(&[1.0, 2.0, 3.0, 10.0]) - 3.535_533_905_932_737_7).abs() < 1e-15);
-        assert_eq!(deviation(&[7.5]), 0.0);
+    fn the_standard_deviation_of_the_golden_column_is_3_5355() {
+        assert!((std(&[1.0, 2.0, 3.0, 10.0]) - 3.535_533_905_932_737_7).abs() < 1e-15);
+        assert_eq!(std(&[7.5]), 0.0);
     }
 
     #[test]
     fn far_from_0_nothing_is_lost() {
         let far = (1u64 << 59) as f64;
-        assert_eq!(deviation(&[far, far, far]), 0.0);
-        assert_eq!(deviation(&[far, -far]), far);
-        assert_eq!(deviation(&[1e12 + 1.0, 1e12 + 3.0]), 1.0);
+        assert_eq!(std(&[far, far, far]), 0.0);
+        assert_eq!(std(&[far, -far]), far);
+        assert_eq!(std(&[1e12 + 1.0, 1e12 + 3.0]), 1.0);
     }
 
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
         #[test]
-        fn it_is_the_deviation_of_floats_in_any_order(
+        fn it_is_the_standard_deviation_of_floats_in_any_order(
             values in prop::collection::vec(-1e6f64..1e6, 1..40), split in 0usize..40,
         ) {
             let mut turned = values.clone();
             turned.rotate_left(split % values.len());
-            prop_assert_eq!(deviation(&values).to_bits(), deviation(&turned).to_bits());
-            let (_, expected) = stats::mean_and_deviation(&values);
-            prop_assert!((deviation(&values) - expected).abs() <= 1e-9 * (1.0 + expected));
+            prop_assert_eq!(std(&values).to_bits(), std(&turned).to_bits());
+            let (_, expected) = stats::mean_and_std(&values);
+            prop_assert!((std(&values) - expected).abs() <= 1e-9 * (1.0 + expected));
         }
 
         #[test]

@@ -26,7 +26,7 @@ pub struct ColumnReason {
     /// the value lies above it if `z` is positive.
     pub typical: f64,
     /// How far off it is: a row in robust standard deviations, ±1e6 at most; a group in standard
-    /// deviations, 0 where the others do not vary.
+    /// standard deviations, 0 where the others do not vary.
     pub z: f64,
     /// The column's part of the squared difference from the typical values, from 0 to 1.
     pub share: f64,

@@ -1,7 +1,7 @@
-//! Medians, quantiles, means and deviations of plain slices, each in one agreed way.
+//! Medians, quantiles, means and standard deviations of plain slices, each in one agreed way.
 //!
 //! Quantiles interpolate linearly between order statistics (type 7 of Hyndman, Fan 1996, as R and
-//! NumPy do); deviations divide by n (population) and go around a corrected mean.
+//! NumPy do); standard deviations divide by n (population) and go around a corrected mean.
 
 /// Sorts a copy by the total order of floats.
 pub(crate) fn sorted(values: &[f64]) -> Vec<f64> {
@@ -47,7 +47,7 @@ pub(crate) fn mean(values: &[f64]) -> f64 {
 /// Mean and population standard deviation (divisor n); NaN for none.
 ///
 /// A second pass takes back what rounding the long sum cost the mean, a third goes around it.
-pub(crate) fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
+pub(crate) fn mean_and_std(values: &[f64]) -> (f64, f64) {
     let n = values.len() as f64;
     let rough = mean(values);
     let mean = rough + values.iter().map(|v| v - rough).sum::<f64>() / n;
@@ -69,18 +69,18 @@ mod tests {
     }
 
     #[test]
-    fn the_deviation_of_the_golden_column_is_3_5355() {
-        let (mean, deviation) = mean_and_deviation(&[1.0, 2.0, 3.0, 10.0]);
+    fn the_standard_deviation_of_the_golden_column_is_3_5355() {
+        let (mean, std) = mean_and_std(&[1.0, 2.0, 3.0, 10.0]);
         assert_eq!(mean, 4.0);
-        assert!((deviation - 3.535_533_905_932_737_7).abs() < 1e-12);
+        assert!((std - 3.535_533_905_932_737_7).abs() < 1e-12);
     }
 
     #[test]
-    fn a_long_column_far_from_0_keeps_its_mean_and_deviation() {
+    fn a_long_column_far_from_0_keeps_its_mean_and_standard_deviation() {
         let far = 1.7e12 + 0.125;
         let values: Vec<f64> =
             (0..300_000).map(|i| if i % 2 == 0 { far - 1.0 } else { far + 1.0 }).collect();
-        assert_eq!(mean_and_deviation(&values), (far, 1.0));
+        assert_eq!(mean_and_std(&values), (far, 1.0));
         // What the corrections are for: one sum alone is off.
         assert_ne!(mean(&values), far);
     }

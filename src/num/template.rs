@@ -13,13 +13,13 @@ pub(crate) fn next_part(text: &str) -> Option<(&str, &str, &str)> {
 /// A template with its parts filled in; a part that is not given is left out.
 pub(crate) fn filled(template: &str, parts: &[(&str, &str)]) -> String {
     let mut rest = template;
-    let mut said = String::with_capacity(rest.len() + 16);
+    let mut text = String::with_capacity(rest.len() + 16);
     while let Some((before, name, after)) = next_part(rest) {
-        said += before;
+        text += before;
         if let Some((_, value)) = parts.iter().find(|(part, _)| *part == name) {
-            said += value;
+            text += value;
         }
         rest = after;
     }
-    said + rest
+    text + rest
 }

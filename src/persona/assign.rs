@@ -98,11 +98,11 @@ impl Matches<'_> {
             }
             (Some(own), Some(other)) => {
                 let weighed = self.weighed(row).into_iter().filter(|weighed| weighed.1 != 0.0);
-                let said: Vec<String> = weighed
+                let reasons: Vec<String> = weighed
                     .take(3)
                     .map(|weighed| reason_in_words(words, &self.reason(row, &weighed), own, other))
                     .collect();
-                let (margin, reasons) = (number(found.margin), said.join("; "));
+                let (margin, reasons) = (number(found.margin), reasons.join("; "));
                 let parts = [
                     ("name", own.name.as_str()),
                     ("other", &other.name),

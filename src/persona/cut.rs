@@ -237,8 +237,8 @@ pub(super) fn reason(
     settings: &PersonaSettings,
 ) -> String {
     let words = &settings.describer.vocabulary;
-    let found = || groups.sentences().into_iter().map(|said| words.say_sentence(&said));
-    let said: Vec<String> = match how {
+    let found = || groups.sentences().into_iter().map(|sentence| words.say_sentence(&sentence));
+    let sentences: Vec<String> = match how {
         How::Given => {
             let given = words.say("The number of personas was given.", &[]);
             std::iter::once(given).chain(found()).collect()
@@ -246,7 +246,7 @@ pub(super) fn reason(
         How::Natural => found().chain(finer(candidates, settings)).collect(),
         How::Cut => of_cut(groups, candidates, k, settings),
     };
-    said.join(" ")
+    sentences.join(" ")
 }
 
 fn of_cut(

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::model::PersonaModel;
 use super::numbers::{called, percent};
-use super::seen::{Bins, SeenColumn};
 use super::sentences::center;
+use super::training_columns::{Bins, TrainingColumn};
 use super::vocabulary::Vocabulary;
 use crate::features::Values;
 use crate::num::portable;
@@ -43,7 +43,7 @@ pub struct Drift {
 
 /// How a column of the table differs from what was kept of it.
 fn drift(
-    seen: &SeenColumn,
+    seen: &TrainingColumn,
     table: &FeatureTable,
     least: usize,
     words: &Vocabulary,
@@ -109,7 +109,7 @@ fn sentence(words: &Vocabulary, drift: &Drift, is_other: bool) -> String {
         |found: &Option<Original>| found.as_ref().map(|found| center(words, &drift.feature, found));
     let label = called(words, &drift.feature);
     let (known, before) = (percent(words, drift.known), percent(words, drift.known_before));
-    let mut said = match (of(&drift.center), of(&drift.center_before)) {
+    let mut text = match (of(&drift.center), of(&drift.center_before)) {
         _ if drift.known == 0.0 => words.say("{label}: known of nobody", &[("label", &label)]),
         (Some(now), Some(then)) => {
             let parts = [("label", &*label), ("now", &now), ("before", &then)];
@@ -121,9 +121,9 @@ fn sentence(words: &Vocabulary, drift: &Drift, is_other: bool) -> String {
     };
     if known != before && drift.known > 0.0 {
         let parts = [("known", &*known), ("before", &before)];
-        said += &words.say("; known of {known} ({before} then)", &parts);
+        text += &words.say("; known of {known} ({before} then)", &parts);
     }
-    said + "."
+    text + "."
 }
 
 impl PersonaModel {

@@ -6,7 +6,7 @@
 //! people it does not fit and how much variance it does not explain. The model then places people seen
 //! later, with reasons, and compares its personas with those that a team made by hand.
 //
-// Where is what?
+// Files:
 //   the one call from a table to personas, and the number of personas   fit.rs, cut.rs
 //   whether a difference is told        contrast.rs (per column), describe.rs (per group), telling.rs (one trait)
 //   its thresholds                      thresholds.rs
@@ -14,7 +14,7 @@
 //   which columns separate them         importance.rs; coded.rs, forest.rs, regression.rs
 //   words, sentences, numbers, names    vocabulary.rs, page_words.rs, evidence_words.rs, sentences.rs,
 //                                       numbers.rs, names.rs
-//   whether later people are like these   drift.rs, seen.rs
+//   whether later people are like these   drift.rs, training_columns.rs
 //   where a person belongs, and why     place.rs, assign.rs; change.rs whether an event moved one
 //   pure types and small groups         pure_types.rs, niches.rs
 //   personas made by hand, and earlier ones   declared.rs, compare.rs, lineage.rs
@@ -48,11 +48,11 @@ mod place;
 mod pure_types;
 mod ranks;
 mod regression;
-mod seen;
 mod sentences;
 mod settings;
 mod telling;
 mod thresholds;
+mod training_columns;
 mod vocabulary;
 
 pub use assign::{Contribution, Match, Matches};

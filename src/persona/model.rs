@@ -19,8 +19,8 @@ use super::index::Index;
 use super::names;
 use super::numbers::{self, Unit, called};
 use super::place::{Grouping, NearestGroups, Rule};
-use super::seen::SeenColumn;
 use super::thresholds::Describer;
+use super::training_columns::TrainingColumn;
 use super::vocabulary::Vocabulary;
 use crate::num::check::{self, Rows};
 use crate::num::distance::squared;
@@ -69,7 +69,7 @@ pub struct PersonaModel {
     evidence: Evidence,
     /// The columns of the people it was made from.
     #[serde(with = "crate::num::exact")]
-    pub(super) seen: Vec<SeenColumn>,
+    pub(super) seen: Vec<TrainingColumn>,
     /// The features of the matrix in words.
     #[serde(skip)]
     pub(super) terms: Vec<Term>,
@@ -157,7 +157,7 @@ impl PersonaModel {
             prep: prep.clone(),
             rule,
             evidence,
-            seen: SeenColumn::all(index, rules.least()),
+            seen: TrainingColumn::all(index, rules.least()),
             terms: Term::all(prep, rules),
         })
     }
@@ -365,7 +365,7 @@ pub(super) struct Choice {
 struct Version;
 
 impl Version {
-    const NEWEST: u32 = 2;
+    const NEWEST: u32 = 3;
 }
 
 impl Serialize for Version {
@@ -400,7 +400,7 @@ struct Stored {
     #[serde(with = "crate::num::exact")]
     evidence: Evidence,
     #[serde(with = "crate::num::exact")]
-    seen: Vec<SeenColumn>,
+    seen: Vec<TrainingColumn>,
 }
 
 impl TryFrom<Stored> for PersonaModel {
@@ -424,7 +424,7 @@ impl TryFrom<Stored> for PersonaModel {
             return Err(invalid("a share is outside [0, 1]"));
         }
         if !personas.iter().all(Persona::is_finite)
-            || !seen.iter().all(SeenColumn::is_sound)
+            || !seen.iter().all(TrainingColumn::is_sound)
             || !evidence.is_finite()
         {
             return Err(invalid("a number of its descriptions is not finite"));

@@ -6,7 +6,7 @@
 
 use super::names::tellable;
 use super::vocabulary::Vocabulary;
-use crate::num::hundredths::Percent;
+use crate::num::percent::Percent;
 
 /// A number to three significant digits: `0.0123`, `4.5`, `1230`, `1.2e20`.
 pub(super) fn number(value: f64) -> String {

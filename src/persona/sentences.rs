@@ -36,7 +36,7 @@ pub(super) fn phrase(
         Contrast::Category { category, .. } => {
             // A share that is always 0 or 1 says where all of it went.
             let label = label.strip_prefix("share of ").unwrap_or(&label);
-            let said = match answer {
+            let phrase = match answer {
                 // A count of at most one: `often campaign mailed`.
                 Some(true) if label.starts_with("number of ") => plain(words, label, true),
                 Some(true) => label.to_owned(),
@@ -46,7 +46,7 @@ pub(super) fn phrase(
                     words.say("{label} {category}", &[("label", label), ("category", &category)])
                 }
             };
-            if more { said } else { words.say("rarely {phrase}", &[("phrase", &said)]) }
+            if more { phrase } else { words.say("rarely {phrase}", &[("phrase", &phrase)]) }
         }
         Contrast::Missing { .. } => {
             let text = if more { "{label} often unknown" } else { "{label} mostly known" };
@@ -67,14 +67,14 @@ fn missing_saying<'w>(words: &'w Vocabulary, feature: &str, is_unknown: bool) ->
 /// High or low values of a feature without a saying: "often campaign mailed", "little PRODUCE", "high
 /// web visits".
 fn plain(words: &Vocabulary, label: &str, more: bool) -> String {
-    let said = |high, low, label| words.say(if more { high } else { low }, &[("label", label)]);
+    let phrase = |high, low, label| words.say(if more { high } else { low }, &[("label", label)]);
     if let Some(event) = label.strip_prefix("number of ") {
-        return said("often {label}", "seldom {label}", event);
+        return phrase("often {label}", "seldom {label}", event);
     }
     if let Some(part) = label.strip_prefix("share of ") {
-        return said("much {label}", "little {label}", part);
+        return phrase("much {label}", "little {label}", part);
     }
-    said("high {label}", "low {label}", label)
+    phrase("high {label}", "low {label}", label)
 }
 
 /// A trait in a plain sentence with its numbers. `known` is (members with a value, members).

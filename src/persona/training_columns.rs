@@ -19,7 +19,7 @@ const CATEGORIES: usize = 30;
 
 /// What a model keeps of a column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct SeenColumn {
+pub(super) struct TrainingColumn {
     pub(super) feature: String,
     pub(super) bins: Bins,
     /// People per bin; those without a value last.
@@ -35,7 +35,7 @@ pub(super) enum Bins {
     Named(Vec<String>),
 }
 
-impl SeenColumn {
+impl TrainingColumn {
     pub(super) fn all(index: &Index<'_>, least: usize) -> Vec<Self> {
         let unit = index.n_rows.saturating_mul(4);
         parallel::map(index.columns.len(), unit, |at| Self::of(&index.columns[at], least))
@@ -175,7 +175,7 @@ mod tests {
             let values = (0..same).map(|_| 0.0).chain((1..=different).map(f64::from));
             let values: Vec<_> = values.chain((0..at_end).map(|_| 1e4)).map(Some).collect();
             let table = FeatureTable::new(values.len()).numeric("n", values).unwrap();
-            let seen = SeenColumn::of(&Index::new(&table).unwrap().columns[0], 20);
+            let seen = TrainingColumn::of(&Index::new(&table).unwrap().columns[0], 20);
             let bins = &seen.counts[..seen.counts.len() - 1];
             assert!(bins.iter().all(|&n| n >= 20), "{seen:?}");
             assert_eq!(seen.bins.count(&table.columns()[0].values), seen.counts);
@@ -193,10 +193,10 @@ mod tests {
         let index = Index::new(&table).unwrap();
         // Nine numbers are known.
         let median = Some(Original::Number(1.0));
-        assert_eq!(SeenColumn::of(&index.columns[0], 9).center, median);
-        assert_eq!(SeenColumn::of(&index.columns[0], 10).center, None);
+        assert_eq!(TrainingColumn::of(&index.columns[0], 9).center, median);
+        assert_eq!(TrainingColumn::of(&index.columns[0], 10).center, None);
         for (least, column) in [(1, 0), (2, 0), (4, 0), (10, 0), (1, 1), (2, 1), (3, 1)] {
-            let seen = SeenColumn::of(&index.columns[column], least);
+            let seen = TrainingColumn::of(&index.columns[column], least);
             let values = &index.columns[column].column.values;
             assert_eq!(seen.counts, seen.bins.count(values), "{least} {column}");
             assert_eq!(seen.center, seen.bins.center(values, &seen.counts, least));

@@ -11,8 +11,8 @@ use super::source::Source;
 use super::step::{Dropped, Encoding, FeatureStep, Short};
 use crate::features::FeatureTable;
 use crate::num::check::MAX_MAGNITUDE;
-use crate::num::hundredths::Percent;
 use crate::num::parallel;
+use crate::num::percent::Percent;
 use crate::{Error, Result};
 
 /// What [`Preprocessor::fit`](crate::Preprocessor::fit) decided; turns tables into matrices, and

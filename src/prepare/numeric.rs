@@ -2,7 +2,7 @@
 //!
 //! Everything is computed from the *sorted* present values, so parameters do not depend on the
 //! order of rows, to the bit, and missing values say nothing about centre or width. The mean is
-//! corrected by a second pass and the deviation taken around the corrected mean; columns of very
+//! corrected by a second pass and the standard deviation taken around the corrected mean; columns of very
 //! large or small magnitude are measured in a power of two first, so that nothing overflows.
 //!
 //! A long tail is tamed by a signed logarithm that bends at a value of the column itself, so that no
@@ -46,7 +46,7 @@ pub(super) fn scale(sorted: &[f64], scaling: Scaling) -> Option<Scale> {
             let (q1, q3) = (shape.quantile(sorted, 0.25), shape.quantile(sorted, 0.75));
             // Against the quartiles, not the extremes: an outlier must not hide the middle.
             if stats::is_rounding(q3 - q1, q1.abs().max(q3.abs())) {
-                Scale::MedianDeviation { median, sd: shape.sd }
+                Scale::MedianStd { median, sd: shape.sd }
             } else {
                 Scale::Robust { median, iqr: q3 - q1 }
             }
@@ -88,7 +88,7 @@ fn bend(sorted: &[f64]) -> Option<f64> {
 /// 2⁶⁰⁰: far enough to bring any magnitude to where squares neither overflow nor vanish.
 const FAR: f64 = two_to(600);
 
-/// Mean, deviation and skewness of a column that is not constant.
+/// Mean, standard deviation and skewness of a column that is not constant.
 #[derive(Debug, Clone, Copy)]
 struct Shape {
     mean: f64,
@@ -111,7 +111,7 @@ impl Shape {
         };
         let n = values.len() as f64;
         let scaled: Vec<f64> = values.iter().map(|v| v / unit).collect();
-        let (mean, sd) = stats::mean_and_deviation(&scaled);
+        let (mean, sd) = stats::mean_and_std(&scaled);
         let cube = |v: f64| ((v - mean) / sd) * ((v - mean) / sd) * ((v - mean) / sd);
         let skewness = scaled.iter().copied().map(cube).sum::<f64>() / n;
         let shape = Self { mean: mean * unit, sd: sd * unit, skewness, unit };
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_variance_of_1_at_1_7e12_is_exact_to_1e_6() {
-        // Alternating ±1 about an offset: deviation 1.
+        // Alternating ±1 about an offset: standard deviation 1.
         let values: Vec<f64> = (0..10_000).map(|i| 1.7e12 + f64::from(i % 2) * 2.0 - 1.0).collect();
         let (_, scale) = fitted(&values, Scaling::Standard, false);
         assert!((scale.width() - 1.0).abs() < 1e-6, "{scale:?}");
@@ -226,8 +226,8 @@ mod tests {
     }
 
     #[test]
-    fn a_robust_scale_without_a_middle_half_falls_back_to_the_deviation() {
+    fn a_robust_scale_without_a_middle_half_falls_back_to_the_standard_deviation() {
         let (_, scale) = fitted(&[0.0, 0.0, 0.0, 0.0, 5.0], Scaling::Robust, false);
-        assert_eq!(scale, Scale::MedianDeviation { median: 0.0, sd: 2.0 });
+        assert_eq!(scale, Scale::MedianStd { median: 0.0, sd: 2.0 });
     }
 }

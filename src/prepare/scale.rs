@@ -55,7 +55,7 @@ pub(crate) enum Scale {
     },
     /// To median 0 and standard deviation 1: robust scaling where half the values are equal, so
     /// that the interquartile range is 0.
-    MedianDeviation {
+    MedianStd {
         /// Median of the values that are present.
         median: f64,
         /// Their population standard deviation.
@@ -69,7 +69,7 @@ impl Scale {
         match *self {
             Self::AsIs => 0.0,
             Self::Standard { mean, .. } => mean,
-            Self::Robust { median, .. } | Self::MedianDeviation { median, .. } => median,
+            Self::Robust { median, .. } | Self::MedianStd { median, .. } => median,
         }
     }
 
@@ -77,7 +77,7 @@ impl Scale {
     pub(crate) fn width(&self) -> f64 {
         match *self {
             Self::AsIs => 1.0,
-            Self::Standard { sd, .. } | Self::MedianDeviation { sd, .. } => sd,
+            Self::Standard { sd, .. } | Self::MedianStd { sd, .. } => sd,
             Self::Robust { iqr, .. } => iqr,
         }
     }

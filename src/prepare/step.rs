@@ -215,7 +215,7 @@ impl fmt::Display for Scale {
             Self::AsIs => write!(f, "not scaled"),
             Self::Standard { .. } => write!(f, "standardised (mean {centre}, sd {width})"),
             Self::Robust { .. } => write!(f, "scaled robustly (median {centre}, IQR {width})"),
-            Self::MedianDeviation { .. } => {
+            Self::MedianStd { .. } => {
                 write!(f, "scaled robustly (median {centre}, sd {width} because the IQR is 0)")
             }
         }

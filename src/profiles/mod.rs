@@ -44,10 +44,10 @@
 //! never pauses, with 1e5 profiles. On two idle cores, 99 % of the reads of ten features took at most 13 µs in
 //! this way. With a plain `Mutex` it was 21 µs in one run and 717 µs in another.
 //
-// Where is what?
+// Files:
 //   the parts of a store together       store.rs; options.rs what it does beside the default
 //   events added                        ingest.rs, lines.rs (JSON); messages.rs which copy counts; observed.rs what an event did
-//   one person, everybody               profile.rs, export.rs; reports.rs; moments.rs when to ask about
+//   one person, everybody               profile.rs, export.rs; reports.rs; default_time.rs when to ask about
 //   links, forgetting, merging, age     edit.rs; retention.rs
 //   what changed                        changes.rs, from the numbered list in journal.rs
 //   kept and restored                   pieces.rs, absorb.rs (histories: restored.rs) in the form of piece.rs and content.rs; trail.rs what changed since; state_hash.rs
@@ -55,6 +55,7 @@
 mod absorb;
 mod changes;
 mod content;
+mod default_time;
 mod edit;
 mod export;
 mod ingest;
@@ -62,7 +63,6 @@ mod journal;
 #[cfg(feature = "segment")]
 mod lines;
 mod messages;
-mod moments;
 mod observed;
 mod options;
 mod piece;

@@ -8,7 +8,7 @@ use siphasher::sip128::{Hasher128, SipHasher24};
 
 use super::blank::take_out;
 use super::check::Bound;
-use super::report::{Breaches, QualityReport};
+use super::report::{QualityReport, RuleReport};
 use super::rule::{Action, QualityRule, Target};
 use crate::event::last_of_each_name;
 use crate::{Event, Result, Timestamp, Value};
@@ -24,7 +24,7 @@ pub(super) struct Judge<'q> {
 #[derive(Default)]
 pub(super) struct Verdict {
     /// The rules it breaks, by their places.
-    pub(super) breached: Vec<usize>,
+    pub(super) broken: Vec<usize>,
     pub(super) drops: bool,
     blanks: bool,
 }
@@ -54,9 +54,9 @@ impl<'q> Judge<'q> {
         Ok(Self { rules: ready, repeats: if asks { repeats(events) } else { Vec::new() } })
     }
 
-    /// A report without breaches yet.
+    /// A report that has found nothing yet.
     pub(super) fn report(&self, n_rows: usize) -> QualityReport {
-        let rules = self.rules.iter().map(|(rule, _)| Breaches::none(rule)).collect();
+        let rules = self.rules.iter().map(|(rule, _)| RuleReport::none(rule)).collect();
         QualityReport { n_rows, rules, ..QualityReport::default() }
     }
 
@@ -83,7 +83,7 @@ impl<'q> Judge<'q> {
                 Target::Column(_) | Target::Columns | Target::Rows => false,
             };
             if is_broken {
-                verdict.breached.push(place);
+                verdict.broken.push(place);
                 verdict.drops |= rule.action == Action::Drop;
                 verdict.blanks |= rule.action == Action::Blank;
             }
@@ -338,7 +338,7 @@ mod tests {
             let quality = Quality { rules: rules.into_iter().cloned().collect() };
             let (clean, report) = quality.clean(events.clone(), at(0)).unwrap();
             assert_eq!(clean.len(), 1);
-            let mut n: Vec<usize> = report.rules.iter().map(|breaches| breaches.n).collect();
+            let mut n: Vec<usize> = report.rules.iter().map(|of_rule| of_rule.n).collect();
             n.sort_unstable();
             assert_eq!(n, [0, 1, 2], "{report}");
             assert_eq!((report.n_blanked, report.n_dropped), (1, 1), "of what stays");

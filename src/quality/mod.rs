@@ -17,7 +17,7 @@ mod rule;
 mod table;
 
 pub use check::Check;
-pub use report::{Breaches, QualityReport};
+pub use report::{QualityReport, RuleReport};
 pub use rule::{Action, QualityRule, Target};
 use serde::{Deserialize, Serialize};
 
@@ -104,7 +104,7 @@ impl Quality {
         events.retain_mut(|event| {
             let verdict = judge.verdict(position, event);
             let n_blanked = if verdict.changes() { judge.blank(event) } else { 0 };
-            report.note(position, &verdict.breached, verdict.drops, n_blanked);
+            report.note(position, &verdict.broken, verdict.drops, n_blanked);
             position += 1;
             !verdict.drops
         });

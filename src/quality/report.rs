@@ -22,14 +22,14 @@ pub struct QualityReport {
     pub n_blanked: usize,
     /// Columns that the rules drop, by name.
     pub columns_dropped: Vec<String>,
-    /// The rules that were looked at, in order, and their breaches.
-    pub rules: Vec<Breaches>,
+    /// What each rule found, in the order of the rules.
+    pub rules: Vec<RuleReport>,
 }
 
-/// Breaches of one rule.
+/// What one rule found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Breaches {
+pub struct RuleReport {
     /// The rule.
     pub rule: QualityRule,
     /// How many events, rows or columns break it.
@@ -38,7 +38,7 @@ pub struct Breaches {
     pub examples: Vec<usize>,
 }
 
-impl Breaches {
+impl RuleReport {
     pub(super) fn none(rule: &QualityRule) -> Self {
         Self { rule: rule.clone(), n: 0, examples: Vec::new() }
     }
@@ -72,22 +72,22 @@ impl AddAssign<&Self> for QualityReport {
     fn add_assign(&mut self, next: &Self) {
         // Of equal rules the first with the first, the second with the second.
         let mut is_met = vec![false; self.rules.len()];
-        for breaches in &next.rules {
+        for of_rule in &next.rules {
             let mut known = self.rules.iter().zip(&is_met);
-            let known = known.position(|(known, is_met)| !is_met && known.rule == breaches.rule);
+            let known = known.position(|(known, is_met)| !is_met && known.rule == of_rule.rule);
             let place = known.unwrap_or_else(|| {
-                self.rules.push(Breaches::none(&breaches.rule));
+                self.rules.push(RuleReport::none(&of_rule.rule));
                 is_met.push(false);
                 self.rules.len() - 1
             });
             is_met[place] = true;
             let known = &mut self.rules[place];
-            known.n += breaches.n;
+            known.n += of_rule.n;
             // Columns are numbered from 0 in every table.
-            let is_row = !matches!(&breaches.rule.of, Target::Columns);
+            let is_row = !matches!(&of_rule.rule.of, Target::Columns);
             let shift = if is_row { self.n_rows } else { 0 };
             let free = N_EXAMPLES - known.examples.len().min(N_EXAMPLES);
-            known.examples.extend(breaches.examples.iter().take(free).map(|&p| p + shift));
+            known.examples.extend(of_rule.examples.iter().take(free).map(|&p| p + shift));
         }
         self.n_rows += next.n_rows;
         self.n_dropped += next.n_dropped;
@@ -98,8 +98,8 @@ impl AddAssign<&Self> for QualityReport {
 
 impl QualityReport {
     /// What became of an event: the rules it breaks by their places, and what was done.
-    pub(super) fn note(&mut self, position: usize, breached: &[usize], drops: bool, blank: usize) {
-        for &rule in breached {
+    pub(super) fn note(&mut self, position: usize, broken: &[usize], drops: bool, blank: usize) {
+        for &rule in broken {
             self.rules[rule].note(position);
         }
         self.n_dropped += usize::from(drops);
@@ -108,7 +108,7 @@ impl QualityReport {
 }
 
 impl fmt::Display for QualityReport {
-    /// A line of what was done, and one for every rule: breaches, what they do, the rule, where.
+    /// A line of what was done, and one for every rule: how many break it, what becomes of them, the rule, where.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = |n: usize| if n == 1 { "" } else { "s" };
         write!(f, "{} row{}, {} dropped", self.n_rows, plural(self.n_rows), self.n_dropped)?;
@@ -118,7 +118,7 @@ impl fmt::Display for QualityReport {
             write!(f, ", {n} column{} dropped: {}", plural(n), self.columns_dropped.join(", "))?;
         }
         let width = self.rules.iter().map(|b| b.n.to_string().len()).max().unwrap_or_default();
-        for Breaches { rule, n, examples } in &self.rules {
+        for RuleReport { rule, n, examples } in &self.rules {
             let then = match rule.action {
                 Action::Keep => "keep",
                 Action::Blank => "blank",

@@ -1,4 +1,4 @@
-//! One rule: of what, what must hold, and what a breach does.
+//! One rule: of what, what must hold, and what happens to what breaks it.
 
 use std::fmt;
 
@@ -25,12 +25,12 @@ pub struct QualityRule {
     /// The name of the events that are looked at; `None` for all.
     #[serde(default)]
     pub on: Option<String>,
-    /// What a breach does.
+    /// What happens to a value or an event that breaks it.
     #[serde(default)]
     pub action: Action,
 }
 
-/// What a breach of a rule does; it is counted in any case.
+/// What happens to a value or an event that breaks a rule; it is counted in any case.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {

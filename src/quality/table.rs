@@ -1,7 +1,7 @@
 //! Judging tables: values, then columns, then rows.
 
 use super::check::{Bound, Check};
-use super::report::{Breaches, QualityReport};
+use super::report::{QualityReport, RuleReport};
 use super::rule::{Action, QualityRule, Target};
 use crate::features::{Column, FeatureTable, Values};
 use crate::{Result, Timestamp, Value};
@@ -29,7 +29,7 @@ pub(super) fn clean(
     let n_rows = table.n_rows();
     let report = QualityReport {
         n_rows,
-        rules: rules.iter().map(|rule| Breaches::none(rule)).collect(),
+        rules: rules.iter().map(|rule| RuleReport::none(rule)).collect(),
         ..QualityReport::default()
     };
     let mut cleaner =
@@ -238,9 +238,9 @@ mod tests {
         };
         let (same, report) = quality.clean_table(&table()).unwrap();
         assert_eq!(same, table());
-        let n: Vec<usize> = report.rules.iter().map(|breaches| breaches.n).collect();
+        let n: Vec<usize> = report.rules.iter().map(|of_rule| of_rule.n).collect();
         assert_eq!(n, [1, 1, 3]);
-        assert!(report.rules.iter().any(|breaches| breaches.n > 0));
+        assert!(report.rules.iter().any(|of_rule| of_rule.n > 0));
     }
 
     #[test]
@@ -250,7 +250,7 @@ mod tests {
         for empty in [FeatureTable::new(table().n_rows()), table().select(&[]).unwrap()] {
             let (same, report) = quality.clean_table(&empty).unwrap();
             assert_eq!(same, empty);
-            assert!(report.rules.iter().all(|breaches| breaches.n == 0));
+            assert!(report.rules.iter().all(|of_rule| of_rule.n == 0));
         }
     }
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::moments::{ExactMoments, check_columns};
 use crate::num::check::{self, Rows};
 use crate::num::gram::Products;
-use crate::num::hundredths::Percent;
+use crate::num::percent::Percent;
 use crate::num::samples::Samples;
 use crate::num::scale::Scale;
 use crate::num::{eigen, parallel};
@@ -155,7 +155,7 @@ impl Pca {
             components: Array2::from_shape_vec((k, d), axes.vectors[..k * d].to_vec())
                 .expect("whole components, one after the other"),
             explained_variance: values[..k].iter().map(|v| v * unit * unit).collect(),
-            deviations: values[..k].iter().map(|v| v.sqrt() * unit).collect(),
+            stds: values[..k].iter().map(|v| v.sqrt() * unit).collect(),
             explained_ratio: values[..k].iter().map(share).collect(),
             whiten: self.whiten,
         })
@@ -193,13 +193,13 @@ pub struct PcaFit {
     #[serde(with = "crate::num::exact")]
     means: Vec<f64>,
     #[serde(with = "crate::num::exact")]
-    deviations: Vec<f64>,
+    stds: Vec<f64>,
     whiten: bool,
 }
 
 impl PcaFit {
     /// Where rows lie along the components, `(n_samples, n_components)`; 0 is the mean. Whitened, in
-    /// standard deviations, and 0 for a component without variance.
+    /// standard stds, and 0 for a component without variance.
     ///
     /// # Errors
     /// [`Error::DimensionMismatch`] for another number of columns than in the fit, as when the array is
@@ -208,11 +208,11 @@ impl PcaFit {
         let d = self.means.len();
         let x = x.into().into_rows()?;
         let (rows, axes) = (check::rows_of_width(x.view(), d)?, self.axes()?);
-        Ok(self.each(&rows, self.deviations.len(), |row, out| {
+        Ok(self.each(&rows, self.stds.len(), |row, out| {
             for (at, (out, axis)) in out.iter_mut().zip(axes.iter()).enumerate() {
                 let centred = row.iter().zip(&self.means).map(|(v, mean)| v - mean);
                 let along: f64 = centred.zip(axis).map(|(v, part)| v * part).sum();
-                *out = match self.deviations[at] {
+                *out = match self.stds[at] {
                     std if self.whiten && std > 0.0 => along / std,
                     _ if self.whiten => 0.0,
                     _ => along,
@@ -230,11 +230,11 @@ impl PcaFit {
     pub fn inverse<'a>(&self, z: impl Into<Samples<'a>>) -> Result<Array2<f64>> {
         let d = self.means.len();
         let z = z.into().into_rows()?;
-        let (rows, axes) = (check::rows_of_width(z.view(), self.deviations.len())?, self.axes()?);
+        let (rows, axes) = (check::rows_of_width(z.view(), self.stds.len())?, self.axes()?);
         Ok(self.each(&rows, d, |row, out| {
             out.copy_from_slice(&self.means);
             for (at, (&z, axis)) in row.iter().zip(axes.iter()).enumerate() {
-                let along = if self.whiten { z * self.deviations[at] } else { z };
+                let along = if self.whiten { z * self.stds[at] } else { z };
                 out.iter_mut().zip(axis).for_each(|(v, part)| *v += along * part);
             }
         }))
@@ -276,7 +276,7 @@ impl PcaFit {
     /// # Errors
     /// `InvalidParameter` for a component that is not there.
     pub(crate) fn carried_by(&self, component: usize) -> Result<Vec<(usize, bool)>> {
-        if component >= self.deviations.len().min(self.explained_ratio.len()) {
+        if component >= self.stds.len().min(self.explained_ratio.len()) {
             let expected = "the number of a component, from 0";
             return Err(Error::parameter("component", expected, component));
         }
@@ -292,7 +292,7 @@ impl PcaFit {
     /// The components, which the caller may have changed by hand.
     fn axes(&self) -> Result<Rows<'_>> {
         let axes = check::rows_of_width(self.components.view(), self.means.len())?;
-        let (expected, got) = (self.deviations.len(), axes.n_rows());
+        let (expected, got) = (self.stds.len(), axes.n_rows());
         if got != expected {
             return Err(Error::DimensionMismatch { what: "components".into(), expected, got });
         }
@@ -330,7 +330,7 @@ struct Stored {
     #[serde(with = "crate::num::exact")]
     means: Vec<f64>,
     #[serde(with = "crate::num::exact")]
-    deviations: Vec<f64>,
+    stds: Vec<f64>,
     whiten: bool,
 }
 
@@ -338,19 +338,19 @@ impl TryFrom<Stored> for PcaFit {
     type Error = Error;
 
     fn try_from(stored: Stored) -> Result<Self> {
-        let Stored { explained_variance, explained_ratio, means, components, deviations, whiten } =
+        let Stored { explained_variance, explained_ratio, means, components, stds, whiten } =
             stored;
-        let (k, d) = (deviations.len(), means.len());
+        let (k, d) = (stds.len(), means.len());
         let fits = (1..=d).contains(&k)
             && components.dim() == (k, d)
             && explained_variance.len() == k
             && explained_ratio.len() == k;
-        let all = [&means, &explained_variance, &deviations, &explained_ratio];
+        let all = [&means, &explained_variance, &stds, &explained_ratio];
         if !fits || all.into_iter().flatten().chain(&components).any(|value| !value.is_finite()) {
             let reason = "its parts differ in length, or a number is not finite";
             return Err(Error::InvalidSnapshot { what: "PcaFit", reason: reason.into() });
         }
-        Ok(Self { explained_variance, explained_ratio, means, components, deviations, whiten })
+        Ok(Self { explained_variance, explained_ratio, means, components, stds, whiten })
     }
 }
 

@@ -236,8 +236,8 @@ fn odd(model: &PersonaModel, matrix: &Matrix) -> Result<Vec<(String, usize)>> {
     for (row, reasons) in odd.rows().into_iter().zip(reasons.rows()) {
         let shares = reasons.iter().enumerate();
         let Some((best, _)) = shares.max_by(|a, b| a.1.total_cmp(b.1)) else { continue };
-        let said = Told::of(model, matrix, best).side(row[best] > means[best]);
-        *counts.entry(said).or_default() += 1;
+        let reason = Told::of(model, matrix, best).side(row[best] > means[best]);
+        *counts.entry(reason).or_default() += 1;
     }
     let mut counts: Vec<(String, usize)> = counts.into_iter().collect();
     counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));

@@ -233,7 +233,7 @@ fn choice(facts: &Facts<'_>) -> Option<Figure> {
             band: None,
         },
     ];
-    let said = |failed: &[String]| match failed {
+    let finding = |failed: &[String]| match failed {
         [] => facts.say("passes all criteria", &[]),
         failed => failed.join("; "),
     };
@@ -252,7 +252,7 @@ fn choice(facts: &Facts<'_>) -> Option<Figure> {
     figure.points = tried
         .iter()
         .map(|c| {
-            let parts = [("n", &*c.k.to_string()), ("finding", &said(&c.failed))];
+            let parts = [("n", &*c.k.to_string()), ("finding", &finding(&c.failed))];
             facts.say("{n} personas: {finding}", &parts)
         })
         .collect();
@@ -373,9 +373,9 @@ fn mixed(types: &PureTypes, facts: &Facts<'_>) -> Figure {
     let names: Vec<String> = types.types.iter().map(|kind| kind.name.clone()).collect();
     let text = rows.iter().map(|(persona, parts)| {
         let parts = names.iter().zip(parts);
-        let said: Vec<String> =
+        let shares: Vec<String> =
             parts.map(|(name, part)| format!("{} {name}", facts.percent(*part))).collect();
-        format!("{persona}: {}.", said.join(", "))
+        format!("{persona}: {}.", shares.join(", "))
     });
     let text = text.collect::<Vec<_>>().join(" ");
     let mut figure = Figure::new(

@@ -33,7 +33,7 @@ pub(super) fn html(content: &Report<'_>, facts: &Facts<'_>) -> String {
                             (card(facts, at, persona))
                         }
                     }
-                    @if let Some(said) = not_listed(facts) { p { (said) } }
+                    @if let Some(text) = not_listed(facts) { p { (text) } }
                     @if let Some(types) = &content.types { (pure_types(facts, types)) }
                     @if !content.niches.is_empty() { (niches(facts, &content.niches)) }
                     h2 { (facts.say("How they differ, and how far to trust them", &[])) }
@@ -67,7 +67,7 @@ fn opening(content: &Report<'_>, facts: &Facts<'_>) -> Markup {
                 " " (facts.say("As of {moment}.", &[("moment", &moment(as_of))]))
             }
         }
-        @if let Some(said) = in_none(facts) { p { (said) } }
+        @if let Some(text) = in_none(facts) { p { (text) } }
         @if facts.are_others() {
             p {
                 (facts.say(

@@ -231,7 +231,7 @@ impl ScaledColumn {
             }
             Scaler::YeoJohnson => {
                 let std_of = |grown: &[f64]| {
-                    let (_, std) = stats::mean_and_deviation(grown);
+                    let (_, std) = stats::mean_and_std(grown);
                     (std.is_normal()).then_some(std)
                 };
                 let lambda = yeo_johnson::likeliest_lambda(values, std_of);
@@ -275,7 +275,7 @@ impl ScaledColumn {
 fn mean_and_std(values: &[f64], greatest: f64) -> (f64, f64) {
     let unit = two_to(exponent(greatest).max(-1022));
     let measured: Vec<f64> = values.iter().map(|v| v / unit).collect();
-    let (mean, std) = stats::mean_and_deviation(&measured);
+    let (mean, std) = stats::mean_and_std(&measured);
     (mean * unit, std * unit)
 }
 
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn the_golden_column_has_its_mean_deviation_and_quartiles() {
+    fn the_golden_column_has_its_mean_standard_deviation_and_quartiles() {
         let x = array![[1.0], [2.0], [3.0], [10.0]];
         let z = Scaler::Standard.fit(&x).unwrap().transform(&x).unwrap();
         assert!((z[[3, 0]] - 6.0 / 3.535_533_905_932_737_7).abs() < 1e-15);
@@ -332,7 +332,7 @@ mod tests {
         for offset in [0.0, 1e9, 1e12, 1e15] {
             let x = Array2::from_shape_fn((10, 1), |(row, _)| offset + row as f64);
             let z = Scaler::Standard.fit(&x).unwrap().transform(&x).unwrap();
-            // The deviation of 0 to 9 is √8.25.
+            // The standard deviation of 0 to 9 is √8.25.
             let off = |row: usize| (z[[row, 0]] - (row as f64 - 4.5) / 8.25f64.sqrt()).abs();
             assert!((0..10).all(|row| off(row) < 1e-14), "{offset}");
         }

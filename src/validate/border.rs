@@ -105,8 +105,8 @@ fn is_as_dense(border: &[f64], inside: f64) -> bool {
     if border.len() < LEAST_ROWS {
         return false;
     }
-    let (mean, deviation) = stats::mean_and_deviation(border);
-    mean - CERTAIN * deviation / (border.len() as f64).sqrt() > inside - AS_DENSE
+    let (mean, std) = stats::mean_and_std(border);
+    mean - CERTAIN * std / (border.len() as f64).sqrt() > inside - AS_DENSE
 }
 
 /// In how many directions the rows spread around the centroids of their clusters: 1 along a line, as many as columns

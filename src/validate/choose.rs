@@ -13,7 +13,7 @@
 //!    ([`stability`](super::stability())) is at least 0.75.
 //!
 //! Where the rows on the border of two clusters are as dense as in them (`border.rs`), as in parts of half a circle,
-//! the answer is borderline. And a larger number than one that passes must show more groups than that (`further.rs`), as a long group
+//! the answer is borderline. And a larger number than one that passes must show more groups than that (`more_groups.rs`), as a long group
 //! among others is cut in two.
 //!
 //! Each alone is fooled: a square cut in four comes back every time (3), a long tail is tighter
@@ -44,8 +44,8 @@ use super::border::Density;
 use super::choice::{Answer, KChoice};
 use super::elbow::kneedle;
 use super::external::Contingency;
-use super::further;
 use super::k_evidence::{Indices, KEvidence, OneDraw};
+use super::more_groups;
 use super::null::Null;
 use super::simplified;
 use super::stability;
@@ -262,7 +262,8 @@ impl<'a> Sample<'a> {
             }
             if let Some(groups) = before {
                 let clusters = (of_k.k, of_k.newest().valley.evidence);
-                of_k.newest().are_more = Some(further::are_more(&self.centred, groups, clusters)?);
+                of_k.newest().are_more =
+                    Some(more_groups::are_more(&self.centred, groups, clusters)?);
             }
             if of_k.natural(tightest) == Answer::Yes {
                 before = Some(&fit.labels);

@@ -2,7 +2,7 @@
 //!
 //! Gap(k) = mean of ln W* over the reference sets − ln W, where W is the inertia of k clusters and
 //! the reference sets are uniform on the box along the data's principal axes. The answer is the
-//! least k with Gap(k) ≥ Gap(k + 1) − s(k + 1), s being the deviation of ln W* times √(1 + 1/B)
+//! least k with Gap(k) ≥ Gap(k + 1) − s(k + 1), s being the standard deviation of ln W* times √(1 + 1/B)
 //! for B sets. One cluster is an answer, too: there are no groups.
 //!
 //! Source: Tibshirani, Walther, Hastie 2001, reference (b). Where we differ: columns of few values
@@ -58,7 +58,7 @@ fn proposed(per_k: Vec<(usize, f64, f64)>, n_rows: usize) -> ProposedK {
 ///
 /// # Errors
 /// [`Error::InvalidParameter`](crate::Error::InvalidParameter) if `range` is empty, starts at 0 or ends above 1,000, or for fewer than 2 reference
-/// sets (one has no deviation); [`Error::TooFewSamples`](crate::Error::TooFewSamples) if the range does not end below the number
+/// sets (one has no standard deviation); [`Error::TooFewSamples`](crate::Error::TooFewSamples) if the range does not end below the number
 /// of rows; and as every method for a matrix that is empty or not finite.
 pub fn gap<'a>(
     x: impl Into<Samples<'a>>,
@@ -95,8 +95,8 @@ pub fn gap<'a>(
     let widening = (1.0 + 1.0 / n_references as f64).sqrt();
     let per_k = ks.iter().enumerate().map(|(at, &k)| {
         let of_references: Vec<f64> = references.iter().map(|logs| logs[at]).collect();
-        let (mean, deviation) = stats::mean_and_deviation(&of_references);
-        (k, mean - logarithms[at], deviation * widening)
+        let (mean, std) = stats::mean_and_std(&of_references);
+        (k, mean - logarithms[at], std * widening)
     });
     let per_k = per_k.filter(|at| at.1.is_finite() && at.2.is_finite()).collect();
     Ok(proposed(per_k, rows.n_rows()))
@@ -126,7 +126,7 @@ mod tests {
         // A uniform draw over the range 99 has W = 99² · 100/12 on average, less one degree of freedom.
         let expected = (99.0_f64 * 99.0 * 99.0 / 12.0).ln() - (100.0_f64 * 9999.0 / 12.0).ln();
         let (_, gap, standard_error) = found.per_k[0];
-        // The deviation of ln W* is √(4/5 / 100): the kurtosis of a uniform variable is 9/5.
+        // The standard deviation of ln W* is √(4/5 / 100): the kurtosis of a uniform variable is 9/5.
         assert!((gap - expected).abs() < 0.02, "{gap} {expected}");
         assert!((standard_error - 0.0894).abs() < 0.02, "{standard_error}");
     }

@@ -138,7 +138,7 @@ impl KEvidence {
         let (mut squares, mut n_clouds) = (0.0, 0.0);
         let mean_of = |grouping: &OneDraw| {
             let values: Vec<f64> = grouping.clouds.iter().map(of_cloud).collect();
-            let (mean, std) = stats::mean_and_deviation(&values);
+            let (mean, std) = stats::mean_and_std(&values);
             squares += std * std * values.len() as f64;
             n_clouds += values.len() as f64;
             mean
@@ -271,7 +271,7 @@ impl KEvidence {
 fn least_stable(jaccards: &[Vec<f64>]) -> (f64, f64, f64) {
     let of_cluster = |values: &Vec<f64>| {
         let n = values.len() as f64;
-        let (mean, std) = stats::mean_and_deviation(values);
+        let (mean, std) = stats::mean_and_std(values);
         match values.len() {
             0 => (0.0, 0.0, 1.0),
             1 => (mean, 0.0, 1.0),

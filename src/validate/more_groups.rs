@@ -53,7 +53,7 @@ pub(super) fn are_more(
             Ok(valley::shallowest(&cloud, &fit.labels, &centroids).evidence)
         });
         found.extend(drawn.into_iter().collect::<Result<Vec<f64>>>()?);
-        let (mean, std) = stats::mean_and_deviation(&found);
+        let (mean, std) = stats::mean_and_std(&found);
         // What differs by rounding alone is equal.
         let excess = (evidence - mean) / std.max(1e-9 * (1.0 + mean.abs()));
         // Mean and standard deviation of n normal draws are off by 1/√n and 1/√2n.

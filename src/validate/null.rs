@@ -489,8 +489,8 @@ mod tests {
     }
 
     fn correlation(a: &[f64], b: &[f64]) -> f64 {
-        let (a0, sa) = stats::mean_and_deviation(a);
-        let (b0, sb) = stats::mean_and_deviation(b);
+        let (a0, sa) = stats::mean_and_std(a);
+        let (b0, sb) = stats::mean_and_std(b);
         let products: Vec<f64> = a.iter().zip(b).map(|(a, b)| (a - a0) * (b - b0)).collect();
         stats::mean(&products) / sa / sb
     }

@@ -26,7 +26,7 @@ const BLOCKS: usize = 32;
 /// Values of a part of a block, which stay in the near cache.
 const PART: usize = 2048;
 
-/// Whether meeting is worth it for so many rows and clusters.
+/// Whether it is worth it for so many rows and clusters.
 pub(super) fn suits(n_rows: usize, n_clusters: usize) -> bool {
     n_rows >= LEAST_ROWS && n_clusters <= MOST_CLUSTERS
 }
@@ -41,7 +41,7 @@ struct Tile {
 
 /// The rows that are not noise, by cluster, in tiles.
 #[derive(Debug)]
-struct Meetings<'a> {
+struct PairSums<'a> {
     rows: &'a Rows<'a>,
     /// The row at each place.
     order: &'a [usize],
@@ -63,13 +63,13 @@ pub(super) fn sums(rows: &Rows<'_>, order: &[usize], labels: &Labels) -> Vec<f64
     }
     let centred = Centred::new(rows, tiles.iter().map(|tile| &order[tile.places.clone()]));
     let n_clusters = labels.n_clusters();
-    let meetings = Meetings { rows, order, tiles, centred, n_clusters };
+    let pair_sums = PairSums { rows, order, tiles, centred, n_clusters };
     let mut sums = vec![0.0; order.len() * n_clusters];
-    meetings.add_all(&mut sums);
+    pair_sums.add_all(&mut sums);
     sums
 }
 
-impl Meetings<'_> {
+impl PairSums<'_> {
     fn add_all(&self, sums: &mut [f64]) {
         let n = self.tiles.len();
         let size = n.div_ceil(BLOCKS);

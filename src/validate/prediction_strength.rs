@@ -76,8 +76,8 @@ pub fn prediction_strength<'a>(
     let splits: Vec<Vec<Option<f64>>> = splits.into_iter().collect::<Result<_>>()?;
     let strength = |(at, k): (usize, usize)| {
         let each: Vec<f64> = splits.iter().map(|split| split[at]).collect::<Option<_>>()?;
-        let (mean, deviation) = stats::mean_and_deviation(&each);
-        Some((k, mean, deviation / (each.len() as f64).sqrt()))
+        let (mean, std) = stats::mean_and_std(&each);
+        Some((k, mean, std / (each.len() as f64).sqrt()))
     };
     let per_k: Vec<(usize, f64, f64)> = range.enumerate().filter_map(strength).collect();
     let predicted = per_k.iter().rev().find(|(_, strength, _)| *strength > PREDICTED_ABOVE);

@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn boxes_have_the_range_of_the_data() {
-        // A line of slope 2 with deviation along it alone.
+        // A line of slope 2 with spread along it alone.
         let x = Array2::from_shape_fn((2000, 2), |(row, j)| 1e9 + (row * (j + 1)) as f64);
         let reference = reference(&x);
         let cloud = reference.uniform(&mut Stream::new(1, 0));

@@ -49,7 +49,7 @@ pub(super) fn to_quantities(columns: &mut [Vec<f64>], parts: &[f64], least: &[f6
 fn precision(columns: &[Vec<f64>], members: &[usize], parts: &[f64], least: &[f64]) -> f64 {
     let (mut expected, mut seen, mut whole) = (0.0, 0.0, 0.0);
     let moments = members.iter().map(|&c| {
-        let (mean, std) = stats::mean_and_deviation(&columns[c]);
+        let (mean, std) = stats::mean_and_std(&columns[c]);
         (parts[c] * (mean - least[c]), parts[c] * std)
     });
     moments.clone().for_each(|(mean, _)| whole += mean);
@@ -90,7 +90,7 @@ mod tests {
         for shape in [0.5, 1.0, 5.0, 200.0] {
             let mut stream = Stream::new(3, 1);
             let draws: Vec<f64> = (0..20_000).map(|_| gamma(shape, &mut stream)).collect();
-            let (mean, std) = stats::mean_and_deviation(&draws);
+            let (mean, std) = stats::mean_and_std(&draws);
             assert!((mean / shape - 1.0).abs() < 0.03, "{shape}: {mean}");
             assert!((std * std / shape - 1.0).abs() < 0.08, "{shape}: {std}");
         }
@@ -115,7 +115,7 @@ mod tests {
         let correlation = |columns: &[Vec<f64>]| {
             let products = columns[0].iter().zip(&columns[1]).map(|(a, b)| a * b);
             let products: Vec<f64> = products.collect();
-            let [a, b] = [0, 1].map(|c| stats::mean_and_deviation(&columns[c]));
+            let [a, b] = [0, 1].map(|c| stats::mean_and_std(&columns[c]));
             (stats::mean(&products) - a.0 * b.0) / (a.1 * b.1)
         };
         assert!(correlation(&shares) < -0.3);

@@ -14,14 +14,14 @@
 //! Rousseeuw's: a cluster of one scores 0, not 1; rows that are equidistant from everything (0/0)
 //! score 0. Where we differ from scikit-learn: noise is no cluster. Its rows are neither scored nor
 //! neighbours, and the coverage says how many are left.
-//! Cost: O(n² · d) time, each two rows measured once from 4,096 rows on (`meetings.rs`); memory for the rows once
+//! Cost: O(n² · d) time, each two rows measured once from 4,096 rows on (`pair_sums.rs`); memory for the rows once
 //! more, by cluster, and O(k) per row, or per thread with more than 64 clusters. Squared and simplified:
 //! O(n · k · d) time, O(n + k · d) memory.
 
 use serde::{Deserialize, Serialize};
 
 use super::grouped::{self, Grouped};
-use super::meetings;
+use super::pair_sums;
 use super::scatter::Scatter;
 use super::simplified;
 use crate::num::check::Rows;
@@ -263,10 +263,10 @@ fn by_centroids(
 /// The score of every row that is not noise, by place.
 fn all_scores(rows: &Rows<'_>, grouped: &Grouped<'_>, labels: &Labels) -> Vec<f64> {
     let k = labels.n_clusters();
-    if !meetings::suits(grouped.order.len(), k) {
+    if !pair_sums::suits(grouped.order.len(), k) {
         return score_all(grouped, labels, &grouped.order);
     }
-    let sums = meetings::sums(rows, &grouped.order, labels);
+    let sums = pair_sums::sums(rows, &grouped.order, labels);
     let each = grouped.order.iter().zip(sums.chunks_exact(k));
     each.map(|(&row, sums)| labels.get(row).map_or(0.0, |own| score(own, sums, labels.sizes())))
         .collect()

@@ -35,14 +35,14 @@ fn lines() -> Vec<Event<'static>> {
     reader.records().map(|record| line(record.unwrap())).collect()
 }
 
-fn of_the_shop(breach: Action) -> Quality {
+fn of_the_shop(action: Action) -> Quality {
     let positive = || Check::Is(Condition::Greater(0.0));
     Quality {
         rules: vec![
             QualityRule::new(
                 Target::Identifier("customer_id".into()),
                 Check::Is(Condition::Exists),
-                breach,
+                action,
             ),
             QualityRule::new(
                 Target::Property("order_id".into()),
@@ -63,7 +63,7 @@ fn missing_customers_cancellations_and_repetitions_are_found() {
     assert_eq!(lines.len(), 280);
     let quality = of_the_shop(Action::Keep);
     let (clean, report) = quality.clean(lines.clone(), now()).unwrap();
-    let n: Vec<usize> = report.rules.iter().map(|breaches| breaches.n).collect();
+    let n: Vec<usize> = report.rules.iter().map(|of_rule| of_rule.n).collect();
     assert_eq!(n, [101, 14, 14, 8, 0, 6]);
     assert_eq!((report.n_rows, report.n_dropped, report.n_blanked), (280, 6, 8));
     assert_eq!(clean.len(), 274);
@@ -72,7 +72,7 @@ fn missing_customers_cancellations_and_repetitions_are_found() {
     let (mut again, turned) = quality.clean(turned, now()).unwrap();
     again.reverse();
     assert_eq!(again.len(), clean.len());
-    assert!(turned.rules.iter().map(|breaches| breaches.n).eq(n));
+    assert!(turned.rules.iter().map(|of_rule| of_rule.n).eq(n));
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn an_event() -> impl Strategy<Value = Event<'static>> {
     )
 }
 
-/// Rules, each with any breach that it may have.
+/// Rules, each with any action that it may have.
 fn some_rules() -> impl Strategy<Value = Quality> {
     let range = || Check::Is(Condition::Between(0.0, 9.0));
     let rules = [
@@ -178,11 +178,11 @@ fn some_rules() -> impl Strategy<Value = Quality> {
         QualityRule::new(Target::Time, Check::NotInFuture, Action::Keep),
         QualityRule::new(Target::Time, Check::FreshDays(1.0), Action::Keep),
     ];
-    let breach = prop::sample::select(vec![Action::Keep, Action::Blank, Action::Drop]);
-    prop::collection::vec((prop::sample::select(rules.to_vec()), breach), 0..6).prop_map(|rules| {
-        let possible = |(rule, breach): (QualityRule, Action)| match breach {
+    let actions = prop::sample::select(vec![Action::Keep, Action::Blank, Action::Drop]);
+    prop::collection::vec((prop::sample::select(rules.to_vec()), actions), 0..6).prop_map(|rules| {
+        let possible = |(rule, action): (QualityRule, Action)| match action {
             Action::Blank if rule.to_string().starts_with("the time") => rule,
-            _ => QualityRule { action: breach, ..rule },
+            _ => QualityRule { action, ..rule },
         };
         Quality { rules: rules.into_iter().map(possible).collect() }
     })

@@ -14,7 +14,7 @@
 //! rows and columns of merged clusters whenever a third of them are gone.
 
 use super::linkage::Linkage;
-use crate::num::least::{first_least, first_least_sum};
+use crate::num::argmin::{first_least, first_least_sum};
 use crate::num::parallel;
 use crate::num::triangle::{ROWS, Triangle};
 

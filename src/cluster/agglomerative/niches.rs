@@ -25,7 +25,7 @@ use crate::num::reasons::{self, ColumnReason};
 use crate::num::rng::Stream;
 use crate::num::samples::Samples;
 use crate::num::scale::Scale;
-use crate::num::stats::{mean_and_deviation, quantile, sorted};
+use crate::num::stats::{mean_and_std, quantile, sorted};
 use crate::{Error, Result};
 
 /// A niche lies twice as far from other rows as its rows, and those around, lie from each other.
@@ -262,7 +262,7 @@ fn most_similar(tree: &Dendrogram, drawn: &[usize], rows: &[usize]) -> Option<f6
 }
 
 /// How some rows differ from all rows of their parent, the greatest effect first.
-/// Deviations are taken of values times a factor, whose squares do not underflow.
+/// Standard deviations are taken of values times a factor, whose squares do not underflow.
 fn reasons_of(
     x: ArrayView2<'_, f64>,
     factor: f64,
@@ -273,9 +273,9 @@ fn reasons_of(
         let values = |rows: &[usize]| -> Vec<f64> {
             rows.iter().map(|&row| x[[row, column]] * factor).collect()
         };
-        let (value, _) = mean_and_deviation(&values(rows));
-        let (typical, deviation) = mean_and_deviation(&values(parent));
-        let z = if deviation > 0.0 { (value - typical) / deviation } else { 0.0 };
+        let (value, _) = mean_and_std(&values(rows));
+        let (typical, std) = mean_and_std(&values(parent));
+        let z = if std > 0.0 { (value - typical) / std } else { 0.0 };
         ColumnReason { column, value: value / factor, typical: typical / factor, z, share: 0.0 }
     };
     let mut found: Vec<ColumnReason> = (0..x.ncols()).map(reason).collect();

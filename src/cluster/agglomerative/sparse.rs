@@ -15,9 +15,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::linkage::Linkage;
+use crate::num::argmin::Least;
 use crate::num::check::Rows;
 use crate::num::distance::squared;
-use crate::num::least::Least;
 use crate::num::parallel;
 use crate::num::tiles::{Lanes, Tiles, WIDTH};
 

@@ -16,7 +16,7 @@ mod fitted;
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
-use super::claims::labels_of_claims;
+use super::canonical_labels::canonical_labels;
 use super::eps::check_eps;
 use crate::num::check::{self, Rows};
 use crate::num::neighbors::{Distances, Metric, NONE, Tree};
@@ -144,7 +144,7 @@ impl Dbscan {
         let core_rows = (0..distances.n_rows()).filter(|&row| is_core[row]).collect();
         let cores = Array2::zeros((0, 0));
         Ok(DbscanFit {
-            labels: labels_of_claims(&claims)?,
+            labels: canonical_labels(&claims)?,
             core_rows,
             cores,
             eps: self.eps,
@@ -177,7 +177,7 @@ impl Dbscan {
         let cores = Array2::from_shape_vec((core_rows.len(), original.n_columns()), cores)
             .expect("the core rows fill their matrix");
         Ok(DbscanFit {
-            labels: labels_of_claims(&claims)?,
+            labels: canonical_labels(&claims)?,
             core_rows,
             cores,
             eps: self.eps,

@@ -68,17 +68,17 @@ impl HdbscanFit {
         let Some(new) = lifted else {
             return Labels::numbered(clusters, self.labels.n_clusters());
         };
-        // Those that give the core distance and as many more settle nearly every row.
+        // Those that give the core distance and as many more decide nearly every row.
         let k = (2 * self.n_others + 2).min(trained.n_rows());
-        let settle = |row: usize, near: &[Neighbor]| {
-            self.settle(near).or_else(|| {
+        let decide = |row: usize, near: &[Neighbor]| {
+            self.reached_first(near).or_else(|| {
                 let all = brute::nearest(0..trained.n_rows(), trained.n_rows(), |other| {
                     self.metric.reduced(new.row(row), trained.row(other))
                 });
-                self.settle(&all)
+                self.reached_first(&all)
             })
         };
-        let found = by_neighbors(&trained, &new, self.metric, k, f64::INFINITY, settle);
+        let found = by_neighbors(&trained, &new, self.metric, k, f64::INFINITY, decide);
         for (&row, found) in usual.iter().zip(found) {
             let cluster = found.and_then(|(nearest, reach)| {
                 let cluster = self.labels.get(nearest)?;
@@ -92,7 +92,7 @@ impl HdbscanFit {
 
     /// The training row that a new row goes with and the distance at which it is reached, among the
     /// nearest rows; none if a row beyond these could be reached sooner.
-    fn settle(&self, near: &[Neighbor]) -> Option<(usize, f64)> {
+    fn reached_first(&self, near: &[Neighbor]) -> Option<(usize, f64)> {
         let distance = |at: usize| self.metric.distance(near[at].reduced);
         if near[0].reduced == 0.0 {
             return Some((near[0].row as usize, 0.0));
@@ -100,8 +100,8 @@ impl HdbscanFit {
         let own = self.n_others.checked_sub(1).map_or(0.0, distance);
         let reach = |at: usize| distance(at).max(own).max(self.core[near[at].row as usize]);
         let least = (0..near.len()).min_by(|&a, &b| reach(a).total_cmp(&reach(b)))?;
-        let is_settled = near.len() == self.core.len() || reach(least) <= distance(near.len() - 1);
-        is_settled.then(|| (near[least].row as usize, reach(least)))
+        let is_certain = near.len() == self.core.len() || reach(least) <= distance(near.len() - 1);
+        is_certain.then(|| (near[least].row as usize, reach(least)))
     }
 
     /// What makes a training row odd beside the cluster nearest to it: its own, or that of the nearest

@@ -17,7 +17,7 @@ mod fitted;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-use super::claims::labels_of_claims;
+use super::canonical_labels::canonical_labels;
 use crate::num::check;
 use crate::num::neighbors::{Distances, Edge, MOST_LISTED, Metric, NONE, Tree, brute};
 use crate::num::parallel;
@@ -225,7 +225,7 @@ impl Hdbscan {
                 claims[row] = first[holder];
             }
         }
-        let labels = labels_of_claims(&claims)?;
+        let labels = canonical_labels(&claims)?;
         let densest = tree.densest();
         let part = |part: f64, whole: f64| if whole > 0.0 { (part / whole).min(1.0) } else { 1.0 };
         let strengths = tree.rows.iter().map(|fall| {

@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ndarray::{Array2, ArrayView1};
 use serde::{Deserialize, Serialize};
 
-use super::claims::labels_of_claims;
+use super::canonical_labels::canonical_labels;
 use super::dbscan::Dbscan;
 use crate::num::check;
 use crate::num::neighbors::{Buckets, Metric, NONE};
@@ -176,7 +176,7 @@ impl IncrementalDbscan {
             let lowest = || near.iter().filter_map(|&near| name(near)).min();
             name(slot).or_else(lowest).unwrap_or(NONE)
         };
-        let labels = labels_of_claims(&self.by_number.values().map(claim).collect::<Vec<u32>>())?;
+        let labels = canonical_labels(&self.by_number.values().map(claim).collect::<Vec<u32>>())?;
         Ok((self.by_number.keys().copied().collect(), labels))
     }
 

@@ -84,14 +84,14 @@ impl KMeansFit {
     /// Turns the fit of the rows present into that of all rows of `x`, with the caller's weights.
     pub(super) fn weighed(mut self, x: ArrayView2<'_, f64>, weighting: &Weighting) -> Result<Self> {
         if let Some(present) = weighting.present() {
-            self.settle(x, present)?;
+            self.renumber_until_stable(x, present)?;
             self.inertia = self.inertia_of(weighting.select(x).view(), weighting.weights())?;
         }
         for inertia in [&mut self.inertia].into_iter().chain(&mut self.inertia_per_iter) {
             *inertia = weighting.restore(*inertia);
             if !inertia.is_finite() {
-                let expected = "small enough for the inertia to be stored";
-                return Err(Error::parameter("weights", expected, "greater"));
+                let got = format!("so large that the inertia is {inertia}");
+                return Err(Error::parameter("weights", "small enough for a finite inertia", got));
             }
         }
         Ok(self)
@@ -99,8 +99,8 @@ impl KMeansFit {
 
     /// Labels all rows and numbers the clusters by them, until both agree. Rows not `present` may
     /// change the numbering, and so decide ties otherwise; a centroid that then is nearest to no row
-    /// present goes to the farthest of these. Ends for the reasons that Lloyd's settling does.
-    fn settle(&mut self, x: ArrayView2<'_, f64>, present: &[usize]) -> Result<()> {
+    /// present goes to the farthest of these. Ends for the reasons that the function of this name in `lloyd.rs` does.
+    fn renumber_until_stable(&mut self, x: ArrayView2<'_, f64>, present: &[usize]) -> Result<()> {
         let rows = check::rows(x)?;
         let (k, width) = self.centroids.dim();
         loop {

@@ -60,7 +60,7 @@ pub(super) struct Step {
 }
 
 /// Iterates from `start`. `snap` rounds a coordinate to what can be stored. A run that `observe`
-/// stops is settled as one whose iterations are used up.
+/// stops ends as one whose iterations are used up.
 ///
 /// # Errors
 /// The number of distinct places, if too few can be told apart for every centroid to have a row.
@@ -97,17 +97,17 @@ pub(super) fn run(
             break;
         }
         if moved == 0 && (exact || shift <= stop.shift) {
-            let settled = settle(rows, &mut assigner, &mut centroids)?;
-            refilled += settled.pinned;
+            let last = renumber_until_stable(rows, &mut assigner, &mut centroids)?;
+            refilled += last.pinned;
             // A tie that the canonical numbering decides otherwise moves means: go on.
-            if settled.pinned == 0 && !(exact && settled.regrouped) {
+            if last.pinned == 0 && !(exact && last.regrouped) {
                 converged = true;
                 break;
             }
         }
     }
     if !converged {
-        refilled += settle(rows, &mut assigner, &mut centroids)?.pinned;
+        refilled += renumber_until_stable(rows, &mut assigner, &mut centroids)?.pinned;
     }
     let labels = assigner.take_labels();
     let inertia = inertia(assigner.tiled(), &labels, &centroids);
@@ -165,8 +165,8 @@ fn refill(rows: &Rows<'_>, assigner: &mut Assigner<'_, '_>, centroids: &[f64]) -
     taken.len()
 }
 
-/// What settling took.
-struct Settled {
+/// What renumbering changed.
+struct Renumbered {
     /// Centroids put on a row because they had none.
     pinned: usize,
     /// Whether the grouping is another than the one that came in.
@@ -177,11 +177,11 @@ struct Settled {
 ///
 /// Ends because a row that changes sides goes to a cluster of a lower number, that is of no smaller
 /// size: the sum of squared sizes grows until nothing moves or a centroid is pinned.
-fn settle(
+fn renumber_until_stable(
     rows: &Rows<'_>,
     assigner: &mut Assigner<'_, '_>,
     centroids: &mut Vec<f64>,
-) -> Result<Settled, usize> {
+) -> Result<Renumbered, usize> {
     let width = rows.n_columns();
     let k = centroids.len() / width;
     let (mut pinned, mut regrouped) = (0, false);
@@ -198,7 +198,7 @@ fn settle(
         let changed = assigner.assign(centroids);
         let pins = pin(rows, centroids, assigner)?;
         if pins == 0 && changed == 0 {
-            return Ok(Settled { pinned, regrouped });
+            return Ok(Renumbered { pinned, regrouped });
         }
         regrouped = true;
         pinned += pins;

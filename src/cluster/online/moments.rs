@@ -17,7 +17,7 @@ pub(super) const MAX_WEIGHT: f64 = 9_007_199_254_740_992.0; // 2⁵³
 /// Weights below are forgotten altogether, before they could become denormal.
 const FORGOTTEN: f64 = 1e-100;
 
-/// Means of halves of a normal distribution lie this many deviations from the middle: √(2/π).
+/// Means of halves of a normal distribution lie this many standard deviations from the middle: √(2/π).
 const HALF_NORMAL: f64 = 0.797_884_560_802_865_4;
 
 /// Summaries of `k` clusters, row-major `(k, width)`.

@@ -9,7 +9,7 @@ pub(crate) struct Pending {
     pub(crate) earlier: Vec<u32>,
     /// Signatures with another first or last time: the order of their links changed.
     pub(crate) retimed: Vec<u32>,
-    /// Nodes from this number on are new; what is said of them need not be kept here.
+    /// Nodes from this number on are new; what is recorded of them need not be kept here.
     pub(crate) n_known: usize,
 }
 

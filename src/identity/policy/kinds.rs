@@ -157,16 +157,16 @@ impl Kinds {
         };
         if rules.has_hubs() {
             for (other, known) in self.all.iter_mut().enumerate() {
-                let said = |kind: &str, of: &str| {
+                let given = |kind: &str, of: &str| {
                     let default = rules.strength(of) < rules.strength(kind);
                     let n = rules.hub_of(kind, of);
                     n.filter(|&n| !default || n != DEFAULT_HUB)
                 };
-                if let Some(n) = said(name, &known.name) {
+                if let Some(n) = given(name, &known.name) {
                     facts.hubs.push((other as Kind, n));
                     self.least_hub = self.least_hub.min(n);
                 }
-                if let Some(n) = said(&known.name, name) {
+                if let Some(n) = given(&known.name, name) {
                     known.hubs.push((new, n));
                     self.least_hub = self.least_hub.min(n);
                 }
@@ -207,8 +207,8 @@ impl Kinds {
     /// More than this many values of `of` make one of `kind` shared.
     pub(crate) fn hub(&self, kind: Kind, of: Kind) -> Option<usize> {
         let facts = &self.all[kind as usize];
-        let said = facts.hubs.iter().find(|hub| hub.0 == of).map(|hub| hub.1);
-        said.or_else(|| (self.rank(of) < facts.rank).then_some(DEFAULT_HUB))
+        let given = facts.hubs.iter().find(|hub| hub.0 == of).map(|hub| hub.1);
+        given.or_else(|| (self.rank(of) < facts.rank).then_some(DEFAULT_HUB))
     }
 
     pub(crate) fn least_hub(&self) -> usize {

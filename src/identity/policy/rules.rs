@@ -193,17 +193,37 @@ impl Rules {
         ("email", "?@?.???"),
     ];
 
-    /// The kinds from the strongest down; kinds not named follow in alphabetical order.
+    /// Sets the order of kinds, the strongest first; kinds not named follow in alphabetical order. A person's
+    /// profile id is made from the strongest identifier.
+    ///
+    /// ```
+    /// use personas::{FeatureSet, Profiles, Rules};
+    ///
+    /// let rules = Rules::default().priority(["member", "user_id", "email"]);
+    /// let people = Profiles::new(rules, FeatureSet::retail())?;
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     #[must_use]
     pub fn priority<K: Into<String>>(mut self, kinds: impl IntoIterator<Item = K>) -> Self {
         self.priority = kinds.into_iter().map(Into::into).collect();
         self
     }
 
-    /// A person has at most `n` values of a kind.
+    /// Limits a person to at most `n` values of a kind.
     ///
     /// A link is refused if it would join two people who both have values of the kind, more than
     /// `n` together. `usize::MAX` removes the limit.
+    ///
+    /// ```
+    /// use personas::{Event, IdentityGraph, Rules, Timestamp};
+    ///
+    /// let at = Timestamp::parse("2024-05-01")?;
+    /// let mut graph = IdentityGraph::new(Rules::default().limit("card", 1))?;
+    /// graph.observe(&Event::new("visit", at).id("cookie", "a").id("card", "1"))?;
+    /// graph.observe(&Event::new("visit", at).id("cookie", "a").id("card", "2"))?; // another person
+    /// assert_ne!(graph.get(("card", "1")), graph.get(("card", "2")));
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     #[must_use]
     pub fn limit(mut self, kind: impl Into<String>, n: usize) -> Self {
         let kind = kind.into();
@@ -224,6 +244,17 @@ impl Rules {
     /// `[object Object]`; e-mails such as `a@b`, `test@test.com` or of a domain that RFC 2606 reserves. They
     /// are collected from the lists of Segment, PostHog and Adobe. Quotation marks and invisible
     /// characters around a value do not hide a placeholder. Such values are not message ids either.
+    ///
+    /// ```
+    /// use personas::{Event, IdentityGraph, Rules, Timestamp};
+    ///
+    /// let at = Timestamp::parse("2024-05-01")?;
+    /// let mut graph = IdentityGraph::new(Rules::default().blocked("card", "test*"))?;
+    /// graph.observe(&Event::new("visit", at).id("cookie", "a").id("card", "TEST 1"))?;
+    /// graph.observe(&Event::new("visit", at).id("cookie", "b").id("card", "TEST 1"))?;
+    /// assert_ne!(graph.get(("cookie", "a")), graph.get(("cookie", "b")));
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     #[must_use]
     pub fn blocked(mut self, kind: impl Into<String>, pattern: impl Into<String>) -> Self {
         self.blocked.push(Blocked { kind: kind.into(), pattern: pattern.into() });
@@ -243,7 +274,19 @@ impl Rules {
         self
     }
 
-    /// Who keeps an identifier that two people claim. Default: [`Owner::First`].
+    /// Sets who keeps an identifier that two people claim. Default: [`Owner::First`].
+    ///
+    /// ```
+    /// use personas::identity::Owner;
+    /// use personas::{Event, IdentityGraph, Rules, Timestamp};
+    ///
+    /// let (may, june) = (Timestamp::parse("2024-05-01")?, Timestamp::parse("2024-06-01")?);
+    /// let mut graph = IdentityGraph::new(Rules::default().owner(Owner::Latest))?;
+    /// graph.observe(&Event::new("login", may).id("user_id", "ann").id("device", "d"))?;
+    /// graph.observe(&Event::new("login", june).id("user_id", "ben").id("device", "d"))?;
+    /// assert_eq!(graph.get(("device", "d")), graph.get(("user_id", "ben")));
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     #[must_use]
     pub fn owner(mut self, owner: Owner) -> Self {
         self.owner = owner;
@@ -252,6 +295,17 @@ impl Rules {
 
     /// Makes a kind weak: its values belong to one person, and never join two people who each have a strong
     /// identifier. Use it for kiosks and shared devices.
+    ///
+    /// ```
+    /// use personas::{Event, IdentityGraph, Rules, Timestamp};
+    ///
+    /// let at = Timestamp::parse("2024-05-01")?;
+    /// let mut graph = IdentityGraph::new(Rules::default().weak("kiosk"))?;
+    /// graph.observe(&Event::new("order", at).id("kiosk", "1").id("email", "ann@mail.net"))?;
+    /// graph.observe(&Event::new("order", at).id("kiosk", "1").id("email", "ben@mail.net"))?;
+    /// assert_ne!(graph.get(("email", "ann@mail.net")), graph.get(("email", "ben@mail.net")));
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     #[must_use]
     pub fn weak(mut self, kind: impl Into<String>) -> Self {
         self.weak.insert(kind.into());
@@ -261,6 +315,16 @@ impl Rules {
     /// Sets the times at which events can have happened, 1990-01-01 to 2200-01-01 by default. An
     /// [`IdentityGraph`](crate::IdentityGraph) orders observations with other times last, so that an event with
     /// a wrong clock cannot become the first owner of an identifier. [`Profiles`](crate::Profiles) refuses them.
+    ///
+    /// ```
+    /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
+    ///
+    /// let (opening, today) = (Timestamp::parse("2020-01-01")?, Timestamp::parse("2024-05-01")?);
+    /// let mut people = Profiles::new(Rules::default().clock(opening, today), FeatureSet::retail())?;
+    /// let early = Event::new("purchase", Timestamp::parse("2001-01-01")?).id("card", "1");
+    /// assert!(people.observe(&early).is_err());
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     #[must_use]
     pub fn clock(mut self, min: Timestamp, max: Timestamp) -> Self {
         self.clock = (min, max);
@@ -317,9 +381,9 @@ impl Rules {
         if kind == of {
             return None;
         }
-        let said = self.hubs.iter().find(|h| h.kind == kind && h.of == of).map(|h| h.n);
+        let given = self.hubs.iter().find(|h| h.kind == kind && h.of == of).map(|h| h.n);
         let weaker = self.strength(of) < self.strength(kind);
-        let n = said.or(weaker.then_some(DEFAULT_HUB));
+        let n = given.or(weaker.then_some(DEFAULT_HUB));
         if self.owner == Owner::Nobody && weaker && self.top() == Some(of) {
             return Some(1);
         }

@@ -1,4 +1,4 @@
-//! Who may still be among the k nearest of the sixteen queries of a leaf, judged by f32 distances.
+//! Candidates for the k nearest rows of the sixteen queries of a leaf, by their f32 distances.
 //!
 //! The candidates that a meeting finds near are added as they come. Now and then `bound` finds a threshold below which
 //! at least k computed distances lie, by interpolation and counting. That is all a search needs to close in, so that

@@ -1,4 +1,4 @@
-//! Edges between rows, in their total order, and what a search for the nearest alien knows.
+//! Edges between rows, in their total order, and what a search for the nearest row outside knows.
 
 use super::within::NONE;
 
@@ -35,20 +35,20 @@ impl Edge {
     }
 }
 
-/// What is known of a row's nearest alien: the edge to it, or a bound below all edges to aliens.
+/// What is known of a row's nearest row outside its component: the edge to it, or a bound below all such edges.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Known {
     pub(super) edge: Edge,
-    /// The place of the alien, if there is an edge.
-    pub(super) alien: u32,
-    /// How many rows of the row's list, from the nearest on, are no aliens. Components only grow, so
-    /// these stay none.
+    /// The place of that row, if there is an edge.
+    pub(super) outside: u32,
+    /// How many rows of the row's list, from the nearest on, are in its component. Components only
+    /// grow, so these stay in it.
     pub(super) n_passed: u32,
 }
 
 impl Known {
     /// No edge weighs less than this.
     pub(super) fn after(weight: f64) -> Self {
-        Self { edge: Edge::after(weight), alien: NONE, n_passed: 0 }
+        Self { edge: Edge::after(weight), outside: NONE, n_passed: 0 }
     }
 }

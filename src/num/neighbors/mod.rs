@@ -10,7 +10,6 @@
 //!
 //! Source: the blocked, pruned search follows Gray, Moore 2000 (dual trees), one leaf at a time.
 
-mod aliens;
 pub(crate) mod brute;
 mod buckets;
 mod contenders;
@@ -19,6 +18,7 @@ mod edge;
 mod kernel;
 mod metric;
 mod nearest;
+mod nearest_outside;
 mod neighbor;
 mod new_rows;
 mod search;

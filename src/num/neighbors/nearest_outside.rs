@@ -1,7 +1,7 @@
-//! The search of every row for its nearest alien, a row of another component.
+//! The search of every row for its nearest row outside, which is a row of another component.
 //!
-//! What a row found in an earlier round stays its nearest alien for as long as it is one, and what it
-//! searched without finding stays a lower bound; the nearest rows, which are known, answer most first
+//! What a row found in an earlier round stays its nearest row outside until the two components join, and what
+//! it searched without finding stays a lower bound; the nearest rows, which are known, answer most first
 //! rounds. The rest walks through the tree of boxes, past nodes that lie in the row's own component,
 //! whose core distances are too great, or that lie beyond the least edge that any row of the component
 //! has found so far.
@@ -17,7 +17,7 @@ use super::within::NONE;
 use crate::num::pack::LANES;
 use crate::num::parallel::{self, CHUNK};
 
-/// One round: every row looks for its nearest alien. All is by place.
+/// One round: every row looks for its nearest row outside. All is by place.
 #[derive(Debug)]
 pub(super) struct Round<'a> {
     pub(super) tree: &'a Tree,
@@ -40,12 +40,12 @@ impl Round<'_> {
         });
     }
 
-    /// Brings up to date what is known of a row's nearest alien: certain, or a bound below it.
+    /// Brings up to date what is known of a row's nearest row outside: certain, or a bound below it.
     fn look_at(&self, place: usize, known: &mut Known) {
         let component = self.components[place];
-        let is_alien = |other: usize| self.components[other] != component;
+        let is_outside = |other: usize| self.components[other] != component;
         if known.edge.is_real() {
-            if is_alien(known.alien as usize) {
+            if is_outside(known.outside as usize) {
                 lower(&self.bounds[component as usize], known.edge.weight);
                 return;
             }
@@ -60,7 +60,7 @@ impl Round<'_> {
                 break;
             }
             let other = self.nearest.place_of(near.row as usize);
-            if is_alien(other) {
+            if is_outside(other) {
                 let weight = near.reduced.max(self.core[place]).max(self.core[other]);
                 let edge = Edge::new(weight, row, near.row);
                 if edge.is_less(&least) {
@@ -76,7 +76,7 @@ impl Round<'_> {
         // Rows that are not listed are at least as far as the last that is.
         let beyond = list[list.len() - 1].reduced.max(known.edge.weight);
         if least.weight < beyond {
-            (known.edge, known.alien) = (least, found);
+            (known.edge, known.outside) = (least, found);
         } else {
             known.edge = Edge::after(beyond);
         }
@@ -105,7 +105,7 @@ impl Round<'_> {
         let work = LANES * tree.width();
         parallel::map_chunks_mut(known, TOGETHER * LANES, work, |group, known| {
             let mut walk = Walk::new(tree, tree);
-            let mut alien = Alien {
+            let mut search = Search {
                 round: self,
                 known,
                 first: group * TOGETHER * LANES,
@@ -114,15 +114,15 @@ impl Round<'_> {
                 query: 0,
                 wanted: 0,
                 best: [Edge::after(f64::INFINITY); LANES],
-                aliens: [NONE; LANES],
+                outside: [NONE; LANES],
                 reach: Line([-1.0; LANES]),
                 limit: -1.0,
                 limit_weight: 0.0,
             };
             for leaf in group * TOGETHER..tree.n_leaves().min((group + 1) * TOGETHER) {
-                if alien.start(leaf) {
-                    walk.climb(leaf, &mut alien);
-                    alien.finish();
+                if search.start(leaf) {
+                    walk.climb(leaf, &mut search);
+                    search.finish();
                 }
             }
         });
@@ -141,8 +141,8 @@ fn lower(bound: &AtomicU64, weight: f64) {
     }
 }
 
-/// The search of one leaf for aliens.
-struct Alien<'a> {
+/// The search of one leaf for rows outside.
+struct Search<'a> {
     round: &'a Round<'a>,
     /// What is known of the rows, by place; the first one is at place `first`.
     known: &'a mut [Known],
@@ -152,21 +152,21 @@ struct Alien<'a> {
     query: usize,
     wanted: u16,
     best: [Edge; LANES],
-    /// The place of the alien that `best` leads to.
-    aliens: [u32; LANES],
+    /// The place of the row outside that `best` leads to.
+    outside: [u32; LANES],
     reach: Line,
     limit: f32,
     /// The greatest weight that is still of interest.
     limit_weight: f64,
 }
 
-impl Alien<'_> {
+impl Search<'_> {
     /// Whether any row of the leaf has to search.
     fn start(&mut self, leaf: usize) -> bool {
         (self.query, self.wanted) = (leaf, 0);
         for lane in 0..self.round.tree.rows_of(leaf).len() {
             let known = self.known[leaf * LANES + lane - self.first].edge;
-            // Its nearest alien is at least as far as the bound that is known of it.
+            // Its nearest row outside is at least as far as the bound that is known of it.
             let bound = self.round.bound(leaf * LANES + lane);
             if !known.is_real() && known.weight <= bound {
                 self.wanted |= 1 << lane;
@@ -200,7 +200,7 @@ impl Alien<'_> {
             let best = self.best[lane];
             let known = &mut self.known[place - self.first];
             if best.is_real() && best.weight <= bound {
-                (known.edge, known.alien) = (best, self.aliens[lane]);
+                (known.edge, known.outside) = (best, self.outside[lane]);
             } else {
                 known.edge = Edge::after(bound);
             }
@@ -208,7 +208,7 @@ impl Alien<'_> {
     }
 }
 
-impl Visitor for Alien<'_> {
+impl Visitor for Search<'_> {
     fn limit(&self) -> f32 {
         self.limit
     }
@@ -250,7 +250,7 @@ impl Visitor for Alien<'_> {
                 let weight = self.meeting.reduced(query, place).max(core).max(other_core);
                 let edge = Edge::new(weight, row, self.round.tree.row_at(place) as u32);
                 if edge.is_less(&self.best[lane]) {
-                    (self.best[lane], self.aliens[lane]) = (edge, place as u32);
+                    (self.best[lane], self.outside[lane]) = (edge, place as u32);
                     lower(&self.round.bounds[component as usize], weight);
                     changed = true;
                 }

@@ -4,8 +4,8 @@
 //! core distances of 0 it is the length, and the tree that of single linkage. Edges are ordered by
 //! (weight, lower row, higher row), so the tree is unique, whichever way it is found.
 //!
-//! Borůvka's rounds: every row looks for its nearest *alien*, a row of another component (see
-//! `aliens.rs`); every component takes the least edge that its rows found, and all of these join.
+//! Borůvka's rounds: every row looks for its nearest row outside its component (see
+//! `nearest_outside.rs`); every component takes the least edge that its rows found, and all of these join.
 //!
 //! Source: Borůvka 1926; March, Ram, Gray 2010 (on trees of boxes); McInnes, Healy 2017 (mutual
 //! reachability); the single-tree form with lists of neighbours follows Gagolewski et al. 2025.
@@ -13,9 +13,9 @@
 
 use std::sync::atomic::AtomicU64;
 
-use super::aliens::Round;
 use super::edge::{Edge, Known};
 use super::nearest::Nearest;
+use super::nearest_outside::Round;
 use super::tree::Tree;
 use super::within::NONE;
 use crate::num::pack::LANES;
@@ -54,7 +54,7 @@ impl Tree {
             round.look(&mut known);
             round.search(&mut known);
             let joining = components.least_edges(&known);
-            let ends = joining.iter().map(|&place| [place, known[place as usize].alien]);
+            let ends = joining.iter().map(|&place| [place, known[place as usize].outside]);
             let joined = components.join(ends);
             let of_joined = joining.iter().zip(joined).filter(|(_, joined)| *joined);
             edges.extend(of_joined.map(|(&place, _)| known[place as usize].edge));
@@ -121,7 +121,7 @@ impl Components {
                 *least = place as u32;
             }
         }
-        debug_assert!(!least.contains(&NONE), "every component finds an alien");
+        debug_assert!(!least.contains(&NONE), "every component finds a row outside");
         least
     }
 

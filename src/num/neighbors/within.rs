@@ -1,4 +1,4 @@
-//! What density asks of neighbourhoods within a radius, without storing any.
+//! Radius queries for DBSCAN, which store no neighbourhood.
 //!
 //! *Counts* stop as soon as every query of a leaf has enough. *Components* join core rows level by
 //! level of the tree: once all core rows below a node are known to be connected, a leaf that belongs

@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn planted_oddities_are_laid_at_their_own_columns_door() {
-        // Normal rows of ten columns; every twentieth is six deviations off in one of them.
+        // Normal rows of ten columns; every twentieth is six standard deviations off in one of them.
         let mut stream = Stream::new(5, 0);
         let mut x = Array2::from_shape_fn((400, 10), |_| stream.normal());
         let planted = |i: usize| (20 * i, 7 * i % 10);

@@ -1,4 +1,4 @@
-//! Charts as SVG. Each takes plain numbers and labels; what they mean is said by the page.
+//! Charts as SVG. Each takes plain numbers and labels; the page says what they mean.
 
 mod bars;
 mod blades;
