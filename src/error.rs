@@ -32,8 +32,11 @@ pub enum Error {
         /// The value given.
         got: String,
     },
-    /// A report reads a property that the store does not keep, or not in this way.
-    #[error("property {property:?} is not stored; add it to StoreOptions::keep")]
+    /// A report reads a property that the store does not keep, or of which it keeps only what its features read,
+    /// such as the numbers and not the texts.
+    #[error(
+        "property {property:?} is not stored as this report reads it; add it to StoreOptions::keep"
+    )]
     PropertyNotStored {
         /// The property.
         property: String,

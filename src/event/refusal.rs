@@ -11,8 +11,8 @@ use super::time::Timestamp;
 ///
 /// let mut people = Profiles::new(Rules::default(), FeatureSet::retail())?;
 /// let event = Event::new("visit", Timestamp::parse("2024-05-01")?).id("card", "4".repeat(2000));
-/// let reason = Refusal::IdentifierTooLong { bytes: 2000, limit: 1024 };
-/// assert_eq!(reason.to_string(), "identifier too long: 2000 bytes, at most 1024");
+/// let reason = Refusal::IdentifierTooLong { kind: "card".into(), bytes: 2000, limit: 1024 };
+/// assert_eq!(reason.to_string(), "identifier of kind \"card\" is 2000 bytes long; at most 1024");
 /// assert_eq!(people.observe(&event).err(), Some(Error::Refused(reason)));
 /// # Ok::<(), personas::Error>(())
 /// ```
@@ -23,7 +23,7 @@ pub enum Refusal {
     #[error("no identifier")]
     NoIdentifier,
     /// The event has more identifiers than are allowed.
-    #[error("too many identifiers: {got}, at most {limit}")]
+    #[error("{got} identifiers; at most {limit}")]
     TooManyIdentifiers {
         /// Identifiers of the event.
         got: usize,
@@ -32,28 +32,41 @@ pub enum Refusal {
     },
     /// An identifier is too long, and the event has no valid one. Identifiers are never cut, because that
     /// could join two people.
-    #[error("identifier too long: {bytes} bytes, at most {limit}")]
+    #[error("identifier of kind {kind:?} is {bytes} bytes long; at most {limit}")]
     IdentifierTooLong {
-        /// Its length.
+        /// Its kind.
+        kind: String,
+        /// The length of its value.
+        bytes: usize,
+        /// The length allowed.
+        limit: usize,
+    },
+    /// The kind of an identifier is too long, and the event has no valid identifier.
+    #[error("kind of an identifier is {bytes} bytes long; at most {limit}")]
+    KindTooLong {
+        /// The length of the kind.
         bytes: usize,
         /// The length allowed.
         limit: usize,
     },
     /// The message id is too long.
-    #[error("message id too long: {bytes} bytes, at most {limit}")]
+    #[error("message id is {bytes} bytes long; at most {limit}")]
     MessageIdTooLong {
         /// Its length.
         bytes: usize,
         /// The length allowed.
         limit: usize,
     },
-    /// An identifier contains a control character or U+FFFD, and the event has no valid one. U+FFFD
+    /// An identifier or its kind contains a control character or U+FFFD, and the event has no valid identifier. U+FFFD
     /// replaces bytes that are not text, so two different broken values would look alike and join two people.
-    #[error("identifier contains a control character or U+FFFD")]
-    IllegalCharacter,
+    #[error("identifier of kind {kind:?} has a control character or U+FFFD in its kind or value")]
+    IllegalCharacter {
+        /// Its kind.
+        kind: String,
+    },
     /// The event has two different values, neither merely claimed, of a kind of which a person has
     /// one.
-    #[error("two values of identifier {kind:?}, but a person has at most one")]
+    #[error("two identifiers of kind {kind:?}, but a person has at most one")]
     TwoValues {
         /// The kind.
         kind: String,
@@ -67,7 +80,7 @@ pub enum Refusal {
         limit: usize,
     },
     /// The event's time lies outside the years in which events can have happened.
-    #[error("time out of range: {at}, must be between {min} and {max}")]
+    #[error("time out of range: {at}; it must lie between {min} and {max}")]
     OutsideClock {
         /// The event's time.
         at: Timestamp,
@@ -77,7 +90,7 @@ pub enum Refusal {
         max: Timestamp,
     },
     /// The event is older than what the store keeps.
-    #[error("time too old: {at}, but events are kept from {horizon} on")]
+    #[error("time too old: {at}; events are kept from {horizon} on")]
     BeforeHorizon {
         /// The event's time.
         at: Timestamp,
@@ -91,7 +104,7 @@ pub enum Refusal {
         minutes: i16,
     },
     /// A list has more values than are allowed.
-    #[error("list {property:?} too long: {got} values, at most {limit}")]
+    #[error("list {property:?} has {got} values; at most {limit}")]
     ListTooLong {
         /// The property's or attribute's name.
         property: String,
@@ -111,7 +124,7 @@ pub enum Refusal {
     NotACall,
     /// The context that a batch has for all its calls is so long that copies of it for each call would be
     /// many times as long as the batch. The whole batch is refused.
-    #[error("context of a batch too long: {bytes} bytes, at most {limit} for its {n_calls} calls")]
+    #[error("context of a batch is {bytes} bytes long; at most {limit} for its {n_calls} calls")]
     ContextTooLong {
         /// Bytes of the context.
         bytes: usize,
@@ -121,7 +134,9 @@ pub enum Refusal {
         n_calls: usize,
     },
     /// The call's `type` is missing or unknown.
-    #[error("field \"type\" is missing or none of track, identify, page, screen, group and alias")]
+    #[error(
+        "field \"type\" is missing or not one of track, identify, page, screen, group and alias"
+    )]
     UnknownType,
     /// The call has no time.
     #[error("field \"timestamp\" is missing")]
@@ -160,8 +175,8 @@ mod tests {
         let field = |name: &str| Refusal::BadField { field: name.to_owned() };
         for (refusal, message) in [
             (
-                Refusal::IdentifierTooLong { bytes: 2000, limit: 1024 },
-                "identifier too long: 2000 bytes, at most 1024",
+                Refusal::IdentifierTooLong { kind: "email".into(), bytes: 2000, limit: 1024 },
+                "identifier of kind \"email\" is 2000 bytes long; at most 1024",
             ),
             (
                 Refusal::BadOffset { minutes: 1500 },

@@ -246,7 +246,7 @@ mod tests {
         assert_eq!(
             ingest.to_string(),
             "9 accepted, 1 duplicate, 2 about forgotten people, 5 refused (4: no identifier, \
-             at 1, 4, 5 …; 1: too many identifiers: 30, at most 20, at 9)"
+             at 1, 4, 5 …; 1: 30 identifiers; at most 20, at 9)"
         );
     }
 

@@ -9,6 +9,8 @@
 //!
 //! Cost: one comparison per value. Equality with a text compares codes.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::dictionary::Dictionary;
@@ -201,6 +203,36 @@ impl Condition {
     }
 }
 
+impl fmt::Display for Condition {
+    /// What follows after the name of a property: `at least 5`, `containing "ville"`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let either = |texts: &[String]| {
+            let quoted: Vec<String> = texts.iter().map(|text| format!("{text:?}")).collect();
+            quoted.join(" or ")
+        };
+        match self {
+            Self::Equals(text) => write!(f, "{text:?}"),
+            Self::NotEquals(text) => write!(f, "other than {text:?}"),
+            Self::OneOf(texts) => f.write_str(&either(texts)),
+            Self::Less(limit) => write!(f, "below {limit}"),
+            Self::AtMost(limit) => write!(f, "at most {limit}"),
+            Self::Greater(limit) => write!(f, "above {limit}"),
+            Self::AtLeast(limit) => write!(f, "at least {limit}"),
+            Self::Between(low, high) => write!(f, "from {low} to {high}"),
+            Self::NotLess(limit) => write!(f, "not below {limit}"),
+            Self::Contains(part) => write!(f, "containing {part:?}"),
+            Self::NotContains(part) => write!(f, "not containing {part:?}"),
+            Self::ContainsOneOf(parts) => write!(f, "containing {}", either(parts)),
+            Self::StartsWith(start) => write!(f, "starting with {start:?}"),
+            Self::EndsWith(end) => write!(f, "ending with {end:?}"),
+            Self::Exists => f.write_str("known"),
+            Self::NotExists => f.write_str("unknown"),
+            Self::Before(at) => write!(f, "before {at}"),
+            Self::After(at) => write!(f, "after {at}"),
+        }
+    }
+}
+
 /// A condition on a field of stored events.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct BoundCondition {
@@ -276,6 +308,23 @@ mod tests {
             .property("digits", 20_170_301.0)
             .property("said digits", "20170301")
             .property("at noon", Value::from(Timestamp::from_millis(1_488_369_600_001)))
+    }
+
+    #[test]
+    fn a_condition_reads_as_words_behind_the_name_of_a_property() {
+        let texts = || vec!["a".to_owned(), "b".to_owned()];
+        for (condition, words) in [
+            (Condition::AtLeast(5.0), "at least 5"),
+            (Condition::NotLess(0.5), "not below 0.5"),
+            (Condition::Between(1.0, 2.0), "from 1 to 2"),
+            (Condition::OneOf(texts()), r#""a" or "b""#),
+            (Condition::NotEquals("a".into()), r#"other than "a""#),
+            (Condition::Contains("ville".into()), r#"containing "ville""#),
+            (Condition::ContainsOneOf(texts()), r#"containing "a" or "b""#),
+            (Condition::Before(Timestamp::from_millis(0)), "before 1970-01-01T00:00:00Z"),
+        ] {
+            assert_eq!(condition.to_string(), words);
+        }
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Feature {
         }
     }
 
-    /// Only the events of a filter count: those of a name, of one of several names, or a whole
+    /// Counts only the events of a filter: those of a name, of one of several names, or of a whole
     /// [`EventFilter`]. Replaces earlier names and conditions.
     #[must_use]
     pub fn on(mut self, filter: impl Into<EventFilter>) -> Self {
@@ -59,7 +59,7 @@ impl Feature {
         self
     }
 
-    /// Only events of which a property meets a condition count; every such condition must be met.
+    /// Counts only events whose property meets a condition; an event must meet all such conditions.
     ///
     /// ```
     /// use personas::features::{Condition, Feature, Measure};
@@ -76,7 +76,7 @@ impl Feature {
         self
     }
 
-    /// Only events of the last so many days of 24 hours count: those after `as_of` − `days`, up to
+    /// Counts only events of the last so many days of 24 hours: those after `as_of` − `days`, up to
     /// and including `as_of`, to the millisecond.
     ///
     /// ```
@@ -95,6 +95,19 @@ impl Feature {
     /// Weights events by age: an event counts half after so many days of 24 hours, a quarter after twice as
     /// many; above 0. Counts and sums fade as time passes. Means and shares do not fade, but old events
     /// count less in them than new ones. Which values are the top ones is decided without weights.
+    ///
+    /// ```
+    /// use personas::features::{Feature, Measure, Values};
+    /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
+    ///
+    /// let orders = Feature::new("orders", Measure::Count).on("order").half_life_days(30.0);
+    /// let mut people = Profiles::new(Rules::default(), FeatureSet::default().with(orders))?;
+    /// let order = Event::new("order", Timestamp::parse("2024-05-01")?).id("card", "1");
+    /// people.observe(&order)?;
+    /// let table = people.features(Timestamp::parse("2024-05-31")?)?; // 30 days later
+    /// assert_eq!(table.columns()[0].values, Values::Numeric(vec![Some(0.5)]));
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     #[must_use]
     pub fn half_life_days(mut self, days: f64) -> Self {
         self.half_life_days = Some(days);
@@ -102,6 +115,18 @@ impl Feature {
     }
 
     /// Leaves the column out of the table if it is missing for everybody.
+    ///
+    /// ```
+    /// use personas::features::{Feature, Measure};
+    /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
+    ///
+    /// let spent = Feature::new("spent", Measure::Mean("amount".into())).on("order").optional();
+    /// let mut people = Profiles::new(Rules::default(), FeatureSet::default().with(spent))?;
+    /// let may = Timestamp::parse("2024-05-01")?;
+    /// people.observe(&Event::new("visit", may).id("card", "1"))?; // no order
+    /// assert!(people.features(may)?.columns().is_empty());
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     #[must_use]
     pub fn optional(mut self) -> Self {
         self.optional = true;
@@ -221,21 +246,21 @@ impl Feature {
         self
     }
 
-    /// What keeps it from making sense by itself.
+    /// What is wrong with it by itself, if anything.
     pub(super) fn fault(&self) -> Option<Cow<'static, str>> {
-        self.own_fault().map(Cow::Borrowed).or_else(|| self.measure.fault())
+        self.own_fault().or_else(|| self.measure.fault())
     }
 
-    fn own_fault(&self) -> Option<&'static str> {
+    fn own_fault(&self) -> Option<Cow<'static, str>> {
         if self.name.trim().is_empty() {
-            return Some("it has no name");
+            return Some("it has no name".into());
         }
         let is_length = |days: Option<f64>| days.is_none_or(|d| d > 0.0 && d.is_finite());
         if !is_length(self.within_days) || !is_length(self.half_life_days) {
-            return Some("a number of days must be above 0 and finite");
+            return Some("a number of days must be above 0 and finite".into());
         }
         if self.half_life_days.is_some() && !self.measure.can_decay() {
-            return Some("a half-life is for counts, sums, means and shares");
+            return Some("a half-life is for counts, sums, means and shares".into());
         }
         self.filter.fault().or_else(|| {
             self.reads().iter().find_map(|read| match read {

@@ -3,6 +3,7 @@
 //! There is one meaning: that on stored events. A filter is bound to the schema and the dictionary
 //! once, and then compares numbers.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -78,7 +79,7 @@ impl<S: Into<String>> FromIterator<S> for EventFilter {
 }
 
 impl EventFilter {
-    /// Only events of which a property meets a condition; every such condition must be met. Names
+    /// Keeps only events whose property meets a condition; an event must meet all such conditions. Names
     /// that begin with `@` are those of the event's [local time](crate::features#local-time).
     #[must_use]
     pub fn when(mut self, property: impl Into<String>, is: Condition) -> Self {
@@ -97,19 +98,19 @@ impl EventFilter {
     }
 
     /// What is wrong with it, if anything.
-    pub(crate) fn fault(&self) -> Option<&'static str> {
+    pub(crate) fn fault(&self) -> Option<Cow<'static, str>> {
         let faults = |when: &When| {
             let of_name = local_time::fault(&when.property);
-            of_name.or_else(|| formula::fault(&when.property)).or_else(|| when.is.fault())
+            of_name
+                .or_else(|| formula::fault(&when.property))
+                .or_else(|| when.is.fault().map(Cow::Borrowed))
         };
         self.when.iter().find_map(faults)
     }
 
-    /// Whether it makes sense by itself.
+    /// Checks it by itself, without a store.
     pub(crate) fn check(&self) -> Result<()> {
-        let wrong = |reason: &'static str| {
-            Err(Error::InvalidRule { rule: self.to_string(), reason: reason.into() })
-        };
+        let wrong = |reason| Err(Error::InvalidRule { rule: self.to_string(), reason });
         self.fault().map_or(Ok(()), wrong)
     }
 

@@ -14,6 +14,8 @@
 //!
 //! Cost: the values of the event for each formula.
 
+use std::borrow::Cow;
+
 use crate::num::fixed::Fixed;
 
 const TIMES: &str = " * ";
@@ -39,11 +41,11 @@ fn list_of(property: &str) -> Option<&str> {
 }
 
 /// What is wrong with a name that reads like a formula.
-pub(super) fn fault(property: &str) -> Option<&'static str> {
-    (is_formula(property) && Formula::named(property).is_none()).then_some(
-        "a formula must read \"a * b\" or \"total ?? a * b\" with up to three totals, where a and b are \
-         fields of one list",
-    )
+pub(super) fn fault(property: &str) -> Option<Cow<'static, str>> {
+    (is_formula(property) && Formula::named(property).is_none()).then(|| {
+        let form = "\"a * b\" or \"total ?? a * b\" with up to three totals, where a and b are fields of one list";
+        format!("the formula {property:?} must read {form}").into()
+    })
 }
 
 /// Whether values of two properties belong together item by item.

@@ -16,7 +16,7 @@ use crate::{Error, IdentityGraph, ProfileId, Result};
 /// How many positions of unmatched rows are kept.
 const N_EXAMPLES: usize = 3;
 
-/// How rows from outside met those of a table: `matched + unmatched` rows.
+/// What became of the rows from outside in a join: `matched + unmatched` rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Joined {
@@ -165,9 +165,9 @@ fn agreed<T: Clone + PartialEq>(
     joined: &mut Joined,
 ) -> Vec<Option<T>> {
     let mut of_row = |outside: &&[usize]| {
-        let mut said = outside.iter().filter_map(|&row| values[row].as_ref());
-        let first = said.next()?;
-        if said.all(|other| other == first) {
+        let mut given = outside.iter().filter_map(|&row| values[row].as_ref());
+        let first = given.next()?;
+        if given.all(|other| other == first) {
             return Some(first.clone());
         }
         joined.contradictions += 1;

@@ -56,10 +56,11 @@ pub(super) enum Derived {
 }
 
 /// What is wrong with a name that only a derived property could have, if it is none of theirs.
-pub(super) fn fault(property: &str) -> Option<&'static str> {
-    (property.starts_with('@') && Derived::named(property).is_none()).then_some(
-        "there is no such property of local time; see the list of @hour, @weekday, @date …",
-    )
+pub(super) fn fault(property: &str) -> Option<Cow<'static, str>> {
+    (property.starts_with('@') && Derived::named(property).is_none()).then(|| {
+        let known = "@hour, @daytime, @weekday, @week_part, @date, @month, @season, @event";
+        format!("no property {property:?}; those that begin with @ are {known}").into()
+    })
 }
 
 /// All values that a property can have, in order, where that is known.

@@ -455,6 +455,9 @@ impl Measure {
         if let Self::FurthestStep(funnel) | Self::FunnelDays(funnel) = self {
             return funnel.check().err().map(|error| error.to_string().into());
         }
+        if let Self::Share(Share::Events(further)) = self {
+            return further.fault();
+        }
         self.setting_fault().map(Cow::Borrowed)
     }
 
@@ -481,7 +484,6 @@ impl Measure {
             {
                 Some("minutes must be above 0 and finite")
             }
-            Self::Share(Share::Events(further)) => further.fault(),
             _ => None,
         }
     }

@@ -72,27 +72,26 @@ use super::set::FeatureSet;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retail {
-    /// The names of purchase events, one per order or per line; `purchase` and `Order Completed`.
+    /// The names of purchase events, one per order or per line; `purchase` and `Order Completed` by default.
     pub purchase: Vec<String>,
-    /// The property that holds the order's id; `order_id`.
+    /// The property that holds the order's id; `order_id` by default.
     pub order: String,
     /// The property that holds the amount paid, or up to three of them, of which the first that an order
-    /// has counts; `amount ?? revenue ?? total`. Where an order has none, the amount is the sum of price ×
+    /// has counts; `amount ?? revenue ?? total` by default. Where an order has none, the amount is the sum of price ×
     /// quantity over its items.
     pub amount: String,
-    /// The field of an order's items that holds the price of one piece; `products.price`.
+    /// The field of an order's items that holds the price of one piece; `products.price` by default.
     pub price: String,
-    /// The field of an order's items that holds the number of pieces, 1 where it is missing;
-    /// `products.quantity`.
+    /// The field of an order's items that holds the number of pieces, 1 where it is missing; `products.quantity` by default.
     pub quantity: String,
-    /// The property that holds what was taken off the price; `discount`.
+    /// The property that holds what was taken off the price; `discount` by default.
     pub discount: String,
-    /// The property that holds the kind of goods; `category`. A field of the items is weighed by the price
+    /// The property that holds the kind of goods; `category` by default. A field of the items is weighed by the price
     /// and quantity of the same item.
     pub category: String,
-    /// The field of an order's items that holds their kind; `products.category`.
+    /// The field of an order's items that holds their kind; `products.category` by default.
     pub item_category: String,
-    /// Number of categories whose share is taken, at least 1; 8.
+    /// Number of categories whose share is taken, at least 1; 8 by default.
     pub n_categories: usize,
     /// Whether to add the RFM scores, 1 to 5 by rank among all people; `false` by default. 5 is the most
     /// recent, most frequent and largest. Equal values score equally, so a score can have more than a fifth of

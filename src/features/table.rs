@@ -218,7 +218,7 @@ impl FeatureTable {
         &self.ids
     }
 
-    /// The moment that the table is of; `None` for a table from elsewhere.
+    /// The moment as of which the features were computed; `None` for a table from elsewhere.
     pub fn as_of(&self) -> Option<Timestamp> {
         self.as_of
     }

@@ -289,7 +289,9 @@ fn check_times(policy: &Policy, (first, last, count): (i64, i64, u32)) -> Result
     let is_none = first == i64::MAX && last == i64::MIN;
     let is_range = first <= last && is_trusted(first) && is_trusted(last);
     if count == 0 || !(is_none || is_range) {
-        return Err(invalid("a signature's count or times make no sense"));
+        return Err(invalid(
+            "a signature's count is 0, or its times are out of order or out of range",
+        ));
     }
     Ok(())
 }

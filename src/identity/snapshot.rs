@@ -120,7 +120,7 @@ pub(super) fn snapshot(state: &State) -> Snapshot {
     }
 }
 
-/// The kinds and values of some nodes, sorted; `number` is told the place of each.
+/// The kinds and values of some nodes, sorted; calls `number` with the place of each.
 fn named(
     state: &State,
     order: Vec<u32>,
@@ -261,7 +261,9 @@ impl Snapshot {
         let ordered =
             both && times.first <= times.last && trusted(times.first) && trusted(times.last);
         if stored.count == 0 || !(ordered || none && stored.last.is_none()) {
-            return Err(invalid("a signature's count or times make no sense"));
+            return Err(invalid(
+                "a signature's count is 0, or its times are out of order or out of range",
+            ));
         }
         let message = stored.message.as_deref();
         if message.is_some_and(|id| id.is_empty() || id.len() > MAX_BYTES) {

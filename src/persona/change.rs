@@ -6,8 +6,7 @@ use crate::{FeatureTable, Result};
 
 impl PersonaModel {
     /// The persona of an event's person before the event and now, as indices into
-    /// [`PersonaModel::personas`]; `None` if it is the same, or if the event belongs to nobody. Inside,
-    /// `None` is a person in no persona, or without a row of features.
+    /// [`PersonaModel::personas`]; `None` if it is the same, or if the event belongs to nobody. In the pair, `None` is a person in no persona, or without a row of features.
     ///
     /// The person before the event is [the one that `observed` tells](Observed#structfield.before). Cost: at most
     /// two [assignments](PersonaModel::assign); none if no feature changed or features were not asked for.

@@ -31,14 +31,14 @@ const PART: f64 = 0.3;
 pub struct Comparison {
     /// One per declared persona, in the order given.
     pub declared: Vec<DeclaredMatch>,
-    /// People who fit two declared personas in full, by both; on the diagonal, one.
+    /// Number of people who fit two declared personas in full, by row and column; on the diagonal, one persona.
     pub shared: Vec<Vec<usize>>,
     /// Per data persona, the share of its members who fit at least one declared persona in full;
     /// 0 without members in the table.
     pub covered: Vec<f64>,
     /// The data personas that nobody declared: fewer than half of their members fit any.
     pub uncovered: Vec<usize>,
-    /// Those as personas that could be declared: a rule per trait. None for a persona without traits.
+    /// The same as personas that you can declare: one rule per trait. None for a persona without traits.
     pub discovered: Vec<DeclaredPersona>,
     /// People who fit no declared persona in full.
     pub n_unmatched: usize,
@@ -71,7 +71,7 @@ pub struct DeclaredMatch {
     /// The nearest data persona, as an index into [`PersonaModel::personas`]; none if none has members in
     /// the table. If no persona shares anyone, the one whose members fit the most rules, by weight.
     pub nearest: Option<usize>,
-    /// The people who fit in full and are in the nearest persona, over those who are either; in [0, 1].
+    /// The people who fit in full and are in the nearest persona, over those who do either; in [0, 1].
     pub jaccard: f64,
     /// The rules that fewer than half of the nearest persona's members fit, in words with its numbers.
     pub contradictions: Vec<String>,

@@ -91,7 +91,7 @@ impl DeclaredPersona {
                     (false, true) => Condition::AtMost(median_all),
                     (false, false) => Condition::Less(median_all),
                 },
-                // Of two numbers, what is not the higher is lower: only yes is told as rarer.
+                // A column of two numbers: who has less than the higher one has the lower one.
                 &Contrast::Category { code: Some(code), .. } if more => {
                     Condition::Between(code, code)
                 }
@@ -222,7 +222,7 @@ impl BoundRule<'_> {
             }
             Condition::Exists => say("{label} known", ""),
             Condition::NotExists => say("{label} unknown", ""),
-            other => format!("{label} {other:?}"),
+            other => say("{label} {value}", &other.to_string()),
         }
     }
 }
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_that_make_no_sense_are_refused_with_the_reason() {
+    fn invalid_rules_are_refused_with_the_reason() {
         for (persona, reason) in [
             (DeclaredPersona::from(("p", [])), "no conditions"),
             (
@@ -335,6 +335,10 @@ mod tests {
             DeclaredPersona::from(("p", [("recency_days", Condition::Between(1.0, 30.0))]));
         let rules = persona.bind(&days).unwrap();
         assert_eq!(rules[0].in_words(english()), "recency from 1 day to 30 days");
+        let cities = FeatureTable::new(0).categorical("city", Vec::new()).unwrap();
+        let persona = DeclaredPersona::from(("p", [("city", Condition::Contains("ville".into()))]));
+        let rules = persona.bind(&cities).unwrap();
+        assert_eq!(rules[0].in_words(english()), r#"city containing "ville""#);
     }
 
     #[test]

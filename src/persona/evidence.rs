@@ -14,8 +14,8 @@ pub struct Evidence {
     pub n_rows: usize,
     /// Share of them who are in a persona, in [0, 1].
     pub coverage: f64,
-    /// What knowing a person's persona does *not* tell: the share of the variance of the prepared
-    /// matrix that lies within personas, or with people in none; in [0, 1]. 0 if all rows are equal.
+    /// Share of the variance of the prepared matrix that the personas do *not* explain: it lies within
+    /// personas, or with people in none; in [0, 1]. 0 if all rows are equal.
     pub unexplained: f64,
     /// Share of the people described whom [`assign`](super::PersonaModel::assign) places in their own group,
     /// in [0, 1]. It is 1 for k-means. For DBSCAN it is below 1 if border rows lie nearer to another group's

@@ -37,8 +37,8 @@ pub struct Importance {
     pub strength: f64,
     /// In [0, 1]: the share of the uncertainty about a person's persona that the feature removes.
     pub information: f64,
-    /// In [−1, 1], nearly always above 0: how far the mean probability that a random forest gives to
-    /// the own persona of people it has not learned from falls when this feature is exchanged between
+    /// In [−1, 1], nearly always above 0: how much lower the mean probability is that a random forest gives to
+    /// the right persona of people it has not learned from, when the values of this feature are exchanged between
     /// them. All personas count the same. `None` where no seed was given.
     pub forest: Option<f64>,
     /// The same of a multinomial logistic regression.

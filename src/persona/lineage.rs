@@ -39,7 +39,7 @@ pub struct Lineage {
     pub moves: Vec<Vec<usize>>,
     /// People known at both times.
     pub n_shared: usize,
-    /// Whether they are enough to say anything: at least 20, and three in ten of the fewer people. If
+    /// Whether these are enough people to compare: at least 20, and three in ten of the fewer people. If
     /// not, every persona is told as vanished or new.
     pub is_known: bool,
 }

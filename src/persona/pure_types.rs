@@ -48,7 +48,7 @@ pub struct PureTypes {
 }
 
 impl PersonaModel {
-    /// The pure types that the people of a table are mixtures of: `k` of them, or as many as pay.
+    /// The pure types that the people of a table are mixtures of: `k` of them, or as many as explain enough more.
     ///
     /// If people differ by degrees, personas divide them at arbitrary places. Pure types describe the extremes
     /// instead, and how much of each a person is: "60 % big baskets, 30 % fresh food". Without `k`, types are

@@ -67,14 +67,14 @@ pub struct PersonaSettings {
     /// Mean Jaccard coefficient that each persona needs over the half-samples, in [0, 1]; 0.6 by default.
     #[serde(with = "crate::num::exact")]
     pub min_stability: f64,
-    /// People that each persona needs; 20.
+    /// People that each persona needs; 20 by default.
     pub min_size: usize,
-    /// Share of people that each persona needs; 0.02.
+    /// Share of people that each persona needs; 0.02 by default.
     #[serde(with = "crate::num::exact")]
     pub min_share: f64,
-    /// Traits that each persona needs in a combination that no other has; 2.
+    /// Traits that each persona needs in a combination that no other has; 2 by default.
     pub min_traits: usize,
-    /// How much more of the variance one more persona must account for; 0.03.
+    /// How much more of the variance one more persona must account for; 0.03 by default.
     #[serde(with = "crate::num::exact")]
     pub min_gain: f64,
 }

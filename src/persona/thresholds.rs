@@ -28,7 +28,7 @@ pub struct Describer {
     /// Describes groups of any size, even one person. For synthetic data and tests: on real people a
     /// description of a few is a description of each.
     pub any_size: bool,
-    /// Share of the members, and of the others, whose value must be known for a trait; 0.7. Where fewer
+    /// Share of the members, and of the others, whose value must be known for a trait; 0.7 by default. Where fewer
     /// are known, being unknown may be told, and never names a persona.
     #[serde(with = "crate::num::exact")]
     pub min_known: f64,
@@ -41,10 +41,10 @@ pub struct Describer {
     /// are told.
     #[serde(with = "crate::num::exact")]
     pub min_name_effect: f64,
-    /// Share of the members who must fit all traits of a name at once; 0.5.
+    /// Share of the members who must fit all traits of a name at once; 0.5 by default.
     #[serde(with = "crate::num::exact")]
     pub min_name_fit: f64,
-    /// Most traits of a description; 5.
+    /// Most traits of a description; 5 by default.
     pub max_traits: usize,
     /// The words of names and sentences: labels and units of features, sayings, templates. Records keep
     /// the names of the table.

@@ -186,18 +186,16 @@ impl Preprocessor {
                 return Err(Error::parameter("weight", "0, or 1e-6 to 1e6", weight));
             }
         }
-        let mut in_block = BTreeSet::new();
-        for feature in self.blocks.values().flatten() {
+        let mut block_of = BTreeMap::new();
+        let named = self.blocks.iter();
+        for (block, feature) in named.flat_map(|(block, of)| of.iter().map(move |f| (block, f))) {
             if table.column(feature).is_none() {
-                let got = format!("of {feature:?}");
-                return Err(Error::parameter("block", "of columns of the table", got));
+                let got = format!("{block:?}, which names {feature:?}");
+                return Err(Error::parameter("block", "made of columns of the table", got));
             }
-            if !in_block.insert(feature) {
-                return Err(Error::parameter(
-                    "block",
-                    "of columns that no other block has",
-                    feature,
-                ));
+            if let Some(other) = block_of.insert(feature, block) {
+                let got = format!("{block:?}, which names {feature:?} after {other:?}");
+                return Err(Error::parameter("block", "made of columns of no other block", got));
             }
         }
         for feature in &self.unordered {

@@ -61,8 +61,8 @@ impl Profiles {
     /// Cost: the events of those people, and one pass over everybody's identifiers.
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`] if the funnel makes no sense; [`Error::PropertyNotStored`] if it tests a
-    /// property that is not stored: [`StoreOptions::keep`](crate::profiles::StoreOptions::keep) adds one; [`Error::InvalidRule`] if a filter makes none;
+    /// [`Error::InvalidParameter`] if the funnel has no step or too many, or a window that is not above 0; [`Error::PropertyNotStored`] if it tests a
+    /// property that is not stored: [`StoreOptions::keep`](crate::profiles::StoreOptions::keep) adds one; [`Error::InvalidRule`] if a condition of a filter is not valid, such as a limit of NaN;
     /// [`Error::LogsCut`] if [a limit](crate::profiles::StoreOptions::max_log) has cut somebody's log.
     pub fn funnel(
         &self,
@@ -80,8 +80,8 @@ impl Profiles {
     /// an example. `who` chooses the people, as for [`Profiles::funnel`].
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`] if a setting makes no sense; [`Error::PropertyNotStored`] if a property is
-    /// named that is not stored: [`StoreOptions::keep`](crate::profiles::StoreOptions::keep) adds one; [`Error::InvalidRule`] if a filter makes none;
+    /// [`Error::InvalidParameter`] if a setting is out of its range; [`Error::PropertyNotStored`] if a property is
+    /// named that is not stored: [`StoreOptions::keep`](crate::profiles::StoreOptions::keep) adds one; [`Error::InvalidRule`] if a condition of the filter is not valid;
     /// [`Error::LogsCut`] if [a limit](crate::profiles::StoreOptions::max_log) has cut somebody's log.
     pub fn paths(
         &self,
@@ -104,7 +104,7 @@ impl Profiles {
     ///
     /// # Errors
     /// [`Error::PropertyNotStored`] if the property, or one that the filter tests, is not stored:
-    /// [`StoreOptions::keep`](crate::profiles::StoreOptions::keep) adds one; [`Error::InvalidRule`] if a test makes no sense; [`Error::LogsCut`]
+    /// [`StoreOptions::keep`](crate::profiles::StoreOptions::keep) adds one; [`Error::InvalidRule`] if a condition is not valid; [`Error::LogsCut`]
     /// if [a limit](crate::profiles::StoreOptions::max_log) has cut somebody's log.
     pub fn peaks(
         &self,
@@ -121,7 +121,7 @@ impl Profiles {
         Ok(PeakReport::new(property, filter, &slices(&people), self.histories.lexicon()))
     }
 
-    /// Whether a property is stored so that it can be read in a way.
+    /// Checks that a property is stored in the form in which a report reads it: as numbers, as texts, or both.
     fn is_kept(&self, property: &str, need: Need) -> Result<()> {
         if self.histories.schema.holds(property, need) {
             return Ok(());

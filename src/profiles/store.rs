@@ -126,7 +126,7 @@ impl People {
 }
 
 impl Profiles {
-    /// An empty store.
+    /// Creates an empty store.
     ///
     /// # Errors
     /// [`Error::InvalidRule`] or [`Error::InvalidFeature`] if the rules or the features are not valid, for
@@ -135,7 +135,17 @@ impl Profiles {
         Self::with_options(rules, features, StoreOptions::default())
     }
 
-    /// An empty store with options, see [`StoreOptions`].
+    /// Creates an empty store with options, see [`StoreOptions`].
+    ///
+    /// ```
+    /// use personas::profiles::StoreOptions;
+    /// use personas::{FeatureSet, Profiles, Rules};
+    ///
+    /// let options = StoreOptions { dedupe: true, retention_days: Some(400.0), ..StoreOptions::default() };
+    /// let people = Profiles::with_options(Rules::default(), FeatureSet::retail(), options)?;
+    /// assert_eq!(people.n_profiles(), 0);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Profiles::new`]; [`Error::OptionsExclude`] for `max_log` together with `dedupe` or

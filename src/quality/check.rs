@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::email;
 use crate::features::{Condition, text};
+use crate::num::percent::Percent;
 use crate::{Timestamp, Value};
 
 /// What must hold of a value. Only [`Condition::Exists`], [`Condition::NotExists`] and [`Check::Complete`]
@@ -51,7 +52,7 @@ impl Check {
         matches!(self, Self::Time | Self::NotInFuture | Self::FreshDays(_))
     }
 
-    /// What keeps it from making sense; a pattern is looked at when it is [bound](Bound::new).
+    /// What is wrong with it, if anything; a pattern is looked at when it is [bound](Bound::new).
     pub(super) fn fault(&self) -> Option<&'static str> {
         match self {
             Self::FreshDays(days) if !(*days >= 0.0 && days.is_finite()) => {
@@ -71,10 +72,16 @@ impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Is(Condition::Exists) => f.write_str("be there"),
-            Self::Is(Condition::Between(low, high)) => {
-                write!(f, "be a number from {low} to {high}")
-            }
-            Self::Is(condition) => write!(f, "meet {condition:?}"),
+            Self::Is(Condition::NotExists) => f.write_str("be missing"),
+            Self::Is(condition @ Condition::Between(..)) => write!(f, "be a number {condition}"),
+            Self::Is(
+                condition @ (Condition::Contains(_)
+                | Condition::NotContains(_)
+                | Condition::ContainsOneOf(_)
+                | Condition::StartsWith(_)
+                | Condition::EndsWith(_)),
+            ) => write!(f, "be a text {condition}"),
+            Self::Is(condition) => write!(f, "be {condition}"),
             Self::Number => f.write_str("be a number"),
             Self::Text => f.write_str("be a text"),
             Self::Time => f.write_str("be a time"),
@@ -83,7 +90,7 @@ impl fmt::Display for Check {
             Self::NotInFuture => f.write_str("not be in the future"),
             Self::FreshDays(days) => write!(f, "be at most {days} days old"),
             Self::Unique => f.write_str("be unique"),
-            Self::Complete(share) => write!(f, "be {} % complete", share * 100.0),
+            Self::Complete(share) => write!(f, "be {} complete", Percent::from(*share)),
         }
     }
 }
@@ -206,6 +213,19 @@ mod tests {
             &[time(7 * DAY + DAY / 2), time(i64::MAX)],
             &[time(7 * DAY + DAY / 2 - 1), text("never")],
         );
+    }
+
+    #[test]
+    fn a_check_reads_as_words_behind_must() {
+        for (check, words) in [
+            (Check::Is(Condition::AtLeast(5.0)), "be at least 5"),
+            (Check::Is(Condition::Between(0.0, 9.5)), "be a number from 0 to 9.5"),
+            (Check::Is(Condition::StartsWith("A".into())), r#"be a text starting with "A""#),
+            (Check::Is(Condition::NotExists), "be missing"),
+            (Check::Complete(0.29), "be 29% complete"),
+        ] {
+            assert_eq!(check.to_string(), words);
+        }
     }
 
     #[test]

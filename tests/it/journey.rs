@@ -153,7 +153,7 @@ fn steps_may_test_properties_that_are_kept_and_only_those() {
     let error = lacking.funnel(&of_text, at(9), |_| true).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "property \"amount\" is not stored; add it to StoreOptions::keep"
+        "property \"amount\" is not stored as this report reads it; add it to StoreOptions::keep"
     );
     for result in [
         lacking

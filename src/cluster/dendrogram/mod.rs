@@ -112,8 +112,9 @@ impl Dendrogram {
         }
         let falls = self.merges.windows(2).position(|pair| pair[1].height < pair[0].height);
         if let Some(merge) = falls {
-            let expected = "of a tree whose heights ascend; use cut_into for this one";
-            let got = format!("of a tree where merge {} is lower than the one before", merge + 1);
+            let expected = "given only for a tree whose heights ascend (use cut_into here)";
+            let got =
+                format!("given for one where merge {} lies lower than merge {merge}", merge + 1);
             return Err(Error::parameter("height", expected, got));
         }
         self.after(self.merges.partition_point(|merge| merge.height <= height))
@@ -294,7 +295,7 @@ mod tests {
     fn a_tree_whose_heights_fall_is_cut_into_groups_but_not_at_a_height() {
         let tree = Dendrogram::from_merges(vec![(0, 1, 2.0), (0, 2, 1.5), (0, 3, 9.0)]);
         let error = tree.cut_at(2.0).unwrap_err().to_string();
-        assert!(error.contains("merge 1 is lower than the one before"), "{error}");
+        assert!(error.contains("merge 1 lies lower than merge 0"), "{error}");
         assert_eq!(tree.cut_into(2).unwrap().to_vec(), [0, 0, 0, 1].map(Some));
     }
 

@@ -143,7 +143,7 @@ mod tests {
             (within(f64::NAN), "within_days must be above 0 and finite, but is NaN"),
             (
                 Funnel { exclude: vec![on_the_moon], ..two() },
-                "rule \"any event where @moon\": there is no such property of local time; see the list of @hour, @weekday, @date …",
+                "rule \"any event where @moon\": no property \"@moon\"; those that begin with @ are @hour, @daytime, @weekday, @week_part, @date, @month, @season, @event",
             ),
         ];
         for (funnel, message) in bad {

@@ -178,9 +178,13 @@ impl Policy {
         IdentifierRef { kind, value, claimed }: IdentifierRef<'o>,
         before: Option<(&str, Option<Kind>)>,
     ) -> std::result::Result<Part<'o>, Refusal> {
-        let bytes = kind.len().max(value.len());
-        if bytes > MAX_BYTES {
-            return Err(Refusal::IdentifierTooLong { bytes, limit: MAX_BYTES });
+        let limit = MAX_BYTES;
+        if kind.len() > limit {
+            return Err(Refusal::KindTooLong { bytes: kind.len(), limit });
+        }
+        if value.len() > limit {
+            let (kind, bytes) = (kind.to_owned(), value.len());
+            return Err(Refusal::IdentifierTooLong { kind, bytes, limit });
         }
         let known = match before {
             Some((before, known)) if std::ptr::eq(before, kind) => known,
@@ -188,7 +192,7 @@ impl Policy {
         };
         // A kind that has a number was checked when it got it.
         if known.is_none() && illegal(kind) {
-            return Err(Refusal::IllegalCharacter);
+            return Err(Refusal::IllegalCharacter { kind: kind.to_owned() });
         }
         let is_plain = value::is_plain(value);
         let value = match is_plain && kind != "email" {
@@ -196,7 +200,7 @@ impl Policy {
             false => value::normalise(kind, value),
         };
         if !is_plain && illegal(&value) {
-            return Err(Refusal::IllegalCharacter);
+            return Err(Refusal::IllegalCharacter { kind: kind.to_owned() });
         }
         Ok(Part { kind, known, value, claimed })
     }

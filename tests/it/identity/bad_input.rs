@@ -41,15 +41,18 @@ fn observations_that_cannot_be_are_refused_whole() {
     assert_eq!(refusal(&mut graph, &at(0)), Refusal::NoIdentifier);
     let two = at(0).id("user_id", "8").id("user_id", "9").id("cookie", "new");
     assert_eq!(refusal(&mut graph, &two), Refusal::TwoValues { kind: "user_id".into() });
-    let too_long = Refusal::IdentifierTooLong { bytes: 1025, limit: 1024 };
+    let (bytes, limit) = (1025, 1024);
+    let too_long = Refusal::IdentifierTooLong { kind: "email".into(), bytes, limit };
     assert_eq!(refusal(&mut graph, &at(0).id("email", long.as_str())), too_long);
+    let too_long = Refusal::KindTooLong { bytes, limit };
     assert_eq!(refusal(&mut graph, &at(0).id(long.as_str(), "x")), too_long);
     let message = at(0).id("cookie", "c").message_id(long.as_str());
     let too_long = Refusal::MessageIdTooLong { bytes: 1025, limit: 1024 };
     assert_eq!(refusal(&mut graph, &message), too_long);
     for text in ["a\0b", "a\u{1b}b", "caf\u{fffd}"] {
-        assert_eq!(refusal(&mut graph, &at(0).id("cookie", text)), Refusal::IllegalCharacter);
-        assert_eq!(refusal(&mut graph, &at(0).id(text, "c")), Refusal::IllegalCharacter);
+        let illegal = |kind: &str| Refusal::IllegalCharacter { kind: kind.into() };
+        assert_eq!(refusal(&mut graph, &at(0).id("cookie", text)), illegal("cookie"));
+        assert_eq!(refusal(&mut graph, &at(0).id(text, "c")), illegal(text));
     }
     let many = (0..5000).fold(at(0), |o, i| o.id("cookie", i.to_string()));
     let limit = Refusal::TooManyIdentifiers { got: 5000, limit: 64 };
@@ -261,9 +264,11 @@ fn a_forged_snapshot_is_refused_with_the_reason() {
         ("refused", |v| v["signatures"][0]["ids"] = json!([0, 2, 4, 5])),
         ("does not have", |v| v["signatures"][0]["claimed"] = json!([3])),
         ("no signature", |v| drop(v["signatures"].as_array_mut().expect("a list").pop())),
-        ("make no sense", |v| v["signatures"][0]["count"] = json!(0)),
-        ("make no sense", |v| v["signatures"][0]["first"] = json!(1_800_000_000_000i64)),
-        ("make no sense", |v| v["signatures"][0]["last"] = json!(null)),
+        ("out of order or out of range", |v| v["signatures"][0]["count"] = json!(0)),
+        ("out of order or out of range", |v| {
+            v["signatures"][0]["first"] = json!(1_800_000_000_000i64)
+        }),
+        ("out of order or out of range", |v| v["signatures"][0]["last"] = json!(null)),
         ("too long", |v| v["signatures"][0]["message"] = json!("m".repeat(2000))),
         ("forgotten", |v| {
             v["forgotten"] = json!([profile_id("cookie", "c").to_string()]);
