@@ -638,7 +638,8 @@ mod tests {
         let features = [("hour", "@hour"), ("weekday", "@weekday"), ("part", "@week_part")];
         let features = features
             .map(|(name, property)| Feature::new(name, Measure::MostFrequent(property.into())));
-        let features: FeatureSet = features.into_iter().collect();
+        let spend = Feature::new("spend", Measure::Sum("amount".into()));
+        let features: FeatureSet = features.into_iter().chain([spend]).collect();
         let options = StoreOptions { dedupe: true, ..StoreOptions::default() };
         let mut people = Profiles::with_options(Rules::default(), features, options).unwrap();
         let hours = [9, 2, 40];
@@ -646,6 +647,9 @@ mod tests {
             let event = sent(hour * 3_600_000, 2).utc_offset(60);
             assert_eq!(people.observe(&event).unwrap().report.differing, 0, "{hour}");
         }
+        // What the sender says does.
+        let other = people.observe(&sent(5 * 3_600_000, 3).utc_offset(60)).unwrap();
+        assert_eq!(other.report.differing, 1);
         let ann = people.get(("card", "1")).unwrap();
         assert_eq!(ann.timeline(at(9)).count(), 1);
     }
