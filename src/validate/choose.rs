@@ -27,8 +27,8 @@
 //! draws have one fixed seed, so that the seed given changes nothing where all rows are judged.
 //!
 //! Of more than 2,000 rows (ten per cluster above 200) so many are drawn. There the draw of the rows is what makes
-//! answers differ, so instead of more clouds and resamples more draws of rows are made, up to [`MOST_DRAWS`], each with
-//! one batch of both (`k_evidence.rs`); groups must show in two at least.
+//! answers differ, so instead of more clouds and resamples more draws of rows are made, up to [`MOST_DRAWS`] as long as
+//! more of them may decide, each with one batch of both (`k_evidence.rs`); groups must show in two at least.
 //!
 //! Calinski–Harabasz, Davies–Bouldin and the bend of the inertia curve (`elbow.rs`) are given beside
 //! it, for comparison: each has a best k on noise, too.
@@ -44,7 +44,7 @@ use super::border::Density;
 use super::choice::{Answer, KChoice};
 use super::elbow::kneedle;
 use super::external::Contingency;
-use super::k_evidence::{Indices, KEvidence, OneDraw};
+use super::k_evidence::{Indices, KEvidence, MOST_DRAWS, OneDraw};
 use super::more_groups;
 use super::null::Null;
 use super::simplified;
@@ -66,14 +66,12 @@ const BATCH: usize = 20;
 const MOST_CLOUDS: usize = 200;
 /// Resamples drawn at most.
 const MOST_RESAMPLES: usize = 400;
-/// Draws of rows at most.
-const MOST_DRAWS: usize = 6;
 
 /// Tries every number of clusters in `range` and says which the data support, if any.
 ///
 /// `x` is `(n_samples, n_features)`, scaled as for k-means, which makes the clusters. Tables of more than 2,000 rows
 /// (ten per cluster above 200 clusters) are judged by random draws of so many rows: two where these decide, up to six
-/// where they do not. `seed` is that of these draws. It changes nothing for smaller tables, and rarely the structure found in
+/// where they do not and more may. `seed` is that of these draws. It changes nothing for smaller tables, and rarely the structure found in
 /// larger ones; near a threshold it is [`Borderline`](super::Structure::Borderline).
 ///
 /// The answer is about groups that k-means can find: round or oval ones of similar spread. Rings and winding

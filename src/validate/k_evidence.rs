@@ -4,7 +4,8 @@
 //! A table of few rows is one draw, so only clouds and resamples are random. Of a larger table, every draw of rows
 //! has numbers of its own. Their mean counts, and it is off by as much as other draws would differ: by the spread of
 //! the numbers seen, in which the spread that is expected before any draw counts as much as [`EXPECTED_WEIGHT`]
-//! draws would. So two draws that happen to agree are not taken for certain.
+//! draws would. So two draws that happen to agree are not taken for certain. Where a mean is so near its threshold that not
+//! even all draws would tell, no more are made.
 //!
 //! Source: the mean of the variances, seen and expected, is that of a scaled inverse χ² prior (Gelman and others
 //! 2013, section 2.6). Cost: nothing beside the draws.
@@ -17,6 +18,8 @@ use crate::cluster::KMeansFit;
 use crate::num::check::Rows;
 use crate::num::stats;
 
+/// Draws of rows at most.
+pub(super) const MOST_DRAWS: usize = 6;
 /// Draws of rows that must agree before groups are called natural, if not all rows are judged.
 const LEAST_DRAWS: usize = 2;
 /// Standard deviations by which the evidence of valleys must exceed that of clouds: the first where clusters are
@@ -173,17 +176,41 @@ impl KEvidence {
         self.excess(|grouping| grouping.valley.evidence, |cloud| cloud.1)
     }
 
-    /// Whether the clusters are tighter than noise, with deeper valleys.
-    pub(super) fn against_clouds(&self, tightest: usize) -> Answer {
+    /// Whether more draws of rows may tell on which side of the bar the mean is. In `n` of [`MOST_DRAWS`] draws the
+    /// mean has an error e. When all are drawn it will have e·√(n / most), and have moved by about e·√(1 − n / most):
+    /// where that does not take it far enough from the bar, more draws are in vain.
+    fn may_decide(&self, bar: f64, Estimate { mean, error }: Estimate) -> bool {
+        let n_draws = self.groupings.len();
+        let seen = n_draws as f64 / MOST_DRAWS as f64;
+        let farthest = (mean - bar).abs() + error * (1.0 - seen).sqrt();
+        let is_unclear = self.is_above(bar, Estimate { mean, error }) == Answer::Unclear;
+        let needed = CERTAIN_OF_DRAWS * error * seen.sqrt();
+        is_unclear && (n_draws < LEAST_DRAWS || farthest >= needed)
+    }
+
+    /// Whether more draws of rows may give a [`vote`] its majority.
+    fn may_carry(&self, answers: impl Iterator<Item = Answer> + Clone) -> bool {
+        let left = std::iter::repeat_n((), MOST_DRAWS - self.groupings.len().min(MOST_DRAWS));
+        let with = |answer: Answer| vote(answers.clone().chain(left.clone().map(|()| answer)));
+        let is_reached = with(Answer::Yes) == Answer::Yes || with(Answer::No) == Answer::No;
+        vote(answers.clone()) == Answer::Unclear && is_reached
+    }
+
+    /// Whether the clusters are tighter than noise, with deeper valleys: means and what each must exceed.
+    fn cloud_tests(&self, tightest: usize) -> impl Iterator<Item = (f64, Estimate)> {
         let valley = self.over_draws(&self.each(|grouping| grouping.valley.evidence), 0.0, 1.0);
-        let clear = match self.k > tightest {
-            true => self.is_above(CLEAR_VALLEY, valley),
-            false => Answer::Yes,
-        };
+        let clear = (self.k > tightest).then_some((CLEAR_VALLEY, valley));
         let tighter = self.tighter();
         let bar = DEEPER.0 - (tighter.mean - FAR_TIGHTER).max(0.0) / TRADE;
-        let deeper = self.is_above(bar.max(DEEPER.1), self.deeper());
-        clear.and(self.is_above(TIGHTER, tighter)).and(deeper)
+        let deeper = (bar.max(DEEPER.1), self.deeper());
+        clear.into_iter().chain([(TIGHTER, tighter), deeper])
+    }
+
+    /// The answer of all tests against clouds together.
+    pub(super) fn against_clouds(&self, tightest: usize) -> Answer {
+        let answers =
+            self.cloud_tests(tightest).map(|(bar, estimate)| self.is_above(bar, estimate));
+        answers.fold(Answer::Yes, Answer::and)
     }
 
     /// The mean Jaccard coefficient of the least stable cluster.
@@ -205,12 +232,20 @@ impl KEvidence {
 
     /// Whether these are more groups than fewer that were found; they are where there are no fewer.
     fn are_more(&self) -> Answer {
-        vote(self.groupings.iter().filter_map(|grouping| grouping.are_more))
+        vote(self.answers_of_more())
+    }
+
+    fn answers_of_more(&self) -> impl Iterator<Item = Answer> + Clone {
+        self.groupings.iter().filter_map(|grouping| grouping.are_more)
     }
 
     fn goes_on(&self) -> Answer {
+        vote(self.answers_of_going_on())
+    }
+
+    fn answers_of_going_on(&self) -> impl Iterator<Item = Answer> + Clone {
         let answer = |goes_on: bool| if goes_on { Answer::Yes } else { Answer::No };
-        vote(self.groupings.iter().map(|grouping| answer(grouping.goes_on)))
+        self.groupings.iter().map(move |grouping| answer(grouping.goes_on))
     }
 
     /// Whether these are groups. Where a border is as dense as the clusters, they may be parts of groups that
@@ -222,12 +257,13 @@ impl KEvidence {
 
     /// Whether another draw of rows may change the answer.
     pub(super) fn needs_rows(&self, tightest: usize) -> bool {
-        let comes_back = self.comes_back();
-        let answers = [self.against_clouds(tightest), self.are_more(), self.goes_on(), comes_back];
-        let asked = self.groupings.iter().filter(|grouping| grouping.are_more.is_some()).count();
-        let is_open =
-            self.groupings.len() < LEAST_DRAWS || asked == 1 || answers.contains(&Answer::Unclear);
-        comes_back == Answer::Unclear || is_open && self.natural(tightest) != Answer::No
+        let may_come_back = self.may_decide(STABLE_FROM, self.stability());
+        let is_open = self.groupings.len() < LEAST_DRAWS
+            || self.answers_of_more().count() == 1
+            || self.cloud_tests(tightest).any(|(bar, estimate)| self.may_decide(bar, estimate))
+            || self.may_carry(self.answers_of_more())
+            || self.may_carry(self.answers_of_going_on());
+        may_come_back || is_open && self.natural(tightest) != Answer::No
     }
 
     /// By how many standard deviations the silhouette exceeds those of clouds, mean over the draws.
@@ -346,6 +382,21 @@ mod tests {
         let mut held_once = evidence(&[0.9, 0.9], false);
         held_once.newest().are_more = Some(Answer::Yes);
         assert!(held_once.needs_rows(2));
+    }
+
+    #[test]
+    fn rows_are_not_drawn_in_vain() {
+        // Needed is 0.42. The spread that is expected alone leaves 0.425 unclear after six draws, too.
+        assert!(evidence(&[0.44, 0.44], false).needs_rows(2));
+        assert!(!evidence(&[0.42, 0.425], false).needs_rows(2));
+        assert_eq!(evidence(&[0.42, 0.425], false).against_clouds(2), Answer::Unclear);
+        assert!(evidence(&[0.40, 0.50], false).needs_rows(2));
+        // Two against two cannot become five of six.
+        let mut parted = evidence(&[0.9; 4], false);
+        parted.groupings.iter_mut().take(2).for_each(|grouping| grouping.goes_on = true);
+        assert!(!parted.needs_rows(2));
+        parted.groupings[0].goes_on = false;
+        assert!(parted.needs_rows(2));
     }
 
     #[test]
