@@ -191,11 +191,14 @@ fn add_all<W: Doubles>(met: &[Met], n: usize, sums: &mut [Lanes]) -> [f64; TOGET
         let (out, _) = sum.0.as_chunks_mut::<WIDE>();
         both.iter().zip(out).for_each(|(both, out)| both.store(out));
     }
-    all.map(|[low, high]| {
+    // No closure: it would be compiled without the features of its caller.
+    let mut of_rows = [0.0; TOGETHER];
+    for (of_row, [low, high]) in of_rows.iter_mut().zip(all) {
         let mut lanes = [0.0; WIDE];
         low.plus(high).store(&mut lanes);
-        lanes.iter().sum()
-    })
+        *of_row = lanes.iter().sum();
+    }
+    of_rows
 }
 
 #[inline(always)]
