@@ -8,7 +8,7 @@ use personas::IngestReport;
 use personas::features::{Feature, Measure, Values};
 use personas::{
     Event, FeatureSet, FeatureTable, Identifier, IdentityGraph, ProfileId, Profiles, Refusal,
-    Rules, Timestamp,
+    Rules, Timestamp, Value,
 };
 use proptest::prelude::*;
 
@@ -454,4 +454,55 @@ fn an_address_beyond_the_limit_of_a_person_is_nobody() {
     assert_eq!(people.get(("email", "1@mail.org")).map(|ann| ann.n_events), Some(3));
     assert!(people.get(("email", "2@mail.org")).is_none());
     assert_eq!(people.features(Timestamp::from_millis(time(9))).unwrap().n_rows(), 1);
+}
+
+#[test]
+fn memory_counts_the_bytes_of_what_is_stored_and_not_many_more() {
+    const N: usize = 5000;
+    let shares = Measure::TopShares { property: "kind".into(), by: None, n: 2 };
+    let features = FeatureSet::default().with(Feature::new("kinds", shares));
+    let options = StoreOptions { dedupe: true, ..StoreOptions::default() };
+    let mut people = Profiles::with_options(Rules::default(), features, options).unwrap();
+    for person in 0..N {
+        let event = Event::new("visit", Timestamp::from_millis(time(person as i64)))
+            .id("card", format!("a card with the number {person:08}"))
+            .property("kind", format!("{person:0200}"))
+            .message_id(format!("a message with the number {person:08}"));
+        people.observe(&event).unwrap();
+    }
+    let between = |what: &str, bytes: usize, each: (usize, usize)| {
+        assert!((each.0 * N..=each.1 * N).contains(&bytes), "{what}: {bytes}");
+    };
+    let memory = people.memory();
+    between("texts of 200 bytes", memory.texts, (200, 400));
+    between("events with a name and a value", memory.events, (24, 400));
+    between("a name of 31 bytes", memory.identifiers, (31, 150));
+    between("sets with a message id", memory.evidence, (16, 400));
+    for person in 0..N {
+        people.forget(("card", &*format!("a card with the number {person:08}"))).unwrap();
+    }
+    between("marks of 16 bytes", people.memory().marks, (16, 24));
+}
+
+#[test]
+fn of_two_copies_of_a_message_the_same_counts_also_if_one_has_more_values() {
+    let copy = |kinds: &[&'static str]| {
+        let kinds: Vec<Value<'_>> = kinds.iter().map(|&kind| kind.into()).collect();
+        Event::new("visit", Timestamp::from_millis(time(0)))
+            .id("card", "1")
+            .property("kind", kinds)
+            .message_id("m")
+    };
+    let shares = Measure::TopShares { property: "kind".into(), by: None, n: 3 };
+    let table = |events: [Event<'static>; 2]| {
+        let features = FeatureSet::default().with(Feature::new("kinds", shares.clone()));
+        let options = StoreOptions { dedupe: true, ..StoreOptions::default() };
+        let mut people = Profiles::with_options(Rules::default(), features, options).unwrap();
+        assert_eq!(people.extend(&events).differing, 1);
+        people.features(Timestamp::from_millis(time(1))).unwrap()
+    };
+    for (fewer, more) in [(&["a"][..], &["a", "b"][..]), (&["b"], &["a", "b"]), (&[], &["a"])] {
+        let (fewer, more) = (copy(fewer), copy(more));
+        assert_eq!(table([fewer.clone(), more.clone()]), table([more, fewer]));
+    }
 }
