@@ -18,10 +18,10 @@ pub(crate) const TOGETHER: usize = 4;
 /// A square is near if it is less than this times the error it may have.
 const NEAR: f64 = (1 << 24) as f64;
 
-/// Rows whose medians are the centre, at most.
+/// The centre is the median of at most so many rows.
 const MEDIAN_OF: usize = 255;
 
-/// Rows about a point amid them, in tiles of sixteen, with their squared lengths.
+/// Rows less their centre, in tiles of sixteen, with their squared lengths.
 #[derive(Debug)]
 pub(crate) struct Centred {
     n_columns: usize,
@@ -42,7 +42,7 @@ pub(crate) struct Met {
 impl Met {
     pub(crate) const NONE: Self = Self { distances: [Lanes::ZERO; TOGETHER], near: [0; TOGETHER] };
 
-    /// Which rows of the four and of the tile are near each other.
+    /// The pairs of a row of the four and a row of the tile that are near each other.
     #[inline]
     pub(crate) fn near(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
         let rows = self.near.into_iter().enumerate().filter(|(_, near)| *near != 0);
@@ -78,8 +78,8 @@ impl Centred {
         Self { n_columns: d, tiles: all, squares, near }
     }
 
-    /// The distances of four rows of a tile, from a lane on, to those of the tiles from `first` on. What is said of
-    /// rows that are near each other is not to be used.
+    /// Writes the distances of four rows of a tile, from a lane on, to the rows of the tiles from `first` on. Those of
+    /// [near](Met::near) rows are wrong.
     pub(crate) fn distances(&self, (tile, lane): (usize, usize), first: usize, met: &mut [Met]) {
         let d = self.n_columns;
         let meeting = Meeting {
@@ -103,7 +103,7 @@ impl Centred {
     }
 }
 
-/// A point amid the rows: a middle value of each column over some of them, which a few far rows do not move.
+/// The centre: of each column the median over some rows, which a few far rows do not move.
 fn centre(rows: &Rows<'_>) -> Vec<f64> {
     let some = || rows.iter().step_by(rows.n_rows().div_ceil(MEDIAN_OF));
     let middle = |column: usize| {

@@ -27,8 +27,8 @@ pub(crate) fn median(sorted: &[f64]) -> f64 {
     }
 }
 
-/// Whether a width is no more than rounding of values of this magnitude, or not a number that can
-/// be divided by without loss.
+/// Whether a width is so small that rounding alone makes it, beside values of this magnitude, or that dividing by it
+/// loses digits.
 pub(crate) fn is_rounding(width: f64, magnitude: f64) -> bool {
     !(width > f64::EPSILON * magnitude && width.is_normal())
 }

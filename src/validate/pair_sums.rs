@@ -26,7 +26,7 @@ const BLOCKS: usize = 32;
 /// Values of a part of a block, which stay in the near cache.
 const PART: usize = 2048;
 
-/// Whether it is worth it for so many rows and clusters.
+/// Whether measuring each two rows once pays for so many rows and clusters.
 pub(super) fn suits(n_rows: usize, n_clusters: usize) -> bool {
     n_rows >= LEAST_ROWS && n_clusters <= MOST_CLUSTERS
 }
@@ -201,7 +201,7 @@ impl PairSums<'_> {
     }
 }
 
-/// Who meets whom in a round: all but the last turn in a circle.
+/// The pairs of blocks that meet in a round: the last block stays in its place, the others move on by one.
 fn pairs(n_blocks: usize, round: usize) -> impl Iterator<Item = (usize, usize)> {
     let turning = n_blocks.next_multiple_of(2) - 1;
     (0..=turning / 2).map(move |i| {
