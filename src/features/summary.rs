@@ -185,7 +185,7 @@ impl Layout {
         }
     }
 
-    /// Adds a summary of the same layout and dictionary; calls `lost` with each code that is no longer used.
+    /// Adds a summary of the same layout and dictionary. Calls `lost` with every code that the sum no longer uses.
     pub(super) fn merge(
         &self,
         words: &mut [u64],

@@ -343,7 +343,7 @@ mod tests {
 
     #[test]
     fn the_rule_of_every_kind_of_trait_fits_whom_the_trait_fits() {
-        // Of 120 people, nine of ten in the first half have what one of ten in the second has.
+        // 120 people in two halves: 90% of the first half have it, and 10% of the second.
         let n = 120;
         let half = |row: usize| row / (n / 2);
         let has = |row: usize| (half(row) == 0) != row.is_multiple_of(10);

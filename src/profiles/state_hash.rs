@@ -123,7 +123,7 @@ mod tests {
                 vec![ann().attribute("amount", 1.0)],
                 vec![ann(), ann().property("amount", 1.0)],
                 vec![ann(), ann()],
-                // Whose event it is, where all texts are the same.
+                // The same texts, but another person has the amount.
                 vec![ann(), event().id("card", "2").property("amount", 1.0)],
                 vec![ann().property("amount", 1.0), event().id("card", "2")],
             ];
