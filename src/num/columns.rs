@@ -1,7 +1,7 @@
 //! Where the columns of a matrix lie: mean, extremes and how far they reach, in one pass.
 //!
-//! Sums are of differences from a row of the chunk, in fixed chunks: exact for constant columns,
-//! unhurt by a large offset, and the same on any number of threads.
+//! Sums are of differences from a point near the rows of a chunk, in fixed chunks: exact for constant
+//! columns, unhurt by a large offset, and the same on any number of threads.
 
 use ndarray::ArrayView2;
 
@@ -64,10 +64,8 @@ impl Columns {
         for (j, &origin) in origin.iter().enumerate() {
             let mut total = 0.0;
             let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-            for (chunk, part) in chunks.iter().enumerate() {
-                let start = chunk * parallel::CHUNK;
-                let len = (rows.n_rows() - start).min(parallel::CHUNK) as f64;
-                total += part.sums[j] + (rows.row(start)[j] - origin) * len;
+            for part in chunks {
+                total += part.sums[j] + (part.origin[j] - origin) * part.n_rows;
                 low = low.min(part.low[j]);
                 high = high.max(part.high[j]);
             }
@@ -85,10 +83,14 @@ impl Columns {
 /// What is known of the columns of one chunk.
 #[derive(Debug)]
 pub(super) struct Part {
-    /// Of differences from the chunk's first row.
+    pub(super) n_rows: f64,
+    /// A point among the rows.
+    pub(super) origin: Vec<f64>,
+    /// Of differences from `origin`.
     pub(super) sums: Vec<f64>,
-    low: Vec<f64>,
-    high: Vec<f64>,
+    /// Smallest and greatest values.
+    pub(super) low: Vec<f64>,
+    pub(super) high: Vec<f64>,
 }
 
 fn parts(rows: &Rows<'_>) -> Vec<Part> {
@@ -97,7 +99,7 @@ fn parts(rows: &Rows<'_>) -> Vec<Part> {
 }
 
 /// The part of some rows, built for the CPU at hand: nothing is fused, so all builds agree.
-pub(super) fn part(values: &[f64], d: usize) -> Part {
+fn part(values: &[f64], d: usize) -> Part {
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f") {
@@ -159,7 +161,12 @@ fn plain(values: &[f64], d: usize) -> Part {
         low[i % d] = low[i % d].min(low[i]);
         high[i % d] = high[i % d].max(high[i]);
     }
-    Part { sums, low, high }
+    let n_rows = (values.len() / d) as f64;
+    let mut part = Part { n_rows, origin, sums, low, high };
+    for each in [&mut part.origin, &mut part.sums, &mut part.low, &mut part.high] {
+        each.truncate(d);
+    }
+    part
 }
 
 #[cfg(test)]

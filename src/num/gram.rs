@@ -1,10 +1,11 @@
 //! Sums of products of all pairs of columns about their means, in one pass over the rows: covariance.
 //!
-//! Each chunk of rows is read into the cache once. There its columns are summed and checked, centred on
-//! the chunk's own means, and multiplied with each other in tiles of pairs that stay in registers. What
-//! chunks say about their own means then moves to the means of all: with e = Σ(x − a) and b = a − m + e/n,
+//! Each block of rows is read once. Its columns are checked, summed about a point `a` near the first rows
+//! of the chunk, and multiplied with each other in tiles of pairs that stay in registers. What chunks say
+//! about their own points then moves to the means of all: with e = Σ(x − a) and b = a − m + e/n,
 //! Σ(x − m)(x − m)ᵀ = Σ(x − a)(x − a)ᵀ − e·eᵀ/n + n·b·bᵀ. So an offset costs no digits, and a mean
-//! that had to be rounded costs none either.
+//! that had to be rounded costs none either. `a` is the mean of one block of up to sixteen in a chunk: if it
+//! is far from the others, those rows hold a sixteenth of the variance, so that at most two digits are lost.
 //!
 //! Every sum runs over the rows of a chunk in order and nothing is fused, so that all builds agree.
 //!
@@ -14,7 +15,7 @@
 use ndarray::ArrayView2;
 
 use super::check::{self, Rows};
-use super::columns::{self, Columns, Part};
+use super::columns::{Columns, Part};
 use super::doubles::{Doubles, Portable, WIDE};
 use super::parallel;
 use crate::Result;
@@ -22,7 +23,7 @@ use crate::Result;
 /// Rows centred at a time.
 const BLOCK: usize = 256;
 
-/// Columns side by side in a panel: two registers of eight, or four of four.
+/// Columns side by side in a panel.
 pub(super) const PANEL: usize = 16;
 
 /// Bytes of sums of chunks that are held at once.
@@ -42,30 +43,28 @@ impl Products {
     /// As [`check::rows`].
     pub(crate) fn checked(x: ArrayView2<'_, f64>) -> Result<(Rows<'_>, Self)> {
         let rows = check::of_any_value(x)?;
-        let (parts, chunks) = passed(&rows);
+        let (parts, sums) = passed(&rows);
         let columns = Columns::of_checked(&rows, &parts)?;
-        let products = Self::joined(columns, &chunks);
-        Ok((rows, products))
+        Ok((rows, Self::joined(columns, &parts, sums)))
     }
 
     /// The products of rows whose values have been checked before.
     pub(crate) fn of(rows: &Rows<'_>) -> Self {
-        let (parts, chunks) = passed(rows);
-        Self::joined(Columns::joined(rows, &parts), &chunks)
+        let (parts, sums) = passed(rows);
+        Self::joined(Columns::joined(rows, &parts), &parts, sums)
     }
 
-    fn joined(columns: Columns, chunks: &Chunks) -> Self {
+    fn joined(columns: Columns, chunks: &[Part], mut sums: Vec<f64>) -> Self {
         let d = columns.means.len();
-        let mut sums = chunks.sums.clone();
         let mut off = vec![0.0; d];
-        let n: f64 = chunks.places.iter().map(|place| place.n).sum();
-        for Place { n, centre, left } in &chunks.places {
-            let places = centre.iter().zip(left).zip(&columns.means);
+        for Part { n_rows: n, origin, sums: left, .. } in chunks {
+            let places = origin.iter().zip(left).zip(&columns.means);
             let b: Vec<f64> = places.map(|((a, e), m)| a - m + e / n).collect();
             off.iter_mut().zip(&b).for_each(|(off, b)| *off += n * b);
             add(&mut sums, |i, j| n * b[i] * b[j] - left[i] * left[j] / n);
         }
         // The means of all were rounded, too.
+        let n: f64 = chunks.iter().map(|part| part.n_rows).sum();
         add(&mut sums, |i, j| -off[i] * (off[j] / n));
         for i in 0..d {
             for j in 0..i {
@@ -86,44 +85,22 @@ fn add(sums: &mut [f64], value: impl Fn(usize, usize) -> f64) {
     }
 }
 
-/// What all chunks say about their own means.
-#[derive(Debug)]
-struct Chunks {
-    /// The upper triangle counts.
-    sums: Vec<f64>,
-    places: Vec<Place>,
-}
-
-/// What the products of a chunk are about, and what its rows sum to there.
-#[derive(Debug)]
-struct Place {
-    n: f64,
-    centre: Vec<f64>,
-    left: Vec<f64>,
-}
-
-/// One pass over the rows, some chunks at a time.
-fn passed(rows: &Rows<'_>) -> (Vec<Part>, Chunks) {
+/// One pass over the rows, some chunks at a time: what is known of the columns of each, and the sums of
+/// their products, each about its own point; the upper triangle counts.
+fn passed(rows: &Rows<'_>) -> (Vec<Part>, Vec<f64>) {
     let (n, d) = (rows.n_rows(), rows.n_columns());
     let n_chunks = n.div_ceil(parallel::CHUNK);
     let at_once = (HELD / (8 * d * d)).max(4 * parallel::n_threads());
     let mut parts = Vec::with_capacity(n_chunks);
-    let mut all = Chunks { sums: vec![0.0; d * d], places: Vec::with_capacity(n_chunks) };
+    let mut all = vec![0.0; d * d];
     for first in (0..n_chunks).step_by(at_once) {
         let work = parallel::CHUNK.min(n).saturating_mul(d * d / 2);
         let found = parallel::map(at_once.min(n_chunks - first), work, |at| {
             let start = (first + at) * parallel::CHUNK;
-            let values = rows.range(start..n.min(start + parallel::CHUNK));
-            let part = columns::part(values, d);
-            let n_rows = (values.len() / d) as f64;
-            let means = values[..d].iter().zip(&part.sums).map(|(v, sum)| v + sum / n_rows);
-            let centre: Vec<f64> = means.collect();
-            let (left, sums) = about(values, &centre);
-            (part, Place { n: n_rows, centre, left }, sums)
+            chunk(rows.range(start..n.min(start + parallel::CHUNK)), d)
         });
-        for (part, place, sums) in found {
-            all.sums.iter_mut().zip(sums).for_each(|(sum, more)| *sum += more);
-            all.places.push(place);
+        for (part, sums) in found {
+            all.iter_mut().zip(sums).for_each(|(sum, more)| *sum += more);
             parts.push(part);
         }
     }
@@ -142,49 +119,47 @@ pub(super) fn add_products(panels: &[[f64; PANEL]], n_rows: usize, sums: &mut [f
             return x86::avx2_products(panels, n_rows, sums);
         }
     }
-    multiply::<Portable, 4, 1>(panels, n_rows, n_rows, sums);
+    multiply::<Portable, 4>(panels, n_rows, n_rows, sums);
 }
 
-/// Σ (x − a) and Σ (x − a)(x − a)ᵀ of some rows, built for the CPU at hand; the upper triangle counts.
-fn about(values: &[f64], centre: &[f64]) -> (Vec<f64>, Vec<f64>) {
+/// The columns of some rows and the products of all pairs of them, built for the CPU at hand.
+fn chunk(values: &[f64], d: usize) -> (Part, Vec<f64>) {
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f") {
-            return x86::avx512(values, centre);
+            return x86::avx512(values, d);
         }
         if is_x86_feature_detected!("avx2") {
-            return x86::avx2(values, centre);
+            return x86::avx2(values, d);
         }
     }
-    centred::<Portable, 4, 1>(values, centre)
+    centred::<Portable, 4>(values, d)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
 mod x86 {
     use super::super::doubles::{Avx2, Avx512};
-    use super::{PANEL, centred, multiply};
-
-    type Sums = (Vec<f64>, Vec<f64>);
+    use super::{PANEL, Part, centred, multiply};
 
     #[target_feature(enable = "avx512f")]
-    fn with_avx512(values: &[f64], centre: &[f64]) -> Sums {
-        centred::<Avx512, 4, 2>(values, centre)
+    fn with_avx512(values: &[f64], d: usize) -> (Part, Vec<f64>) {
+        centred::<Avx512, 8>(values, d)
     }
 
     #[target_feature(enable = "avx2")]
-    fn with_avx2(values: &[f64], centre: &[f64]) -> Sums {
-        centred::<Avx2, 4, 1>(values, centre)
+    fn with_avx2(values: &[f64], d: usize) -> (Part, Vec<f64>) {
+        centred::<Avx2, 4>(values, d)
     }
 
     #[target_feature(enable = "avx512f")]
     fn products_with_avx512(panels: &[[f64; PANEL]], n_rows: usize, sums: &mut [f64]) {
-        multiply::<Avx512, 4, 2>(panels, n_rows, n_rows, sums);
+        multiply::<Avx512, 8>(panels, n_rows, n_rows, sums);
     }
 
     #[target_feature(enable = "avx2")]
     fn products_with_avx2(panels: &[[f64; PANEL]], n_rows: usize, sums: &mut [f64]) {
-        multiply::<Avx2, 4, 1>(panels, n_rows, n_rows, sums);
+        multiply::<Avx2, 4>(panels, n_rows, n_rows, sums);
     }
 
     pub(super) fn avx512_products(panels: &[[f64; PANEL]], n_rows: usize, sums: &mut [f64]) {
@@ -197,55 +172,112 @@ mod x86 {
         unsafe { products_with_avx2(panels, n_rows, sums) }
     }
 
-    pub(super) fn avx512(values: &[f64], centre: &[f64]) -> Sums {
+    pub(super) fn avx512(values: &[f64], d: usize) -> (Part, Vec<f64>) {
         // SAFETY: called only after detecting the feature.
-        unsafe { with_avx512(values, centre) }
+        unsafe { with_avx512(values, d) }
     }
 
-    pub(super) fn avx2(values: &[f64], centre: &[f64]) -> Sums {
+    pub(super) fn avx2(values: &[f64], d: usize) -> (Part, Vec<f64>) {
         // SAFETY: called only after detecting the feature.
-        unsafe { with_avx2(values, centre) }
+        unsafe { with_avx2(values, d) }
     }
 }
 
-/// The body of every build, with tiles of `I` columns by `V` registers of columns.
+/// The body of every build, with tiles of `I` columns by eight.
 #[inline(always)]
-fn centred<W: Doubles, const I: usize, const V: usize>(
-    values: &[f64],
-    centre: &[f64],
-) -> (Vec<f64>, Vec<f64>) {
-    let d = centre.len();
+fn centred<W: Doubles, const I: usize>(values: &[f64], d: usize) -> (Part, Vec<f64>) {
     let n_panels = d.div_ceil(PANEL);
     let width = n_panels * PANEL;
-    let (mut left, mut sums) = (vec![0.0; width], vec![0.0; width * width]);
+    let mut part = empty(values, d, width);
+    let mut sums = vec![0.0; width * width];
     // Panel after panel, row after row; what no column fills stays 0.
     let mut panels = vec![[0.0; PANEL]; n_panels * BLOCK];
     for rows in values.chunks(BLOCK * d) {
-        let n_rows = rows.len() / d;
         for (panel, panels) in panels.chunks_exact_mut(BLOCK).enumerate() {
             let from = panel * PANEL;
-            let to = d.min(from + PANEL);
-            let mut sums = [0.0; PANEL];
-            for (out, row) in panels.iter_mut().zip(rows.chunks_exact(d)) {
-                let each = row[from..to].iter().zip(&centre[from..to]).zip(&mut sums);
-                for (out, ((v, a), sum)) in out.iter_mut().zip(each) {
-                    *out = v - a;
-                    *sum += *out;
+            let mut columns = PanelColumns::of(&part, from);
+            let rows = rows.chunks_exact(d).map(|row| &row[from..]);
+            for (out, row) in panels.iter_mut().zip(rows) {
+                // Of a length that is known, a row stays in registers.
+                match row.first_chunk::<PANEL>() {
+                    Some(row) => columns.centre(row, out),
+                    None => columns.centre(row, out),
                 }
             }
-            left[from..to].iter_mut().zip(sums).for_each(|(left, sum)| *left += sum);
+            columns.into(&mut part, from);
         }
-        multiply::<W, I, V>(&panels, BLOCK, n_rows, &mut sums);
+        multiply::<W, I>(&panels, BLOCK, rows.len() / d, &mut sums);
     }
-    left.truncate(d);
+    for each in [&mut part.origin, &mut part.sums, &mut part.low, &mut part.high] {
+        each.truncate(d);
+    }
     let upper = sums.chunks_exact(width).take(d).flat_map(|row| &row[..d]).copied().collect();
-    (left, upper)
+    (part, upper)
+}
+
+/// Nothing seen yet, about the mean of the first block, with room for whole panels.
+#[inline(always)]
+fn empty(values: &[f64], d: usize, width: usize) -> Part {
+    let (first, block) = (&values[..d], &values[..values.len().min(BLOCK * d)]);
+    let mut sums = vec![0.0; d];
+    for row in block.chunks_exact(d) {
+        sums.iter_mut().zip(row).zip(first).for_each(|((sum, v), first)| *sum += v - first);
+    }
+    let n = (block.len() / d) as f64;
+    let mut origin: Vec<f64> = first.iter().zip(sums).map(|(first, sum)| first + sum / n).collect();
+    origin.resize(width, 0.0);
+    Part {
+        n_rows: (values.len() / d) as f64,
+        origin,
+        sums: vec![0.0; width],
+        low: vec![f64::INFINITY; width],
+        high: vec![f64::NEG_INFINITY; width],
+    }
+}
+
+/// What is known of the columns of a panel.
+struct PanelColumns {
+    origin: [f64; PANEL],
+    sums: [f64; PANEL],
+    low: [f64; PANEL],
+    high: [f64; PANEL],
+}
+
+impl PanelColumns {
+    #[inline(always)]
+    fn of(part: &Part, from: usize) -> Self {
+        let at = |values: &[f64]| *values[from..].first_chunk().expect("whole panels");
+        Self {
+            origin: at(&part.origin),
+            sums: at(&part.sums),
+            low: at(&part.low),
+            high: at(&part.high),
+        }
+    }
+
+    #[inline(always)]
+    fn into(self, part: &mut Part, from: usize) {
+        part.sums[from..from + PANEL].copy_from_slice(&self.sums);
+        part.low[from..from + PANEL].copy_from_slice(&self.low);
+        part.high[from..from + PANEL].copy_from_slice(&self.high);
+    }
+
+    /// Writes a row about the origin, and adds it.
+    #[inline(always)]
+    fn centre(&mut self, row: &[f64], out: &mut [f64; PANEL]) {
+        for (at, &value) in row.iter().enumerate().take(PANEL) {
+            out[at] = value - self.origin[at];
+            self.sums[at] += out[at];
+            self.low[at] = if value < self.low[at] { value } else { self.low[at] };
+            self.high[at] = if value > self.high[at] { value } else { self.high[at] };
+        }
+    }
 }
 
 /// Adds the products of all pairs of columns, from the diagonal on, tile by tile; a panel has room for
 /// `stride` rows.
 #[inline(always)]
-fn multiply<W: Doubles, const I: usize, const V: usize>(
+fn multiply<W: Doubles, const I: usize>(
     panels: &[[f64; PANEL]],
     stride: usize,
     n_rows: usize,
@@ -253,38 +285,32 @@ fn multiply<W: Doubles, const I: usize, const V: usize>(
 ) {
     let width = panels.len() / stride * PANEL;
     debug_assert_eq!(sums.len(), width * width);
-    for j in (0..width).step_by(V * WIDE) {
+    for j in (0..width).step_by(WIDE) {
         let right = &panels[j / PANEL * stride..][..n_rows];
-        for i in (0..j + V * WIDE).step_by(I) {
+        for i in (0..j + WIDE).step_by(I) {
             let top = &panels[i / PANEL * stride..][..n_rows];
-            let tile = tile::<W, I, V>(top, i % PANEL, right, j % PANEL);
-            for (row, tile) in sums[i * width..].chunks_mut(width).zip(&tile) {
-                let (lanes, _) = row[j..].as_chunks_mut::<WIDE>();
-                for (lanes, more) in lanes.iter_mut().zip(tile) {
-                    W::load(lanes).plus(*more).store(lanes);
-                }
+            let tile = tile::<W, I>(top, i % PANEL, right, j % PANEL);
+            for (row, more) in sums[i * width..].chunks_mut(width).zip(tile) {
+                let lanes = row[j..].first_chunk_mut().expect("whole panels");
+                W::load(lanes).plus(more).store(lanes);
             }
         }
     }
 }
 
-/// Σ over the rows of the products of `I` columns with `V` registers of columns, in order.
+/// Σ over the rows of the products of `I` columns with eight, in order.
 #[inline(always)]
-fn tile<W: Doubles, const I: usize, const V: usize>(
+fn tile<W: Doubles, const I: usize>(
     top: &[[f64; PANEL]],
     i: usize,
     right: &[[f64; PANEL]],
     j: usize,
-) -> [[W; V]; I] {
-    let mut sums = [[W::splat(0.0); V]; I];
+) -> [W; I] {
+    let mut sums = [W::splat(0.0); I];
     for (top, right) in top.iter().zip(right) {
-        let (right, _) = right[j..].as_chunks::<WIDE>();
-        let right: [W; V] = std::array::from_fn(|v| W::load(&right[v]));
-        for (sums, top) in sums.iter_mut().zip(&top[i..]) {
-            let top = W::splat(*top);
-            for (sum, right) in sums.iter_mut().zip(right) {
-                *sum = sum.plus(top.times(right));
-            }
+        let right = W::load(right[j..].first_chunk().expect("whole panels"));
+        for (sum, top) in sums.iter_mut().zip(&top[i..]) {
+            *sum = sum.plus(W::splat(*top).times(right));
         }
     }
     sums
@@ -316,16 +342,42 @@ mod tests {
                 assert_eq!(Products::of(&rows).sums, found.sums);
                 #[cfg(target_arch = "x86_64")]
                 if is_x86_feature_detected!("avx2") {
-                    let upper = |(left, sums): (Vec<f64>, Vec<f64>)| {
+                    let upper = |(part, sums): (Part, Vec<f64>)| {
                         let pairs = (0..d).flat_map(|i| (i..d).map(move |j| i * d + j));
-                        (left, pairs.map(|at| sums[at]).collect::<Vec<f64>>())
+                        let sums: Vec<f64> = pairs.map(|at| sums[at]).collect();
+                        (part.origin, part.sums, part.low, part.high, sums)
                     };
-                    let wide = upper(x86::avx2(rows.data(), &means));
-                    assert_eq!(wide, upper(centred::<Portable, 4, 2>(rows.data(), &means)));
-                    assert_eq!(wide, upper(centred::<Portable, 2, 1>(rows.data(), &means)));
+                    let wide = upper(x86::avx2(rows.data(), d));
+                    assert_eq!(wide, upper(centred::<Portable, 8>(rows.data(), d)));
+                    assert_eq!(wide, upper(centred::<Portable, 2>(rows.data(), d)));
                 }
             }
         }
+    }
+
+    #[test]
+    fn first_rows_far_from_all_others_cost_two_digits_at_most_and_a_constant_column_is_exact() {
+        let mut stream = Stream::new(3, 0);
+        let (n, far) = (parallel::CHUNK, 1e6);
+        let x = Array2::from_shape_fn((n, 3), |(row, column)| match column {
+            2 => 0.1,
+            _ if row < BLOCK => far,
+            _ => stream.below(1000) as f64,
+        });
+        let whole = |column: usize, row: usize| x[[row, column]] as i128;
+        let sum = |of: &dyn Fn(usize) -> i128| (0..n).map(of).sum::<i128>();
+        let sums = Products::checked(x.view()).unwrap().1.sums;
+        for (i, j) in [(0, 0), (0, 1), (1, 1)] {
+            let (a, b) = (sum(&|row| whole(i, row)), sum(&|row| whole(j, row)));
+            let exact = n as i128 * sum(&|row| whole(i, row) * whole(j, row)) - a * b;
+            let exact = exact as f64 / n as f64;
+            assert!(
+                (sums[i * 3 + j] - exact).abs() <= 1e-13 * exact,
+                "{} {exact}",
+                sums[i * 3 + j]
+            );
+        }
+        assert_eq!([sums[2], sums[5], sums[8]], [0.0; 3]);
     }
 
     #[test]

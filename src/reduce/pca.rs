@@ -199,7 +199,7 @@ pub struct PcaFit {
 
 impl PcaFit {
     /// Where rows lie along the components, `(n_samples, n_components)`; 0 is the mean. Whitened, in
-    /// standard stds, and 0 for a component without variance.
+    /// standard deviations, and 0 for a component without variance.
     ///
     /// # Errors
     /// [`Error::DimensionMismatch`] for another number of columns than in the fit, as when the array is
