@@ -144,18 +144,31 @@ struct Meeting<'a> {
 #[inline(always)]
 fn measure<W: Doubles>(meeting: Meeting<'_>, met: &mut [Met]) {
     let Meeting { lane, tile, squares, others, of_others, near } = meeting;
+    let d = tile.len();
     let four = |lanes: &Lanes| -> [f64; TOGETHER] { std::array::from_fn(|at| lanes.0[lane + at]) };
     let lengths = four(squares).map(W::splat);
     let (near, minus_two) = (W::splat(near), W::splat(-2.0));
-    for ((other, of_other), met) in others.chunks_exact(tile.len()).zip(of_others).zip(met) {
+    // A CPU multiplies while it waits for a root: the products of a tile stand between the roots of the tile before.
+    let each = d.div_ceil(2 * TOGETHER);
+    let mut none = Met::NONE;
+    let mut before = &mut none.distances;
+    for ((other, of_other), met) in others.chunks_exact(d).zip(of_others).zip(met) {
         let mut sums = [[W::splat(0.0); 2]; TOGETHER];
-        for (values, others) in tile.iter().zip(other) {
-            let others = halves::<W>(others);
-            for (sums, value) in sums.iter_mut().zip(four(values)) {
-                let value = W::splat(value);
-                for (sum, other) in sums.iter_mut().zip(others) {
-                    *sum = sum.plus(value.times(other));
+        let mut columns = tile.chunks(each).zip(other.chunks(each));
+        for squares in before.iter_mut() {
+            for squares in squares.0.as_chunks_mut::<WIDE>().0 {
+                let root = W::load(squares).root();
+                let (values, others) = columns.next().unwrap_or_default();
+                for (values, others) in values.iter().zip(others) {
+                    let others = halves::<W>(others);
+                    for (sums, value) in sums.iter_mut().zip(four(values)) {
+                        let value = W::splat(value);
+                        for (sum, other) in sums.iter_mut().zip(others) {
+                            *sum = sum.plus(value.times(other));
+                        }
+                    }
                 }
+                root.store(squares);
             }
         }
         let of_other = halves::<W>(of_other);
@@ -168,9 +181,15 @@ fn measure<W: Doubles>(meeting: Meeting<'_>, met: &mut [Met]) {
                 let lengths = lengths[at].plus(of_other);
                 let square = lengths.plus(sum.times(minus_two));
                 *is_near = square.less(lengths.times(near));
-                square.root().store(out);
+                square.store(out);
             }
             met.near[at] = u16::from_le_bytes(nears);
+        }
+        before = &mut met.distances;
+    }
+    for squares in before {
+        for squares in squares.0.as_chunks_mut::<WIDE>().0 {
+            W::load(squares).root().store(squares);
         }
     }
 }
