@@ -29,12 +29,13 @@ pub use identifier::Identifier;
 #[cfg(feature = "segment")]
 pub(crate) use last::keep_last;
 pub(crate) use last::last_of_each_name;
-pub(crate) use observations::{Digits, IdentifierRef, Observations};
+pub(crate) use observations::{IdentifierRef, NumberTexts, Observations};
 pub use refusal::Refusal;
 pub use report::{Counted, IngestReport};
 #[cfg(feature = "segment")]
 pub(crate) use time::LocalOffset;
 pub use time::Timestamp;
+pub(crate) use value::Fields;
 pub use value::Value;
 #[cfg(feature = "segment")]
 pub(crate) use value::exact_whole;

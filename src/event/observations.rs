@@ -81,10 +81,10 @@ impl<'a> Observations<'a> {
         &mut self,
         columns: &'a EventColumns<'_>,
         rows: Range<usize>,
-        digits: &'a mut Digits,
+        digits: &'a mut NumberTexts,
     ) {
         digits.write(columns, rows.clone());
-        let digits: &'a Digits = digits;
+        let digits: &'a NumberTexts = digits;
         for row in rows.clone() {
             let place = row - rows.start;
             let label = |column: &'a EventColumn<'_>, label_column: usize| {
@@ -133,7 +133,7 @@ impl<'a> Observations<'a> {
 
 /// Whole numbers of some rows as texts, for columns of identifiers that are numbers.
 #[derive(Debug, Default)]
-pub(crate) struct Digits {
+pub(crate) struct NumberTexts {
     text: String,
     /// Where the digits of each number end; a missing one has none.
     ends: Vec<usize>,
@@ -142,7 +142,7 @@ pub(crate) struct Digits {
     first: Vec<Option<usize>>,
 }
 
-impl Digits {
+impl NumberTexts {
     fn write(&mut self, columns: &EventColumns<'_>, rows: Range<usize>) {
         self.text.clear();
         self.ends.clear();
@@ -212,7 +212,7 @@ mod tests {
         for rows in [0..3, 1..3, 2..2] {
             let (mut expected, mut got) = (Observations::default(), Observations::default());
             events[rows.clone()].iter().for_each(|event| expected.push_event(event));
-            let mut digits = Digits::default();
+            let mut digits = NumberTexts::default();
             got.push_columns(&columns, rows, &mut digits);
             assert_eq!(got.len(), expected.len());
             for i in 0..got.len() {

@@ -9,10 +9,7 @@ use hashbrown::HashMap;
 
 use super::event::Event;
 use super::last::last_of_each_name;
-use super::value::Value;
-
-/// Names and values, as an event has them.
-type Fields<'a> = Vec<(Cow<'a, str>, Value<'a>)>;
+use super::value::{Fields, Value};
 
 impl<'a> Event<'a> {
     /// Returns a copy with a dotted name for each field of an object; `None` if there are no objects.
@@ -36,7 +33,8 @@ pub(super) fn holds_object(value: &Value<'_>) -> bool {
 }
 
 fn dotted<'a>(fields: &Fields<'a>) -> Fields<'a> {
-    let mut columns = Columns { done: Vec::with_capacity(fields.len()), places: HashMap::new() };
+    let mut columns =
+        ItemColumns { done: Vec::with_capacity(fields.len()), places: HashMap::new() };
     for (name, value) in last_of_each_name(fields) {
         if !holds_object(value) {
             columns.done.push((name.clone(), value.clone()));
@@ -48,13 +46,13 @@ fn dotted<'a>(fields: &Fields<'a>) -> Fields<'a> {
     columns.done
 }
 
-struct Columns<'a> {
+struct ItemColumns<'a> {
     done: Fields<'a>,
     /// Where the lists made of the property at hand are.
     places: HashMap<String, usize>,
 }
 
-impl<'a> Columns<'a> {
+impl<'a> ItemColumns<'a> {
     fn add(&mut self, name: &mut String, value: &Value<'a>, is_in_list: bool) {
         match value {
             Value::Object(fields) => {

@@ -127,17 +127,17 @@ pub(super) fn owned_field(
 
 impl Serialize for Value<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Nested { value: self, depth: 0 }.serialize(serializer)
+        NestedValue { value: self, depth: 0 }.serialize(serializer)
     }
 }
 
 /// A value with the number of lists and objects around it.
-struct Nested<'v, 'a> {
+struct NestedValue<'v, 'a> {
     value: &'v Value<'a>,
     depth: usize,
 }
 
-impl Serialize for Nested<'_, '_> {
+impl Serialize for NestedValue<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if matches!(self.value, Value::List(_) | Value::Object(_)) && self.depth == MAX_DEPTH {
             return Err(S::Error::custom(TOO_DEEP));
@@ -151,7 +151,7 @@ impl Serialize for Nested<'_, '_> {
                 Value::Text(text) => variant.write(2, "Text", text),
                 Value::Time(at) => variant.write(3, "Time", at),
                 Value::List(values) => variant.write(4, "List", &InnerList(values, inner)),
-                Value::Object(fields) => variant.write(5, "Object", &Fields(fields, inner)),
+                Value::Object(fields) => variant.write(5, "Object", &ObjectFields(fields, inner)),
             };
         }
         match self.value {
@@ -161,7 +161,7 @@ impl Serialize for Nested<'_, '_> {
             Value::Text(text) => serializer.serialize_str(text),
             Value::Time(at) => one_field(serializer, "millis", at.millis()),
             Value::List(values) => InnerList(values, inner).serialize(serializer),
-            Value::Object(fields) => Fields(fields, inner).serialize(serializer),
+            Value::Object(fields) => ObjectFields(fields, inner).serialize(serializer),
         }
     }
 }
@@ -197,20 +197,25 @@ impl Serialize for InnerList<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(values, depth) = *self;
         let mut list = serializer.serialize_seq(Some(values.len()))?;
-        values.iter().try_for_each(|value| list.serialize_element(&Nested { value, depth }))?;
+        values
+            .iter()
+            .try_for_each(|value| list.serialize_element(&NestedValue { value, depth }))?;
         list.end()
     }
 }
 
-/// The fields of an object, and how deep they lie.
-struct Fields<'v, 'a>(&'v [(Cow<'a, str>, Value<'a>)], usize);
+/// Names and values: the fields of an object, or the properties of an event.
+pub(crate) type Fields<'a> = Vec<(Cow<'a, str>, Value<'a>)>;
 
-impl Serialize for Fields<'_, '_> {
+/// The fields of an object, and how deep they lie.
+struct ObjectFields<'v, 'a>(&'v [(Cow<'a, str>, Value<'a>)], usize);
+
+impl Serialize for ObjectFields<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(fields, depth) = *self;
         let mut map = serializer.serialize_map(Some(fields.len()))?;
         let mut write =
-            |(name, value): &(_, _)| map.serialize_entry(name, &Nested { value, depth });
+            |(name, value): &(_, _)| map.serialize_entry(name, &NestedValue { value, depth });
         fields.iter().try_for_each(&mut write)?;
         map.end()
     }
@@ -231,12 +236,12 @@ struct Depth(usize);
 
 /// A value, and the whole number it was written as in a format for people: the milliseconds of a moment,
 /// or the bits of a number.
-type Read = (Value<'static>, Option<i128>);
+type ReadValue = (Value<'static>, Option<i128>);
 
 impl<'de> DeserializeSeed<'de> for Depth {
-    type Value = Read;
+    type Value = ReadValue;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Read, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<ReadValue, D::Error> {
         if deserializer.is_human_readable() {
             deserializer.deserialize_any(self)
         } else {
@@ -264,9 +269,9 @@ enum Inside {
 }
 
 impl<'de> DeserializeSeed<'de> for Inside {
-    type Value = Read;
+    type Value = ReadValue;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Read, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<ReadValue, D::Error> {
         match self {
             Self::List(depth) => deserializer.deserialize_seq(depth),
             Self::Object(depth) => deserializer.deserialize_map(depth),
@@ -281,37 +286,37 @@ impl Depth {
 }
 
 impl<'de> Visitor<'de> for Depth {
-    type Value = Read;
+    type Value = ReadValue;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a number, a text, true, false, a list or an object")
     }
 
-    fn visit_bool<E>(self, flag: bool) -> Result<Read, E> {
+    fn visit_bool<E>(self, flag: bool) -> Result<ReadValue, E> {
         Ok((flag.into(), None))
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Read, E> {
+    fn visit_i64<E>(self, number: i64) -> Result<ReadValue, E> {
         Ok((number.into(), Some(number.into())))
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Read, E> {
+    fn visit_u64<E>(self, number: u64) -> Result<ReadValue, E> {
         Ok((number.into(), Some(number.into())))
     }
 
-    fn visit_f64<E>(self, number: f64) -> Result<Read, E> {
+    fn visit_f64<E>(self, number: f64) -> Result<ReadValue, E> {
         Ok((number.into(), None))
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Read, E> {
+    fn visit_str<E>(self, text: &str) -> Result<ReadValue, E> {
         Ok((text.to_owned().into(), None))
     }
 
-    fn visit_string<E>(self, text: String) -> Result<Read, E> {
+    fn visit_string<E>(self, text: String) -> Result<ReadValue, E> {
         Ok((text.into(), None))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Read, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<ReadValue, A::Error> {
         let (inner, mut values) = (self.deeper()?, Vec::new());
         while let Some((value, _)) = list.next_element_seed(inner)? {
             values.push(value);
@@ -319,7 +324,7 @@ impl<'de> Visitor<'de> for Depth {
         Ok((Value::List(values), None))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Read, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ReadValue, A::Error> {
         let (inner, mut fields, mut last) = (self.deeper()?, Vec::new(), None);
         while let Some(name) = map.next_key::<Cow<'static, str>>()? {
             let (value, whole) = map.next_value_seed(inner)?;
@@ -337,7 +342,7 @@ impl<'de> Visitor<'de> for Depth {
         Ok((value.unwrap_or(Value::Object(fields)), None))
     }
 
-    fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<Read, A::Error> {
+    fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<ReadValue, A::Error> {
         let (tag, data) = data.variant()?;
         let value = match tag {
             Tag::Flag => Value::Flag(data.newtype_variant()?),

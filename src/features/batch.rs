@@ -17,7 +17,7 @@ use super::projection::{MAX_LIST, Projection};
 use super::schema::{Field, MAX_FIELDS, Need, Schema};
 use super::stored::{FieldValue, StoredEvent};
 use super::value::{declared, is_missing, number, sort, text};
-use crate::event::{Digits, EventColumn, EventColumns, Observations, last_of_each_name};
+use crate::event::{EventColumn, EventColumns, NumberTexts, Observations, last_of_each_name};
 use crate::num::fixed::Fixed;
 use crate::{Event, Refusal, Timestamp, Value};
 
@@ -293,7 +293,7 @@ impl<'a> EventBatch<'a> {
         &mut self,
         columns: &'a EventColumns<'_>,
         rows: Range<usize>,
-        digits: &'a mut Digits,
+        digits: &'a mut NumberTexts,
         onto: Projection<'_>,
     ) {
         self.observations.push_columns(columns, rows.clone(), digits);

@@ -60,8 +60,8 @@ pub(crate) fn columns<'h>(
     let unit = n_features.saturating_mul(128 * BLOCK);
     let blocks = parallel::map(n.div_ceil(BLOCK), unit, |block| {
         let rows = block * BLOCK..n.min((block + 1) * BLOCK);
-        let mut parts: Vec<Part> =
-            (0..n_features).map(|place| Part::new(plan, place, rows.len())).collect();
+        let mut parts: Vec<ColumnPart> =
+            (0..n_features).map(|place| ColumnPart::new(plan, place, rows.len())).collect();
         let mut person = PersonEvents { log: Vec::new(), summary: None };
         let mut selected = Vec::new();
         for row in rows {
@@ -73,13 +73,13 @@ pub(crate) fn columns<'h>(
         }
         Ok(parts)
     });
-    let blocks = blocks.into_iter().collect::<Result<Vec<Vec<Part>>>>()?;
-    let mut parts: Vec<Vec<Part>> =
+    let blocks = blocks.into_iter().collect::<Result<Vec<Vec<ColumnPart>>>>()?;
+    let mut parts: Vec<Vec<ColumnPart>> =
         (0..n_features).map(|_| Vec::with_capacity(blocks.len())).collect();
     for block in blocks {
         parts.iter_mut().zip(block).for_each(|(column, part)| column.push(part));
     }
-    let joined = parallel::map_owned(parts, n, |parts| Part::concat(parts, n));
+    let joined = parallel::map_owned(parts, n, |parts| ColumnPart::concat(parts, n));
     Ok(finish(plan, joined, n))
 }
 
@@ -90,8 +90,8 @@ pub(crate) fn row<'h>(
     as_of: Timestamp,
     dictionary: &'h Dictionary,
 ) -> Vec<Computed> {
-    let mut parts: Vec<Part> =
-        (0..plan.features().len()).map(|place| Part::new(plan, place, 1)).collect();
+    let mut parts: Vec<ColumnPart> =
+        (0..plan.features().len()).map(|place| ColumnPart::new(plan, place, 1)).collect();
     if let Some(person) = person {
         plan.evaluate(person, as_of, dictionary, &mut Vec::new(), |place, answer| {
             parts[place].push(0, answer, dictionary);
@@ -102,10 +102,11 @@ pub(crate) fn row<'h>(
 }
 
 /// Adds the columns that are made of others.
-fn finish(plan: &Plan, joined: Vec<Option<Part>>, n: usize) -> Vec<Computed> {
+fn finish(plan: &Plan, joined: Vec<Option<ColumnPart>>, n: usize) -> Vec<Computed> {
     let mut done: Vec<Computed> = Vec::with_capacity(joined.len());
     for (place, part) in joined.into_iter().enumerate() {
-        let Part { mut values, mut cut } = part.unwrap_or_else(|| Part::new(plan, place, 0));
+        let ColumnPart { mut values, mut cut } =
+            part.unwrap_or_else(|| ColumnPart::new(plan, place, 0));
         let feature = &plan.features()[place];
         let find = |name: &str| done.iter().find(|c| plan.features()[c.place].name() == name);
         let mut fixed = None;
@@ -126,12 +127,12 @@ fn finish(plan: &Plan, joined: Vec<Option<Part>>, n: usize) -> Vec<Computed> {
 }
 
 /// The values of a column in some rows; none where the column is made of others.
-struct Part {
+struct ColumnPart {
     values: Values,
     cut: Vec<usize>,
 }
 
-impl Part {
+impl ColumnPart {
     fn new(plan: &Plan, place: usize, n_rows: usize) -> Self {
         let values = match plan.is_category(place) {
             true => Values::Categorical(Vec::with_capacity(n_rows)),

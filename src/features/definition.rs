@@ -41,7 +41,7 @@ impl Read {
         funnel.needs().map(|(property, need)| Self::Property(property.to_owned(), need)).collect()
     }
 
-    fn field(&self, names: Names<'_>) -> Field {
+    fn field(&self, names: NameLookup<'_>) -> Field {
         match self {
             Self::Property(name, _) => names.property(name),
             Self::Attribute(name) => names.attribute(name),
@@ -52,9 +52,9 @@ impl Read {
 
 /// Looks up the names that a measure mentions; before there is a store, none is known.
 #[derive(Clone, Copy)]
-pub(super) struct Names<'n>(Option<(&'n Schema, &'n Dictionary)>);
+pub(super) struct NameLookup<'n>(Option<(&'n Schema, &'n Dictionary)>);
 
-impl<'n> Names<'n> {
+impl<'n> NameLookup<'n> {
     pub(super) const NONE: Self = Self(None);
 
     pub(super) fn new(schema: &'n Schema, dictionary: &'n Dictionary) -> Self {
@@ -97,7 +97,7 @@ type FromTotals = fn(&Totals, bool, Timestamp) -> Option<f64>;
 type FromLog = Box<dyn Fn(Selection<'_>) -> Option<Answer> + Send + Sync>;
 
 /// How a measure is evaluated.
-pub(super) enum How {
+pub(super) enum Evaluation {
     /// From totals of one field. The function is told whether events fade, and the moment.
     Totals { keep: Keep, field: Field, read: FromTotals },
     /// The value that totals hold.
@@ -116,22 +116,22 @@ pub(super) struct Definition {
     pub(super) output: Output,
     /// From when on events fade; `None` if they cannot.
     pub(super) anchor: Option<Anchor>,
-    pub(super) how: How,
+    pub(super) how: Evaluation,
 }
 
 impl Definition {
-    fn new(reads: Vec<Read>, output: Output, how: How) -> Self {
+    fn new(reads: Vec<Read>, output: Output, how: Evaluation) -> Self {
         Self { reads, output, anchor: None, how }
     }
 
-    pub(super) fn totals(keep: Keep, read: Read, names: Names<'_>, from: FromTotals) -> Self {
+    pub(super) fn totals(keep: Keep, read: Read, names: NameLookup<'_>, from: FromTotals) -> Self {
         let field = read.field(names);
-        Self::new(vec![read], Output::Number, How::Totals { keep, field, read: from })
+        Self::new(vec![read], Output::Number, Evaluation::Totals { keep, field, read: from })
     }
 
-    pub(super) fn value(keep: Keep, read: Read, names: Names<'_>, output: Output) -> Self {
+    pub(super) fn value(keep: Keep, read: Read, names: NameLookup<'_>, output: Output) -> Self {
         let field = read.field(names);
-        Self::new(vec![read], output, How::Value { keep, field })
+        Self::new(vec![read], output, Evaluation::Value { keep, field })
     }
 
     pub(super) fn log(
@@ -139,7 +139,7 @@ impl Definition {
         from: impl Fn(Selection<'_>) -> Option<f64> + Send + Sync + 'static,
     ) -> Self {
         let from = move |selection: Selection<'_>| from(selection).map(Answer::Number);
-        Self::new(reads.into_iter().collect(), Output::Number, How::Log(Box::new(from)))
+        Self::new(reads.into_iter().collect(), Output::Number, Evaluation::Log(Box::new(from)))
     }
 
     pub(super) fn text(
@@ -147,15 +147,15 @@ impl Definition {
         from: impl Fn(Selection<'_>) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
         let from = move |selection: Selection<'_>| from(selection).map(Answer::Text);
-        Self::new(reads.into_iter().collect(), Output::Category, How::Log(Box::new(from)))
+        Self::new(reads.into_iter().collect(), Output::Category, Evaluation::Log(Box::new(from)))
     }
 
     pub(super) fn open(reads: impl IntoIterator<Item = Read>) -> Self {
-        Self::new(reads.into_iter().collect(), Output::Number, How::Open)
+        Self::new(reads.into_iter().collect(), Output::Number, Evaluation::Open)
     }
 
     pub(super) fn columns() -> Self {
-        Self::new(Vec::new(), Output::Number, How::Columns)
+        Self::new(Vec::new(), Output::Number, Evaluation::Columns)
     }
 
     pub(super) fn decaying(self, anchor: Anchor) -> Self {

@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
-use super::definition::{How, Names, Read};
+use super::definition::{Evaluation, NameLookup, Read};
 use super::dictionary::Dictionary;
-use super::filter::{BoundFilter, EventFilter, When};
+use super::filter::{BoundFilter, EventFilter, PropertyCondition};
 use super::formula;
 use super::local_time;
 use super::measure::Measure;
 use super::schema::Schema;
-use super::summary::{Layout, Reading};
+use super::summary::{Layout, TotalsPlace};
 use crate::Timestamp;
 
 /// A named measure over all events or some.
@@ -178,7 +178,7 @@ impl Feature {
     /// What it reads of events.
     pub(super) fn reads(&self) -> Vec<Read> {
         let mut reads = Read::of_filter(&self.filter);
-        reads.extend(self.measure.define(Names::NONE).reads);
+        reads.extend(self.measure.define(NameLookup::NONE).reads);
         reads
     }
 
@@ -200,16 +200,16 @@ impl Feature {
         &self,
         layout: &mut Layout,
         (schema, dictionary): (&Schema, &Dictionary),
-    ) -> Option<Reading> {
+    ) -> Option<TotalsPlace> {
         if self.within_days.is_some() || self.half_life_days.is_some() {
             return None;
         }
-        match self.measure.define(Names::new(schema, dictionary)).how {
-            How::Totals { keep, field, .. } | How::Value { keep, field } => {
+        match self.measure.define(NameLookup::new(schema, dictionary)).how {
+            Evaluation::Totals { keep, field, .. } | Evaluation::Value { keep, field } => {
                 let bound = self.bind(schema, dictionary);
                 Some(layout.add((&self.filter, bound), keep, field))
             }
-            How::Log(_) | How::Columns | How::Open => None,
+            Evaluation::Log(_) | Evaluation::Columns | Evaluation::Open => None,
         }
     }
 
@@ -280,7 +280,7 @@ struct Stored {
     #[serde(default)]
     events: Vec<String>,
     #[serde(default)]
-    when: Vec<When>,
+    when: Vec<PropertyCondition>,
     #[serde(default)]
     #[serde(with = "crate::num::exact")]
     within_days: Option<f64>,

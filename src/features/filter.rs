@@ -23,7 +23,7 @@ const NOT_ACTIVITY: [&str; 2] = ["alias", "identify"];
 /// A property and the condition it must meet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct When {
+pub(super) struct PropertyCondition {
     property: String,
     is: Condition,
 }
@@ -50,7 +50,7 @@ pub struct EventFilter {
     #[serde(default)]
     pub(super) events: Vec<String>,
     #[serde(default)]
-    pub(super) when: Vec<When>,
+    pub(super) when: Vec<PropertyCondition>,
 }
 
 impl From<&str> for EventFilter {
@@ -83,7 +83,7 @@ impl EventFilter {
     /// that begin with `@` are those of the event's [local time](crate::features#local-time).
     #[must_use]
     pub fn when(mut self, property: impl Into<String>, is: Condition) -> Self {
-        self.when.push(When { property: property.into(), is });
+        self.when.push(PropertyCondition { property: property.into(), is });
         self
     }
 
@@ -99,7 +99,7 @@ impl EventFilter {
 
     /// What is wrong with it, if anything.
     pub(crate) fn fault(&self) -> Option<Cow<'static, str>> {
-        let faults = |when: &When| {
+        let faults = |when: &PropertyCondition| {
             let of_name = local_time::fault(&when.property);
             of_name
                 .or_else(|| formula::fault(&when.property))

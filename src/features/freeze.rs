@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::definition::Names;
+use super::definition::NameLookup;
 use super::dictionary::Dictionary;
 use super::feature::Feature;
 use super::history::Histories;
@@ -56,7 +56,7 @@ impl<'f> Fixing<'f> {
     fn add(&mut self, feature: &Feature) {
         match feature.measure() {
             Measure::TopShares { property, by, n } => {
-                let names = Names::new(&self.histories.schema, self.dictionary());
+                let names = NameLookup::new(&self.histories.schema, self.dictionary());
                 let weight = Weight::of(property, by.as_deref(), names);
                 let field = self.histories.schema.property(property);
                 let events = self.events(feature).into_iter().flatten();

@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use super::batch::EventBatch;
 use super::dictionary::{Dictionary, NONE};
 use super::log::{Lexicon, Log};
-use super::part::{Adding, LabelChanges, PREFETCH, Part, cut_log};
+use super::part::{Adding, HistoryRange, LabelChanges, PREFETCH, cut_log};
 use super::placed::{ByPart, Placed};
 use super::projection::Projection;
 use super::schema::{Need, Schema};
@@ -201,7 +201,7 @@ impl Histories {
         let stride = self.layout.n_words();
         let mut logs = self.logs.chunks_mut(part_len);
         let mut summaries = self.summaries.chunks_mut(part_len * stride);
-        let parts = (0..n_parts).map(|part| Part {
+        let parts = (0..n_parts).map(|part| HistoryRange {
             first: part * part_len,
             logs: logs.next().unwrap_or_default(),
             summaries: summaries.next().unwrap_or_default(),
@@ -247,7 +247,8 @@ impl Histories {
         let adding =
             adding(&self.schema, &self.dictionary, &self.layout, self.max_log, self.is_numeric);
         let mut changes = LabelChanges::default();
-        let mut part = Part { first: 0, logs: &mut self.logs, summaries: &mut self.summaries };
+        let mut part =
+            HistoryRange { first: 0, logs: &mut self.logs, summaries: &mut self.summaries };
         part.add(signature, event, adding, &mut changes);
         self.apply(changes);
     }

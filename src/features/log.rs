@@ -17,7 +17,7 @@ use crate::Timestamp;
 use crate::num::prefetch;
 
 #[derive(Debug, Clone, Copy)]
-struct Head {
+struct LoggedHead {
     at: Timestamp,
     name: u32,
     message: u32,
@@ -29,7 +29,7 @@ struct Head {
 /// The stored events of one history.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Log {
-    heads: Sorted<Head>,
+    heads: Sorted<LoggedHead>,
     values: Vec<FieldValue>,
     /// Values of removed events.
     n_gaps: usize,
@@ -42,14 +42,14 @@ pub(crate) struct Lexicon<'s> {
     pub(crate) dictionary: &'s Dictionary,
 }
 
-fn view<'l>(head: &Head, values: &'l [FieldValue]) -> StoredEvent<'l> {
+fn view<'l>(head: &LoggedHead, values: &'l [FieldValue]) -> StoredEvent<'l> {
     let values = &values[head.start as usize..][..head.n_values as usize];
     StoredEvent { at: head.at, name: head.name, message: head.message, values }
 }
 
 impl Log {
     fn compare(
-        head: &Head,
+        head: &LoggedHead,
         values: &[FieldValue],
         event: StoredEvent<'_>,
         Lexicon { schema, dictionary }: Lexicon<'_>,
@@ -68,7 +68,7 @@ impl Log {
                 .heads
                 .partition_point(|head| Self::compare(head, values, event, lexicon).is_le()),
         };
-        let head = Head {
+        let head = LoggedHead {
             at: event.at,
             name: event.name,
             message: event.message,
@@ -81,7 +81,7 @@ impl Log {
 
     fn place_of(&self, event: StoredEvent<'_>, lexicon: Lexicon<'_>) -> Option<SortedPosition> {
         let values = &self.values;
-        let compare = |head: &Head| Self::compare(head, values, event, lexicon);
+        let compare = |head: &LoggedHead| Self::compare(head, values, event, lexicon);
         let place = self.heads.partition_point(|head| compare(head).is_lt());
         self.heads.after(place).next().filter(|head| compare(head).is_eq()).map(|_| place)
     }
@@ -154,14 +154,14 @@ impl Log {
 
     /// The events up to and including a moment, in order.
     pub(crate) fn until(&self, as_of: Timestamp) -> impl Iterator<Item = StoredEvent<'_>> {
-        let until = move |heads: &[Head]| heads.partition_point(|head| head.at <= as_of);
+        let until = move |heads: &[LoggedHead]| heads.partition_point(|head| head.at <= as_of);
         let blocks = self.heads.blocks().iter().map(move |block| &block[..until(block)]);
         blocks.flatten().map(|head| view(head, &self.values))
     }
 
     /// The events up to and including a moment, to be taken from both ends.
     pub(crate) fn rest_until(&self, as_of: Timestamp) -> LogRest<'_> {
-        let until = |heads: &[Head]| heads.partition_point(|head| head.at <= as_of);
+        let until = |heads: &[LoggedHead]| heads.partition_point(|head| head.at <= as_of);
         let blocks = self.heads.blocks().iter().map(|block| &block[..until(block)]);
         let blocks = blocks.filter(|block| !block.is_empty()).collect();
         LogRest { blocks, values: &self.values }
@@ -181,14 +181,15 @@ impl Log {
 
     /// Bytes on the heap.
     pub(crate) fn bytes(&self) -> usize {
-        self.heads.capacity() * size_of::<Head>() + self.values.capacity() * size_of::<FieldValue>()
+        self.heads.capacity() * size_of::<LoggedHead>()
+            + self.values.capacity() * size_of::<FieldValue>()
     }
 }
 
 /// What is left of a log whose events are taken from both ends.
 pub(crate) struct LogRest<'l> {
     /// None is empty.
-    blocks: VecDeque<&'l [Head]>,
+    blocks: VecDeque<&'l [LoggedHead]>,
     values: &'l [FieldValue],
 }
 

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::definition::{Definition, Names, Output, Read};
+use super::definition::{Definition, NameLookup, Output, Read};
 use super::filter::EventFilter;
 use super::funnel::Funnel;
 use super::local_time::LOCAL_DAY;
@@ -272,7 +272,7 @@ impl Measure {
 
     /// What it reads, which column it makes, and how it is evaluated.
     // One arm per measure, so that a measure is described in one place.
-    pub(super) fn define(&self, names: Names<'_>) -> Definition {
+    pub(super) fn define(&self, names: NameLookup<'_>) -> Definition {
         use Keep::{First, Last, Max, Min, Squares, Sum, Times};
         match self {
             Self::Count => Definition::totals(Times, Read::Nothing, names, |t, half_life, _| {
@@ -436,18 +436,18 @@ impl Measure {
 
     /// Whether its column is of categories whatever the data.
     pub(crate) fn is_category(&self) -> bool {
-        self.define(Names::NONE).output == Output::Category
+        self.define(NameLookup::NONE).output == Output::Category
     }
 
     /// Whether neither its column nor the type of it depends on the data.
     pub(crate) fn is_fixed(&self) -> bool {
-        let is_auto = self.define(Names::NONE).output == Output::Auto;
+        let is_auto = self.define(NameLookup::NONE).output == Output::Auto;
         self.is_one_column() && !is_auto && !matches!(self, Self::Score { .. })
     }
 
     /// Whether events can count less the older they are.
     pub(crate) fn can_decay(&self) -> bool {
-        self.define(Names::NONE).anchor.is_some()
+        self.define(NameLookup::NONE).anchor.is_some()
     }
 
     /// What is wrong with it, if anything.

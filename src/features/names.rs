@@ -10,15 +10,15 @@ const MANY: usize = 32;
 
 /// Where each name stands. It says nothing that the columns do not, so that all are equal.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Names(OnceLock<HashMap<String, usize>>);
+pub(super) struct NamePlaces(OnceLock<HashMap<String, usize>>);
 
-impl PartialEq for Names {
+impl PartialEq for NamePlaces {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-impl Names {
+impl NamePlaces {
     /// Where the column of this name stands among `names`, which are in their order.
     pub(super) fn position<'a>(
         &self,

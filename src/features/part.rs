@@ -15,7 +15,7 @@ use crate::num::prefetch;
 pub(super) const PREFETCH: usize = 8;
 
 /// A mutable range of histories.
-pub(super) struct Part<'h> {
+pub(super) struct HistoryRange<'h> {
     pub(super) first: usize,
     pub(super) logs: &'h mut [Log],
     pub(super) summaries: &'h mut [u64],
@@ -37,7 +37,7 @@ pub(super) struct LabelChanges {
     pub(super) lost: Vec<Field>,
 }
 
-impl Part<'_> {
+impl HistoryRange<'_> {
     /// Adds all events of a part.
     pub(super) fn add_all(
         &mut self,

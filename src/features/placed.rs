@@ -29,7 +29,7 @@ impl Placed {
 
 /// The events of a batch, sorted by the part that their signature belongs to.
 pub(super) struct ByPart {
-    pub(super) heads: Vec<Head>,
+    pub(super) heads: Vec<PlacedHead>,
     values: Vec<FieldValue>,
     /// Where the events of each part end; those without a signature come last.
     ends: Vec<u32>,
@@ -37,7 +37,7 @@ pub(super) struct ByPart {
 
 /// An event without its values.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Head {
+pub(super) struct PlacedHead {
     pub(super) signature: u32,
     name: u32,
     at: Timestamp,
@@ -73,7 +73,7 @@ impl ByPart {
             let StoredEvent { at, name, values: own, .. } = batch.event(row as usize, message);
             values.extend_from_slice(own);
             let (signature, end) = (signatures[row as usize], values.len() as u32);
-            heads.push(Head { signature, name, at, message, end });
+            heads.push(PlacedHead { signature, name, at, message, end });
         }
         Self { heads, values, ends }
     }
@@ -85,7 +85,7 @@ impl ByPart {
     }
 
     pub(super) fn event(&self, place: usize) -> (u32, StoredEvent<'_>) {
-        let Head { signature, name, at, message, end } = self.heads[place];
+        let PlacedHead { signature, name, at, message, end } = self.heads[place];
         let start = if place == 0 { 0 } else { self.heads[place - 1].end as usize };
         (signature, StoredEvent { at, name, message, values: &self.values[start..end as usize] })
     }

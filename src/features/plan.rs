@@ -8,7 +8,7 @@
 
 use std::borrow::Cow;
 
-use super::definition::{Definition, How, Names, Output};
+use super::definition::{Definition, Evaluation, NameLookup, Output};
 use super::dictionary::Dictionary;
 use super::evaluate::{Answer, Selection};
 use super::feature::Feature;
@@ -17,7 +17,7 @@ use super::history::Histories;
 use super::measure::Measure;
 use super::score;
 use super::stored::StoredEvent;
-use super::summary::{self, Layout, Reading};
+use super::summary::{self, Layout, TotalsPlace};
 use super::table::Values;
 use super::totals::{Anchor, Totals};
 use crate::Timestamp;
@@ -28,16 +28,16 @@ const MAX_COMPARED: usize = 16;
 /// A set of fixed features, bound.
 pub(crate) struct Plan {
     features: Vec<Feature>,
-    bound: Vec<Bound>,
+    bound: Vec<BoundFeature>,
     /// The features in the order in which they are evaluated.
     order: Vec<u32>,
 }
 
-struct Bound {
+struct BoundFeature {
     filter: BoundFilter,
     definition: Definition,
     /// Where a summary holds the totals.
-    reading: Option<Reading>,
+    reading: Option<TotalsPlace>,
 }
 
 /// A person's events up to a moment.
@@ -80,12 +80,12 @@ impl Plan {
     pub(crate) fn new(features: Vec<Feature>, histories: &Histories) -> Self {
         let (schema, dictionary) = (&histories.schema, &histories.dictionary);
         let mut layout: Layout = histories.layout().clone();
-        let bind = |feature: &Feature| Bound {
+        let bind = |feature: &Feature| BoundFeature {
             filter: feature.bind(schema, dictionary),
-            definition: feature.measure().define(Names::new(schema, dictionary)),
+            definition: feature.measure().define(NameLookup::new(schema, dictionary)),
             reading: feature.reserve(&mut layout, (schema, dictionary)),
         };
-        let bound: Vec<Bound> = features.iter().map(bind).collect();
+        let bound: Vec<BoundFeature> = features.iter().map(bind).collect();
         let order = by_events(&features, &bound);
         Self { features, bound, order }
     }
@@ -107,7 +107,7 @@ impl Plan {
         let mut before: Option<u32> = None;
         for &place in &self.order {
             let (feature, bound) = (&self.features[place as usize], &self.bound[place as usize]);
-            if matches!(bound.definition.how, How::Columns | How::Open) {
+            if matches!(bound.definition.how, Evaluation::Columns | Evaluation::Open) {
                 continue;
             }
             let after = feature.after(as_of);
@@ -190,38 +190,40 @@ impl Definition {
     ) -> Option<Answer> {
         let half_life_days = feature.half_life();
         match &self.how {
-            How::Totals { keep, field, .. } | How::Value { keep, field } => {
+            Evaluation::Totals { keep, field, .. } | Evaluation::Value { keep, field } => {
                 let anchor = (self.anchor.unwrap_or(Anchor::AsOf), as_of);
                 let totals =
                     Totals::of(selected, (*keep, *field), half_life_days, anchor, dictionary);
                 self.read_totals(&totals, half_life_days.is_some(), as_of)
             }
-            How::Log(from) => {
+            Evaluation::Log(from) => {
                 let answer = from(Selection { events: selected, half_life_days, dictionary });
                 answer.filter(|answer| !matches!(answer, Answer::Number(n) if !n.is_finite()))
             }
-            How::Columns | How::Open => None,
+            Evaluation::Columns | Evaluation::Open => None,
         }
     }
 
     fn read_totals(&self, totals: &Totals, fades: bool, as_of: Timestamp) -> Option<Answer> {
         match &self.how {
-            How::Totals { read, .. } => {
+            Evaluation::Totals { read, .. } => {
                 read(totals, fades, as_of).filter(|number| number.is_finite()).map(Answer::Number)
             }
-            How::Value { .. } => totals.value.filter(|value| !value.is_gone()).map(Answer::Value),
+            Evaluation::Value { .. } => {
+                totals.value.filter(|value| !value.is_gone()).map(Answer::Value)
+            }
             _ => None,
         }
     }
 }
 
-fn is_of_same_events(features: &[Feature], bound: &[Bound], a: u32, b: u32) -> bool {
+fn is_of_same_events(features: &[Feature], bound: &[BoundFeature], a: u32, b: u32) -> bool {
     let (a, b) = (a as usize, b as usize);
     features[a].window() == features[b].window() && bound[a].filter == bound[b].filter
 }
 
 /// The places of features, those of the same events mostly one after the other.
-fn by_events(features: &[Feature], bound: &[Bound]) -> Vec<u32> {
+fn by_events(features: &[Feature], bound: &[BoundFeature]) -> Vec<u32> {
     let mut groups: Vec<Vec<u32>> = Vec::new();
     for place in 0..features.len() as u32 {
         // There can be a group for every event name; not all of them are compared.

@@ -8,7 +8,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::definition::Names;
+use super::definition::NameLookup;
 use super::dictionary::Dictionary;
 use super::evaluate::Selection;
 use super::filter::BoundFilter;
@@ -32,7 +32,7 @@ pub(super) enum Weight {
 
 impl Weight {
     /// How a property's values are weighed by another one.
-    pub(super) fn of(property: &str, by: Option<&str>, names: Names<'_>) -> Self {
+    pub(super) fn of(property: &str, by: Option<&str>, names: NameLookup<'_>) -> Self {
         match by {
             None => Self::One,
             Some(by) if formula::are_of_one_list(property, by) => Self::Item(names.property(by)),

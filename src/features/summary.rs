@@ -40,22 +40,22 @@ const TIMES: usize = 3;
 /// Which slots a summary has.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Layout {
-    groups: Vec<Group>,
+    groups: Vec<FilterGroup>,
     n_words: usize,
 }
 
 /// The slots of the events that pass one filter.
 #[derive(Debug, Clone, PartialEq)]
-struct Group {
+struct FilterGroup {
     filter: EventFilter,
     bound: BoundFilter,
     /// Where the times are.
     at: usize,
-    slots: Vec<Slot>,
+    slots: Vec<SummarySlot>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Slot {
+struct SummarySlot {
     keep: Keep,
     field: Field,
     at: usize,
@@ -63,7 +63,7 @@ struct Slot {
 
 /// Where the totals of a feature are.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Reading {
+pub(super) struct TotalsPlace {
     keep: Keep,
     times: usize,
     /// Of squares, where the sum is.
@@ -88,7 +88,8 @@ impl Default for Layout {
     /// Number and times of all events.
     fn default() -> Self {
         let filter = EventFilter::default();
-        let all = Group { filter, bound: BoundFilter::default(), at: HEADER, slots: Vec::new() };
+        let all =
+            FilterGroup { filter, bound: BoundFilter::default(), at: HEADER, slots: Vec::new() };
         Self { groups: vec![all], n_words: HEADER + TIMES }
     }
 }
@@ -101,13 +102,13 @@ impl Layout {
         (filter, bound): (&EventFilter, BoundFilter),
         keep: Keep,
         field: Field,
-    ) -> Reading {
-        let is_same = |group: &Group| group.filter == *filter && group.bound == bound;
+    ) -> TotalsPlace {
+        let is_same = |group: &FilterGroup| group.filter == *filter && group.bound == bound;
         let group = match self.groups.iter().position(is_same) {
             Some(known) => known,
             None => {
                 let (filter, at) = (filter.clone(), self.n_words);
-                self.groups.push(Group { filter, bound, at, slots: Vec::new() });
+                self.groups.push(FilterGroup { filter, bound, at, slots: Vec::new() });
                 self.n_words += TIMES;
                 self.groups.len() - 1
             }
@@ -115,7 +116,7 @@ impl Layout {
         let times = self.groups[group].at;
         let sum = if keep == Keep::Squares { self.slot(group, Keep::Sum, field) } else { 0 };
         let slot = if keep == Keep::Times { 0 } else { self.slot(group, keep, field) };
-        Reading { keep, times, sum, slot }
+        TotalsPlace { keep, times, sum, slot }
     }
 
     fn slot(&mut self, group: usize, keep: Keep, field: Field) -> usize {
@@ -123,7 +124,7 @@ impl Layout {
         if let Some(known) = slots.iter().find(|slot| slot.keep == keep && slot.field == field) {
             return known.at;
         }
-        slots.push(Slot { keep, field, at: self.n_words });
+        slots.push(SummarySlot { keep, field, at: self.n_words });
         self.n_words += n_words(keep);
         self.n_words - n_words(keep)
     }
@@ -133,7 +134,7 @@ impl Layout {
         self.n_words
     }
 
-    fn slots(&self) -> impl Iterator<Item = Slot> {
+    fn slots(&self) -> impl Iterator<Item = SummarySlot> {
         self.groups.iter().flat_map(|group| group.slots.iter().copied())
     }
 
@@ -168,8 +169,8 @@ impl Layout {
             if !group.bound.passes(event, dictionary) {
                 continue;
             }
-            Times { n: 1, first: event.at, last: event.at }.join(words, group.at);
-            for &Slot { keep, field, at } in &group.slots {
+            EventTimes { n: 1, first: event.at, last: event.at }.join(words, group.at);
+            for &SummarySlot { keep, field, at } in &group.slots {
                 if !is_value(keep) {
                     event.numbers(field).for_each(|number| join_number(words, keep, at, number));
                     continue;
@@ -197,9 +198,9 @@ impl Layout {
             cut_to(words, cut);
         }
         for group in &self.groups {
-            Times::read(other, group.at).join(words, group.at);
+            EventTimes::read(other, group.at).join(words, group.at);
         }
-        for Slot { keep, at, .. } in self.slots() {
+        for SummarySlot { keep, at, .. } in self.slots() {
             match keep {
                 Keep::Times => {}
                 Keep::Sum => {
@@ -224,7 +225,7 @@ impl Layout {
     /// after the last.
     pub(super) fn can_be(&self, words: &[u64]) -> bool {
         let are_times_right = self.groups.iter().all(|group| {
-            let times = Times::read(words, group.at);
+            let times = EventTimes::read(words, group.at);
             times.n <= MOST_EVENTS && (times.n == 0 || times.first <= times.last)
         });
         let mut sums = self.slots().filter(|slot| slot.keep == Keep::Sum);
@@ -258,11 +259,11 @@ pub(super) enum LabelChange {
     Lost(u32),
 }
 
-impl Reading {
+impl TotalsPlace {
     /// The totals of a summary.
     pub(super) fn totals(self, words: &[u64]) -> Totals {
         let mut totals = Totals::none();
-        let times = Times::read(words, self.times);
+        let times = EventTimes::read(words, self.times);
         (totals.n, totals.first, totals.last) = (times.n, times.first, times.last);
         match self.keep {
             Keep::Times => {}
@@ -286,8 +287,8 @@ impl Totals {
 }
 
 /// Number, first and last time of all events.
-pub(crate) fn times(words: &[u64]) -> Times {
-    Times::read(words, HEADER)
+pub(crate) fn times(words: &[u64]) -> EventTimes {
+    EventTimes::read(words, HEADER)
 }
 
 /// The time of the newest event that is no longer in the log.
@@ -303,13 +304,13 @@ pub(super) fn cut_to(words: &mut [u64], at: Timestamp) {
 
 /// How many events there were, and between which times; times are meaningless if there were none.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Times {
+pub(crate) struct EventTimes {
     pub(crate) n: u64,
     pub(crate) first: Timestamp,
     pub(crate) last: Timestamp,
 }
 
-impl Times {
+impl EventTimes {
     fn read(words: &[u64], at: usize) -> Self {
         let time = |i: usize| Timestamp::from_millis(words[at + i].cast_signed());
         Self { n: words[at], first: time(1), last: time(2) }

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::names::Names;
+use super::names::NamePlaces;
 use crate::event::is_blank;
 use crate::{Error, ProfileId, Result, Timestamp};
 
@@ -81,7 +81,7 @@ pub struct FeatureTable {
     columns: Vec<Column>,
     attributes_left_out: usize,
     #[serde(skip)]
-    names: Names,
+    names: NamePlaces,
 }
 
 impl FeatureTable {
@@ -93,7 +93,7 @@ impl FeatureTable {
             as_of: None,
             columns: Vec::new(),
             attributes_left_out: 0,
-            names: Names::default(),
+            names: NamePlaces::default(),
         }
     }
 
@@ -245,7 +245,7 @@ impl FeatureTable {
     #[cfg(test)]
     pub(crate) fn without(mut self, names: &[&str]) -> Self {
         self.columns.retain(|column| !names.contains(&column.name.as_str()));
-        self.names = Names::default();
+        self.names = NamePlaces::default();
         self
     }
 

@@ -1,6 +1,6 @@
 //! Features that no event is for: most often, a word that the events do not use.
 
-use super::definition::{Names, Read};
+use super::definition::{NameLookup, Read};
 use super::feature::Feature;
 use super::filter::BoundFilter;
 use super::log::Lexicon;
@@ -10,14 +10,14 @@ use super::set::FeatureSet;
 use super::stored::StoredEvent;
 
 /// What an event must be and have for a feature to say something.
-struct Wanted<'f> {
+struct FeatureNeeds<'f> {
     name: &'f str,
     filter: BoundFilter,
     /// Fields that it must have.
     fields: Vec<Field>,
 }
 
-impl<'f> Wanted<'f> {
+impl<'f> FeatureNeeds<'f> {
     fn by(feature: &'f Feature, lexicon: Lexicon<'_>) -> Option<Self> {
         let is_by_events = feature.measure().made_of().next().is_none();
         let any = matches!(feature.measure(), Measure::Attributes);
@@ -28,7 +28,7 @@ impl<'f> Wanted<'f> {
             // An event without an order's id is an order; steps and parts have filters of their own.
             Measure::Orders(_) | Measure::FurthestStep(_) | Measure::FunnelDays(_) => Vec::new(),
             Measure::Share(Share::Events(_)) => Vec::new(),
-            measure => measure.define(Names::NONE).reads,
+            measure => measure.define(NameLookup::NONE).reads,
         };
         let field = |read: &Read| match read {
             // Local time is there or not whatever the words.
@@ -56,8 +56,8 @@ pub(crate) fn unmatched<'f, 'e>(
     lexicon: Lexicon<'_>,
     events: impl Iterator<Item = StoredEvent<'e>>,
 ) -> Vec<&'f str> {
-    let mut wanted: Vec<Wanted<'f>> =
-        features.iter().filter_map(|feature| Wanted::by(feature, lexicon)).collect();
+    let mut wanted: Vec<FeatureNeeds<'f>> =
+        features.iter().filter_map(|feature| FeatureNeeds::by(feature, lexicon)).collect();
     for event in events {
         if wanted.is_empty() {
             break;

@@ -19,7 +19,7 @@ use super::policy::{ANONYMOUS, Kind, PREVIOUS, Relation, USER, pair_of};
 
 /// What a previous id stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning {
+pub(super) enum AliasMeaning {
     User(u32),
     Anonymous(u32),
     /// An anonymous id that nothing else was seen with.
@@ -62,24 +62,24 @@ pub(super) fn concerned(basis: Basis<'_>, nodes: impl Iterator<Item = u32>) -> V
 }
 
 /// What a previous id stands for.
-pub(super) fn meaning(basis: Basis<'_>, previous: u32) -> Meaning {
+pub(super) fn meaning(basis: Basis<'_>, previous: u32) -> AliasMeaning {
     let nodes = basis.evidence.nodes();
     let find = |kind| basis.evidence.find(basis.policy, kind, nodes.value(previous));
     if !nodes.has(previous, flag::SEEN) || !basis.is_usable(previous) {
-        return Meaning::Nobody;
+        return AliasMeaning::Nobody;
     }
     if let (Some(user), true) = (find(USER), basis.policy.rules().aliases)
         && nodes.has(user, flag::VERIFIED)
         && basis.is_usable(user)
     {
-        return Meaning::User(user);
+        return AliasMeaning::User(user);
     }
     match find(ANONYMOUS) {
         Some(node) if nodes.has(node, flag::SEEN) => match basis.is_usable(node) {
-            true => Meaning::Anonymous(node),
-            false => Meaning::Nobody,
+            true => AliasMeaning::Anonymous(node),
+            false => AliasMeaning::Nobody,
         },
-        _ => Meaning::Unseen,
+        _ => AliasMeaning::Unseen,
     }
 }
 
@@ -124,14 +124,14 @@ fn is_kept(basis: Basis<'_>, (a, b): (u32, u32)) -> bool {
 pub(super) fn links_of(basis: Basis<'_>, previous: u32) -> AliasLinks {
     let kept = |link: &(u32, u32)| is_kept(basis, *link);
     match meaning(basis, previous) {
-        Meaning::User(user) => {
+        AliasMeaning::User(user) => {
             let links = callers(basis, previous).into_iter().map(|(caller, _)| (caller, user));
             AliasLinks { user: Some(user), links: links.filter(kept).collect() }
         }
-        Meaning::Anonymous(node) => {
+        AliasMeaning::Anonymous(node) => {
             AliasLinks { user: None, links: [(previous, node)].into_iter().filter(kept).collect() }
         }
-        Meaning::Unseen | Meaning::Nobody => AliasLinks::default(),
+        AliasMeaning::Unseen | AliasMeaning::Nobody => AliasLinks::default(),
     }
 }
 
@@ -143,7 +143,7 @@ pub(super) fn added(
     known: &AliasLinks,
     new_calls: &[u32],
 ) -> Option<BTreeSet<(u32, u32)>> {
-    let user = known.user.filter(|&user| meaning(basis, previous) == Meaning::User(user))?;
+    let user = known.user.filter(|&user| meaning(basis, previous) == AliasMeaning::User(user))?;
     let callers = new_calls.iter().flat_map(|&sig| callers_in(basis, sig));
     let links = callers.map(|caller| (caller, user));
     Some(links.filter(|&link| !known.links.contains(&link) && is_kept(basis, link)).collect())

@@ -10,10 +10,10 @@ use super::state::State;
 
 /// Filled at the first question, then extended by the nodes that are new.
 #[derive(Debug, Default)]
-pub(super) struct ById(RwLock<Index>);
+pub(super) struct ById(RwLock<IdIndex>);
 
 #[derive(Debug, Default)]
-struct Index {
+struct IdIndex {
     /// Half of the id, and the node.
     table: HashTable<(u64, u32)>,
     /// Nodes before this number are in the table.
@@ -54,7 +54,7 @@ impl ById {
     }
 }
 
-impl Index {
+impl IdIndex {
     fn find(&self, state: &State, id: ProfileId) -> Option<u32> {
         let (low, nodes) = (id.low_bits(), state.evidence.nodes());
         let is_same = |&(stored, node): &(u64, u32)| {

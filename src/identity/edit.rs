@@ -3,7 +3,7 @@
 use super::forget::{self, Forgotten, Moves, Subject};
 use super::graph::IdentityGraph;
 use super::merge;
-use super::policy::{Name, Pair, Part, Relation, check_link, pair};
+use super::policy::{CheckedIdentifier, Name, Pair, Relation, check_link, pair};
 use super::profile_id::ProfileId;
 use crate::event::IdentifierRef;
 use crate::{Error, Identifier, Result};
@@ -177,7 +177,7 @@ impl IdentityGraph {
         match who {
             Subject::Identifier(identifier) => {
                 let Identifier { kind, value, .. } = identifier;
-                let mut parts: Vec<Part<'_>> = Vec::new();
+                let mut parts: Vec<CheckedIdentifier<'_>> = Vec::new();
                 let one = IdentifierRef { kind, value, claimed: false };
                 self.state.policy.check(&[one], &mut parts)?;
                 let names = vec![Name::new(identifier)];

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::aliases;
 use super::evidence::{flag, node_of, slot};
 use super::partition::{
-    Basis, Edge, End, Merged, Reason, compare_edges, edges_among, futile_edges, sort_edges,
+    Basis, Edge, End, MergedComponent, Reason, compare_edges, edges_among, futile_edges, sort_edges,
 };
 use super::state::State;
 use crate::{Identifier, Timestamp};
@@ -156,7 +156,7 @@ pub(super) fn explain<'g>(
 struct Refused {
     by_profile: BTreeMap<u32, Vec<(Edge, Reason)>>,
     /// The components that were read.
-    read: Vec<Arc<Merged>>,
+    read: Vec<Arc<MergedComponent>>,
 }
 
 impl Refused {

@@ -11,8 +11,10 @@ use std::borrow::Cow;
 use hashbrown::HashMap;
 
 use super::evidence::sets::{Set, Sets};
-use super::evidence::{Packed, Times, is_claim, node_of};
-use super::policy::{Admitted, Kind, MAX_BYTES, MAX_IDENTIFIERS, MAX_KINDS, Part, Policy};
+use super::evidence::{PackedBatch, Times, is_claim, node_of};
+use super::policy::{
+    Admitted, CheckedIdentifier, Kind, MAX_BYTES, MAX_IDENTIFIERS, MAX_KINDS, Policy,
+};
 use super::state::State;
 use crate::event::IdentifierRef;
 use crate::num::bytes::{
@@ -214,7 +216,7 @@ impl<'b> Extract<'b> {
             let kind = self.kinds.get(kind);
             let part = policy.part(IdentifierRef { kind, value, claimed: false }, before);
             match part {
-                Ok(Part { value: Cow::Borrowed(stored), known, .. })
+                Ok(CheckedIdentifier { value: Cow::Borrowed(stored), known, .. })
                     if stored.len() == value.len() =>
                 {
                     before = Some((kind, known));
@@ -226,20 +228,26 @@ impl<'b> Extract<'b> {
     }
 
     /// The identifiers of a signature.
-    fn parts(&self, policy: &Policy, mut slots: Reader<'b>, n: usize, parts: &mut Vec<Part<'b>>) {
+    fn parts(
+        &self,
+        policy: &Policy,
+        mut slots: Reader<'b>,
+        n: usize,
+        parts: &mut Vec<CheckedIdentifier<'b>>,
+    ) {
         parts.clear();
         for slot in (0..n).map_while(|_| slots.small()) {
             if let Some((kind, value)) = self.identifier(slot as usize / 2) {
                 let (kind, value) = (self.kinds.get(kind), Cow::Borrowed(value));
                 let known = policy.kinds().find(kind);
-                parts.push(Part { kind, known, value, claimed: slot % 2 == 1 });
+                parts.push(CheckedIdentifier { kind, known, value, claimed: slot % 2 == 1 });
             }
         }
     }
 
     /// The signatures, which were checked, as a batch for a state, which gets their kinds; without the forgotten. Where
     /// the observations of a signature are all that there are, those that the state has are not counted again.
-    pub(super) fn sets(&self, state: &mut State, are_all: bool) -> Packed {
+    pub(super) fn sets(&self, state: &mut State, are_all: bool) -> PackedBatch {
         let kinds = self.kinds().map(|kind| state.policy.add_kind(kind));
         let kinds: Vec<Kind> = kinds.collect();
         let policy = &state.policy;
@@ -265,8 +273,9 @@ impl<'b> Extract<'b> {
                 let mut left = parts.iter().peekable();
                 kept.retain(|&slot| {
                     let (kind, value) = self.identifier(slot as usize / 2).unwrap_or_default();
-                    let is_same =
-                        |part: &&Part<'_>| part.value == value && part.kind == self.kinds.get(kind);
+                    let is_same = |part: &&CheckedIdentifier<'_>| {
+                        part.value == value && part.kind == self.kinds.get(kind)
+                    };
                     left.next_if(is_same).is_some()
                 });
             }

@@ -73,7 +73,7 @@ impl From<ProfileId> for Subject<'_> {
 pub(crate) type Moves = Vec<(u32, Option<u32>)>;
 
 /// What happens to the signatures of nodes that are forgotten.
-struct Plan {
+struct ForgetPlan {
     dropped: Vec<u32>,
     changed: Vec<u32>,
 }
@@ -128,7 +128,7 @@ pub(super) fn report(state: &State, gone: &BTreeSet<u32>) -> Forgotten {
     }
 }
 
-fn plan(state: &State, gone: &BTreeSet<u32>) -> Plan {
+fn plan(state: &State, gone: &BTreeSet<u32>) -> ForgetPlan {
     let of = |&node: &u32| state.evidence.signatures_of(node).map(|(sig, _)| sig);
     let sigs: BTreeSet<u32> = gone.iter().flat_map(of).collect();
     let goes = |sig: &u32| {
@@ -137,7 +137,7 @@ fn plan(state: &State, gone: &BTreeSet<u32>) -> Plan {
             || strongest(state, slots).is_some_and(|node| gone.contains(&node))
     };
     let (dropped, changed) = sigs.into_iter().partition(goes);
-    Plan { dropped, changed }
+    ForgetPlan { dropped, changed }
 }
 
 /// Forgets identifiers together; returns where signatures went.

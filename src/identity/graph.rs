@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::by_id::ById;
 use super::diff;
-use super::evidence::{Packed, node_of};
+use super::evidence::{PackedBatch, node_of};
 use super::explain::{self, Explanation};
 use super::forget::Subject;
 use super::health::{self, Health};
@@ -50,7 +50,7 @@ pub struct IdentityGraph {
 
 /// Space for a batch of one, which a copy of the graph makes again.
 #[derive(Default)]
-pub(super) struct Scratch(pub(super) Packed);
+pub(super) struct Scratch(pub(super) PackedBatch);
 
 impl Clone for Scratch {
     fn clone(&self) -> Self {

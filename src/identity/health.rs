@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::aliases::{self, Meaning};
+use super::aliases::{self, AliasMeaning};
 use super::evidence::{flag, is_claim, node_of};
 use super::partition::{Edge, Reason, edges_among, futile_edges};
 use super::policy::{PREVIOUS, Relation};
@@ -96,9 +96,9 @@ fn alias_joins(state: &State, sig: u32) -> bool {
     let is_previous = |&node: &u32| state.policy.kinds().find(PREVIOUS) == Some(basis.kind(node));
     slots.iter().map(|&slot| node_of(slot)).filter(is_previous).any(|previous| {
         match aliases::meaning(basis, previous) {
-            Meaning::User(user) => state.name_of(user) == name && user != anchor,
-            Meaning::Anonymous(node) => state.name_of(node) == name,
-            Meaning::Unseen | Meaning::Nobody => false,
+            AliasMeaning::User(user) => state.name_of(user) == name && user != anchor,
+            AliasMeaning::Anonymous(node) => state.name_of(node) == name,
+            AliasMeaning::Unseen | AliasMeaning::Nobody => false,
         }
     })
 }

@@ -6,10 +6,10 @@
 
 use std::ops::Range;
 
-use super::evidence::{Packed, Recorded};
+use super::evidence::{PackedBatch, Recorded};
 use super::graph::IdentityGraph;
 use super::state::State;
-use crate::event::{Digits, EventColumns, IngestReport, Observations};
+use crate::event::{EventColumns, IngestReport, NumberTexts, Observations};
 use crate::num::parallel;
 use crate::{Event, Refusal, Result};
 
@@ -157,7 +157,7 @@ impl IdentityGraph {
             let starts = (start..end).step_by(sizes.block);
             let blocks = starts.map(|row| row..end.min(row + sizes.block)).collect();
             ingestion.add(blocks, |state, rows: Range<usize>| {
-                let mut digits = Digits::default();
+                let mut digits = NumberTexts::default();
                 let mut batch = Observations::with_capacity(rows.len());
                 batch.push_columns(columns, rows, &mut digits);
                 state.pack(&batch, |_| false)
@@ -168,12 +168,16 @@ impl IdentityGraph {
 
     /// Checks, normalises and packs the identifiers of a batch, without the rows for which `skip`
     /// holds. Reads only, so that many batches can be packed on all threads.
-    pub(crate) fn pack(&self, batch: &Observations<'_>, skip: impl Fn(usize) -> bool) -> Packed {
+    pub(crate) fn pack(
+        &self,
+        batch: &Observations<'_>,
+        skip: impl Fn(usize) -> bool,
+    ) -> PackedBatch {
         self.state.pack(batch, skip)
     }
 
     /// Adds packed batches in order; returns what became of each.
-    pub(crate) fn record(&mut self, packed: Vec<Packed>) -> Vec<Recorded> {
+    pub(crate) fn record(&mut self, packed: Vec<PackedBatch>) -> Vec<Recorded> {
         let recorded = self.record_deferred(packed);
         self.follow();
         recorded
@@ -181,7 +185,7 @@ impl IdentityGraph {
 
     /// As [`IdentityGraph::record`], and leaves out who is who: nothing may be read of profiles until
     /// [`IdentityGraph::follow`] is called. For many batches, that is faster.
-    pub(crate) fn record_deferred(&mut self, packed: Vec<Packed>) -> Vec<Recorded> {
+    pub(crate) fn record_deferred(&mut self, packed: Vec<PackedBatch>) -> Vec<Recorded> {
         self.state.record(packed)
     }
 
@@ -206,7 +210,7 @@ impl<'g> Ingestion<'g> {
     }
 
     /// Adds a chunk of observations; `pack` packs one block of it.
-    fn add<B: Send>(&mut self, blocks: Vec<B>, pack: impl Fn(&State, B) -> Packed + Sync) {
+    fn add<B: Send>(&mut self, blocks: Vec<B>, pack: impl Fn(&State, B) -> PackedBatch + Sync) {
         let (state, work) = (&self.graph.state, blocks.len() << 16);
         let packed = parallel::map_each(blocks, work, |_, block| pack(state, block));
         for recorded in self.graph.record_deferred(packed) {

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::aliases::{self, Meaning};
+use super::aliases::{self, AliasMeaning};
 use super::evidence::{Recorded, is_claim, node_of, slot};
-use super::partition::Merged;
-use super::policy::{ANONYMOUS, Admitted, Kind, PREVIOUS, Part};
+use super::partition::MergedComponent;
+use super::policy::{ANONYMOUS, Admitted, CheckedIdentifier, Kind, PREVIOUS};
 use super::profile_id::ProfileId;
 use super::state::State;
 use crate::event::IdentifierRef;
@@ -21,7 +21,7 @@ const AT_A_TIME: usize = 16;
 const AHEAD: usize = 8;
 
 /// Kind, value, and the number of the kind with the hash of both.
-type Keys<'k> = Vec<(&'k str, Cow<'k, str>, Option<(Kind, u32)>)>;
+type KeyedIdentifiers<'k> = Vec<(&'k str, Cow<'k, str>, Option<(Kind, u32)>)>;
 
 /// Profiles with the signatures whose events belong to them.
 #[derive(Debug, Default)]
@@ -58,21 +58,21 @@ impl State {
     pub(super) fn admitted<'o>(
         &self,
         identifiers: &[IdentifierRef<'o>],
-    ) -> std::result::Result<Option<Vec<Part<'o>>>, Refusal> {
+    ) -> std::result::Result<Option<Vec<CheckedIdentifier<'o>>>, Refusal> {
         let mut parts = Vec::new();
         let (admitted, _) = self.policy.admit(None, identifiers, &mut parts)?;
         Ok((admitted == Admitted::Kept).then_some(parts))
     }
 
     /// The identifiers of a signature, as they came.
-    pub(super) fn parts_of(&self, sig: u32) -> Vec<Part<'_>> {
+    pub(super) fn parts_of(&self, sig: u32) -> Vec<CheckedIdentifier<'_>> {
         let slots = self.evidence.signatures().slots(sig).iter();
         let part = |&place: &u32| {
             let node = node_of(place);
             let name = self.basis().identifier(node);
             let kind = &*self.policy.kinds().get(self.basis().kind(node)).name;
             let claimed = place == slot(node, true);
-            Part { kind, known: None, value: name.value, claimed }
+            CheckedIdentifier { kind, known: None, value: name.value, claimed }
         };
         slots.map(part).collect()
     }
@@ -108,7 +108,7 @@ impl State {
                 key.iter().for_each(|key| nodes.prefetch(key.1));
                 (kind, value, key)
             };
-            let keys: Keys<'_> = some.iter().map(key).collect();
+            let keys: KeyedIdentifiers<'_> = some.iter().map(key).collect();
             let mut guesses = [None; AT_A_TIME];
             for ((.., key), guess) in keys.iter().zip(&mut guesses) {
                 *guess = key.and_then(|key| nodes.prefetch_facts(key.1));
@@ -137,7 +137,7 @@ impl State {
         }
         let previous = self.evidence.find(&self.policy, PREVIOUS, value)?;
         let is_meant = self.evidence.nodes().is_in_profile(previous)
-            && aliases::meaning(self.basis(), previous) == Meaning::Unseen;
+            && aliases::meaning(self.basis(), previous) == AliasMeaning::Unseen;
         is_meant.then_some(previous)
     }
 
@@ -152,7 +152,7 @@ impl State {
     }
 
     /// The constrained merge of a node's component, if a rule may part its members.
-    pub(super) fn merged(&self, node: u32) -> Option<Arc<Merged>> {
+    pub(super) fn merged(&self, node: u32) -> Option<Arc<MergedComponent>> {
         self.partition.merged(node, self.basis())
     }
 

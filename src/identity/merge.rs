@@ -7,7 +7,7 @@ use super::extract::Extract;
 use super::forget::{self, Moves};
 use super::links::Links;
 use super::policy::{
-    ANONYMOUS, Admitted, Kind, MAX_KINDS, PREVIOUS, Pair, Part, Relation, Rules, USER,
+    ANONYMOUS, Admitted, CheckedIdentifier, Kind, MAX_KINDS, PREVIOUS, Pair, Relation, Rules, USER,
 };
 use super::profile_id::ProfileId;
 use super::state::State;
@@ -84,7 +84,7 @@ fn adopt(
 /// Adds observations of identifiers without those that were forgotten; their signature, if any are left.
 fn add_signature(
     state: &mut State,
-    parts: &mut Vec<Part<'_>>,
+    parts: &mut Vec<CheckedIdentifier<'_>>,
     times: Times,
     message: Option<&str>,
 ) -> Result<Option<u32>> {

@@ -36,7 +36,7 @@ const VERSION: u32 = 1;
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Snapshot {
-    version: Version,
+    version: SnapshotVersion,
     rules: Rules,
     /// The id of nothing, by which the wrong key is noticed; none without a key.
     key_check: Option<ProfileId>,
@@ -60,15 +60,15 @@ impl fmt::Debug for Snapshot {
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
-struct Version(u32);
+struct SnapshotVersion(u32);
 
-impl From<Version> for u32 {
-    fn from(version: Version) -> Self {
+impl From<SnapshotVersion> for u32 {
+    fn from(version: SnapshotVersion) -> Self {
         version.0
     }
 }
 
-impl TryFrom<u32> for Version {
+impl TryFrom<u32> for SnapshotVersion {
     type Error = Error;
 
     fn try_from(version: u32) -> Result<Self> {
@@ -110,7 +110,7 @@ pub(super) fn snapshot(state: &State) -> Snapshot {
         signatures.live().map(|sig| store(state, sig, |node| number[node as usize])).collect();
     signatures.sort_unstable();
     Snapshot {
-        version: Version(VERSION),
+        version: SnapshotVersion(VERSION),
         rules: state.policy.rules().without_key(),
         key_check: state.policy.rules().key_check(),
         kinds,

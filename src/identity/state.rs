@@ -6,9 +6,11 @@
 use std::collections::BTreeMap;
 
 use super::aliases::{self, AliasLinks};
-use super::evidence::{IdentityEvidence, Packed, Recorded, Times, flag, node_of};
+use super::evidence::{IdentityEvidence, PackedBatch, Recorded, Times, flag, node_of};
 use super::partition::{Basis, Partition};
-use super::policy::{MAX_KINDS, Name, PREVIOUS, Pair, Part, Policy, Relation, Rules, can_be_alias};
+use super::policy::{
+    CheckedIdentifier, MAX_KINDS, Name, PREVIOUS, Pair, Policy, Relation, Rules, can_be_alias,
+};
 use super::touched::Touched;
 use crate::event::Observations;
 use crate::{Refusal, Result};
@@ -55,12 +57,16 @@ impl State {
     // Recording.
 
     /// Checks and packs a batch; reads only.
-    pub(super) fn pack(&self, batch: &Observations<'_>, skip: impl Fn(usize) -> bool) -> Packed {
-        Packed::of(&self.policy, batch, skip)
+    pub(super) fn pack(
+        &self,
+        batch: &Observations<'_>,
+        skip: impl Fn(usize) -> bool,
+    ) -> PackedBatch {
+        PackedBatch::of(&self.policy, batch, skip)
     }
 
     /// Records packed batches in order, and leaves the partition behind.
-    pub(super) fn record(&mut self, packed: Vec<Packed>) -> Vec<Recorded> {
+    pub(super) fn record(&mut self, packed: Vec<PackedBatch>) -> Vec<Recorded> {
         self.evidence.record(&mut self.policy, packed, self.partition.changes())
     }
 
@@ -68,7 +74,7 @@ impl State {
     /// suppressed.
     pub(super) fn record_one(
         &mut self,
-        packed: &Packed,
+        packed: &PackedBatch,
     ) -> std::result::Result<Option<u32>, Refusal> {
         self.evidence.record_one(&mut self.policy, packed, self.partition.changes())
     }
@@ -76,7 +82,7 @@ impl State {
     /// Records observations of one set of checked identifiers, and leaves the partition behind.
     pub(super) fn record_parts(
         &mut self,
-        parts: &[Part<'_>],
+        parts: &[CheckedIdentifier<'_>],
         times: Times,
         message: Option<&str>,
     ) -> std::result::Result<u32, Refusal> {

@@ -31,7 +31,7 @@ pub struct PeakReport {
 }
 
 #[derive(Default)]
-struct Sums {
+struct PeakSums {
     n_people: usize,
     n_events: usize,
     n_without: usize,
@@ -49,7 +49,7 @@ impl PeakReport {
         let Lexicon { schema, dictionary } = lexicon;
         let (bound, field) = (filter.bind(schema, dictionary), schema.property(property));
         let chunks = parallel::map_chunks(people.len(), 256, |range| {
-            let mut sums = Sums::default();
+            let mut sums = PeakSums::default();
             for person in range {
                 let before = sums.n_events;
                 for event in people[person].iter().filter(|event| bound.passes(**event, dictionary))
@@ -63,7 +63,7 @@ impl PeakReport {
             }
             sums
         });
-        let all = chunks.into_iter().reduce(Sums::plus).unwrap_or_default();
+        let all = chunks.into_iter().reduce(PeakSums::plus).unwrap_or_default();
         let mut values = all.values.tallies(dictionary);
         let open: Vec<String> = local_time::values(property)
             .into_iter()
@@ -91,7 +91,7 @@ impl PeakReport {
     }
 }
 
-impl Sums {
+impl PeakSums {
     fn plus(mut self, other: Self) -> Self {
         self.n_people += other.n_people;
         self.n_events += other.n_events;

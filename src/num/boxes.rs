@@ -28,16 +28,16 @@ const RAISED: f64 = 1.0 + 1.0 / (1u64 << 40) as f64;
 /// One column of eight boxes.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
-struct Side([f64; GROUP]);
+struct BoxSide([f64; GROUP]);
 
 /// The boxes of one level; node i is lane i % 8 of group i / 8.
 #[derive(Debug, Clone)]
 struct Level {
     /// `[group][column]`
-    low: Vec<Side>,
-    high: Vec<Side>,
+    low: Vec<BoxSide>,
+    high: Vec<BoxSide>,
     /// Least weight in each box.
-    light: Vec<Side>,
+    light: Vec<BoxSide>,
 }
 
 /// The tree.
@@ -87,9 +87,9 @@ impl Boxes {
         loop {
             let n_groups = n_nodes.div_ceil(GROUP);
             boxes.levels.push(Level {
-                low: vec![Side([f64::INFINITY; GROUP]); n_groups * d],
-                high: vec![Side([f64::NEG_INFINITY; GROUP]); n_groups * d],
-                light: vec![Side([f64::INFINITY; GROUP]); n_groups],
+                low: vec![BoxSide([f64::INFINITY; GROUP]); n_groups * d],
+                high: vec![BoxSide([f64::NEG_INFINITY; GROUP]); n_groups * d],
+                light: vec![BoxSide([f64::INFINITY; GROUP]); n_groups],
             });
             if n_groups == 1 {
                 break;

@@ -43,7 +43,7 @@ where
     D: Deserializer<'de>,
 {
     if deserializer.is_human_readable() {
-        T::deserialize(Reader(deserializer))
+        T::deserialize(ExactReader(deserializer))
     } else {
         T::deserialize(deserializer)
     }
@@ -66,9 +66,9 @@ pub(crate) fn is_safe(number: f64) -> bool {
 struct Writer<S>(S);
 
 /// A value to be written by a [`Writer`].
-struct Within<'a, T: ?Sized>(&'a T);
+struct WithinWriter<'a, T: ?Sized>(&'a T);
 
-impl<T: Serialize + ?Sized> Serialize for Within<'_, T> {
+impl<T: Serialize + ?Sized> Serialize for WithinWriter<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.serialize(Writer(serializer))
     }
@@ -148,7 +148,7 @@ impl<S: Serializer> Serializer for Writer<S> {
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
-        self.0.serialize_some(&Within(value))
+        self.0.serialize_some(&WithinWriter(value))
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
@@ -156,7 +156,7 @@ impl<S: Serializer> Serializer for Writer<S> {
         name: &'static str,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
-        self.0.serialize_newtype_struct(name, &Within(value))
+        self.0.serialize_newtype_struct(name, &WithinWriter(value))
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -166,7 +166,7 @@ impl<S: Serializer> Serializer for Writer<S> {
         variant: &'static str,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
-        self.0.serialize_newtype_variant(name, i, variant, &Within(value))
+        self.0.serialize_newtype_variant(name, i, variant, &WithinWriter(value))
     }
 
     fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
@@ -190,7 +190,7 @@ macro_rules! elements {
                 $($key: &'static str,)?
                 value: &T,
             ) -> Result<(), S::Error> {
-                self.0.$method($($key,)? &Within(value))
+                self.0.$method($($key,)? &WithinWriter(value))
             }
 
             fn end(self) -> Result<S::Ok, S::Error> {
@@ -214,11 +214,11 @@ impl<S: SerializeMap> SerializeMap for Writer<S> {
     type Error = S::Error;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), S::Error> {
-        self.0.serialize_key(&Within(key))
+        self.0.serialize_key(&WithinWriter(key))
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), S::Error> {
-        self.0.serialize_value(&Within(value))
+        self.0.serialize_value(&WithinWriter(value))
     }
 
     fn end(self) -> Result<S::Ok, S::Error> {
@@ -227,7 +227,7 @@ impl<S: SerializeMap> SerializeMap for Writer<S> {
 }
 
 /// A deserializer, a visitor, or what they hand to each other, that reads floats from text too.
-struct Reader<D>(D);
+struct ExactReader<D>(D);
 
 macro_rules! visits {
     ($($method:ident($($argument:ident: $type:ty),*);)*) => {
@@ -236,12 +236,12 @@ macro_rules! visits {
             $($argument: $type,)*
             visitor: V,
         ) -> Result<V::Value, D::Error> {
-            self.0.$method($($argument,)* Reader(visitor))
+            self.0.$method($($argument,)* ExactReader(visitor))
         })*
     };
 }
 
-impl<'de, D: Deserializer<'de>> Deserializer<'de> for Reader<D> {
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for ExactReader<D> {
     type Error = D::Error;
 
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
@@ -294,7 +294,7 @@ macro_rules! visited {
     };
 }
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for Reader<V> {
+impl<'de, V: Visitor<'de>> Visitor<'de> for ExactReader<V> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -333,45 +333,45 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Reader<V> {
     }
 
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
-        self.0.visit_some(Reader(deserializer))
+        self.0.visit_some(ExactReader(deserializer))
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(
         self,
         deserializer: D,
     ) -> Result<V::Value, D::Error> {
-        self.0.visit_newtype_struct(Reader(deserializer))
+        self.0.visit_newtype_struct(ExactReader(deserializer))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<V::Value, A::Error> {
-        self.0.visit_seq(Reader(seq))
+        self.0.visit_seq(ExactReader(seq))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<V::Value, A::Error> {
-        self.0.visit_map(Reader(map))
+        self.0.visit_map(ExactReader(map))
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<V::Value, A::Error> {
-        self.0.visit_enum(Reader(data))
+        self.0.visit_enum(ExactReader(data))
     }
 }
 
-impl<'de, T: DeserializeSeed<'de>> DeserializeSeed<'de> for Reader<T> {
+impl<'de, T: DeserializeSeed<'de>> DeserializeSeed<'de> for ExactReader<T> {
     type Value = T::Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T::Value, D::Error> {
-        self.0.deserialize(Reader(deserializer))
+        self.0.deserialize(ExactReader(deserializer))
     }
 }
 
-impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Reader<A> {
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for ExactReader<A> {
     type Error = A::Error;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, A::Error> {
-        self.0.next_element_seed(Reader(seed))
+        self.0.next_element_seed(ExactReader(seed))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -379,18 +379,18 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Reader<A> {
     }
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Reader<A> {
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for ExactReader<A> {
     type Error = A::Error;
 
     fn next_key_seed<T: DeserializeSeed<'de>>(
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, A::Error> {
-        self.0.next_key_seed(Reader(seed))
+        self.0.next_key_seed(ExactReader(seed))
     }
 
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, A::Error> {
-        self.0.next_value_seed(Reader(seed))
+        self.0.next_value_seed(ExactReader(seed))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -398,19 +398,19 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Reader<A> {
     }
 }
 
-impl<'de, A: EnumAccess<'de>> EnumAccess<'de> for Reader<A> {
+impl<'de, A: EnumAccess<'de>> EnumAccess<'de> for ExactReader<A> {
     type Error = A::Error;
-    type Variant = Reader<A::Variant>;
+    type Variant = ExactReader<A::Variant>;
 
     fn variant_seed<T: DeserializeSeed<'de>>(
         self,
         seed: T,
     ) -> Result<(T::Value, Self::Variant), A::Error> {
-        self.0.variant_seed(Reader(seed)).map(|(value, variant)| (value, Reader(variant)))
+        self.0.variant_seed(ExactReader(seed)).map(|(value, variant)| (value, ExactReader(variant)))
     }
 }
 
-impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Reader<A> {
+impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for ExactReader<A> {
     type Error = A::Error;
 
     fn unit_variant(self) -> Result<(), A::Error> {
@@ -418,11 +418,11 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Reader<A> {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, A::Error> {
-        self.0.newtype_variant_seed(Reader(seed))
+        self.0.newtype_variant_seed(ExactReader(seed))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, A::Error> {
-        self.0.tuple_variant(len, Reader(visitor))
+        self.0.tuple_variant(len, ExactReader(visitor))
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -430,7 +430,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Reader<A> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, A::Error> {
-        self.0.struct_variant(fields, Reader(visitor))
+        self.0.struct_variant(fields, ExactReader(visitor))
     }
 }
 

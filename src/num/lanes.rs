@@ -7,7 +7,7 @@
 use super::pack::LANES;
 
 /// Sixteen lanes and what the kernels do with them. Lane i never meets lane j.
-pub(super) trait Lanes: Copy {
+pub(super) trait Singles: Copy {
     /// Sixteen integers, one per lane.
     type Index: Copy;
 
@@ -47,9 +47,9 @@ pub(super) trait Lanes: Copy {
 
 /// Plain Rust: products are rounded before they are added.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Portable([f32; LANES]);
+pub(super) struct SinglesPortable([f32; LANES]);
 
-impl Portable {
+impl SinglesPortable {
     #[inline(always)]
     fn each(self, other: Self, f: impl Fn(f32, f32) -> f32) -> Self {
         let mut lanes = self.0;
@@ -60,7 +60,7 @@ impl Portable {
     }
 }
 
-impl Lanes for Portable {
+impl Singles for SinglesPortable {
     type Index = [u32; LANES];
 
     #[inline(always)]
@@ -167,7 +167,7 @@ fn front<T: Copy>(items: &[T; LANES], rest: T, mask: u16, front: &mut [T; LANES]
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(super) use x86::{Avx2, Avx512};
+pub(super) use x86::{SinglesAvx2, SinglesAvx512};
 
 /// Whether this CPU has all that the widest builds of the search for neighbours are compiled with.
 #[cfg(target_arch = "x86_64")]
@@ -196,13 +196,13 @@ mod x86 {
 
     use std::arch::x86_64::*;
 
-    use super::{LANES, Lanes, front};
+    use super::{LANES, Singles, front};
 
     /// One 512-bit register.
     #[derive(Debug, Clone, Copy)]
-    pub(in crate::num) struct Avx512(__m512);
+    pub(in crate::num) struct SinglesAvx512(__m512);
 
-    impl Lanes for Avx512 {
+    impl Singles for SinglesAvx512 {
         type Index = __m512i;
 
         #[inline(always)]
@@ -304,9 +304,9 @@ mod x86 {
 
     /// Two 256-bit registers.
     #[derive(Debug, Clone, Copy)]
-    pub(in crate::num) struct Avx2(__m256, __m256);
+    pub(in crate::num) struct SinglesAvx2(__m256, __m256);
 
-    impl Lanes for Avx2 {
+    impl Singles for SinglesAvx2 {
         type Index = (__m256i, __m256i);
 
         #[inline(always)]

@@ -119,12 +119,12 @@ mod shared {
     use super::drive;
 
     /// The first of many places; each is used by one call only.
-    struct Places<T>(*mut T);
+    struct SparePlaces<T>(*mut T);
 
     // SAFETY: a place is read or written by one thread alone, and what it holds may be sent there.
-    unsafe impl<T: Send> Sync for Places<T> {}
+    unsafe impl<T: Send> Sync for SparePlaces<T> {}
 
-    impl<T> Places<T> {
+    impl<T> SparePlaces<T> {
         /// Place number `i`.
         ///
         /// SAFETY, for the caller: `i` lies within what the pointer was made from.
@@ -137,7 +137,7 @@ mod shared {
     pub(super) fn extend<T: Send>(items: &mut Vec<T>, n: usize, f: impl Fn(usize) -> T + Sync) {
         items.reserve(n);
         let old = items.len();
-        let places = Places(items.spare_capacity_mut().as_mut_ptr());
+        let places = SparePlaces(items.spare_capacity_mut().as_mut_ptr());
         drive(n, &|range| {
             for i in range {
                 let place: *mut MaybeUninit<T> =
@@ -158,7 +158,7 @@ mod shared {
         let n = items.len();
         // SAFETY: 0 is within the capacity; from here on the items are the calls' to drop.
         unsafe { items.set_len(0) };
-        let places = Places(items.as_mut_ptr());
+        let places = SparePlaces(items.as_mut_ptr());
         let mut results = Vec::new();
         extend(&mut results, n, |i| {
             // SAFETY: i < n; `extend` calls each i once, so every item is moved out once.

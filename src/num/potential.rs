@@ -6,7 +6,7 @@
 //!
 //! Cost: 3·d vector operations per 16 rows and candidate; reads the tiles and 4 bytes per row.
 
-use super::lanes::{Lanes, Portable};
+use super::lanes::{Singles, SinglesPortable};
 use super::pack::LANES;
 
 /// Tiles whose sums are added in f32.
@@ -14,7 +14,7 @@ const RUN: usize = 16;
 
 /// Tiles side by side, `[tile][column][lane]`, and what their rows weigh.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Tiles<'a> {
+pub(crate) struct WeightedTiles<'a> {
     pub(crate) values: &'a [f32],
     /// Per row; none weighs all as 1.
     pub(crate) weights: Option<&'a [f32]>,
@@ -23,22 +23,24 @@ pub(crate) struct Tiles<'a> {
 
 /// For each candidate (row-major), the sum over the rows of min(closest, squared distance to it),
 /// weighted.
-pub(crate) type SumFn = fn(tiles: Tiles<'_>, closest: &[f32], candidates: &[f32], sums: &mut [f64]);
+pub(crate) type SumFn =
+    fn(tiles: WeightedTiles<'_>, closest: &[f32], candidates: &[f32], sums: &mut [f64]);
 
 /// Lowers `closest` to the squared distances to one point; the new sum, weighted.
-pub(crate) type LowerFn = fn(tiles: Tiles<'_>, closest: &mut [f32], point: &[f32]) -> f64;
+pub(crate) type LowerFn = fn(tiles: WeightedTiles<'_>, closest: &mut [f32], point: &[f32]) -> f64;
 
 /// The two kernels, built for the same CPU.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Kernels {
+pub(crate) struct PotentialKernels {
     pub(crate) sum: SumFn,
     pub(crate) lower: LowerFn,
 }
 
-const PORTABLE: Kernels = Kernels { sum: sum::<Portable>, lower: lower::<Portable> };
+const PORTABLE: PotentialKernels =
+    PotentialKernels { sum: sum::<SinglesPortable>, lower: lower::<SinglesPortable> };
 
 /// The fastest build that this CPU runs.
-pub(crate) fn fastest() -> Kernels {
+pub(crate) fn fastest() -> PotentialKernels {
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f") {
@@ -57,17 +59,17 @@ mod x86 {
     //! SAFETY, for both calls of each build: handed out by `fastest` only after detecting the
     //! features that the called function is compiled for.
 
-    use super::super::lanes::{Avx2, Avx512};
-    use super::{Kernels, Tiles, lower, sum};
+    use super::super::lanes::{SinglesAvx2, SinglesAvx512};
+    use super::{PotentialKernels, WeightedTiles, lower, sum};
 
-    pub(super) const AVX512: Kernels = Kernels {
+    pub(super) const AVX512: PotentialKernels = PotentialKernels {
         sum: |tiles, closest, candidates, sums| unsafe {
             sum_avx512(tiles, closest, candidates, sums);
         },
         lower: |tiles, closest, point| unsafe { lower_avx512(tiles, closest, point) },
     };
 
-    pub(super) const AVX2: Kernels = Kernels {
+    pub(super) const AVX2: PotentialKernels = PotentialKernels {
         sum: |tiles, closest, candidates, sums| unsafe {
             sum_avx2(tiles, closest, candidates, sums);
         },
@@ -75,29 +77,29 @@ mod x86 {
     };
 
     #[target_feature(enable = "avx512f")]
-    fn sum_avx512(tiles: Tiles<'_>, closest: &[f32], candidates: &[f32], sums: &mut [f64]) {
-        sum::<Avx512>(tiles, closest, candidates, sums);
+    fn sum_avx512(tiles: WeightedTiles<'_>, closest: &[f32], candidates: &[f32], sums: &mut [f64]) {
+        sum::<SinglesAvx512>(tiles, closest, candidates, sums);
     }
 
     #[target_feature(enable = "avx2,fma")]
-    fn sum_avx2(tiles: Tiles<'_>, closest: &[f32], candidates: &[f32], sums: &mut [f64]) {
-        sum::<Avx2>(tiles, closest, candidates, sums);
+    fn sum_avx2(tiles: WeightedTiles<'_>, closest: &[f32], candidates: &[f32], sums: &mut [f64]) {
+        sum::<SinglesAvx2>(tiles, closest, candidates, sums);
     }
 
     #[target_feature(enable = "avx512f")]
-    fn lower_avx512(tiles: Tiles<'_>, closest: &mut [f32], point: &[f32]) -> f64 {
-        lower::<Avx512>(tiles, closest, point)
+    fn lower_avx512(tiles: WeightedTiles<'_>, closest: &mut [f32], point: &[f32]) -> f64 {
+        lower::<SinglesAvx512>(tiles, closest, point)
     }
 
     #[target_feature(enable = "avx2,fma")]
-    fn lower_avx2(tiles: Tiles<'_>, closest: &mut [f32], point: &[f32]) -> f64 {
-        lower::<Avx2>(tiles, closest, point)
+    fn lower_avx2(tiles: WeightedTiles<'_>, closest: &mut [f32], point: &[f32]) -> f64 {
+        lower::<SinglesAvx2>(tiles, closest, point)
     }
 }
 
 /// Squared distance of every lane to a point.
 #[inline(always)]
-fn squares<L: Lanes>(tile: &[[f32; LANES]], point: &[f32]) -> L {
+fn squares<L: Singles>(tile: &[[f32; LANES]], point: &[f32]) -> L {
     let mut sum = L::splat(0.0);
     for (column, &value) in tile.iter().zip(point) {
         let difference = L::load(column).minus(L::splat(value));
@@ -108,14 +110,19 @@ fn squares<L: Lanes>(tile: &[[f32; LANES]], point: &[f32]) -> L {
 
 /// The lanes one after another, in f64.
 #[inline(always)]
-fn total<L: Lanes>(sum: L) -> f64 {
+fn total<L: Singles>(sum: L) -> f64 {
     let mut lanes = [0.0; LANES];
     sum.store(&mut lanes);
     lanes.into_iter().map(f64::from).sum()
 }
 
 #[inline(always)]
-fn sum<L: Lanes>(tiles: Tiles<'_>, closest: &[f32], candidates: &[f32], sums: &mut [f64]) {
+fn sum<L: Singles>(
+    tiles: WeightedTiles<'_>,
+    closest: &[f32],
+    candidates: &[f32],
+    sums: &mut [f64],
+) {
     let d = tiles.n_columns;
     let (columns, _) = tiles.values.as_chunks::<LANES>();
     let (closest, _) = closest.as_chunks::<LANES>();
@@ -133,7 +140,7 @@ fn sum<L: Lanes>(tiles: Tiles<'_>, closest: &[f32], candidates: &[f32], sums: &m
 }
 
 #[inline(always)]
-fn lower<L: Lanes>(tiles: Tiles<'_>, closest: &mut [f32], point: &[f32]) -> f64 {
+fn lower<L: Singles>(tiles: WeightedTiles<'_>, closest: &mut [f32], point: &[f32]) -> f64 {
     let d = tiles.n_columns;
     let (columns, _) = tiles.values.as_chunks::<LANES>();
     let (closest, _) = closest.as_chunks_mut::<LANES>();
@@ -154,7 +161,7 @@ fn lower<L: Lanes>(tiles: Tiles<'_>, closest: &mut [f32], point: &[f32]) -> f64 
 
 /// Lanes times what their rows weigh.
 #[inline(always)]
-fn weighted<L: Lanes>(tiles: Tiles<'_>, tile: usize, lanes: L) -> L {
+fn weighted<L: Singles>(tiles: WeightedTiles<'_>, tile: usize, lanes: L) -> L {
     let Some(weights) = tiles.weights else { return lanes };
     lanes.times(L::load(&weights.as_chunks::<LANES>().0[tile]))
 }
@@ -193,7 +200,7 @@ mod tests {
         let mut all_sums = Vec::new();
         for build in builds {
             for weights in [None, Some(&weights[..])] {
-                let tiles = Tiles { values: &tiles, weights, n_columns: d };
+                let tiles = WeightedTiles { values: &tiles, weights, n_columns: d };
                 let mut lowered = closest.clone();
                 let sum = (build.lower)(tiles, &mut lowered, &points[..d]);
                 assert_eq!(lowered, naive(tiles.values, &closest, &points[..d], d));

@@ -24,13 +24,13 @@ pub(crate) fn sums(rows: &Rows<'_>) -> (Vec<Digits>, Vec<Digits>) {
     let n_parts = parallel::n_threads().min(n_blocks);
     let work = n.saturating_mul(8 * d * d) / n_parts;
     let parts = parallel::map(n_parts, work, |part| {
-        let mut sums = Sums::new(d);
+        let mut sums = ProductSums::new(d);
         for block in part * n_blocks / n_parts..(part + 1) * n_blocks / n_parts {
             sums.add(rows.range(block * BLOCK..n.min((block + 1) * BLOCK)));
         }
         sums
     });
-    let digits = |of: fn(&Sums) -> &Vec<Places>| {
+    let digits = |of: fn(&ProductSums) -> &Vec<Places>| {
         let each = 0..of(&parts[0]).len();
         each.map(|at| {
             let mut all = Places::default();
@@ -75,12 +75,12 @@ impl Places {
 
 /// Sums of some rows.
 #[derive(Debug)]
-struct Sums {
+struct ProductSums {
     values: Vec<Places>,
     products: Vec<Places>,
 }
 
-impl Sums {
+impl ProductSums {
     fn new(d: usize) -> Self {
         Self {
             values: vec![Places::default(); d],

@@ -14,7 +14,7 @@
 //!
 //! Cost: k·(d + 5) vector operations per 16 rows; no memory beyond the tile and its result.
 
-use super::lanes::{Lanes, Portable};
+use super::lanes::{Singles, SinglesPortable};
 use super::pack::{LANES, Limit};
 use super::prefetch;
 
@@ -82,7 +82,7 @@ impl Centroids {
 
 /// Tiles side by side, `[tile][column][lane]`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Tiles<'a> {
+pub(crate) struct ScanTiles<'a> {
     pub(crate) values: &'a [f32],
     /// What will be scanned next, to be fetched meanwhile: pages are too small for the CPU to guess
     /// far enough ahead.
@@ -97,7 +97,7 @@ pub(crate) struct Tiles<'a> {
 }
 
 /// Scans as many tiles as `out` has places.
-pub(crate) type ScanFn = fn(tiles: Tiles<'_>, centroids: &Centroids, out: &mut [Scan]);
+pub(crate) type ScanFn = fn(tiles: ScanTiles<'_>, centroids: &Centroids, out: &mut [Scan]);
 
 /// The fastest build of the kernel that this CPU runs.
 pub(crate) fn fastest() -> ScanFn {
@@ -120,32 +120,32 @@ pub(crate) fn avx2() -> ScanFn {
     x86::avx2
 }
 
-pub(crate) fn portable(tiles: Tiles<'_>, centroids: &Centroids, out: &mut [Scan]) {
-    scan::<Portable, 1>(tiles, centroids, out);
+pub(crate) fn portable(tiles: ScanTiles<'_>, centroids: &Centroids, out: &mut [Scan]) {
+    scan::<SinglesPortable, 1>(tiles, centroids, out);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
 mod x86 {
-    use super::super::lanes::{Avx2, Avx512};
-    use super::{Centroids, Scan, Tiles, scan};
+    use super::super::lanes::{SinglesAvx2, SinglesAvx512};
+    use super::{Centroids, Scan, ScanTiles, scan};
 
     #[target_feature(enable = "avx512f")]
-    fn with_avx512(tiles: Tiles<'_>, centroids: &Centroids, out: &mut [Scan]) {
-        scan::<Avx512, 4>(tiles, centroids, out);
+    fn with_avx512(tiles: ScanTiles<'_>, centroids: &Centroids, out: &mut [Scan]) {
+        scan::<SinglesAvx512, 4>(tiles, centroids, out);
     }
 
     #[target_feature(enable = "avx2,fma")]
-    fn with_avx2(tiles: Tiles<'_>, centroids: &Centroids, out: &mut [Scan]) {
-        scan::<Avx2, 1>(tiles, centroids, out);
+    fn with_avx2(tiles: ScanTiles<'_>, centroids: &Centroids, out: &mut [Scan]) {
+        scan::<SinglesAvx2, 1>(tiles, centroids, out);
     }
 
-    pub(super) fn avx512(tiles: Tiles<'_>, c: &Centroids, out: &mut [Scan]) {
+    pub(super) fn avx512(tiles: ScanTiles<'_>, c: &Centroids, out: &mut [Scan]) {
         // SAFETY: handed out by `fastest` only after detecting the feature.
         unsafe { with_avx512(tiles, c, out) }
     }
 
-    pub(super) fn avx2(tiles: Tiles<'_>, c: &Centroids, out: &mut [Scan]) {
+    pub(super) fn avx2(tiles: ScanTiles<'_>, c: &Centroids, out: &mut [Scan]) {
         // SAFETY: handed out by `fastest` only after detecting the features.
         unsafe { with_avx2(tiles, c, out) }
     }
@@ -153,13 +153,13 @@ mod x86 {
 
 /// The running best, second best and index of one tile.
 #[derive(Clone, Copy)]
-struct Front<L: Lanes> {
+struct Front<L: Singles> {
     best: L,
     second: L,
     index: L::Index,
 }
 
-impl<L: Lanes> Front<L> {
+impl<L: Singles> Front<L> {
     #[inline(always)]
     fn new() -> Self {
         let infinite = L::splat(f32::INFINITY);
@@ -177,7 +177,7 @@ impl<L: Lanes> Front<L> {
     #[inline(always)]
     fn conclude(
         self,
-        tiles: Tiles<'_>,
+        tiles: ScanTiles<'_>,
         at: usize,
         tile: &[[f32; LANES]],
         k: usize,
@@ -210,7 +210,7 @@ impl<L: Lanes> Front<L> {
 /// The body of every build: `T` tiles against four centroids at a time, as many as the registers
 /// hold, so that every broadcast centroid value and every loaded lane is used more than once.
 #[inline(always)]
-fn scan<L: Lanes, const T: usize>(tiles: Tiles<'_>, centroids: &Centroids, out: &mut [Scan]) {
+fn scan<L: Singles, const T: usize>(tiles: ScanTiles<'_>, centroids: &Centroids, out: &mut [Scan]) {
     let d = tiles.n_columns;
     let (columns, _) = tiles.values.as_chunks::<LANES>();
     debug_assert_eq!(columns.len(), out.len() * d);
@@ -227,8 +227,8 @@ fn scan<L: Lanes, const T: usize>(tiles: Tiles<'_>, centroids: &Centroids, out: 
 
 /// Scans `T` tiles from `first` on.
 #[inline(always)]
-fn together<L: Lanes, const T: usize>(
-    tiles: Tiles<'_>,
+fn together<L: Singles, const T: usize>(
+    tiles: ScanTiles<'_>,
     columns: &[[f32; LANES]],
     first: usize,
     centroids: &Centroids,
@@ -273,7 +273,7 @@ fn together<L: Lanes, const T: usize>(
 
 /// |x|² of every lane.
 #[inline(always)]
-fn square<L: Lanes>(tile: &[[f32; LANES]]) -> L {
+fn square<L: Singles>(tile: &[[f32; LANES]]) -> L {
     let mut sum = L::splat(0.0);
     for column in tile {
         let x = L::load(column);
@@ -307,7 +307,7 @@ mod tests {
             let centroids: Vec<f64> = (0..k).flat_map(|row| packed.place(rows.row(row))).collect();
             let bounds = packed.bounds(d as f64);
             let limits = vec![bounds.limit(d as f32, d as f32); 7];
-            let tiles = Tiles {
+            let tiles = ScanTiles {
                 values: packed.tiles(),
                 next: &[],
                 n_columns: d,

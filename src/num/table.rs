@@ -38,13 +38,13 @@ fn hash_of(entry: u64) -> u32 {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Table {
     /// None yet, one, or [`N_SHARDS`].
-    shards: Vec<Shard>,
+    shards: Vec<TableShard>,
     len: usize,
 }
 
 /// Entries whose hashes have the same first bits; the rest of a hash says where it stands.
 #[derive(Debug, Clone, Default)]
-struct Shard {
+struct TableShard {
     places: Vec<u64>,
     len: usize,
 }
@@ -56,7 +56,7 @@ fn split(hash: u32, n_shards: usize) -> (usize, u32) {
 }
 
 impl Table {
-    fn shard(&self, hash: u32) -> Option<(&Shard, u32)> {
+    fn shard(&self, hash: u32) -> Option<(&TableShard, u32)> {
         let (shard, rest) = split(hash, self.shards.len());
         self.shards.get(shard).map(|shard| (shard, rest))
     }
@@ -82,7 +82,7 @@ impl Table {
     /// Adds a number that is not in the table.
     pub(crate) fn insert(&mut self, hash: u32, number: u32) {
         match self.shards.len() {
-            0 => self.shards.push(Shard::default()),
+            0 => self.shards.push(TableShard::default()),
             1 if self.len >= SMALL => self.split(),
             _ => {}
         }
@@ -97,7 +97,7 @@ impl Table {
         if self.shards.len() == N_SHARDS {
             return;
         }
-        let small = std::mem::replace(&mut self.shards, vec![Shard::default(); N_SHARDS]);
+        let small = std::mem::replace(&mut self.shards, vec![TableShard::default(); N_SHARDS]);
         for there in small.into_iter().flat_map(|shard| shard.places) {
             if there != FREE {
                 let (shard, rest) = split(hash_of(there), N_SHARDS);
@@ -131,11 +131,11 @@ impl Table {
 
     pub(crate) fn bytes(&self) -> usize {
         let places: usize = self.shards.iter().map(|shard| shard.places.capacity()).sum();
-        places * size_of::<u64>() + self.shards.capacity() * size_of::<Shard>()
+        places * size_of::<u64>() + self.shards.capacity() * size_of::<TableShard>()
     }
 }
 
-impl Shard {
+impl TableShard {
     fn home(&self, rest: u32) -> usize {
         ((u64::from(rest) * self.places.len() as u64) >> 32) as usize
     }

@@ -36,7 +36,7 @@ pub(crate) struct Steps<'a> {
 
 /// The sums of all clusters, row-major.
 #[derive(Debug)]
-pub(crate) struct Sums<'a> {
+pub(crate) struct TallySums<'a> {
     pub(crate) coarse: &'a mut [i64],
     pub(crate) fine: &'a mut [i64],
 }
@@ -58,7 +58,7 @@ fn integer(shifted: f64) -> i64 {
 }
 
 /// Applies moves to the sums.
-pub(crate) fn apply(rows: &Rows<'_>, moves: &[Move], steps: Steps<'_>, sums: Sums<'_>) {
+pub(crate) fn apply(rows: &Rows<'_>, moves: &[Move], steps: Steps<'_>, sums: TallySums<'_>) {
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
@@ -74,24 +74,24 @@ pub(crate) fn apply(rows: &Rows<'_>, moves: &[Move], steps: Steps<'_>, sums: Sum
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
 mod x86 {
-    use super::{Move, Rows, Steps, Sums, plain};
+    use super::{Move, Rows, Steps, TallySums, plain};
 
     #[target_feature(enable = "avx512f,avx512dq")]
-    fn with_avx512(rows: &Rows<'_>, moves: &[Move], steps: Steps<'_>, sums: Sums<'_>) {
+    fn with_avx512(rows: &Rows<'_>, moves: &[Move], steps: Steps<'_>, sums: TallySums<'_>) {
         plain(rows, moves, steps, sums);
     }
 
     #[target_feature(enable = "avx2")]
-    fn with_avx2(rows: &Rows<'_>, moves: &[Move], steps: Steps<'_>, sums: Sums<'_>) {
+    fn with_avx2(rows: &Rows<'_>, moves: &[Move], steps: Steps<'_>, sums: TallySums<'_>) {
         plain(rows, moves, steps, sums);
     }
 
-    pub(super) fn avx512(rows: &Rows<'_>, moves: &[Move], steps: Steps<'_>, sums: Sums<'_>) {
+    pub(super) fn avx512(rows: &Rows<'_>, moves: &[Move], steps: Steps<'_>, sums: TallySums<'_>) {
         // SAFETY: called by `apply` only after detecting the features.
         unsafe { with_avx512(rows, moves, steps, sums) }
     }
 
-    pub(super) fn avx2(rows: &Rows<'_>, moves: &[Move], steps: Steps<'_>, sums: Sums<'_>) {
+    pub(super) fn avx2(rows: &Rows<'_>, moves: &[Move], steps: Steps<'_>, sums: TallySums<'_>) {
         // SAFETY: called by `apply` only after detecting the feature.
         unsafe { with_avx2(rows, moves, steps, sums) }
     }
@@ -99,9 +99,9 @@ mod x86 {
 
 /// The body of every build.
 #[inline(always)]
-fn plain(rows: &Rows<'_>, moves: &[Move], steps: Steps<'_>, sums: Sums<'_>) {
+fn plain(rows: &Rows<'_>, moves: &[Move], steps: Steps<'_>, sums: TallySums<'_>) {
     let d = rows.n_columns();
-    let Sums { coarse, fine } = sums;
+    let TallySums { coarse, fine } = sums;
     for (i, &Move { row, from, to }) in moves.iter().enumerate() {
         if let Some(ahead) = moves.get(i + AHEAD) {
             prefetch::prefetch(rows.row(ahead.row));
@@ -172,9 +172,9 @@ mod tests {
         let mut moves: Vec<Move> =
             (0..100).map(|row| Move { row, from: NOWHERE, to: (row % 3) as u32 }).collect();
         moves.extend((0..100).step_by(7).map(|row| Move { row, from: (row % 3) as u32, to: 2 }));
-        let by = |apply: fn(&Rows<'_>, &[Move], Steps<'_>, Sums<'_>)| {
+        let by = |apply: fn(&Rows<'_>, &[Move], Steps<'_>, TallySums<'_>)| {
             let (mut coarse, mut fine) = (vec![0; 33], vec![0; 33]);
-            apply(&rows, &moves, steps, Sums { coarse: &mut coarse, fine: &mut fine });
+            apply(&rows, &moves, steps, TallySums { coarse: &mut coarse, fine: &mut fine });
             (coarse, fine)
         };
         let truth = by(plain);

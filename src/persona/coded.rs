@@ -10,7 +10,7 @@
 
 use std::cmp::Reverse;
 
-use super::index::{Indexed, Kind, NONE};
+use super::index::{Indexed, IndexedKind, NONE};
 use crate::num::rng::Stream;
 
 /// Bins of a number, at most.
@@ -36,7 +36,7 @@ impl Coded {
     pub(super) fn new(indexed: &Indexed<'_>, least: usize) -> Self {
         let mut codes = vec![0; indexed.column.values.len()];
         let n_codes = match &indexed.kind {
-            Kind::Numbers(numbers) => {
+            IndexedKind::Numbers(numbers) => {
                 let n = numbers.order.len();
                 let (mut start, mut bin, mut code) = (0, usize::MAX, 0);
                 while start < n {
@@ -51,7 +51,7 @@ impl Coded {
                 }
                 usize::from(code) + 1
             }
-            Kind::Texts(texts) => {
+            IndexedKind::Texts(texts) => {
                 let mut frequent: Vec<usize> =
                     (0..texts.names.len()).filter(|&name| texts.totals[name] >= least).collect();
                 frequent.sort_unstable_by_key(|&name| (Reverse(texts.totals[name]), name));
@@ -64,7 +64,7 @@ impl Coded {
                 frequent.len() + 2
             }
         };
-        Self { codes, n_codes, is_ordered: matches!(indexed.kind, Kind::Numbers(_)) }
+        Self { codes, n_codes, is_ordered: matches!(indexed.kind, IndexedKind::Numbers(_)) }
     }
 
     /// How many members of each group have each code; a row per code, missing values first.
@@ -81,7 +81,7 @@ impl Coded {
 
 /// The people that learners learn from, and those held out.
 #[derive(Debug)]
-pub(super) struct Sample {
+pub(super) struct LearnerSample {
     /// The columns; those who learn first.
     pub(super) columns: Vec<Coded>,
     pub(super) groups: Vec<usize>,
@@ -92,7 +92,7 @@ pub(super) struct Sample {
     pub(super) weights: Vec<f64>,
 }
 
-impl Sample {
+impl LearnerSample {
     pub(super) fn new(columns: &[Coded], of: &[u32], n_groups: usize, seed: u64) -> Self {
         let most = (CELLS / columns.len().max(1)).clamp(FEWEST, MOST);
         let n: usize = of.iter().filter(|&&group| group != NONE).count();
@@ -155,7 +155,7 @@ impl Sample {
 
 #[cfg(test)]
 mod tests {
-    use super::super::index::Index;
+    use super::super::index::ColumnIndex;
     use super::*;
     use crate::FeatureTable;
 
@@ -165,7 +165,7 @@ mod tests {
         let texts = ["b", "a", "a", "b", "c"].map(|text| Some(text.to_owned())).to_vec();
         let table = FeatureTable::new(5).numeric("n", numbers).unwrap();
         let table = table.categorical("t", texts).unwrap();
-        let index = Index::new(&table).unwrap();
+        let index = ColumnIndex::new(&table).unwrap();
         let coded = |at: usize| Coded::new(&index.columns[at], 2);
         assert_eq!((coded(0).codes, coded(0).n_codes), (vec![2, 1, 0, 2, 3], 4));
         assert_eq!((coded(1).codes, coded(1).n_codes), (vec![3, 2, 2, 3, 1], 4));
@@ -176,7 +176,7 @@ mod tests {
     fn every_group_learns_and_is_held_out_in_proportion_up_to_the_most() {
         let of: Vec<u32> = (0..60_000).map(|row| u32::from(row % 10 == 0)).collect();
         let column = Coded { codes: vec![1; of.len()], n_codes: 2, is_ordered: true };
-        let sample = Sample::new(&[column], &of, 2, 3);
+        let sample = LearnerSample::new(&[column], &of, 2, 3);
         assert_eq!((sample.groups.len(), sample.n_learn), (20_000, 13_334));
         let minority = |groups: &[usize]| groups.iter().filter(|&&group| group == 1).count();
         let (learn, held_out) = sample.groups.split_at(sample.n_learn);
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_group_without_held_out_members_is_left_out_of_the_mean() {
-        let sample = |groups: &[usize]| Sample {
+        let sample = |groups: &[usize]| LearnerSample {
             columns: Vec::new(),
             groups: groups.to_vec(),
             n_groups: 2,

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::card::Persona;
 use super::declared::{BoundRule, DeclaredPersona};
 use super::describe::{Used, described};
-use super::index::Index;
+use super::index::ColumnIndex;
 use super::model::PersonaModel;
 use super::numbers::{capitalised, percent};
 use super::sentences;
@@ -111,7 +111,7 @@ pub struct RuleMatch {
 }
 
 /// The data persona nearest to a declared one.
-struct Nearest {
+struct NearestPersona {
     persona: usize,
     jaccard: f64,
     /// The members' mean weighted share of fitting rules.
@@ -119,7 +119,7 @@ struct Nearest {
 }
 
 /// How every row fits a declared persona.
-struct Fits {
+struct RuleFits {
     full: Vec<bool>,
     scores: Vec<f64>,
     rules: Vec<RuleMatch>,
@@ -168,14 +168,14 @@ impl PersonaModel {
         let placed = self.placed(table)?;
         let mut members = vec![0usize; self.personas.len()];
         placed.iter().flatten().for_each(|&persona| members[persona] += 1);
-        let fits: Vec<Fits> =
+        let fits: Vec<RuleFits> =
             bound.iter().map(|rules| fits(rules, table.n_rows(), &self.rules.vocabulary)).collect();
         let matched: Vec<bool> =
             (0..table.n_rows()).map(|row| fits.iter().any(|fits| fits.full[row])).collect();
         let covered = count(&matched, &placed, members.len()).0;
         let covered: Vec<f64> = covered.iter().zip(&members).map(|(&k, &n)| share(k, n)).collect();
         let shared = shared(&fits);
-        let index = Index::new(table)?;
+        let index = ColumnIndex::new(table)?;
         let declared = declared.iter().zip(&bound).zip(fits);
         let matches = declared.map(|((persona, rules), fits)| {
             let card = self.card(&index, &persona.name, &fits.full)?;
@@ -199,7 +199,7 @@ impl PersonaModel {
     }
 
     /// The people of a declared persona in words, under its name.
-    fn card(&self, index: &Index<'_>, name: &str, full: &[bool]) -> Result<Option<Persona>> {
+    fn card(&self, index: &ColumnIndex<'_>, name: &str, full: &[bool]) -> Result<Option<Persona>> {
         let labels = Labels::new(full.iter().map(|&full| full.then_some(0)))?;
         let found = described(index, &labels, &self.rules, &Used::by(&self.prep));
         let large = found.into_iter().next().filter(|card| card.size >= self.rules.least());
@@ -210,7 +210,7 @@ impl PersonaModel {
         &self,
         name: &str,
         rules: &[BoundRule<'_>],
-        fits: Fits,
+        fits: RuleFits,
         placed: &[Option<usize>],
         members: &[usize],
     ) -> DeclaredMatch {
@@ -228,7 +228,7 @@ impl PersonaModel {
                 let n_shared = in_personas[persona];
                 let jaccard = share(n_shared, n_full + members[persona] - n_shared);
                 let score = scores[persona] / members[persona] as f64;
-                Nearest { persona, jaccard, score }
+                NearestPersona { persona, jaccard, score }
             })
             // The last of equals wins, hence from the end.
             .rev()
@@ -263,7 +263,7 @@ impl PersonaModel {
         &self,
         n_full: usize,
         in_personas: &[usize],
-        nearest: Option<&Nearest>,
+        nearest: Option<&NearestPersona>,
     ) -> DeclaredVerdict {
         let large = in_personas.iter().filter(|&&n| share(n, n_full) >= PART).count();
         if n_full < self.rules.least() {
@@ -317,7 +317,7 @@ impl PersonaModel {
 }
 
 /// How every row fits the rules.
-fn fits(rules: &[BoundRule<'_>], n_rows: usize, words: &Vocabulary) -> Fits {
+fn fits(rules: &[BoundRule<'_>], n_rows: usize, words: &Vocabulary) -> RuleFits {
     let mut full = vec![true; n_rows];
     let mut scores = vec![0.0; n_rows];
     let mut matches = Vec::with_capacity(rules.len());
@@ -345,7 +345,7 @@ fn fits(rules: &[BoundRule<'_>], n_rows: usize, words: &Vocabulary) -> Fits {
     // In the same order as a full score, so that fitting everything is exactly 1.
     let total = rules.iter().fold(0.0, |sum, rule| sum + rule.rule.weight);
     scores.iter_mut().for_each(|score| *score /= total);
-    Fits { full, scores, rules: matches }
+    RuleFits { full, scores, rules: matches }
 }
 
 /// How many of those for whom it is true are in each persona, and in none.
@@ -361,8 +361,9 @@ fn count(fits: &[bool], placed: &[Option<usize>], n_personas: usize) -> (Vec<usi
 }
 
 /// People who fit two declared personas in full, by both.
-fn shared(fits: &[Fits]) -> Vec<Vec<usize>> {
-    let both = |a: &Fits, b: &Fits| a.full.iter().zip(&b.full).filter(|&(&a, &b)| a && b).count();
+fn shared(fits: &[RuleFits]) -> Vec<Vec<usize>> {
+    let both =
+        |a: &RuleFits, b: &RuleFits| a.full.iter().zip(&b.full).filter(|&(&a, &b)| a && b).count();
     fits.iter().map(|a| fits.iter().map(|b| both(a, b)).collect()).collect()
 }
 

@@ -15,9 +15,9 @@
 use std::cmp::Reverse;
 
 use super::card::Contrast;
-use super::counts::{Counts, ShareOfAll};
+use super::counts::{CategoryCounts, ShareOfAll};
 use super::effect::Effect;
-use super::index::{Groups, Indexed, Kind, Numbers, Texts};
+use super::index::{Groups, Indexed, IndexedKind, IndexedNumbers, IndexedTexts};
 use super::numbers::{Unit, are_alike};
 use super::ranks::{Ranked, ranked};
 use super::sentences::is_yes_no;
@@ -32,7 +32,7 @@ const TYPICAL: f64 = 0.5;
 const APART: f64 = 0.1;
 
 /// What one column says of one group.
-pub(super) struct Found {
+pub(super) struct GroupContrast {
     /// Members with a value, and their middle.
     n: usize,
     pub(super) center: Option<Original>,
@@ -42,7 +42,7 @@ pub(super) struct Found {
 
 /// Whether a difference is one that can be said of the members: most fit it, and clearly more of them
 /// than of the others. What few have is told of a category by its share alone.
-fn is_sayable(candidate: &TraitCandidate, kind: &Kind<'_>, words: &Vocabulary) -> bool {
+fn is_sayable(candidate: &TraitCandidate, kind: &IndexedKind<'_>, words: &Vocabulary) -> bool {
     let told = &candidate.told;
     let apart = told.fitting.0 - told.fitting.1;
     match &told.contrast {
@@ -51,13 +51,13 @@ fn is_sayable(candidate: &TraitCandidate, kind: &Kind<'_>, words: &Vocabulary) -
             let have_none = told.effect < 0.0 && *median_all == 0.0 && *from_zero;
             let differ = || match kind {
                 _ if !are_alike(*median, *median_others) => true,
-                Kind::Numbers(numbers) => {
+                IndexedKind::Numbers(numbers) => {
                     let is_bare = words.saying(&told.feature).is_none()
                         && !Unit::of(words, &told.feature).is_known();
                     let apart = (median - median_others).abs();
                     is_bare && apart > 0.0 && 2.0 * apart >= numbers.middle_half()
                 }
-                Kind::Texts(_) => false,
+                IndexedKind::Texts(_) => false,
             };
             told.fitting.0 >= TYPICAL && apart >= APART && (have_none || differ())
         }
@@ -74,19 +74,19 @@ pub(super) fn contrasts(
     groups: &Groups<'_>,
     rules: &Describer,
     wider: f64,
-) -> Vec<Found> {
+) -> Vec<GroupContrast> {
     let known: Vec<usize> =
         groups.members.iter().map(|members| members.count_in(&indexed.known)).collect();
     let mut found = match &indexed.kind {
-        Kind::Numbers(numbers) => {
+        IndexedKind::Numbers(numbers) => {
             let of_groups = ranked(numbers, groups, &known);
             match two_codes(&indexed.column.name, numbers, rules) {
                 Some(codes) => coded(indexed, numbers, codes, groups, &known, (rules, wider)),
                 None => numeric(&indexed.column.name, numbers, &of_groups, groups, (rules, wider)),
             }
         }
-        Kind::Texts(texts) => {
-            let counts = Counts::new(texts, groups, rules.least());
+        IndexedKind::Texts(texts) => {
+            let counts = CategoryCounts::new(texts, groups, rules.least());
             categorical(&indexed.column.name, texts, &counts, groups, (rules, wider))
         }
     };
@@ -111,8 +111,8 @@ pub(super) fn contrasts(
 /// How many differences of a group a column is looked through for.
 pub(super) fn n_looks(indexed: &Indexed<'_>, least: usize) -> usize {
     let values = match &indexed.kind {
-        Kind::Numbers(_) => 1,
-        Kind::Texts(texts) => texts.totals.iter().filter(|&&n| n >= least).count(),
+        IndexedKind::Numbers(_) => 1,
+        IndexedKind::Texts(texts) => texts.totals.iter().filter(|&&n| n >= least).count(),
     };
     values + usize::from(indexed.known.count() < indexed.column.values.len())
 }
@@ -141,7 +141,11 @@ fn unknown(
 /// The two numbers of a column that holds no others and is no amount, and the position of the second: 0
 /// and 1, or two codes such as `Channel` 1 and 2. Two whole numbers count as codes unless the vocabulary
 /// knows the feature.
-fn two_codes(feature: &str, numbers: &Numbers<'_>, rules: &Describer) -> Option<([f64; 2], usize)> {
+fn two_codes(
+    feature: &str,
+    numbers: &IndexedNumbers<'_>,
+    rules: &Describer,
+) -> Option<([f64; 2], usize)> {
     numbers.two().filter(|(codes, _)| {
         let whole = codes.iter().all(|code| code.fract() == 0.0);
         *codes == [0.0, 1.0] || whole && rules.vocabulary.saying(feature).is_none()
@@ -152,12 +156,12 @@ fn two_codes(feature: &str, numbers: &Numbers<'_>, rules: &Describer) -> Option<
 /// of other codes that of the one which is more frequent in the group than elsewhere.
 fn coded(
     indexed: &Indexed<'_>,
-    numbers: &Numbers<'_>,
+    numbers: &IndexedNumbers<'_>,
     (codes, second): ([f64; 2], usize),
     groups: &Groups<'_>,
     known: &[usize],
     (rules, wider): (&Describer, f64),
-) -> Vec<Found> {
+) -> Vec<GroupContrast> {
     let is_flag = codes == [0.0, 1.0];
     let n_all = numbers.order.len();
     let high = numbers.rows(second..n_all);
@@ -192,7 +196,7 @@ fn coded(
                 category(&indexed.column.name, n_rows, named, share, size, (rules, wider), answer)
             })
             .flatten();
-        Found { n, center, candidate }
+        GroupContrast { n, center, candidate }
     };
     (0..known.len()).map(of_group).collect()
 }
@@ -232,11 +236,11 @@ fn category(
 
 fn numeric(
     feature: &str,
-    numbers: &Numbers<'_>,
+    numbers: &IndexedNumbers<'_>,
     of_groups: &[Ranked],
     groups: &Groups<'_>,
     (rules, wider): (&Describer, f64),
-) -> Vec<Found> {
+) -> Vec<GroupContrast> {
     let n_all = numbers.order.len();
     let found = of_groups.iter().enumerate();
     found
@@ -263,7 +267,7 @@ fn numeric(
                 let told = Telling { feature, size, n_others: n_rest, words };
                 told.candidate(contrast, of.effect, (n, n_others), side, fitting, None)
             });
-            Found { n, center, candidate }
+            GroupContrast { n, center, candidate }
         })
         .collect()
 }
@@ -271,7 +275,7 @@ fn numeric(
 /// Whether the median of all belongs to the group's side of it: what tells the group and everyone else
 /// apart better. And how many members and others lie on that side.
 fn with_median(
-    numbers: &Numbers<'_>,
+    numbers: &IndexedNumbers<'_>,
     of: &Ranked,
     size: usize,
     n_rest: usize,
@@ -296,11 +300,11 @@ fn with_median(
 
 fn categorical(
     feature: &str,
-    texts: &Texts<'_>,
-    counts: &Counts,
+    texts: &IndexedTexts<'_>,
+    counts: &CategoryCounts,
     groups: &Groups<'_>,
     (rules, wider): (&Describer, f64),
-) -> Vec<Found> {
+) -> Vec<GroupContrast> {
     let yes_no = is_yes_no(&texts.names, &rules.vocabulary);
     let name = |place: usize| texts.names[counts.frequent[place]];
     let of_group = |group: usize| {
@@ -333,14 +337,14 @@ fn categorical(
             let (n_rows, size) = (groups.n_rows(), groups.sizes[group]);
             category(feature, n_rows, named, share(place), size, (rules, wider), answer)
         });
-        Found { n, center, candidate }
+        GroupContrast { n, center, candidate }
     };
     (0..groups.sizes.len()).map(of_group).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::index::Index;
+    use super::super::index::ColumnIndex;
     use super::*;
     use crate::FeatureTable;
 
@@ -353,7 +357,7 @@ mod tests {
             .and_then(|t| t.categorical("city", ["a", "a", "b", "b", "b", "c"].map(text).to_vec()))
             .and_then(|t| t.categorical("plan", ["a", "a", "b", "b", "", "c"].map(text).to_vec()))
             .unwrap();
-        let index = Index::new(&table).unwrap();
+        let index = ColumnIndex::new(&table).unwrap();
         let looks: Vec<usize> = index.columns.iter().map(|column| n_looks(column, 2)).collect();
         assert_eq!(looks, [1, 2, 2, 3]);
     }

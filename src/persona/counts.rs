@@ -3,11 +3,11 @@
 //! Cost: O(n) per column; memory categories · groups.
 
 use super::effect::{Effect, share_difference};
-use super::index::{Groups, NONE, Texts};
+use super::index::{Groups, IndexedTexts, NONE};
 
 /// How often every frequent category occurs in every group.
 #[derive(Debug)]
-pub(super) struct Counts {
+pub(super) struct CategoryCounts {
     /// The codes of the categories held by at least `min_size` people, by name.
     pub(super) frequent: Vec<usize>,
     /// Members per frequent category and group, category after category.
@@ -18,8 +18,8 @@ pub(super) struct Counts {
     pub(super) n_known: usize,
 }
 
-impl Counts {
-    pub(super) fn new(texts: &Texts<'_>, groups: &Groups<'_>, min_size: usize) -> Self {
+impl CategoryCounts {
+    pub(super) fn new(texts: &IndexedTexts<'_>, groups: &Groups<'_>, min_size: usize) -> Self {
         let n_groups = groups.sizes.len();
         let all = 0..texts.names.len();
         let frequent: Vec<usize> = all.filter(|&code| texts.totals[code] >= min_size).collect();
@@ -80,8 +80,8 @@ mod tests {
         let values = ["b", "a", "b", "rare", "", "b"];
         let values = values.map(|v| (!v.is_empty()).then(|| v.to_owned()));
         let labels = Labels::new([Some(0), Some(0), Some(1), Some(1), Some(1), None]).unwrap();
-        let texts = Texts::new(&values);
-        let counts = Counts::new(&texts, &Groups::new(&labels), 2);
+        let texts = IndexedTexts::new(&values);
+        let counts = CategoryCounts::new(&texts, &Groups::new(&labels), 2);
         assert_eq!(counts.frequent, [1]);
         assert_eq!((texts.names[1], texts.totals[1]), ("b", 3));
         assert_eq!((counts.of(0, 0), counts.of(0, 1)), (1, 1));

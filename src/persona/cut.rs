@@ -18,7 +18,7 @@ use std::iter;
 use super::card::{Persona, Trait};
 use super::describe::{Used, described};
 use super::evidence::CutCandidate;
-use super::index::Index;
+use super::index::ColumnIndex;
 use super::numbers::{people, percent};
 use super::settings::PersonaSettings;
 use crate::cluster::{KMeans, KMeansFit};
@@ -38,7 +38,7 @@ pub(super) const CHOOSING: u64 = 0;
 const SEED: u64 = 0x5eed;
 
 /// The cut for use.
-pub(super) struct Cut {
+pub(super) struct CutForUse {
     pub(super) fit: KMeansFit,
     /// Per persona, the mean Jaccard coefficient over half-samples.
     pub(super) stability: Vec<f64>,
@@ -49,10 +49,10 @@ pub(super) struct Cut {
 /// Looks for the cut for use.
 pub(super) fn cut(
     rows: &Rows<'_>,
-    index: &Index<'_>,
+    index: &ColumnIndex<'_>,
     used: &Used,
     settings: &PersonaSettings,
-) -> Result<Cut> {
+) -> Result<CutForUse> {
     let total = total_variance(rows);
     let mut tried: Vec<(KMeansFit, Vec<f64>)> = Vec::new();
     let mut candidates: Vec<CutCandidate> = Vec::new();
@@ -82,7 +82,7 @@ pub(super) fn cut(
         return Err(Error::TooFewSamples { what: "two personas", needed: 2, got: 1 });
     };
     let (fit, stability) = tried.swap_remove(best);
-    Ok(Cut { fit, stability, candidates })
+    Ok(CutForUse { fit, stability, candidates })
 }
 
 /// The place of the number of personas to take.
@@ -221,7 +221,7 @@ fn total_variance(rows: &Rows<'_>) -> f64 {
 
 /// How the number of personas came about.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum How {
+pub(super) enum NumberSource {
     Given,
     /// They are the groups of the data.
     Natural,
@@ -230,7 +230,7 @@ pub(super) enum How {
 
 /// What was chosen and why, in plain words.
 pub(super) fn reason(
-    how: How,
+    how: NumberSource,
     groups: &KChoice,
     candidates: &[CutCandidate],
     k: usize,
@@ -239,12 +239,12 @@ pub(super) fn reason(
     let words = &settings.describer.vocabulary;
     let found = || groups.sentences().into_iter().map(|sentence| words.say_sentence(&sentence));
     let sentences: Vec<String> = match how {
-        How::Given => {
+        NumberSource::Given => {
             let given = words.say("The number of personas was given.", &[]);
             std::iter::once(given).chain(found()).collect()
         }
-        How::Natural => found().chain(finer(candidates, settings)).collect(),
-        How::Cut => of_cut(groups, candidates, k, settings),
+        NumberSource::Natural => found().chain(finer(candidates, settings)).collect(),
+        NumberSource::Cut => of_cut(groups, candidates, k, settings),
     };
     sentences.join(" ")
 }

@@ -12,9 +12,9 @@ use std::collections::BTreeSet;
 
 use super::bits::Bits;
 use super::card::{Contrast, Persona, Trait};
-use super::contrast::{Found, contrasts, n_looks};
+use super::contrast::{GroupContrast, contrasts, n_looks};
 use super::effect::wider;
-use super::index::{Groups, Index, Indexed};
+use super::index::{ColumnIndex, Groups, Indexed};
 use super::numbers::{are_alike, people, percent};
 use super::sentences::{Phrases, names};
 use super::telling::share;
@@ -52,7 +52,7 @@ impl Used {
 
 /// Describes every cluster of the labels; one label per row of the table.
 pub(super) fn described(
-    index: &Index<'_>,
+    index: &ColumnIndex<'_>,
     labels: &Labels,
     rules: &Describer,
     used: &Used,
@@ -62,12 +62,12 @@ pub(super) fn described(
     let unit = index.n_rows.saturating_mul(4);
     let looks: usize = index.columns.iter().map(|column| n_looks(column, rules.least())).sum();
     let wider = wider(looks.saturating_mul(labels.n_clusters()));
-    let columns: Vec<Vec<Found>> = parallel::map(index.columns.len(), unit, |at| {
+    let columns: Vec<Vec<GroupContrast>> = parallel::map(index.columns.len(), unit, |at| {
         contrasts(&index.columns[at], &groups, rules, wider)
     });
     // From columns of groups to groups of columns.
     let mut columns: Vec<_> = columns.into_iter().map(Vec::into_iter).collect();
-    let found: Vec<(usize, Vec<Found>)> = (0..labels.n_clusters())
+    let found: Vec<(usize, Vec<GroupContrast>)> = (0..labels.n_clusters())
         .map(|group| (group, columns.iter_mut().filter_map(Iterator::next).collect()))
         .collect();
     let (mut personas, phrases): (Vec<Persona>, Vec<Phrases>) =
@@ -95,7 +95,7 @@ pub(super) fn described(
 }
 
 /// A trait that is told, and who fits it.
-struct Told {
+struct ToldTrait {
     record: Trait,
     fits: Bits,
 }
@@ -103,8 +103,8 @@ struct Told {
 /// Puts a group's columns together: the persona without its name, and the phrases for one.
 fn persona(
     group: usize,
-    found: Vec<Found>,
-    index: &Index<'_>,
+    found: Vec<GroupContrast>,
+    index: &ColumnIndex<'_>,
     groups: &Groups<'_>,
     rules: &Describer,
     used: &Used,
@@ -123,14 +123,14 @@ fn persona(
     strongest.sort_by(|(a, x), (b, y)| {
         is_used(b).cmp(&is_used(a)).then_with(|| y.strength().total_cmp(&x.strength()))
     });
-    let mut told: Vec<Told> = Vec::new();
+    let mut told: Vec<ToldTrait> = Vec::new();
     for (column, candidate) in strongest {
         let fits = candidate.fits(column);
-        let same = |stronger: &Told| phi(&stronger.fits, &fits, index.n_rows) >= SAME_PEOPLE;
+        let same = |stronger: &ToldTrait| phi(&stronger.fits, &fits, index.n_rows) >= SAME_PEOPLE;
         match told.iter().position(same) {
             Some(stronger) => told[stronger].record.also.push(candidate.told.feature),
             None if told.len() < rules.max_traits => {
-                told.push(Told { record: candidate.told, fits });
+                told.push(ToldTrait { record: candidate.told, fits });
             }
             None => {}
         }
@@ -190,18 +190,18 @@ fn fitting(rows: &Bits, groups: &Groups<'_>, group: usize) -> (f64, f64) {
 /// The phrases a name may use, strongest first, none twice: enough members fit all of them at once. Those
 /// whose medians are alike come last and only tell groups apart that would share a name.
 fn name_phrases(
-    told: &[Told],
+    told: &[ToldTrait],
     groups: &Groups<'_>,
     group: usize,
     rules: &Describer,
     used: &Used,
 ) -> Phrases {
-    let may_name = |told: &Told| {
+    let may_name = |told: &ToldTrait| {
         !matches!(told.record.contrast, Contrast::Missing { .. })
             && used.contains(&told.record.feature)
     };
     // Where nothing is clear enough for a name, what is told has to do: "Mixed" would say less.
-    let is_clear = |told: &Told| told.record.effect.abs() >= rules.min_name_effect;
+    let is_clear = |told: &ToldTrait| told.record.effect.abs() >= rules.min_name_effect;
     let any_clear = told
         .iter()
         .any(|told| may_name(told) && is_clear(told) && names_something(&told.record.contrast));
@@ -261,7 +261,7 @@ mod tests {
     /// All columns made the groups.
     fn told(table: &FeatureTable, labels: &Labels, rules: &Describer) -> Vec<Persona> {
         let used = table.columns().iter().map(|column| column.name.clone()).collect();
-        described(&Index::new(table).unwrap(), labels, rules, &Used(used))
+        described(&ColumnIndex::new(table).unwrap(), labels, rules, &Used(used))
     }
 
     fn rows(n: usize) -> FeatureTable {
@@ -508,7 +508,8 @@ mod tests {
         let spend = (0..80).map(|i| if i < 40 { i } else { 500 + i });
         let table = rows(80).numeric("spend", numbers(spend)).unwrap();
         let none = Used(BTreeSet::new());
-        let personas = described(&Index::new(&table).unwrap(), &two(40, 40, 0), &default(), &none);
+        let personas =
+            described(&ColumnIndex::new(&table).unwrap(), &two(40, 40, 0), &default(), &none);
         assert_eq!((personas[1].name.as_str(), personas[1].traits.len()), ("Mixed 2", 1));
     }
 

@@ -1,8 +1,8 @@
 //! From a table to personas in one call.
 
-use super::cut::{self, CHOOSING, How};
+use super::cut::{self, CHOOSING, NumberSource};
 use super::describe::Used;
-use super::index::Index;
+use super::index::ColumnIndex;
 use super::model::{Choice, PersonaModel, with_cohorts};
 use super::settings::PersonaSettings;
 use crate::cluster::{KMeans, KMeansFit};
@@ -50,7 +50,7 @@ impl PersonaModel {
         }
         let cohorts = settings.cohorts.as_ref().map(|cohorts| cohorts.fit(table)).transpose()?;
         let table = &*with_cohorts(cohorts.as_ref(), table)?;
-        let index = Index::new(table)?;
+        let index = ColumnIndex::new(table)?;
         // What too few people have is not kept by name.
         let least = settings.preprocessor.min_level_size.max(settings.describer.least());
         let preprocessor = Preprocessor { min_level_size: least, ..settings.preprocessor.clone() };
@@ -62,22 +62,22 @@ impl PersonaModel {
         let is_given = settings.k.is_some();
         let (found, is_natural) = given_or_natural(&rows, &groups, settings)?;
         let divide = || cut::cut(&rows, &index, &Used::by(&prep), settings);
-        let cut::Cut { fit, stability, candidates } = match found {
+        let cut::CutForUse { fit, stability, candidates } = match found {
             Some(fit) => {
                 let k = fit.labels.sizes().len();
                 let stability = cut::stability(&rows, &fit.labels, k, settings.n_half_samples)?;
                 // Two halves, however real, are hardly anything to work with: what a finer division would be.
                 let is_coarse = !is_given && k < settings.min_k;
                 let candidates = if is_coarse { divide()?.candidates } else { Vec::new() };
-                cut::Cut { fit, stability, candidates }
+                cut::CutForUse { fit, stability, candidates }
             }
             None => divide()?,
         };
         let k = fit.labels.sizes().len();
         let how = match (is_given, is_natural) {
-            (true, _) => How::Given,
-            (false, true) => How::Natural,
-            (false, false) => How::Cut,
+            (true, _) => NumberSource::Given,
+            (false, true) => NumberSource::Natural,
+            (false, false) => NumberSource::Cut,
         };
         let reason = cut::reason(how, &groups, &candidates, k, settings);
         let choice = Choice {

@@ -11,7 +11,7 @@
 //! values (Strobl et al. 2007). Columns that say the same share their importance: while one is
 //! exchanged, the other still tells. Cost: O(trees · (n · √p · depth + n · depth²)).
 
-use super::coded::Sample;
+use super::coded::LearnerSample;
 use crate::num::parallel;
 use crate::num::rng::Stream;
 
@@ -21,7 +21,7 @@ const DEPTH: usize = 16;
 const LEAF: usize = 8;
 
 /// How far the mean probability of the own group falls without each column, in [−1, 1].
-pub(super) fn falls(sample: &Sample, seed: u64) -> Vec<f64> {
+pub(super) fn falls(sample: &LearnerSample, seed: u64) -> Vec<f64> {
     let n_columns = sample.columns.len();
     if !sample.can_be_asked() || n_columns == 0 {
         return vec![0.0; n_columns];
@@ -30,7 +30,7 @@ pub(super) fn falls(sample: &Sample, seed: u64) -> Vec<f64> {
     // One stream per tree; stream 0 drew the sample.
     let trees = parallel::map(TREES, work, |tree| {
         let mut stream = Stream::new(seed, 1 + tree as u64);
-        Tree::grow(sample, &mut stream).falls(sample, &mut stream)
+        DecisionTree::grow(sample, &mut stream).falls(sample, &mut stream)
     });
     let mut sums = vec![0.0; n_columns * sample.n_groups];
     for tree in trees {
@@ -41,7 +41,7 @@ pub(super) fn falls(sample: &Sample, seed: u64) -> Vec<f64> {
 
 /// A question, or a leaf.
 #[derive(Debug, Clone, Copy)]
-struct Node {
+struct DecisionNode {
     /// The column that is asked; `LEAF_NODE` for a leaf.
     column: u32,
     /// People with at most this code go to the first child; for a category, people with exactly this code.
@@ -53,8 +53,8 @@ struct Node {
 const LEAF_NODE: u32 = u32::MAX;
 
 #[derive(Debug)]
-struct Tree {
-    nodes: Vec<Node>,
+struct DecisionTree {
+    nodes: Vec<DecisionNode>,
     /// The share of every group, leaf after leaf.
     shares: Vec<f64>,
 }
@@ -64,19 +64,20 @@ fn goes_first(is_ordered: bool, code: u8, split: u8) -> bool {
     if is_ordered { code <= split } else { code == split }
 }
 
-impl Tree {
-    fn grow(sample: &Sample, stream: &mut Stream) -> Self {
+impl DecisionTree {
+    fn grow(sample: &LearnerSample, stream: &mut Stream) -> Self {
         let n = sample.n_learn;
         let mut rows: Vec<u32> = (0..n).map(|_| stream.below(n) as u32).collect();
-        let mut tree = Self { nodes: vec![Node { column: 0, code: 0, at: 0 }], shares: Vec::new() };
-        let mut search = Search::new(sample);
+        let mut tree =
+            Self { nodes: vec![DecisionNode { column: 0, code: 0, at: 0 }], shares: Vec::new() };
+        let mut search = SplitSearch::new(sample);
         let mut open = vec![(0, 0..n, 0)];
         while let Some((node, range, depth)) = open.pop() {
             let (start, own) = (range.start, &mut rows[range.clone()]);
             let split = if depth < DEPTH { search.best(own, stream) } else { None };
             let Some((column, code)) = split else {
                 let at = tree.leaf(sample, own);
-                tree.nodes[node] = Node { column: LEAF_NODE, code: 0, at };
+                tree.nodes[node] = DecisionNode { column: LEAF_NODE, code: 0, at };
                 continue;
             };
             let coded = &sample.columns[column];
@@ -88,8 +89,8 @@ impl Tree {
                 }
             }
             let at = tree.nodes.len();
-            tree.nodes[node] = Node { column: column as u32, code, at: at as u32 };
-            tree.nodes.extend([Node { column: LEAF_NODE, code: 0, at: 0 }; 2]);
+            tree.nodes[node] = DecisionNode { column: column as u32, code, at: at as u32 };
+            tree.nodes.extend([DecisionNode { column: LEAF_NODE, code: 0, at: 0 }; 2]);
             let middle = start + n_first;
             open.push((at + 1, middle..range.end, depth + 1));
             open.push((at, start..middle, depth + 1));
@@ -98,7 +99,7 @@ impl Tree {
     }
 
     /// Adds the shares of a leaf; groups weigh the same.
-    fn leaf(&mut self, sample: &Sample, rows: &[u32]) -> u32 {
+    fn leaf(&mut self, sample: &LearnerSample, rows: &[u32]) -> u32 {
         let at = self.shares.len();
         self.shares.resize(at + sample.n_groups, 0.0);
         for &row in rows {
@@ -111,7 +112,7 @@ impl Tree {
     }
 
     /// The share of a row's own group where it ends; `code` tells what it answers for a column.
-    fn share(&self, sample: &Sample, group: usize, mut code: impl FnMut(u32) -> u8) -> f64 {
+    fn share(&self, sample: &LearnerSample, group: usize, mut code: impl FnMut(u32) -> u8) -> f64 {
         let mut node = self.nodes[0];
         while node.column != LEAF_NODE {
             let is_ordered = sample.columns[node.column as usize].is_ordered;
@@ -122,7 +123,7 @@ impl Tree {
     }
 
     /// Per column and group, by how much the shares of held-out members fall in sum.
-    fn falls(&self, sample: &Sample, stream: &mut Stream) -> Vec<f64> {
+    fn falls(&self, sample: &LearnerSample, stream: &mut Stream) -> Vec<f64> {
         let mut falls = vec![0.0; sample.columns.len() * sample.n_groups];
         let partners = sample.partners(stream);
         let mut asked: Vec<u32> = Vec::new();
@@ -149,8 +150,8 @@ impl Tree {
 }
 
 /// The search for the best split of some rows.
-struct Search<'a> {
-    sample: &'a Sample,
+struct SplitSearch<'a> {
+    sample: &'a LearnerSample,
     /// The columns in the order they are tried.
     order: Vec<usize>,
     /// Weight per code and group, and draws per code.
@@ -158,8 +159,8 @@ struct Search<'a> {
     draws: Vec<usize>,
 }
 
-impl<'a> Search<'a> {
-    fn new(sample: &'a Sample) -> Self {
+impl<'a> SplitSearch<'a> {
+    fn new(sample: &'a LearnerSample) -> Self {
         let n_codes = sample.columns.iter().map(|column| column.n_codes).max().unwrap_or(0);
         let order = (0..sample.columns.len()).collect();
         let weights = vec![0.0; n_codes * sample.n_groups];
@@ -256,9 +257,9 @@ mod tests {
             let groups = codes.iter().map(|&code| usize::from(code) - 1).collect();
             let columns = vec![Coded { codes, n_codes: 3, is_ordered }];
             let sample =
-                Sample { columns, groups, n_groups: 2, n_learn: 40, weights: vec![1.0; 2] };
+                LearnerSample { columns, groups, n_groups: 2, n_learn: 40, weights: vec![1.0; 2] };
             let rows: Vec<u32> = (0..40).collect();
-            Search::new(&sample).of_column(0, &rows).is_some()
+            SplitSearch::new(&sample).of_column(0, &rows).is_some()
         };
         for is_ordered in [true, false] {
             for n_first in [1, LEAF - 1, 40 - LEAF + 1, 39] {

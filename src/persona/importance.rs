@@ -17,8 +17,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::coded::{Coded, Sample};
-use super::index::{Index, Indexed, Kind, NONE, Numbers};
+use super::coded::{Coded, LearnerSample};
+use super::index::{ColumnIndex, Indexed, IndexedKind, IndexedNumbers, NONE};
 use super::model::PersonaModel;
 use super::{forest, regression};
 use crate::num::{parallel, portable};
@@ -104,7 +104,7 @@ impl PersonaModel {
             let expected = format!("one with at least {least} people in the table");
             return Err(Error::parameter("persona", expected, persona));
         }
-        let index = Index::new(table)?;
+        let index = ColumnIndex::new(table)?;
         let unit = index.n_rows.saturating_mul(8);
         let (coded, measured): (Vec<Coded>, Vec<_>) =
             parallel::map(index.columns.len(), unit, |at| {
@@ -119,7 +119,7 @@ impl PersonaModel {
             (found.strength, found.information) = (0.0, 0.0);
         }
         if let Some(seed) = seed {
-            let sample = Sample::new(&coded, &groups, n_groups, seed);
+            let sample = LearnerSample::new(&coded, &groups, n_groups, seed);
             let together =
                 forest::falls(&sample, seed).into_iter().zip(regression::falls(&sample, seed));
             for (found, (forest, regression)) in importances.iter_mut().zip(together) {
@@ -142,8 +142,8 @@ fn alone(indexed: &Indexed<'_>, coded: &Coded, groups: &[u32], n_groups: usize) 
     table.remove(0);
     table.retain(|row| row.iter().any(|&cell| cell > 0));
     let strength = match &indexed.kind {
-        Kind::Numbers(numbers) => eta_squared(numbers, groups, n_groups),
-        Kind::Texts(_) => cramers_v_squared(&table),
+        IndexedKind::Numbers(numbers) => eta_squared(numbers, groups, n_groups),
+        IndexedKind::Texts(_) => cramers_v_squared(&table),
     };
     Importance {
         feature: indexed.column.name.clone(),
@@ -157,7 +157,7 @@ fn alone(indexed: &Indexed<'_>, coded: &Coded, groups: &[u32], n_groups: usize) 
 }
 
 /// η² of the mid-ranks of rows in a group, less its bias.
-fn eta_squared(numbers: &Numbers<'_>, groups: &[u32], n_groups: usize) -> f64 {
+fn eta_squared(numbers: &IndexedNumbers<'_>, groups: &[u32], n_groups: usize) -> f64 {
     let grouped = |&row: &u32| Some(groups[row as usize]).filter(|&group| group != NONE);
     let n = numbers.order.iter().filter_map(grouped).count();
     let (mut sums, mut sizes) = (vec![0i128; n_groups], vec![0usize; n_groups]);
@@ -247,7 +247,7 @@ mod tests {
 
     fn measured(table: &FeatureTable, groups: &[Option<u32>], n_groups: usize) -> Vec<Importance> {
         let groups: Vec<u32> = groups.iter().map(|group| group.unwrap_or(NONE)).collect();
-        let index = Index::new(table).unwrap();
+        let index = ColumnIndex::new(table).unwrap();
         let columns = index.columns.iter();
         columns.map(|column| alone(column, &Coded::new(column, 1), &groups, n_groups)).collect()
     }

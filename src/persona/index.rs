@@ -20,7 +20,7 @@ pub(super) const NONE: u32 = u32::MAX;
 
 /// The columns of a table.
 #[derive(Debug)]
-pub(super) struct Index<'a> {
+pub(super) struct ColumnIndex<'a> {
     pub(super) columns: Vec<Indexed<'a>>,
     pub(super) n_rows: usize,
 }
@@ -29,20 +29,20 @@ pub(super) struct Index<'a> {
 #[derive(Debug)]
 pub(super) struct Indexed<'a> {
     pub(super) column: &'a Column,
-    pub(super) kind: Kind<'a>,
+    pub(super) kind: IndexedKind<'a>,
     /// The rows with a value.
     pub(super) known: Bits,
 }
 
 #[derive(Debug)]
-pub(super) enum Kind<'a> {
-    Numbers(Numbers<'a>),
-    Texts(Texts<'a>),
+pub(super) enum IndexedKind<'a> {
+    Numbers(IndexedNumbers<'a>),
+    Texts(IndexedTexts<'a>),
 }
 
 /// A column of numbers in ascending order; of equal numbers, the earlier row first.
 #[derive(Debug)]
-pub(super) struct Numbers<'a> {
+pub(super) struct IndexedNumbers<'a> {
     values: &'a [Option<f64>],
     pub(super) order: Vec<u32>,
     /// The positions at which another number begins.
@@ -58,7 +58,7 @@ pub(super) struct Numbers<'a> {
 
 /// A column of categories.
 #[derive(Debug)]
-pub(super) struct Texts<'a> {
+pub(super) struct IndexedTexts<'a> {
     /// The categories by name, and how many people each has.
     pub(super) names: Vec<&'a str>,
     pub(super) totals: Vec<usize>,
@@ -66,7 +66,7 @@ pub(super) struct Texts<'a> {
     pub(super) codes: Vec<u32>,
 }
 
-impl<'a> Index<'a> {
+impl<'a> ColumnIndex<'a> {
     /// # Errors
     /// `TooManySamples` for more rows than 32 bits number.
     pub(super) fn new(table: &'a FeatureTable) -> Result<Self> {
@@ -84,21 +84,21 @@ impl<'a> Indexed<'a> {
         let n = column.values.len();
         let (kind, known) = match &column.values {
             Values::Numeric(values) => {
-                let numbers = Numbers::new(values);
+                let numbers = IndexedNumbers::new(values);
                 let known = Bits::from_fn(n, |row| values[row].is_some());
-                (Kind::Numbers(numbers), known)
+                (IndexedKind::Numbers(numbers), known)
             }
             Values::Categorical(values) => {
-                let texts = Texts::new(values);
+                let texts = IndexedTexts::new(values);
                 let known = Bits::from_fn(n, |row| texts.codes[row] != NONE);
-                (Kind::Texts(texts), known)
+                (IndexedKind::Texts(texts), known)
             }
         };
         Self { column, kind, known }
     }
 }
 
-impl<'a> Numbers<'a> {
+impl<'a> IndexedNumbers<'a> {
     fn new(values: &'a [Option<f64>]) -> Self {
         let (order, starts) = ascending(values);
         let at = |position: usize| number(values, order[position]);
@@ -196,7 +196,7 @@ fn ascending(values: &[Option<f64>]) -> (Vec<u32>, Bits) {
     (order, starts)
 }
 
-impl<'a> Texts<'a> {
+impl<'a> IndexedTexts<'a> {
     pub(super) fn new(values: &'a [Option<String>]) -> Self {
         let mut found: HashMap<&str, u32> = HashMap::new();
         let mut codes: Vec<u32> = Vec::with_capacity(values.len());
@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn categories_have_their_codes_by_name_and_missing_ones_none() {
         let values = ["b", "a", "", "b"].map(|v| (!v.is_empty()).then(|| v.to_owned()));
-        let texts = Texts::new(&values);
+        let texts = IndexedTexts::new(&values);
         assert_eq!(
             (texts.names.as_slice(), texts.totals.as_slice()),
             (&["a", "b"][..], &[1, 2][..])
@@ -289,7 +289,7 @@ mod tests {
     #[test]
     fn a_column_of_two_numbers_is_known_by_its_runs() {
         let two = |values: &[f64]| {
-            Numbers::new(&values.iter().map(|&v| Some(v)).collect::<Vec<_>>()).two()
+            IndexedNumbers::new(&values.iter().map(|&v| Some(v)).collect::<Vec<_>>()).two()
         };
         assert_eq!(two(&[2.0, 1.0, 2.0]), Some(([1.0, 2.0], 1)));
         assert_eq!((two(&[1.0, 1.0]), two(&[1.0, 2.0, 3.0]), two(&[])), (None, None, None));
@@ -314,7 +314,7 @@ mod tests {
             let mut plain: Vec<u32> =
                 (0..values.len() as u32).filter(|&row| values[row as usize].is_some()).collect();
             plain.sort_by(|&a, &b| number(&values, a).total_cmp(&number(&values, b)));
-            let numbers = Numbers::new(&values);
+            let numbers = IndexedNumbers::new(&values);
             prop_assert_eq!(&numbers.order, &plain);
             let known: Vec<f64> = plain.iter().map(|&row| number(&values, row)).collect();
             if !known.is_empty() {

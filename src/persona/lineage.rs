@@ -117,25 +117,25 @@ impl PersonaModel {
 
 /// What one and the same person is known by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Known {
+enum PersonKey {
     Id(ProfileId),
     Row(usize),
 }
 
 /// Personas by person, for look-up and in order.
-type Placed = (HashMap<Known, Option<usize>>, Vec<(Known, Option<usize>)>);
+type PersonaByPerson = (HashMap<PersonKey, Option<usize>>, Vec<(PersonKey, Option<usize>)>);
 
 fn placed(
     name: &'static str,
     matches: &Matches<'_>,
     n_personas: usize,
     is_one_table: bool,
-) -> Result<Placed> {
+) -> Result<PersonaByPerson> {
     let mut all = Vec::with_capacity(matches.len());
     for (row, found) in matches.iter().enumerate() {
         let id = match found.id {
-            Some(id) => Known::Id(id),
-            None if is_one_table => Known::Row(row),
+            Some(id) => PersonKey::Id(id),
+            None if is_one_table => PersonKey::Row(row),
             None => {
                 let expected = "of people with profile ids, or of the same table";
                 return Err(Error::parameter(name, expected, "rows of another table without ids"));

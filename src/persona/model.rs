@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::card::Persona;
 use super::describe::{Used, described};
 use super::evidence::{BlockShare, CutCandidate, Evidence};
-use super::index::Index;
+use super::index::ColumnIndex;
 use super::names;
 use super::numbers::{self, Unit, called};
 use super::place::{Grouping, NearestGroups, Rule};
@@ -55,7 +55,7 @@ use crate::{Error, FeatureTable, Labels, Result, Timestamp};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored")]
 pub struct PersonaModel {
-    version: Version,
+    version: ModelVersion,
     /// What people are compared with before their table is prepared.
     pub(super) cohorts: Option<CohortsFit>,
     pub(super) prep: PreprocessorFit,
@@ -110,7 +110,7 @@ impl Term {
 
 impl PersonaModel {
     pub(super) fn build(
-        index: &Index<'_>,
+        index: &ColumnIndex<'_>,
         rows: &Rows<'_>,
         prep: &PreprocessorFit,
         groups: Grouping,
@@ -150,7 +150,7 @@ impl PersonaModel {
             reason,
         };
         Ok(Self {
-            version: Version,
+            version: ModelVersion,
             cohorts: None,
             personas,
             rules: rules.clone(),
@@ -235,7 +235,7 @@ impl Describer {
         }
         let matrix = prep.transform(table)?;
         let rows = check::rows((&matrix).into())?;
-        PersonaModel::build(&Index::new(table)?, &rows, prep, groups.into(), self, None)
+        PersonaModel::build(&ColumnIndex::new(table)?, &rows, prep, groups.into(), self, None)
     }
 }
 
@@ -291,7 +291,7 @@ fn unexplained(rows: &Rows<'_>, labels: &Labels, centres: &Centres) -> f64 {
 }
 
 /// The columns that made the groups and age by themselves.
-fn ageing(index: &Index<'_>, used: &Used) -> Vec<String> {
+fn ageing(index: &ColumnIndex<'_>, used: &Used) -> Vec<String> {
     let columns = index.columns.iter().map(|indexed| indexed.column);
     let ages = columns.filter(|column| column.ages && used.contains(&column.name));
     ages.map(|column| column.name.clone()).collect()
@@ -362,19 +362,19 @@ pub(super) struct Choice {
 /// The version of the stored form of models; it stands first, so that a newer one is refused by its number
 /// before anything else of it is read.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Version;
+struct ModelVersion;
 
-impl Version {
+impl ModelVersion {
     const NEWEST: u32 = 3;
 }
 
-impl Serialize for Version {
+impl Serialize for ModelVersion {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         serializer.serialize_u32(Self::NEWEST)
     }
 }
 
-impl<'de> Deserialize<'de> for Version {
+impl<'de> Deserialize<'de> for ModelVersion {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let (version, newest) = (u32::deserialize(deserializer)?, Self::NEWEST);
         if version != newest {
@@ -389,7 +389,7 @@ impl<'de> Deserialize<'de> for Version {
 /// A [`PersonaModel`] as it is stored, not yet checked.
 #[derive(Deserialize)]
 struct Stored {
-    version: Version,
+    version: ModelVersion,
     cohorts: Option<CohortsFit>,
     prep: PreprocessorFit,
     #[serde(with = "crate::num::exact")]

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::card::Persona;
 use super::describe::{Used, described};
-use super::index::Index;
+use super::index::ColumnIndex;
 use super::model::PersonaModel;
 use super::place::nearest_of;
 use crate::cluster::{Agglomerative, Linkage};
@@ -90,7 +90,7 @@ impl PersonaModel {
             // Whom of those drawn everybody goes with.
             let with = nearest_of(near.data().to_vec(), &people);
             let table = matches.complete.select(&all)?;
-            let index = Index::new(&table)?;
+            let index = ColumnIndex::new(&table)?;
             for found in found {
                 let mut is_in = vec![false; drawn.len()];
                 found.rows.iter().for_each(|&row| is_in[row] = true);

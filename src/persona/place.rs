@@ -35,11 +35,11 @@ use crate::{Error, Labels, Result};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Grouping {
     pub(super) labels: Labels,
-    kind: Kind,
+    kind: PlaceKind,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Kind {
+enum PlaceKind {
     /// Centroids, row-major, and their width.
     Centroids(Vec<f64>, usize),
     /// Core rows, ascending.
@@ -54,7 +54,7 @@ enum Kind {
 impl From<&KMeansFit> for Grouping {
     fn from(fit: &KMeansFit) -> Self {
         let centroids = &fit.centroids;
-        let kind = Kind::Centroids(centroids.iter().copied().collect(), centroids.ncols());
+        let kind = PlaceKind::Centroids(centroids.iter().copied().collect(), centroids.ncols());
         Self { labels: fit.labels.clone(), kind }
     }
 }
@@ -62,14 +62,14 @@ impl From<&KMeansFit> for Grouping {
 impl From<&DbscanFit> for Grouping {
     fn from(fit: &DbscanFit) -> Self {
         let rows = fit.core_rows.clone();
-        let kind = Kind::Cores { eps: fit.eps, rows, metric: fit.metric };
+        let kind = PlaceKind::Cores { eps: fit.eps, rows, metric: fit.metric };
         Self { labels: fit.labels.clone(), kind }
     }
 }
 
 impl From<&Labels> for Grouping {
     fn from(labels: &Labels) -> Self {
-        Self { labels: labels.clone(), kind: Kind::Labels }
+        Self { labels: labels.clone(), kind: PlaceKind::Labels }
     }
 }
 
@@ -96,23 +96,23 @@ impl Grouping {
             outside: Vec::new(),
         };
         match &self.kind {
-            Kind::Centroids(_, width) if *width != rows.n_columns() => {
+            PlaceKind::Centroids(_, width) if *width != rows.n_columns() => {
                 Err(mismatch("columns of the matrix", *width, rows.n_columns()))
             }
-            Kind::Centroids(points, _) => Ok(centroids(points.clone())),
-            Kind::Labels if self.labels.n_noise() == 0 => Ok(centroids(group_means(
+            PlaceKind::Centroids(points, _) => Ok(centroids(points.clone())),
+            PlaceKind::Labels if self.labels.n_noise() == 0 => Ok(centroids(group_means(
                 rows.iter(),
                 rows.n_columns(),
                 self.labels.iter(),
                 n_personas,
             ))),
-            Kind::Labels => Ok(of_rows(rows, &self.labels)),
-            Kind::Cores { metric, .. } if *metric != Metric::Euclidean => {
+            PlaceKind::Labels => Ok(of_rows(rows, &self.labels)),
+            PlaceKind::Cores { metric, .. } if *metric != Metric::Euclidean => {
                 let expected =
                     "by Euclidean distance; describe the labels of a fit by another metric";
                 Err(Error::parameter("groups", expected, format!("{metric:?}")))
             }
-            Kind::Cores { eps, rows: cores, .. } => Ok(Rule {
+            PlaceKind::Cores { eps, rows: cores, .. } => Ok(Rule {
                 points: cores.iter().flat_map(|&row| rows.row(row)).copied().collect(),
                 personas: cores.iter().filter_map(|&row| self.labels.get(row)).collect(),
                 reach: vec![*eps; n_personas],

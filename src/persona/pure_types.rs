@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::card::Persona;
 use super::describe::{Used, described};
-use super::index::Index;
+use super::index::ColumnIndex;
 use super::model::PersonaModel;
 use crate::num::stats;
 use crate::reduce::{Archetypes, ArchetypesFit};
@@ -87,7 +87,7 @@ impl PersonaModel {
         let parts = fit.parts;
         let mostly = |row: ndarray::ArrayView1<'_, f64>| row.iter().position(|&p| p >= MOSTLY);
         let (labels, order) = numbered(parts.rows().into_iter().map(mostly), parts.ncols())?;
-        let index = Index::new(&matches.complete)?;
+        let index = ColumnIndex::new(&matches.complete)?;
         let found = described(&index, &labels, &self.rules, &Used::by(&self.prep));
         // Back from the order of labels, the larger first, to that of the types.
         let words = &self.rules.vocabulary;

@@ -6,7 +6,7 @@
 //! memory per row.
 
 use super::effect::{Dominance, Effect};
-use super::index::{Groups, NONE, Numbers};
+use super::index::{Groups, IndexedNumbers, NONE};
 use crate::num::stats;
 
 /// What the order says of a group.
@@ -25,7 +25,7 @@ pub(super) struct Ranked {
 
 /// A group while the pass goes on.
 #[derive(Debug, Clone, Default)]
-struct State {
+struct RunningGroup {
     dominance: Dominance,
     /// Members so far, and in the run of equal numbers at hand.
     below: usize,
@@ -42,11 +42,15 @@ struct State {
 
 /// Every group, and η² of the mid-ranks less its bias (Kruskal, Wallis 1952; Kelley 1935): of rows in a
 /// group, the share of the variance of the ranks that lies between groups, in [0, 1].
-pub(super) fn ranked(numbers: &Numbers<'_>, groups: &Groups<'_>, known: &[usize]) -> Vec<Ranked> {
+pub(super) fn ranked(
+    numbers: &IndexedNumbers<'_>,
+    groups: &Groups<'_>,
+    known: &[usize],
+) -> Vec<Ranked> {
     let n = numbers.order.len();
-    let mut states: Vec<State> = known
+    let mut states: Vec<RunningGroup> = known
         .iter()
-        .map(|&m| State { dominance: Dominance::new(m, n - m), ..State::default() })
+        .map(|&m| RunningGroup { dominance: Dominance::new(m, n - m), ..RunningGroup::default() })
         .collect();
     // Looked up for all rows at once: these reads are all over memory, and nothing waits for one of them.
     let in_order: Vec<u32> = numbers.order.iter().map(|&row| groups.of[row as usize]).collect();
@@ -84,7 +88,7 @@ pub(super) fn ranked(numbers: &Numbers<'_>, groups: &Groups<'_>, known: &[usize]
     all.collect()
 }
 
-impl State {
+impl RunningGroup {
     /// The others since the last member, then a run of equal numbers with members in it.
     fn run(&mut self, start: usize, end: usize, n: usize) {
         let Dominance { n: members, n_others, .. } = self.dominance;
@@ -127,7 +131,7 @@ impl State {
         }
     }
 
-    fn ended(mut self, numbers: &Numbers<'_>) -> Ranked {
+    fn ended(mut self, numbers: &IndexedNumbers<'_>) -> Ranked {
         self.gap(numbers.order.len());
         let Dominance { n, n_others, .. } = self.dominance;
         let median = |n: usize, [low, high]: [usize; 2]| match n {
@@ -148,7 +152,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::super::effect::share_difference;
-    use super::super::index::Index;
+    use super::super::index::ColumnIndex;
     use super::*;
     use crate::{FeatureTable, Labels};
     use proptest::prelude::*;
@@ -186,8 +190,8 @@ mod tests {
     fn all(values: &[f64], labels: &[Option<usize>]) -> Vec<Ranked> {
         let values = values.iter().map(|&v| Some(v)).collect();
         let table = FeatureTable::new(labels.len()).numeric("x", values).unwrap();
-        let index = Index::new(&table).unwrap();
-        let super::super::index::Kind::Numbers(numbers) = &index.columns[0].kind else {
+        let index = ColumnIndex::new(&table).unwrap();
+        let super::super::index::IndexedKind::Numbers(numbers) = &index.columns[0].kind else {
             unreachable!("numbers")
         };
         let labels = Labels::new(labels.iter().copied()).unwrap();

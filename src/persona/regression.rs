@@ -9,7 +9,7 @@
 //! 2015) with half the step. A row meets its columns by codes only: their products with the coefficients
 //! stand in a table. Cost: O(n · p · k) per step, at most 150 steps; memory codes · k.
 
-use super::coded::{Coded, Sample};
+use super::coded::{Coded, LearnerSample};
 use crate::num::rng::Stream;
 use crate::num::{parallel, portable};
 
@@ -21,7 +21,7 @@ const RIDGE: f64 = 1e-3;
 const REPEATS: u64 = 5;
 
 /// How far the mean probability of the own group falls without each column, in [−1, 1].
-pub(super) fn falls(sample: &Sample, seed: u64) -> Vec<f64> {
+pub(super) fn falls(sample: &LearnerSample, seed: u64) -> Vec<f64> {
     let n_columns = sample.columns.len();
     if !sample.can_be_asked() {
         return vec![0.0; n_columns];
@@ -104,7 +104,7 @@ impl Model {
         &self.parts[at..at + self.k]
     }
 
-    fn logits(&self, sample: &Sample, row: usize) -> Vec<f64> {
+    fn logits(&self, sample: &LearnerSample, row: usize) -> Vec<f64> {
         let mut logits = self.parts[..self.k].to_vec();
         for (column, coded) in sample.columns.iter().enumerate() {
             let part = self.part(column, coded.codes[row]);
@@ -113,7 +113,7 @@ impl Model {
         logits
     }
 
-    fn fit(sample: &Sample) -> Self {
+    fn fit(sample: &LearnerSample) -> Self {
         let k = sample.n_groups;
         let design: Vec<Vec<Vec<f64>>> =
             sample.columns.iter().map(|column| cells(column, sample.n_learn)).collect();
@@ -175,7 +175,7 @@ impl Model {
     /// The mean loss over those who learn, with the ridge, and its gradient.
     fn loss(
         &mut self,
-        sample: &Sample,
+        sample: &LearnerSample,
         design: &[Vec<Vec<f64>>],
         weights: &[f64],
     ) -> (f64, Vec<f64>) {
@@ -240,7 +240,7 @@ mod tests {
             is_ordered,
         });
         let of: Vec<u32> = (0..60).map(|row| row % 3 * row % 5 % 3).collect();
-        let sample = Sample::new(&columns, &of, 3, 0);
+        let sample = LearnerSample::new(&columns, &of, 3, 0);
         let design: Vec<_> = columns.iter().map(|column| cells(column, 40)).collect();
         let mut model = Model { starts: vec![1, 5], parts: vec![0.0; 27], k: 3 };
         let weights: Vec<f64> = (0..21).map(|at| f64::from(at % 5) / 7.0 - 0.2).collect();

@@ -8,7 +8,7 @@
 use super::bits::Bits;
 use super::card::{Contrast, Trait};
 use super::effect::Effect;
-use super::index::{Indexed, Kind};
+use super::index::{Indexed, IndexedKind};
 use super::sentences::{detail, phrase, sentence};
 use super::vocabulary::Vocabulary;
 
@@ -81,20 +81,20 @@ impl TraitCandidate {
     /// The rows that fit the trait.
     pub(super) fn fits(&self, indexed: &Indexed<'_>) -> Bits {
         match (self.side, &indexed.kind) {
-            (Side::Above { with_median }, Kind::Numbers(numbers)) => match with_median {
+            (Side::Above { with_median }, IndexedKind::Numbers(numbers)) => match with_median {
                 true => indexed.known.without(&numbers.lower),
                 false => numbers.upper.clone(),
             },
-            (Side::Below { with_median }, Kind::Numbers(numbers)) => match with_median {
+            (Side::Below { with_median }, IndexedKind::Numbers(numbers)) => match with_median {
                 true => indexed.known.without(&numbers.upper),
                 false => numbers.lower.clone(),
             },
-            (Side::Category { code, is }, Kind::Numbers(numbers)) => {
+            (Side::Category { code, is }, IndexedKind::Numbers(numbers)) => {
                 let second = numbers.two().map_or(0, |(_, second)| second);
                 let is_second = (code == 1) == is;
                 numbers.rows(if is_second { second..numbers.order.len() } else { 0..second })
             }
-            (Side::Category { code, is }, Kind::Texts(texts)) => {
+            (Side::Category { code, is }, IndexedKind::Texts(texts)) => {
                 let rows = texts.rows(code);
                 if is { rows } else { indexed.known.without(&rows) }
             }

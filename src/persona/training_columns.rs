@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::index::{Index, Indexed, Kind};
+use super::index::{ColumnIndex, Indexed, IndexedKind};
 use crate::features::Values;
 use crate::num::{parallel, stats};
 use crate::prepare::Original;
@@ -36,7 +36,7 @@ pub(super) enum Bins {
 }
 
 impl TrainingColumn {
-    pub(super) fn all(index: &Index<'_>, least: usize) -> Vec<Self> {
+    pub(super) fn all(index: &ColumnIndex<'_>, least: usize) -> Vec<Self> {
         let unit = index.n_rows.saturating_mul(4);
         parallel::map(index.columns.len(), unit, |at| Self::of(&index.columns[at], least))
     }
@@ -45,7 +45,7 @@ impl TrainingColumn {
     fn of(indexed: &Indexed<'_>, least: usize) -> Self {
         let n_missing = indexed.column.values.len() - indexed.known.count();
         let (bins, mut counts, center) = match &indexed.kind {
-            Kind::Numbers(numbers) => {
+            IndexedKind::Numbers(numbers) => {
                 let n = numbers.order.len();
                 let n_bins = (n / least.max(1)).clamp(1, BINS);
                 let mut edges: Vec<f64> = Vec::new();
@@ -69,7 +69,7 @@ impl TrainingColumn {
                 let center = (n >= least && n > 0).then_some(Original::Number(numbers.median));
                 (Bins::Upto(edges), counts, center)
             }
-            Kind::Texts(texts) => {
+            IndexedKind::Texts(texts) => {
                 let mut frequent: Vec<usize> =
                     (0..texts.names.len()).filter(|&name| texts.totals[name] >= least).collect();
                 frequent.sort_unstable_by_key(|&name| (Reverse(texts.totals[name]), name));
@@ -175,7 +175,7 @@ mod tests {
             let values = (0..same).map(|_| 0.0).chain((1..=different).map(f64::from));
             let values: Vec<_> = values.chain((0..at_end).map(|_| 1e4)).map(Some).collect();
             let table = FeatureTable::new(values.len()).numeric("n", values).unwrap();
-            let seen = TrainingColumn::of(&Index::new(&table).unwrap().columns[0], 20);
+            let seen = TrainingColumn::of(&ColumnIndex::new(&table).unwrap().columns[0], 20);
             let bins = &seen.counts[..seen.counts.len() - 1];
             assert!(bins.iter().all(|&n| n >= 20), "{seen:?}");
             assert_eq!(seen.bins.count(&table.columns()[0].values), seen.counts);
@@ -190,7 +190,7 @@ mod tests {
         let texts = "bbaac".chars().map(|c| Some(c.to_string()));
         let table = FeatureTable::new(10).numeric("n", numbers).unwrap();
         let table = table.categorical("t", texts.chain(vec![None; 5]).collect()).unwrap();
-        let index = Index::new(&table).unwrap();
+        let index = ColumnIndex::new(&table).unwrap();
         // Nine numbers are known.
         let median = Some(Original::Number(1.0));
         assert_eq!(TrainingColumn::of(&index.columns[0], 9).center, median);

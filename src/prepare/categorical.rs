@@ -21,12 +21,12 @@ pub(super) const MAX_LEVELS: usize = 20;
 
 /// Levels by name, with the number of rows that hold each.
 #[derive(Debug, Clone)]
-pub(super) struct Counts<'a> {
+pub(super) struct LevelCounts<'a> {
     levels: Vec<(&'a str, usize)>,
     n_present: usize,
 }
 
-impl<'a> Counts<'a> {
+impl<'a> LevelCounts<'a> {
     /// `Err` unless there are two levels to tell apart.
     pub(super) fn of(values: &'a [Option<String>]) -> Result<Self, Dropped> {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
@@ -150,7 +150,7 @@ mod tests {
     }
 
     fn one_hot(levels: &[(&str, usize)]) -> Result<Encoding, Dropped> {
-        Counts::of(&column(levels)).and_then(|counts| counts.one_hot(Scaling::Standard, 1))
+        LevelCounts::of(&column(levels)).and_then(|counts| counts.one_hot(Scaling::Standard, 1))
     }
 
     #[test]
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn levels_of_fewer_rows_than_asked_for_share_a_column_without_their_names() {
         let values = column(&[("Oslo", 40), ("Rome", 30), ("Ann's village", 3), (OTHER, 30)]);
-        let counts = Counts::of(&values).unwrap();
+        let counts = LevelCounts::of(&values).unwrap();
         let Ok(Encoding::OneHot { levels, n_folded, .. }) = counts.one_hot(Scaling::Standard, 20)
         else {
             panic!("two levels are frequent enough")

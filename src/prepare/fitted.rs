@@ -43,11 +43,11 @@ pub struct PreprocessorFit {
     steps: Vec<FeatureStep>,
     columns: Arc<[MatrixColumn]>,
     /// Step and meaning of every column.
-    meanings: Vec<(usize, Meaning)>,
+    meanings: Vec<(usize, ColumnMeaning)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Meaning {
+enum ColumnMeaning {
     Value,
     Level(usize),
     Missing,
@@ -99,17 +99,17 @@ impl PreprocessorFit {
             };
             match &step.encoding {
                 Encoding::Numeric { .. } | Encoding::Ordered { .. } => {
-                    add(step.feature.clone(), Meaning::Value);
+                    add(step.feature.clone(), ColumnMeaning::Value);
                 }
                 Encoding::OneHot { levels, .. } => {
                     for (level, name) in levels.iter().enumerate() {
-                        add(format!("{}={name}", step.feature), Meaning::Level(level));
+                        add(format!("{}={name}", step.feature), ColumnMeaning::Level(level));
                     }
                 }
                 Encoding::Dropped(_) => {}
             }
             if step.missing_indicator {
-                add(format!("{} missing", step.feature), Meaning::Missing);
+                add(format!("{} missing", step.feature), ColumnMeaning::Missing);
             }
         }
         Self { steps, columns: columns.into(), meanings }
@@ -176,7 +176,7 @@ impl PreprocessorFit {
         let step = &self.steps[step];
         let value = value / step.weight;
         Some(match (&step.encoding, meaning) {
-            (_, Meaning::Missing) => return None,
+            (_, ColumnMeaning::Missing) => return None,
             (Encoding::Numeric { tail, scale, .. }, _) => {
                 Original::Number(tail.invert(scale.invert(value)))
             }
@@ -186,7 +186,7 @@ impl PreprocessorFit {
                 let nearest = (rank.round() as usize).min(levels.len() - 1);
                 Original::Level { level: levels[nearest].clone(), rank }
             }
-            (Encoding::OneHot { levels, height, .. }, Meaning::Level(level)) => {
+            (Encoding::OneHot { levels, height, .. }, ColumnMeaning::Level(level)) => {
                 Original::Share { level: levels[level].clone(), share: value / height }
             }
             (Encoding::OneHot { .. } | Encoding::Dropped(_), _) => {

@@ -12,7 +12,7 @@
 //! Cost: one sort and a few passes per column.
 
 use super::options::Scaling;
-use super::scale::{Scale, TailTransform};
+use super::scale::{ColumnScale, TailTransform};
 use super::step::{Dropped, Encoding};
 use crate::num::check::MAX_MAGNITUDE;
 use crate::num::powers::two_to;
@@ -36,19 +36,19 @@ pub(super) fn fit(
 }
 
 /// Centre and width of sorted values; `None` for a constant.
-pub(super) fn scale(sorted: &[f64], scaling: Scaling) -> Option<Scale> {
+pub(super) fn scale(sorted: &[f64], scaling: Scaling) -> Option<ColumnScale> {
     let shape = Shape::of(sorted)?;
     Some(match scaling {
-        Scaling::None => Scale::AsIs,
-        Scaling::Standard => Scale::Standard { mean: shape.mean, sd: shape.sd },
+        Scaling::None => ColumnScale::AsIs,
+        Scaling::Standard => ColumnScale::Standard { mean: shape.mean, sd: shape.sd },
         Scaling::Robust => {
             let median = shape.quantile(sorted, 0.5);
             let (q1, q3) = (shape.quantile(sorted, 0.25), shape.quantile(sorted, 0.75));
             // Against the quartiles, not the extremes: an outlier must not hide the middle.
             if stats::is_rounding(q3 - q1, q1.abs().max(q3.abs())) {
-                Scale::MedianStd { median, sd: shape.sd }
+                ColumnScale::MedianStd { median, sd: shape.sd }
             } else {
-                Scale::Robust { median, iqr: q3 - q1 }
+                ColumnScale::Robust { median, iqr: q3 - q1 }
             }
         }
     })
@@ -166,7 +166,7 @@ mod tests {
         }
     }
 
-    fn fitted(values: &[f64], scaling: Scaling, tame_tails: bool) -> (TailTransform, Scale) {
+    fn fitted(values: &[f64], scaling: Scaling, tame_tails: bool) -> (TailTransform, ColumnScale) {
         match fit(values.to_vec(), scaling, tame_tails) {
             Ok(Encoding::Numeric { tail, scale, .. }) => (tail, scale),
             other => panic!("{other:?}"),
@@ -228,6 +228,6 @@ mod tests {
     #[test]
     fn a_robust_scale_without_a_middle_half_falls_back_to_the_standard_deviation() {
         let (_, scale) = fitted(&[0.0, 0.0, 0.0, 0.0, 5.0], Scaling::Robust, false);
-        assert_eq!(scale, Scale::MedianStd { median: 0.0, sd: 2.0 });
+        assert_eq!(scale, ColumnScale::MedianStd { median: 0.0, sd: 2.0 });
     }
 }

@@ -239,7 +239,7 @@ impl Preprocessor {
                 numeric::fit(present, self.scaling, self.tame_tails)
             }
             Values::Categorical(values) => {
-                let counts = categorical::Counts::of(values)?;
+                let counts = categorical::LevelCounts::of(values)?;
                 let ordered = match self.unordered.contains(&column.name) {
                     true => None,
                     false => counts.ordered(self.scaling),

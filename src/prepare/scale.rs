@@ -36,7 +36,7 @@ impl TailTransform {
 
 /// How a column was centred and scaled: `(x - centre) / width`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(crate) enum Scale {
+pub(crate) enum ColumnScale {
     /// Not at all.
     AsIs,
     /// To mean 0 and standard deviation 1.
@@ -63,7 +63,7 @@ pub(crate) enum Scale {
     },
 }
 
-impl Scale {
+impl ColumnScale {
     /// What is taken off.
     pub(crate) fn centre(&self) -> f64 {
         match *self {

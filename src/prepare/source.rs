@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::categorical::Lookup;
-use super::scale::{Scale, TailTransform};
+use super::scale::{ColumnScale, TailTransform};
 use super::step::{Encoding, FeatureStep};
 use crate::features::{FeatureTable, Values, ordered};
 use crate::{Error, Result};
@@ -16,21 +16,21 @@ pub(super) struct Source<'a> {
     step: &'a FeatureStep,
     /// Its columns of the matrix.
     cells: Range<usize>,
-    values: Reading<'a>,
+    values: SourceReading<'a>,
 }
 
 #[derive(Debug)]
-enum Reading<'a> {
+enum SourceReading<'a> {
     Numbers {
         values: &'a [Option<f64>],
         tail: TailTransform,
-        scale: Scale,
+        scale: ColumnScale,
         fill: f64,
     },
     Ranks {
         values: &'a [Option<String>],
         levels: Levels<'a>,
-        scale: Scale,
+        scale: ColumnScale,
         fill: f64,
     },
     Levels {
@@ -60,12 +60,12 @@ impl<'a> Source<'a> {
             let levels = |names: &'a [String]| Levels { names, lookup: Lookup::new(names) };
             let values = match (&step.encoding, values(step, table)?) {
                 (Encoding::Numeric { tail, scale, fill }, Some(Values::Numeric(values))) => {
-                    Reading::Numbers { values, tail: *tail, scale: *scale, fill: *fill }
+                    SourceReading::Numbers { values, tail: *tail, scale: *scale, fill: *fill }
                 }
                 (
                     Encoding::Ordered { levels: names, scale, fill },
                     Some(Values::Categorical(values)),
-                ) => Reading::Ranks {
+                ) => SourceReading::Ranks {
                     values,
                     levels: levels(names),
                     scale: *scale,
@@ -74,7 +74,7 @@ impl<'a> Source<'a> {
                 (
                     Encoding::OneHot { levels: names, n_folded, height, fill },
                     Some(Values::Categorical(values)),
-                ) => Reading::Levels {
+                ) => SourceReading::Levels {
                     values,
                     levels: levels(names),
                     other: (*n_folded > 0).then(|| names.len() - 1),
@@ -93,20 +93,20 @@ impl<'a> Source<'a> {
         let weight = self.step.weight;
         let rows = rows.chunks_exact_mut(width).map(|row| &mut row[self.cells.clone()]);
         match &self.values {
-            Reading::Numbers { values, tail, scale, fill } => {
+            SourceReading::Numbers { values, tail, scale, fill } => {
                 for (cells, value) in rows.zip(&values[first..]) {
                     cells[0] = weight * scale.apply(tail.apply(value.unwrap_or(*fill)));
                     self.mark(cells, value.is_none());
                 }
             }
-            Reading::Ranks { values, levels, scale, fill } => {
+            SourceReading::Ranks { values, levels, scale, fill } => {
                 for (cells, value) in rows.zip(&values[first..]) {
                     let rank = value.as_ref().and_then(|v| rank(v, levels.names, &levels.lookup));
                     cells[0] = weight * scale.apply(rank.unwrap_or(*fill));
                     self.mark(cells, rank.is_none());
                 }
             }
-            Reading::Levels { values, levels, other, height, fill } => {
+            SourceReading::Levels { values, levels, other, height, fill } => {
                 for (cells, value) in rows.zip(&values[first..]) {
                     let level = match value {
                         Some(value) => levels.lookup.index(value).or(*other),

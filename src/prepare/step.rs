@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::options::WEIGHTS;
-use super::scale::{Scale, TailTransform};
+use super::scale::{ColumnScale, TailTransform};
 use crate::features::ordered;
 
 /// The name of the column that rare levels share.
@@ -40,7 +40,7 @@ pub(crate) enum Encoding {
         /// What was done to its tail first.
         tail: TailTransform,
         /// How it was centred and scaled then.
-        scale: Scale,
+        scale: ColumnScale,
         /// The median, which stands in for a missing value; in the feature's units.
         fill: f64,
     },
@@ -49,7 +49,7 @@ pub(crate) enum Encoding {
         /// The levels, ascending.
         levels: Vec<String>,
         /// How the ranks were centred and scaled.
-        scale: Scale,
+        scale: ColumnScale,
         /// Index of the median level, which stands in for a missing value.
         fill: usize,
     },
@@ -139,7 +139,7 @@ impl FeatureStep {
     }
 }
 
-fn check_scale(scale: &Scale) -> Result<(), &'static str> {
+fn check_scale(scale: &ColumnScale) -> Result<(), &'static str> {
     let sound = scale.centre().is_finite()
         && scale.width().is_finite()
         && scale.width() >= f64::MIN_POSITIVE;
@@ -202,13 +202,13 @@ impl fmt::Display for Encoding {
     }
 }
 
-impl Scale {
+impl ColumnScale {
     fn then(&self) -> &'static str {
         if matches!(self, Self::AsIs) { "" } else { "then " }
     }
 }
 
-impl fmt::Display for Scale {
+impl fmt::Display for ColumnScale {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (centre, width) = (Short(self.centre()), Short(self.width()));
         match self {
@@ -272,7 +272,7 @@ mod tests {
     #[test]
     fn a_step_says_in_plain_words_what_was_done() {
         let tail = TailTransform::Log { bend: 2.0 };
-        let scale = Scale::Standard { mean: 5.2134, sd: 1.07 };
+        let scale = ColumnScale::Standard { mean: 5.2134, sd: 1.07 };
         let mut numeric = step(Encoding::Numeric { tail, scale, fill: 182.5 }, 3);
         let told = "f: logarithm beyond 2, then standardised (mean 5.213, sd 1.07); 3 missing → median 182.5";
         assert_eq!(numeric.to_string(), told);
@@ -280,7 +280,7 @@ mod tests {
         numeric.weight = 2.0;
         assert_eq!(numeric.to_string(), format!("{told}, marked by a column; weight 2"));
         let levels = ["<1", "1", "2+"].map(String::from).to_vec();
-        let ordered = step(Encoding::Ordered { levels, scale: Scale::AsIs, fill: 1 }, 1);
+        let ordered = step(Encoding::Ordered { levels, scale: ColumnScale::AsIs, fill: 1 }, 1);
         let told =
             "f: ranks of 3 ordered levels from <1 to 2+, not scaled; 1 missing → median level 1";
         assert_eq!(ordered.to_string(), told);

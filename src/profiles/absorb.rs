@@ -1,7 +1,7 @@
 //! Pieces into a store: checked whole, then merged like a shard.
 
-use super::content::Columns;
-use super::piece::{Head, Origin, Settings, invalid, open};
+use super::content::PieceColumns;
+use super::piece::{Origin, PieceHead, PieceSettings, invalid, open};
 use super::restored::Restored;
 use super::store::Profiles;
 use crate::features::Needs;
@@ -10,17 +10,17 @@ use crate::num::parallel;
 use crate::{Error, ProfileId, Result, Timestamp};
 
 /// A piece that can be added to a store: everything was checked, and there is room.
-struct Piece<'b> {
+struct CheckedPiece<'b> {
     id: u128,
     origin: Origin,
     /// Whether the whole store is of its set and those before.
     is_all: bool,
-    head: Head<'b>,
+    head: PieceHead<'b>,
     needs: Needs<'b>,
     links: Option<Links<'b>>,
     forgotten: Vec<ProfileId>,
     allowed: Vec<ProfileId>,
-    columns: Columns<'b>,
+    columns: PieceColumns<'b>,
 }
 
 impl Profiles {
@@ -48,33 +48,43 @@ impl Profiles {
     }
 
     /// Reads a piece; returns what can be added without an error, nothing if it was absorbed before.
-    fn check_piece<'b>(&self, piece: &'b [u8]) -> Result<Option<Piece<'b>>> {
+    fn check_piece<'b>(&self, piece: &'b [u8]) -> Result<Option<CheckedPiece<'b>>> {
         let (id, content) = open(piece)?;
         if self.absorbed.contains(&id) {
             return Ok(None);
         }
-        let (settings, content): (Settings, &[u8]) =
+        let (settings, content): (PieceSettings, &[u8]) =
             postcard::take_from_bytes(content).map_err(|_| invalid("its settings"))?;
         self.check_settings("piece", &settings)?;
         let is_all = self.trail.check(&settings.origin)?;
-        let (head, columns): (Head<'b>, &[u8]) =
+        let (head, columns): (PieceHead<'b>, &[u8]) =
             postcard::take_from_bytes(content).map_err(|_| invalid("its head"))?;
         let unread = || invalid("its head");
         let needs = Needs::read(head.needs).ok_or_else(unread)?;
         let links = head.links.map(|links| Links::read(links).ok_or_else(unread)).transpose()?;
         let [forgotten, allowed] = [head.forgotten, head.allowed].map(ProfileId::all);
         let (forgotten, allowed) = forgotten.zip(allowed).ok_or_else(unread)?;
-        let columns = Columns::read(columns).ok_or_else(|| invalid("its columns"))?;
+        let columns = PieceColumns::read(columns).ok_or_else(|| invalid("its columns"))?;
         self.check_columns(&columns, links.as_ref())?;
         self.check_attributes(needs, columns.attributes())?;
         let origin = settings.origin;
         // Nothing of the piece was remembered before all of it was checked.
         let (forgotten, allowed) = (forgotten.collect(), allowed.collect());
-        Ok(Some(Piece { id, origin, is_all, head, needs, links, forgotten, allowed, columns }))
+        Ok(Some(CheckedPiece {
+            id,
+            origin,
+            is_all,
+            head,
+            needs,
+            links,
+            forgotten,
+            allowed,
+            columns,
+        }))
     }
 
     /// Whether everything in a piece could have been observed, and there is room for it.
-    fn check_columns(&self, columns: &Columns<'_>, links: Option<&Links<'_>>) -> Result<()> {
+    fn check_columns(&self, columns: &PieceColumns<'_>, links: Option<&Links<'_>>) -> Result<()> {
         let (mut events, mut evidence) = (Ok(()), Ok(()));
         parallel::join(
             || events = columns.check(self),
@@ -84,8 +94,8 @@ impl Profiles {
     }
 
     /// Adds a piece that was checked, which may hold only what changed.
-    fn add_piece(&mut self, piece: Piece<'_>) {
-        let Piece { columns, links, forgotten, .. } = &piece;
+    fn add_piece(&mut self, piece: CheckedPiece<'_>) {
+        let CheckedPiece { columns, links, forgotten, .. } = &piece;
         if let Some(horizon) = piece.head.horizon {
             self.raise_horizon(Timestamp::from_millis(horizon));
         }
@@ -123,7 +133,7 @@ impl Profiles {
     }
 
     /// Whether what another store, or a piece of one, holds can be added.
-    pub(super) fn check_settings(&self, what: &'static str, other: &Settings) -> Result<()> {
+    pub(super) fn check_settings(&self, what: &'static str, other: &PieceSettings) -> Result<()> {
         let own = self.settings();
         let differs = match () {
             () if other.rules != own.rules => "rules",
@@ -291,16 +301,20 @@ mod tests {
     }
 
     /// A piece of another head and other columns in a right frame.
-    fn forged_with(people: &Profiles, head: Head<'_>, fill: impl FnOnce(&mut Filling)) -> Vec<u8> {
+    fn forged_with(
+        people: &Profiles,
+        head: PieceHead<'_>,
+        fill: impl FnOnce(&mut Filling),
+    ) -> Vec<u8> {
         let mut filling = Filling::default();
         fill(&mut filling);
         let needs = people.histories.schema.needs();
         let needs = if head.needs.is_empty() { &needs } else { head.needs };
-        write(&people.settings(), &filling.write(Head { needs, ..head }))
+        write(&people.settings(), &filling.write(PieceHead { needs, ..head }))
     }
 
     fn forged(people: &Profiles, fill: impl FnOnce(&mut Filling)) -> Vec<u8> {
-        forged_with(people, Head::default(), fill)
+        forged_with(people, PieceHead::default(), fill)
     }
 
     /// Manual links in bytes: must-links, cannot-links, links of aliases that were taken back; of each the two ends.
@@ -320,7 +334,7 @@ mod tests {
         let before = people.state_hash();
         let piece = |people: &Profiles, a, b| {
             let links = links([&[], &[], &[[a, b]]]);
-            forged_with(people, Head { links: Some(&links), ..Head::default() }, |_| ())
+            forged_with(people, PieceHead { links: Some(&links), ..PieceHead::default() }, |_| ())
         };
         let long = "7".repeat(2000);
         for (a, b) in [
@@ -350,8 +364,12 @@ mod tests {
         let links = links([&ends, &[], &[]]);
         let mark = people.identity().rules().profile_id("card", "1").to_bytes();
         let before = people.state_hash();
-        let head =
-            Head { links: Some(&links), forgotten: &mark, horizon: Some(0), ..Head::default() };
+        let head = PieceHead {
+            links: Some(&links),
+            forgotten: &mark,
+            horizon: Some(0),
+            ..PieceHead::default()
+        };
         let piece = forged_with(&people, head, |_| ());
         assert!(matches!(people.absorb(&piece), Err(Error::Refused(_))));
         assert_eq!((people.state_hash(), people.n_profiles()), (before, 1));
@@ -374,7 +392,7 @@ mod tests {
                 .map(field)
                 .map(|field| FieldValue::new(field, 0, Some(1.0), None))
                 .collect();
-            forged_with(&people(), Head { needs: &needs, ..Head::default() }, |filling| {
+            forged_with(&people(), PieceHead { needs: &needs, ..PieceHead::default() }, |filling| {
                 other.graph.write_signature(0, 1, &mut filling.evidence);
                 filling.event(&other, StoredEvent { values: &values, ..event });
                 filling.end_events(1);

@@ -88,7 +88,8 @@ impl Profiles {
     /// Compares the profiles that were touched with those that were told.
     pub(super) fn look_for_changes(&mut self) {
         let Some(mut journal) = self.journal.take() else { return };
-        let Names { changed, with_events, gone: mut changes } = self.changed_names(&mut journal);
+        let ChangedNames { changed, with_events, gone: mut changes } =
+            self.changed_names(&mut journal);
         let is_known = |name: &u32| with_events.binary_search(name).is_ok();
         let others = changed.into_iter().filter(|name| !is_known(name));
         changes.extend(others.map(|name| (self.graph.id_of_node(name), self.change_of(name))));
@@ -117,7 +118,7 @@ impl Profiles {
         }
     }
 
-    fn changed_names(&mut self, journal: &mut Journal) -> Names {
+    fn changed_names(&mut self, journal: &mut Journal) -> ChangedNames {
         let touched = self.graph.take_touched();
         let events = self.histories.take_touched();
         let graph = &self.graph;
@@ -126,7 +127,7 @@ impl Profiles {
         let new = graph.nodes_of(new_signatures.clone());
         journal.n_signatures = n_signatures;
         journal.resize(graph.n_nodes());
-        let mut names = Names::default();
+        let mut names = ChangedNames::default();
         let removed: HashSet<u32> = touched.removed.iter().map(|removed| removed.0).collect();
         let everybody = if touched.all { 0..graph.n_nodes() as u32 } else { 0..0 };
         let rejoined = everybody.chain(touched.rejoined).map(|node| (node, true));
@@ -198,7 +199,7 @@ fn unseen_component(graph: &IdentityGraph, node: u32, seen: &mut HashSet<u32>) -
 
 /// Nodes that name or named a profile that changed, and the ids of removed ones.
 #[derive(Default)]
-struct Names {
+struct ChangedNames {
     changed: Vec<u32>,
     /// Nodes that name a profile with a new event.
     with_events: Vec<u32>,

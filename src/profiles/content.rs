@@ -7,7 +7,7 @@
 
 use hashbrown::HashMap;
 
-use super::piece::{Head, invalid};
+use super::piece::{PieceHead, invalid};
 use super::store::Profiles;
 use crate::features::{Field, FieldValue, Scope, StoredEvent};
 use crate::identity::{Extract, ExtractWriter};
@@ -102,7 +102,7 @@ impl Filling {
     }
 
     /// The head and the columns as bytes; then it is empty.
-    pub(super) fn write(&mut self, head: Head<'_>) -> Vec<u8> {
+    pub(super) fn write(&mut self, head: PieceHead<'_>) -> Vec<u8> {
         let out = Vec::with_capacity(self.n_bytes());
         let mut out = postcard::to_extend(&head, out).expect("plain data can be written to memory");
         self.evidence.write(&mut out);
@@ -122,7 +122,7 @@ impl Filling {
 }
 
 /// The columns of a piece, in its bytes.
-pub(super) struct Columns<'b> {
+pub(super) struct PieceColumns<'b> {
     pub(super) evidence: Extract<'b>,
     pub(super) texts: TextTable<'b>,
     fields: TextTable<'b>,
@@ -164,8 +164,8 @@ impl PieceValue {
     }
 }
 
-impl<'b> Columns<'b> {
-    /// Reads what [`Filling::write`] wrote behind the head; [`Columns::check`] must follow.
+impl<'b> PieceColumns<'b> {
+    /// Reads what [`Filling::write`] wrote behind the head; [`PieceColumns::check`] must follow.
     pub(super) fn read(bytes: &'b [u8]) -> Option<Self> {
         let bytes = &mut Reader(bytes);
         let columns = Self {

@@ -12,7 +12,7 @@ use super::messages::{BatchMessages, Copy, Offered, message_hash};
 use super::observed::{Before, Observed, count};
 use super::profile::Profile;
 use super::store::Profiles;
-use crate::event::{Digits, EventColumns, IngestReport};
+use crate::event::{EventColumns, IngestReport, NumberTexts};
 use crate::features::{EventBatch, NONE, Placed, Projection};
 use crate::identity::Recorded;
 use crate::num::parallel;
@@ -25,7 +25,7 @@ const CHUNK: usize = 1 << 21;
 const BLOCK: usize = 1 << 12;
 
 /// A batch that the graph has recorded.
-struct Part<'e> {
+struct RecordedBatch<'e> {
     batch: EventBatch<'e>,
     recorded: Recorded,
     /// The hashes of the message ids, if duplicates are looked for.
@@ -97,7 +97,7 @@ impl Profiles {
         };
         self.version += 1;
         let recorded = Recorded { signatures: vec![signature], n_bad, ..Recorded::default() };
-        let part = Part { batch, recorded, ids, before };
+        let part = RecordedBatch { batch, recorded, ids, before };
         let before = self.store(vec![part], 0, &mut observed.report).pop();
         if let (Some(name), Some(before)) = (self.graph.name_of_signature(signature), before) {
             before.compare(name, &self.graph, &mut observed);
@@ -204,10 +204,10 @@ impl Profiles {
         for start in (0..n).step_by(CHUNK) {
             let end = n.min(start + CHUNK);
             let len = block_len(end - start);
-            let mut digits: Vec<Digits> = Vec::new();
-            digits.resize_with((end - start).div_ceil(len), Digits::default);
+            let mut digits: Vec<NumberTexts> = Vec::new();
+            digits.resize_with((end - start).div_ceil(len), NumberTexts::default);
             let rows = (start..end).step_by(len).map(|row| row..end.min(row + len));
-            let blocks: Vec<(Range<usize>, &mut Digits)> = rows.zip(&mut digits).collect();
+            let blocks: Vec<(Range<usize>, &mut NumberTexts)> = rows.zip(&mut digits).collect();
             self.add_chunk(blocks, start, &mut report, |(rows, digits), onto| {
                 let mut batch = EventBatch::with_capacity(rows.len());
                 batch.push_columns(columns, rows, digits, onto);
@@ -236,7 +236,7 @@ impl Profiles {
             if self.journal.is_some() {
                 before = Before::of(&batch.observations, &self.graph);
             }
-            (packed, Part { batch, recorded: Recorded::default(), ids, before })
+            (packed, RecordedBatch { batch, recorded: Recorded::default(), ids, before })
         });
         let (packed, mut parts): (Vec<_>, Vec<_>) = made.into_iter().unzip();
         for (part, recorded) in parts.iter_mut().zip(self.graph.record(packed)) {
@@ -248,13 +248,13 @@ impl Profiles {
     /// Stores the events of recorded batches; returns which profiles their identifiers led to before.
     fn store(
         &mut self,
-        parts: Vec<Part<'_>>,
+        parts: Vec<RecordedBatch<'_>>,
         position: usize,
         report: &mut IngestReport,
     ) -> Vec<Before> {
         let (mut batches, mut ids, mut befores) = (Vec::new(), Vec::new(), Vec::new());
         let mut all_recorded = Vec::new();
-        for Part { batch, recorded, ids: own, before } in parts {
+        for RecordedBatch { batch, recorded, ids: own, before } in parts {
             batches.push(batch);
             all_recorded.push(recorded);
             ids.push(own);

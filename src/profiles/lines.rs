@@ -7,7 +7,7 @@
 use super::store::Profiles;
 use crate::event::{IngestReport, Wanted};
 use crate::num::parallel;
-use crate::segment::{self, Body, Reader, Received, Settings};
+use crate::segment::{self, Body, CallReader, ReadSettings, Received};
 
 /// Bytes that are read before they are stored; a longer line is a block of its own. Each block costs
 /// some work on every thread: with blocks of 1 MiB, lines took half as long again.
@@ -62,12 +62,12 @@ impl Profiles {
             properties: Some(names(&mut schema.property_names())),
             attributes: schema.attribute_names().map(|mut all| names(&mut all)),
         };
-        let settings = Settings { received, wanted: &wanted };
+        let settings = ReadSettings { received, wanted: &wanted };
         let (lines, mut first_line) = match segment::split(body) {
             Body::Lines(lines) => (lines, 0),
             Body::One(text) => {
-                let mut reader = Reader::default();
-                let mut take = |reader: &mut Reader<'_>| {
+                let mut reader = CallReader::default();
+                let mut take = |reader: &mut CallReader<'_>| {
                     self.take_read(std::slice::from_mut(reader), &mut 0, &mut ingest);
                     reader.clear();
                 };
@@ -93,7 +93,7 @@ impl Profiles {
     /// Adds what was read of a block.
     fn take_read(
         &mut self,
-        pieces: &mut [Reader<'_>],
+        pieces: &mut [CallReader<'_>],
         first_line: &mut usize,
         ingest: &mut IngestReport,
     ) {
@@ -103,7 +103,7 @@ impl Profiles {
             ingest.absorb(std::mem::take(&mut piece.report), |line| *first_line + line);
             *first_line += piece.n_lines();
         }
-        let taken = self.extend(pieces.iter().flat_map(Reader::events));
+        let taken = self.extend(pieces.iter().flat_map(CallReader::events));
         ingest.absorb(taken, |position| lines[position]);
     }
 }
@@ -115,14 +115,14 @@ fn cut(text: &[u8], len: usize) -> (&[u8], &[u8]) {
 }
 
 /// Reads a block, in the space of one that was added.
-fn read<'a>(mut block: &'a [u8], settings: Settings<'_>, pieces: &mut Vec<Reader<'a>>) {
+fn read<'a>(mut block: &'a [u8], settings: ReadSettings<'_>, pieces: &mut Vec<CallReader<'a>>) {
     let mut texts = Vec::with_capacity(block.len() / PIECE + 1);
     while !block.is_empty() {
         let text;
         (text, block) = cut(block, PIECE);
         texts.push(text);
     }
-    pieces.resize_with(texts.len(), Reader::default);
+    pieces.resize_with(texts.len(), CallReader::default);
     parallel::map_chunks_mut(pieces, 1, PIECE, |i, piece| piece[0].read_lines(texts[i], settings));
 }
 

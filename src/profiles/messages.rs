@@ -58,18 +58,18 @@ impl Copy {
 }
 
 /// Where the copy of a message that counts is: its signature and time.
-type Place = Option<(u32, Timestamp)>;
+type CopyPlace = Option<(u32, Timestamp)>;
 
 #[derive(Debug, Clone, Default)]
-struct Shard {
+struct MessageShard {
     /// Places in `ids`.
     index: Table,
     ids: Vec<u128>,
-    places: Vec<Place>,
+    places: Vec<CopyPlace>,
     free: Vec<u32>,
 }
 
-impl Shard {
+impl MessageShard {
     /// The place of an id in this shard, and whether it is new.
     fn number(&mut self, id: u128) -> (u32, bool) {
         let known = self.index.find(short(id), |place| self.ids[place as usize] == id);
@@ -115,7 +115,7 @@ pub(super) fn message_hash(key: Option<&[u8; 16]>, id: &str) -> u128 {
 /// The messages seen, by number.
 #[derive(Debug, Clone)]
 pub(super) struct Messages {
-    shards: Vec<Shard>,
+    shards: Vec<MessageShard>,
     /// Whether each time of an event that was sent again is kept.
     keeps_times: bool,
     /// Copies that do not count, in order of their contents and identifiers, then of all.
@@ -153,7 +153,7 @@ fn split(number: u32) -> (usize, usize) {
 impl Messages {
     pub(super) fn new(keeps_times: bool) -> Self {
         let (others, of_signatures) = (BTreeMap::new(), BTreeMap::new());
-        Self { shards: vec![Shard::default(); N_SHARDS], keeps_times, others, of_signatures }
+        Self { shards: vec![MessageShard::default(); N_SHARDS], keeps_times, others, of_signatures }
     }
 
     /// Numbers the messages of batches. The first event of a new message counts for now: `true`.
@@ -208,12 +208,12 @@ impl Messages {
         self.shards[id as usize % N_SHARDS].index.prefetch(short(id));
     }
 
-    fn place(&self, message: u32) -> Place {
+    fn place(&self, message: u32) -> CopyPlace {
         let (shard, place) = split(message);
         self.shards[shard].places[place]
     }
 
-    fn set_place(&mut self, message: u32, to: Place) {
+    fn set_place(&mut self, message: u32, to: CopyPlace) {
         let (shard, place) = split(message);
         self.shards[shard].places[place] = to;
     }
@@ -422,15 +422,16 @@ impl Messages {
 
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
-        let of =
-            |shard: &Shard| shard.ids.capacity() * (16 + size_of::<Place>()) + shard.index.bytes();
+        let of = |shard: &MessageShard| {
+            shard.ids.capacity() * (16 + size_of::<CopyPlace>()) + shard.index.bytes()
+        };
         // Each key of the copies by signature is in a tree.
         let copies = |copy: &Copy| size_of::<Copy>() + 32 + size_of_val(&*copy.values);
         self.shards.iter().map(of).sum::<usize>() + self.aside().map(copies).sum::<usize>()
     }
 }
 
-impl Shard {
+impl MessageShard {
     fn record(&mut self, shard: usize, batch: &BatchMessages, row: usize) -> (u32, bool) {
         let (place, is_new) = self.number(batch.ids[row]);
         if is_new {

@@ -14,7 +14,7 @@ const FRAME: Frame = Frame { letters: b"personas", version: 7 };
 
 /// What must agree between the store that made a piece and the one that absorbs it: hashes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Settings {
+pub(super) struct PieceSettings {
     pub(super) rules: u128,
     /// The id of nothing, by which another key is noticed.
     pub(super) key: Option<ProfileId>,
@@ -40,7 +40,7 @@ pub(super) struct Origin {
 /// What of a piece is of no signature. What can be long is read where it stands, so that a forged length asks for no
 /// memory.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub(super) struct Head<'b> {
+pub(super) struct PieceHead<'b> {
     /// The earliest time at which events are kept, in one piece.
     pub(super) horizon: Option<i64>,
     /// What is stored of every event: [`Needs`](crate::features::Needs). What either store keeps, both keep from then on.
@@ -68,7 +68,7 @@ pub(super) fn invalid(what: &str) -> Error {
 }
 
 /// Makes a piece of a head and columns.
-pub(super) fn write(settings: &Settings, content: &[u8]) -> Vec<u8> {
+pub(super) fn write(settings: &PieceSettings, content: &[u8]) -> Vec<u8> {
     let piece = postcard::to_extend(settings, vec![0; HEAD]);
     let mut piece = piece.expect("plain data can be written to memory");
     piece.extend_from_slice(content);

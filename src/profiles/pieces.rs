@@ -21,7 +21,7 @@ use hashbrown::HashMap;
 
 use super::content::Filling;
 use super::messages::{Copy, Messages};
-use super::piece::{Head, Origin, Settings, open, write};
+use super::piece::{Origin, PieceHead, PieceSettings, open, write};
 use super::store::Profiles;
 use crate::features::{FieldValue, Log, NONE, StoredEvent};
 use crate::identity::Links;
@@ -130,7 +130,7 @@ impl Profiles {
         }
         Ok(Pieces {
             people: self,
-            settings: Settings { origin, ..self.settings() },
+            settings: PieceSettings { origin, ..self.settings() },
             needs: self.histories.schema.needs(),
             aside,
             signatures,
@@ -161,7 +161,7 @@ impl Profiles {
 
 /// Where the next piece begins.
 #[derive(Debug, Default, Clone, Copy)]
-struct Place {
+struct PieceStart {
     signature: usize,
     event: usize,
     /// Observations of the signature that earlier pieces have counted.
@@ -170,7 +170,7 @@ struct Place {
 
 /// Signatures that are still to be written, by one thread.
 struct Range {
-    place: Place,
+    place: PieceStart,
     /// The first signature that is another range's.
     end: usize,
     filling: Filling,
@@ -178,7 +178,7 @@ struct Range {
 
 pub(super) struct Pieces<'p> {
     people: &'p Profiles,
-    settings: Settings,
+    settings: PieceSettings,
     /// What is stored of every event.
     needs: Vec<u8>,
     aside: HashMap<u32, Vec<&'p Copy>>,
@@ -217,7 +217,7 @@ impl Iterator for Pieces<'_> {
             // After the marks: of somebody allowed again there can be links.
             let links = self.has_links.then(|| Links::write(self.people.graph.rules()));
             let horizon = self.people.horizon().map(Timestamp::millis);
-            let head = Head { horizon, links: links.as_deref(), ..self.head() };
+            let head = PieceHead { horizon, links: links.as_deref(), ..self.head() };
             self.write(vec![Filling::default().write(head)]);
             self.is_begun = true;
         } else if !self.is_done {
@@ -225,7 +225,7 @@ impl Iterator for Pieces<'_> {
             if contents.is_empty() {
                 self.is_done = true;
                 let end = Some(self.settings.origin.piece + 1);
-                contents.push(Filling::default().write(Head { end, ..self.head() }));
+                contents.push(Filling::default().write(PieceHead { end, ..self.head() }));
             }
             self.write(contents);
         }
@@ -241,8 +241,8 @@ impl Iterator for Pieces<'_> {
 
 impl Pieces<'_> {
     /// A head of nothing but what every piece says.
-    fn head(&self) -> Head<'_> {
-        Head { needs: &self.needs, ..Head::default() }
+    fn head(&self) -> PieceHead<'_> {
+        PieceHead { needs: &self.needs, ..PieceHead::default() }
     }
 
     /// Writes pieces of heads and columns, on all threads.
@@ -253,7 +253,7 @@ impl Pieces<'_> {
         let settings = &self.settings;
         let pieces = parallel::map_each(contents, work, |i, content| {
             let origin = Origin { piece: first.piece + 1 + i as u32, ..first.clone() };
-            write(&Settings { origin, ..settings.clone() }, &content)
+            write(&PieceSettings { origin, ..settings.clone() }, &content)
         });
         self.ready.extend(pieces);
     }
@@ -265,7 +265,7 @@ impl Pieces<'_> {
         let allowed: Vec<u8> =
             marks.iter().filter(is_allowed).flat_map(|id| id.to_bytes()).collect();
         let forgotten: Vec<u8> = marks.iter().flat_map(|id| id.to_bytes()).collect();
-        let head = Head { forgotten: &forgotten, allowed: &allowed, ..self.head() };
+        let head = PieceHead { forgotten: &forgotten, allowed: &allowed, ..self.head() };
         self.write(vec![Filling::default().write(head)]);
     }
 
@@ -273,7 +273,7 @@ impl Pieces<'_> {
     fn fill_ranges(&mut self) -> Vec<Vec<u8>> {
         while self.ranges.len() < AT_A_TIME.0 && self.next < self.signatures.len() {
             let end = self.end_of_range(self.next);
-            let place = Place { signature: self.next, ..Place::default() };
+            let place = PieceStart { signature: self.next, ..PieceStart::default() };
             self.ranges.push(Range { place, end, filling: self.spare.pop().unwrap_or_default() });
             self.next = end;
         }
@@ -358,9 +358,9 @@ impl Pieces<'_> {
                 place.counted += 1;
                 break;
             }
-            *place = Place { signature: place.signature + 1, ..Place::default() };
+            *place = PieceStart { signature: place.signature + 1, ..PieceStart::default() };
         }
-        filling.write(Head { continued, ..self.head() })
+        filling.write(PieceHead { continued, ..self.head() })
     }
 
     /// Adds the summary of a signature, if there is one; only the first piece of a history has it.

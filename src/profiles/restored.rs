@@ -5,7 +5,7 @@
 //!
 //! Cost: one pass over the columns; one look-up for each text and each message id.
 
-use super::content::{Columns, PieceValue, read_event, read_words};
+use super::content::{PieceColumns, PieceValue, read_event, read_words};
 use super::edit::Loose;
 use super::messages::{Copy, Messages};
 use super::store::Profiles;
@@ -34,12 +34,12 @@ impl Restored {
     ///
     /// Nothing may be removed from the store until they are put into it: a message id that was known must stay so.
     pub(super) fn read(
-        columns: &Columns<'_>,
+        columns: &PieceColumns<'_>,
         histories: &mut Histories,
         mut messages: Option<&mut Messages>,
         horizon: Option<Timestamp>,
     ) -> Self {
-        let mut names = Names::new(columns, &mut histories.dictionary);
+        let mut names = PieceNames::new(columns, &mut histories.dictionary);
         let mut restored = Self::default();
         restored.read_summaries(columns, histories, &mut names);
         let (mut n_events, mut events) = (columns.n_events, columns.events);
@@ -84,9 +84,9 @@ impl Restored {
 
     fn read_summaries(
         &mut self,
-        columns: &Columns<'_>,
+        columns: &PieceColumns<'_>,
         histories: &mut Histories,
-        names: &mut Names<'_>,
+        names: &mut PieceNames<'_>,
     ) {
         let mut words = vec![0; histories.summary_len().unwrap_or(0)];
         let mut summaries = columns.summaries;
@@ -144,7 +144,7 @@ impl Profiles {
 
 /// The codes of the texts of a piece, and its fields. Each of these is used once more until all is read, so that each
 /// has a code and a number whatever becomes of the values.
-struct Names<'c> {
+struct PieceNames<'c> {
     codes: Vec<u32>,
     fields: Vec<PieceField<'c>>,
 }
@@ -163,8 +163,8 @@ impl<'c> From<(bool, &'c str)> for PieceField<'c> {
     }
 }
 
-impl<'c> Names<'c> {
-    fn new(columns: &Columns<'c>, dictionary: &mut Dictionary) -> Self {
+impl<'c> PieceNames<'c> {
+    fn new(columns: &PieceColumns<'c>, dictionary: &mut Dictionary) -> Self {
         let codes = dictionary.intern_all(&columns.texts);
         Self { codes, fields: columns.fields().map(Into::into).collect() }
     }

@@ -4,7 +4,7 @@
 //! that no order shows.
 
 use super::messages::Messages;
-use super::piece::{Origin, Settings, hash};
+use super::piece::{Origin, PieceSettings, hash};
 use super::store::Profiles;
 use crate::Timestamp;
 use crate::features::{Log, NONE, Scope, StoredEvent};
@@ -70,9 +70,9 @@ impl Profiles {
     }
 
     /// What pieces must agree in.
-    pub(super) fn settings(&self) -> Settings {
+    pub(super) fn settings(&self) -> PieceSettings {
         let rules = self.graph.rules();
-        Settings {
+        PieceSettings {
             rules: hash(&rules.automatic().without_key()),
             key: rules.key_check(),
             features: hash(&self.features),

@@ -78,11 +78,11 @@ pub struct Profiles {
 
 /// The features as they were last fixed for a moment, where they depend on everybody's events.
 #[derive(Default)]
-struct FixedFor(RwLock<Option<Fixed>>);
+struct FixedFor(RwLock<Option<FixedFeatures>>);
 
 /// The features, bound, as they were fixed by the state of a store for a moment.
 #[derive(Clone)]
-struct Fixed {
+struct FixedFeatures {
     version: u64,
     as_of: Timestamp,
     plan: Arc<Plan>,
@@ -97,13 +97,13 @@ impl Clone for FixedFor {
 }
 
 /// Everybody's columns, and how many attributes have none.
-pub(super) struct Columns {
+pub(super) struct ComputedColumns {
     plan: Arc<Plan>,
     computed: Vec<Computed>,
     n_left_out: usize,
 }
 
-impl Columns {
+impl ComputedColumns {
     /// The features that always give these columns.
     fn into_features(self) -> Vec<Feature> {
         self.computed.into_iter().map(|column| column.into_feature(&self.plan)).collect()
@@ -217,13 +217,17 @@ impl Profiles {
     /// for a moment before the horizon of [`Profiles::advance`].
     pub fn features(&self, as_of: Timestamp) -> Result<FeatureTable> {
         let people = self.people(as_of);
-        let Columns { plan, computed, n_left_out } = self.columns(&people, as_of)?;
+        let ComputedColumns { plan, computed, n_left_out } = self.columns(&people, as_of)?;
         let columns = computed.into_iter().map(|column| column.into_column(&plan)).collect();
         Ok(FeatureTable::of_columns(people.ids, as_of, columns, n_left_out))
     }
 
     /// Everybody's columns.
-    pub(super) fn columns<'h>(&'h self, people: &People, as_of: Timestamp) -> Result<Columns> {
+    pub(super) fn columns<'h>(
+        &'h self,
+        people: &People,
+        as_of: Timestamp,
+    ) -> Result<ComputedColumns> {
         if let Some(earliest) = self.horizon().filter(|horizon| as_of < *horizon) {
             return Err(Error::AsOfTooEarly { as_of, earliest });
         }
@@ -250,7 +254,7 @@ impl Profiles {
         };
         let (n, dictionary) = (people.ids.len(), &self.histories.dictionary);
         let computed = features::columns(&plan, n, events, prefetch, as_of, dictionary)?;
-        Ok(Columns { plan, computed, n_left_out })
+        Ok(ComputedColumns { plan, computed, n_left_out })
     }
 
     /// The features as they are fixed for a moment, bound, and how many attributes have no column.
@@ -258,7 +262,8 @@ impl Profiles {
         if let Some(plan) = &self.plan {
             return Ok((Arc::clone(plan), 0));
         }
-        let is_current = |fixed: &&Fixed| (fixed.version, fixed.as_of) == (self.version, as_of);
+        let is_current =
+            |fixed: &&FixedFeatures| (fixed.version, fixed.as_of) == (self.version, as_of);
         {
             let known = self.fixed_for.0.read().unwrap_or_else(PoisonError::into_inner);
             if let Some(fixed) = known.as_ref().filter(is_current) {
@@ -268,7 +273,8 @@ impl Profiles {
         let columns = self.columns(&self.people(as_of), as_of)?;
         let n_left_out = columns.n_left_out;
         let plan = Arc::new(Plan::new(columns.into_features(), &self.histories));
-        let fixed = Fixed { version: self.version, as_of, plan: Arc::clone(&plan), n_left_out };
+        let fixed =
+            FixedFeatures { version: self.version, as_of, plan: Arc::clone(&plan), n_left_out };
         *self.fixed_for.0.write().unwrap_or_else(PoisonError::into_inner) = Some(fixed);
         Ok((plan, n_left_out))
     }

@@ -6,8 +6,7 @@
 use std::borrow::Cow;
 
 use crate::Value;
-
-type Fields<'a> = Vec<(Cow<'a, str>, Value<'a>)>;
+use crate::event::Fields;
 
 /// Takes the values of a name that do not pass out of some fields, and returns how many. Of a name that is given
 /// twice, the last value counts.

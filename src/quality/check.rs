@@ -96,13 +96,13 @@ impl fmt::Display for Check {
 }
 
 /// A check that is ready for values.
-pub(super) struct Bound<'q> {
+pub(super) struct BoundCheck<'q> {
     check: &'q Check,
     pattern: Option<Regex>,
     now: Timestamp,
 }
 
-impl<'q> Bound<'q> {
+impl<'q> BoundCheck<'q> {
     /// `Err` says what is wrong with the pattern.
     pub(super) fn new(check: &'q Check, now: Timestamp) -> Result<Self, String> {
         let pattern = match check {
@@ -167,7 +167,7 @@ mod tests {
 
     fn check(check: &Check, good: &[Value<'_>], bad: &[Value<'_>]) {
         let now = Timestamp::from_millis(86_400_000 * 10);
-        let bound = Bound::new(check, now).unwrap();
+        let bound = BoundCheck::new(check, now).unwrap();
         for value in good {
             assert!(bound.passes(value), "{check:?}: {value:?}");
         }
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn what_is_required_is_there_if_any_value_is() {
         let required =
-            Bound::new(&Check::Is(Condition::Exists), Timestamp::from_millis(0)).unwrap();
+            BoundCheck::new(&Check::Is(Condition::Exists), Timestamp::from_millis(0)).unwrap();
         let [blank, full] = [" ", "x"].map(Value::from);
         assert!(required.is_broken([].iter()));
         assert!(required.is_broken([&blank].into_iter()));

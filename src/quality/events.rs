@@ -7,7 +7,7 @@ use std::hash::Hasher;
 use siphasher::sip128::{Hasher128, SipHasher24};
 
 use super::blank::take_out;
-use super::check::Bound;
+use super::check::BoundCheck;
 use super::report::{QualityReport, RuleReport};
 use super::rule::{Action, QualityRule, Target};
 use crate::event::last_of_each_name;
@@ -15,7 +15,7 @@ use crate::{Event, Result, Timestamp, Value};
 
 /// The rules of events, ready for a batch of them.
 pub(super) struct Judge<'q> {
-    rules: Vec<(&'q QualityRule, Bound<'q>)>,
+    rules: Vec<(&'q QualityRule, BoundCheck<'q>)>,
     /// For each event, whether it repeats another; empty if no rule asks.
     repeats: Vec<bool>,
 }
@@ -46,7 +46,7 @@ impl<'q> Judge<'q> {
         for rule in rules {
             rule.make_sense()?;
             if !rule.is_of_tables() {
-                let bound = Bound::new(&rule.check, now).map_err(|fault| rule.error(fault))?;
+                let bound = BoundCheck::new(&rule.check, now).map_err(|fault| rule.error(fault))?;
                 ready.push((rule, bound));
             }
         }

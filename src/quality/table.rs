@@ -1,6 +1,6 @@
 //! Judging tables: values, then columns, then rows.
 
-use super::check::{Bound, Check};
+use super::check::{BoundCheck, Check};
 use super::report::{QualityReport, RuleReport};
 use super::rule::{Action, QualityRule, Target};
 use crate::features::{Column, FeatureTable, Values};
@@ -55,7 +55,7 @@ impl Cleaner {
                 continue;
             }
             // No check of a column asks for the time.
-            let bound = Bound::new(&rule.check, Timestamp::from_millis(0));
+            let bound = BoundCheck::new(&rule.check, Timestamp::from_millis(0));
             let bound = bound.map_err(|fault| rule.error(fault))?;
             let column = self.position(rule, name)?;
             for row in 0..self.stays.len() {

@@ -38,12 +38,12 @@ const NO_VARIANCE: f64 = 1e-14;
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pca {
-    wanted: Wanted,
+    wanted: WantedComponents,
     whiten: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-enum Wanted {
+enum WantedComponents {
     Count(usize),
     #[serde(with = "crate::num::exact")]
     Share(f64),
@@ -52,7 +52,7 @@ enum Wanted {
 impl Pca {
     /// The first `n_components`, from 1 to the number of columns.
     pub fn new(n_components: usize) -> Self {
-        Self { wanted: Wanted::Count(n_components), whiten: false }
+        Self { wanted: WantedComponents::Count(n_components), whiten: false }
     }
 
     /// As many components as together hold at least this share of the variance, above 0 and at most 1.
@@ -65,7 +65,7 @@ impl Pca {
     /// # Ok::<(), personas::Error>(())
     /// ```
     pub fn share(share: f64) -> Self {
-        Self { wanted: Wanted::Share(share), whiten: false }
+        Self { wanted: WantedComponents::Share(share), whiten: false }
     }
 
     /// Divides each component by its standard deviation, so that all count alike in distances. The
@@ -134,8 +134,8 @@ impl Pca {
         let values: Vec<f64> = axes.values.iter().map(kept).collect();
         let total: f64 = values.iter().sum();
         let k = match self.wanted {
-            Wanted::Count(count) => count,
-            Wanted::Share(share) => {
+            WantedComponents::Count(count) => count,
+            WantedComponents::Share(share) => {
                 if total == 0.0 {
                     let reason = "all rows are equal, so there is no variance to share".into();
                     return Err(Error::UndefinedMetric { metric: "the share of variance", reason });
@@ -163,11 +163,11 @@ impl Pca {
 
     fn check(&self, d: usize) -> Result<()> {
         match self.wanted {
-            Wanted::Count(count) if !(1..=d).contains(&count) => {
+            WantedComponents::Count(count) if !(1..=d).contains(&count) => {
                 let expected = "from 1 to the number of columns";
                 Err(Error::parameter("n_components", expected, count))
             }
-            Wanted::Share(share) if !(share > 0.0 && share <= 1.0) => {
+            WantedComponents::Share(share) if !(share > 0.0 && share <= 1.0) => {
                 Err(Error::parameter("share", "above 0, at most 1", share))
             }
             _ => Ok(()),

@@ -123,9 +123,9 @@ fn places(model: &PersonaModel, matrix: &Matrix) -> Result<Map> {
     let places = fit.transform(x)?;
     let describe = |component| -> Result<String> {
         let told = fit.carried_by(component)?.into_iter().filter_map(|(column, is_more)| {
-            let told = Told::of(model, matrix, column);
+            let told = ToldColumn::of(model, matrix, column);
             let template = if is_more { "more {label}" } else { "less {label}" };
-            (!matches!(told.kind, Kind::Few))
+            (!matches!(told.kind, ToldKind::Few))
                 .then(|| model.say(template, &[("label", &told.name())]))
         });
         Ok(told.take(MOST_NAMED).collect::<Vec<_>>().join(", "))
@@ -156,13 +156,13 @@ fn silhouettes(matrix: &Matrix, personas: &[Option<usize>], k: usize) -> Result<
 }
 
 /// A column of the matrix as it is told.
-struct Told<'m> {
+struct ToldColumn<'m> {
     model: &'m PersonaModel,
     label: String,
-    kind: Kind,
+    kind: ToldKind,
 }
 
-enum Kind {
+enum ToldKind {
     /// Numbers or ranks.
     Amount,
     /// One category.
@@ -173,15 +173,15 @@ enum Kind {
     Few,
 }
 
-impl<'m> Told<'m> {
+impl<'m> ToldColumn<'m> {
     fn of(model: &'m PersonaModel, matrix: &Matrix, column: usize) -> Self {
         let MatrixColumn { name, feature, .. } = &matrix.columns()[column];
         let rest = name.strip_prefix(feature.as_str()).unwrap_or_default();
         let kind = match rest.strip_prefix('=') {
-            None if rest.is_empty() => Kind::Amount,
-            _ if n_highest(matrix, column) < model.least() => Kind::Few,
-            Some(level) => Kind::Level(model.category(level)),
-            None => Kind::Missing,
+            None if rest.is_empty() => ToldKind::Amount,
+            _ if n_highest(matrix, column) < model.least() => ToldKind::Few,
+            Some(level) => ToldKind::Level(model.category(level)),
+            None => ToldKind::Missing,
         };
         Self { model, label: model.called(feature), kind }
     }
@@ -192,22 +192,22 @@ impl<'m> Told<'m> {
 
     fn name(&self) -> String {
         match &self.kind {
-            Kind::Amount | Kind::Few => self.label.clone(),
-            Kind::Level(level) => self.say("{label}: {category}", level),
-            Kind::Missing => self.say("{label}: unknown", ""),
+            ToldKind::Amount | ToldKind::Few => self.label.clone(),
+            ToldKind::Level(level) => self.say("{label}: {category}", level),
+            ToldKind::Missing => self.say("{label}: unknown", ""),
         }
     }
 
     /// What a value above the mean, or not, says of the feature.
     fn side(&self, is_above: bool) -> String {
         match (&self.kind, is_above) {
-            (Kind::Amount, true) => self.say("{label}: high", ""),
-            (Kind::Amount, false) => self.say("{label}: low", ""),
-            (Kind::Level(level), true) => self.say("{label}: {category}", level),
-            (Kind::Level(level), false) => self.say("{label}: not {category}", level),
-            (Kind::Few, _) => self.label.clone(),
-            (Kind::Missing, true) => self.say("{label}: unknown", ""),
-            (Kind::Missing, false) => self.say("{label}: known", ""),
+            (ToldKind::Amount, true) => self.say("{label}: high", ""),
+            (ToldKind::Amount, false) => self.say("{label}: low", ""),
+            (ToldKind::Level(level), true) => self.say("{label}: {category}", level),
+            (ToldKind::Level(level), false) => self.say("{label}: not {category}", level),
+            (ToldKind::Few, _) => self.label.clone(),
+            (ToldKind::Missing, true) => self.say("{label}: unknown", ""),
+            (ToldKind::Missing, false) => self.say("{label}: known", ""),
         }
     }
 }
@@ -236,7 +236,7 @@ fn odd(model: &PersonaModel, matrix: &Matrix) -> Result<Vec<(String, usize)>> {
     for (row, reasons) in odd.rows().into_iter().zip(reasons.rows()) {
         let shares = reasons.iter().enumerate();
         let Some((best, _)) = shares.max_by(|a, b| a.1.total_cmp(b.1)) else { continue };
-        let reason = Told::of(model, matrix, best).side(row[best] > means[best]);
+        let reason = ToldColumn::of(model, matrix, best).side(row[best] > means[best]);
         *counts.entry(reason).or_default() += 1;
     }
     let mut counts: Vec<(String, usize)> = counts.into_iter().collect();

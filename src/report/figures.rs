@@ -3,7 +3,7 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::charts::{
-    Bar, Blade, Chart, Side, Trace, bars, blades, group_class, heat, lines, map, mixtures,
+    Bar, BarSide, Blade, Chart, Trace, bars, blades, group_class, heat, lines, map, mixtures,
 };
 use super::content::Report;
 use super::facts::Facts;
@@ -187,7 +187,7 @@ fn drivers(facts: &Facts<'_>) -> Option<Figure> {
     (!rows.is_empty()).then(|| {
         let text = told(&rows);
         Figure::new(
-            bars("drivers", &facts.say("What makes the personas", &[]), text, Side::Right, &rows, None),
+            bars("drivers", &facts.say("What makes the personas", &[]), text, BarSide::Right, &rows, None),
             &facts.say("The share of each column in the differences between personas. Columns that say much the same \
              are one and count once.", &[]),
         )
@@ -282,7 +282,7 @@ fn stability(facts: &Facts<'_>) -> Option<Figure> {
         let needed = facts.say("needed", &[]);
         let needed = Some((evidence.min_stability, needed.as_str()));
         Figure::new(
-            bars("stability", &facts.say("Whether they are found again", &[]), text, Side::Right, &rows, needed),
+            bars("stability", &facts.say("Whether they are found again", &[]), text, BarSide::Right, &rows, needed),
             &facts.say("How much of each persona is found again, on average, when only a random half of the people is grouped: 100% is all of \
              it. Stable does not mean natural.", &[]),
         )
@@ -306,7 +306,7 @@ fn importances(facts: &Facts<'_>) -> Option<Figure> {
     (!rows.is_empty()).then(|| {
         let text = told(&rows);
         Figure::new(
-            bars("importance", &facts.say("What tells the personas apart", &[]), text, Side::Right, &rows, None),
+            bars("importance", &facts.say("What tells the personas apart", &[]), text, BarSide::Right, &rows, None),
             &facts.say("The share of the differences between people in each column that their persona accounts for.", &[]),
         )
     })
@@ -335,7 +335,7 @@ fn odd_ones(facts: &Facts<'_>) -> Option<Figure> {
             &[("people", &people), ("least", &least)],
         );
         let text = told(&rows);
-        Figure::new(bars("odd", &facts.say("Who is unlike everybody", &[]), text, Side::Right, &rows, None), &caption)
+        Figure::new(bars("odd", &facts.say("Who is unlike everybody", &[]), text, BarSide::Right, &rows, None), &caption)
     })
 }
 
@@ -357,7 +357,14 @@ fn missing(facts: &Facts<'_>) -> Option<Figure> {
     (!rows.is_empty()).then(|| {
         let text = told(&rows);
         Figure::new(
-            bars("missing", &facts.say("What is not known", &[]), text, Side::Right, &rows, None),
+            bars(
+                "missing",
+                &facts.say("What is not known", &[]),
+                text,
+                BarSide::Right,
+                &rows,
+                None,
+            ),
             &facts.say("The share of people without a value in each column.", &[]),
         )
     })
@@ -415,7 +422,7 @@ fn funnels(funnels: &[(String, FunnelReport)], facts: &Facts<'_>) -> Vec<Figure>
         let id = format!("funnel-{}", place + 1);
         let title = facts.say("How far they get: {name}", &[("name", &tellable(name))]);
         Figure::new(
-            bars(&id, &title, text, Side::Right, &rows, None),
+            bars(&id, &title, text, BarSide::Right, &rows, None),
             &facts.say("The share of people who reach each step, in order.", &[]),
         )
     })

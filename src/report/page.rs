@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::charts::{Bar, Chart, STYLE, Side, bars, group_class};
+use super::charts::{Bar, BarSide, Chart, STYLE, bars, group_class};
 use super::content::Report;
 use super::facts::Facts;
 use super::figures::figures;
@@ -228,7 +228,7 @@ fn differences(at: usize, persona: &Persona) -> Chart {
     let rows: Vec<Bar> = persona.traits.iter().map(difference).collect();
     let told: Vec<&str> = persona.traits.iter().map(|told| told.sentence.as_str()).collect();
     let id = format!("traits-{}", at + 1);
-    bars(&id, &persona.name, told.join(" "), Side::Both, &rows, None)
+    bars(&id, &persona.name, told.join(" "), BarSide::Both, &rows, None)
 }
 
 fn difference(told: &Trait) -> Bar {

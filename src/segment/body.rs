@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use serde::de::IgnoredAny;
 
-use super::call::{Call, Other};
+use super::call::{Call, NotACall};
 use super::envelope::{self, Envelope};
 use super::field::Lost;
 use super::json::{self, Care};
-use super::received::Settings;
+use super::received::ReadSettings;
 use super::zones::Zones;
 use crate::event::IngestReport;
 use crate::{Event, Refusal, Timestamp};
@@ -49,7 +49,7 @@ const FULL: usize = 1 << 14;
 
 /// Calls that were read, one after another; the space is used again.
 #[derive(Debug, Default)]
-pub(crate) struct Reader<'a> {
+pub(crate) struct CallReader<'a> {
     call: Call<'a>,
     zones: Zones,
     /// The events that were read, as many as there are `positions`, and further ones to write over:
@@ -64,7 +64,7 @@ pub(crate) struct Reader<'a> {
     pub(crate) report: IngestReport,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> CallReader<'a> {
     /// The events that were read.
     pub(crate) fn events(&self) -> &[Event<'a>] {
         &self.events[..self.positions.len()]
@@ -86,7 +86,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads lines, in place of what was read before. Positions are numbers of lines, from 1.
-    pub(crate) fn read_lines(&mut self, text: &'a [u8], settings: Settings<'_>) {
+    pub(crate) fn read_lines(&mut self, text: &'a [u8], settings: ReadSettings<'_>) {
         self.clear();
         self.n_lines = 0;
         match std::str::from_utf8(text) {
@@ -104,7 +104,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a line, or records the place where it is no text.
-    fn line(&mut self, line: Result<&'a str, usize>, settings: Settings<'_>) {
+    fn line(&mut self, line: Result<&'a str, usize>, settings: ReadSettings<'_>) {
         self.n_lines += 1;
         let position = self.n_lines;
         match line {
@@ -119,7 +119,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn read_one(
         &mut self,
         text: &'a str,
-        settings: Settings<'_>,
+        settings: ReadSettings<'_>,
         full: &mut dyn FnMut(&mut Self),
     ) {
         self.clear();
@@ -138,7 +138,7 @@ impl<'a> Reader<'a> {
     fn value(
         &mut self,
         text: &'a str,
-        settings: Settings<'_>,
+        settings: ReadSettings<'_>,
         position: impl Fn(usize) -> usize,
         full: &mut dyn FnMut(&mut Self),
     ) {
@@ -147,8 +147,8 @@ impl<'a> Reader<'a> {
         let opened = match self.parse(bare, settings, &none) {
             Ok(()) => match self.call.other() {
                 None => return self.write(position(0), settings, &none),
-                Some(Other::Calls) => envelope::open(bare),
-                Some(Other::Nothing) => Err(Refusal::NotACall),
+                Some(NotACall::Calls) => envelope::open(bare),
+                Some(NotACall::Nothing) => Err(Refusal::NotACall),
             },
             Err(at) => match readable(bare) {
                 Some((fixed, moved)) => {
@@ -179,7 +179,7 @@ impl<'a> Reader<'a> {
     fn parse(
         &mut self,
         text: &'a str,
-        settings: Settings<'_>,
+        settings: ReadSettings<'_>,
         envelope: &Envelope<'a>,
     ) -> Result<(), usize> {
         self.call
@@ -189,7 +189,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Writes the call that was read into the next event.
-    fn write(&mut self, position: usize, settings: Settings<'_>, envelope: &Envelope<'a>) {
+    fn write(&mut self, position: usize, settings: ReadSettings<'_>, envelope: &Envelope<'a>) {
         if self.events.len() == self.positions.len() {
             self.events.push(Event::new("", Timestamp::from_millis(0)));
         }
@@ -214,10 +214,10 @@ impl<'a> Reader<'a> {
         text: &str,
         moved: &[usize],
         before: usize,
-        settings: Settings<'_>,
+        settings: ReadSettings<'_>,
         position: impl Fn(usize) -> usize,
     ) {
-        let mut calls = Reader::default();
+        let mut calls = CallReader::default();
         calls.value(text, settings, position, &mut |_| ());
         let (events, positions, mut report) = calls.into_parts();
         for refused in &mut report.refused {

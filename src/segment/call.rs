@@ -8,42 +8,42 @@ use serde::de::MapAccess;
 use super::context::{Context, Whole};
 use super::dotted::Dotted;
 use super::envelope::Envelope;
-use super::field::{Field, Lost, bad_field};
+use super::field::{CallField, Lost, bad_field};
 use super::json::{self, Care, Object, Sink};
 use super::named;
 use super::plain::Plain;
-use super::received::Settings;
-use super::when::{Times, When};
+use super::received::ReadSettings;
+use super::when::{CallTimes, When};
 use super::zones::Zones;
-use crate::event::{LocalOffset, is_blank};
+use crate::event::{Fields, LocalOffset, is_blank};
 use crate::{Event, Identifier, Refusal, Value};
 
 /// The fields of a call; its space is used again.
 #[derive(Debug, Default)]
 pub(super) struct Call<'a> {
-    kind: Field<'a>,
-    event: Field<'a>,
-    name: Field<'a>,
-    category: Field<'a>,
-    channel: Field<'a>,
-    user_id: Field<'a>,
-    anonymous_id: Field<'a>,
-    previous_id: Field<'a>,
-    group_id: Field<'a>,
-    message_id: Field<'a>,
-    times: Times<'a>,
+    kind: CallField<'a>,
+    event: CallField<'a>,
+    name: CallField<'a>,
+    category: CallField<'a>,
+    channel: CallField<'a>,
+    user_id: CallField<'a>,
+    anonymous_id: CallField<'a>,
+    previous_id: CallField<'a>,
+    group_id: CallField<'a>,
+    message_id: CallField<'a>,
+    times: CallTimes<'a>,
     properties: Dotted<'a>,
     traits: Dotted<'a>,
     context: Context<'a>,
     /// Whether there is a list of calls under `batch`.
     has_batch: bool,
     /// What was read instead of an object.
-    other: Option<Other>,
+    other: Option<NotACall>,
 }
 
 /// A value that is not a call.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Other {
+pub(super) enum NotACall {
     /// A list, or an object with a list of calls.
     Calls,
     Nothing,
@@ -55,7 +55,7 @@ impl<'a> Call<'a> {
         &mut self,
         text: &'a str,
         care: Care,
-        settings: Settings<'_>,
+        settings: ReadSettings<'_>,
         envelope: &Envelope<'a>,
     ) -> serde_json::Result<()> {
         self.clear();
@@ -65,7 +65,7 @@ impl<'a> Call<'a> {
             json::read(shared, care, Whole { context, wanted: settings.wanted, is_added })?;
             self.context.share_traits();
         }
-        json::read(text, care, Fields { call: self, settings, is_added })?;
+        json::read(text, care, CallFields { call: self, settings, is_added })?;
         self.context.add_shared_traits();
         Ok(())
     }
@@ -83,9 +83,9 @@ impl<'a> Call<'a> {
             &mut self.group_id,
             &mut self.message_id,
         ] {
-            *field = Field::Absent;
+            *field = CallField::Absent;
         }
-        self.times = Times::default();
+        self.times = CallTimes::default();
         self.has_batch = false;
         self.other = None;
         self.properties.clear();
@@ -98,9 +98,9 @@ impl<'a> Call<'a> {
     }
 
     /// What was read, if it is not a call.
-    pub(super) fn other(&self) -> Option<Other> {
-        let is_batch = self.has_batch && matches!(self.kind, Field::Absent);
-        self.other.or(is_batch.then_some(Other::Calls))
+    pub(super) fn other(&self) -> Option<NotACall> {
+        let is_batch = self.has_batch && matches!(self.kind, CallField::Absent);
+        self.other.or(is_batch.then_some(NotACall::Calls))
     }
 
     /// Writes what was read into an event.
@@ -108,19 +108,19 @@ impl<'a> Call<'a> {
         &mut self,
         zones: &mut Zones,
         event: &mut Event<'a>,
-        settings: Settings<'_>,
+        settings: ReadSettings<'_>,
         envelope: &Envelope<'a>,
     ) -> Result<Lost<'a>, Refusal> {
         let kind = match &self.kind {
-            Field::Text(kind) => Kind::named(kind),
+            CallField::Text(kind) => CallKind::named(kind),
             // Clients that post to a path of the type may leave it out.
-            Field::Absent => settings.received.call.as_deref().and_then(Kind::of_path),
-            Field::Wrong => None,
+            CallField::Absent => settings.received.call.as_deref().and_then(CallKind::of_path),
+            CallField::Wrong => None,
         };
         let kind = kind.ok_or(Refusal::UnknownType)?;
         let mut lost = Lost::default();
         event.name = match kind {
-            Kind::Track => {
+            CallKind::Track => {
                 let name = self.event.text("event", &mut lost);
                 name.ok_or_else(|| bad_field("event"))?
             }
@@ -159,8 +159,8 @@ impl<'a> Call<'a> {
 
     fn identifiers(
         &mut self,
-        kind: Kind,
-        settings: Settings<'_>,
+        kind: CallKind,
+        settings: ReadSettings<'_>,
         to: &mut Vec<Identifier<'a>>,
         lost: &mut Lost<'a>,
     ) {
@@ -169,12 +169,12 @@ impl<'a> Call<'a> {
         to.extend(user.map(|id| Identifier::new("user_id", id)));
         let anonymous = self.anonymous_id.text("anonymousId", lost);
         to.extend(anonymous.map(|id| Identifier::new("anonymous_id", id)));
-        if kind == Kind::Alias {
+        if kind == CallKind::Alias {
             let previous = self.previous_id.text("previousId", lost);
             to.extend(previous.map(|id| Identifier::new("previous_id", id)));
         }
         // The traits of a group call belong to the group.
-        let is_group = kind == Kind::Group;
+        let is_group = kind == CallKind::Group;
         let own = if is_group { None } else { take_email(&mut self.traits.values) };
         let known = take_email(&mut self.context.traits.values);
         to.extend(own.or(known).map(|email| Identifier::new("email", email)));
@@ -191,9 +191,9 @@ impl<'a> Call<'a> {
 
     fn attributes(
         &mut self,
-        kind: Kind,
-        settings: Settings<'_>,
-        to: &mut Vec<(Cow<'a, str>, Value<'a>)>,
+        kind: CallKind,
+        settings: ReadSettings<'_>,
+        to: &mut Fields<'a>,
         lost: &mut Lost<'a>,
     ) {
         to.clear();
@@ -201,11 +201,11 @@ impl<'a> Call<'a> {
         let is_wanted =
             |(name, value): &(Cow<'a, str>, Value<'a>)| wanted.attribute_with_fields(name, value);
         // Other calls repeat traits that can be out of date, and the group's among them.
-        if kind == Kind::Identify {
+        if kind == CallKind::Identify {
             to.extend(self.context.traits.values.drain(..).filter(is_wanted));
         }
         let traits = &mut self.traits.values;
-        if kind == Kind::Group {
+        if kind == CallKind::Group {
             let of_group = |(name, value)| (Cow::Owned(format!("group.{name}")), value);
             to.extend(traits.drain(..).map(of_group).filter(is_wanted));
         }
@@ -218,9 +218,9 @@ impl<'a> Call<'a> {
 
     fn properties(
         &mut self,
-        kind: Kind,
-        settings: Settings<'_>,
-        to: &mut Vec<(Cow<'a, str>, Value<'a>)>,
+        kind: CallKind,
+        settings: ReadSettings<'_>,
+        to: &mut Fields<'a>,
         lost: &mut Lost<'a>,
     ) {
         to.clear();
@@ -231,7 +231,7 @@ impl<'a> Call<'a> {
             to.extend(text.map(|text| (Cow::Borrowed(name), Value::Text(text))));
         };
         add("channel", self.channel.text("channel", lost));
-        if matches!(kind, Kind::Page | Kind::Screen) {
+        if matches!(kind, CallKind::Page | CallKind::Screen) {
             add("name", self.name.text("name", lost));
             add("category", self.category.text("category", lost));
         }
@@ -249,21 +249,21 @@ impl<'a> Call<'a> {
 }
 
 /// Reads the fields of a call.
-struct Fields<'c, 'a, 's> {
+struct CallFields<'c, 'a, 's> {
     call: &'c mut Call<'a>,
-    settings: Settings<'s>,
+    settings: ReadSettings<'s>,
     /// Whether the context is added to that of a batch.
     is_added: bool,
 }
 
-impl<'a> Sink<'a> for Fields<'_, 'a, '_> {
+impl<'a> Sink<'a> for CallFields<'_, 'a, '_> {
     fn plain(self, value: Plain<'a>) {
         let is_list = matches!(value, Plain::List(_));
-        self.call.other = Some(if is_list { Other::Calls } else { Other::Nothing });
+        self.call.other = Some(if is_list { NotACall::Calls } else { NotACall::Nothing });
     }
 
     fn object<A: MapAccess<'a>>(self, object: &mut Object<A>) -> Result<(), A::Error> {
-        let Self { call, settings: Settings { wanted, .. }, is_added } = self;
+        let Self { call, settings: ReadSettings { wanted, .. }, is_added } = self;
         while let Some(key) = object.key()? {
             match &*key {
                 "type" => object.value(&mut call.kind)?,
@@ -299,7 +299,7 @@ impl<'a> Sink<'a> for &mut When<'a> {
 }
 
 /// Removes an e-mail address that is a text; a blank one is none.
-fn take_email<'a>(traits: &mut Vec<(Cow<'a, str>, Value<'a>)>) -> Option<Cow<'a, str>> {
+fn take_email<'a>(traits: &mut Fields<'a>) -> Option<Cow<'a, str>> {
     let is_email = |(name, value): &(Cow<'a, str>, Value<'a>)| {
         name == "email" && (matches!(value, Value::Text(_)) || *value == Value::List(Vec::new()))
     };
@@ -312,7 +312,7 @@ fn take_email<'a>(traits: &mut Vec<(Cow<'a, str>, Value<'a>)>) -> Option<Cow<'a,
 
 /// The six kinds of calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum CallKind {
     Track,
     Identify,
     Page,
@@ -321,7 +321,7 @@ enum Kind {
     Alias,
 }
 
-impl Kind {
+impl CallKind {
     const ALL: [Self; 6] =
         [Self::Track, Self::Identify, Self::Page, Self::Screen, Self::Group, Self::Alias];
 

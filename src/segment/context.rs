@@ -9,27 +9,27 @@ use std::mem::swap;
 use serde::de::{MapAccess, SeqAccess};
 
 use super::dotted::Dotted;
-use super::field::{Field, Lost};
+use super::field::{CallField, Lost};
 use super::json::{List, Object, Sink};
 use super::plain::Plain;
-use crate::event::{Wanted, is_blank, keep_last};
+use crate::event::{Fields, Wanted, is_blank, keep_last};
 use crate::{Identifier, Value};
 
 /// The fields of a context; its space is used again.
 #[derive(Debug, Default)]
 pub(super) struct Context<'a> {
-    properties: Vec<(Cow<'a, str>, Value<'a>)>,
+    properties: Fields<'a>,
     pub(super) traits: Dotted<'a>,
     /// The traits that a batch has for all its calls.
     pub(super) shared_traits: Dotted<'a>,
-    own_timezone: Field<'a>,
+    own_timezone: CallField<'a>,
     /// The zone in which the sender's address is thought to be.
-    geo_timezone: Field<'a>,
-    pub(super) group_id: Field<'a>,
-    device_id: Field<'a>,
-    advertising_id: Field<'a>,
+    geo_timezone: CallField<'a>,
+    pub(super) group_id: CallField<'a>,
+    device_id: CallField<'a>,
+    advertising_id: CallField<'a>,
     /// The system that a browser says it runs on.
-    platform: Field<'a>,
+    platform: CallField<'a>,
     /// Whether a browser prefers pages for a phone.
     is_mobile: Option<bool>,
     /// Whether the person allows the advertising id to be used, if that is said.
@@ -51,12 +51,12 @@ impl<'a> Context<'a> {
             external.ids.clear();
             external.n_wrong = 0;
         }
-        self.own_timezone = Field::Absent;
-        self.geo_timezone = Field::Absent;
-        self.group_id = Field::Absent;
-        self.device_id = Field::Absent;
-        self.advertising_id = Field::Absent;
-        self.platform = Field::Absent;
+        self.own_timezone = CallField::Absent;
+        self.geo_timezone = CallField::Absent;
+        self.group_id = CallField::Absent;
+        self.device_id = CallField::Absent;
+        self.advertising_id = CallField::Absent;
+        self.platform = CallField::Absent;
         self.is_mobile = None;
         self.ad_tracking = None;
         self.wrong = false;
@@ -80,9 +80,9 @@ impl<'a> Context<'a> {
 
     /// Adds the properties. What a browser says about system and device comes first, since the last of
     /// two values for a name wins.
-    pub(super) fn describe(&mut self, to: &mut Vec<(Cow<'a, str>, Value<'a>)>) {
+    pub(super) fn describe(&mut self, to: &mut Fields<'a>) {
         let platform = match std::mem::take(&mut self.platform) {
-            Field::Text(platform) if platform != "Unknown" => Some(platform),
+            CallField::Text(platform) if platform != "Unknown" => Some(platform),
             _ => None,
         };
         let device = self.is_mobile.and_then(|is_mobile| device(is_mobile, platform.as_deref()));
@@ -139,41 +139,41 @@ impl<'a> Sink<'a> for Whole<'_, 'a> {
         if !is_added {
             context.clear();
         }
-        Within { context, wanted, part: Part::Whole }.object(object)
+        WithinContext { context, wanted, part: ContextPart::Whole }.object(object)
     }
 }
 
 /// Reads what is listed of an object within the context; anything else is ignored.
-struct Within<'c, 'a> {
+struct WithinContext<'c, 'a> {
     context: &'c mut Context<'a>,
     wanted: &'c Wanted,
-    part: Part,
+    part: ContextPart,
 }
 
-impl<'a> Sink<'a> for Within<'_, 'a> {
+impl<'a> Sink<'a> for WithinContext<'_, 'a> {
     fn plain(self, _: Plain<'a>) {}
 
     fn object<A: MapAccess<'a>>(self, object: &mut Object<A>) -> Result<(), A::Error> {
         let Self { context, wanted, part } = self;
         while let Some(key) = object.key()? {
             match part.place(key.as_bytes()) {
-                Place::Property(name) if wanted.property(name) => {
+                FieldTarget::Property(name) if wanted.property(name) => {
                     object.value(Listed { context, name })?;
                 }
-                Place::Part(part) => object.value(Within { context, wanted, part })?,
-                Place::Traits => object.value(&mut context.traits)?,
-                Place::ExternalIds(name) => object.value(&mut context.external_ids[name])?,
-                Place::AdTracking => object.value(&mut context.ad_tracking)?,
-                Place::Mobile => object.value(&mut context.is_mobile)?,
-                Place::Property(_) | Place::Nothing => object.skip_value()?,
-                Place::Timezone if part == Part::GeoLocation => {
+                FieldTarget::Part(part) => object.value(WithinContext { context, wanted, part })?,
+                FieldTarget::Traits => object.value(&mut context.traits)?,
+                FieldTarget::ExternalIds(name) => object.value(&mut context.external_ids[name])?,
+                FieldTarget::AdTracking => object.value(&mut context.ad_tracking)?,
+                FieldTarget::Mobile => object.value(&mut context.is_mobile)?,
+                FieldTarget::Property(_) | FieldTarget::Nothing => object.skip_value()?,
+                FieldTarget::Timezone if part == ContextPart::GeoLocation => {
                     object.value(&mut context.geo_timezone)?;
                 }
-                Place::Timezone => object.value(&mut context.own_timezone)?,
-                Place::GroupId => object.value(&mut context.group_id)?,
-                Place::DeviceId => object.value(&mut context.device_id)?,
-                Place::AdvertisingId => object.value(&mut context.advertising_id)?,
-                Place::Platform => object.value(&mut context.platform)?,
+                FieldTarget::Timezone => object.value(&mut context.own_timezone)?,
+                FieldTarget::GroupId => object.value(&mut context.group_id)?,
+                FieldTarget::DeviceId => object.value(&mut context.device_id)?,
+                FieldTarget::AdvertisingId => object.value(&mut context.advertising_id)?,
+                FieldTarget::Platform => object.value(&mut context.platform)?,
             }
         }
         Ok(())
@@ -229,7 +229,7 @@ fn device(is_mobile: bool, platform: Option<&str>) -> Option<&'static str> {
 
 /// An object within the context.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Part {
+enum ContextPart {
     Whole,
     App,
     Campaign,
@@ -246,9 +246,9 @@ enum Part {
 }
 
 /// What a field of an object within the context becomes.
-enum Place {
+enum FieldTarget {
     Property(&'static str),
-    Part(Part),
+    Part(ContextPart),
     Traits,
     Timezone,
     GroupId,
@@ -261,10 +261,10 @@ enum Place {
     Nothing,
 }
 
-impl Part {
+impl ContextPart {
     /// The field of that key. Long, since it is the whole table of what is listed.
-    fn place(self, key: &[u8]) -> Place {
-        use Place::{Part, Property};
+    fn place(self, key: &[u8]) -> FieldTarget {
+        use FieldTarget::{Part, Property};
         match self {
             Self::Whole => match key {
                 b"app" => Part(Self::App),
@@ -279,17 +279,17 @@ impl Part {
                 b"locale" => Property("locale"),
                 b"userAgent" => Property("user_agent"),
                 b"sessionId" => Property("session_id"),
-                b"traits" => Place::Traits,
-                b"timezone" => Place::Timezone,
-                b"groupId" => Place::GroupId,
-                b"externalIds" => Place::ExternalIds(0),
-                b"externalId" => Place::ExternalIds(1),
-                _ => Place::Nothing,
+                b"traits" => FieldTarget::Traits,
+                b"timezone" => FieldTarget::Timezone,
+                b"groupId" => FieldTarget::GroupId,
+                b"externalIds" => FieldTarget::ExternalIds(0),
+                b"externalId" => FieldTarget::ExternalIds(1),
+                _ => FieldTarget::Nothing,
             },
             Self::App => match key {
                 b"name" => Property("app"),
                 b"version" => Property("app.version"),
-                _ => Place::Nothing,
+                _ => FieldTarget::Nothing,
             },
             Self::Campaign => match key {
                 b"name" => Property("campaign.name"),
@@ -297,38 +297,38 @@ impl Part {
                 b"medium" => Property("campaign.medium"),
                 b"term" => Property("campaign.term"),
                 b"content" => Property("campaign.content"),
-                _ => Place::Nothing,
+                _ => FieldTarget::Nothing,
             },
             Self::Device => match key {
                 b"type" => Property("device"),
                 b"manufacturer" => Property("device.manufacturer"),
                 b"model" => Property("device.model"),
-                b"id" => Place::DeviceId,
-                b"advertisingId" => Place::AdvertisingId,
-                b"adTrackingEnabled" => Place::AdTracking,
-                _ => Place::Nothing,
+                b"id" => FieldTarget::DeviceId,
+                b"advertisingId" => FieldTarget::AdvertisingId,
+                b"adTrackingEnabled" => FieldTarget::AdTracking,
+                _ => FieldTarget::Nothing,
             },
             Self::Location => match key {
                 b"country" => Property("country"),
                 b"region" => Property("region"),
                 b"city" => Property("city"),
-                _ => Place::Nothing,
+                _ => FieldTarget::Nothing,
             },
             Self::Geo => match key {
                 b"country" => Part(Self::GeoCountry),
                 b"region" => Part(Self::GeoRegion),
                 b"city" => Part(Self::GeoCity),
                 b"location" => Part(Self::GeoLocation),
-                _ => Place::Nothing,
+                _ => FieldTarget::Nothing,
             },
             Self::GeoCountry if key == b"code" => Property("country"),
             Self::GeoRegion if key == b"code" => Property("region"),
             Self::GeoCity if key == b"name" => Property("city"),
-            Self::GeoLocation if key == b"timezone" => Place::Timezone,
+            Self::GeoLocation if key == b"timezone" => FieldTarget::Timezone,
             Self::Os => match key {
                 b"name" => Property("os"),
                 b"version" => Property("os.version"),
-                _ => Place::Nothing,
+                _ => FieldTarget::Nothing,
             },
             Self::Page => match key {
                 b"url" => Property("url"),
@@ -336,14 +336,14 @@ impl Part {
                 b"referrer" => Property("referrer"),
                 b"search" => Property("search"),
                 b"title" => Property("title"),
-                _ => Place::Nothing,
+                _ => FieldTarget::Nothing,
             },
             Self::UserAgentData => match key {
-                b"platform" => Place::Platform,
-                b"mobile" => Place::Mobile,
-                _ => Place::Nothing,
+                b"platform" => FieldTarget::Platform,
+                b"mobile" => FieldTarget::Mobile,
+                _ => FieldTarget::Nothing,
             },
-            _ => Place::Nothing,
+            _ => FieldTarget::Nothing,
         }
     }
 }
@@ -383,7 +383,7 @@ impl<'a> Sink<'a> for ExternalId<'_, 'a> {
     }
 
     fn object<A: MapAccess<'a>>(self, object: &mut Object<A>) -> Result<(), A::Error> {
-        let [mut kind, mut id, mut collection] = [const { Field::Absent }; 3];
+        let [mut kind, mut id, mut collection] = [const { CallField::Absent }; 3];
         while let Some(key) = object.key()? {
             match &*key {
                 "type" => object.value(&mut kind)?,
@@ -395,8 +395,8 @@ impl<'a> Sink<'a> for ExternalId<'_, 'a> {
         match (kind, id) {
             // Accounts, and whatever else Segment collects, are not people.
             _ if collection.as_text().is_some_and(|name| name != "users") => {}
-            (_, Field::Absent) => {}
-            (Field::Text(kind), Field::Text(id)) if self.0.ids.len() < MAX_IDS => {
+            (_, CallField::Absent) => {}
+            (CallField::Text(kind), CallField::Text(id)) if self.0.ids.len() < MAX_IDS => {
                 self.0.ids.push(Identifier::new(kind, id));
             }
             _ => self.0.n_wrong += 1,

@@ -16,7 +16,7 @@ use serde::de::{MapAccess, SeqAccess};
 use super::json::{List, Object, Sink};
 use super::plain::Plain;
 use crate::Value;
-use crate::event::{keep_last, last_of_each_name};
+use crate::event::{Fields, keep_last, last_of_each_name};
 
 /// Objects and lists within each other, at most.
 const MAX_DEPTH: usize = 8;
@@ -28,7 +28,7 @@ const MAX_NAME: usize = 256;
 /// The values of an object, and what is needed to read them; to be used again.
 #[derive(Debug, Default)]
 pub(super) struct Dotted<'a> {
-    pub(super) values: Vec<(Cow<'a, str>, Value<'a>)>,
+    pub(super) values: Fields<'a>,
     /// Whether there was something other than an object.
     pub(super) wrong: bool,
     /// Whether `null` says that there is nothing any more, as it does in traits.
@@ -87,7 +87,7 @@ impl<'a> Dotted<'a> {
             }
             if is_room && is_short {
                 let at = self.keys.len() - 1;
-                object.value(Field { dotted: self, depth })?;
+                object.value(DottedField { dotted: self, depth })?;
                 self.keys[at].1.end = self.values.len();
             } else {
                 self.leave_out();
@@ -125,13 +125,13 @@ impl<'a> Dotted<'a> {
 }
 
 /// Reads the value of a field.
-struct Field<'d, 'a> {
+struct DottedField<'d, 'a> {
     dotted: &'d mut Dotted<'a>,
     /// Objects around it.
     depth: usize,
 }
 
-impl<'a> Field<'_, 'a> {
+impl<'a> DottedField<'_, 'a> {
     #[inline]
     fn add(self, value: Value<'a>) {
         let Dotted { values, key, path, .. } = self.dotted;
@@ -140,7 +140,7 @@ impl<'a> Field<'_, 'a> {
     }
 }
 
-impl<'a> Sink<'a> for Field<'_, 'a> {
+impl<'a> Sink<'a> for DottedField<'_, 'a> {
     #[inline]
     fn plain(self, value: Plain<'a>) {
         if value == Plain::Broken {
@@ -174,7 +174,7 @@ impl<'a> Sink<'a> for Field<'_, 'a> {
         }
         let (mut value, mut n_left_out) = (None, 0);
         let left_out = &mut n_left_out;
-        Nested { to: &mut value, left_out, depth, name_len }.list(list)?;
+        ListedValue { to: &mut value, left_out, depth, name_len }.list(list)?;
         (0..n_left_out).for_each(|_| dotted.leave_out());
         // An empty list says that there is nothing.
         Self { dotted, depth }.add(value.unwrap_or_else(|| Value::List(Vec::new())));
@@ -183,7 +183,7 @@ impl<'a> Sink<'a> for Field<'_, 'a> {
 }
 
 /// Reads a value within a list, which may be an object that stays together.
-struct Nested<'n, 'a> {
+struct ListedValue<'n, 'a> {
     /// The value, if it says something.
     to: &'n mut Option<Value<'a>>,
     left_out: &'n mut usize,
@@ -193,7 +193,7 @@ struct Nested<'n, 'a> {
     name_len: usize,
 }
 
-impl<'a> Sink<'a> for Nested<'_, 'a> {
+impl<'a> Sink<'a> for ListedValue<'_, 'a> {
     #[inline]
     fn plain(self, value: Plain<'a>) {
         *self.left_out += usize::from(value == Plain::Broken);
@@ -215,7 +215,7 @@ impl<'a> Sink<'a> for Nested<'_, 'a> {
             }
             let mut value = None;
             let (left_out, depth) = (&mut *self.left_out, self.depth + 1);
-            object.value(Nested { to: &mut value, left_out, depth, name_len })?;
+            object.value(ListedValue { to: &mut value, left_out, depth, name_len })?;
             fields.push((key, value));
         }
         keep_last(&mut fields);
@@ -231,7 +231,7 @@ impl<'a> Sink<'a> for Nested<'_, 'a> {
         }
         let (mut values, mut value) = (Vec::new(), None);
         let (depth, name_len) = (self.depth + 1, self.name_len);
-        while list.next(Nested { to: &mut value, left_out: self.left_out, depth, name_len })? {
+        while list.next(ListedValue { to: &mut value, left_out: self.left_out, depth, name_len })? {
             match value.take() {
                 Some(Value::List(inner)) => values.extend(inner),
                 value => values.extend(value),

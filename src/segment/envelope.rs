@@ -21,7 +21,7 @@ pub(super) struct Envelope<'a> {
 
 /// Takes a list of calls, or a batch around one, apart.
 pub(super) fn open(text: &str) -> Result<(Envelope<'_>, Vec<&str>), Refusal> {
-    let mut fields = Fields::default();
+    let mut fields = BatchFields::default();
     let not_json = |error| Refusal::NotJson { at: json::byte_of(&error, text) };
     let list = if text.trim_start().starts_with('[') {
         text
@@ -43,14 +43,14 @@ pub(super) fn open(text: &str) -> Result<(Envelope<'_>, Vec<&str>), Refusal> {
 
 /// The fields of a batch.
 #[derive(Default)]
-struct Fields<'a> {
+struct BatchFields<'a> {
     batch: &'a str,
     context: &'a str,
     sent: When<'a>,
     received: When<'a>,
 }
 
-impl<'a> Sink<'a> for &mut Fields<'a> {
+impl<'a> Sink<'a> for &mut BatchFields<'a> {
     fn plain(self, _: Plain<'a>) {}
 
     fn object<A: MapAccess<'a>>(self, object: &mut Object<A>) -> Result<(), A::Error> {

@@ -19,7 +19,7 @@ pub(super) struct Lost<'a> {
 
 /// The value of a field. Clients leave out what they do not know, or write `null` or `""`.
 #[derive(Debug, Default)]
-pub(super) enum Field<'a> {
+pub(super) enum CallField<'a> {
     #[default]
     Absent,
     /// A text that is not blank, or the digits of a whole number.
@@ -28,7 +28,7 @@ pub(super) enum Field<'a> {
     Wrong,
 }
 
-impl<'a> Field<'a> {
+impl<'a> CallField<'a> {
     /// Returns the text, if there is one. A value of the wrong type costs this field, and is counted.
     pub(super) fn text(&mut self, name: &'static str, lost: &mut Lost<'a>) -> Option<Cow<'a, str>> {
         match take(self) {
@@ -50,18 +50,18 @@ impl<'a> Field<'a> {
 }
 
 /// For duplicate keys, the last value wins.
-impl<'a> Sink<'a> for &mut Field<'a> {
+impl<'a> Sink<'a> for &mut CallField<'a> {
     #[inline]
     fn plain(self, value: Plain<'a>) {
         *self = match value {
-            Plain::Null => Field::Absent,
-            Plain::Text(text) if is_blank(&text) => Field::Absent,
-            Plain::Text(text) => Field::Text(text),
-            Plain::Natural(number) => Field::Text(Cow::Owned(number.to_string())),
-            Plain::Negative(number) => Field::Text(Cow::Owned(number.to_string())),
-            Plain::Digits(digits) => Field::Text(Cow::Borrowed(digits)),
+            Plain::Null => CallField::Absent,
+            Plain::Text(text) if is_blank(&text) => CallField::Absent,
+            Plain::Text(text) => CallField::Text(text),
+            Plain::Natural(number) => CallField::Text(Cow::Owned(number.to_string())),
+            Plain::Negative(number) => CallField::Text(Cow::Owned(number.to_string())),
+            Plain::Digits(digits) => CallField::Text(Cow::Borrowed(digits)),
             Plain::Flag(_) | Plain::Number(_) | Plain::Broken | Plain::List(_) | Plain::Object => {
-                Field::Wrong
+                CallField::Wrong
             }
         };
     }

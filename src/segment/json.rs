@@ -64,7 +64,7 @@ pub(super) fn read<'a>(text: &'a str, care: Care, sink: impl Sink<'a>) -> serde_
 
 fn read_whole<'a>(text: &'a str, care: Care, sink: impl Sink<'a>) -> serde_json::Result<()> {
     let mut input = serde_json::Deserializer::from_str(text);
-    input.deserialize_any(Reading { sink, care })?;
+    input.deserialize_any(SinkSeed { sink, care })?;
     input.end()
 }
 
@@ -98,7 +98,7 @@ impl<'a, A: SeqAccess<'a>> List<A> {
     pub(super) fn next(&mut self, sink: impl Sink<'a>) -> Result<bool, A::Error> {
         let care = self.care;
         Ok(match care {
-            Care::Whole => self.access.next_element_seed(Reading { sink, care })?.is_some(),
+            Care::Whole => self.access.next_element_seed(SinkSeed { sink, care })?.is_some(),
             Care::EachValue => match self.access.next_element::<&RawValue>()? {
                 Some(raw) => {
                     read_alone(raw.get(), sink).map(|()| true).map_err(A::Error::custom)?
@@ -129,7 +129,7 @@ impl<'a, A: MapAccess<'a>> Object<A> {
     #[inline]
     pub(super) fn key(&mut self) -> Result<Option<Cow<'a, str>>, A::Error> {
         match self.care {
-            Care::Whole => self.access.next_key_seed(Key),
+            Care::Whole => self.access.next_key_seed(ObjectKey),
             Care::EachValue => {
                 let raw = self.access.next_key::<&RawValue>()?;
                 Ok(raw.map(|raw| {
@@ -144,7 +144,7 @@ impl<'a, A: MapAccess<'a>> Object<A> {
     pub(super) fn value(&mut self, sink: impl Sink<'a>) -> Result<(), A::Error> {
         let care = self.care;
         match care {
-            Care::Whole => self.access.next_value_seed(Reading { sink, care }),
+            Care::Whole => self.access.next_value_seed(SinkSeed { sink, care }),
             Care::EachValue => {
                 let raw = self.access.next_value::<&RawValue>()?;
                 read_alone(raw.get(), sink).map_err(A::Error::custom)
@@ -173,12 +173,12 @@ impl<'a, A: MapAccess<'a>> Object<A> {
 }
 
 /// A value to be read by a sink.
-struct Reading<S> {
+struct SinkSeed<S> {
     sink: S,
     care: Care,
 }
 
-impl<'a, S: Sink<'a>> DeserializeSeed<'a> for Reading<S> {
+impl<'a, S: Sink<'a>> DeserializeSeed<'a> for SinkSeed<S> {
     type Value = ();
 
     #[inline]
@@ -193,7 +193,7 @@ const FIRST_ROUNDED: f64 = 9_223_372_036_854_775_808.0;
 /// serde_json's feature `arbitrary_precision` makes each number an object with this key.
 const NUMBER_KEY: &str = "$serde_json::private::Number";
 
-impl<'a, S: Sink<'a>> Visitor<'a> for Reading<S> {
+impl<'a, S: Sink<'a>> Visitor<'a> for SinkSeed<S> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -257,9 +257,9 @@ impl<'a, S: Sink<'a>> Visitor<'a> for Reading<S> {
 }
 
 /// A key of an object.
-struct Key;
+struct ObjectKey;
 
-impl<'a> DeserializeSeed<'a> for Key {
+impl<'a> DeserializeSeed<'a> for ObjectKey {
     type Value = Cow<'a, str>;
 
     #[inline]
@@ -268,7 +268,7 @@ impl<'a> DeserializeSeed<'a> for Key {
     }
 }
 
-impl<'a> Visitor<'a> for Key {
+impl<'a> Visitor<'a> for ObjectKey {
     type Value = Cow<'a, str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -91,9 +91,9 @@ mod received;
 mod when;
 mod zones;
 
-pub(crate) use body::{Body, Reader, split};
+pub(crate) use body::{Body, CallReader, split};
+pub(crate) use received::ReadSettings;
 pub use received::Received;
-pub(crate) use received::Settings;
 
 use crate::Event;
 use crate::event::{IngestReport, Wanted};
@@ -157,8 +157,8 @@ pub struct Calls<'a> {
 /// Cost: one pass over the bytes, two over those of a batch, one over its context for each of its calls,
 /// and memory for the events. The context of a batch may make it 64 times as long, not more.
 pub fn receive<'a>(body: &'a (impl AsRef<[u8]> + ?Sized), received: &Received) -> Calls<'a> {
-    let settings = Settings { received, wanted: &Wanted::default() };
-    let mut reader = Reader::default();
+    let settings = ReadSettings { received, wanted: &Wanted::default() };
+    let mut reader = CallReader::default();
     match split(body.as_ref()) {
         Body::One(text) => reader.read_one(text, settings, &mut |_| ()),
         Body::Lines(text) => reader.read_lines(text, settings),

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 
 use super::field::Lost;
 use crate::Value;
-use crate::event::{exact_whole, is_blank};
+use crate::event::{Fields, exact_whole, is_blank};
 
 /// Removes the values of a name, and returns the last that can be an identifier: a text, or a whole
 /// number that no other is rounded to. What cannot be one is counted; blank texts and null are missing.
 pub(super) fn take_id<'a>(
-    values: &mut Vec<(Cow<'a, str>, Value<'a>)>,
+    values: &mut Fields<'a>,
     name: &str,
     lost: &mut Lost<'a>,
 ) -> Option<Cow<'a, str>> {

@@ -36,7 +36,7 @@ pub struct Received {
 
 /// How calls are read: as the caller says, and what of them somebody needs.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Settings<'s> {
+pub(crate) struct ReadSettings<'s> {
     pub(crate) received: &'s Received,
     pub(crate) wanted: &'s Wanted,
 }

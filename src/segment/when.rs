@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::field::{Lost, bad_field};
 use super::plain::Plain;
-use super::received::Settings;
+use super::received::ReadSettings;
 use crate::event::{LocalOffset, is_blank};
 use crate::{Refusal, Timestamp};
 
@@ -74,14 +74,14 @@ pub(super) struct Shared {
 
 /// The times of a call.
 #[derive(Debug, Default)]
-pub(super) struct Times<'a> {
+pub(super) struct CallTimes<'a> {
     timestamp: When<'a>,
     original: When<'a>,
     sent: When<'a>,
     received: When<'a>,
 }
 
-impl<'a> Times<'a> {
+impl<'a> CallTimes<'a> {
     pub(super) fn field(&mut self, key: &str) -> Option<&mut When<'a>> {
         match key {
             "timestamp" => Some(&mut self.timestamp),
@@ -96,7 +96,7 @@ impl<'a> Times<'a> {
     /// the client names.
     pub(super) fn read(
         &self,
-        settings: Settings<'_>,
+        settings: ReadSettings<'_>,
         shared: Shared,
         zone: impl FnOnce(Timestamp) -> Option<i16>,
         lost: &mut Lost<'a>,

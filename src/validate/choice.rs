@@ -18,13 +18,13 @@ pub(super) const CERTAIN: f64 = 2.6;
 
 /// What a test says; unclear where the number is too near the threshold for the draws made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Answer {
+pub(super) enum TestResult {
     No,
     Unclear,
     Yes,
 }
 
-impl Answer {
+impl TestResult {
     /// Whether `beyond` is above 0, if it is farther off than `error`.
     pub(super) fn of(beyond: f64, error: f64) -> Self {
         if beyond > error || beyond >= 0.0 && error == 0.0 {
@@ -92,10 +92,10 @@ pub struct Candidate {
     pub valley: f64,
     /// By how many standard deviations the evidence of that valley exceeds that of clouds without groups.
     pub valley_excess: f64,
-    pub(super) natural: Answer,
+    pub(super) natural: TestResult,
     /// Whether the rows on some border of two clusters are as dense as in them.
     pub(super) goes_on: bool,
-    pub(super) comes_back: Answer,
+    pub(super) comes_back: TestResult,
 }
 
 impl Candidate {
@@ -141,15 +141,15 @@ impl KChoice {
         first: usize,
         (n_rows, n_draws): (usize, usize),
     ) -> Self {
-        let last = |answer: Answer| candidates.iter().rev().find(|c| c.natural == answer);
+        let last = |answer: TestResult| candidates.iter().rev().find(|c| c.natural == answer);
         let mut by_tightness: Vec<&Candidate> = candidates.iter().collect();
         by_tightness.sort_by(|a, b| b.silhouette.total_cmp(&a.silhouette).then(a.k.cmp(&b.k)));
-        let cut = by_tightness.iter().find(|c| c.comes_back != Answer::No);
-        let (k, structure) = match (last(Answer::Yes), last(Answer::Unclear), cut) {
+        let cut = by_tightness.iter().find(|c| c.comes_back != TestResult::No);
+        let (k, structure) = match (last(TestResult::Yes), last(TestResult::Unclear), cut) {
             (Some(yes), Some(unclear), _) if unclear.k > yes.k => (yes.k, Structure::Borderline),
             (Some(yes), ..) => (yes.k, Structure::Natural),
             (None, Some(unclear), _) => (unclear.k, Structure::Borderline),
-            (None, None, Some(cut)) if cut.comes_back == Answer::Yes => {
+            (None, None, Some(cut)) if cut.comes_back == TestResult::Yes => {
                 (cut.k, Structure::Reproducible)
             }
             (None, None, Some(cut)) => (cut.k, Structure::Borderline),
@@ -171,10 +171,10 @@ impl KChoice {
 
     /// What the data do not decide.
     fn borderline(&self, best: &Candidate) -> Sentence {
-        let larger = self.candidates.iter().rev().find(|c| c.natural == Answer::Unclear);
+        let larger = self.candidates.iter().rev().find(|c| c.natural == TestResult::Unclear);
         let k = ("k", best.k.to_string());
         match larger {
-            Some(larger) if best.natural == Answer::Yes => (
+            Some(larger) if best.natural == TestResult::Yes => (
                 "The data hold {k} groups, and do not decide whether {more}.",
                 vec![k, ("more", larger.k.to_string())],
             ),
@@ -215,14 +215,14 @@ impl KChoice {
             Structure::Borderline => self.borderline(best),
         };
         let comes_back = match best.comes_back {
-            Answer::Yes => {
+            TestResult::Yes => {
                 "On resampled rows the least stable cluster comes back (mean Jaccard {jaccard}, needed {needed})."
             }
-            Answer::Unclear => {
+            TestResult::Unclear => {
                 "On resampled rows the least stable cluster may come back or not (mean Jaccard {jaccard}, needed \
                  {needed})."
             }
-            Answer::No => {
+            TestResult::No => {
                 "On resampled rows the least stable cluster does not come back (mean Jaccard {jaccard}, needed \
                  {needed})."
             }
@@ -268,7 +268,7 @@ impl KChoice {
 
 /// What lies between the clusters.
 fn valley(best: &Candidate) -> Sentence {
-    if best.valley <= 0.0 || best.natural == Answer::No {
+    if best.valley <= 0.0 || best.natural == TestResult::No {
         let none = "Between some two clusters there are not clearly fewer rows than in clouds without groups.";
         return (none, Vec::new());
     }
@@ -300,7 +300,7 @@ mod tests {
 
     /// Tests by their point estimates alone.
     fn candidate(k: usize, stability: f64, silhouette: f64, valley_excess: f64) -> Candidate {
-        let answer = |holds: bool| if holds { Answer::Yes } else { Answer::No };
+        let answer = |holds: bool| if holds { TestResult::Yes } else { TestResult::No };
         let comes_back = answer(stability >= STABLE_FROM);
         let natural = answer(silhouette > 0.43 && valley_excess > 3.0).and(comes_back);
         Candidate {
@@ -358,7 +358,7 @@ mod tests {
 
     #[test]
     fn what_the_draws_do_not_decide_is_borderline() {
-        let unclear = |k| Candidate { natural: Answer::Unclear, ..candidate(k, 0.9, 0.9, 9.0) };
+        let unclear = |k| Candidate { natural: TestResult::Unclear, ..candidate(k, 0.9, 0.9, 9.0) };
         let choice = among(&[unclear(2), candidate(3, 0.9, 0.3, 0.0)]);
         assert_eq!((choice.k, choice.structure), (2, Structure::Borderline));
         assert!(
@@ -374,7 +374,7 @@ mod tests {
         // A smaller number of clusters that may pass changes nothing.
         let choice = among(&[unclear(2), candidate(4, 0.9, 0.9, 9.0)]);
         assert_eq!(choice.structure, Structure::Natural);
-        let cut = Candidate { comes_back: Answer::Unclear, ..candidate(2, 0.75, 0.3, 0.0) };
+        let cut = Candidate { comes_back: TestResult::Unclear, ..candidate(2, 0.75, 0.3, 0.0) };
         let choice = among(&[cut]);
         assert_eq!((choice.k, choice.structure), (2, Structure::Borderline));
         assert!(choice.to_string().contains("do not decide whether a cut in 2 comes back"));

@@ -41,7 +41,7 @@
 use std::ops::RangeInclusive;
 
 use super::border::Density;
-use super::choice::{Answer, KChoice};
+use super::choice::{KChoice, TestResult};
 use super::elbow::kneedle;
 use super::external::Contingency;
 use super::k_evidence::{Indices, KEvidence, MOST_DRAWS, OneDraw};
@@ -145,7 +145,7 @@ struct Sample<'a> {
 }
 
 /// The place of each judged k among the evidence, and its grouping of the sample.
-type Fits = Vec<(usize, KMeansFit)>;
+type JudgedFits = Vec<(usize, KMeansFit)>;
 
 impl<'a> Sample<'a> {
     fn new(rows: Rows<'a>, draw: usize, of_all_rows: bool) -> Self {
@@ -155,7 +155,7 @@ impl<'a> Sample<'a> {
     /// Adds what this sample says of these numbers of clusters, ascending. The first sample makes the evidence.
     fn judge(&self, ks: &[usize], evidence: &mut Vec<KEvidence>) -> Result<()> {
         let density = Density::of(&self.centred);
-        let mut fits = Fits::new();
+        let mut fits = JudgedFits::new();
         for &k in ks {
             let fit = trials::fit(self.rows.view(), k, trials::MANY_RUNS, DRAWS)?;
             // There are fewer distinct rows.
@@ -180,13 +180,14 @@ impl<'a> Sample<'a> {
     }
 
     /// Draws clouds until every number of clusters passes or fails, or as many as allowed.
-    fn draw_clouds(&self, fits: &Fits, evidence: &mut [KEvidence]) -> Result<()> {
+    fn draw_clouds(&self, fits: &JudgedFits, evidence: &mut [KEvidence]) -> Result<()> {
         let null = Null::new(&self.centred);
         let most = if self.of_all_rows { MOST_CLOUDS } else { BATCH };
         for start in (0..most).step_by(BATCH) {
             let tightest = if start == 0 { 0 } else { tightest(evidence) };
-            let is_open =
-                |at: usize| start == 0 || evidence[at].against_clouds(tightest) == Answer::Unclear;
+            let is_open = |at: usize| {
+                start == 0 || evidence[at].against_clouds(tightest) == TestResult::Unclear
+            };
             let open: Vec<usize> = fits.iter().map(|fit| fit.0).filter(|&at| is_open(at)).collect();
             if open.is_empty() {
                 break;
@@ -213,12 +214,13 @@ impl<'a> Sample<'a> {
 
     /// Draws resamples until every number of clusters that may matter comes back or not, or as many as
     /// allowed.
-    fn draw_resamples(&self, fits: &Fits, evidence: &mut [KEvidence]) -> Result<()> {
+    fn draw_resamples(&self, fits: &JudgedFits, evidence: &mut [KEvidence]) -> Result<()> {
         let most = if self.of_all_rows { MOST_RESAMPLES } else { BATCH };
         for start in (0..most).step_by(BATCH) {
             let matter = if start == 0 { Vec::new() } else { may_matter(evidence) };
             let is_open = |at: usize| {
-                start == 0 || matter.contains(&at) && evidence[at].comes_back() == Answer::Unclear
+                start == 0
+                    || matter.contains(&at) && evidence[at].comes_back() == TestResult::Unclear
             };
             let open: Vec<_> = fits.iter().filter(|fit| is_open(fit.0)).collect();
             if open.is_empty() {
@@ -250,12 +252,12 @@ impl<'a> Sample<'a> {
 
     /// Compares each number of clusters that passes with the groups of the next smaller one that does. What is unclear
     /// stays unclear.
-    fn hold_against_fewer(&self, fits: &Fits, evidence: &mut [KEvidence]) -> Result<()> {
+    fn hold_against_fewer(&self, fits: &JudgedFits, evidence: &mut [KEvidence]) -> Result<()> {
         let tightest = tightest(evidence);
         let mut before: Option<&Labels> = None;
         for (at, fit) in fits {
             let of_k = &mut evidence[*at];
-            if of_k.against_clouds(tightest).and(of_k.comes_back()) != Answer::Yes {
+            if of_k.against_clouds(tightest).and(of_k.comes_back()) != TestResult::Yes {
                 continue;
             }
             if let Some(groups) = before {
@@ -263,7 +265,7 @@ impl<'a> Sample<'a> {
                 of_k.newest().are_more =
                     Some(more_groups::are_more(&self.centred, groups, clusters)?);
             }
-            if of_k.natural(tightest) == Answer::Yes {
+            if of_k.natural(tightest) == TestResult::Yes {
                 before = Some(&fit.labels);
             }
         }
@@ -275,7 +277,7 @@ impl<'a> Sample<'a> {
 fn open_ks(evidence: &[KEvidence]) -> Vec<usize> {
     let tightest = tightest(evidence);
     let matter = may_matter(evidence);
-    let is_sure = |at: usize| evidence[at].natural(tightest) == Answer::Yes;
+    let is_sure = |at: usize| evidence[at].natural(tightest) == TestResult::Yes;
     let sure: Vec<usize> = matter.iter().copied().filter(|&at| is_sure(at)).collect();
     let from = sure.last().copied().unwrap_or(0);
     let needs_rows = |at: usize| at >= from && evidence[at].needs_rows(tightest);
@@ -291,7 +293,7 @@ fn open_ks(evidence: &[KEvidence]) -> Vec<usize> {
 /// The places of those that may be groups; if there are none, of the tightest that may come back.
 fn may_matter(evidence: &[KEvidence]) -> Vec<usize> {
     let tightest = tightest(evidence);
-    let chance = |&at: &usize| evidence[at].natural(tightest) != Answer::No;
+    let chance = |&at: &usize| evidence[at].natural(tightest) != TestResult::No;
     let natural: Vec<usize> = (0..evidence.len()).filter(chance).collect();
     if !natural.is_empty() {
         return natural;
@@ -299,7 +301,7 @@ fn may_matter(evidence: &[KEvidence]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..evidence.len()).collect();
     let silhouettes: Vec<f64> = evidence.iter().map(KEvidence::silhouette).collect();
     order.sort_by(|&a, &b| silhouettes[b].total_cmp(&silhouettes[a]));
-    order.into_iter().find(|&at| evidence[at].comes_back() != Answer::No).into_iter().collect()
+    order.into_iter().find(|&at| evidence[at].comes_back() != TestResult::No).into_iter().collect()
 }
 
 /// The number of clusters whose silhouette exceeds those of the clouds most.

@@ -84,7 +84,7 @@ pub fn dbcv<'a>(x: impl Into<Samples<'a>>, labels: &Labels) -> Result<Dbcv> {
     let work = rows.n_rows().saturating_mul(rows.n_rows());
     let densities = parallel::map(large.len(), work, |at| {
         let members = labels.rows_of(large[at]);
-        (Density::of(&rows.select(&members), &labels.select(&members)), members)
+        (ClusterDensity::of(&rows.select(&members), &labels.select(&members)), members)
     });
     for (&cluster, (density, members)) in large.iter().zip(densities) {
         sparseness[cluster] = density.sparseness;
@@ -110,13 +110,13 @@ pub fn dbcv<'a>(x: impl Into<Samples<'a>>, labels: &Labels) -> Result<Dbcv> {
 
 /// What the rows of one cluster say of its density.
 #[derive(Debug)]
-struct Density {
+struct ClusterDensity {
     core: Vec<f64>,
     is_inner: Vec<bool>,
     sparseness: f64,
 }
 
-impl Density {
+impl ClusterDensity {
     /// Of at least two rows, all of one cluster.
     fn of(rows: &Rows<'_>, labels: &Labels) -> Self {
         let n = rows.n_rows();
@@ -129,7 +129,8 @@ impl Density {
         }
         let is_inner: Vec<bool> = degrees.iter().map(|&degree| degree > 1 || n == 2).collect();
         let longest = |inner: bool| {
-            let counts = |edge: &&Edge| !inner || (is_inner[edge.low] && is_inner[edge.high]);
+            let counts =
+                |edge: &&ReachabilityEdge| !inner || (is_inner[edge.low] && is_inner[edge.high]);
             edges.iter().filter(counts).map(|edge| edge.weight).reduce(f64::max)
         };
         let sparseness = longest(true).or(longest(false)).unwrap_or(0.0);
@@ -139,7 +140,7 @@ impl Density {
 
 /// An edge between two rows.
 #[derive(Debug, Clone, Copy)]
-struct Edge {
+struct ReachabilityEdge {
     /// Mutual reachability.
     weight: f64,
     distance: f64,
@@ -147,7 +148,7 @@ struct Edge {
     high: usize,
 }
 
-impl Edge {
+impl ReachabilityEdge {
     fn new(a: usize, b: usize, distance: f64, core: &[f64]) -> Self {
         let weight = distance.max(core[a]).max(core[b]);
         Self { weight, distance, low: a.min(b), high: a.max(b) }
@@ -162,13 +163,13 @@ impl Edge {
 }
 
 /// The minimum spanning tree by mutual reachability.
-fn spanning_tree(rows: &Rows<'_>, core: &[f64]) -> Vec<Edge> {
+fn spanning_tree(rows: &Rows<'_>, core: &[f64]) -> Vec<ReachabilityEdge> {
     let n = rows.n_rows();
     let tiles = Tiles::new(rows.iter(), rows.n_columns());
     let mut distances = vec![Lanes::FAR; n.div_ceil(WIDTH)];
     // Of every row that is not in the tree, the least edge to it. The tree begins with row 0.
-    let far = Edge { weight: f64::INFINITY, distance: f64::INFINITY, low: n, high: n };
-    let mut left: Vec<(usize, Edge)> = (1..n).map(|row| (row, far)).collect();
+    let far = ReachabilityEdge { weight: f64::INFINITY, distance: f64::INFINITY, low: n, high: n };
+    let mut left: Vec<(usize, ReachabilityEdge)> = (1..n).map(|row| (row, far)).collect();
     let mut edges = Vec::with_capacity(n - 1);
     let mut newest = 0;
     while !left.is_empty() {
@@ -176,7 +177,8 @@ fn spanning_tree(rows: &Rows<'_>, core: &[f64]) -> Vec<Edge> {
         let mut nearest = 0;
         for at in 0..left.len() {
             let (row, known) = left[at];
-            let edge = Edge::new(newest, row, distances[row / WIDTH].0[row % WIDTH], core);
+            let edge =
+                ReachabilityEdge::new(newest, row, distances[row / WIDTH].0[row % WIDTH], core);
             if edge.order(&known).is_lt() {
                 left[at].1 = edge;
             }
@@ -193,7 +195,7 @@ fn spanning_tree(rows: &Rows<'_>, core: &[f64]) -> Vec<Edge> {
 
 /// What the distances of a row to the others of its cluster come to.
 #[derive(Debug, Clone)]
-struct Near {
+struct NearDistances {
     /// How many are 0; the row's own is.
     zeros: usize,
     /// The least above 0.
@@ -206,8 +208,8 @@ struct Near {
 fn core_distances(rows: &Rows<'_>, labels: &Labels) -> Vec<f64> {
     let (n, p) = (rows.n_rows(), rows.n_columns());
     let all: Vec<usize> = (0..n).collect();
-    let empty = Near { zeros: 0, least: f64::INFINITY, sum: 0.0 };
-    let add = |near: &mut Near, _: usize, _: usize, run: &[f64]| {
+    let empty = NearDistances { zeros: 0, least: f64::INFINITY, sum: 0.0 };
+    let add = |near: &mut NearDistances, _: usize, _: usize, run: &[f64]| {
         let above = run.iter().copied().filter(|&distance| distance > 0.0);
         let least = above.clone().fold(near.least, f64::min);
         if least < near.least {

@@ -10,7 +10,7 @@
 //! Source: the mean of the variances, seen and expected, is that of a scaled inverse χ² prior (Gelman and others
 //! 2013, section 2.6). Cost: nothing beside the draws.
 
-use super::choice::{Answer, CERTAIN, Candidate, TIGHTER};
+use super::choice::{CERTAIN, Candidate, TIGHTER, TestResult};
 use super::scatter::Scatter;
 use super::stability::STABLE_FROM;
 use super::valley::Valley;
@@ -51,7 +51,7 @@ pub(super) struct OneDraw {
     pub(super) jaccards: Vec<Vec<f64>>,
     /// Whether these are more groups than a smaller number of them that was found already.
     /// `None` if it was not asked.
-    pub(super) are_more: Option<Answer>,
+    pub(super) are_more: Option<TestResult>,
     /// Whether the rows on some border of two clusters are as dense as in them.
     goes_on: bool,
 }
@@ -131,9 +131,9 @@ impl KEvidence {
         Estimate { mean, error: (within * within + variance / n).sqrt() }
     }
 
-    fn is_above(&self, bar: f64, estimate: Estimate) -> Answer {
+    fn is_above(&self, bar: f64, estimate: Estimate) -> TestResult {
         let certain = if self.of_all_rows { CERTAIN } else { CERTAIN_OF_DRAWS };
-        Answer::of(estimate.mean - bar, certain * estimate.error)
+        TestResult::of(estimate.mean - bar, certain * estimate.error)
     }
 
     /// The mean of a value of the clouds of every draw, and its standard deviation around these means.
@@ -183,17 +183,18 @@ impl KEvidence {
         let n_draws = self.groupings.len();
         let seen = n_draws as f64 / MOST_DRAWS as f64;
         let farthest = (mean - bar).abs() + error * (1.0 - seen).sqrt();
-        let is_unclear = self.is_above(bar, Estimate { mean, error }) == Answer::Unclear;
+        let is_unclear = self.is_above(bar, Estimate { mean, error }) == TestResult::Unclear;
         let needed = CERTAIN_OF_DRAWS * error * seen.sqrt();
         is_unclear && (n_draws < LEAST_DRAWS || farthest >= needed)
     }
 
     /// Whether more draws of rows may give a [`vote`] its majority.
-    fn may_carry(&self, answers: impl Iterator<Item = Answer> + Clone) -> bool {
+    fn may_carry(&self, answers: impl Iterator<Item = TestResult> + Clone) -> bool {
         let left = std::iter::repeat_n((), MOST_DRAWS - self.groupings.len().min(MOST_DRAWS));
-        let with = |answer: Answer| vote(answers.clone().chain(left.clone().map(|()| answer)));
-        let is_reached = with(Answer::Yes) == Answer::Yes || with(Answer::No) == Answer::No;
-        vote(answers.clone()) == Answer::Unclear && is_reached
+        let with = |answer: TestResult| vote(answers.clone().chain(left.clone().map(|()| answer)));
+        let is_reached =
+            with(TestResult::Yes) == TestResult::Yes || with(TestResult::No) == TestResult::No;
+        vote(answers.clone()) == TestResult::Unclear && is_reached
     }
 
     /// Whether the clusters are tighter than noise, with deeper valleys: means and what each must exceed.
@@ -207,10 +208,10 @@ impl KEvidence {
     }
 
     /// The answer of all tests against clouds together.
-    pub(super) fn against_clouds(&self, tightest: usize) -> Answer {
+    pub(super) fn against_clouds(&self, tightest: usize) -> TestResult {
         let answers =
             self.cloud_tests(tightest).map(|(bar, estimate)| self.is_above(bar, estimate));
-        answers.fold(Answer::Yes, Answer::and)
+        answers.fold(TestResult::Yes, TestResult::and)
     }
 
     /// The mean Jaccard coefficient of the least stable cluster.
@@ -226,32 +227,33 @@ impl KEvidence {
         self.over_draws(&means, variance.sqrt() / n, ROWS_PER_RESAMPLE * spread / n)
     }
 
-    pub(super) fn comes_back(&self) -> Answer {
+    pub(super) fn comes_back(&self) -> TestResult {
         self.is_above(STABLE_FROM, self.stability())
     }
 
     /// Whether these are more groups than fewer that were found; they are where there are no fewer.
-    fn are_more(&self) -> Answer {
+    fn are_more(&self) -> TestResult {
         vote(self.answers_of_more())
     }
 
-    fn answers_of_more(&self) -> impl Iterator<Item = Answer> + Clone {
+    fn answers_of_more(&self) -> impl Iterator<Item = TestResult> + Clone {
         self.groupings.iter().filter_map(|grouping| grouping.are_more)
     }
 
-    fn goes_on(&self) -> Answer {
+    fn goes_on(&self) -> TestResult {
         vote(self.answers_of_going_on())
     }
 
-    fn answers_of_going_on(&self) -> impl Iterator<Item = Answer> + Clone {
-        let answer = |goes_on: bool| if goes_on { Answer::Yes } else { Answer::No };
+    fn answers_of_going_on(&self) -> impl Iterator<Item = TestResult> + Clone {
+        let answer = |goes_on: bool| if goes_on { TestResult::Yes } else { TestResult::No };
         self.groupings.iter().map(move |grouping| answer(grouping.goes_on))
     }
 
     /// Whether these are groups. Where a border is as dense as the clusters, they may be parts of groups that
     /// are not round.
-    pub(super) fn natural(&self, tightest: usize) -> Answer {
-        let round = if self.goes_on() == Answer::No { Answer::Yes } else { Answer::Unclear };
+    pub(super) fn natural(&self, tightest: usize) -> TestResult {
+        let round =
+            if self.goes_on() == TestResult::No { TestResult::Yes } else { TestResult::Unclear };
         self.against_clouds(tightest).and(self.comes_back()).and(self.are_more()).and(round)
     }
 
@@ -263,7 +265,7 @@ impl KEvidence {
             || self.cloud_tests(tightest).any(|(bar, estimate)| self.may_decide(bar, estimate))
             || self.may_carry(self.answers_of_more())
             || self.may_carry(self.answers_of_going_on());
-        may_come_back || is_open && self.natural(tightest) != Answer::No
+        may_come_back || is_open && self.natural(tightest) != TestResult::No
     }
 
     /// By how many standard deviations the silhouette exceeds those of clouds, mean over the draws.
@@ -296,7 +298,7 @@ impl KEvidence {
             valley: stats::mean(&self.each(|grouping| grouping.valley.depth)),
             valley_excess: self.deeper().mean,
             natural: self.natural(tightest),
-            goes_on: self.goes_on() == Answer::Yes,
+            goes_on: self.goes_on() == TestResult::Yes,
             comes_back: self.comes_back(),
         }
     }
@@ -319,14 +321,14 @@ fn least_stable(jaccards: &[Vec<f64>]) -> (f64, f64, f64) {
 }
 
 /// What at least five in six draws say; yes if there are none.
-fn vote(answers: impl Iterator<Item = Answer> + Clone) -> Answer {
-    let share = |answer: Answer| {
+fn vote(answers: impl Iterator<Item = TestResult> + Clone) -> TestResult {
+    let share = |answer: TestResult| {
         answers.clone().filter(|&other| other == answer).count() * 6 >= answers.clone().count() * 5
     };
-    match (share(Answer::Yes), share(Answer::No)) {
-        (true, _) => Answer::Yes,
-        (_, true) => Answer::No,
-        _ => Answer::Unclear,
+    match (share(TestResult::Yes), share(TestResult::No)) {
+        (true, _) => TestResult::Yes,
+        (_, true) => TestResult::No,
+        _ => TestResult::Unclear,
     }
 }
 
@@ -358,20 +360,20 @@ mod tests {
         assert!((candidate.null_silhouette - 0.4).abs() < 1e-12);
         assert!((candidate.null_spread - 0.01 * (20.0f64 / 19.0).sqrt()).abs() < 1e-12);
         assert!((candidate.stability - 0.975).abs() < 1e-12);
-        assert_eq!((candidate.valley, candidate.natural), (0.5, Answer::Yes));
+        assert_eq!((candidate.valley, candidate.natural), (0.5, TestResult::Yes));
     }
 
     #[test]
     fn the_more_draws_of_rows_differ_the_less_is_certain() {
         let tighter = |silhouettes: &[f64]| evidence(silhouettes, false).against_clouds(2);
         // Needed is 0.42.
-        assert_eq!(tighter(&[0.44, 0.44]), Answer::Unclear);
-        assert_eq!(tighter(&[0.44; 6]), Answer::Yes);
-        assert_eq!(tighter(&[0.46, 0.46]), Answer::Yes);
-        assert_eq!(tighter(&[0.44, 0.60]), Answer::Unclear);
-        assert_eq!(tighter(&[0.30, 0.32]), Answer::No);
+        assert_eq!(tighter(&[0.44, 0.44]), TestResult::Unclear);
+        assert_eq!(tighter(&[0.44; 6]), TestResult::Yes);
+        assert_eq!(tighter(&[0.46, 0.46]), TestResult::Yes);
+        assert_eq!(tighter(&[0.44, 0.60]), TestResult::Unclear);
+        assert_eq!(tighter(&[0.30, 0.32]), TestResult::No);
         // All rows are no draw, so only the clouds are random.
-        assert_eq!(evidence(&[0.44], true).against_clouds(2), Answer::Yes);
+        assert_eq!(evidence(&[0.44], true).against_clouds(2), TestResult::Yes);
     }
 
     #[test]
@@ -380,7 +382,7 @@ mod tests {
         assert!(!evidence(&[0.9, 0.9], false).needs_rows(2));
         assert!(!evidence(&[0.1], false).needs_rows(2));
         let mut held_once = evidence(&[0.9, 0.9], false);
-        held_once.newest().are_more = Some(Answer::Yes);
+        held_once.newest().are_more = Some(TestResult::Yes);
         assert!(held_once.needs_rows(2));
     }
 
@@ -389,7 +391,7 @@ mod tests {
         // Needed is 0.42. The spread that is expected alone leaves 0.425 unclear after six draws, too.
         assert!(evidence(&[0.44, 0.44], false).needs_rows(2));
         assert!(!evidence(&[0.42, 0.425], false).needs_rows(2));
-        assert_eq!(evidence(&[0.42, 0.425], false).against_clouds(2), Answer::Unclear);
+        assert_eq!(evidence(&[0.42, 0.425], false).against_clouds(2), TestResult::Unclear);
         assert!(evidence(&[0.40, 0.50], false).needs_rows(2));
         // Two against two cannot become five of six.
         let mut parted = evidence(&[0.9; 4], false);
@@ -403,15 +405,15 @@ mod tests {
     fn a_cluster_that_no_resample_holds_does_not_come_back() {
         let mut lost = evidence(&[0.9], true);
         lost.newest().jaccards[1].clear();
-        assert_eq!((lost.stability().mean, lost.comes_back()), (0.0, Answer::No));
+        assert_eq!((lost.stability().mean, lost.comes_back()), (0.0, TestResult::No));
     }
 
     #[test]
     fn one_draw_in_six_may_say_otherwise() {
-        let vote = |answers: &[Answer]| super::vote(answers.iter().copied());
-        let (yes, no) = (Answer::Yes, Answer::No);
+        let vote = |answers: &[TestResult]| super::vote(answers.iter().copied());
+        let (yes, no) = (TestResult::Yes, TestResult::No);
         assert_eq!(vote(&[no, yes, yes, yes, yes, yes]), yes);
-        assert_eq!(vote(&[no, no, yes, yes, yes, yes]), Answer::Unclear);
+        assert_eq!(vote(&[no, no, yes, yes, yes, yes]), TestResult::Unclear);
         assert_eq!(vote(&[no, no]), no);
         assert_eq!(vote(&[]), yes);
     }

@@ -39,12 +39,12 @@ pub(super) struct Smooth {
     range: (f64, f64),
     /// (least z, z beyond, value) of values that many rows hold.
     atoms: Vec<(f64, f64, f64)>,
-    grid: Grid,
+    grid: ValueGrid,
 }
 
 /// The values that a column can have.
 #[derive(Debug, Clone)]
-enum Grid {
+enum ValueGrid {
     Any,
     /// Multiples of a step from a start: also such as no row has.
     Even(f64, f64),
@@ -52,7 +52,7 @@ enum Grid {
     Seen(Vec<f64>),
 }
 
-impl Grid {
+impl ValueGrid {
     /// Of distinct values, ascending, at least two.
     fn of(values: Vec<f64>) -> Self {
         let step = values.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, f64::min);
@@ -105,7 +105,7 @@ impl Margin {
             atoms.map(|(start, run)| (z(*start), z(start + run.len()), run[0])).collect()
         };
         let values = || runs.iter().map(|(_, run)| run[0]).collect();
-        let grid = if on_grid { Grid::of(values()) } else { Grid::Any };
+        let grid = if on_grid { ValueGrid::of(values()) } else { ValueGrid::Any };
         let curve = Curve::through(sorted, &atoms);
         let range = (sorted[0], sorted[sorted.len() - 1]);
         let room = BEYOND * (range.1 - range.0);

@@ -8,7 +8,7 @@
 //! Source: the parametric bootstrap for the number of components, one more against those there are (McLachlan
 //! 1987). Cost: a null model per group, and some tens of runs of k-means.
 
-use super::choice::{Answer, CERTAIN};
+use super::choice::{CERTAIN, TestResult};
 use super::null::Null;
 use super::simplified;
 use super::trials::{self, Purpose, stream};
@@ -32,7 +32,7 @@ pub(super) fn are_more(
     rows: &Rows<'_>,
     groups: &Labels,
     (k, evidence): (usize, f64),
-) -> Result<Answer> {
+) -> Result<TestResult> {
     let mut members = vec![Vec::new(); groups.n_clusters()];
     for (row, group) in groups.iter().enumerate() {
         if let Some(group) = group {
@@ -41,8 +41,8 @@ pub(super) fn are_more(
     }
     let nulls: Vec<Null> = members.iter().map(|rows_of| Null::new(&rows.select(rows_of))).collect();
     let mut found: Vec<f64> = Vec::new();
-    let mut answer = Answer::Unclear;
-    while answer == Answer::Unclear && found.len() < MOST_CLOUDS {
+    let mut answer = TestResult::Unclear;
+    while answer == TestResult::Unclear && found.len() < MOST_CLOUDS {
         let drawn = parallel::map(BATCH, usize::MAX, |i| {
             let index = ((groups.n_clusters() * 1024 + k) << 8) + found.len() + i;
             let mut draws = stream(DRAWS, Purpose::Groups, index);
@@ -58,7 +58,7 @@ pub(super) fn are_more(
         let excess = (evidence - mean) / std.max(1e-9 * (1.0 + mean.abs()));
         // Mean and standard deviation of n normal draws are off by 1/√n and 1/√2n.
         let error = ((1.0 + 0.5 * excess * excess) / found.len() as f64).sqrt();
-        answer = Answer::of(excess - DEEPER, CERTAIN * error);
+        answer = TestResult::of(excess - DEEPER, CERTAIN * error);
     }
     Ok(answer)
 }
@@ -70,7 +70,11 @@ mod tests {
     use crate::num::rng::Stream;
     use ndarray::Array2;
 
-    fn answer(k: usize, so_far: usize, draw: impl Fn(usize, &mut Stream, &mut [f64])) -> Answer {
+    fn answer(
+        k: usize,
+        so_far: usize,
+        draw: impl Fn(usize, &mut Stream, &mut [f64]),
+    ) -> TestResult {
         let mut stream = Stream::new(9, 0);
         let mut x = Array2::zeros((600, 2));
         for (row, mut values) in x.rows_mut().into_iter().enumerate() {
@@ -90,7 +94,7 @@ mod tests {
             v[0] = (row % 2) as f64 * 6.0 + 0.9 * s.normal();
             v[1] = 3.0 * s.normal();
         };
-        assert_ne!(answer(4, 2, long), Answer::Yes);
+        assert_ne!(answer(4, 2, long), TestResult::Yes);
     }
 
     #[test]
@@ -99,6 +103,6 @@ mod tests {
             v[0] = [0.0, 9.0, 9.0][row % 3] + s.normal();
             v[1] = [0.0, 0.0, 4.5][row % 3] + s.normal();
         };
-        assert_eq!(answer(3, 2, three), Answer::Yes);
+        assert_eq!(answer(3, 2, three), TestResult::Yes);
     }
 }

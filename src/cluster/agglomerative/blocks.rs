@@ -21,7 +21,7 @@ const BLOCK: usize = 1 << 14;
 
 /// A merge inside a cluster.
 #[derive(Debug, Clone, Copy)]
-struct Step {
+struct BlockMerge {
     /// Its number among all merges.
     number: u32,
     /// Where the smallest rows of the two parts stand.
@@ -31,7 +31,7 @@ struct Step {
 }
 
 /// The clusters that are left, with their rows one after another.
-struct Clusters<'a> {
+struct BlockClusters<'a> {
     linkage: Linkage,
     rows: &'a Rows<'a>,
     /// Rows, by cluster, ascending in each.
@@ -39,13 +39,13 @@ struct Clusters<'a> {
     /// Where the rows of each cluster begin, and where those of the last end.
     starts: Vec<usize>,
     /// The merges inside each cluster, in their order; places are those in `order`.
-    steps: Vec<Vec<Step>>,
+    steps: Vec<Vec<BlockMerge>>,
 }
 
 /// The distances between all clusters that are left, by the linkage; `None` if memory is too small.
 pub(super) fn of_clusters(rows: &Rows<'_>, merged: &Merged, linkage: Linkage) -> Option<Triangle> {
     debug_assert!(!linkage.is_on_squares());
-    let clusters = Clusters::new(rows, merged, linkage);
+    let clusters = BlockClusters::new(rows, merged, linkage);
     let n_clusters = clusters.steps.len();
     let mut distances = Triangle::new(n_clusters)?;
     let groups: Vec<Range<usize>> = (0..n_clusters)
@@ -70,7 +70,7 @@ struct Block {
     squares: Vec<Lanes>,
 }
 
-impl<'a> Clusters<'a> {
+impl<'a> BlockClusters<'a> {
     fn new(rows: &'a Rows<'a>, merged: &Merged, linkage: Linkage) -> Self {
         let n_rows = rows.n_rows();
         // The smallest row of the cluster of each row: a merge points from the one to the other.
@@ -91,7 +91,7 @@ impl<'a> Clusters<'a> {
         let mut steps = vec![Vec::new(); starts.len() - 1];
         for (number, &(a, b, _)) in merged.merges.iter().enumerate() {
             let weights = merged.weights_of(number);
-            let step = Step { number: number as u32, a: places[a], b: places[b], weights };
+            let step = BlockMerge { number: number as u32, a: places[a], b: places[b], weights };
             steps[cluster_of[a]].push(step);
         }
         Self { linkage, rows, order, starts, steps }
@@ -179,9 +179,12 @@ impl<'a> Clusters<'a> {
         let steps = |clusters: &Range<usize>, of_rows: bool| {
             let first = self.starts[clusters.start] as u32;
             let steps = self.steps[clusters.clone()].iter().flatten();
-            steps.map(move |step| (Step { a: step.a - first, b: step.b - first, ..*step }, of_rows))
+            steps.map(move |step| {
+                (BlockMerge { a: step.a - first, b: step.b - first, ..*step }, of_rows)
+            })
         };
-        let mut all: Vec<(Step, bool)> = steps(these, true).chain(steps(others, false)).collect();
+        let mut all: Vec<(BlockMerge, bool)> =
+            steps(these, true).chain(steps(others, false)).collect();
         all.sort_unstable_by_key(|(step, _)| step.number);
         let (height, width) = (self.places(these).len(), self.places(others).len());
         let stride = block.stride;

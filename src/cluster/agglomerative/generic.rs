@@ -13,7 +13,7 @@
 //! Cost: O(n²) time on ordinary data, O(n³) at worst; the matrix is updated in place, and drops the
 //! rows and columns of merged clusters whenever a third of them are gone.
 
-use super::linkage::Linkage;
+use super::linkage::{Linkage, RowMerge};
 use crate::num::argmin::{first_least, first_least_sum};
 use crate::num::parallel;
 use crate::num::triangle::{ROWS, Triangle};
@@ -34,13 +34,13 @@ pub(super) fn merges(
     linkage: Linkage,
     clusters: &[(u32, f64)],
     distances: Triangle,
-) -> Vec<(usize, usize, f64)> {
+) -> Vec<RowMerge> {
     let n_clusters = clusters.len();
     debug_assert_eq!(distances.n(), n_clusters);
     // On a thread of the pool, waking the others for every merge is cheaper.
     parallel::beside(
         || {
-            let mut clusters = Clusters::new(linkage, clusters, distances);
+            let mut clusters = CondensedClusters::new(linkage, clusters, distances);
             let mut merges = Vec::with_capacity(n_clusters - 1);
             while let Some((a, b, distance)) = clusters.nearest_pair() {
                 merges.push((clusters.rows[a] as usize, clusters.rows[b] as usize, distance));
@@ -57,7 +57,7 @@ pub(super) fn merges(
 /// The clusters that are left, and the places of some that are not.
 ///
 /// A place is an index into all of these; places ascend by the clusters' smallest rows.
-struct Clusters {
+struct CondensedClusters {
     linkage: Linkage,
     n_left: usize,
     /// The smallest row.
@@ -77,7 +77,7 @@ struct Clusters {
     scratch: [Vec<f64>; 2],
 }
 
-impl Clusters {
+impl CondensedClusters {
     fn new(linkage: Linkage, clusters: &[(u32, f64)], distances: Triangle) -> Self {
         let n = clusters.len();
         let found = parallel::map(n, n / 2, |place| {

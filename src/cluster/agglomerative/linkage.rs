@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// A merge: (smallest row of the one, smallest row of the other, distance).
+pub(super) type RowMerge = (usize, usize, f64);
+
 /// How far apart two clusters are.
 ///
 /// The weights of rows count for [`Average`](Self::Average), [`Ward`](Self::Ward) and

@@ -39,6 +39,7 @@ use crate::num::samples::Samples;
 use crate::num::triangle::Triangle;
 use crate::num::{check, condensed};
 use crate::{Error, Result};
+use linkage::RowMerge;
 use sparse::Merged;
 use units::Units;
 
@@ -253,7 +254,7 @@ impl Agglomerative {
 }
 
 /// The merges as a tree, their distances as heights.
-fn tree(mut merges: Vec<(usize, usize, f64)>, squared: bool, units: Units) -> Dendrogram {
+fn tree(mut merges: Vec<RowMerge>, squared: bool, units: Units) -> Dendrogram {
     for (_, _, height) in &mut merges {
         *height = if squared { height.sqrt() } else { *height } * units.inverse();
     }

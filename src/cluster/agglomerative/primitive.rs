@@ -4,17 +4,14 @@
 //! ordered by the smaller, then the greater of the two clusters' smallest rows; for single linkage by
 //! those of the two nearest rows.
 
-use super::linkage::{Linkage, ward};
+use super::linkage::{Linkage, RowMerge, ward};
 use super::ward;
 use crate::num::check::Rows;
 use crate::num::condensed;
 use crate::num::distance::squared;
 
-/// (smallest row of the one, smallest row of the other, distance), in the order they are made.
-type Join = (usize, usize, f64);
-
 /// By the formula of Lance and Williams, on condensed distances.
-pub(super) fn on_matrix(linkage: Linkage, weights: &[f64], distances: &[f64]) -> Vec<Join> {
+pub(super) fn on_matrix(linkage: Linkage, weights: &[f64], distances: &[f64]) -> Vec<RowMerge> {
     let n = weights.len();
     let at = |i: usize, j: usize| condensed::place(n, i.min(j), i.max(j));
     let (mut distances, mut sizes) = (distances.to_vec(), weights.to_vec());
@@ -32,7 +29,7 @@ pub(super) fn on_matrix(linkage: Linkage, weights: &[f64], distances: &[f64]) ->
 }
 
 /// Single linkage: the two nearest rows of different clusters join them.
-pub(super) fn single(n: usize, distances: &[f64]) -> Vec<Join> {
+pub(super) fn single(n: usize, distances: &[f64]) -> Vec<RowMerge> {
     let all: Vec<usize> = (0..n).collect();
     let mut cluster = all.clone();
     let mut merges = Vec::new();
@@ -49,7 +46,7 @@ pub(super) fn single(n: usize, distances: &[f64]) -> Vec<Join> {
 }
 
 /// Ward's squared distances, from the means of the clusters.
-pub(super) fn ward_by_means(rows: &Rows<'_>, weights: &[f64]) -> Vec<Join> {
+pub(super) fn ward_by_means(rows: &Rows<'_>, weights: &[f64]) -> Vec<RowMerge> {
     let mut means: Vec<Vec<f64>> = rows.iter().map(<[f64]>::to_vec).collect();
     let (mut sizes, mut heights) = (weights.to_vec(), vec![0.0f64; weights.len()]);
     merge_all(weights.len(), |left, made| {
@@ -69,10 +66,10 @@ pub(super) fn ward_by_means(rows: &Rows<'_>, weights: &[f64]) -> Vec<Join> {
 /// Merges the pair that `step` names, given the clusters left and the merge before.
 pub(super) fn merge_all(
     n: usize,
-    mut step: impl FnMut(&[usize], Option<Join>) -> Join,
-) -> Vec<Join> {
+    mut step: impl FnMut(&[usize], Option<RowMerge>) -> RowMerge,
+) -> Vec<RowMerge> {
     let mut left: Vec<usize> = (0..n).collect();
-    let mut merges: Vec<Join> = Vec::new();
+    let mut merges: Vec<RowMerge> = Vec::new();
     while left.len() > 1 {
         let merge = step(&left, merges.last().copied());
         left.retain(|&cluster| cluster != merge.1);
@@ -82,7 +79,7 @@ pub(super) fn merge_all(
 }
 
 /// The first pair of the least distance.
-pub(super) fn nearest(left: &[usize], distance: impl Fn(usize, usize) -> f64) -> Join {
+pub(super) fn nearest(left: &[usize], distance: impl Fn(usize, usize) -> f64) -> RowMerge {
     let mut best = (0, 0, f64::INFINITY);
     for (i, &a) in left.iter().enumerate() {
         for &b in &left[i + 1..] {

@@ -12,13 +12,13 @@ use crate::num::condensed;
 use crate::num::neighbors::{Metric, Tree};
 
 /// An edge (smaller row, greater row, length).
-type Edge = (usize, usize, f64);
+type RowEdge = (usize, usize, f64);
 
 /// Nearest rows that answer most of the engine's first rounds.
 const N_NEAREST: usize = 4;
 
 /// The edges of the tree by squared Euclidean distance, in order.
-pub(super) fn of_rows(rows: &Rows<'_>) -> Vec<Edge> {
+pub(super) fn of_rows(rows: &Rows<'_>) -> Vec<RowEdge> {
     let n_rows = rows.n_rows();
     if n_rows == 1 {
         return Vec::new();
@@ -30,9 +30,9 @@ pub(super) fn of_rows(rows: &Rows<'_>) -> Vec<Edge> {
 }
 
 /// The edges of the tree by condensed distances, in order.
-pub(super) fn of_pairs(n_rows: usize, pairs: &[f64]) -> Vec<Edge> {
+pub(super) fn of_pairs(n_rows: usize, pairs: &[f64]) -> Vec<RowEdge> {
     // For every row outside its least edge to a row inside.
-    let mut outside: Vec<(usize, Edge)> =
+    let mut outside: Vec<(usize, RowEdge)> =
         (1..n_rows).map(|row| (row, (0, row, f64::INFINITY))).collect();
     let mut edges = Vec::with_capacity(n_rows - 1);
     let mut joined = 0;
@@ -57,6 +57,6 @@ pub(super) fn of_pairs(n_rows: usize, pairs: &[f64]) -> Vec<Edge> {
     edges
 }
 
-fn order(x: &Edge, y: &Edge) -> std::cmp::Ordering {
+fn order(x: &RowEdge, y: &RowEdge) -> std::cmp::Ordering {
     x.2.total_cmp(&y.2).then((x.0, x.1).cmp(&(y.0, y.1)))
 }

@@ -14,7 +14,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::linkage::Linkage;
+use super::linkage::{Linkage, RowMerge};
 use crate::num::argmin::Least;
 use crate::num::check::Rows;
 use crate::num::distance::squared;
@@ -39,7 +39,7 @@ const UNKNOWN: u32 = u32::MAX;
 #[derive(Debug)]
 pub(super) struct Merged {
     /// (smallest row of the one, smallest row of the other, distance), in the order they are made.
-    pub(super) merges: Vec<(usize, usize, f64)>,
+    pub(super) merges: Vec<RowMerge>,
     /// The nodes that merge `i` joined.
     parts: Vec<[u32; 2]>,
     /// The weight of every node.
@@ -123,7 +123,7 @@ fn merge_below(
     match near_pairs(limit, rows, tiles) {
         None => merged,
         Some(pairs) => {
-            let mut clusters = Clusters::new(limit, linkage, rows, merged, &pairs);
+            let mut clusters = SparseClusters::new(limit, linkage, rows, merged, &pairs);
             while clusters.merge_nearest() {}
             clusters.merged
         }
@@ -167,12 +167,12 @@ fn near_pairs(limit: f64, rows: &Rows<'_>, tiles: &Tiles) -> Option<Vec<Vec<(u32
 
 /// The clusters whose distance to one is below the limit.
 #[derive(Debug, Clone, Default)]
-struct Near {
+struct NearClusters {
     clusters: Vec<u32>,
     distances: Vec<f64>,
 }
 
-impl Near {
+impl NearClusters {
     fn push(&mut self, cluster: u32, distance: f64) {
         self.clusters.push(cluster);
         self.distances.push(distance);
@@ -211,7 +211,7 @@ impl Near {
 }
 
 /// Clusters go by their smallest rows.
-struct Clusters<'a> {
+struct SparseClusters<'a> {
     limit: f64,
     linkage: Linkage,
     rows: &'a Rows<'a>,
@@ -219,7 +219,7 @@ struct Clusters<'a> {
     /// The node of each cluster, and its rows.
     nodes: Vec<u32>,
     n_rows: Vec<u32>,
-    near: Vec<Near>,
+    near: Vec<NearClusters>,
     /// The least distance to a later cluster, or a lower bound of it where `nearest` is unknown.
     least: Least,
     /// The first cluster at that distance.
@@ -228,7 +228,7 @@ struct Clusters<'a> {
     to_a: Vec<f64>,
 }
 
-impl<'a> Clusters<'a> {
+impl<'a> SparseClusters<'a> {
     fn new(
         limit: f64,
         linkage: Linkage,
@@ -237,7 +237,7 @@ impl<'a> Clusters<'a> {
         pairs: &[Vec<(u32, f64)>],
     ) -> Self {
         let n = rows.n_rows();
-        let mut near = vec![Near::default(); n];
+        let mut near = vec![NearClusters::default(); n];
         for (row, pairs) in pairs.iter().enumerate() {
             for &(other, distance) in pairs {
                 near[row].push(other, distance);
@@ -411,7 +411,7 @@ mod tests {
         let mut pairs = vec![Vec::new(); n];
         pairs[0] = (1..n as u32).map(|other| (other, 0.0)).collect();
         let merged = Merged::new(&weights);
-        let mut clusters = Clusters::new(1.0, Linkage::Average, &rows, merged, &pairs);
+        let mut clusters = SparseClusters::new(1.0, Linkage::Average, &rows, merged, &pairs);
         while clusters.merge_nearest() {}
         assert_eq!(clusters.merged.merges.len(), MAX_ROWS as usize - 1);
     }

@@ -79,7 +79,8 @@ impl Agglomerative {
         }
         let labels: Vec<Labels> =
             cuts.iter().map(|cut| tree.cut_into(cut.k)).collect::<Result<_>>()?;
-        let mut jaccard: Vec<Sums> = cuts.iter().map(|cut| Sums::new(cut.k)).collect();
+        let mut jaccard: Vec<JaccardSums> =
+            cuts.iter().map(|cut| JaccardSums::new(cut.k)).collect();
         for half in 0..N_HALVES {
             let n_drawn = x.nrows().div_ceil(2).min(MAX_DRAWN);
             let mut drawn = Stream::new(seed, half).sample(x.nrows(), n_drawn);
@@ -118,9 +119,9 @@ fn gaps(tree: &Dendrogram) -> Vec<SuggestedCut> {
 }
 
 /// Per group the sum of its Jaccard indices, and in how many halves it had rows.
-struct Sums(Vec<(f64, u32)>);
+struct JaccardSums(Vec<(f64, u32)>);
 
-impl Sums {
+impl JaccardSums {
     fn new(k: usize) -> Self {
         Self(vec![(0.0, 0); k])
     }

@@ -11,6 +11,7 @@
 
 use ndarray::Array2;
 
+use super::linkage::RowMerge;
 use super::ward::{self, Join};
 use crate::Result;
 use crate::cluster::kmeans::{KMeans, KMeansInit};
@@ -26,7 +27,7 @@ pub(super) fn merges(
     rows: &Rows<'_>,
     weights: &[f64],
     n_summaries: usize,
-) -> Result<Vec<(usize, usize, f64)>> {
+) -> Result<Vec<RowMerge>> {
     let micro = micro_clusters(rows, weights, n_summaries)?;
     let inside: Vec<Vec<Join>> = parallel::map(micro.len(), usize::MAX, |cluster| {
         let members = &micro[cluster];

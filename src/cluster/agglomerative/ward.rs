@@ -18,7 +18,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::linkage::ward;
+use super::linkage::{RowMerge, ward};
 use crate::num::boxes::{Boxes, Points};
 use crate::num::check::Rows;
 use crate::num::parallel;
@@ -46,7 +46,7 @@ impl Join {
 
 /// Merges (smallest row of the one, smallest row of the other, squared distance), in the order they
 /// are made.
-pub(super) fn merges(rows: &Rows<'_>, weights: &[f64]) -> Vec<(usize, usize, f64)> {
+pub(super) fn merges(rows: &Rows<'_>, weights: &[f64]) -> Vec<RowMerge> {
     in_order(unordered(rows, weights), rows.n_rows())
 }
 
@@ -56,7 +56,7 @@ pub(super) fn unordered(rows: &Rows<'_>, weights: &[f64]) -> Vec<Join> {
     let mut merges = Vec::with_capacity(rows.n_rows() - 1);
     let mut sizes = weights.to_vec();
     let left = merge_equal(rows, &mut sizes, &mut merges);
-    let mut clusters = Clusters::new(rows, sizes, left);
+    let mut clusters = WardClusters::new(rows, sizes, left);
     while clusters.left.len() > 1 {
         clusters.look();
         clusters.merge_pairs(&mut merges);
@@ -94,7 +94,7 @@ pub(super) fn mean(a: &mut [f64], b: &[f64], weights: [f64; 2]) {
 }
 
 /// Clusters by their smallest rows.
-struct Clusters {
+struct WardClusters {
     n_columns: usize,
     means: Vec<f64>,
     sizes: Vec<f64>,
@@ -112,7 +112,7 @@ struct Clusters {
     slots: Vec<u32>,
 }
 
-impl Clusters {
+impl WardClusters {
     fn new(rows: &Rows<'_>, sizes: Vec<f64>, left: Vec<u32>) -> Self {
         let (n, n_columns, n_boxed) = (rows.n_rows(), rows.n_columns(), left.len());
         let means = rows.data().to_vec();
@@ -218,7 +218,7 @@ impl Clusters {
 
 /// Orders merges as the primitive algorithm makes them: the least first of those whose two clusters
 /// are there.
-pub(super) fn in_order(merges: Vec<Join>, n_rows: usize) -> Vec<(usize, usize, f64)> {
+pub(super) fn in_order(merges: Vec<Join>, n_rows: usize) -> Vec<RowMerge> {
     // Merge i needs at most two others; what it makes goes on under its smaller row.
     let mut last = vec![NONE; n_rows];
     let mut needs = vec![0u8; merges.len()];

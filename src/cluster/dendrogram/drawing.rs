@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use super::Dendrogram;
 
 /// One piece of Newick's notation that is still to be written.
-enum Piece {
+enum NewickPiece {
     Cluster(usize, Option<f64>),
     Comma,
     Close(Option<f64>),
@@ -82,24 +82,25 @@ impl Dendrogram {
                 let _ = write!(out, ":{length}");
             }
         };
-        let mut open = vec![Piece::Cluster(2 * n_samples - 2, None)];
+        let mut open = vec![NewickPiece::Cluster(2 * n_samples - 2, None)];
         while let Some(piece) = open.pop() {
             match piece {
-                Piece::Comma => out.push(','),
-                Piece::Close(above) => {
+                NewickPiece::Comma => out.push(','),
+                NewickPiece::Close(above) => {
                     out.push(')');
                     length(&mut out, above);
                 }
-                Piece::Cluster(row, above) if row < n_samples => {
+                NewickPiece::Cluster(row, above) if row < n_samples => {
                     out.push_str(&quoted(name(row)));
                     length(&mut out, above);
                 }
-                Piece::Cluster(cluster, above) => {
+                NewickPiece::Cluster(cluster, above) => {
                     let merge = self.merges[cluster - n_samples];
-                    let part = |part| Piece::Cluster(part, Some(merge.height - self.height(part)));
+                    let part =
+                        |part| NewickPiece::Cluster(part, Some(merge.height - self.height(part)));
                     out.push('(');
-                    open.push(Piece::Close(above));
-                    open.extend([part(merge.b), Piece::Comma, part(merge.a)]);
+                    open.push(NewickPiece::Close(above));
+                    open.extend([part(merge.b), NewickPiece::Comma, part(merge.a)]);
                 }
             }
         }

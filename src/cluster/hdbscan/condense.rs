@@ -9,11 +9,11 @@
 //! smallest distance above 0, so that every λ is finite.
 //! Cost: O(n) after the edges are sorted.
 
-use crate::num::neighbors::Edge;
+use crate::num::neighbors::SpanningEdge;
 use crate::num::union_find::UnionFind;
 
 /// The binary tree of the merges, children before parents: rows are 0..n, merges n..2n − 1.
-struct Merges {
+struct MergeTree {
     n: usize,
     /// Per merge, its two parts.
     parts: Vec<[u32; 2]>,
@@ -21,9 +21,9 @@ struct Merges {
     sizes: Vec<u32>,
 }
 
-impl Merges {
+impl MergeTree {
     /// Merges by ascending edges.
-    fn new(n: usize, edges: &[Edge]) -> Self {
+    fn new(n: usize, edges: &[SpanningEdge]) -> Self {
         let sets = UnionFind::new(n);
         // The node that holds a set, by its root.
         let mut node: Vec<u32> = (0..n as u32).collect();
@@ -80,14 +80,14 @@ impl Condensed {
     /// Condenses the tree of ascending edges between `n` rows whose lengths `distance` tells.
     pub(super) fn new(
         n: usize,
-        edges: &[Edge],
+        edges: &[SpanningEdge],
         min_cluster_size: usize,
         distance: impl Fn(f64) -> f64,
     ) -> Self {
         let distances: Vec<f64> = edges.iter().map(|edge| distance(edge.weight)).collect();
         let least = distances.iter().copied().find(|&distance| distance > 0.0).unwrap_or(1.0);
         let lambda = |merge: usize| (1.0 / distances[merge].max(least)).min(DENSEST);
-        let merges = Merges::new(n, edges);
+        let merges = MergeTree::new(n, edges);
         let new = |parent, birth, size: u32| Cluster {
             parent,
             is_leaf: true,
@@ -200,8 +200,8 @@ impl Condensed {
 mod tests {
     use super::*;
 
-    fn edges(weights: &[(f64, u32, u32)]) -> Vec<Edge> {
-        weights.iter().map(|&(weight, low, high)| Edge { weight, low, high }).collect()
+    fn edges(weights: &[(f64, u32, u32)]) -> Vec<SpanningEdge> {
+        weights.iter().map(|&(weight, low, high)| SpanningEdge { weight, low, high }).collect()
     }
 
     #[test]

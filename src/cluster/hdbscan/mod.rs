@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::canonical_labels::canonical_labels;
 use crate::num::check;
-use crate::num::neighbors::{Distances, Edge, MOST_LISTED, Metric, NONE, Tree, brute};
+use crate::num::neighbors::{Distances, MOST_LISTED, Metric, NONE, SpanningEdge, Tree, brute};
 use crate::num::parallel;
 use crate::num::samples::Samples;
 use crate::num::scale::Scale;
@@ -203,7 +203,7 @@ impl Hdbscan {
         n_features: usize,
         scale: Scale,
         core: Vec<f64>,
-        edges: &[Edge],
+        edges: &[SpanningEdge],
         distance: impl Fn(f64) -> f64,
     ) -> Result<HdbscanFit> {
         let n = core.len();
@@ -279,13 +279,13 @@ impl Hdbscan {
 const MORE: usize = 6;
 
 /// The minimum spanning tree of a matrix by mutual reachability, ascending. Source: Prim 1957.
-fn prim(distances: &Distances<'_>, core: &[f64]) -> Vec<Edge> {
+fn prim(distances: &Distances<'_>, core: &[f64]) -> Vec<SpanningEdge> {
     let n = distances.n_rows();
     let edge = |a: usize, b: usize| {
         let weight = distances.of(a)[b].max(core[a]).max(core[b]);
-        Edge { weight, low: a.min(b) as u32, high: a.max(b) as u32 }
+        SpanningEdge { weight, low: a.min(b) as u32, high: a.max(b) as u32 }
     };
-    let mut left: Vec<(usize, Edge)> = (1..n).map(|row| (row, edge(0, row))).collect();
+    let mut left: Vec<(usize, SpanningEdge)> = (1..n).map(|row| (row, edge(0, row))).collect();
     let mut edges = Vec::with_capacity(n.saturating_sub(1));
     while let Some(at) = (0..left.len()).min_by(|&a, &b| left[a].1.order(&left[b].1)) {
         let (newest, least) = left.swap_remove(at);
@@ -297,7 +297,7 @@ fn prim(distances: &Distances<'_>, core: &[f64]) -> Vec<Edge> {
             }
         }
     }
-    edges.sort_unstable_by(Edge::order);
+    edges.sort_unstable_by(SpanningEdge::order);
     edges
 }
 

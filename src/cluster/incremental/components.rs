@@ -9,7 +9,7 @@ use crate::num::neighbors::{Buckets, Metric, NONE};
 
 /// Members by component, and components by slot.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Components {
+pub(super) struct SlotComponents {
     /// Empty ones are free.
     members: Vec<Vec<u32>>,
     free: Vec<u32>,
@@ -17,7 +17,7 @@ pub(super) struct Components {
     places: Vec<(u32, u32)>,
 }
 
-impl Components {
+impl SlotComponents {
     /// Names of components are below this.
     pub(super) fn n_names(&self) -> usize {
         self.members.len()
@@ -126,12 +126,12 @@ pub(super) fn groups_near_by(
 pub(super) struct Parts {
     /// The group of each slot that was reached; only ever looked up.
     reached: HashMap<u32, usize>,
-    groups: Vec<Group>,
+    groups: Vec<SearchGroup>,
     turn: usize,
 }
 
 #[derive(Debug, Default)]
-struct Group {
+struct SearchGroup {
     /// The group that it met, if it did.
     merged: Option<usize>,
     slots: Vec<u32>,
@@ -145,11 +145,11 @@ impl Parts {
         for (number, group) in groups.iter().enumerate() {
             reached.extend(group.iter().map(|&slot| (slot, number)));
         }
-        let group = |slots| Group { merged: None, slots, searched: 0 };
+        let group = |slots| SearchGroup { merged: None, slots, searched: 0 };
         Self { reached, groups: groups.into_iter().map(group).collect(), turn: 0 }
     }
 
-    fn is_searching(group: &Group) -> bool {
+    fn is_searching(group: &SearchGroup) -> bool {
         group.merged.is_none() && group.searched < group.slots.len()
     }
 

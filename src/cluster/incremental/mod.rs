@@ -29,7 +29,7 @@ use crate::num::neighbors::{Buckets, Metric, NONE};
 use crate::num::scale::Scale;
 use crate::{Error, Labels, Result};
 
-use components::{Components, Parts, groups_near_by};
+use components::{Parts, SlotComponents, groups_near_by};
 use stored::Stored;
 pub use window::Window;
 
@@ -63,10 +63,10 @@ pub struct IncrementalDbscan {
     radius: f64,
     /// None until the first row comes.
     buckets: Option<Buckets>,
-    slots: Vec<Slot>,
+    slots: Vec<RowSlot>,
     /// Slots without a row.
     free: Vec<u32>,
-    components: Components,
+    components: SlotComponents,
     /// Slots by number, and numbers by moment.
     by_number: BTreeMap<u64, u32>,
     by_moment: BTreeSet<(i64, u64)>,
@@ -83,7 +83,7 @@ impl PartialEq for IncrementalDbscan {
 
 /// What is known of a row.
 #[derive(Debug, Clone, Default)]
-struct Slot {
+struct RowSlot {
     at: i64,
     /// Rows within eps, itself included.
     count: usize,
@@ -116,7 +116,7 @@ impl IncrementalDbscan {
             buckets: None,
             slots: Vec::new(),
             free: Vec::new(),
-            components: Components::default(),
+            components: SlotComponents::default(),
             by_number: BTreeMap::new(),
             by_moment: BTreeSet::new(),
             next_number: 0,
@@ -232,7 +232,7 @@ impl IncrementalDbscan {
     fn add(&mut self, number: u64, at: i64, row: &[f64]) {
         let (near, nearest) = self.search(row);
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot::default());
+            self.slots.push(RowSlot::default());
             (self.slots.len() - 1) as u32
         });
         let (metric, width) = (self.metric, row.len());
@@ -252,7 +252,7 @@ impl IncrementalDbscan {
             }
         }
         let count = near.len() + 1;
-        self.slots[slot as usize] = Slot { at, count, near };
+        self.slots[slot as usize] = RowSlot { at, count, near };
         if count >= self.min_samples {
             new_cores.push(slot);
         }
@@ -306,7 +306,7 @@ impl IncrementalDbscan {
                 self.slots[core as usize].near = near;
             }
         }
-        self.slots[slot as usize] = Slot::default();
+        self.slots[slot as usize] = RowSlot::default();
         self.free.push(slot);
         for (component, mut seeds) in touched {
             seeds.sort_unstable();

@@ -27,8 +27,8 @@ use crate::num::tally::NOWHERE;
 /// Bytes of sums per chunk that are held at once.
 const HELD: usize = 1 << 26;
 
-use super::chunk::{Frame, Part};
-use super::sums::Sums;
+use super::chunk::{AssignmentFrame, ChunkRows};
+use super::sums::ClusterSums;
 use super::tiled::Tiled;
 use super::weights::Weights;
 
@@ -44,7 +44,7 @@ pub(super) struct Assigner<'t, 'a> {
     travelled: f64,
     /// The centroids of the last assignment, in packed units.
     placed: Vec<f64>,
-    sums: Sums,
+    sums: ClusterSums,
     /// Rows whose label changed in the last assignment.
     n_changed: usize,
     /// Per chunk, rows scanned in vain since it was sorted.
@@ -55,7 +55,7 @@ impl<'t, 'a> Assigner<'t, 'a> {
     pub(super) fn new(tiled: &'t mut Tiled<'a>, k: usize) -> Self {
         let n_rows = tiled.rows.n_rows();
         let n_tiles = n_rows.div_ceil(LANES);
-        let sums = Sums::new(&tiled.grid, k);
+        let sums = ClusterSums::new(&tiled.grid, k);
         Self {
             tiled,
             labels: vec![NOWHERE; n_tiles * LANES],
@@ -204,7 +204,7 @@ impl<'t, 'a> Assigner<'t, 'a> {
         self.placed = placed;
 
         let Tiled { rows, weights, packed, grid, scan, .. } = &mut *self.tiled;
-        let frame = Frame {
+        let frame = AssignmentFrame {
             rows,
             weights: *weights,
             grid,
@@ -221,12 +221,17 @@ impl<'t, 'a> Assigner<'t, 'a> {
             .chunks_mut()
             .zip(self.labels.chunks_mut(parallel::CHUNK))
             .zip(self.margins.chunks_mut(TILES_PER_CHUNK).zip(&mut self.wasted))
-            .map(|((packed, labels), (margins, wasted))| Part { packed, labels, margins, wasted });
+            .map(|((packed, labels), (margins, wasted))| ChunkRows {
+                packed,
+                labels,
+                margins,
+                wasted,
+            });
         // As many chunks at once as their sums leave memory for: whole numbers, in any order.
         let at_once = (HELD / (32 * centroids.len())).max(4 * parallel::n_threads());
         let (mut n_changed, mut first) = (0, 0);
         loop {
-            let some: Vec<Part<'_>> = parts.by_ref().take(at_once).collect();
+            let some: Vec<ChunkRows<'_>> = parts.by_ref().take(at_once).collect();
             if some.is_empty() {
                 break;
             }
@@ -321,7 +326,7 @@ mod tests {
         let labels = steps.iter().map(|centroids| {
             assigner.assign(centroids);
             let (labels, grid) = (assigner.labels(), &assigner.tiled.grid);
-            let mut anew = Sums::new(grid, centroids.len() / x.ncols());
+            let mut anew = ClusterSums::new(grid, centroids.len() / x.ncols());
             for (row, &label) in labels.iter().enumerate() {
                 let weight = weights.map_or(1, |weights| weights.steps(row));
                 anew.change(grid, rows.row(row), weight, None, label);

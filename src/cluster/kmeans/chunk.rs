@@ -15,10 +15,10 @@ use crate::num::check::Rows;
 use crate::num::distance::nearest;
 use crate::num::pack::{self, Bounds, LANES, Limit, round_up};
 use crate::num::parallel;
-use crate::num::scan::{Centroids, Scan, ScanFn, Tiles};
+use crate::num::scan::{Centroids, Scan, ScanFn, ScanTiles};
 use crate::num::tally::Move;
 
-use super::sums::{Grid, Sums};
+use super::sums::{ClusterSums, Grid};
 use super::weights::Weights;
 
 /// Tiles scanned in one call of the kernel, when they lie side by side.
@@ -31,7 +31,7 @@ const PATIENCE: usize = 3;
 const HORIZON: f64 = 2.0;
 
 /// What all chunks of one assignment share.
-pub(super) struct Frame<'a> {
+pub(super) struct AssignmentFrame<'a> {
     pub(super) rows: &'a Rows<'a>,
     pub(super) weights: Option<&'a Weights>,
     pub(super) grid: &'a Grid,
@@ -47,7 +47,7 @@ pub(super) struct Frame<'a> {
 }
 
 /// A chunk and what is known of its rows, in the order in which they lie.
-pub(super) struct Part<'a> {
+pub(super) struct ChunkRows<'a> {
     pub(super) packed: pack::Chunk<'a>,
     pub(super) labels: &'a mut [u32],
     /// Per tile: the margin plus `travelled` at the time it was measured.
@@ -56,9 +56,13 @@ pub(super) struct Part<'a> {
     pub(super) wasted: &'a mut usize,
 }
 
-impl Frame<'_> {
+impl AssignmentFrame<'_> {
     /// Labels the rows of a chunk; how many changed and what that does to the sums.
-    pub(super) fn assign(&self, chunk: usize, mut part: Part<'_>) -> (usize, Option<Sums>) {
+    pub(super) fn assign(
+        &self,
+        chunk: usize,
+        mut part: ChunkRows<'_>,
+    ) -> (usize, Option<ClusterSums>) {
         let first_row = chunk * parallel::CHUNK;
         // What margins are held against, and what is added to a new one: apart by more than the
         // rounding of that sum.
@@ -110,7 +114,7 @@ impl Frame<'_> {
     #[inline]
     fn scan(
         &self,
-        part: &Part<'_>,
+        part: &ChunkRows<'_>,
         run: Range<usize>,
         horizon: Option<f32>,
         scans: &mut [Scan; RUN],
@@ -122,7 +126,7 @@ impl Frame<'_> {
         }
         let size = d * LANES;
         let next = part.packed.tiles.get(run.end * size..(run.end + n) * size).unwrap_or(&[]);
-        let tiles = Tiles {
+        let tiles = ScanTiles {
             values: &part.packed.tiles[run.start * size..run.end * size],
             next,
             n_columns: d,
@@ -138,7 +142,7 @@ impl Frame<'_> {
     fn relabel(
         &self,
         scan: &Scan,
-        part: &mut Part<'_>,
+        part: &mut ChunkRows<'_>,
         tile: usize,
         first_row: usize,
         moves: &mut Vec<Move>,
@@ -164,7 +168,7 @@ impl Frame<'_> {
     }
 
     /// Puts the rows of a chunk in the order of their margins.
-    fn sort(&self, part: &mut Part<'_>, row_margins: &[f32], first_row: usize, step: f64) {
+    fn sort(&self, part: &mut ChunkRows<'_>, row_margins: &[f32], first_row: usize, step: f64) {
         // Rows that fill up the last tile stay at its end.
         let n_rows = (self.rows.n_rows() - first_row).min(part.labels.len()) / LANES * LANES;
         let travelled = self.travelled as f32;
@@ -179,11 +183,11 @@ impl Frame<'_> {
     }
 
     /// What the moves of a chunk do to the sums.
-    fn sums_of(&self, moves: &[Move]) -> Option<Sums> {
+    fn sums_of(&self, moves: &[Move]) -> Option<ClusterSums> {
         if moves.is_empty() {
             return None;
         }
-        let mut sums = Sums::new(self.grid, self.centroids.len() / self.rows.n_columns());
+        let mut sums = ClusterSums::new(self.grid, self.centroids.len() / self.rows.n_columns());
         sums.apply(self.grid, self.rows, moves, |row| {
             self.weights.map_or(1, |weights| weights.steps(row))
         });

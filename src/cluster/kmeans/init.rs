@@ -20,7 +20,7 @@ use crate::num::distance::squared;
 use crate::num::pack::{LANES, TILES_PER_CHUNK};
 use crate::num::parallel;
 use crate::num::portable;
-use crate::num::potential::{self, Tiles};
+use crate::num::potential::{self, WeightedTiles};
 use crate::num::rng::Stream;
 
 /// A sum of squared distances below this many times what f32 loses of it is left to f64.
@@ -38,7 +38,7 @@ pub(super) fn plus_plus(tiled: &Tiled<'_>, k: usize, stream: &mut Stream) -> Vec
         lanes.resize(padded, 0.0);
         lanes
     });
-    let tiles_of = |chunk: usize, n_lanes: usize| Tiles {
+    let tiles_of = |chunk: usize, n_lanes: usize| WeightedTiles {
         values: &packed.tiles()[chunk * TILES_PER_CHUNK * d * LANES..][..n_lanes * d],
         weights: weights.as_ref().map(|w| &w[chunk * parallel::CHUNK..][..n_lanes]),
         n_columns: d,

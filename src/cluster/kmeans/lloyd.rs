@@ -50,7 +50,7 @@ pub(super) struct Run {
 
 /// One iteration, for the observer.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Step {
+pub(super) struct LloydStep {
     pub(super) n_iter: usize,
     /// Before the centroids moved.
     pub(super) inertia: f64,
@@ -69,7 +69,7 @@ pub(super) fn run(
     start: Vec<f64>,
     stop: Stop,
     snap: impl Fn(f64) -> f64,
-    mut observe: impl FnMut(Step) -> ControlFlow<()>,
+    mut observe: impl FnMut(LloydStep) -> ControlFlow<()>,
 ) -> Result<Run, usize> {
     let rows = tiled.rows;
     let mut centroids = start;
@@ -92,7 +92,7 @@ pub(super) fn run(
         let exact = changed == 0 || shift == 0.0;
         centroids = next;
         let n_iter = inertia_per_iter.len();
-        stopped = observe(Step { n_iter, inertia, n_changed: changed, shift }).is_break();
+        stopped = observe(LloydStep { n_iter, inertia, n_changed: changed, shift }).is_break();
         if stopped {
             break;
         }

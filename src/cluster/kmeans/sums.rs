@@ -23,12 +23,12 @@ pub(super) struct Grid {
     coarse: Vec<f64>,
     /// A fine step is this many bits below a coarse one.
     bits: u32,
-    kind: Kind,
+    kind: SumKind,
 }
 
 /// What is added up on a grid.
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+enum SumKind {
     Plain,
     Weighted,
 }
@@ -39,12 +39,12 @@ const MOST_BITS: u32 = 50;
 impl Grid {
     pub(super) fn new(columns: &Columns, n_rows: usize) -> Self {
         let bits = MOST_BITS.min(62 - n_rows.next_power_of_two().trailing_zeros());
-        Self { coarse: coarse(columns, bits), bits, kind: Kind::Plain }
+        Self { coarse: coarse(columns, bits), bits, kind: SumKind::Plain }
     }
 
     /// For weighted sums, whatever the number of rows.
     pub(super) fn weighted(columns: &Columns) -> Self {
-        Self { coarse: coarse(columns, MOST_BITS), bits: MOST_BITS, kind: Kind::Weighted }
+        Self { coarse: coarse(columns, MOST_BITS), bits: MOST_BITS, kind: SumKind::Weighted }
     }
 
     /// A coordinate in coarse steps and fine ones.
@@ -83,8 +83,8 @@ fn coarse(columns: &Columns, bits: u32) -> Vec<f64> {
 
 /// Sums and sizes of clusters.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Sums {
-    totals: Totals,
+pub(super) struct ClusterSums {
+    totals: StepTotals,
     /// Rows per cluster.
     sizes: Vec<i64>,
     width: usize,
@@ -92,7 +92,7 @@ pub(super) struct Sums {
 
 /// Steps per cluster and column, row-major.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Totals {
+enum StepTotals {
     Plain {
         coarse: Vec<i64>,
         fine: Vec<i64>,
@@ -106,13 +106,15 @@ enum Totals {
     },
 }
 
-impl Sums {
+impl ClusterSums {
     /// `k` clusters without rows.
     pub(super) fn new(grid: &Grid, k: usize) -> Self {
         let width = grid.coarse.len();
         let totals = match grid.kind {
-            Kind::Plain => Totals::Plain { coarse: vec![0; k * width], fine: vec![0; k * width] },
-            Kind::Weighted => Totals::Weighted {
+            SumKind::Plain => {
+                StepTotals::Plain { coarse: vec![0; k * width], fine: vec![0; k * width] }
+            }
+            SumKind::Weighted => StepTotals::Weighted {
                 coarse: vec![0; k * width],
                 fine: vec![0; k * width],
                 weights: vec![0; k],
@@ -140,13 +142,13 @@ impl Sums {
             self.sizes[from as usize] -= 1;
         }
         match &mut self.totals {
-            Totals::Plain { coarse, fine } => {
+            StepTotals::Plain { coarse, fine } => {
                 add_row(grid, row, &mut coarse[at(to)], &mut fine[at(to)], |steps| steps);
                 if let Some(from) = from {
                     add_row(grid, row, &mut coarse[at(from)], &mut fine[at(from)], |steps| -steps);
                 }
             }
-            Totals::Weighted { coarse, fine, weights } => {
+            StepTotals::Weighted { coarse, fine, weights } => {
                 let weight = i128::from(weight);
                 let times = |steps: i64| i128::from(steps) * weight;
                 weights[to as usize] += weight;
@@ -168,7 +170,7 @@ impl Sums {
         moves: &[Move],
         weight: impl Fn(usize) -> i64,
     ) {
-        let Totals::Plain { coarse, fine } = &mut self.totals else {
+        let StepTotals::Plain { coarse, fine } = &mut self.totals else {
             for &Move { row, from, to } in moves {
                 let from = (from != NOWHERE).then_some(from);
                 self.change(grid, rows.row(row), weight(row), from, to);
@@ -182,19 +184,19 @@ impl Sums {
             }
         }
         let steps = tally::Steps { coarse: &grid.coarse, fine: grid.fine() };
-        tally::apply(rows, moves, steps, tally::Sums { coarse, fine });
+        tally::apply(rows, moves, steps, tally::TallySums { coarse, fine });
     }
 
     pub(super) fn add(&mut self, other: &Self) {
         add(&mut self.sizes, &other.sizes);
         match (&mut self.totals, &other.totals) {
-            (Totals::Plain { coarse, fine }, Totals::Plain { coarse: c, fine: f }) => {
+            (StepTotals::Plain { coarse, fine }, StepTotals::Plain { coarse: c, fine: f }) => {
                 add(coarse, c);
                 add(fine, f);
             }
             (
-                Totals::Weighted { coarse, fine, weights },
-                Totals::Weighted { coarse: c, fine: f, weights: w },
+                StepTotals::Weighted { coarse, fine, weights },
+                StepTotals::Weighted { coarse: c, fine: f, weights: w },
             ) => {
                 add(coarse, c);
                 add(fine, f);
@@ -211,8 +213,8 @@ impl Sums {
     /// The summed weight of a cluster's rows in steps; their number where there are no weights.
     pub(super) fn weight(&self, cluster: usize) -> f64 {
         match &self.totals {
-            Totals::Plain { .. } => self.sizes[cluster] as f64,
-            Totals::Weighted { weights, .. } => weights[cluster] as f64,
+            StepTotals::Plain { .. } => self.sizes[cluster] as f64,
+            StepTotals::Weighted { weights, .. } => weights[cluster] as f64,
         }
     }
 
@@ -236,10 +238,12 @@ impl Sums {
         }
         let at = cluster * self.width + column;
         let (coarse, fine, weight) = match &self.totals {
-            Totals::Plain { coarse, fine } => {
+            StepTotals::Plain { coarse, fine } => {
                 (coarse[at].into(), fine[at].into(), self.sizes[cluster].into())
             }
-            Totals::Weighted { coarse, fine, weights } => (coarse[at], fine[at], weights[cluster]),
+            StepTotals::Weighted { coarse, fine, weights } => {
+                (coarse[at], fine[at], weights[cluster])
+            }
         };
         let origin = grid.steps(column, origin);
         // Divided as integers, so that equal rows have exactly their own value as mean. What the
@@ -254,11 +258,11 @@ impl Sums {
     pub(super) fn renumber(&mut self, number: &[u32]) {
         renumber(&mut self.sizes, number, 1);
         match &mut self.totals {
-            Totals::Plain { coarse, fine } => {
+            StepTotals::Plain { coarse, fine } => {
                 renumber(coarse, number, self.width);
                 renumber(fine, number, self.width);
             }
-            Totals::Weighted { coarse, fine, weights } => {
+            StepTotals::Weighted { coarse, fine, weights } => {
                 renumber(coarse, number, self.width);
                 renumber(fine, number, self.width);
                 renumber(weights, number, 1);
@@ -361,7 +365,7 @@ mod tests {
             let x = Array2::from_shape_fn((rows.len(), 1), |(row, _)| rows[row].0);
             let (columns, origin) = (columns(&x), share * rows[0].0);
             let (grid, heavy) = (Grid::new(&columns, 1 << 14), Grid::weighted(&columns));
-            let (mut plain, mut weighted) = (Sums::new(&grid, 1), Sums::new(&heavy, 1));
+            let (mut plain, mut weighted) = (ClusterSums::new(&grid, 1), ClusterSums::new(&heavy, 1));
             for &(value, weight) in &rows {
                 (0..weight).for_each(|_| plain.change(&grid, &[value], 1, None, 0));
                 weighted.change(&heavy, &[value], weight << step, None, 0);
@@ -375,7 +379,7 @@ mod tests {
     fn weighted_rows_that_leave_take_all_with_them() {
         let x = array![[0.1, 1e9], [0.7, -3.0], [0.1, 5.0]];
         let grid = Grid::weighted(&columns(&x));
-        let mut sums = Sums::new(&grid, 2);
+        let mut sums = ClusterSums::new(&grid, 2);
         let rows: Vec<Vec<f64>> = x.outer_iter().map(|row| row.to_vec()).collect();
         sums.change(&grid, &rows[0], (1 << 62) - 3, None, 0);
         sums.change(&grid, &rows[1], 12_345, None, 0);
@@ -383,7 +387,7 @@ mod tests {
         moved.change(&grid, &rows[2], 7, None, 1);
         moved.change(&grid, &rows[1], 12_345, Some(0), 1);
         moved.change(&grid, &rows[1], 12_345, Some(1), 0);
-        let mut other = Sums::new(&grid, 2);
+        let mut other = ClusterSums::new(&grid, 2);
         other.change(&grid, &rows[2], 7, None, 1);
         sums.add(&other);
         assert_eq!(sums, moved);

@@ -24,12 +24,12 @@ pub(super) struct Weighting {
     /// None if all rows present weigh the same.
     weights: Option<Weights>,
     /// The weight that counts as 1 inside: a power of two, or what all rows weigh.
-    unit: Unit,
+    unit: WeightUnit,
 }
 
 /// What brings sums of relative weights back to the caller's.
 #[derive(Debug, Clone, Copy)]
-enum Unit {
+enum WeightUnit {
     Weight(f64),
     PowerOfTwo(i32),
 }
@@ -47,10 +47,10 @@ impl Weighting {
         let present = (positive.len() < n_rows)
             .then(|| (0..n_rows).filter(|&row| weights[row] > 0.0).collect());
         if positive.iter().all(|&w| w == first) {
-            return Ok(Self { present, weights: None, unit: Unit::Weight(first) });
+            return Ok(Self { present, weights: None, unit: WeightUnit::Weight(first) });
         }
         let (weights, exponent) = Weights::new(positive);
-        Ok(Self { present, weights: Some(weights), unit: Unit::PowerOfTwo(exponent) })
+        Ok(Self { present, weights: Some(weights), unit: WeightUnit::PowerOfTwo(exponent) })
     }
 
     /// The weights of the rows present, none where they are equal.
@@ -74,8 +74,8 @@ impl Weighting {
     /// A sum of relative weights times something, as if by the caller's weights.
     pub(super) fn restore(&self, sum: f64) -> f64 {
         match self.unit {
-            Unit::Weight(weight) => sum * weight,
-            Unit::PowerOfTwo(exponent) => times_two_to(sum, exponent),
+            WeightUnit::Weight(weight) => sum * weight,
+            WeightUnit::PowerOfTwo(exponent) => times_two_to(sum, exponent),
         }
     }
 }

@@ -252,7 +252,7 @@ impl OnlineKMeans {
         }
         let rows = check::rows_of_width(x, width)?;
         let chunks = parallel::map_chunks(rows.n_rows(), self.moments.means.len(), |range| {
-            Chunk::of(&rows, range, &self.moments.means)
+            GroupedRows::of(&rows, range, &self.moments.means)
         });
         let labels = chunks.iter().flat_map(|chunk| &chunk.labels).copied().collect();
         let labels = Labels::numbered(labels, self.moments.weights.len())?;
@@ -330,13 +330,13 @@ impl TryFrom<Stored> for OnlineKMeans {
 }
 
 /// Some rows of a batch, grouped.
-struct Chunk {
+struct GroupedRows {
     labels: Vec<u32>,
     inertia: f64,
     moments: Moments,
 }
 
-impl Chunk {
+impl GroupedRows {
     fn of(rows: &Rows<'_>, range: std::ops::Range<usize>, centroids: &[f64]) -> Self {
         let width = rows.n_columns();
         let moments = Moments::at(vec![0.0; centroids.len()], centroids.len() / width);

@@ -16,7 +16,7 @@ use super::IdentityEvidence;
 use super::changes::Pending;
 use super::hubs::add_weights;
 use super::nodes::{Node, flag};
-use super::pack::{LONG, Packed, Recorded};
+use super::pack::{LONG, PackedBatch, Recorded};
 use super::signatures::bulk::KnownBefore;
 use super::slot::{CLAIM, is_claim, node_of};
 use crate::num::table::number::{Arrivals, Keys, Numbers};
@@ -44,15 +44,15 @@ impl IdentityEvidence {
     pub(crate) fn record(
         &mut self,
         policy: &mut Policy,
-        mut packed: Vec<Packed>,
+        mut packed: Vec<PackedBatch>,
         changes: &mut Pending,
     ) -> Vec<Recorded> {
-        let n_rows: usize = packed.iter().map(Packed::n_rows).sum();
+        let n_rows: usize = packed.iter().map(PackedBatch::n_rows).sum();
         if n_rows < LONG || !self.has_room_for(policy, &packed) {
             // Near the end of the numbers, what is refused depends on what is in.
             return packed.iter().map(|packed| self.record_rows(policy, packed, changes)).collect();
         }
-        for name in packed.iter().flat_map(Packed::new_kinds) {
+        for name in packed.iter().flat_map(PackedBatch::new_kinds) {
             policy.add_kind(name);
         }
         let kinds = policy.kinds();
@@ -61,17 +61,17 @@ impl IdentityEvidence {
     }
 
     /// Whether all numbers will do, whatever is new.
-    fn has_room_for(&self, policy: &Policy, packed: &[Packed]) -> bool {
-        let sum = |n: fn(&Packed) -> usize| packed.iter().map(n).sum::<usize>();
-        let has_kinds = policy.kinds().has_room_for(packed.iter().flat_map(Packed::new_kinds));
-        let (n_identifiers, n_rows) = (sum(Packed::n_identifiers), sum(Packed::n_rows));
+    fn has_room_for(&self, policy: &Policy, packed: &[PackedBatch]) -> bool {
+        let sum = |n: fn(&PackedBatch) -> usize| packed.iter().map(n).sum::<usize>();
+        let has_kinds = policy.kinds().has_room_for(packed.iter().flat_map(PackedBatch::new_kinds));
+        let (n_identifiers, n_rows) = (sum(PackedBatch::n_identifiers), sum(PackedBatch::n_rows));
         has_kinds && self.check_room(n_identifiers, n_rows).is_ok()
     }
 
     fn record_long(
         &mut self,
         policy: &Policy,
-        packed: &[Packed],
+        packed: &[PackedBatch],
         changes: &mut Pending,
     ) -> Vec<Recorded> {
         let old = self.signatures.len();
@@ -109,7 +109,7 @@ impl IdentityEvidence {
     }
 
     /// Numbers the identifiers of all batches; returns the slots of each.
-    fn number_names(&mut self, policy: &Policy, packed: &[Packed]) -> Vec<Vec<u32>> {
+    fn number_names(&mut self, policy: &Policy, packed: &[PackedBatch]) -> Vec<Vec<u32>> {
         let keys = packed.iter().map(|packed| &packed.names).collect();
         let flags = |kind: Kind, value: &str| super::new_flags(policy, kind, value);
         let numbers = self.nodes.number(keys, flags);
@@ -124,7 +124,7 @@ impl IdentityEvidence {
     }
 
     /// The signatures of a batch that are found by their hash.
-    fn keys_of(&self, packed: &Packed, slots: &[u32]) -> SignatureKeys {
+    fn keys_of(&self, packed: &PackedBatch, slots: &[u32]) -> SignatureKeys {
         let is_hashed = |slots: &[u32]| slots.len() > 1 || is_claim(slots[0]);
         if slots.len() == packed.n_rows() && packed.claimed.is_empty() {
             return SignatureKeys { keys: Keys::default(), rows: Vec::new() };
@@ -146,7 +146,7 @@ impl IdentityEvidence {
     fn weights(
         &self,
         policy: &Policy,
-        packed: &[Packed],
+        packed: &[PackedBatch],
         keys: &[SignatureKeys],
         numbers: &Numbers<'_, Vec<u32>, ()>,
     ) -> Vec<u8> {
@@ -169,7 +169,7 @@ impl IdentityEvidence {
 
     /// The signatures of rows of single unclaimed identifiers, by row; none where one is not known
     /// yet, and for all other rows.
-    fn find_singles(&self, packed: &[Packed], slots: &[Vec<u32>]) -> Vec<Vec<u32>> {
+    fn find_singles(&self, packed: &[PackedBatch], slots: &[Vec<u32>]) -> Vec<Vec<u32>> {
         parallel::map(packed.len(), WORK, |b| {
             let (packed, slots) = (&packed[b], &slots[b]);
             let signature = |row: usize| {
@@ -184,7 +184,12 @@ impl IdentityEvidence {
     }
 
     /// Adds the signatures of single unclaimed identifiers that are new.
-    fn add_singles(&mut self, packed: &[Packed], slots: &[Vec<u32>], signatures: &mut [Vec<u32>]) {
+    fn add_singles(
+        &mut self,
+        packed: &[PackedBatch],
+        slots: &[Vec<u32>],
+        signatures: &mut [Vec<u32>],
+    ) {
         for ((packed, slots), signatures) in packed.iter().zip(slots).zip(signatures) {
             for (row, sig) in signatures.iter_mut().enumerate() {
                 if *sig == Recorded::NONE {
@@ -199,13 +204,13 @@ impl IdentityEvidence {
     fn add_times(
         &mut self,
         policy: &Policy,
-        packed: &[Packed],
+        packed: &[PackedBatch],
         signatures: &[Vec<u32>],
         old: usize,
         changes: &mut Pending,
     ) {
         let message = |block: u32, row: u32| packed[block as usize].message(row as usize);
-        let message = packed.iter().any(Packed::has_messages).then_some(message);
+        let message = packed.iter().any(PackedBatch::has_messages).then_some(message);
         let rows: Vec<&[u32]> = signatures.iter().map(|sigs| &sigs[..]).collect();
         let times = |block: u32, row: u32| packed[block as usize].times(row as usize);
         let of_known = KnownBefore { n: old as u32, later_counts: policy.rules().latest() };

@@ -18,13 +18,13 @@ mod texts;
 pub(crate) use changes::Pending;
 use hubs::{Hubs, add_weights};
 pub(crate) use nodes::{Nodes, flag};
-pub(crate) use pack::{Packed, Recorded};
+pub(crate) use pack::{PackedBatch, Recorded};
 pub(crate) use signatures::{Signatures, Times};
 pub(crate) use slot::{CAPACITY, NONE, is_claim, node_of, slot};
 
 use std::ops::Range;
 
-use super::policy::{Kind, MAX_IDENTIFIERS, MAX_KINDS, Part, Policy};
+use super::policy::{CheckedIdentifier, Kind, MAX_IDENTIFIERS, MAX_KINDS, Policy};
 use crate::Refusal;
 
 /// Identifiers, the signatures they came in, and the values counted towards hub rules.
@@ -111,7 +111,11 @@ impl IdentityEvidence {
     }
 
     /// The signature of checked identifiers, if they were observed together.
-    pub(super) fn find_signature(&self, policy: &Policy, parts: &[Part<'_>]) -> Option<u32> {
+    pub(super) fn find_signature(
+        &self,
+        policy: &Policy,
+        parts: &[CheckedIdentifier<'_>],
+    ) -> Option<u32> {
         let slots: Option<Vec<u32>> = parts
             .iter()
             .map(|part| Some(slot(self.find(policy, part.kind, &part.value)?, part.claimed)))
@@ -123,7 +127,7 @@ impl IdentityEvidence {
     pub(super) fn record_parts(
         &mut self,
         policy: &mut Policy,
-        parts: &[Part<'_>],
+        parts: &[CheckedIdentifier<'_>],
         times: Times,
         message: Option<&str>,
         changes: &mut Pending,
@@ -142,7 +146,7 @@ impl IdentityEvidence {
     pub(super) fn record_one(
         &mut self,
         policy: &mut Policy,
-        packed: &Packed,
+        packed: &PackedBatch,
         changes: &mut Pending,
     ) -> Result<Option<u32>, Refusal> {
         if packed.n_rows() == 0 {
@@ -157,7 +161,7 @@ impl IdentityEvidence {
     fn record_rows(
         &mut self,
         policy: &mut Policy,
-        packed: &Packed,
+        packed: &PackedBatch,
         changes: &mut Pending,
     ) -> Recorded {
         if !packed.places.is_empty() {
@@ -194,7 +198,7 @@ impl IdentityEvidence {
     pub(super) fn record_row<'k>(
         &mut self,
         policy: &mut Policy,
-        packed: &Packed,
+        packed: &PackedBatch,
         row: usize,
         keys: impl Iterator<Item = (u32, &'k str, Kind)> + Clone,
         changes: &mut Pending,
@@ -226,7 +230,7 @@ impl IdentityEvidence {
     /// overlap. `keys` are their identifiers, `slots` is scratch space.
     fn prefetch_rows<'k>(
         &self,
-        packed: &Packed,
+        packed: &PackedBatch,
         rows: Range<usize>,
         keys: impl Iterator<Item = (u32, &'k str, Kind)> + Clone,
         slots: &mut Vec<u32>,

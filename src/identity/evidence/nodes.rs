@@ -45,7 +45,7 @@ pub(crate) struct Node {
 }
 
 /// What recording a new signature changed at one of its nodes.
-pub(super) struct Step {
+pub(super) struct NodeStep {
     /// The signature that was the latest before.
     pub(super) previous: u32,
     /// It was neither seen nor held by a must-link before.
@@ -90,7 +90,7 @@ impl Node {
         at: i64,
         weight: usize,
         least: usize,
-    ) -> Step {
+    ) -> NodeStep {
         let before = self.flags;
         self.flags |= flag::SEEN;
         let is_flipped = if !claimed && before & flag::VERIFIED == 0 {
@@ -102,7 +102,7 @@ impl Node {
             // A must-link named it before it was seen; now it is only claimed.
             before & (flag::SEEN | flag::MUST) == flag::MUST
         };
-        Step {
+        NodeStep {
             previous: std::mem::replace(&mut self.head, signature),
             is_new: before & (flag::SEEN | flag::MUST) == 0,
             is_flipped,

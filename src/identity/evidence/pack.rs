@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::super::policy::{Admitted, Kind, Kinds, MAX_IDENTIFIERS, Part, Policy};
+use super::super::policy::{Admitted, CheckedIdentifier, Kind, Kinds, MAX_IDENTIFIERS, Policy};
 use super::signatures::Times;
 use super::slot::{CLAIM, NONE};
 use crate::event::{IdentifierRef, Observations};
@@ -32,7 +32,7 @@ const MAX_NEW_KINDS: usize = (1 << 15) - 1;
 ///
 /// Rows are those of the batch that are kept, in order; `others` are the positions of the rest.
 #[derive(Debug, Default)]
-pub(crate) struct Packed {
+pub(crate) struct PackedBatch {
     /// The identifiers of all rows, each with its kind; where there are `places`, each different one once.
     pub(super) names: Keys<String, Kind>,
     /// The place among the names of each identifier, row after row; empty if the names are in the order of the rows.
@@ -52,7 +52,7 @@ pub(crate) struct Packed {
     messages: (String, Vec<u32>),
     /// Positions in the batch of what is not kept, with the reason if it is refused; none where it
     /// was skipped.
-    pub(super) others: Vec<(u32, Other)>,
+    pub(super) others: Vec<(u32, NotKept)>,
     /// Identifiers of kept rows that were left out, because they cannot be identifiers.
     n_bad: usize,
     /// Names of kinds that had no number.
@@ -79,14 +79,14 @@ impl Recorded {
     pub(crate) const NONE: u32 = NONE;
 
     /// What is certain before the rows are recorded.
-    pub(super) fn of(packed: &Packed) -> Self {
+    pub(super) fn of(packed: &PackedBatch) -> Self {
         let (signatures, n_bad) = (vec![NONE; packed.n()], packed.n_bad);
         let mut recorded = Self { signatures, n_bad, ..Self::default() };
         for (position, other) in &packed.others {
             match other {
-                Other::Skipped | Other::Late(_) => {}
-                Other::Suppressed => recorded.suppressed += 1,
-                Other::Refused(refusal) => {
+                NotKept::Skipped | NotKept::Late(_) => {}
+                NotKept::Suppressed => recorded.suppressed += 1,
+                NotKept::Refused(refusal) => {
                     recorded.refused.push((*position as usize, refusal.clone()));
                 }
             }
@@ -97,7 +97,7 @@ impl Recorded {
 
 /// Why a row of a batch is not kept.
 #[derive(Debug, Clone)]
-pub(super) enum Other {
+pub(super) enum NotKept {
     /// The caller skipped it.
     Skipped,
     /// It is about somebody who was forgotten.
@@ -117,10 +117,10 @@ pub(super) struct LateRow {
 }
 
 impl LateRow {
-    pub(super) fn parts(&self) -> Vec<Part<'_>> {
+    pub(super) fn parts(&self) -> Vec<CheckedIdentifier<'_>> {
         self.parts
             .iter()
-            .map(|(kind, value, claimed)| Part {
+            .map(|(kind, value, claimed)| CheckedIdentifier {
                 kind,
                 known: None,
                 value: Cow::Borrowed(value),
@@ -134,12 +134,12 @@ impl LateRow {
 #[derive(Default)]
 struct Packing<'o> {
     /// The identifiers of the row.
-    parts: Vec<Part<'o>>,
+    parts: Vec<CheckedIdentifier<'o>>,
     /// The kind of the last identifier: its name, its number, passing or not, and its hash.
     kind: Option<(&'o str, Option<Kind>, Kind, u64)>,
 }
 
-impl Packed {
+impl PackedBatch {
     /// Packs a batch without the rows for which `skip` holds.
     pub(crate) fn of(
         policy: &Policy,
@@ -159,7 +159,7 @@ impl Packed {
                 }
             }
             if skip(row) {
-                packed.others.push((row as u32, Other::Skipped));
+                packed.others.push((row as u32, NotKept::Skipped));
                 continue;
             }
             let (at, message_id) = (batch.at(row), batch.message_id(row));
@@ -229,7 +229,7 @@ impl Packed {
                     return self.end_row(at, None);
                 }
                 Ok(_) => {}
-                Err(refusal) => return self.others.push((position, Other::Refused(refusal))),
+                Err(refusal) => return self.others.push((position, NotKept::Refused(refusal))),
             }
         }
         let mut parts = std::mem::take(&mut packing.parts);
@@ -240,16 +240,18 @@ impl Packed {
             }
             Ok((Admitted::Kept, n_bad)) => {
                 self.n_bad += n_bad;
-                let own = |part: &Part<'_>| (part.kind.into(), (&*part.value).into(), part.claimed);
+                let own = |part: &CheckedIdentifier<'_>| {
+                    (part.kind.into(), (&*part.value).into(), part.claimed)
+                };
                 let parts = parts.iter().map(own).collect();
-                Some(Other::Late(Box::new(LateRow {
+                Some(NotKept::Late(Box::new(LateRow {
                     at,
                     message: message_id.map(Into::into),
                     parts,
                 })))
             }
-            Ok((Admitted::Suppressed, _)) => Some(Other::Suppressed),
-            Err(refusal) => Some(Other::Refused(refusal)),
+            Ok((Admitted::Suppressed, _)) => Some(NotKept::Suppressed),
+            Err(refusal) => Some(NotKept::Refused(refusal)),
         };
         match other {
             Some(other) => self.others.push((position, other)),
@@ -265,7 +267,7 @@ impl Packed {
 
     /// Whether all kinds of a row have a number, or can have a passing one. Once a row has not, the
     /// rows with new kinds after it have not either, so that they are recorded in order.
-    fn has_room_for(&self, parts: &[Part<'_>]) -> bool {
+    fn has_room_for(&self, parts: &[CheckedIdentifier<'_>]) -> bool {
         let n_new = parts.iter().filter(|part| part.known.is_none()).count();
         n_new == 0 || self.new_kinds.len() + MAX_IDENTIFIERS <= MAX_NEW_KINDS
     }
@@ -274,7 +276,7 @@ impl Packed {
     fn identifier<'o>(
         &mut self,
         policy: &Policy,
-        part: Part<'o>,
+        part: CheckedIdentifier<'o>,
         packing: &mut Packing<'o>,
         keep: &mut impl FnMut(u32, Cow<'o, str>, Kind),
     ) {
@@ -379,7 +381,7 @@ impl Packed {
     /// The first refusal.
     pub(super) fn refusal(&self) -> Option<Refusal> {
         self.others.iter().find_map(|(_, other)| match other {
-            Other::Refused(refusal) => Some(refusal.clone()),
+            NotKept::Refused(refusal) => Some(refusal.clone()),
             _ => None,
         })
     }
@@ -411,7 +413,7 @@ impl Packed {
     /// Positions of the rows that are recorded after all others, in order.
     pub(super) fn late(&self) -> impl Iterator<Item = (usize, &LateRow)> {
         self.others.iter().filter_map(|(position, other)| match other {
-            Other::Late(row) => Some((*position as usize, &**row)),
+            NotKept::Late(row) => Some((*position as usize, &**row)),
             _ => None,
         })
     }

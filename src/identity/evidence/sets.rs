@@ -4,7 +4,7 @@
 //! batch of observations is: only that an identifier is looked up once, and a row counts many observations.
 
 use super::super::policy::{Kind, Policy};
-use super::pack::{LONG, Other, Packed, Recorded};
+use super::pack::{LONG, NotKept, PackedBatch, Recorded};
 use super::signatures::Times;
 use super::slot::NONE;
 use super::{IdentityEvidence, Pending};
@@ -20,7 +20,7 @@ pub(crate) struct Set<'s> {
 
 /// Sets of identifiers, each a row, on their way into a batch.
 pub(crate) struct Sets<'s> {
-    packed: Packed,
+    packed: PackedBatch,
     names: Arrivals<&'s str, Kind>,
     /// The place among the names of each numbered identifier; [`NONE`] until a row has it.
     place_of: Vec<u32>,
@@ -30,7 +30,7 @@ impl<'s> Sets<'s> {
     /// No rows yet, of so many identifiers at most.
     pub(crate) fn new(n_identifiers: usize) -> Self {
         Self {
-            packed: Packed::default(),
+            packed: PackedBatch::default(),
             names: Arrivals::with_capacity(n_identifiers),
             place_of: vec![NONE; n_identifiers],
         }
@@ -67,10 +67,10 @@ impl<'s> Sets<'s> {
     /// Leaves out a row, because it is about somebody who was forgotten.
     pub(crate) fn suppress(&mut self) {
         let position = self.packed.n() as u32;
-        self.packed.others.push((position, Other::Suppressed));
+        self.packed.others.push((position, NotKept::Suppressed));
     }
 
-    pub(crate) fn into_batch(mut self) -> Packed {
+    pub(crate) fn into_batch(mut self) -> PackedBatch {
         let is_long = self.packed.n_rows() >= LONG;
         self.packed.names = if is_long { self.names.grouped() } else { self.names.in_order() };
         self.packed
@@ -82,7 +82,7 @@ impl IdentityEvidence {
     pub(super) fn record_sets(
         &mut self,
         policy: &Policy,
-        packed: &Packed,
+        packed: &PackedBatch,
         changes: &mut Pending,
     ) -> Recorded {
         let mut recorded = Recorded::of(packed);

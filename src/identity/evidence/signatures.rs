@@ -19,7 +19,7 @@ use crate::num::prefetch;
 use crate::num::table::Table;
 
 /// A walk along the list of a node's signatures.
-pub(super) struct Walk {
+pub(super) struct ListWalk {
     node: u32,
     /// The start of the list.
     pub(super) head: u32,
@@ -28,7 +28,7 @@ pub(super) struct Walk {
     before: Option<usize>,
 }
 
-impl Walk {
+impl ListWalk {
     pub(super) fn new(node: u32, head: u32) -> Self {
         Self { node, head, sig: head, before: None }
     }
@@ -385,7 +385,7 @@ impl Signatures {
 
     /// The next live signature of a walk, with whether it claims the node. Dead ones on the way are taken
     /// out of the list, so that no walk meets them again.
-    pub(super) fn next_live(&mut self, walk: &mut Walk) -> Option<(u32, bool)> {
+    pub(super) fn next_live(&mut self, walk: &mut ListWalk) -> Option<(u32, bool)> {
         while walk.sig != NONE {
             let here = walk.sig;
             let at = self.place(here, walk.node);
@@ -469,7 +469,7 @@ mod tests {
         assert_eq!((list(&sigs, a), list(&sigs, c)), (vec![(first, false)], vec![]));
         assert_eq!((sigs.find(&[a, c | CLAIM]), sigs.message(first)), (None, Some("m")));
         let heads = [a, b, c].map(|node| {
-            let mut walk = Walk::new(node, heads[node as usize]);
+            let mut walk = ListWalk::new(node, heads[node as usize]);
             while sigs.next_live(&mut walk).is_some() {}
             walk.head
         });
@@ -484,7 +484,7 @@ mod tests {
         let live = |sigs: &Signatures, head| sigs.list(head, 0).map(|(sig, _)| sig).collect();
         let expected: Vec<u32> = live(&sigs, heads[0]);
         assert_eq!(expected, [6, 5, 3, 0].map(|i| all[i]));
-        let mut walk = Walk::new(0, heads[0]);
+        let mut walk = ListWalk::new(0, heads[0]);
         let first = [0; 3].map(|_| sigs.next_live(&mut walk).map(|(sig, _)| sig));
         assert_eq!(first, [6, 5, 3].map(|i| Some(all[i])));
         assert_eq!((walk.head, live(&sigs, walk.head)), (all[6], expected));

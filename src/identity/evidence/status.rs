@@ -8,7 +8,7 @@ use super::IdentityEvidence;
 use super::changes::Pending;
 use super::hubs::{Hubs, counts};
 use super::nodes::{EXACT, flag};
-use super::signatures::Walk;
+use super::signatures::ListWalk;
 use super::slot::node_of;
 
 impl IdentityEvidence {
@@ -81,7 +81,7 @@ impl IdentityEvidence {
     /// are removed from the node's list: where people come and go who share an identifier, their
     /// signatures would stand in the way of every later walk.
     fn find_live(&mut self, node: u32, mut holds: impl FnMut(&Self, (u32, bool)) -> bool) -> bool {
-        let mut walk = Walk::new(node, self.nodes.head(node));
+        let mut walk = ListWalk::new(node, self.nodes.head(node));
         let mut found = false;
         while !found && let Some(live) = self.signatures.next_live(&mut walk) {
             found = holds(self, live);

@@ -12,11 +12,11 @@ use super::super::evidence::flag;
 use super::super::policy::Relation;
 use super::basis::Basis;
 use super::edges::{Edge, edges_among, sort_edges};
-use super::merged::Merged;
+use super::merged::MergedComponent;
 use super::reason::Reason;
 
 /// Clusters that grow while links are taken.
-struct Clusters<'g> {
+struct GrowingClusters<'g> {
     basis: Basis<'g>,
     /// The members of the component, ascending; elsewhere, positions in it.
     nodes: &'g [u32],
@@ -30,11 +30,11 @@ struct Clusters<'g> {
 }
 
 /// Merges the members of a component, which ascend, by its links.
-pub(super) fn constrained_merge(members: Vec<u32>, basis: Basis<'_>) -> Merged {
+pub(super) fn constrained_merge(members: Vec<u32>, basis: Basis<'_>) -> MergedComponent {
     let mut edges = edges_among(&members, basis);
     sort_edges(&mut edges, basis);
     let at = |node: u32| members.binary_search(&node).ok().map(|i| i as u32);
-    let mut clusters = Clusters::alone(&members, basis);
+    let mut clusters = GrowingClusters::alone(&members, basis);
     let (mut taken, mut refused) = (Vec::new(), Vec::new());
     let mut counted = false;
     for edge in edges {
@@ -62,10 +62,10 @@ pub(super) fn constrained_merge(members: Vec<u32>, basis: Basis<'_>) -> Merged {
     let of = |node: u32| at(node).map(|i| cluster[i as usize]);
     refused.retain(|(edge, _)| of(edge.a.0) != of(edge.b.0));
     let (counts, has_enemies) = clusters.facts(&cluster, names.len());
-    Merged::new(members, cluster, names, (taken, refused), (counts, has_enemies), basis)
+    MergedComponent::new(members, cluster, names, (taken, refused), (counts, has_enemies), basis)
 }
 
-impl<'g> Clusters<'g> {
+impl<'g> GrowingClusters<'g> {
     fn alone(nodes: &'g [u32], basis: Basis<'g>) -> Self {
         let n = nodes.len();
         let at = |node: u32| nodes.binary_search(&node).ok().map(|i| i as u32);

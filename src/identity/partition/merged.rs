@@ -29,7 +29,7 @@ const MAX_LINKS: usize = 64;
 
 /// The profiles of one component.
 #[derive(Debug, Clone)]
-pub(crate) struct Merged {
+pub(crate) struct MergedComponent {
     /// The members of the component when it was merged, ascending.
     members: Vec<u32>,
     /// The cluster of every such member.
@@ -83,7 +83,7 @@ fn group<'g>(values: &'g [u32], ends: &[u32], key: usize) -> &'g [u32] {
     &values[start..ends[key] as usize]
 }
 
-impl Merged {
+impl MergedComponent {
     pub(super) fn new(
         members: Vec<u32>,
         cluster: Vec<u32>,

@@ -25,7 +25,7 @@ use components::Components;
 use constrained::constrained_merge;
 use edges::edges_of;
 pub(crate) use edges::{Edge, compare_edges, edges_among, futile_edges, sort_edges};
-pub(crate) use merged::Merged;
+pub(crate) use merged::MergedComponent;
 pub use reason::Reason;
 
 use super::evidence::{Pending, flag, node_of};
@@ -47,23 +47,23 @@ pub(crate) struct Partition {
     n_joined: usize,
     /// What evidence changed since.
     changes: Pending,
-    merges: RwLock<Merges>,
+    merges: RwLock<ConstrainedMerges>,
     /// Where profiles may have changed, if somebody follows.
     touched: Option<Touched>,
 }
 
 /// The constrained merges of components, by root.
 #[derive(Debug, Clone, Default)]
-struct Merges {
+struct ConstrainedMerges {
     /// Those that are still true.
-    known: HashMap<u32, Arc<Merged>>,
+    known: HashMap<u32, Arc<MergedComponent>>,
     /// Roots of components whose merge is not known.
     pending: BTreeSet<u32>,
     /// Profiles beyond the first of the components in `known`.
     n_extra: usize,
 }
 
-impl Merges {
+impl ConstrainedMerges {
     /// Forgets the merge of a component; returns whether it has one.
     fn remove(&mut self, root: u32) -> bool {
         if let Some(merged) = self.known.remove(&root) {
@@ -77,7 +77,7 @@ impl Merges {
         self.known.is_empty() && self.pending.is_empty()
     }
 
-    fn insert(&mut self, root: u32, merged: &Arc<Merged>) {
+    fn insert(&mut self, root: u32, merged: &Arc<MergedComponent>) {
         if self.pending.remove(&root) {
             self.n_extra += merged.n_clusters() - 1;
             self.known.insert(root, Arc::clone(merged));
@@ -319,7 +319,7 @@ impl Partition {
             pending.collect::<Vec<u32>>()
         });
         let pending = roots.concat().into_iter().collect();
-        self.merges = RwLock::new(Merges { pending, ..Merges::default() });
+        self.merges = RwLock::new(ConstrainedMerges { pending, ..ConstrainedMerges::default() });
     }
 
     /// Forgets the merge of a node's component.
@@ -400,7 +400,7 @@ impl Partition {
     }
 
     /// The constrained merge of a node's component, if a rule may part its members.
-    pub(super) fn merged(&self, node: u32, basis: Basis<'_>) -> Option<Arc<Merged>> {
+    pub(super) fn merged(&self, node: u32, basis: Basis<'_>) -> Option<Arc<MergedComponent>> {
         debug_assert!(self.is_current(basis));
         if self.sets.is_alone(node) {
             return None;

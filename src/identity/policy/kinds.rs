@@ -26,7 +26,7 @@ const OF_CLIENTS: [&str; 3] = ["email", "device_id", "advertising_id"];
 pub(crate) const MAX_KINDS: usize = 1024;
 
 #[derive(Debug, Clone)]
-pub(crate) struct Facts {
+pub(crate) struct KindFacts {
     /// The hash of the name.
     seed: u64,
     pub(crate) name: Box<str>,
@@ -45,7 +45,7 @@ pub(crate) struct Facts {
     blocked: Blocklist,
 }
 
-impl Facts {
+impl KindFacts {
     /// Whether a normalised value of this kind joins nobody.
     pub(crate) fn blocks(&self, value: &str) -> bool {
         self.blocked.blocks(value)
@@ -58,7 +58,7 @@ impl Facts {
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Kinds {
-    all: Vec<Facts>,
+    all: Vec<KindFacts>,
     by_name: BTreeMap<Box<str>, Kind>,
     /// The limited kinds in the order of their counters.
     limited: Vec<Kind>,
@@ -125,7 +125,7 @@ impl Kinds {
         self.hash_seeded(self.get(kind).seed, value)
     }
 
-    pub(crate) fn get(&self, kind: Kind) -> &Facts {
+    pub(crate) fn get(&self, kind: Kind) -> &KindFacts {
         &self.all[kind as usize]
     }
 
@@ -143,7 +143,7 @@ impl Kinds {
         }
         let new = self.all.len() as Kind;
         let limit = rules.limit_of(name);
-        let mut facts = Facts {
+        let mut facts = KindFacts {
             seed: self.seed(name),
             name: name.into(),
             rank: 0,

@@ -32,7 +32,7 @@ const MAX_MESSAGE_BYTES: usize = 1024;
 
 /// An identifier of an observation, normalised and checked.
 #[derive(Debug, Clone)]
-pub(crate) struct Part<'a> {
+pub(crate) struct CheckedIdentifier<'a> {
     pub(super) kind: &'a str,
     /// The number of the kind, if it has one.
     pub(super) known: Option<Kind>,
@@ -125,7 +125,7 @@ impl Policy {
         &self,
         message_id: Option<&str>,
         identifiers: &[IdentifierRef<'o>],
-        parts: &mut Vec<Part<'o>>,
+        parts: &mut Vec<CheckedIdentifier<'o>>,
     ) -> std::result::Result<(Admitted, usize), Refusal> {
         if let Some(id) = message_id
             && id.len() > MAX_MESSAGE_BYTES
@@ -143,7 +143,7 @@ impl Policy {
     pub(super) fn check<'o>(
         &self,
         identifiers: &[IdentifierRef<'o>],
-        parts: &mut Vec<Part<'o>>,
+        parts: &mut Vec<CheckedIdentifier<'o>>,
     ) -> std::result::Result<usize, Refusal> {
         parts.clear();
         let n = identifiers.len();
@@ -177,7 +177,7 @@ impl Policy {
         &self,
         IdentifierRef { kind, value, claimed }: IdentifierRef<'o>,
         before: Option<(&str, Option<Kind>)>,
-    ) -> std::result::Result<Part<'o>, Refusal> {
+    ) -> std::result::Result<CheckedIdentifier<'o>, Refusal> {
         let limit = MAX_BYTES;
         if kind.len() > limit {
             return Err(Refusal::KindTooLong { bytes: kind.len(), limit });
@@ -202,7 +202,7 @@ impl Policy {
         if !is_plain && illegal(&value) {
             return Err(Refusal::IllegalCharacter { kind: kind.to_owned() });
         }
-        Ok(Part { kind, known, value, claimed })
+        Ok(CheckedIdentifier { kind, known, value, claimed })
     }
 
     /// Whether anybody was forgotten.
@@ -211,12 +211,13 @@ impl Policy {
     }
 
     /// Sorts identifiers from the strongest and leaves each once, unclaimed if one copy is.
-    fn sort(&self, parts: &mut Vec<Part<'_>>) {
-        let by_kind = |a: &Part<'_>, b: &Part<'_>| match (a.known, b.known) {
-            (Some(a), Some(b)) => self.kinds.rank(a).cmp(&self.kinds.rank(b)),
-            _ if a.kind == b.kind => Ordering::Equal,
-            _ => self.rules.strength(a.kind).cmp(&self.rules.strength(b.kind)),
-        };
+    fn sort(&self, parts: &mut Vec<CheckedIdentifier<'_>>) {
+        let by_kind =
+            |a: &CheckedIdentifier<'_>, b: &CheckedIdentifier<'_>| match (a.known, b.known) {
+                (Some(a), Some(b)) => self.kinds.rank(a).cmp(&self.kinds.rank(b)),
+                _ if a.kind == b.kind => Ordering::Equal,
+                _ => self.rules.strength(a.kind).cmp(&self.rules.strength(b.kind)),
+            };
         parts.sort_by(|a, b| {
             let order = by_kind(a, b).then_with(|| a.value.cmp(&b.value));
             order.then(a.claimed.cmp(&b.claimed))
@@ -226,14 +227,16 @@ impl Policy {
 
     pub(super) fn check_single_values(
         &self,
-        parts: &[Part<'_>],
+        parts: &[CheckedIdentifier<'_>],
     ) -> std::result::Result<(), Refusal> {
         for same in parts.chunk_by(|a, b| a.kind == b.kind).filter(|same| same.len() > 1) {
             let kind = same[0].kind;
             if self.rules.limit_of(kind) != Some(1) {
                 continue;
             }
-            let counts = |part: &&Part<'_>| !part.claimed && !self.rules.blocks(kind, &part.value);
+            let counts = |part: &&CheckedIdentifier<'_>| {
+                !part.claimed && !self.rules.blocks(kind, &part.value)
+            };
             if same.iter().filter(counts).count() > 1 {
                 return Err(Refusal::TwoValues { kind: kind.to_owned() });
             }
@@ -243,11 +246,11 @@ impl Policy {
 
     /// Removes forgotten identifiers. An observation is suppressed if its [decisive] identifier was
     /// forgotten, or if nothing is left.
-    pub(super) fn leave_out_forgotten(&self, parts: &mut Vec<Part<'_>>) -> Admitted {
+    pub(super) fn leave_out_forgotten(&self, parts: &mut Vec<CheckedIdentifier<'_>>) -> Admitted {
         if self.forgotten.is_empty() {
             return Admitted::Kept;
         }
-        let is_open = |part: &Part<'_>| !self.rules.blocks(part.kind, &part.value);
+        let is_open = |part: &CheckedIdentifier<'_>| !self.rules.blocks(part.kind, &part.value);
         let strongest = decisive(parts, is_open, |part| part.claimed);
         if strongest.is_some_and(|part| self.is_forgotten(part.kind, &part.value)) {
             return Admitted::Suppressed;

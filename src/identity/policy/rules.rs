@@ -119,7 +119,7 @@ pub struct Rules {
     rejected_aliases: BTreeSet<Pair>,
     clock: (Timestamp, Timestamp),
     #[serde(skip)]
-    key: Option<Key>,
+    key: Option<SecretKey>,
 }
 
 impl Default for Rules {
@@ -335,7 +335,7 @@ impl Rules {
     /// anybody can compute the id of an e-mail address. It is never part of a snapshot.
     #[must_use]
     pub fn key(mut self, key: [u8; 16]) -> Self {
-        self.key = Some(Key(key));
+        self.key = Some(SecretKey(key));
         self
     }
 
@@ -551,9 +551,9 @@ impl fmt::Debug for Rules {
 
 /// A secret that is never printed.
 #[derive(Clone, PartialEq, Eq)]
-struct Key([u8; 16]);
+struct SecretKey([u8; 16]);
 
-impl fmt::Debug for Key {
+impl fmt::Debug for SecretKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Key(..)")
     }

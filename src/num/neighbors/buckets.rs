@@ -20,7 +20,7 @@ const BOXES: usize = 16;
 /// Columns between two looks at whether any row of a bucket can still be near.
 const BLOCK: usize = 4;
 
-type Lanes = [f64; ROOM];
+type BucketLanes = [f64; ROOM];
 
 /// Rows, each in a slot of the caller's numbering.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ pub(crate) struct Buckets {
 struct Bucket {
     slots: Vec<u32>,
     /// One array of lanes per column.
-    columns: Vec<Lanes>,
+    columns: Vec<BucketLanes>,
 }
 
 impl Buckets {
@@ -221,7 +221,13 @@ impl Buckets {
 
 /// The reduced distances of a row to the lanes of a bucket, if any may be within a radius; nothing is
 /// fused, so all builds agree. Lanes without a row may be within it.
-fn reduce(m: Metric, columns: &[Lanes], row: &[f64], radius: f64, out: &mut Lanes) -> bool {
+fn reduce(
+    m: Metric,
+    columns: &[BucketLanes],
+    row: &[f64],
+    radius: f64,
+    out: &mut BucketLanes,
+) -> bool {
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f") {
@@ -253,15 +259,27 @@ fn gap(metric: Metric, sides: &[[f64; BOXES]], row: &[f64], out: &mut [f64; BOXE
 mod x86 {
     //! SAFETY, for every block here: called only after detecting the feature.
 
-    use super::{BOXES, Lanes, Metric, gap_plain, reduce_plain};
+    use super::{BOXES, BucketLanes, Metric, gap_plain, reduce_plain};
 
     #[target_feature(enable = "avx512f")]
-    fn reduce_with_512(m: Metric, c: &[Lanes], row: &[f64], r: f64, out: &mut Lanes) -> bool {
+    fn reduce_with_512(
+        m: Metric,
+        c: &[BucketLanes],
+        row: &[f64],
+        r: f64,
+        out: &mut BucketLanes,
+    ) -> bool {
         reduce_plain(m, c, row, r, out)
     }
 
     #[target_feature(enable = "avx2")]
-    fn reduce_with_256(m: Metric, c: &[Lanes], row: &[f64], r: f64, out: &mut Lanes) -> bool {
+    fn reduce_with_256(
+        m: Metric,
+        c: &[BucketLanes],
+        row: &[f64],
+        r: f64,
+        out: &mut BucketLanes,
+    ) -> bool {
         reduce_plain(m, c, row, r, out)
     }
 
@@ -275,11 +293,23 @@ mod x86 {
         gap_plain(m, sides, row, out);
     }
 
-    pub(super) fn reduce_512(m: Metric, c: &[Lanes], row: &[f64], r: f64, out: &mut Lanes) -> bool {
+    pub(super) fn reduce_512(
+        m: Metric,
+        c: &[BucketLanes],
+        row: &[f64],
+        r: f64,
+        out: &mut BucketLanes,
+    ) -> bool {
         unsafe { reduce_with_512(m, c, row, r, out) }
     }
 
-    pub(super) fn reduce_256(m: Metric, c: &[Lanes], row: &[f64], r: f64, out: &mut Lanes) -> bool {
+    pub(super) fn reduce_256(
+        m: Metric,
+        c: &[BucketLanes],
+        row: &[f64],
+        r: f64,
+        out: &mut BucketLanes,
+    ) -> bool {
         unsafe { reduce_with_256(m, c, row, r, out) }
     }
 
@@ -308,7 +338,13 @@ fn fold(metric: Metric, sum: f64, difference: f64) -> f64 {
 }
 
 #[inline(always)]
-fn reduce_plain(m: Metric, columns: &[Lanes], row: &[f64], radius: f64, out: &mut Lanes) -> bool {
+fn reduce_plain(
+    m: Metric,
+    columns: &[BucketLanes],
+    row: &[f64],
+    radius: f64,
+    out: &mut BucketLanes,
+) -> bool {
     let mut sums = [0.0; ROOM];
     // Most buckets have no row within the radius, which the first columns often show: rounding is
     // monotone, so no sum shrinks.

@@ -5,7 +5,7 @@
 //! exact distances are taken only of the few that remain at its end.
 
 use super::kernel::Line;
-use crate::num::lanes::{Lanes, Portable};
+use crate::num::lanes::{Singles, SinglesPortable};
 #[cfg(target_arch = "x86_64")]
 use crate::num::lanes::{has_avx2, has_avx512};
 use crate::num::pack::LANES;
@@ -22,7 +22,7 @@ pub(super) struct Contenders {
     k: usize,
     /// Contenders there is room for, per query.
     room: usize,
-    kernels: Kernels,
+    kernels: ContenderKernels,
     /// Per query, computed distances as powers of the norm, followed by infinite ones up to the next
     /// multiple of sixteen; and the places they belong to.
     powers: Vec<f32>,
@@ -36,7 +36,7 @@ impl Contenders {
         // What is written of a leaf is two lines, whatever there is of it.
         let all = LANES * (room + 2 * LANES);
         let (powers, places) = (vec![0.0; all], vec![0; all]);
-        Self { k, room, kernels: Kernels::fastest(), powers, places, n: [0; LANES] }
+        Self { k, room, kernels: ContenderKernels::fastest(), powers, places, n: [0; LANES] }
     }
 
     pub(super) fn clear(&mut self) {
@@ -106,13 +106,13 @@ type CutFn = fn(&mut [f32], &mut [u32], usize, f32) -> usize;
 
 /// The loops over contenders, built for the CPU at hand.
 #[derive(Debug, Clone, Copy)]
-struct Kernels {
+struct ContenderKernels {
     add: AddFn,
     bound: BoundFn,
     cut: CutFn,
 }
 
-impl Kernels {
+impl ContenderKernels {
     /// The fastest build for this CPU.
     fn fastest() -> Self {
         #[cfg(target_arch = "x86_64")]
@@ -128,18 +128,22 @@ impl Kernels {
     }
 
     fn portable() -> Self {
-        Self { add: add::<Portable>, bound: bound::<Portable>, cut: cut::<Portable> }
+        Self {
+            add: add::<SinglesPortable>,
+            bound: bound::<SinglesPortable>,
+            cut: cut::<SinglesPortable>,
+        }
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
 mod x86 {
-    //! SAFETY, for every block here: handed out by `Kernels::fastest` only after detecting the
+    //! SAFETY, for every block here: handed out by `ContenderKernels::fastest` only after detecting the
     //! features.
 
     use super::{Line, add, bound, cut};
-    use crate::num::lanes::{Avx2, Avx512};
+    use crate::num::lanes::{SinglesAvx2, SinglesAvx512};
 
     macro_rules! builds {
         ($lanes:ty, $features:literal, $add:ident, $bound:ident, $cut:ident) => {
@@ -186,8 +190,8 @@ mod x86 {
         };
     }
 
-    builds!(Avx512, "avx512f,avx512dq,avx512vl,fma,popcnt", add_512, bound_512, cut_512);
-    builds!(Avx2, "avx2,fma,popcnt", add_256, bound_256, cut_256);
+    builds!(SinglesAvx512, "avx512f,avx512dq,avx512vl,fma,popcnt", add_512, bound_512, cut_512);
+    builds!(SinglesAvx2, "avx2,fma,popcnt", add_256, bound_256, cut_256);
 }
 
 /// Sixteen items from a place on.
@@ -203,7 +207,7 @@ fn line_mut<T>(items: &mut [T], at: usize) -> &mut [T; LANES] {
 
 /// Writes the lanes set in a mask, and an infinite line after them; returns how many.
 #[inline(always)]
-fn add<L: Lanes>(
+fn add<L: Singles>(
     from: &Line,
     mask: u16,
     first: u32,
@@ -218,7 +222,7 @@ fn add<L: Lanes>(
 }
 
 #[inline(always)]
-fn bound<L: Lanes>(powers: &[f32], k: usize, most: f32) -> Option<(f32, usize)> {
+fn bound<L: Singles>(powers: &[f32], k: usize, most: f32) -> Option<(f32, usize)> {
     let below = |most: f32| {
         let most = L::splat(most);
         let lines = powers.chunks_exact(LANES);
@@ -259,7 +263,7 @@ fn bound<L: Lanes>(powers: &[f32], k: usize, most: f32) -> Option<(f32, usize)> 
 
 /// Moves those below `most` to the front; returns how many they are.
 #[inline(always)]
-fn cut<L: Lanes>(powers: &mut [f32], places: &mut [u32], n: usize, most: f32) -> usize {
+fn cut<L: Singles>(powers: &mut [f32], places: &mut [u32], n: usize, most: f32) -> usize {
     let most = L::splat(most);
     let mut kept = 0;
     for at in (0..n).step_by(LANES) {
@@ -279,12 +283,16 @@ mod tests {
     use super::*;
     use crate::num::rng::Stream;
 
-    fn builds() -> Vec<Kernels> {
+    fn builds() -> Vec<ContenderKernels> {
         #[allow(unused_mut)]
-        let mut builds = vec![Kernels::portable(), Kernels::fastest()];
+        let mut builds = vec![ContenderKernels::portable(), ContenderKernels::fastest()];
         #[cfg(target_arch = "x86_64")]
         if has_avx2() {
-            builds.push(Kernels { add: x86::add_256, bound: x86::bound_256, cut: x86::cut_256 });
+            builds.push(ContenderKernels {
+                add: x86::add_256,
+                bound: x86::bound_256,
+                cut: x86::cut_256,
+            });
         }
         builds
     }

@@ -4,13 +4,13 @@ use super::within::NONE;
 
 /// An edge between two rows; `weight` is a reduced distance.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Edge {
+pub(crate) struct SpanningEdge {
     pub(crate) weight: f64,
     pub(crate) low: u32,
     pub(crate) high: u32,
 }
 
-impl Edge {
+impl SpanningEdge {
     pub(super) fn new(weight: f64, a: u32, b: u32) -> Self {
         Self { weight, low: a.min(b), high: a.max(b) }
     }
@@ -37,8 +37,8 @@ impl Edge {
 
 /// What is known of a row's nearest row outside its component: the edge to it, or a bound below all such edges.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Known {
-    pub(super) edge: Edge,
+pub(super) struct KnownNearest {
+    pub(super) edge: SpanningEdge,
     /// The place of that row, if there is an edge.
     pub(super) outside: u32,
     /// How many rows of the row's list, from the nearest on, are in its component. Components only
@@ -46,9 +46,9 @@ pub(super) struct Known {
     pub(super) n_passed: u32,
 }
 
-impl Known {
+impl KnownNearest {
     /// No edge weighs less than this.
     pub(super) fn after(weight: f64) -> Self {
-        Self { edge: Edge::after(weight), outside: NONE, n_passed: 0 }
+        Self { edge: SpanningEdge::after(weight), outside: NONE, n_passed: 0 }
     }
 }

@@ -19,7 +19,7 @@
 //! relative to the leaves, an offset of the data or a far outlier costs nothing.
 
 use super::metric::Metric;
-use crate::num::lanes::{Lanes, Portable};
+use crate::num::lanes::{Singles, SinglesPortable};
 #[cfg(target_arch = "x86_64")]
 use crate::num::lanes::{has_avx2, has_avx512};
 use crate::num::pack::LANES;
@@ -35,7 +35,7 @@ const DOWN: f32 = 1.0 - 8.0 * f32::EPSILON;
 
 /// Two leaves that are to meet.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pair<'a> {
+pub(super) struct LeafPair<'a> {
     /// Offsets of the queries from their centre, one line per column.
     pub(super) queries: &'a [Line],
     /// Offsets of the candidates from theirs; NaN in lanes without a row, which are near nothing.
@@ -59,7 +59,7 @@ pub(super) struct Pair<'a> {
 
 /// What a pair of leaves found.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Met {
+pub(super) struct LeafMatches {
     /// Queries that were compared with the candidates; of the others nothing is near.
     pub(super) active: u16,
     /// Per active query, the candidates that may be within reach.
@@ -70,19 +70,19 @@ pub(super) struct Met {
     pub(super) powers: [Line; LANES],
 }
 
-impl Default for Met {
+impl Default for LeafMatches {
     fn default() -> Self {
         let powers = [Line([0.0; LANES]); LANES];
         Self { active: 0, near: [0; LANES], sure: [0; LANES], powers }
     }
 }
 
-type MeetFn = fn(&Pair<'_>, &mut [Line], &mut Met);
+type MeetFn = fn(&LeafPair<'_>, &mut [Line], &mut LeafMatches);
 type GapsFn = fn(&[Line], &[f32], &[f32]) -> Line;
 
 /// The kernels of one norm, built for the CPU at hand.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Kernels {
+pub(super) struct NormKernels {
     /// Meets a pair; the lines are scratch, one per column.
     pub(super) meet: MeetFn,
     /// The gaps, as powers of the norm, between a box (its low and high corner) and sixteen boxes
@@ -95,7 +95,7 @@ const TWO: u8 = 2;
 const ONE: u8 = 1;
 const MAX: u8 = 0;
 
-impl Kernels {
+impl NormKernels {
     /// The fastest build for this CPU.
     pub(super) fn of(metric: Metric) -> Self {
         match metric {
@@ -119,44 +119,60 @@ impl Kernels {
     }
 
     fn portable<const NORM: u8>() -> Self {
-        Self { meet: meet::<Portable, NORM>, gaps: gaps::<Portable, NORM> }
+        Self { meet: meet::<SinglesPortable, NORM>, gaps: gaps::<SinglesPortable, NORM> }
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
 mod x86 {
-    //! SAFETY, for every block here: handed out by `Kernels::fastest` only after detecting the
+    //! SAFETY, for every block here: handed out by `NormKernels::fastest` only after detecting the
     //! features.
 
-    use super::{Line, Met, Pair, gaps, meet};
-    use crate::num::lanes::{Avx2, Avx512};
+    use super::{LeafMatches, LeafPair, Line, gaps, meet};
+    use crate::num::lanes::{SinglesAvx2, SinglesAvx512};
 
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,fma")]
-    fn meet_with_512<const NORM: u8>(pair: &Pair<'_>, shifted: &mut [Line], met: &mut Met) {
-        meet::<Avx512, NORM>(pair, shifted, met);
+    fn meet_with_512<const NORM: u8>(
+        pair: &LeafPair<'_>,
+        shifted: &mut [Line],
+        met: &mut LeafMatches,
+    ) {
+        meet::<SinglesAvx512, NORM>(pair, shifted, met);
     }
 
     #[target_feature(enable = "avx2,fma")]
-    fn meet_with_256<const NORM: u8>(pair: &Pair<'_>, shifted: &mut [Line], met: &mut Met) {
-        meet::<Avx2, NORM>(pair, shifted, met);
+    fn meet_with_256<const NORM: u8>(
+        pair: &LeafPair<'_>,
+        shifted: &mut [Line],
+        met: &mut LeafMatches,
+    ) {
+        meet::<SinglesAvx2, NORM>(pair, shifted, met);
     }
 
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,fma")]
     fn gaps_with_512<const NORM: u8>(boxes: &[Line], low: &[f32], high: &[f32]) -> Line {
-        gaps::<Avx512, NORM>(boxes, low, high)
+        gaps::<SinglesAvx512, NORM>(boxes, low, high)
     }
 
     #[target_feature(enable = "avx2,fma")]
     fn gaps_with_256<const NORM: u8>(boxes: &[Line], low: &[f32], high: &[f32]) -> Line {
-        gaps::<Avx2, NORM>(boxes, low, high)
+        gaps::<SinglesAvx2, NORM>(boxes, low, high)
     }
 
-    pub(super) fn meet_512<const NORM: u8>(p: &Pair<'_>, shifted: &mut [Line], met: &mut Met) {
+    pub(super) fn meet_512<const NORM: u8>(
+        p: &LeafPair<'_>,
+        shifted: &mut [Line],
+        met: &mut LeafMatches,
+    ) {
         unsafe { meet_with_512::<NORM>(p, shifted, met) }
     }
 
-    pub(super) fn meet_256<const NORM: u8>(p: &Pair<'_>, shifted: &mut [Line], met: &mut Met) {
+    pub(super) fn meet_256<const NORM: u8>(
+        p: &LeafPair<'_>,
+        shifted: &mut [Line],
+        met: &mut LeafMatches,
+    ) {
         unsafe { meet_with_256::<NORM>(p, shifted, met) }
     }
 
@@ -170,13 +186,13 @@ mod x86 {
 }
 
 #[inline(always)]
-fn magnitude<L: Lanes>(value: L) -> L {
+fn magnitude<L: Singles>(value: L) -> L {
     value.max(L::splat(0.0).minus(value))
 }
 
 /// Adds one column's difference to the power of the norm.
 #[inline(always)]
-fn fold<L: Lanes, const NORM: u8>(sum: L, difference: L) -> L {
+fn fold<L: Singles, const NORM: u8>(sum: L, difference: L) -> L {
     match NORM {
         TWO => sum.plus_product(difference, difference),
         ONE => sum.plus(magnitude(difference)),
@@ -186,7 +202,7 @@ fn fold<L: Lanes, const NORM: u8>(sum: L, difference: L) -> L {
 
 /// A norm as the power that [`fold`] sums.
 #[inline(always)]
-fn power<L: Lanes, const NORM: u8>(norm: L) -> L {
+fn power<L: Singles, const NORM: u8>(norm: L) -> L {
     if NORM == TWO { norm.times(norm) } else { norm }
 }
 
@@ -200,7 +216,7 @@ pub(super) fn gap_limit(metric: Metric, reach: f32) -> f32 {
 }
 
 #[inline(always)]
-fn gaps<L: Lanes, const NORM: u8>(boxes: &[Line], low: &[f32], high: &[f32]) -> Line {
+fn gaps<L: Singles, const NORM: u8>(boxes: &[Line], low: &[f32], high: &[f32]) -> Line {
     let mut sum = L::splat(0.0);
     for ((sides, &low), &high) in boxes.chunks_exact(2).zip(low).zip(high) {
         let above = L::load(&sides[0].0).minus(L::splat(high));
@@ -213,7 +229,11 @@ fn gaps<L: Lanes, const NORM: u8>(boxes: &[Line], low: &[f32], high: &[f32]) -> 
 }
 
 #[inline(always)]
-fn meet<L: Lanes, const NORM: u8>(pair: &Pair<'_>, shifted: &mut [Line], met: &mut Met) {
+fn meet<L: Singles, const NORM: u8>(
+    pair: &LeafPair<'_>,
+    shifted: &mut [Line],
+    met: &mut LeafMatches,
+) {
     let (mut beyond, mut from_centre) = (L::splat(0.0), L::splat(0.0));
     let centres = pair.from.iter().zip(pair.to);
     let columns = pair.queries.iter().zip(pair.half).zip(shifted.iter_mut());
@@ -262,13 +282,13 @@ fn meet<L: Lanes, const NORM: u8>(pair: &Pair<'_>, shifted: &mut [Line], met: &m
 
 /// Compares some queries with all candidates.
 #[inline(always)]
-fn compare<L: Lanes, const NORM: u8, const N: usize>(
+fn compare<L: Singles, const NORM: u8, const N: usize>(
     candidates: &[Line],
     shifted: &[Line],
     lanes: [usize; N],
     reaches: &[f32; LANES],
     sures: &[f32; LANES],
-    met: &mut Met,
+    met: &mut LeafMatches,
 ) {
     let mut sums = [L::splat(0.0); N];
     for (candidates, shifted) in candidates.iter().zip(shifted) {
@@ -292,11 +312,11 @@ mod tests {
     use crate::num::rng::Stream;
 
     /// All builds that this CPU runs.
-    fn builds<const NORM: u8>() -> Vec<Kernels> {
-        let mut builds = vec![Kernels::portable::<NORM>(), Kernels::fastest::<NORM>()];
+    fn builds<const NORM: u8>() -> Vec<NormKernels> {
+        let mut builds = vec![NormKernels::portable::<NORM>(), NormKernels::fastest::<NORM>()];
         #[cfg(target_arch = "x86_64")]
         if has_avx2() {
-            builds.push(Kernels { meet: x86::meet_256::<NORM>, gaps: x86::gaps_256::<NORM> });
+            builds.push(NormKernels { meet: x86::meet_256::<NORM>, gaps: x86::gaps_256::<NORM> });
         }
         builds
     }
@@ -321,7 +341,7 @@ mod tests {
             let ball = (0..15).map(row).fold(0.0, f64::max) as f32 * 1.001;
             let (from, to) = (vec![1e9 + 0.25; d], vec![1e9; d]);
             let (reach, surely) = (Line([0.6001; LANES]), Line([0.5999; LANES]));
-            let pair = Pair {
+            let pair = LeafPair {
                 queries: &queries,
                 candidates: &candidates,
                 half: &vec![0.5; d],
@@ -335,7 +355,7 @@ mod tests {
                 wanted: 0b1011_1111_1111_1111,
             };
             for build in builds::<NORM>() {
-                let mut met = Met::default();
+                let mut met = LeafMatches::default();
                 (build.meet)(&pair, &mut vec![Line([0.0; LANES]); d], &mut met);
                 assert_eq!(met.active >> 14 & 1, 0);
                 for q in (0..LANES).filter(|&q| q != 14) {
@@ -374,7 +394,7 @@ mod tests {
         for (line, value) in boxes.iter_mut().zip([4.0, 5.0, -1.0, 3.0]) {
             line.0[0] = value;
         }
-        let gap = |build: Kernels| {
+        let gap = |build: NormKernels| {
             let line = (build.gaps)(&boxes, &[0.0, 6.0], &[1.0, 7.0]);
             assert_eq!(line.0[1], f32::INFINITY);
             line.0[0]

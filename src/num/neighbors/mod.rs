@@ -29,7 +29,7 @@ mod within;
 
 pub(crate) use buckets::Buckets;
 pub(crate) use distances::Distances;
-pub(crate) use edge::Edge;
+pub(crate) use edge::SpanningEdge;
 pub use metric::Metric;
 pub(crate) use nearest::{MOST_LISTED, Nearest};
 pub(crate) use neighbor::Neighbor;

@@ -6,9 +6,9 @@
 //! they have many; memory 16·k bytes per query for the answer.
 
 use super::neighbor::Neighbor;
-use super::search::Search;
+use super::search::LeafSearch;
 use super::tree::Tree;
-use super::walk::Walk;
+use super::walk::LeafWalk;
 use crate::num::pack::LANES;
 use crate::num::parallel;
 
@@ -111,8 +111,8 @@ impl Tree {
         let n_groups = queries.n_leaves().div_ceil(TOGETHER);
         let work = TOGETHER * LANES * (k + 16) * self.width();
         parallel::map(n_groups, work, |group| {
-            let mut walk = Walk::new(self, queries);
-            let mut search = Search::new(self, queries, k, radius, among_themselves);
+            let mut walk = LeafWalk::new(self, queries);
+            let mut search = LeafSearch::new(self, queries, k, radius, among_themselves);
             let leaves = group * TOGETHER..queries.n_leaves().min((group + 1) * TOGETHER);
             let mut found = Vec::with_capacity(leaves.len() * LANES * n_kept);
             for leaf in leaves {
@@ -146,7 +146,7 @@ fn kth_of(near: &mut Vec<Neighbor>, k: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tree::Frame;
+    use super::super::tree::PackingFrame;
     use super::super::{Metric, brute};
     use super::*;
     use crate::num::check;
@@ -213,7 +213,7 @@ mod tests {
             let others = &x.slice(s![..90, ..]) * 3.0 + 1e3;
             let rows = check::rows(x.view()).unwrap();
             let queries = check::rows(others.view()).unwrap();
-            let frame = Frame::around(&[&rows, &queries]);
+            let frame = PackingFrame::around(&[&rows, &queries]);
             let tree = Tree::within(&rows, Metric::Euclidean, &frame);
             let asked = Tree::within(&queries, Metric::Euclidean, &frame);
             let found = tree.k_nearest_of(&asked, 4, f64::INFINITY);

@@ -8,11 +8,11 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::edge::{Edge, Known};
+use super::edge::{KnownNearest, SpanningEdge};
 use super::kernel::Line;
 use super::nearest::Nearest;
 use super::tree::Tree;
-use super::walk::{Meeting, Visitor, Walk, bits};
+use super::walk::{LeafMeeting, LeafWalk, Visitor, bits};
 use super::within::NONE;
 use crate::num::pack::LANES;
 use crate::num::parallel::{self, CHUNK};
@@ -32,7 +32,7 @@ pub(super) struct Round<'a> {
 
 impl Round<'_> {
     /// Looks at what is known, and among the nearest rows.
-    pub(super) fn look(&self, known: &mut [Known]) {
+    pub(super) fn look(&self, known: &mut [KnownNearest]) {
         parallel::map_chunks_mut(known, CHUNK, 16, |chunk, known| {
             for (lane, known) in known.iter_mut().enumerate() {
                 self.look_at(chunk * CHUNK + lane, known);
@@ -41,7 +41,7 @@ impl Round<'_> {
     }
 
     /// Brings up to date what is known of a row's nearest row outside: certain, or a bound below it.
-    fn look_at(&self, place: usize, known: &mut Known) {
+    fn look_at(&self, place: usize, known: &mut KnownNearest) {
         let component = self.components[place];
         let is_outside = |other: usize| self.components[other] != component;
         if known.edge.is_real() {
@@ -49,11 +49,11 @@ impl Round<'_> {
                 lower(&self.bounds[component as usize], known.edge.weight);
                 return;
             }
-            known.edge = Edge::after(known.edge.weight);
+            known.edge = SpanningEdge::after(known.edge.weight);
         }
         let list = self.nearest.at(place);
         let row = self.tree.row_at(place) as u32;
-        let mut least = Edge::after(f64::INFINITY);
+        let mut least = SpanningEdge::after(f64::INFINITY);
         let mut found = NONE;
         for (i, near) in list.iter().enumerate().skip(known.n_passed as usize) {
             if near.reduced > least.weight {
@@ -62,7 +62,7 @@ impl Round<'_> {
             let other = self.nearest.place_of(near.row as usize);
             if is_outside(other) {
                 let weight = near.reduced.max(self.core[place]).max(self.core[other]);
-                let edge = Edge::new(weight, row, near.row);
+                let edge = SpanningEdge::new(weight, row, near.row);
                 if edge.is_less(&least) {
                     (least, found) = (edge, other as u32);
                 }
@@ -78,12 +78,12 @@ impl Round<'_> {
         if least.weight < beyond {
             (known.edge, known.outside) = (least, found);
         } else {
-            known.edge = Edge::after(beyond);
+            known.edge = SpanningEdge::after(beyond);
         }
     }
 
     /// Searches the tree for every row of which too little is known.
-    pub(super) fn search(&self, known: &mut [Known]) {
+    pub(super) fn search(&self, known: &mut [KnownNearest]) {
         const TOGETHER: usize = 8;
         let tree = self.tree;
         // One component below a node, or none in common.
@@ -104,16 +104,16 @@ impl Round<'_> {
         }
         let work = LANES * tree.width();
         parallel::map_chunks_mut(known, TOGETHER * LANES, work, |group, known| {
-            let mut walk = Walk::new(tree, tree);
-            let mut search = Search {
+            let mut walk = LeafWalk::new(tree, tree);
+            let mut search = OutsideSearch {
                 round: self,
                 known,
                 first: group * TOGETHER * LANES,
                 alike: &alike,
-                meeting: Meeting::new(tree, tree),
+                meeting: LeafMeeting::new(tree, tree),
                 query: 0,
                 wanted: 0,
-                best: [Edge::after(f64::INFINITY); LANES],
+                best: [SpanningEdge::after(f64::INFINITY); LANES],
                 outside: [NONE; LANES],
                 reach: Line([-1.0; LANES]),
                 limit: -1.0,
@@ -142,16 +142,16 @@ fn lower(bound: &AtomicU64, weight: f64) {
 }
 
 /// The search of one leaf for rows outside.
-struct Search<'a> {
+struct OutsideSearch<'a> {
     round: &'a Round<'a>,
     /// What is known of the rows, by place; the first one is at place `first`.
-    known: &'a mut [Known],
+    known: &'a mut [KnownNearest],
     first: usize,
     alike: &'a [Vec<u32>],
-    meeting: Meeting<'a>,
+    meeting: LeafMeeting<'a>,
     query: usize,
     wanted: u16,
-    best: [Edge; LANES],
+    best: [SpanningEdge; LANES],
     /// The place of the row outside that `best` leads to.
     outside: [u32; LANES],
     reach: Line,
@@ -160,7 +160,7 @@ struct Search<'a> {
     limit_weight: f64,
 }
 
-impl Search<'_> {
+impl OutsideSearch<'_> {
     /// Whether any row of the leaf has to search.
     fn start(&mut self, leaf: usize) -> bool {
         (self.query, self.wanted) = (leaf, 0);
@@ -170,7 +170,7 @@ impl Search<'_> {
             let bound = self.round.bound(leaf * LANES + lane);
             if !known.is_real() && known.weight <= bound {
                 self.wanted |= 1 << lane;
-                self.best[lane] = Edge::after(bound);
+                self.best[lane] = SpanningEdge::after(bound);
             }
         }
         self.draw_in();
@@ -202,13 +202,13 @@ impl Search<'_> {
             if best.is_real() && best.weight <= bound {
                 (known.edge, known.outside) = (best, self.outside[lane]);
             } else {
-                known.edge = Edge::after(bound);
+                known.edge = SpanningEdge::after(bound);
             }
         }
     }
 }
 
-impl Visitor for Search<'_> {
+impl Visitor for OutsideSearch<'_> {
     fn limit(&self) -> f32 {
         self.limit
     }
@@ -225,7 +225,11 @@ impl Visitor for Search<'_> {
         bits(self.wanted).all(|lane| {
             let query = self.query * LANES + lane;
             let weight = self.meeting.reduced(query, place).max(self.round.core[query]);
-            let edge = Edge::new(weight.max(least_core), self.round.tree.row_at(query) as u32, row);
+            let edge = SpanningEdge::new(
+                weight.max(least_core),
+                self.round.tree.row_at(query) as u32,
+                row,
+            );
             !edge.is_less(&self.best[lane])
         })
     }
@@ -248,7 +252,7 @@ impl Visitor for Search<'_> {
                     continue;
                 }
                 let weight = self.meeting.reduced(query, place).max(core).max(other_core);
-                let edge = Edge::new(weight, row, self.round.tree.row_at(place) as u32);
+                let edge = SpanningEdge::new(weight, row, self.round.tree.row_at(place) as u32);
                 if edge.is_less(&self.best[lane]) {
                     (self.best[lane], self.outside[lane]) = (edge, place as u32);
                     lower(&self.round.bounds[component as usize], weight);

@@ -11,7 +11,7 @@
 use super::brute;
 use super::metric::Metric;
 use super::neighbor::Neighbor;
-use super::tree::{Frame, Tree};
+use super::tree::{PackingFrame, Tree};
 use crate::num::check::Rows;
 use crate::num::parallel;
 
@@ -76,7 +76,7 @@ pub(crate) fn by_neighbors<T: Send>(
             tell(row, &near)
         });
     }
-    let frame = Frame::around(&[trained, new]);
+    let frame = PackingFrame::around(&[trained, new]);
     let tree = Tree::within(trained, metric, &frame);
     let all: Vec<usize> = (0..new.n_rows()).collect();
     let mut told = Vec::with_capacity(all.len());

@@ -8,7 +8,7 @@ use super::contenders::Contenders;
 use super::kernel::Line;
 use super::neighbor::Neighbor;
 use super::tree::Tree;
-use super::walk::{Meeting, Visitor, bits};
+use super::walk::{LeafMeeting, Visitor, bits};
 use crate::num::pack::LANES;
 
 /// New contenders that are worth another bound: so many, or an eighth of `k`, as a bound looks at all of them. From 8 to
@@ -24,10 +24,10 @@ fn too_many(k: usize) -> usize {
 
 /// The search of one query leaf.
 #[derive(Debug)]
-pub(super) struct Search<'a> {
+pub(super) struct LeafSearch<'a> {
     tree: &'a Tree,
     queries: &'a Tree,
-    meeting: Meeting<'a>,
+    meeting: LeafMeeting<'a>,
     k: usize,
     among_themselves: bool,
     query: usize,
@@ -47,7 +47,7 @@ pub(super) struct Search<'a> {
     near: Vec<Neighbor>,
 }
 
-impl<'a> Search<'a> {
+impl<'a> LeafSearch<'a> {
     pub(super) fn new(
         tree: &'a Tree,
         queries: &'a Tree,
@@ -60,7 +60,7 @@ impl<'a> Search<'a> {
             farthest,
             tree,
             queries,
-            meeting: Meeting::new(tree, queries),
+            meeting: LeafMeeting::new(tree, queries),
             k,
             among_themselves,
             query: 0,
@@ -169,7 +169,7 @@ impl<'a> Search<'a> {
     }
 }
 
-impl Visitor for Search<'_> {
+impl Visitor for LeafSearch<'_> {
     fn limit(&self) -> f32 {
         self.limit
     }

@@ -13,7 +13,7 @@
 
 use std::sync::atomic::AtomicU64;
 
-use super::edge::{Edge, Known};
+use super::edge::{KnownNearest, SpanningEdge};
 use super::nearest::Nearest;
 use super::nearest_outside::Round;
 use super::tree::Tree;
@@ -26,15 +26,16 @@ impl Tree {
     /// The n − 1 edges of the minimum spanning tree, ascending. `core` has the reduced core distance
     /// of every row; `nearest` some nearest rows of each in this tree, best a few more than core
     /// distances count.
-    pub(crate) fn spanning_tree(&self, nearest: &Nearest, core: &[f64]) -> Vec<Edge> {
+    pub(crate) fn spanning_tree(&self, nearest: &Nearest, core: &[f64]) -> Vec<SpanningEdge> {
         let n = self.n_rows();
         debug_assert!(core.len() == n && n > 1);
         // By place from here on, so that what lies together is read together.
         let core: Vec<f64> = parallel::map(n, 8, |place| core[self.row_at(place)]);
         let least_core = self.fold_up(&core, f64::INFINITY, f64::min);
-        let mut known: Vec<Known> = parallel::map(n, 8, |place| Known::after(core[place]));
+        let mut known: Vec<KnownNearest> =
+            parallel::map(n, 8, |place| KnownNearest::after(core[place]));
         let mut edges = self.stars(nearest, &core);
-        let mut components = Components::new(n);
+        let mut components = PlaceComponents::new(n);
         components.join(
             edges
                 .iter()
@@ -59,13 +60,13 @@ impl Tree {
             let of_joined = joining.iter().zip(joined).filter(|(_, joined)| *joined);
             edges.extend(of_joined.map(|(&place, _)| known[place as usize].edge));
         }
-        parallel::sort_by(&mut edges, Edge::order);
+        parallel::sort_by(&mut edges, SpanningEdge::order);
         edges
     }
 
     /// The edges of weight 0 between equal rows: a star around the first of them each. Borůvka would
     /// find them as well, but would compare all copies with all. `core` goes by place.
-    fn stars(&self, nearest: &Nearest, core: &[f64]) -> Vec<Edge> {
+    fn stars(&self, nearest: &Nearest, core: &[f64]) -> Vec<SpanningEdge> {
         let is_copy = |place: &u32| {
             core[*place as usize] == 0.0 && nearest.at(*place as usize)[0].reduced == 0.0
         };
@@ -79,7 +80,7 @@ impl Tree {
         let groups = order.chunk_by(|&a, &b| compare(a, b).is_eq());
         groups
             .flat_map(|group| {
-                group[1..].iter().map(|&copy| Edge::new(0.0, row(group[0]), row(copy)))
+                group[1..].iter().map(|&copy| SpanningEdge::new(0.0, row(group[0]), row(copy)))
             })
             .collect()
     }
@@ -100,19 +101,19 @@ impl Tree {
 /// Which component each place is in: 0, 1, … in the order of their first places, so that places that
 /// lie together have components that do.
 #[derive(Debug)]
-struct Components {
+struct PlaceComponents {
     of: Vec<u32>,
     n: usize,
 }
 
-impl Components {
+impl PlaceComponents {
     /// Every place by itself.
     fn new(n: usize) -> Self {
         Self { of: parallel::map(n, 1, |place| place as u32), n }
     }
 
     /// Per component, the place whose edge is the least.
-    fn least_edges(&self, known: &[Known]) -> Vec<u32> {
+    fn least_edges(&self, known: &[KnownNearest]) -> Vec<u32> {
         let mut least = vec![NONE; self.n];
         for (place, (new, &component)) in known.iter().zip(&self.of).enumerate() {
             let least = &mut least[component as usize];
@@ -159,15 +160,15 @@ mod tests {
     use proptest::prelude::*;
 
     /// Kruskal over all pairs.
-    fn naive(rows: &Rows<'_>, metric: Metric, core: &[f64]) -> Vec<Edge> {
+    fn naive(rows: &Rows<'_>, metric: Metric, core: &[f64]) -> Vec<SpanningEdge> {
         let n = rows.n_rows();
         let edge = |a: usize, b: usize| {
             let weight = metric.reduced(rows.row(a), rows.row(b)).max(core[a]).max(core[b]);
-            Edge::new(weight, a as u32, b as u32)
+            SpanningEdge::new(weight, a as u32, b as u32)
         };
-        let mut all: Vec<Edge> =
+        let mut all: Vec<SpanningEdge> =
             (0..n).flat_map(|b| (0..b).map(move |a| (a, b))).map(|(a, b)| edge(a, b)).collect();
-        all.sort_by(Edge::order);
+        all.sort_by(SpanningEdge::order);
         let sets = UnionFind::new(n);
         all.retain(|edge| sets.union(edge.low as usize, edge.high as usize));
         all
@@ -213,8 +214,8 @@ mod tests {
         let x = Array2::from_shape_fn((60_000, 2), |(row, _)| (row % 3) as f64);
         let tree = Tree::new(&check::rows(x.view()).unwrap(), Metric::Euclidean);
         let edges = tree.spanning_tree(&tree.k_nearest(3), &vec![0.0; 60_000]);
-        assert_eq!(edges[59_996], Edge { weight: 0.0, low: 2, high: 59_999 });
-        assert_eq!(edges[59_998], Edge { weight: 2.0, low: 1, high: 2 });
+        assert_eq!(edges[59_996], SpanningEdge { weight: 0.0, low: 2, high: 59_999 });
+        assert_eq!(edges[59_998], SpanningEdge { weight: 2.0, low: 1, high: 2 });
     }
 
     proptest! {

@@ -10,7 +10,7 @@
 //! Source: Bentley 1975 (k-d tree); the flat layout is ours.
 //! Cost: O(n·d·log n) time to build; 12·n·d bytes for the rows, 2.5·n·d for the boxes.
 
-use super::kernel::{Kernels, Line, gap_limit};
+use super::kernel::{Line, NormKernels, gap_limit};
 use super::metric::Metric;
 use crate::num::check::Rows;
 use crate::num::pack::{LANES, round_up};
@@ -27,12 +27,12 @@ const TOGETHER: usize = 1 << 12;
 
 /// Where packed coordinates begin and how long their unit is: the same for trees that meet.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Frame {
+pub(crate) struct PackingFrame {
     shift: Vec<f64>,
     scale: f64,
 }
 
-impl Frame {
+impl PackingFrame {
     /// A frame that holds all these rows.
     pub(crate) fn around(rows: &[&Rows<'_>]) -> Self {
         let width = rows.first().map_or(0, |rows| rows.n_columns());
@@ -65,7 +65,7 @@ fn widen(low: &mut [f64], high: &mut [f64], row: &[f64]) {
 #[derive(Debug)]
 pub(crate) struct Tree {
     pub(super) metric: Metric,
-    pub(super) kernels: Kernels,
+    pub(super) kernels: NormKernels,
     width: usize,
     scale: f64,
     /// What underflow may hide of a distance, as a norm in packed units.
@@ -96,11 +96,11 @@ pub(crate) struct Tree {
 impl Tree {
     /// A tree of prepared, scaled rows; there must be fewer than 2³².
     pub(crate) fn new(rows: &Rows<'_>, metric: Metric) -> Self {
-        Self::within(rows, metric, &Frame::around(&[rows]))
+        Self::within(rows, metric, &PackingFrame::around(&[rows]))
     }
 
     /// A tree in a frame that holds the rows.
-    pub(crate) fn within(rows: &Rows<'_>, metric: Metric, frame: &Frame) -> Self {
+    pub(crate) fn within(rows: &Rows<'_>, metric: Metric, frame: &PackingFrame) -> Self {
         let (n, width) = (rows.n_rows(), rows.n_columns());
         debug_assert!(u32::try_from(n).is_ok());
         let mut order: Vec<u32> = Vec::new();
@@ -109,7 +109,7 @@ impl Tree {
         let n_leaves = n.div_ceil(LANES);
         let mut tree = Self {
             metric,
-            kernels: Kernels::of(metric),
+            kernels: NormKernels::of(metric),
             width,
             scale: frame.scale,
             lost: 2.0 * metric.norm(metric.lost(width)) * frame.scale,
@@ -131,7 +131,7 @@ impl Tree {
     }
 
     /// Fills the leaves.
-    fn fill(&mut self, rows: &Rows<'_>, frame: &Frame) {
+    fn fill(&mut self, rows: &Rows<'_>, frame: &PackingFrame) {
         let width = self.width;
         let leaves: Vec<_> = self
             .values

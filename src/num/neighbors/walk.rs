@@ -5,7 +5,7 @@
 //! of their gaps, and not at all once the gap exceeds the visitor's limit, which may shrink on the
 //! way.
 
-use super::kernel::{Kernels, Line, Met, Pair};
+use super::kernel::{LeafMatches, LeafPair, Line, NormKernels};
 use super::tree::Tree;
 use crate::num::pack::LANES;
 
@@ -29,13 +29,13 @@ struct Ahead {
 
 /// Walks from one query leaf after another.
 #[derive(Debug)]
-pub(super) struct Walk<'a> {
+pub(super) struct LeafWalk<'a> {
     tree: &'a Tree,
     queries: &'a Tree,
     ahead: Vec<Ahead>,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> LeafWalk<'a> {
     pub(super) fn new(tree: &'a Tree, queries: &'a Tree) -> Self {
         Self { tree, queries, ahead: Vec::new() }
     }
@@ -126,18 +126,18 @@ fn below(lanes: &[f32; LANES], limit: f32) -> u16 {
 
 /// The meeting of leaves of two trees, and the scratch it takes.
 #[derive(Debug)]
-pub(super) struct Meeting<'a> {
+pub(super) struct LeafMeeting<'a> {
     tree: &'a Tree,
     queries: &'a Tree,
-    kernels: Kernels,
+    kernels: NormKernels,
     shifted: Vec<Line>,
-    pub(super) met: Met,
+    pub(super) met: LeafMatches,
 }
 
-impl<'a> Meeting<'a> {
+impl<'a> LeafMeeting<'a> {
     pub(super) fn new(tree: &'a Tree, queries: &'a Tree) -> Self {
         let shifted = vec![Line([0.0; LANES]); tree.width()];
-        Self { tree, queries, kernels: tree.kernels, shifted, met: Met::default() }
+        Self { tree, queries, kernels: tree.kernels, shifted, met: LeafMatches::default() }
     }
 
     /// Which of the wanted queries may be, and which surely are, within their reaches.
@@ -150,7 +150,7 @@ impl<'a> Meeting<'a> {
         surely: &Line,
         wanted: u16,
     ) {
-        let pair = Pair {
+        let pair = LeafPair {
             queries: self.queries.tile(query),
             candidates: self.tree.tile(leaf),
             half: self.tree.half(leaf),

@@ -10,7 +10,7 @@
 
 use super::kernel::Line;
 use super::tree::Tree;
-use super::walk::{Meeting, Visitor, Walk, bits};
+use super::walk::{LeafMeeting, LeafWalk, Visitor, bits};
 use crate::num::pack::LANES;
 use crate::num::parallel;
 use crate::num::union_find::UnionFind;
@@ -23,9 +23,9 @@ const TOGETHER: usize = 16;
 
 /// Pairs of places within a reduced radius.
 #[derive(Debug)]
-struct Within<'a> {
+struct WithinRadius<'a> {
     tree: &'a Tree,
-    meeting: Meeting<'a>,
+    meeting: LeafMeeting<'a>,
     radius: f64,
     reach: Line,
     surely: Line,
@@ -33,12 +33,12 @@ struct Within<'a> {
     limit: f32,
 }
 
-impl<'a> Within<'a> {
+impl<'a> WithinRadius<'a> {
     fn new(tree: &'a Tree, radius: f64) -> Self {
         let (reach, surely) = tree.reaches(radius);
         Self {
             tree,
-            meeting: Meeting::new(tree, tree),
+            meeting: LeafMeeting::new(tree, tree),
             radius,
             reach: Line([reach; LANES]),
             surely: Line([surely; LANES]),
@@ -78,11 +78,11 @@ impl Tree {
         let by_place: Option<Vec<u64>> =
             weights.map(|weights| self.places().map(|row| weights[row]).collect());
         let groups = self.by_groups(|leaves| {
-            let mut walk = Walk::new(self, self);
-            let within = Within::new(self, radius);
+            let mut walk = LeafWalk::new(self, self);
+            let within = WithinRadius::new(self, radius);
             let weights = by_place.as_deref();
             let mut count =
-                Count { within, weights, least, query: 0, counts: [0; LANES], wanted: 0 };
+                CountVisitor { within, weights, least, query: 0, counts: [0; LANES], wanted: 0 };
             let mut enough = Vec::with_capacity(leaves.len() * LANES);
             for leaf in leaves {
                 (count.query, count.counts, count.wanted) = (leaf, [0; LANES], self.filled(leaf));
@@ -103,10 +103,10 @@ impl Tree {
         let mut uniform = Uniform::new(self, &core);
         for level in 0..=self.n_levels() {
             self.by_groups(|leaves| {
-                let mut walk = Walk::new(self, self);
-                let within = Within::new(self, radius);
+                let mut walk = LeafWalk::new(self, self);
+                let within = WithinRadius::new(self, radius);
                 let mut join =
-                    Join { within, core: &core, sets: &sets, uniform: &uniform, query: 0 };
+                    JoinVisitor { within, core: &core, sets: &sets, uniform: &uniform, query: 0 };
                 for leaf in leaves.filter(|&leaf| core[leaf] != 0) {
                     join.query = leaf;
                     match level.checked_sub(1) {
@@ -128,8 +128,8 @@ impl Tree {
     pub(crate) fn claims(&self, radius: f64, is_core: &[bool], roots: &[u32]) -> Vec<u32> {
         let core = self.masks(is_core);
         let groups = self.by_groups(|leaves| {
-            let mut walk = Walk::new(self, self);
-            let within = Within::new(self, radius);
+            let mut walk = LeafWalk::new(self, self);
+            let within = WithinRadius::new(self, radius);
             let mut claim =
                 Claim { within, core: &core, roots, query: 0, wanted: 0, lowest: [NONE; LANES] };
             let mut claims = Vec::with_capacity(leaves.len() * LANES);
@@ -174,8 +174,8 @@ impl Tree {
     }
 }
 
-struct Count<'a> {
-    within: Within<'a>,
+struct CountVisitor<'a> {
+    within: WithinRadius<'a>,
     /// By place.
     weights: Option<&'a [u64]>,
     least: u64,
@@ -185,7 +185,7 @@ struct Count<'a> {
     wanted: u16,
 }
 
-impl Visitor for Count<'_> {
+impl Visitor for CountVisitor<'_> {
     fn limit(&self) -> f32 {
         if self.wanted == 0 { -1.0 } else { self.within.limit }
     }
@@ -261,15 +261,15 @@ impl Uniform {
     }
 }
 
-struct Join<'a> {
-    within: Within<'a>,
+struct JoinVisitor<'a> {
+    within: WithinRadius<'a>,
     core: &'a [u16],
     sets: &'a UnionFind,
     uniform: &'a Uniform,
     query: usize,
 }
 
-impl Visitor for Join<'_> {
+impl Visitor for JoinVisitor<'_> {
     fn limit(&self) -> f32 {
         self.within.limit
     }
@@ -306,7 +306,7 @@ impl Visitor for Join<'_> {
 }
 
 struct Claim<'a> {
-    within: Within<'a>,
+    within: WithinRadius<'a>,
     core: &'a [u16],
     /// By row.
     roots: &'a [u32],

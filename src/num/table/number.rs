@@ -8,7 +8,7 @@
 use std::borrow::Borrow;
 use std::ops::{Deref, Index, Range};
 
-use super::{N_SHARDS, Shard, Table, entry, split};
+use super::{N_SHARDS, Table, TableShard, entry, split};
 use crate::num::{parallel, prefetch};
 
 /// Set on the number of a new key until the numbers of all shards are known.
@@ -19,7 +19,7 @@ const GROUP: usize = 32;
 
 /// A key without its data.
 #[derive(Debug, Clone, Copy)]
-struct Head<T> {
+struct KeyHead<T> {
     hash: u32,
     /// Position in the block.
     at: u32,
@@ -89,7 +89,7 @@ pub(crate) trait Known<D: ?Sized, T>: Sync {
 /// A block of keys with their hashes, each with a mark; in order of arrival or grouped by shard.
 #[derive(Debug, Clone)]
 pub(crate) struct Keys<B, T> {
-    heads: Vec<Head<T>>,
+    heads: Vec<KeyHead<T>>,
     data: B,
     /// Where the heads and the data of every shard begin, and where those of the last end; empty
     /// while the keys are in order of arrival.
@@ -126,7 +126,7 @@ impl<B: Store, T: Copy> Keys<B, T> {
         debug_assert!(self.starts.is_empty());
         let (at, len) = (self.heads.len() as u32, B::len_of(key) as u16);
         self.data.add(key);
-        self.heads.push(Head { hash, at, len, mark });
+        self.heads.push(KeyHead { hash, at, len, mark });
     }
 
     /// Iterates over some keys that are in order of arrival, whose data begin at `start`.
@@ -176,14 +176,14 @@ impl<B: Store, T: Copy> Keys<B, T> {
         }
         let mut all = Self::with_capacity(self.heads.len(), start as usize);
         for (place, start) in places.into_iter().zip(starts) {
-            let head: Head<T> = self.heads[place];
+            let head: KeyHead<T> = self.heads[place];
             all.data.add(self.data(start, head.len));
             all.heads.push(head);
         }
         all
     }
 
-    fn of(&self, shard: usize) -> &[Head<T>] {
+    fn of(&self, shard: usize) -> &[KeyHead<T>] {
         &self.heads[self.starts[shard].0 as usize..self.starts[shard + 1].0 as usize]
     }
 
@@ -266,7 +266,7 @@ impl<K, T: Copy> Arrivals<K, T> {
         for at in order {
             let ((hash, mark), key) = (self.heads[at as usize], self.keys[at as usize].borrow());
             all.data.add(key);
-            all.heads.push(Head { hash, at, len: B::len_of(key) as u16, mark });
+            all.heads.push(KeyHead { hash, at, len: B::len_of(key) as u16, mark });
         }
         all.starts = starts;
         all
@@ -284,7 +284,7 @@ struct New {
 
 /// The keys of a shard, looked up.
 #[derive(Debug)]
-struct Found {
+struct FoundKeys {
     /// Numbers in the order of blocks and keys.
     numbers: Vec<u32>,
     new: Vec<New>,
@@ -294,7 +294,7 @@ struct Found {
 #[derive(Debug)]
 pub(crate) struct Numbers<'k, B, T> {
     keys: Vec<&'k Keys<B, T>>,
-    shards: Vec<Found>,
+    shards: Vec<FoundKeys>,
     /// The number of the first new key of every shard, and one more.
     bases: Vec<u32>,
     /// Of every block, where its numbers begin among those of every shard.
@@ -374,16 +374,16 @@ impl<'k, B: Store, T: Copy> Numbers<'k, B, T> {
     }
 }
 
-impl Shard {
+impl TableShard {
     /// Looks up the keys of shard `s` and adds those that are new, under passing numbers (position among the new, and [`FRESH`]).
     fn number<B: Store, T: Copy, K: Known<B::Target, T>>(
         &mut self,
         s: usize,
         blocks: &[&Keys<B, T>],
         known: &K,
-    ) -> Found {
+    ) -> FoundKeys {
         let n = blocks.iter().map(|keys| keys.of(s).len()).sum();
-        let mut found = Found { numbers: Vec::with_capacity(n), new: Vec::new() };
+        let mut found = FoundKeys { numbers: Vec::with_capacity(n), new: Vec::new() };
         let mut guesses = [None; GROUP];
         for (block, keys) in blocks.iter().enumerate() {
             // The keys of one shard lie far apart in different blocks.
@@ -431,7 +431,7 @@ impl Shard {
     /// Finds the first number with the hash of each key, and prefetches all that comparing will read.
     fn guess<D: ?Sized, T>(
         &self,
-        group: &[Head<T>],
+        group: &[KeyHead<T>],
         known: &impl Known<D, T>,
         guesses: &mut [Option<u32>; GROUP],
     ) {

@@ -29,13 +29,13 @@ pub(super) enum Cut {
 /// Rows whose sum is above `at` go right.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Slant {
-    pub(super) terms: Vec<Term>,
+    pub(super) terms: Vec<SlantTerm>,
     pub(super) at: f64,
 }
 
 /// `coefficient · (value − middle) / range` of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(super) struct Term {
+pub(super) struct SlantTerm {
     pub(super) column: usize,
     middle: f64,
     range: f64,
@@ -45,7 +45,7 @@ pub(super) struct Term {
 /// Far enough: sums of such terms stay finite.
 const FAR: f64 = 1e150;
 
-impl Term {
+impl SlantTerm {
     #[inline]
     pub(super) fn of(&self, row: &[f64]) -> f64 {
         self.coefficient * ((row[self.column] - self.middle) / self.range).clamp(-FAR, FAR)
@@ -77,7 +77,7 @@ impl Slant {
 
     /// Whether it can be computed with for rows of so many values.
     pub(super) fn is_sound(&self, n_features: usize) -> bool {
-        let sound = |term: &Term| {
+        let sound = |term: &SlantTerm| {
             let numbers = [term.middle, term.range, term.coefficient].iter().all(|v| v.is_finite());
             term.column < n_features && numbers && term.range > 0.0
         };
@@ -105,7 +105,7 @@ impl Cut {
         n_live: &mut usize,
         stream: &mut Stream,
     ) -> Option<Self> {
-        let mut terms: Vec<Term> = Vec::new();
+        let mut terms: Vec<SlantTerm> = Vec::new();
         let mut straight = None;
         while terms.len() < n_columns.min(*n_live) {
             let from = terms.len();
@@ -123,7 +123,12 @@ impl Cut {
             columns.swap(drawn, from);
             straight.get_or_insert((column, min, max));
             let middle = min / 2.0 + max / 2.0;
-            terms.push(Term { column, middle, range: max - min, coefficient: stream.normal() });
+            terms.push(SlantTerm {
+                column,
+                middle,
+                range: max - min,
+                coefficient: stream.normal(),
+            });
         }
         let (column, min, max) = straight?;
         let mut slant = Slant { terms, at: 0.0 };
@@ -198,7 +203,7 @@ mod tests {
 
     #[test]
     fn the_gain_of_a_slanted_cut_goes_to_the_columns_that_make_its_sum() {
-        let term = |column, coefficient| Term { column, middle: 1.0, range: 2.0, coefficient };
+        let term = |column, coefficient| SlantTerm { column, middle: 1.0, range: 2.0, coefficient };
         let slant = Slant { terms: vec![term(0, 1.0), term(2, -3.0)], at: 0.0 };
         let mut gains = [0.0; 3];
         slant.credit(&[3.0, 0.0, 2.0], 5.0, &mut gains);

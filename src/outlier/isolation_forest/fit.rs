@@ -2,14 +2,14 @@
 //!
 //! A row goes down every tree. The mean of its path lengths is its score; what each cut on the way
 //! saved of the path to be expected is credited to the cut's column. Complete rows go down many at once
-//! ([`Walk`]); a row that misses values goes down alone.
+//! ([`WalkTree`]); a row that misses values goes down alone.
 //! Cost per row: n_trees · log ψ.
 
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
-use super::tree::{MAX_SAMPLES, MAX_TREES, Tree, average_path, depth_limit};
-use super::walk::Walk;
+use super::tree::{IsolationTree, MAX_SAMPLES, MAX_TREES, average_path, depth_limit};
+use super::walk::WalkTree;
 use crate::num::check::{self, Rows};
 use crate::num::parallel;
 use crate::num::portable;
@@ -84,7 +84,7 @@ impl IsolationForestFit {
 /// Trees grown on samples of one matrix.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Forest {
-    pub(super) trees: Vec<Tree>,
+    pub(super) trees: Vec<IsolationTree>,
     pub(super) n_features: usize,
     /// ψ: rows that each tree has seen.
     pub(super) sample_size: u32,
@@ -94,7 +94,7 @@ pub(super) struct Forest {
 
 impl Forest {
     /// Adds trees and forgets the oldest beyond `most`.
-    pub(super) fn renew(&mut self, new: Vec<Tree>, most: usize) {
+    pub(super) fn renew(&mut self, new: Vec<IsolationTree>, most: usize) {
         self.trees.extend(new);
         self.trees.drain(..self.trees.len().saturating_sub(most));
     }
@@ -117,7 +117,8 @@ impl Forest {
             return vec![0.5; x.n_rows()];
         }
         let depth = depth_limit(self.sample_size);
-        let walks: Vec<Walk> = self.trees.iter().map(|tree| Walk::of(tree, depth)).collect();
+        let walks: Vec<WalkTree> =
+            self.trees.iter().map(|tree| WalkTree::of(tree, depth)).collect();
         let mut sums = vec![0.0; x.n_rows()];
         let whole = self.trees.len() as f64 * expected;
         parallel::map_chunks_mut(&mut sums, BLOCK, self.work_per_row(), |block, sums| {
@@ -235,7 +236,7 @@ mod tests {
             let fit = forest.cut_columns(cut_columns).fit(&x).unwrap();
             let expected = average_path(fit.forest.sample_size);
             for (row, &score) in x.rows().into_iter().zip(&fit.scores) {
-                let path = |tree: &Tree| tree.path(row.as_slice().unwrap()) - expected;
+                let path = |tree: &IsolationTree| tree.path(row.as_slice().unwrap()) - expected;
                 let mut sum = 0.0;
                 fit.forest.trees.iter().for_each(|tree| sum += path(tree));
                 let alone = if expected == 0.0 {

@@ -30,7 +30,7 @@ use crate::{Error, Result};
 use draw::Copies;
 use fit::Forest;
 pub use fit::IsolationForestFit;
-use tree::{Growing, MAX_SAMPLES, MAX_TREES, Tree, depth_limit};
+use tree::{Growing, IsolationTree, MAX_SAMPLES, MAX_TREES, depth_limit};
 
 /// How many rows to call outliers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -270,7 +270,12 @@ impl IsolationForest {
     }
 
     /// Trees on samples of the rows.
-    fn grow(&self, x: &Rows<'_>, copies: Option<&Copies>, sample_size: usize) -> Vec<Tree> {
+    fn grow(
+        &self,
+        x: &Rows<'_>,
+        copies: Option<&Copies>,
+        sample_size: usize,
+    ) -> Vec<IsolationTree> {
         let depth = depth_limit(sample_size as u32) as usize;
         let how = Growing { cut_columns: self.cut_columns, may_miss: self.allows_missing };
         parallel::map(self.n_trees, sample_size.saturating_mul(depth), |tree| {
@@ -279,7 +284,7 @@ impl IsolationForest {
                 None => stream.sample(x.n_rows(), sample_size),
                 Some(copies) => copies.draw(sample_size, &mut stream),
             };
-            Tree::grow(x, sample, how, &mut stream)
+            IsolationTree::grow(x, sample, how, &mut stream)
         })
     }
 

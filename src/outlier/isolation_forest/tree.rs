@@ -48,7 +48,7 @@ pub(super) fn depth_limit(n: u32) -> u32 {
 
 /// A node and the number of sampled rows in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) enum Node {
+pub(super) enum IsolationNode {
     Leaf {
         size: u32,
         /// Depth + c(size); follows from the rest, so it is not stored.
@@ -66,7 +66,7 @@ pub(super) enum Node {
     Slanted { size: u32, cut: Box<Slant>, left: u32 },
 }
 
-impl Node {
+impl IsolationNode {
     fn leaf(size: u32, depth: u32) -> Self {
         Self::Leaf { size, path: f64::from(depth) + average_path(size) }
     }
@@ -81,8 +81,8 @@ impl Node {
 /// An isolation tree; node 0 is the root.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Tree {
-    nodes: Vec<Node>,
+pub(super) struct IsolationTree {
+    nodes: Vec<IsolationNode>,
 }
 
 /// How a tree grows.
@@ -105,7 +105,7 @@ struct Open {
     n_live: usize,
 }
 
-impl Tree {
+impl IsolationTree {
     /// Grows a tree on some rows of `x`. At most 2³¹ rows.
     pub(super) fn grow(
         x: &Rows<'_>,
@@ -118,7 +118,7 @@ impl Tree {
         let limit = depth_limit(n as u32);
         let mut columns: Vec<usize> = (0..x.n_columns()).collect();
         // Every node starts as a leaf, which is what it stays if nothing in it varies.
-        let mut nodes = vec![Node::leaf(n as u32, 0)];
+        let mut nodes = vec![IsolationNode::leaf(n as u32, 0)];
         let mut stack = vec![Open { node: 0, depth: 0, start: 0, end: n, n_live: columns.len() }];
         while let Some(Open { node, depth, start, end, mut n_live }) = stack.pop() {
             let rows = &mut sample[start..end];
@@ -142,11 +142,13 @@ impl Tree {
             let (left, depth) = (nodes.len(), depth + 1);
             let (size, first) = ((end - start) as u32, left as u32);
             nodes[node] = match cut {
-                Cut::Straight { column, at } => Node::Split { size, column, at, left: first },
-                Cut::Slanted(cut) => Node::Slanted { size, cut, left: first },
+                Cut::Straight { column, at } => {
+                    IsolationNode::Split { size, column, at, left: first }
+                }
+                Cut::Slanted(cut) => IsolationNode::Slanted { size, cut, left: first },
             };
-            nodes.push(Node::leaf((middle - start) as u32, depth));
-            nodes.push(Node::leaf((end - middle) as u32, depth));
+            nodes.push(IsolationNode::leaf((middle - start) as u32, depth));
+            nodes.push(IsolationNode::leaf((end - middle) as u32, depth));
             stack.push(Open { node: left + 1, depth, start: middle, end, n_live });
             stack.push(Open { node: left, depth, start, end: middle, n_live });
         }
@@ -155,10 +157,10 @@ impl Tree {
 
     /// Whether a cut goes across several columns.
     pub(super) fn is_slanted(&self) -> bool {
-        self.nodes.iter().any(|node| matches!(node, Node::Slanted { .. }))
+        self.nodes.iter().any(|node| matches!(node, IsolationNode::Slanted { .. }))
     }
 
-    pub(super) fn nodes(&self) -> &[Node] {
+    pub(super) fn nodes(&self) -> &[IsolationNode] {
         &self.nodes
     }
 
@@ -166,7 +168,7 @@ impl Tree {
     pub(super) fn path(&self, row: &[f64]) -> f64 {
         let mut path = 0.0;
         self.walk(row, |share, node, _| {
-            if let Node::Leaf { path: length, .. } = node {
+            if let IsolationNode::Leaf { path: length, .. } = node {
                 path += share * length;
             }
         });
@@ -175,20 +177,26 @@ impl Tree {
 
     /// Calls `visit` with every node that the row reaches, the share of the row that does, and the
     /// node's child that it goes to next, one call for each.
-    fn walk<'a>(&'a self, row: &[f64], mut visit: impl FnMut(f64, &'a Node, Option<&'a Node>)) {
+    fn walk<'a>(
+        &'a self,
+        row: &[f64],
+        mut visit: impl FnMut(f64, &'a IsolationNode, Option<&'a IsolationNode>),
+    ) {
         // The nodes of the way, and those of the right sides that a missing value leaves for later.
         let mut later = Vec::new();
         let mut next = Some((0, 1.0));
         while let Some((number, share)) = next {
-            let node: &Node = &self.nodes[number];
+            let node: &IsolationNode = &self.nodes[number];
             let (goes_right, left) = match node {
-                Node::Leaf { .. } => {
+                IsolationNode::Leaf { .. } => {
                     visit(share, node, None);
                     next = later.pop();
                     continue;
                 }
-                Node::Split { column, at, left, .. } => (side(row[*column], *at), *left as usize),
-                Node::Slanted { cut, left, .. } => (cut.goes_right(row), *left as usize),
+                IsolationNode::Split { column, at, left, .. } => {
+                    (side(row[*column], *at), *left as usize)
+                }
+                IsolationNode::Slanted { cut, left, .. } => (cut.goes_right(row), *left as usize),
             };
             let part = |child: usize| {
                 share * (f64::from(self.nodes[child].size()) / f64::from(node.size()))
@@ -216,9 +224,9 @@ impl Tree {
             let Some(child) = child else { return };
             let gain = share * (average_path(node.size()) - 1.0 - average_path(child.size()));
             match node {
-                Node::Leaf { .. } => {}
-                Node::Split { column, .. } => gains[*column] += gain,
-                Node::Slanted { cut, .. } => cut.credit(row, gain, gains),
+                IsolationNode::Leaf { .. } => {}
+                IsolationNode::Split { column, .. } => gains[*column] += gain,
+                IsolationNode::Slanted { cut, .. } => cut.credit(row, gain, gains),
             }
         });
     }
@@ -233,7 +241,7 @@ impl Tree {
         n_features: usize,
         sample_size: u32,
     ) -> Result<Self, &'static str> {
-        if self.nodes.first().map(Node::size) != Some(sample_size) {
+        if self.nodes.first().map(IsolationNode::size) != Some(sample_size) {
             return Err("a tree's root does not hold the sample");
         }
         let limit = depth_limit(sample_size);
@@ -243,12 +251,14 @@ impl Tree {
             // Parents lie before their children, so a node without depth by now has no parent.
             let depth = depths[node].ok_or("a node of a tree has no parent")?;
             let (size, left, is_sound) = match &self.nodes[node] {
-                Node::Split { size, column, at, left } => {
+                IsolationNode::Split { size, column, at, left } => {
                     (*size, *left, *column < n_features && at.is_finite())
                 }
-                Node::Slanted { size, cut, left } => (*size, *left, cut.is_sound(n_features)),
-                Node::Leaf { size, .. } => {
-                    self.nodes[node] = Node::leaf(*size, depth);
+                IsolationNode::Slanted { size, cut, left } => {
+                    (*size, *left, cut.is_sound(n_features))
+                }
+                IsolationNode::Leaf { size, .. } => {
+                    self.nodes[node] = IsolationNode::leaf(*size, depth);
                     continue;
                 }
             };
@@ -291,10 +301,10 @@ mod tests {
     use crate::num::check;
     use ndarray::{Array2, array};
 
-    fn grow(x: &Array2<f64>, seed: u64) -> Tree {
+    fn grow(x: &Array2<f64>, seed: u64) -> IsolationTree {
         let rows = check::rows(x.view()).unwrap();
         let how = Growing { cut_columns: 1, may_miss: false };
-        Tree::grow(&rows, (0..x.nrows()).collect(), how, &mut Stream::new(seed, 0))
+        IsolationTree::grow(&rows, (0..x.nrows()).collect(), how, &mut Stream::new(seed, 0))
     }
 
     #[test]
@@ -323,7 +333,7 @@ mod tests {
         let tree = grow(&array![[1.0, 7.0], [1.0 + f64::EPSILON, 7.0]], 3);
         assert_eq!(tree.path(&[1.0, 7.0]), 1.0);
         assert_eq!(tree.nodes.len(), 3);
-        assert_eq!(grow(&array![[1.0, 7.0], [1.0, 7.0]], 3).nodes, [Node::leaf(2, 0)]);
+        assert_eq!(grow(&array![[1.0, 7.0], [1.0, 7.0]], 3).nodes, [IsolationNode::leaf(2, 0)]);
     }
 
     #[test]
@@ -335,14 +345,14 @@ mod tests {
             let mut in_leaf = vec![0; tree.nodes.len()];
             for row in x.rows() {
                 let mut node = 0;
-                while let Node::Split { column, at, left, .. } = tree.nodes[node] {
+                while let IsolationNode::Split { column, at, left, .. } = tree.nodes[node] {
                     assert_eq!(column, 1);
                     node = left as usize + usize::from(row[column] > at);
                 }
                 in_leaf[node] += 1;
             }
             for (node, count) in tree.nodes.iter().zip(in_leaf) {
-                assert!(matches!(node, Node::Split { .. }) || node.size() == count);
+                assert!(matches!(node, IsolationNode::Split { .. }) || node.size() == count);
             }
         }
     }
@@ -364,15 +374,15 @@ mod tests {
         let tree = grow(&array![[0.0], [1.0], [5.0]], 0);
         let json = serde_json::to_string(&tree).unwrap();
         let restore = |json: &str, n_features, size| {
-            serde_json::from_str::<Tree>(json).unwrap().restore(n_features, size)
+            serde_json::from_str::<IsolationTree>(json).unwrap().restore(n_features, size)
         };
         assert_eq!(restore(&json, 1, 3), Ok(tree));
         assert!(restore(&json, 0, 3).unwrap_err().contains("column"));
         assert!(restore(&json, 1, 4).unwrap_err().contains("root"));
         assert!(restore("[]", 1, 0).unwrap_err().contains("root"));
 
-        let split = |size: u32, left: u32| Node::Split { size, column: 0, at: 0.5, left };
-        let leaf = |size| Node::leaf(size, 0);
+        let split = |size: u32, left: u32| IsolationNode::Split { size, column: 0, at: 0.5, left };
+        let leaf = |size| IsolationNode::leaf(size, 0);
         for (nodes, problem) in [
             (vec![split(2, 0), leaf(1), leaf(1)], "of its own"),
             (vec![split(2, 2), leaf(1), leaf(1)], "of its own"),
@@ -385,25 +395,25 @@ mod tests {
             (vec![split(2, 1), leaf(u32::MAX), leaf(3)], "share out"),
         ] {
             let size = nodes[0].size();
-            let refused = Tree { nodes: nodes.clone() }.restore(1, size).unwrap_err();
+            let refused = IsolationTree { nodes: nodes.clone() }.restore(1, size).unwrap_err();
             assert!(refused.contains(problem), "{nodes:?}: {refused}");
         }
         // Two rows allow a depth of one.
         let deep = vec![split(2, 1), split(1, 3), leaf(1), leaf(1), leaf(0)];
-        assert!(Tree { nodes: deep }.restore(1, 2).unwrap_err().contains("too deep"));
+        assert!(IsolationTree { nodes: deep }.restore(1, 2).unwrap_err().contains("too deep"));
     }
 
     #[test]
     fn a_missing_value_goes_down_both_sides_with_their_shares() {
-        let split = |size, column, left| Node::Split { size, column, at: 0.5, left };
+        let split = |size, column, left| IsolationNode::Split { size, column, at: 0.5, left };
         let nodes = vec![
             split(8, 0, 1),
             split(6, 1, 3),
-            Node::leaf(2, 1),
-            Node::leaf(5, 2),
-            Node::leaf(1, 2),
+            IsolationNode::leaf(2, 1),
+            IsolationNode::leaf(5, 2),
+            IsolationNode::leaf(1, 2),
         ];
-        let tree = Tree { nodes };
+        let tree = IsolationTree { nodes };
         let [short, long, middle] = [(2, 1), (5, 2), (1, 2)]
             .map(|(size, depth): (u32, u32)| f64::from(depth) + average_path(size));
         assert_eq!(tree.path(&[1.0, f64::NAN]), short);

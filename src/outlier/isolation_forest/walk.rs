@@ -7,18 +7,18 @@
 //!
 //! Cost: rows · depth steps per tree; memory of a block's sums and of one tree.
 
-use super::cut::Term;
-use super::tree::{Node, Tree};
+use super::cut::SlantTerm;
+use super::tree::{IsolationNode, IsolationTree};
 
 /// Rows that go down side by side.
 const ABREAST: usize = 8;
 
 /// A tree laid out for walks.
 #[derive(Debug)]
-pub(super) struct Walk {
-    steps: Vec<Step>,
+pub(super) struct WalkTree {
+    steps: Vec<WalkStep>,
     /// The terms of slanted cuts, in the order of their nodes. A tree with straight cuts only has none.
-    terms: Vec<Term>,
+    terms: Vec<SlantTerm>,
     /// Per node, where its terms end; those of a straight cut and a leaf are none.
     ends: Vec<u32>,
     /// Path length per node; 0 where a walk does not end.
@@ -28,34 +28,40 @@ pub(super) struct Walk {
 
 /// Go to `left`, or to the node behind it where the row's value, or sum of terms, is above `at`.
 #[derive(Debug, Clone, Copy)]
-struct Step {
+struct WalkStep {
     at: f64,
     column: u32,
     left: u32,
 }
 
-impl Walk {
+impl WalkTree {
     /// The walk of a tree whose columns are below 2³².
-    pub(super) fn of(tree: &Tree, depth: u32) -> Self {
+    pub(super) fn of(tree: &IsolationTree, depth: u32) -> Self {
         let nodes = tree.nodes();
         let (mut terms, mut ends) = (Vec::new(), Vec::new());
         if tree.is_slanted() {
             for node in nodes {
-                if let Node::Slanted { cut, .. } = node {
+                if let IsolationNode::Slanted { cut, .. } = node {
                     terms.extend_from_slice(&cut.terms);
                 }
                 ends.push(terms.len() as u32);
             }
         }
-        let step = |(number, node): (usize, &Node)| match node {
+        let step = |(number, node): (usize, &IsolationNode)| match node {
             // No value is above infinity.
-            Node::Leaf { .. } => Step { at: f64::INFINITY, column: 0, left: number as u32 },
-            &Node::Split { column, at, left, .. } => Step { at, column: column as u32, left },
-            Node::Slanted { cut, left, .. } => Step { at: cut.at, column: 0, left: *left },
+            IsolationNode::Leaf { .. } => {
+                WalkStep { at: f64::INFINITY, column: 0, left: number as u32 }
+            }
+            &IsolationNode::Split { column, at, left, .. } => {
+                WalkStep { at, column: column as u32, left }
+            }
+            IsolationNode::Slanted { cut, left, .. } => {
+                WalkStep { at: cut.at, column: 0, left: *left }
+            }
         };
-        let path = |node: &Node| match *node {
-            Node::Leaf { path, .. } => path,
-            Node::Split { .. } | Node::Slanted { .. } => 0.0,
+        let path = |node: &IsolationNode| match *node {
+            IsolationNode::Leaf { path, .. } => path,
+            IsolationNode::Split { .. } | IsolationNode::Slanted { .. } => 0.0,
         };
         Self {
             steps: nodes.iter().enumerate().map(step).collect(),
@@ -69,10 +75,10 @@ impl Walk {
     /// Adds to every sum the path length of its row less `expected`. `rows` are of `width` values.
     pub(super) fn add(&self, rows: &[f64], width: usize, expected: f64, sums: &mut [f64]) {
         if self.terms.is_empty() {
-            let above = |_, step: Step, row: &[f64]| row[step.column as usize] > step.at;
+            let above = |_, step: WalkStep, row: &[f64]| row[step.column as usize] > step.at;
             self.add_by(above, rows, width, expected, sums);
         } else {
-            let above = |node: u32, step: Step, row: &[f64]| {
+            let above = |node: u32, step: WalkStep, row: &[f64]| {
                 let node = node as usize;
                 let start = node.checked_sub(1).map_or(0, |before| self.ends[before]);
                 let terms = &self.terms[start as usize..self.ends[node] as usize];
@@ -89,7 +95,7 @@ impl Walk {
     #[inline(always)]
     fn add_by(
         &self,
-        is_above: impl Fn(u32, Step, &[f64]) -> bool,
+        is_above: impl Fn(u32, WalkStep, &[f64]) -> bool,
         rows: &[f64],
         width: usize,
         expected: f64,

@@ -39,7 +39,7 @@ pub(super) struct Fitted {
 
 /// What one pass over the rows finds.
 #[derive(Debug, Clone)]
-struct Sums {
+struct MixtureSums {
     /// Σ w·a·aᵀ, (k, k).
     mixtures: Vec<f64>,
     /// Σ w·a·xᵀ, (k, d).
@@ -70,7 +70,7 @@ impl<'a> Cloud<'a> {
     pub(super) fn improve(&self, start: Vec<Corner>, tolerance: f64) -> Fitted {
         let mut best = Fitted { corners: start.clone(), residual: f64::INFINITY };
         let mut corners = start;
-        let mut best_sums = Sums::new(0, 0);
+        let mut best_sums = MixtureSums::new(0, 0);
         let mut mixtures = vec![0.0; self.rows.n_rows() * corners.len()];
         let mut step = 1.0;
         for _ in 0..MOST_TURNS {
@@ -95,13 +95,13 @@ impl<'a> Cloud<'a> {
     }
 
     /// The best mixtures of every row, each from where it was.
-    fn mix(&self, corners: &[Corner], mixtures: &mut [f64]) -> Sums {
+    fn mix(&self, corners: &[Corner], mixtures: &mut [f64]) -> MixtureSums {
         let (k, d) = (corners.len(), self.rows.n_columns());
         let places: Vec<f64> = corners.iter().flat_map(|corner| corner.at.clone()).collect();
         let gram = products(&places, d);
         let unit = k * (k + d + 8);
         let blocks = parallel::map_chunks_mut(mixtures, BLOCK * k, unit, |block, mixtures| {
-            let mut sums = Sums::new(k, d);
+            let mut sums = MixtureSums::new(k, d);
             let mut mixer = Mixer::new(&places, &gram, d);
             for (i, a) in mixtures.chunks_exact_mut(k).enumerate() {
                 let row = block * BLOCK + i;
@@ -111,13 +111,13 @@ impl<'a> Cloud<'a> {
             }
             sums
         });
-        let mut all = Sums::new(k, d);
+        let mut all = MixtureSums::new(k, d);
         blocks.iter().for_each(|sums| all.join(sums));
         all
     }
 
     /// Moves every archetype towards where it serves its mixtures best, `step` times as far.
-    fn place(&self, corners: &mut [Corner], sums: &Sums, step: f64) {
+    fn place(&self, corners: &mut [Corner], sums: &MixtureSums, step: f64) {
         let (k, d) = (corners.len(), self.rows.n_columns());
         let mut solver = Solver::default();
         for j in 0..k {
@@ -139,7 +139,7 @@ impl<'a> Cloud<'a> {
     }
 }
 
-impl Sums {
+impl MixtureSums {
     fn new(k: usize, d: usize) -> Self {
         let (mixtures, values) = (vec![0.0; k * k], vec![0.0; k * d]);
         Self { mixtures, values, residual: 0.0, worst: (0, f64::NEG_INFINITY) }

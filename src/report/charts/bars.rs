@@ -20,7 +20,7 @@ pub(crate) struct Bar {
 
 /// Which values a chart shows.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Side {
+pub(crate) enum BarSide {
     /// From 0 to 1.
     Right,
     /// From −1 to 1, with 0 in the middle.
@@ -35,22 +35,22 @@ pub(crate) fn bars(
     id: &str,
     title: &str,
     text: String,
-    side: Side,
+    side: BarSide,
     bars: &[Bar],
     mark: Option<(f64, &str)>,
 ) -> Chart {
     let top = 6.0;
     let bottom = top + bars.len() as f64 * ROW;
     let place = |value: f64| match side {
-        Side::Right => value.clamp(0.0, 1.0) * WIDTH,
-        Side::Both => (value.clamp(-1.0, 1.0) + 1.0) / 2.0 * WIDTH,
+        BarSide::Right => value.clamp(0.0, 1.0) * WIDTH,
+        BarSide::Both => (value.clamp(-1.0, 1.0) + 1.0) / 2.0 * WIDTH,
     };
     let rows = bars.iter().enumerate().map(|(row, bar)| {
         let y = top + row as f64 * ROW;
         let class = bar.class.as_deref().unwrap_or(match side {
-            Side::Right => "plain",
-            Side::Both if bar.value < 0.0 => "low",
-            Side::Both => "high",
+            BarSide::Right => "plain",
+            BarSide::Both if bar.value < 0.0 => "low",
+            BarSide::Both => "high",
         });
         row_of(bar, y, place, class)
     });
@@ -62,7 +62,8 @@ pub(crate) fn bars(
             (label(x, bottom + 12.0, meaning, class))
         }
     });
-    let zero = (side == Side::Both).then(|| line((place(0.0), top), (place(0.0), bottom), "axis"));
+    let zero =
+        (side == BarSide::Both).then(|| line((place(0.0), top), (place(0.0), bottom), "axis"));
     let height = bottom + if mark.is_some() { 18.0 } else { 4.0 };
     Chart::new(id, title, text, height, all(zero.into_iter().chain(rows).chain(marked)))
 }

@@ -8,7 +8,7 @@ mod lines;
 mod map;
 mod mixtures;
 
-pub(crate) use bars::{Bar, Side, bars};
+pub(crate) use bars::{Bar, BarSide, bars};
 pub(crate) use blades::{Blade, blades};
 pub use frame::Chart;
 pub(crate) use frame::{STYLE, group_class};
