@@ -4,7 +4,7 @@
 //! another spends nearly all its time waiting. So shard by shard the identifiers are numbered
 //! (`num::table`), then the signatures in the same way; what is new is appended, and then recorded
 //! in its nodes by ranges of nodes; all on all threads. The rules are those of single rows:
-//! [`Node::record`](super::nodes::Node), hub weights, times, first messages.
+//! [`NodeSteps::record`], hub weights, times, first messages.
 //!
 //! The state is the same as after one row after another, but for the numbers, which follow the
 //! randomly seeded hashes and do not show.
@@ -15,7 +15,7 @@ use super::super::policy::{Kind, Policy};
 use super::IdentityEvidence;
 use super::changes::Pending;
 use super::hubs::add_weights;
-use super::nodes::{Node, flag};
+use super::nodes::{Node, NodeSteps};
 use super::pack::{LONG, PackedBatch, Recorded};
 use super::signatures::bulk::KnownBefore;
 use super::slot::{CLAIM, is_claim, node_of};
@@ -215,7 +215,7 @@ impl IdentityEvidence {
         let times = |block: u32, row: u32| packed[block as usize].times(row as usize);
         let of_known = KnownBefore { n: old as u32, later_counts: policy.rules().latest() };
         let changed = self.signatures.repeat_batch(&rows, of_known, times, message);
-        for (i, &(sig, is_earlier)) in changed.iter().enumerate() {
+        for (i, &(sig, retimed)) in changed.iter().enumerate() {
             if let Some(&(later, _)) = changed.get(i + 2 * AHEAD) {
                 self.signatures.prefetch_slots(later);
             }
@@ -223,7 +223,7 @@ impl IdentityEvidence {
                 let slots = self.signatures.slots(later);
                 slots.iter().for_each(|&slot| self.nodes.prefetch_node(node_of(slot)));
             }
-            self.retime(policy, sig, is_earlier, changes);
+            self.retime(sig, retimed, changes);
         }
     }
 
@@ -240,7 +240,7 @@ impl IdentityEvidence {
         let unit = 4 * n_slots / len + 1;
         let (signatures, n_known) = (&self.signatures, changes.n_known);
         let least = policy.kinds().least_hub();
-        let steps = parallel::map_chunks_mut(self.nodes.facts_mut(), len, unit, |range, facts| {
+        let done = parallel::map_chunks_mut(self.nodes.facts_mut(), len, unit, |range, facts| {
             let mut own = OwnNodes::new((range * len) as u32, facts, n_known);
             for group in (from..to).step_by(GROUP) {
                 let end = to.min(group + GROUP as u32);
@@ -256,16 +256,12 @@ impl IdentityEvidence {
                     }
                 }
             }
-            own.done
+            (own.steps, own.changes)
         });
         self.signatures.link(n_slots, |i| next[i].load(Relaxed));
-        for done in steps {
-            self.nodes.count_new(done.n_new, done.n_blocked);
-            changes.flipped.extend(done.flipped);
-            changes.earlier.extend(done.earlier);
-            for (node, sig) in done.counted {
-                self.count_values(policy, node, sig, changes);
-            }
+        for (steps, own) in done {
+            changes.append(own);
+            self.complete(policy, steps, changes);
         }
     }
 }
@@ -274,24 +270,14 @@ impl IdentityEvidence {
 struct OwnNodes<'n> {
     base: u32,
     facts: &'n mut [Node],
-    n_known: usize,
-    done: Done,
-}
-
-/// What recording in a range of nodes leaves to be done.
-#[derive(Default)]
-struct Done {
-    n_new: usize,
-    n_blocked: usize,
-    flipped: Vec<u32>,
-    earlier: Vec<u32>,
-    /// Nodes whose values must be counted, with the signatures that say so.
-    counted: Vec<(u32, u32)>,
+    steps: NodeSteps,
+    changes: Pending,
 }
 
 impl<'n> OwnNodes<'n> {
     fn new(base: u32, facts: &'n mut [Node], n_known: usize) -> Self {
-        Self { base, facts, n_known, done: Done::default() }
+        let changes = Pending { n_known, ..Pending::default() };
+        Self { base, facts, steps: NodeSteps::default(), changes }
     }
 
     fn place(&self, slot: u32) -> usize {
@@ -305,22 +291,8 @@ impl<'n> OwnNodes<'n> {
     /// Records a slot of a new signature, if its node is in the range; returns the signature that
     /// was the node's latest before.
     fn record(&mut self, sig: u32, slot: u32, at: i64, weight: usize, least: usize) -> Option<u32> {
-        let (node, place) = (node_of(slot), self.place(slot));
+        let place = self.place(slot);
         let facts = self.facts.get_mut(place)?;
-        let step = facts.record(sig, is_claim(slot), at, weight, least);
-        if step.is_new {
-            self.done.n_new += 1;
-            self.done.n_blocked += usize::from(facts.has(flag::BLOCKED));
-        }
-        if step.is_flipped {
-            self.done.flipped.push(node);
-        }
-        if step.is_earlier && (node as usize) < self.n_known {
-            self.done.earlier.push(node);
-        }
-        if step.must_count {
-            self.done.counted.push((node, sig));
-        }
-        Some(step.previous)
+        Some(self.steps.record(facts, (sig, slot), at, (weight, least), &mut self.changes))
     }
 }

@@ -21,6 +21,13 @@ impl Pending {
         }
     }
 
+    /// Adds other changes since the same moment.
+    pub(super) fn append(&mut self, others: Self) {
+        self.flipped.extend(others.flipped);
+        self.earlier.extend(others.earlier);
+        self.retimed.extend(others.retimed);
+    }
+
     /// Removes all changes and keeps the memory.
     pub(crate) fn clear(&mut self) {
         self.flipped.clear();

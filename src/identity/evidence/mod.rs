@@ -17,8 +17,10 @@ mod texts;
 
 pub(crate) use changes::Pending;
 use hubs::{Hubs, add_weights};
+use nodes::NodeSteps;
 pub(crate) use nodes::{Nodes, flag};
 pub(crate) use pack::{PackedBatch, Recorded};
+use signatures::Retimed;
 pub(crate) use signatures::{Signatures, Times};
 pub(crate) use slot::{CAPACITY, NONE, is_claim, node_of, slot};
 
@@ -268,10 +270,9 @@ impl IdentityEvidence {
         changes: &mut Pending,
     ) -> u32 {
         if let Some(sig) = self.signatures.find(slots) {
-            let before = self.signatures.repeat(sig, times, message);
-            let after = self.signatures.times(sig);
-            if (before.first, before.last) != (after.first, after.last) {
-                self.retime(policy, sig, after.first < before.first, changes);
+            let later_counts = policy.rules().latest();
+            if let Some(retimed) = self.signatures.repeat(sig, times, message, later_counts) {
+                self.retime(sig, retimed, changes);
             }
             return sig;
         }
@@ -286,42 +287,34 @@ impl IdentityEvidence {
             );
         }
         let least = policy.kinds().least_hub();
-        let mut counted = 0;
+        let mut steps = NodeSteps::default();
         for (at, &slot) in slots.iter().enumerate() {
-            let (node, weight) = (node_of(slot), weights.get(at).copied().map_or(0, usize::from));
-            let facts = self.nodes.get_mut(node);
-            let step = facts.record(sig, is_claim(slot), times.first, weight, least);
-            let blocked = usize::from(facts.has(flag::BLOCKED));
-            self.signatures.set_next(sig, at, step.previous);
-            if step.is_new {
-                self.nodes.count_new(1, blocked);
-            }
-            if step.is_flipped {
-                changes.flipped.push(node);
-            }
-            if step.is_earlier {
-                changes.earlier(node);
-            }
-            counted |= u64::from(step.must_count) << at;
+            let weight = weights.get(at).copied().map_or(0, usize::from);
+            let facts = self.nodes.get_mut(node_of(slot));
+            let previous = steps.record(facts, (sig, slot), times.first, (weight, least), changes);
+            self.signatures.set_next(sig, at, previous);
         }
-        for (at, &slot) in slots.iter().enumerate() {
-            if counted >> at & 1 == 1 {
-                self.count_values(policy, node_of(slot), sig, changes);
-            }
-        }
+        self.complete(policy, steps, changes);
         sig
     }
 
-    /// Records that a signature was seen outside its times: earlier, or later only.
-    fn retime(&mut self, policy: &Policy, sig: u32, is_earlier: bool, changes: &mut Pending) {
-        if !is_earlier && !policy.rules().latest() {
-            return;
+    /// Does what recorded signatures leave to be done.
+    fn complete(&mut self, policy: &Policy, steps: NodeSteps, changes: &mut Pending) {
+        self.nodes.count_new(steps.n_new, steps.n_new_blocked);
+        for (node, sig) in steps.to_count {
+            self.count_values(policy, node, sig, changes);
         }
-        let first = self.signatures.first(sig);
-        for i in 0..self.signatures.slots(sig).len() {
-            let slot = self.signatures.slots(sig)[i];
-            if is_earlier && self.nodes.get_mut(node_of(slot)).lower(is_claim(slot), first) {
-                changes.earlier(node_of(slot));
+    }
+
+    /// Records that the times of a signature changed.
+    fn retime(&mut self, sig: u32, retimed: Retimed, changes: &mut Pending) {
+        if retimed == Retimed::Earlier {
+            let first = self.signatures.first(sig);
+            for i in 0..self.signatures.slots(sig).len() {
+                let slot = self.signatures.slots(sig)[i];
+                if self.nodes.get_mut(node_of(slot)).lower(is_claim(slot), first) {
+                    changes.earlier(node_of(slot));
+                }
             }
         }
         changes.retimed.push(sig);
@@ -344,7 +337,8 @@ impl IdentityEvidence {
         message: Option<&str>,
     ) -> u32 {
         if let Some(sig) = self.signatures.find(slots) {
-            self.signatures.repeat(sig, times, message);
+            // The caller reconsiders all its nodes.
+            _ = self.signatures.repeat(sig, times, message, false);
             return sig;
         }
         let sig = self.signatures.push(slots, times, message);

@@ -4,7 +4,8 @@
 //! prefetched step by step: the place in the table, then the facts, then the text.
 
 use super::super::policy::Kind;
-use super::slot::NONE;
+use super::changes::Pending;
+use super::slot::{NONE, is_claim, node_of};
 use super::texts::Texts;
 use crate::num::table::Table;
 use crate::num::table::number::{Keys, Known, Numbers};
@@ -45,16 +46,56 @@ pub(crate) struct Node {
 }
 
 /// What recording a new signature changed at one of its nodes.
-pub(super) struct NodeStep {
+struct NodeStep {
     /// The signature that was the latest before.
-    pub(super) previous: u32,
+    previous: u32,
     /// It was neither seen nor held by a must-link before.
-    pub(super) is_new: bool,
+    is_new: bool,
     /// Its links changed.
-    pub(super) is_flipped: bool,
-    pub(super) is_earlier: bool,
+    is_flipped: bool,
+    is_earlier: bool,
     /// The values seen with it must be counted exactly.
-    pub(super) must_count: bool,
+    must_count: bool,
+}
+
+/// What recorded signatures leave to be done once all of their nodes know them.
+#[derive(Default)]
+pub(super) struct NodeSteps {
+    pub(super) n_new: usize,
+    pub(super) n_new_blocked: usize,
+    /// Nodes whose values must be counted exactly, with the signatures that say so.
+    pub(super) to_count: Vec<(u32, u32)>,
+}
+
+impl NodeSteps {
+    /// Records a new signature in the node of one of its slots; `weight` and `least` are those of
+    /// [`Node::record`]. Returns the signature that was the node's latest before.
+    #[inline]
+    pub(super) fn record(
+        &mut self,
+        facts: &mut Node,
+        (sig, slot): (u32, u32),
+        at: i64,
+        (weight, least): (usize, usize),
+        changes: &mut Pending,
+    ) -> u32 {
+        let node = node_of(slot);
+        let step = facts.record(sig, is_claim(slot), at, weight, least);
+        if step.is_new {
+            self.n_new += 1;
+            self.n_new_blocked += usize::from(facts.has(flag::BLOCKED));
+        }
+        if step.is_flipped {
+            changes.flipped.push(node);
+        }
+        if step.is_earlier {
+            changes.earlier(node);
+        }
+        if step.must_count {
+            self.to_count.push((node, sig));
+        }
+        step.previous
+    }
 }
 
 impl Node {
@@ -83,7 +124,7 @@ impl Node {
     ///
     /// `weight` is how many values seen with it count towards a hub rule, at most; above `least`
     /// they must be counted.
-    pub(super) fn record(
+    fn record(
         &mut self,
         signature: u32,
         claimed: bool,

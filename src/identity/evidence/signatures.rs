@@ -54,11 +54,28 @@ impl Times {
     /// Of no observation yet.
     const NEVER: Self = Self { first: i64::MAX, last: i64::MIN, count: 0 };
 
+    /// What was recorded since `before` changed: whether the first time, or, where later times count,
+    /// the last one only. Nothing otherwise.
+    fn since(self, before: Self, later_counts: bool) -> Option<Retimed> {
+        match (self.first < before.first, later_counts && self.last > before.last) {
+            (true, _) => Some(Retimed::Earlier),
+            (false, true) => Some(Retimed::Later),
+            (false, false) => None,
+        }
+    }
+
     pub(crate) fn merge(&mut self, other: Self) {
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
         self.count = self.count.saturating_add(other.count);
     }
+}
+
+/// How the times of a signature changed, where that counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Retimed {
+    Earlier,
+    Later,
 }
 
 /// Whether a message replaces the one whose id is kept: the first by time, then by id. Each is
@@ -94,11 +111,13 @@ impl Signature {
         Times { first: self.first, last: self.last, count: self.count }
     }
 
-    /// Adds observations.
-    fn add(&mut self, times: Times) {
-        let mut all = self.times();
+    /// Adds observations; returns how that changed its times.
+    fn add(&mut self, times: Times, later_counts: bool) -> Option<Retimed> {
+        let before = self.times();
+        let mut all = before;
         all.merge(times);
         *self = Self::new(all, self.end);
+        all.since(before, later_counts)
     }
 }
 
@@ -238,17 +257,22 @@ impl Signatures {
         prefetch::prefetch_at(&self.slots, self.range(sig).start);
     }
 
-    /// Adds observations to a signature; returns its times before.
-    pub(super) fn repeat(&mut self, sig: u32, times: Times, message: Option<&str>) -> Times {
-        let before = self.times(sig);
+    /// Adds observations to a signature; returns how that changed its times.
+    pub(super) fn repeat(
+        &mut self,
+        sig: u32,
+        times: Times,
+        message: Option<&str>,
+        later_counts: bool,
+    ) -> Option<Retimed> {
         let has_messages = message.is_some() || self.has_messages();
-        let kept = (before.first, || self.message(sig));
+        let kept = (self.first(sig), || self.message(sig));
         let replaces = has_messages && is_first_message((times.first, message), kept);
-        self.facts[sig as usize].add(times);
+        let retimed = self.facts[sig as usize].add(times, later_counts);
         if replaces {
             self.set_message(sig, message);
         }
-        before
+        retimed
     }
 
     pub(super) fn has_messages(&self) -> bool {
@@ -516,7 +540,7 @@ mod tests {
             let sig = sigs.push(&[0], Times::once(order[0].0), order[0].1);
             let mut batch = sigs.clone();
             for (at, id) in &order[1..] {
-                sigs.repeat(sig, Times::once(*at), *id);
+                _ = sigs.repeat(sig, Times::once(*at), *id, false);
             }
             let times: Vec<i64> = order[1..].iter().map(|(at, _)| *at).collect();
             let message = |_: u32, row: u32| order[row as usize + 1].1;
@@ -535,7 +559,7 @@ mod tests {
         let mut sigs = Signatures::default();
         sigs.push(&[0], Times::once(i64::MAX), None);
         for i in 0..50_000 {
-            sigs.repeat(0, Times::once(-i), Some("a message id of some length"));
+            _ = sigs.repeat(0, Times::once(-i), Some("a message id of some length"), false);
         }
         assert!(sigs.messages.bytes() < 1 << 19, "{}", sigs.messages.bytes());
     }

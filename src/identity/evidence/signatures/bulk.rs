@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 
 use super::super::slot::NONE;
-use super::{Signature, Signatures, Times, is_first_message, range_of};
+use super::{Retimed, Signature, Signatures, Times, is_first_message, range_of};
 use crate::num::table::number::{Keys, Known, Numbers};
 use crate::num::{parallel, prefetch};
 
@@ -84,7 +84,7 @@ impl Signatures {
 
     /// Adds observations, on all threads. Every block of them has the signature of each row; `times` says what was
     /// observed in a row of a block, and `message` its message id, if some row has one. Returns the known
-    /// signatures that were seen earlier than before, or later where that counts, and whether earlier.
+    /// signatures whose times that changed.
     ///
     /// Every thread reads all rows and adds those of its own range of signatures.
     pub(in super::super) fn repeat_batch<'m>(
@@ -93,7 +93,7 @@ impl Signatures {
         known: KnownBefore,
         times: impl Fn(u32, u32) -> Times + Sync,
         message: Option<impl Fn(u32, u32) -> Option<&'m str> + Sync>,
-    ) -> Vec<(u32, bool)> {
+    ) -> Vec<(u32, Retimed)> {
         let n: usize = blocks.iter().map(|block| block.len()).sum();
         if n == 0 {
             return Vec::new();
@@ -123,11 +123,9 @@ impl Signatures {
                         let repeat = Repeat { signature: sig, at: times.first, block, row };
                         first.offer(repeat, facts.first, stored, id_of);
                     }
-                    let before = (facts.first, facts.last);
-                    facts.add(times);
-                    let is_later = known.later_counts && facts.last > before.1;
-                    if sig < known.n && (facts.first < before.0 || is_later) {
-                        changed.push((sig, facts.first < before.0));
+                    let retimed = facts.add(times, known.later_counts);
+                    if let Some(retimed) = retimed.filter(|_| sig < known.n) {
+                        changed.push((sig, retimed));
                     }
                 }
             }
