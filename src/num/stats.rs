@@ -3,6 +3,8 @@
 //! Quantiles interpolate linearly between order statistics (type 7 of Hyndman, Fan 1996, as R and
 //! NumPy do); standard deviations divide by n (population) and go around a corrected mean.
 
+use super::powers::{exponent, two_to};
+
 /// Sorts a copy by the total order of floats.
 pub(crate) fn sorted(values: &[f64]) -> Vec<f64> {
     let mut sorted = values.to_vec();
@@ -16,7 +18,16 @@ pub(crate) fn quantile(sorted: &[f64], q: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
     let at = q * last as f64;
     let (low, high) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
-    low + (high - low) * (at - at.floor())
+    let between = |low: f64, high: f64| low + (high - low) * (at - at.floor());
+    // Two numbers near ±1.8e308: halves have a difference.
+    if (high - low).is_finite() { between(low, high) } else { 2.0 * between(low / 2.0, high / 2.0) }
+}
+
+/// The width of the middle half of sorted values; `None` if rounding alone makes it.
+pub(crate) fn interquartile_range(sorted: &[f64]) -> Option<f64> {
+    let (q1, q3) = (quantile(sorted, 0.25), quantile(sorted, 0.75));
+    // Against the quartiles, not the extremes: one far value must not hide the middle.
+    (!is_rounding(q3 - q1, q1.abs().max(q3.abs()))).then_some(q3 - q1)
 }
 
 /// The median of sorted finite values, without overflow at the ends of f64; NaN for none.
@@ -55,9 +66,30 @@ pub(crate) fn mean_and_std(values: &[f64]) -> (f64, f64) {
     (mean, (squares / n).sqrt())
 }
 
+/// Values of at most this magnitude, measured in a power of two near it, and that power: their squares
+/// neither overflow nor vanish, and no digit is lost.
+pub(crate) fn measured(values: &[f64], greatest: f64) -> (Vec<f64>, f64) {
+    let unit = two_to(exponent(greatest).max(-1022));
+    (values.iter().map(|v| v / unit).collect(), unit)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn quantiles_between_the_ends_of_f64_do_not_overflow() {
+        let ends = [-f64::MAX, f64::MAX];
+        assert_eq!(quantile(&ends, 0.5), 0.0);
+        assert_eq!(quantile(&ends, 0.25), -f64::MAX / 2.0);
+    }
+
+    #[test]
+    fn a_far_value_does_not_widen_the_interquartile_range_and_equal_values_have_none() {
+        assert_eq!(interquartile_range(&[0.0, 1.0, 2.0, 3.0, 1e30]), Some(2.0));
+        assert_eq!(interquartile_range(&[0.0, 0.0, 0.0, 0.0, 5.0]), None);
+        assert_eq!(interquartile_range(&[-1e30, 1.0, 1.0, 1.0 + f64::EPSILON, 1e30]), None);
+    }
 
     #[test]
     fn quantiles_equal_those_of_numpy() {

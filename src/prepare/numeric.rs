@@ -2,8 +2,8 @@
 //!
 //! Everything is computed from the *sorted* present values, so parameters do not depend on the
 //! order of rows, to the bit, and missing values say nothing about centre or width. The mean is
-//! corrected by a second pass and the standard deviation taken around the corrected mean; columns of very
-//! large or small magnitude are measured in a power of two first, so that nothing overflows.
+//! corrected by a second pass and the standard deviation taken around the corrected mean; columns are
+//! measured in a power of two first, so that nothing overflows or vanishes.
 //!
 //! A long tail is tamed by a signed logarithm that bends at a value of the column itself, so that no
 //! unit of measurement changes the shape: cents and millions give the same groups, and a column times
@@ -14,8 +14,6 @@
 use super::options::Scaling;
 use super::scale::{ColumnScale, TailTransform};
 use super::step::{Dropped, Encoding};
-use crate::num::check::MAX_MAGNITUDE;
-use crate::num::powers::two_to;
 use crate::num::stats;
 
 /// Chooses tail transform, scale and fill for the values that are present; `values` not empty.
@@ -26,7 +24,7 @@ pub(super) fn fit(
 ) -> Result<Encoding, Dropped> {
     values.sort_unstable_by(f64::total_cmp);
     let shape = Shape::of(&values).ok_or(Dropped::Constant)?;
-    let fill = shape.quantile(&values, 0.5);
+    let fill = stats::median(&values);
     let (tail, tamed) = tame_tails
         .then(|| tame(&values, &shape))
         .flatten()
@@ -42,13 +40,10 @@ pub(super) fn scale(sorted: &[f64], scaling: Scaling) -> Option<ColumnScale> {
         Scaling::None => ColumnScale::AsIs,
         Scaling::Standard => ColumnScale::Standard { mean: shape.mean, sd: shape.sd },
         Scaling::Robust => {
-            let median = shape.quantile(sorted, 0.5);
-            let (q1, q3) = (shape.quantile(sorted, 0.25), shape.quantile(sorted, 0.75));
-            // Against the quartiles, not the extremes: an outlier must not hide the middle.
-            if stats::is_rounding(q3 - q1, q1.abs().max(q3.abs())) {
-                ColumnScale::MedianStd { median, sd: shape.sd }
-            } else {
-                ColumnScale::Robust { median, iqr: q3 - q1 }
+            let median = stats::median(sorted);
+            match stats::interquartile_range(sorted) {
+                Some(iqr) => ColumnScale::Robust { median, iqr },
+                None => ColumnScale::MedianStd { median, sd: shape.sd },
             }
         }
     })
@@ -85,17 +80,12 @@ fn bend(sorted: &[f64]) -> Option<f64> {
     (bend.is_normal() && greatest.is_finite()).then_some(bend)
 }
 
-/// 2⁶⁰⁰: far enough to bring any magnitude to where squares neither overflow nor vanish.
-const FAR: f64 = two_to(600);
-
 /// Mean, standard deviation and skewness of a column that is not constant.
 #[derive(Debug, Clone, Copy)]
 struct Shape {
     mean: f64,
     sd: f64,
     skewness: f64,
-    /// Power of two the column is measured in.
-    unit: f64,
 }
 
 impl Shape {
@@ -104,33 +94,19 @@ impl Shape {
     fn of(values: &[f64]) -> Option<Self> {
         let (&first, &last) = values.first().zip(values.last())?;
         let greatest = first.abs().max(last.abs());
-        let unit = match greatest {
-            _ if greatest > MAX_MAGNITUDE => FAR,
-            _ if greatest < 1.0 / MAX_MAGNITUDE => 1.0 / FAR,
-            _ => 1.0,
-        };
-        let n = values.len() as f64;
-        let scaled: Vec<f64> = values.iter().map(|v| v / unit).collect();
-        let (mean, sd) = stats::mean_and_std(&scaled);
+        let (measured, unit) = stats::measured(values, greatest);
+        let (mean, sd) = stats::mean_and_std(&measured);
         let cube = |v: f64| ((v - mean) / sd) * ((v - mean) / sd) * ((v - mean) / sd);
-        let skewness = scaled.iter().copied().map(cube).sum::<f64>() / n;
-        let shape = Self { mean: mean * unit, sd: sd * unit, skewness, unit };
+        let skewness = measured.iter().copied().map(cube).sum::<f64>() / values.len() as f64;
+        let shape = Self { mean: mean * unit, sd: sd * unit, skewness };
         (first != last && !stats::is_rounding(shape.sd, greatest)).then_some(shape)
-    }
-
-    /// The quantile, measured so that the difference of two values cannot overflow.
-    fn quantile(&self, sorted: &[f64], q: f64) -> f64 {
-        if self.unit > 1.0 {
-            let scaled: Vec<f64> = sorted.iter().map(|v| v / self.unit).collect();
-            return stats::quantile(&scaled, q) * self.unit;
-        }
-        stats::quantile(sorted, q)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::num::powers::two_to;
 
     const TWO_SIDED: [f64; 9] = [-3.0, -1.0, 0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 40.0];
 

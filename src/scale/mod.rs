@@ -11,7 +11,6 @@ use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use crate::num::check::{self, Rows};
-use crate::num::powers::{exponent, two_to};
 use crate::num::samples::Samples;
 use crate::num::{parallel, stats, yeo_johnson};
 use crate::{Error, Result};
@@ -208,25 +207,20 @@ impl ScaledColumn {
             return constant;
         }
         let greatest = least.abs().max(most.abs());
-        let or_constant = |centre: f64, width: f64, magnitude: f64| match width {
-            _ if stats::is_rounding(width, magnitude) => constant,
-            _ => Self { lambda: None, centre, width },
+        let or_constant = |centre: f64, width: f64| match stats::is_rounding(width, greatest) {
+            true => constant,
+            false => Self { lambda: None, centre, width },
         };
-        // To magnitudes near 1 and back, so that squares neither overflow nor vanish.
         let (mean, std) = mean_and_std(values, greatest);
         match method {
-            Scaler::Standard => or_constant(mean, std, greatest),
-            Scaler::MinMax => or_constant(least, most - least, greatest),
+            Scaler::Standard => or_constant(mean, std),
+            Scaler::MinMax => or_constant(least, most - least),
             Scaler::Robust => {
                 let sorted = stats::sorted(values);
-                let (q1, q3) = (stats::quantile(&sorted, 0.25), stats::quantile(&sorted, 0.75));
-                let median = stats::median(&sorted);
-                // Against the quartiles: one far value must not hide the middle.
-                let magnitude = q1.abs().max(q3.abs());
-                if stats::is_rounding(q3 - q1, magnitude) {
-                    or_constant(median, std, greatest)
-                } else {
-                    or_constant(median, q3 - q1, magnitude)
+                let centre = stats::median(&sorted);
+                match stats::interquartile_range(&sorted) {
+                    Some(width) => Self { lambda: None, centre, width },
+                    None => or_constant(centre, std),
                 }
             }
             Scaler::YeoJohnson => {
@@ -270,11 +264,9 @@ impl ScaledColumn {
     }
 }
 
-/// Mean and standard deviation of values of at most this magnitude, measured in a power of two near
-/// it, which costs no digit.
+/// Mean and standard deviation of values of at most this magnitude.
 fn mean_and_std(values: &[f64], greatest: f64) -> (f64, f64) {
-    let unit = two_to(exponent(greatest).max(-1022));
-    let measured: Vec<f64> = values.iter().map(|v| v / unit).collect();
+    let (measured, unit) = stats::measured(values, greatest);
     let (mean, std) = stats::mean_and_std(&measured);
     (mean * unit, std * unit)
 }
