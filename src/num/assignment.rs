@@ -12,17 +12,7 @@ pub(crate) fn best(gains: &[f64], n_columns: usize) -> Vec<Option<usize>> {
         return vec![None; n_rows];
     }
     if n_rows > n_columns {
-        // Columns choose among rows.
-        let turned: Vec<f64> = (0..n_columns)
-            .flat_map(|c| (0..n_rows).map(move |r| gains[r * n_columns + c]))
-            .collect();
-        let mut columns = vec![None; n_rows];
-        for (column, row) in best(&turned, n_rows).into_iter().enumerate() {
-            if let Some(row) = row {
-                columns[row] = Some(column);
-            }
-        }
-        return columns;
+        return best_for_columns(gains, n_rows, n_columns);
     }
     // Rows and columns count from 1 here; 0 is the row that looks for a place.
     let (mut of_row, mut of_column) = (vec![0.0; n_rows + 1], vec![0.0; n_columns + 1]);
@@ -66,6 +56,19 @@ pub(crate) fn best(gains: &[f64], n_columns: usize) -> Vec<Option<usize>> {
     let mut columns = vec![None; n_rows];
     for (column, &row) in row_at.iter().enumerate().skip(1).filter(|&(_, &row)| row > 0) {
         columns[row - 1] = Some(column - 1);
+    }
+    columns
+}
+
+/// The same where the columns are fewer, so that they choose among the rows.
+fn best_for_columns(gains: &[f64], n_rows: usize, n_columns: usize) -> Vec<Option<usize>> {
+    let turned: Vec<f64> =
+        (0..n_columns).flat_map(|c| (0..n_rows).map(move |r| gains[r * n_columns + c])).collect();
+    let mut columns = vec![None; n_rows];
+    for (column, row) in best(&turned, n_rows).into_iter().enumerate() {
+        if let Some(row) = row {
+            columns[row] = Some(column);
+        }
     }
     columns
 }

@@ -100,9 +100,7 @@ pub(super) fn sentence(words: &Vocabulary, told: &Trait, known: (usize, usize)) 
             parts.push(("value", value(median)));
             parts.push(("others", value(median_others)));
             let times = ratio(words, median, median_others);
-            let is_ratio = times.is_some();
-            parts.extend(times.map(|times| ("times", times)));
-            match is_ratio {
+            match add_times(&mut parts, times) {
                 // Both medians are 0: what differs is how many have none.
                 _ if none && median == median_others => "{phrase}: {fit}{known}.",
                 true => {
@@ -115,9 +113,7 @@ pub(super) fn sentence(words: &Vocabulary, told: &Trait, known: (usize, usize)) 
             parts.push(("share", share(own)));
             parts.push(("others", share(share_others)));
             let times = ratio(words, own, share_others).filter(|_| own > share_others);
-            let is_ratio = times.is_some();
-            parts.extend(times.map(|times| ("times", times)));
-            match is_ratio {
+            match add_times(&mut parts, times) {
                 true => "{phrase}: {share} (others {others}), {times} as often{known}.",
                 false => "{phrase}: {share} (others {others}){known}.",
             }
@@ -138,6 +134,13 @@ pub(super) fn sentence(words: &Vocabulary, told: &Trait, known: (usize, usize)) 
     };
     let parts: Vec<(&str, &str)> = parts.iter().map(|(name, text)| (*name, &**text)).collect();
     words.say(template, &parts)
+}
+
+/// Adds a ratio to the parts of a sentence, if there is one; returns whether there is.
+fn add_times(parts: &mut Vec<(&str, String)>, times: Option<String>) -> bool {
+    let is_ratio = times.is_some();
+    parts.extend(times.map(|times| ("times", times)));
+    is_ratio
 }
 
 /// How many lie on the group's side of the median of everyone.

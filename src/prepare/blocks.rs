@@ -69,18 +69,15 @@ pub(super) fn balanced(
     let matrix = PreprocessorFit::of(unweighted.collect()).transform(table)?;
     let data = matrix.as_slice().expect("a matrix of people is row-major");
     let covariance = Covariance::of(data, fit.columns().len(), &used);
-    let blocks: Vec<(String, Vec<usize>)> = match named {
-        [] => {
-            let prepared = Prepared { data, width: fit.columns().len(), columns: &used };
-            found(&covariance, &prepared, &candidates, &steps)
-        }
-        _ => named
-            .iter()
-            .map(|(name, features)| {
-                let of_block = |&step: &usize| features.contains(&steps[step].feature);
-                ((*name).to_owned(), candidates.iter().copied().filter(of_block).collect())
-            })
-            .collect(),
+    let blocks: Vec<(String, Vec<usize>)> = if named.is_empty() {
+        let prepared = Prepared { data, width: fit.columns().len(), columns: &used };
+        found(&covariance, &prepared, &candidates, &steps)
+    } else {
+        let members = |features: &[String]| {
+            let of_block = |&step: &usize| features.contains(&steps[step].feature);
+            candidates.iter().copied().filter(of_block).collect()
+        };
+        named.iter().map(|&(name, features)| (name.to_owned(), members(features))).collect()
     };
     for (name, members) in blocks {
         let places: Vec<usize> = members

@@ -261,19 +261,7 @@ impl Profiles {
             befores.push(before);
         }
         self.resize();
-        let mut signatures: Vec<Vec<u32>> = Vec::with_capacity(all_recorded.len());
-        let mut start = position;
-        for (batch, recorded) in batches.iter_mut().zip(all_recorded) {
-            report.suppressed += recorded.suppressed;
-            report.bad_identifiers += recorded.n_bad;
-            for (row, refusal) in batch.refused.drain(..).chain(recorded.refused) {
-                report.refuse(start + row, refusal);
-            }
-            start += batch.len();
-            self.histories.prefetch_first(&recorded.signatures);
-            self.trail.add(&recorded.signatures, self.graph.n_signatures());
-            signatures.push(recorded.signatures);
-        }
+        let mut signatures = self.signatures_of(&mut batches, all_recorded, position, report);
         if self.journal.is_some() {
             let mut start = position;
             let mut parts = Vec::with_capacity(signatures.len());
@@ -284,21 +272,7 @@ impl Profiles {
             count(&parts, &self.graph, report);
         }
         let (messages, repeats) = self.number_messages(&batches, &mut signatures, ids, report);
-        let mut start = position;
-        for (batch, signatures) in batches.iter().zip(&signatures) {
-            let counts = |row: usize| signatures[row] != NONE;
-            for (row, &signature) in signatures.iter().enumerate().filter(|(_, sig)| **sig != NONE)
-            {
-                report.accepted += 1;
-                self.added(signature, batch.observations.at(row));
-            }
-            let local = batch.without_local_time.iter();
-            report.without_local_time += local.filter(|&&row| counts(row)).count();
-            for (row, property, n) in batch.unread.iter().filter(|unread| counts(unread.0)) {
-                report.unread(property, start + row, *n);
-            }
-            start += batch.len();
-        }
+        self.accept(&batches, &signatures, position, report);
         let mut placed: Vec<Placed> = Vec::with_capacity(batches.len());
         let mut start = position;
         for ((batch, signatures), messages) in batches.into_iter().zip(signatures).zip(messages) {
@@ -321,6 +295,55 @@ impl Profiles {
         }
         self.look_for_many_changes();
         befores
+    }
+
+    /// The signature of each row of recorded batches; counts the rows that were not kept.
+    fn signatures_of(
+        &mut self,
+        batches: &mut [EventBatch<'_>],
+        all_recorded: Vec<Recorded>,
+        position: usize,
+        report: &mut IngestReport,
+    ) -> Vec<Vec<u32>> {
+        let mut signatures: Vec<Vec<u32>> = Vec::with_capacity(all_recorded.len());
+        let mut start = position;
+        for (batch, recorded) in batches.iter_mut().zip(all_recorded) {
+            report.suppressed += recorded.suppressed;
+            report.bad_identifiers += recorded.n_bad;
+            for (row, refusal) in batch.refused.drain(..).chain(recorded.refused) {
+                report.refuse(start + row, refusal);
+            }
+            start += batch.len();
+            self.histories.prefetch_first(&recorded.signatures);
+            self.trail.add(&recorded.signatures, self.graph.n_signatures());
+            signatures.push(recorded.signatures);
+        }
+        signatures
+    }
+
+    /// Counts the rows that are stored, and what of them is not read.
+    fn accept(
+        &mut self,
+        batches: &[EventBatch<'_>],
+        signatures: &[Vec<u32>],
+        position: usize,
+        report: &mut IngestReport,
+    ) {
+        let mut start = position;
+        for (batch, signatures) in batches.iter().zip(signatures) {
+            let counts = |row: usize| signatures[row] != NONE;
+            for (row, &signature) in signatures.iter().enumerate().filter(|(_, sig)| **sig != NONE)
+            {
+                report.accepted += 1;
+                self.added(signature, batch.observations.at(row));
+            }
+            let local = batch.without_local_time.iter();
+            report.without_local_time += local.filter(|&&row| counts(row)).count();
+            for (row, property, n) in batch.unread.iter().filter(|unread| counts(unread.0)) {
+                report.unread(property, start + row, *n);
+            }
+            start += batch.len();
+        }
     }
 
     /// Numbers the messages of batches. Rows that repeat a message are taken out of `signatures`:

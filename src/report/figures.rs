@@ -199,26 +199,33 @@ fn choice(facts: &Facts<'_>) -> Option<Figure> {
     let evidence = facts.model.evidence();
     let groups = evidence.groups.as_ref()?;
     let chosen = facts.model.personas().len();
-    if evidence.is_natural || evidence.candidates.is_empty() {
-        let found = &groups.candidates;
-        let numbers: Vec<usize> = found.iter().map(|candidate| candidate.k).collect();
-        let without = found.iter().map(|c| {
-            let [low, high] = [-2.0, 2.0].map(|step| c.null_silhouette + step * c.null_spread);
-            (low, high)
-        });
-        let traces = [Trace {
-            name: facts.say("silhouette", &[]),
-            values: found.iter().map(|candidate| candidate.silhouette).collect(),
-            band: Some(without.collect()),
-        }];
-        return (numbers.len() > 1).then(|| {
-            Figure::new(
-                lines("choice-of-k", &facts.say("How many groups", &[]), evidence.reason.clone(), &numbers, &traces, chosen),
-                &facts.say("How much nearer people are to their own group than to the next, for each number of groups. \
-                 The grey band is where it would lie if the data held no groups.", &[]),
-            )
-        });
+    if !evidence.is_natural && !evidence.candidates.is_empty() {
+        return Some(choice_of_cut(facts));
     }
+    let found = &groups.candidates;
+    let numbers: Vec<usize> = found.iter().map(|candidate| candidate.k).collect();
+    let without = found.iter().map(|c| {
+        let [low, high] = [-2.0, 2.0].map(|step| c.null_silhouette + step * c.null_spread);
+        (low, high)
+    });
+    let traces = [Trace {
+        name: facts.say("silhouette", &[]),
+        values: found.iter().map(|candidate| candidate.silhouette).collect(),
+        band: Some(without.collect()),
+    }];
+    (numbers.len() > 1).then(|| {
+        Figure::new(
+            lines("choice-of-k", &facts.say("How many groups", &[]), evidence.reason.clone(), &numbers, &traces, chosen),
+            &facts.say("How much nearer people are to their own group than to the next, for each number of groups. \
+             The grey band is where it would lie if the data held no groups.", &[]),
+        )
+    })
+}
+
+/// What was found for every number of personas that a cut was tried in.
+fn choice_of_cut(facts: &Facts<'_>) -> Figure {
+    let evidence = facts.model.evidence();
+    let chosen = facts.model.personas().len();
     let tried = &evidence.candidates;
     let numbers: Vec<usize> = tried.iter().map(|candidate| candidate.k).collect();
     let traces = [
@@ -256,7 +263,7 @@ fn choice(facts: &Facts<'_>) -> Option<Figure> {
             facts.say("{n} personas: {finding}", &parts)
         })
         .collect();
-    Some(figure)
+    figure
 }
 
 /// Whether the personas are found again.

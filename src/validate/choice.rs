@@ -214,42 +214,7 @@ impl KChoice {
             ),
             Structure::Borderline => self.borderline(best),
         };
-        let comes_back = match best.comes_back {
-            TestResult::Yes => {
-                "On resampled rows the least stable cluster comes back (mean Jaccard {jaccard}, needed {needed})."
-            }
-            TestResult::Unclear => {
-                "On resampled rows the least stable cluster may come back or not (mean Jaccard {jaccard}, needed \
-                 {needed})."
-            }
-            TestResult::No => {
-                "On resampled rows the least stable cluster does not come back (mean Jaccard {jaccard}, needed \
-                 {needed})."
-            }
-        };
-        let stability = vec![
-            ("jaccard", format!("{:.2}", best.stability)),
-            ("needed", STABLE_FROM.to_string()),
-        ];
-        let tighter = match best.silhouette > best.bar() {
-            true => {
-                "Its silhouette of {silhouette} is clearly above that of clouds without groups ({null} ± \
-                 {spread}, needed above {needed})."
-            }
-            false => {
-                "Its silhouette of {silhouette} is not clearly above that of clouds without groups ({null} ± \
-                 {spread}, needed above {needed})."
-            }
-        };
-        let silhouettes = [
-            ("silhouette", best.silhouette),
-            ("null", best.null_silhouette),
-            ("spread", best.null_spread),
-            ("needed", best.bar()),
-        ];
-        let silhouettes = silhouettes.map(|(name, value)| (name, format!("{value:.3}")));
-        let mut sentences =
-            vec![opening, (comes_back, stability), (tighter, silhouettes.to_vec()), valley(best)];
+        let mut sentences = vec![opening, comes_back(best), tighter(best), valley(best)];
         let n = ("n", self.n_rows.to_string());
         sentences.push(match self.n_draws {
             1 => ("Judged on {n} rows.", vec![n]),
@@ -264,6 +229,48 @@ impl KChoice {
         }
         sentences
     }
+}
+
+/// Whether the clusters come back on resampled rows.
+fn comes_back(best: &Candidate) -> Sentence {
+    let comes_back = match best.comes_back {
+        TestResult::Yes => {
+            "On resampled rows the least stable cluster comes back (mean Jaccard {jaccard}, needed {needed})."
+        }
+        TestResult::Unclear => {
+            "On resampled rows the least stable cluster may come back or not (mean Jaccard {jaccard}, needed \
+                 {needed})."
+        }
+        TestResult::No => {
+            "On resampled rows the least stable cluster does not come back (mean Jaccard {jaccard}, needed \
+                 {needed})."
+        }
+    };
+    let stability =
+        vec![("jaccard", format!("{:.2}", best.stability)), ("needed", STABLE_FROM.to_string())];
+    (comes_back, stability)
+}
+
+/// Whether the clusters are tighter than those of clouds without groups.
+fn tighter(best: &Candidate) -> Sentence {
+    let tighter = match best.silhouette > best.bar() {
+        true => {
+            "Its silhouette of {silhouette} is clearly above that of clouds without groups ({null} ± \
+                 {spread}, needed above {needed})."
+        }
+        false => {
+            "Its silhouette of {silhouette} is not clearly above that of clouds without groups ({null} ± \
+                 {spread}, needed above {needed})."
+        }
+    };
+    let silhouettes = [
+        ("silhouette", best.silhouette),
+        ("null", best.null_silhouette),
+        ("spread", best.null_spread),
+        ("needed", best.bar()),
+    ];
+    let silhouettes = silhouettes.map(|(name, value)| (name, format!("{value:.3}")));
+    (tighter, silhouettes.to_vec())
 }
 
 /// What lies between the clusters.
