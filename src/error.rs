@@ -42,7 +42,7 @@ pub enum Error {
         property: String,
     },
     /// A question needs an option that the store was made without.
-    #[error("StoreOptions::{option} is not set")]
+    #[error("StoreOptions::{option} is not set; set it when the store is made")]
     OptionNotSet {
         /// The option.
         option: &'static str,
@@ -73,7 +73,9 @@ pub enum Error {
         earliest: crate::event::Timestamp,
     },
     /// A report needs every event, but logs were cut.
-    #[error("the logs of {n_cut} people were cut by max_log, so a report would be wrong")]
+    #[error(
+        "the logs of {n_cut} people were cut by max_log, so a report would be wrong; raise it or set none"
+    )]
     LogsCut {
         /// Number of people whose log was cut.
         n_cut: usize,
@@ -228,5 +230,10 @@ impl Error {
         got: impl ToString,
     ) -> Self {
         Self::InvalidParameter { name, expected: expected.into(), got: got.to_string() }
+    }
+
+    /// A stored value that breaks an invariant of its type.
+    pub(crate) fn snapshot(what: &'static str, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::InvalidSnapshot { what, reason: reason.into() }
     }
 }

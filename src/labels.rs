@@ -161,8 +161,7 @@ impl TryFrom<Stored> for Labels {
     type Error = Error;
 
     fn try_from(stored: Stored) -> Result<Self> {
-        let invalid =
-            |reason: &'static str| Error::InvalidSnapshot { what: "Labels", reason: reason.into() };
+        let invalid = |reason: &'static str| Error::snapshot("Labels", reason);
         let n_clusters = stored.sizes.len();
         if stored.clusters.iter().flatten().any(|&cluster| cluster as usize >= n_clusters) {
             return Err(invalid("a row's cluster has no size"));

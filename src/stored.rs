@@ -53,7 +53,7 @@ fn kind<T: 'static>() -> &'static str {
 }
 
 fn invalid(reason: impl Into<Cow<'static, str>>) -> Error {
-    Error::InvalidSnapshot { what: "value", reason: reason.into() }
+    Error::snapshot("value", reason)
 }
 
 /// Writes a fitted model, a table, a set of features, rules or a graph as bytes with a version, a type and a

@@ -220,9 +220,7 @@ impl TryFrom<Stored> for FadingDbscan {
     type Error = Error;
 
     fn try_from(stored: Stored) -> Result<Self> {
-        let invalid = |reason: &'static str| {
-            Err(Error::InvalidSnapshot { what: "FadingDbscan", reason: reason.into() })
-        };
+        let invalid = |reason: &'static str| Err(Error::snapshot("FadingDbscan", reason));
         let most = stored.max_micro_clusters;
         let mut new = Self::new(stored.eps, stored.min_weight, stored.decay, most)?;
         let n = stored.weights.len();

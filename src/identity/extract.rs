@@ -104,7 +104,7 @@ pub(crate) struct Extract<'b> {
 }
 
 fn invalid(reason: &'static str) -> Error {
-    Error::InvalidSnapshot { what: "piece", reason: reason.into() }
+    Error::snapshot("piece", reason)
 }
 
 fn unread() -> Error {

@@ -74,10 +74,7 @@ impl TryFrom<String> for ProfileId {
         let digits = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
         match u128::from_str_radix(&text, 16) {
             Ok(id) if digits => Ok(Self(id)),
-            _ => Err(crate::Error::InvalidSnapshot {
-                what: "ProfileId",
-                reason: "expected 32 hexadecimal digits".into(),
-            }),
+            _ => Err(crate::Error::snapshot("ProfileId", "expected 32 hexadecimal digits")),
         }
     }
 }

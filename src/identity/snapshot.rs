@@ -97,7 +97,7 @@ struct Stored {
 }
 
 fn invalid(reason: impl Into<std::borrow::Cow<'static, str>>) -> Error {
-    Error::InvalidSnapshot { what: "IdentityGraph", reason: reason.into() }
+    Error::snapshot("IdentityGraph", reason)
 }
 
 /// The whole state but the key.

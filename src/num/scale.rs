@@ -72,10 +72,7 @@ impl TryFrom<u16> for Scale {
 
     fn try_from(exponent: u16) -> Result<Self> {
         if i32::from(exponent) > MOST {
-            return Err(Error::InvalidSnapshot {
-                what: "scale",
-                reason: "its exponent exceeds 1000".into(),
-            });
+            return Err(Error::snapshot("scale", "its exponent exceeds 1000"));
         }
         Ok(Self(exponent))
     }

@@ -407,10 +407,7 @@ impl TryFrom<Stored> for PersonaModel {
     type Error = Error;
 
     fn try_from(stored: Stored) -> Result<Self> {
-        let invalid = |reason: &'static str| Error::InvalidSnapshot {
-            what: "PersonaModel",
-            reason: reason.into(),
-        };
+        let invalid = |reason: &'static str| Error::snapshot("PersonaModel", reason);
         let Stored { version, cohorts, prep, rule, personas, rules, evidence, seen } = stored;
         rules.check()?;
         rule.check(prep.columns().len(), personas.len()).map_err(invalid)?;

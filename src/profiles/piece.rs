@@ -64,7 +64,7 @@ pub(super) fn hash(value: &impl Serialize) -> u128 {
 }
 
 pub(super) fn invalid(what: &str) -> Error {
-    Error::InvalidSnapshot { what: "piece", reason: format!("{what} cannot be read").into() }
+    Error::snapshot("piece", format!("{what} cannot be read"))
 }
 
 /// Makes a piece of a head and columns.
@@ -78,6 +78,6 @@ pub(super) fn write(settings: &PieceSettings, content: &[u8]) -> Vec<u8> {
 
 /// Checks the frame of a piece; returns its id and what is in it.
 pub(super) fn open(piece: &[u8]) -> Result<(u128, &[u8])> {
-    let invalid = |reason: String| Error::InvalidSnapshot { what: "piece", reason: reason.into() };
+    let invalid = |reason: String| Error::snapshot("piece", reason);
     FRAME.open(piece).map_err(invalid)
 }

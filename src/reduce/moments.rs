@@ -80,7 +80,7 @@ impl ExactMoments {
         }
         let Some(n_rows) = self.n_rows.checked_add(other.n_rows) else {
             let reason = "both together have more than 2⁶⁴ − 1 rows";
-            return Err(Error::InvalidSnapshot { what: "ExactMoments", reason: reason.into() });
+            return Err(Error::snapshot("ExactMoments", reason));
         };
         self.n_rows = n_rows;
         let ours = self.values.iter_mut().chain(&mut self.products);
@@ -167,7 +167,7 @@ impl TryFrom<Stored> for ExactMoments {
         {
             let reason =
                 "there are no rows or columns, or not as many products as pairs of columns";
-            return Err(Error::InvalidSnapshot { what: "ExactMoments", reason: reason.into() });
+            return Err(Error::snapshot("ExactMoments", reason));
         }
         let is_small = |sums: &[Digits], bits: usize| sums.iter().all(|sum| sum.n_bits() <= bits);
         let moments = Self { n_rows, values, products };
@@ -176,7 +176,7 @@ impl TryFrom<Stored> for ExactMoments {
             || moments.variances().any(|variance| variance.is_negative())
         {
             let reason = "the sums are not those of any rows";
-            return Err(Error::InvalidSnapshot { what: "ExactMoments", reason: reason.into() });
+            return Err(Error::snapshot("ExactMoments", reason));
         }
         Ok(moments)
     }

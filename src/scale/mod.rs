@@ -136,7 +136,7 @@ impl TryFrom<Stored> for ScalerFit {
         let is_told = constant.eq(constant_columns.iter().copied());
         if columns.is_empty() || !is_told || !columns.iter().all(ScaledColumn::is_sound) {
             let reason = "no columns, an impossible width or centre, or unlisted constant columns";
-            return Err(Error::InvalidSnapshot { what: "ScalerFit", reason: reason.into() });
+            return Err(Error::snapshot("ScalerFit", reason));
         }
         Ok(Self { columns, constant_columns })
     }

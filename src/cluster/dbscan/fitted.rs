@@ -86,9 +86,7 @@ impl TryFrom<Stored> for DbscanFit {
     type Error = Error;
 
     fn try_from(stored: Stored) -> Result<Self> {
-        let invalid = |reason: &'static str| {
-            Err(Error::InvalidSnapshot { what: "DbscanFit", reason: reason.into() })
-        };
+        let invalid = |reason: &'static str| Err(Error::snapshot("DbscanFit", reason));
         let Stored { labels, core_rows, cores, eps, metric, scale } = stored;
         if check_eps(eps).is_err() || !(eps * scale.factor()).is_finite() {
             return invalid("eps is not above 0 and finite");

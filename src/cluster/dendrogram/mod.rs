@@ -223,9 +223,7 @@ impl TryFrom<Stored> for Dendrogram {
     type Error = Error;
 
     fn try_from(stored: Stored) -> Result<Self> {
-        let invalid = |reason: &'static str| {
-            Err(Error::InvalidSnapshot { what: "Dendrogram", reason: reason.into() })
-        };
+        let invalid = |reason: &'static str| Err(Error::snapshot("Dendrogram", reason));
         let n_merges = stored.a.len();
         if [stored.b.len(), stored.height.len(), stored.size.len()] != [n_merges; 3] {
             return invalid("the arrays differ in length");

@@ -152,10 +152,8 @@ impl HdbscanFit {
             return Err(Error::DimensionMismatch { what, expected: 1, got: 0 });
         }
         let shape = (self.core.len(), self.n_features);
-        let view = ArrayView2::from_shape(shape, &self.rows).map_err(|_| {
-            let reason = "the rows are not a matrix".into();
-            Error::InvalidSnapshot { what: "HdbscanFit", reason }
-        })?;
+        let view = ArrayView2::from_shape(shape, &self.rows)
+            .map_err(|_| Error::snapshot("HdbscanFit", "the rows are not a matrix"))?;
         check::rows(view)
     }
 
@@ -214,8 +212,7 @@ impl TryFrom<Stored> for HdbscanFit {
             None
         };
         if let Some(reason) = problem {
-            let reason = reason.into();
-            return Err(Error::InvalidSnapshot { what: "HdbscanFit", reason });
+            return Err(Error::snapshot("HdbscanFit", reason));
         }
         let Stored { labels, strengths, outlier_scores, persistence, births, .. } = stored;
         let fit = Self {
@@ -235,8 +232,7 @@ impl TryFrom<Stored> for HdbscanFit {
         if (fit.n_features > 0 || !fit.rows.is_empty())
             && fit.lifted()?.data().iter().any(|v| !v.is_finite())
         {
-            let reason = "the scale is too large for the values".into();
-            return Err(Error::InvalidSnapshot { what: "HdbscanFit", reason });
+            return Err(Error::snapshot("HdbscanFit", "the scale is too large for the values"));
         }
         Ok(fit)
     }

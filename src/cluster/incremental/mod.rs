@@ -368,9 +368,7 @@ impl TryFrom<Stored> for IncrementalDbscan {
     type Error = Error;
 
     fn try_from(stored: Stored) -> Result<Self> {
-        let invalid = |reason: &'static str| {
-            Err(Error::InvalidSnapshot { what: "IncrementalDbscan", reason: reason.into() })
-        };
+        let invalid = |reason: &'static str| Err(Error::snapshot("IncrementalDbscan", reason));
         let Stored { eps, min_samples, metric, window, rows, values, next_number, newest } = stored;
         let settings = Dbscan::new(eps, min_samples).metric(metric);
         let mut groups = Self::new(settings, window)?;

@@ -247,10 +247,7 @@ impl TryFrom<Stored> for KMeansFit {
     type Error = Error;
 
     fn try_from(stored: Stored) -> Result<Self> {
-        let invalid = |reason: &'static str| Error::InvalidSnapshot {
-            what: "KMeansFit",
-            reason: reason.into(),
-        };
+        let invalid = |reason: &'static str| Error::snapshot("KMeansFit", reason);
         let Stored { labels, centroids, inertia, .. } = stored;
         let rows = check::rows(centroids.view())
             .map_err(|_| invalid("a centroid is missing or not finite"))?;

@@ -26,9 +26,7 @@ impl Stored {
     /// # Errors
     /// [`Error::InvalidParameter`] or [`Error::InvalidSnapshot`], saying what is wrong.
     pub(super) fn check(&self) -> Result<()> {
-        let invalid = |reason: &'static str| {
-            Err(Error::InvalidSnapshot { what: "OnlineKMeans", reason: reason.into() })
-        };
+        let invalid = |reason: &'static str| Err(Error::snapshot("OnlineKMeans", reason));
         self.decay.check()?;
         check_ratio(self.reassignment_ratio)?;
         if let Some(reason) = self.moments.broken_rule() {

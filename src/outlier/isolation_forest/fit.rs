@@ -165,10 +165,7 @@ impl TryFrom<Stored> for IsolationForestFit {
     type Error = Error;
 
     fn try_from(stored: Stored) -> Result<Self> {
-        let refuse = |reason: &'static str| Error::InvalidSnapshot {
-            what: "IsolationForestFit",
-            reason: reason.into(),
-        };
+        let refuse = |reason: &'static str| Error::snapshot("IsolationForestFit", reason);
         let Stored { forest, scores, threshold } = stored;
         let Forest { trees, n_features, sample_size, allows_missing } = forest;
         let is_score = |score: &f64| *score > 0.0 && *score <= 1.0;

@@ -92,9 +92,8 @@ impl LofFit {
     /// The training rows as given.
     pub(super) fn training_rows(&self) -> Result<Rows<'_>> {
         let shape = (self.k_distances.len(), self.n_features);
-        let view = ArrayView2::from_shape(shape, &self.rows).map_err(|_| {
-            Error::InvalidSnapshot { what: "LofFit", reason: "the rows are not a matrix".into() }
-        })?;
+        let view = ArrayView2::from_shape(shape, &self.rows)
+            .map_err(|_| Error::snapshot("LofFit", "the rows are not a matrix"))?;
         check::rows(view)
     }
 }
@@ -155,7 +154,7 @@ impl TryFrom<Stored> for LofFit {
             None
         };
         if let Some(reason) = problem {
-            return Err(Error::InvalidSnapshot { what: "LofFit", reason: reason.into() });
+            return Err(Error::snapshot("LofFit", reason));
         }
         let fit = Self {
             rows,
@@ -174,8 +173,7 @@ impl TryFrom<Stored> for LofFit {
         if fit.n_features > 0 || !fit.rows.is_empty() {
             let rows = metric.prepare(fit.training_rows()?)?;
             if rows.data().iter().any(|v| !(v * scale.factor()).is_finite()) {
-                let reason = "the scale is too large for the values".into();
-                return Err(Error::InvalidSnapshot { what: "LofFit", reason });
+                return Err(Error::snapshot("LofFit", "the scale is too large for the values"));
             }
         }
         Ok(fit)

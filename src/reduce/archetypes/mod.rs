@@ -403,10 +403,7 @@ impl TryFrom<Stored> for ArchetypesFit {
     fn try_from(stored: Stored) -> Result<Self> {
         let Stored { archetypes, made_of, parts, squared_distances, .. } = stored;
         let Stored { residual, explained_variance, .. } = stored;
-        let invalid = |reason: &'static str| Error::InvalidSnapshot {
-            what: "ArchetypesFit",
-            reason: reason.into(),
-        };
+        let invalid = |reason: &'static str| Error::snapshot("ArchetypesFit", reason);
         check::rows(archetypes.view()).map_err(|_| invalid("an archetype has no place"))?;
         let (k, (n, width)) = (archetypes.nrows(), parts.dim());
         if made_of.len() != k || width != k || squared_distances.len() != n {
