@@ -115,6 +115,26 @@ impl<'a> EventColumns<'a> {
     }
 
     /// Sets the sender's id of each message.
+    ///
+    /// ```
+    /// use personas::event::EventColumns;
+    /// use personas::profiles::StoreOptions;
+    /// use personas::{FeatureSet, Profiles, Rules, Timestamp};
+    ///
+    /// let at = vec![Timestamp::parse("2024-05-01")?; 2];
+    /// let messages = vec!["m1", "m1"];
+    /// let visits = EventColumns::new(&at)
+    ///     .name("visit")
+    ///     .claimed_id("user", "ann")
+    ///     .id("cookie", "c1")
+    ///     .message_ids(&messages)
+    ///     .utc_offsets(&[Some(120), None]);
+    /// let options = StoreOptions { dedupe: true, ..StoreOptions::default() };
+    /// let mut people = Profiles::with_options(Rules::default(), FeatureSet::retail(), options)?;
+    /// let report = people.extend_columns(&visits)?;
+    /// assert_eq!((report.accepted, report.duplicates), (1, 1));
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     #[must_use]
     pub fn message_ids(mut self, ids: impl Into<ColumnData<'a>>) -> Self {
         self.message_ids = Some(EventColumn::new(ids.into()));

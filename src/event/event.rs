@@ -76,6 +76,18 @@ impl<'a> Event<'a> {
     }
 
     /// Adds an identifier that the client claims and nobody verified.
+    ///
+    /// ```
+    /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
+    ///
+    /// let at = Timestamp::parse("2024-05-01")?;
+    /// let mut people = Profiles::new(Rules::default(), FeatureSet::retail())?;
+    /// people.observe(&Event::new("login", at).id("email", "ann@example.org").id("cookie", "c1"))?;
+    /// // Whoever writes Ann's address into a form does not become Ann.
+    /// people.observe(&Event::new("signup", at).claimed_id("email", "ann@example.org").id("cookie", "c2"))?;
+    /// assert_eq!(people.n_profiles(), 2);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     #[must_use]
     pub fn claimed_id(
         mut self,

@@ -249,6 +249,19 @@ impl PersonaModel {
     /// to look at single histories. A centre is the mean of the members in the table. Groups of any size are
     /// included.
     ///
+    /// ```
+    /// use personas::{FeatureTable, PersonaModel, persona::PersonaSettings};
+    ///
+    /// let visits = (0..40).map(|i| Some(if i < 20 { 1.0 } else { 60.0 } + (i % 5) as f64));
+    /// let table = FeatureTable::new(40).numeric("visits", visits.collect())?;
+    /// let settings = PersonaSettings { k: Some(2), ..PersonaSettings::default() };
+    /// let model = PersonaModel::fit(&table, &settings)?;
+    /// // The first two of those in the middle of each group.
+    /// let typical = model.typical(&table, 2)?;
+    /// assert_eq!(typical, [[2, 7], [22, 27]]);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`PersonaModel::assign`].
     pub fn typical(&self, table: &FeatureTable, n: usize) -> Result<Vec<Vec<usize>>> {

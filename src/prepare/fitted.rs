@@ -116,6 +116,17 @@ impl PreprocessorFit {
     }
 
     /// The features that have no column, and why, in the order of the table it was fitted to.
+    ///
+    /// ```
+    /// use personas::{FeatureTable, Preprocessor, prepare::Dropped};
+    ///
+    /// let table = FeatureTable::new(2)
+    ///     .numeric("visits", vec![Some(1.0), Some(2.0)])?
+    ///     .numeric("stores", vec![Some(1.0), Some(1.0)])?;
+    /// let prep = Preprocessor::default().fit(&table)?;
+    /// assert_eq!(prep.dropped(), [("stores", Dropped::Constant)]);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     pub fn dropped(&self) -> Vec<(&str, Dropped)> {
         let dropped = |step: &'_ FeatureStep| match step.encoding {
             Encoding::Dropped(why) => Some(why),
@@ -239,10 +250,7 @@ impl TryFrom<Vec<FeatureStep>> for PreprocessorFit {
     type Error = Error;
 
     fn try_from(steps: Vec<FeatureStep>) -> Result<Self> {
-        let invalid = |reason: &'static str| Error::InvalidSnapshot {
-            what: "PreprocessorFit",
-            reason: reason.into(),
-        };
+        let invalid = |reason: &'static str| Error::snapshot("PreprocessorFit", reason);
         steps.iter().try_for_each(|step| step.check().map_err(invalid))?;
         let mut names: Vec<&str> = steps.iter().map(|step| step.feature.as_str()).collect();
         names.sort_unstable();

@@ -397,6 +397,16 @@ impl Profiles {
 
     /// Returns the number of events that belong to nobody so far; later events can still tell whose
     /// they are. Reads all histories.
+    ///
+    /// ```
+    /// use personas::{Event, FeatureSet, Profiles, Rules, Timestamp};
+    ///
+    /// let mut people = Profiles::new(Rules::default(), FeatureSet::retail())?;
+    /// // A placeholder is nobody.
+    /// people.observe(&Event::new("visit", Timestamp::parse("2024-05-01")?).id("user", "null"))?;
+    /// assert_eq!((people.n_profiles(), people.n_unattributed()), (0, 1));
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     pub fn n_unattributed(&self) -> usize {
         let n = |signature| self.histories.n_events(signature);
         let all: usize = (0..self.histories.len() as u32).map(n).sum();

@@ -70,6 +70,17 @@ impl Pca {
 
     /// Divides each component by its standard deviation, so that all count alike in distances. The
     /// [`inverse`](PcaFit::inverse) multiplies by it again.
+    ///
+    /// ```
+    /// use personas::{Pca, ndarray::array};
+    ///
+    /// let x = array![[-3.0, 0.1], [-1.0, -0.1], [1.0, -0.1], [3.0, 0.1]];
+    /// let z = Pca::new(2).whiten().fit(&x)?.transform(&x)?;
+    /// // Both components now have a variance of 1 (divisor n − 1).
+    /// let variance = |column: usize| z.column(column).iter().map(|z| z * z).sum::<f64>() / 3.0;
+    /// assert!((variance(0) - 1.0).abs() < 1e-12 && (variance(1) - 1.0).abs() < 1e-12);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     #[must_use]
     pub fn whiten(mut self) -> Self {
         self.whiten = true;
@@ -348,7 +359,7 @@ impl TryFrom<Stored> for PcaFit {
         let all = [&means, &explained_variance, &stds, &explained_ratio];
         if !fits || all.into_iter().flatten().chain(&components).any(|value| !value.is_finite()) {
             let reason = "its parts differ in length, or a number is not finite";
-            return Err(Error::InvalidSnapshot { what: "PcaFit", reason: reason.into() });
+            return Err(Error::snapshot("PcaFit", reason));
         }
         Ok(Self { explained_variance, explained_ratio, means, components, stds, whiten })
     }

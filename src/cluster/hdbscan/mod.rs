@@ -109,6 +109,21 @@ impl Hdbscan {
     }
 
     /// Which clusters to keep; excess of mass with an epsilon of 0 unless set.
+    ///
+    /// ```
+    /// use personas::cluster::{ClusterSelection, Hdbscan};
+    /// use personas::ndarray::Array2;
+    ///
+    /// // Two pairs of groups; those of a pair lie 5 apart.
+    /// let x = Array2::from_shape_fn((40, 1), |(i, _)| {
+    ///     [0.0, 5.0, 100.0, 105.0][i / 10] + (i % 10) as f64 * 0.1
+    /// });
+    /// let all = Hdbscan::new(5).cluster_selection(ClusterSelection::Leaf { epsilon: 0.0 });
+    /// assert_eq!(all.fit(&x)?.labels.sizes().len(), 4);
+    /// let joined = Hdbscan::new(5).cluster_selection(ClusterSelection::Leaf { epsilon: 10.0 });
+    /// assert_eq!(joined.fit(&x)?.labels.sizes().len(), 2);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     #[must_use]
     pub fn cluster_selection(mut self, selection: ClusterSelection) -> Self {
         self.selection = selection;

@@ -95,6 +95,18 @@ impl KMeans {
     }
 
     /// Where the first centroids come from.
+    ///
+    /// ```
+    /// use personas::{KMeans, cluster::KMeansInit, ndarray::array};
+    ///
+    /// // From known centroids on, until no label changes.
+    /// let start = KMeansInit::Given(array![[0.0], [9.0]]);
+    /// let groups = KMeans::new(2).init(start).tol(0.0).max_iter(100);
+    /// let fit = groups.fit(&array![[1.0], [2.0], [8.0]])?;
+    /// assert!(fit.converged);
+    /// assert_eq!(fit.centroids, array![[1.5], [8.0]]);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     #[must_use]
     pub fn init(mut self, init: KMeansInit) -> Self {
         self.init = init;

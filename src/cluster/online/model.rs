@@ -129,6 +129,20 @@ impl OnlineKMeans {
     /// once none of the last 1,000·`k` rows went to it; in [0, 1), 0 for never. The default of 1e-8
     /// is Spark's: some 27 half-lives without a row. 0.01, scikit-learn's, is some seven.
     ///
+    /// ```
+    /// use personas::cluster::{Decay, OnlineKMeans};
+    ///
+    /// let model = OnlineKMeans::new(&[[0.0], [9.0]], Decay::HalfLifePoints(100.0))?;
+    /// let mut model = model.reassignment_ratio(0.01)?;
+    /// model.learn(&[[0.0], [9.0]], None)?;
+    /// // Nobody comes to 9 any more, so that its cluster goes where the people are.
+    /// for _ in 0..5_000 {
+    ///     model.learn(&[[0.0], [1.0]], None)?;
+    /// }
+    /// assert!(model.n_reseeded > 0);
+    /// # Ok::<(), personas::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::InvalidParameter`] for a share out of range.
     pub fn reassignment_ratio(mut self, reassignment_ratio: f64) -> Result<Self> {

@@ -104,6 +104,16 @@ impl IsolationForest {
     }
 
     /// How many rows to call outliers; [`Contamination::Auto`] unless set. Scores do not depend on it.
+    ///
+    /// ```
+    /// use personas::ndarray::Array2;
+    /// use personas::outlier::{Contamination, IsolationForest};
+    ///
+    /// let x = Array2::from_shape_fn((100, 2), |(i, j)| ((i * (7 + 4 * j)) % 37) as f64);
+    /// let forest = IsolationForest::default().contamination(Contamination::Share(0.05));
+    /// assert!((1..=5).contains(&forest.fit(&x)?.outliers.len()));
+    /// # Ok::<(), personas::Error>(())
+    /// ```
     #[must_use]
     pub fn contamination(mut self, contamination: Contamination) -> Self {
         self.contamination = contamination;

@@ -82,7 +82,8 @@ impl LocalOutlierFactor {
 
     /// How many rows to call outliers: by [`Contamination::Auto`], unless set otherwise, those with a
     /// factor above 1.5; by [`Contamination::Share`] that share of the training rows. Scores do not
-    /// depend on it.
+    /// depend on it. [`IsolationForest::contamination`](crate::outlier::IsolationForest::contamination)
+    /// has an example.
     #[must_use]
     pub fn contamination(mut self, contamination: Contamination) -> Self {
         self.contamination = contamination;
