@@ -64,48 +64,25 @@ impl ManualLinks {
         }
     }
 
+    fn of_mut(&mut self, relation: Relation) -> &mut Neighbours {
+        match relation {
+            Relation::Must => &mut self.must,
+            Relation::Cannot => &mut self.cannot,
+            Relation::Idle => &mut self.idle,
+            Relation::Alias => &mut self.alias,
+        }
+    }
+
     /// Adds a link; returns the nodes whose class has another label now.
     pub(crate) fn add(&mut self, relation: Relation, a: u32, b: u32) -> Vec<u32> {
-        match relation {
-            Relation::Must => {
-                insert(&mut self.must, a, b);
-                self.unite(a, b)
-            }
-            Relation::Cannot => {
-                insert(&mut self.cannot, a, b);
-                Vec::new()
-            }
-            Relation::Idle => {
-                insert(&mut self.idle, a, b);
-                Vec::new()
-            }
-            Relation::Alias => {
-                insert(&mut self.alias, a, b);
-                Vec::new()
-            }
-        }
+        insert(self.of_mut(relation), a, b);
+        if relation == Relation::Must { self.unite(a, b) } else { Vec::new() }
     }
 
     /// Removes a link; returns the nodes whose class has another label now.
     pub(crate) fn remove(&mut self, relation: Relation, a: u32, b: u32) -> Vec<u32> {
-        match relation {
-            Relation::Must => {
-                remove(&mut self.must, a, b);
-                self.split(a, b)
-            }
-            Relation::Cannot => {
-                remove(&mut self.cannot, a, b);
-                Vec::new()
-            }
-            Relation::Idle => {
-                remove(&mut self.idle, a, b);
-                Vec::new()
-            }
-            Relation::Alias => {
-                remove(&mut self.alias, a, b);
-                Vec::new()
-            }
-        }
+        remove(self.of_mut(relation), a, b);
+        if relation == Relation::Must { self.split(a, b) } else { Vec::new() }
     }
 
     fn unite(&mut self, a: u32, b: u32) -> Vec<u32> {
