@@ -190,7 +190,7 @@ impl FeatureTable {
         if self.column(&name).is_some() {
             return Err(Error::InvalidFeature {
                 feature: name,
-                reason: "the table has a column of this name".into(),
+                reason: "the table has a column of this name; choose another".into(),
             });
         }
         self.names.push(&name, self.columns.len());
