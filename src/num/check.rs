@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 
 use super::parallel;
 use crate::{Error, Result};
@@ -152,6 +152,20 @@ pub(super) fn of_any_value(x: ArrayView2<'_, f64>) -> Result<Rows<'_>> {
     Ok(Rows { data, n_rows, n_columns })
 }
 
+/// Returns what was computed from finite numbers, if it can be computed with in turn.
+///
+/// # Errors
+/// `MagnitudeTooLarge`, also for a result that overflowed: NaN or infinity is not what came in.
+pub(crate) fn computed(x: Array2<f64>) -> Result<Array2<f64>> {
+    match rows(x.view()) {
+        Err(Error::NonFinite { row, column, value }) => {
+            Err(Error::MagnitudeTooLarge { row, column, value, limit: MAX_MAGNITUDE })
+        }
+        checked => checked.map(drop),
+    }?;
+    Ok(x)
+}
+
 /// What is wrong with the first value that is not a number within the magnitude allowed.
 pub(super) fn first_unusable(rows: &Rows<'_>) -> Option<Error> {
     first(rows, |v| v.is_nan() || v.abs() > MAX_MAGNITUDE)
@@ -231,7 +245,7 @@ pub(crate) fn weights_within(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::{Array2, array, s};
+    use ndarray::{array, s};
 
     #[test]
     fn every_layout_gives_the_same_rows() {

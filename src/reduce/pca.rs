@@ -214,12 +214,13 @@ impl PcaFit {
     ///
     /// # Errors
     /// [`Error::DimensionMismatch`] for another number of columns than in the fit, as when the array is
-    /// transposed; else as for every matrix that is empty or not finite.
+    /// transposed; [`Error::MagnitudeTooLarge`] where a result is beyond 1e145; else as for every matrix that
+    /// is empty or not finite.
     pub fn transform<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Array2<f64>> {
         let d = self.means.len();
         let x = x.into().into_rows()?;
         let (rows, axes) = (check::rows_of_width(x.view(), d)?, self.axes()?);
-        Ok(self.each(&rows, self.stds.len(), |row, out| {
+        check::computed(self.each(&rows, self.stds.len(), |row, out| {
             for (at, (out, axis)) in out.iter_mut().zip(axes.iter()).enumerate() {
                 let centred = row.iter().zip(&self.means).map(|(v, mean)| v - mean);
                 let along: f64 = centred.zip(axis).map(|(v, part)| v * part).sum();
@@ -242,7 +243,7 @@ impl PcaFit {
         let d = self.means.len();
         let z = z.into().into_rows()?;
         let (rows, axes) = (check::rows_of_width(z.view(), self.stds.len())?, self.axes()?);
-        Ok(self.each(&rows, d, |row, out| {
+        check::computed(self.each(&rows, d, |row, out| {
             out.copy_from_slice(&self.means);
             for (at, (&z, axis)) in row.iter().zip(axes.iter()).enumerate() {
                 let along = if self.whiten { z * self.stds[at] } else { z };
@@ -414,6 +415,15 @@ mod tests {
         assert!((fit.explained_ratio[0] - 0.75).abs() < 1e-15);
         let half = 0.5f64.sqrt();
         assert!((fit.components[[0, 0]] - half).abs() < 1e-15);
+    }
+
+    #[test]
+    fn a_whitened_row_that_overflows_is_refused_with_its_place() {
+        let tiny = [[1e-300, 2e-300], [2e-300, 5e-300], [4e-300, 1e-300]];
+        let fit = Pca::new(2).whiten().fit(&tiny).unwrap();
+        assert!(fit.transform(&tiny).is_ok());
+        let far = fit.transform(&[[1e-300, 0.0], [1e10, 0.0]]);
+        assert!(matches!(far, Err(Error::MagnitudeTooLarge { row: 1, column: 0, .. })), "{far:?}");
     }
 
     #[test]

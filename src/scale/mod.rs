@@ -69,6 +69,10 @@ pub enum Scaler {
     /// To the power transform of Yeo and Johnson that makes each column most like a normal one, then
     /// to mean 0 and standard deviation 1. Takes the skew off money and counts.
     ///
+    /// The exponent λ is sought from 0 (a logarithm, for values above 0) to 2 (one for those below), so that
+    /// every number can be taken back. Peers also try λ outside: these transforms are bounded on one side. A
+    /// column that is more skewed than a log-normal one keeps the rest of its skew.
+    ///
     /// ```
     /// use personas::{ndarray::array, scale::Scaler};
     ///
@@ -147,9 +151,9 @@ impl ScalerFit {
     ///
     /// # Errors
     /// [`Error::DimensionMismatch`] for another number of columns than in the fit, as when the array is
-    /// transposed; else as [`Scaler::fit`].
+    /// transposed; [`Error::MagnitudeTooLarge`] where a result is beyond 1e145; else as [`Scaler::fit`].
     pub fn transform<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Array2<f64>> {
-        self.each(x.into().into_rows()?.view(), ScaledColumn::apply)
+        check::computed(self.each(x.into().into_rows()?.view(), ScaledColumn::apply)?)
     }
 
     /// Takes scaled rows back to the units of the fit.
@@ -157,11 +161,9 @@ impl ScalerFit {
     /// Exact but for rounding; constant columns come back as the constant.
     ///
     /// # Errors
-    /// As [`transform`](Self::transform); [`Error::MagnitudeTooLarge`] where the result is not finite.
+    /// As [`transform`](Self::transform).
     pub fn inverse<'a>(&self, z: impl Into<Samples<'a>>) -> Result<Array2<f64>> {
-        let x = self.each(z.into().into_rows()?.view(), ScaledColumn::invert)?;
-        check::rows(x.view())?;
-        Ok(x)
+        check::computed(self.each(z.into().into_rows()?.view(), ScaledColumn::invert)?)
     }
 
     fn each(
@@ -340,6 +342,22 @@ mod tests {
             assert_eq!((z[[0, 0]], z[[0, 1]]), (0.0, 0.0));
             assert_eq!(fit.inverse(&z).unwrap()[[0, 0]], 7.5);
         }
+    }
+
+    #[test]
+    fn a_result_that_overflows_is_refused_with_its_place() {
+        let x = array![[1.0, 1e-300], [2.0, 2e-300], [3.0, 4e-300]];
+        for scaler in [Scaler::Standard, Scaler::Robust, Scaler::MinMax] {
+            let fit = scaler.fit(&x).unwrap();
+            let far = fit.transform(&array![[1.0, 1e-300], [1.0, 1e10]]);
+            assert!(matches!(far, Err(Error::MagnitudeTooLarge { row: 1, column: 1, .. })));
+        }
+        let fit = Scaler::YeoJohnson.fit(&array![[1.0], [10.0], [100.0], [1e5]]).unwrap();
+        let back = fit.inverse(&array![[1e4]]);
+        assert!(
+            matches!(back, Err(Error::MagnitudeTooLarge { row: 0, column: 0, .. })),
+            "{back:?}"
+        );
     }
 
     #[test]
