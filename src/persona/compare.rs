@@ -82,7 +82,8 @@ pub struct DeclaredMatch {
 pub enum DeclaredVerdict {
     /// It is one of the data's personas: they share at least half of the people in either.
     Confirmed,
-    /// Its people are in two or more personas of the data, at least three in ten of them in each.
+    /// Its people are in two or more personas of the data, at least three in ten of them in each. If these are
+    /// most of the members of each, it is split even where it shares half of the people with one of them.
     Split,
     /// Its people are not a persona of the data, nor of a few.
     Blurred,
@@ -245,7 +246,7 @@ impl PersonaModel {
         let n = fits.scores.len().max(1) as f64;
         DeclaredMatch {
             name: name.to_owned(),
-            verdict: self.verdict(n_full, &in_personas, nearest.as_ref()),
+            verdict: self.verdict(n_full, &in_personas, members, nearest.as_ref()),
             n_full,
             card: None,
             rules: rule_matches,
@@ -263,11 +264,18 @@ impl PersonaModel {
         &self,
         n_full: usize,
         in_personas: &[usize],
+        members: &[usize],
         nearest: Option<&NearestPersona>,
     ) -> DeclaredVerdict {
-        let large = in_personas.iter().filter(|&&n| share(n, n_full) >= PART).count();
+        let is_large = |n: usize| share(n, n_full) >= PART;
+        let large = in_personas.iter().filter(|&&n| is_large(n)).count();
+        let counts = in_personas.iter().zip(members);
+        let nearly_whole =
+            counts.filter(|&(&n, &all)| is_large(n) && share(n, all) >= MOST).count();
         if n_full < self.rules.least() {
             DeclaredVerdict::Absent
+        } else if nearly_whole > 1 {
+            DeclaredVerdict::Split
         } else if nearest.is_some_and(|nearest| nearest.jaccard >= MOST) {
             DeclaredVerdict::Confirmed
         } else if large > 1 {

@@ -312,12 +312,15 @@ fn declared_personas_that_claim_the_same_people_each_get_their_verdict() {
         |name: &str, from| DeclaredPersona::from((name, [("spend", Condition::AtLeast(from))]));
     let northern =
         DeclaredPersona::from(("Northern", [("city", Condition::Equals("north".into()))]));
-    let declared = [rich("Gold", 100.0), rich("Loyal", 105.0), northern, rich("Nobody", 1000.0)];
+    // Everybody is the whole of two personas, although half of them are in the nearest one.
+    let everybody = rich("Everybody", 0.0);
+    let declared =
+        [rich("Gold", 100.0), rich("Loyal", 105.0), northern, rich("Nobody", 1000.0), everybody];
     let found = personas.compare(&declared, &table).unwrap();
     let verdicts: Vec<DeclaredVerdict> = found.declared.iter().map(|d| d.verdict).collect();
     use DeclaredVerdict::{Absent, Confirmed, Split};
-    assert_eq!(verdicts, [Confirmed, Confirmed, Split, Absent]);
-    assert_eq!(found.shared[0], [30, 25, 15, 0]);
+    assert_eq!(verdicts, [Confirmed, Confirmed, Split, Absent, Split]);
+    assert_eq!(found.shared[0], [30, 25, 15, 0, 30]);
     assert_eq!(found.declared[3].contradictions.len(), 1, "{:?}", found.declared[3]);
     // What no value can fit is refused.
     let torn = [DeclaredPersona::from((
