@@ -103,11 +103,12 @@ pub struct Trait {
     pub feature: String,
     /// In two or three words, as used in names: `big spenders`.
     pub phrase: String,
-    /// In a plain sentence with its numbers.
+    /// In a plain sentence with its numbers, followed by one that names up to three weaker traits of mostly the
+    /// same people.
     pub sentence: String,
     /// The statistics behind it, in a sentence.
     pub detail: String,
-    /// Features whose traits hold of nearly the same people and are not told again.
+    /// Features whose traits hold of nearly the same people and have no sentence of their own.
     pub also: Vec<String>,
     /// How large, in [−1, 1] on one scale for all traits; negative if the group is lower or rarer. Cliff's
     /// delta, or the difference of shares: 0 for no difference, 1 if every member is higher than every

@@ -1,7 +1,7 @@
 //! What sets a group apart: every column, the members against everyone else.
 //!
 //! Every column offers one difference at most ([`contrasts`]); here they become the traits of a persona. A
-//! trait that holds of nearly the same people as a stronger one is told with it, not after it: five
+//! trait that holds of nearly the same people as a stronger one is named with it, not told after it: five
 //! columns that say "buys a lot" are one trait. A name uses only columns that made the groups, and only
 //! traits that at least `min_name_fit` of the members fit all at once. A group of nine in ten people or
 //! more is called nearly everybody.
@@ -17,14 +17,17 @@ use super::effect::wider;
 use super::index::{ColumnIndex, Groups, Indexed};
 use super::numbers::{are_alike, people, percent};
 use super::sentences::{Phrases, names};
-use super::telling::share;
+use super::telling::{TraitCandidate, share};
 use super::thresholds::Describer;
+use super::vocabulary::Vocabulary;
 use crate::Labels;
 use crate::num::parallel;
 use crate::prepare::{Dropped, PreprocessorFit};
 
 /// Phi coefficient between who fits two traits, from which on they are one.
 const SAME_PEOPLE: f64 = 0.6;
+/// Most traits that are named with a stronger one.
+const MOST_SAME: usize = 3;
 /// Share of all people from which on a group is not named by its traits.
 const NEARLY_ALL: f64 = 0.9;
 
@@ -60,16 +63,8 @@ pub(super) fn described(
     debug_assert_eq!(index.n_rows, labels.len());
     let groups = Groups::new(labels);
     let unit = index.n_rows.saturating_mul(4);
-    let looks: usize = index.columns.iter().map(|column| n_looks(column, rules.least())).sum();
-    let wider = wider(looks.saturating_mul(labels.n_clusters()));
-    let columns: Vec<Vec<GroupContrast>> = parallel::map(index.columns.len(), unit, |at| {
-        contrasts(&index.columns[at], &groups, rules, wider)
-    });
-    // From columns of groups to groups of columns.
-    let mut columns: Vec<_> = columns.into_iter().map(Vec::into_iter).collect();
-    let found: Vec<(usize, Vec<GroupContrast>)> = (0..labels.n_clusters())
-        .map(|group| (group, columns.iter_mut().filter_map(Iterator::next).collect()))
-        .collect();
+    let found = found(index, &groups, rules);
+    let found: Vec<(usize, Vec<GroupContrast>)> = found.into_iter().enumerate().collect();
     let (mut personas, phrases): (Vec<Persona>, Vec<Phrases>) =
         parallel::map_owned(found, unit, |(group, found)| {
             persona(group, found, index, &groups, rules, used)
@@ -94,10 +89,69 @@ pub(super) fn described(
     personas
 }
 
-/// A trait that is told, and who fits it.
+/// What every column says of every group, by group.
+fn found(
+    index: &ColumnIndex<'_>,
+    groups: &Groups<'_>,
+    rules: &Describer,
+) -> Vec<Vec<GroupContrast>> {
+    let unit = index.n_rows.saturating_mul(4);
+    let looks: usize = index.columns.iter().map(|column| n_looks(column, rules.least())).sum();
+    let wider = wider(looks.saturating_mul(groups.sizes.len()));
+    let columns: Vec<Vec<GroupContrast>> = parallel::map(index.columns.len(), unit, |at| {
+        contrasts(&index.columns[at], groups, rules, wider)
+    });
+    // From columns of groups to groups of columns.
+    let mut columns: Vec<_> = columns.into_iter().map(Vec::into_iter).collect();
+    (0..groups.sizes.len())
+        .map(|_| columns.iter_mut().filter_map(Iterator::next).collect())
+        .collect()
+}
+
+/// How far every group leans to which side in every column of the index, by group: the effects that
+/// pass the thresholds of a trait, whether it is told or not.
+pub(super) fn leanings(
+    index: &ColumnIndex<'_>,
+    labels: &Labels,
+    rules: &Describer,
+) -> Vec<Vec<Option<f64>>> {
+    let leaning = |found: GroupContrast| {
+        let told = found.candidate?.told;
+        // More is more often known.
+        let is_missing = matches!(told.contrast, Contrast::Missing { .. });
+        Some(if is_missing { -told.effect } else { told.effect })
+    };
+    let groups = found(index, &Groups::new(labels), rules).into_iter();
+    groups.map(|columns| columns.into_iter().map(leaning).collect()).collect()
+}
+
+/// A trait that is told, who fits it, and the phrases of those that mostly the same people fit.
 struct ToldTrait {
     record: Trait,
     fits: Bits,
+    same: Vec<String>,
+}
+
+impl ToldTrait {
+    /// Keeps a weaker trait that mostly the same people fit.
+    fn with(&mut self, weaker: Trait) {
+        let is_new = weaker.phrase != self.record.phrase && !self.same.contains(&weaker.phrase);
+        if is_new && self.same.len() < MOST_SAME {
+            self.same.push(weaker.phrase);
+        }
+        self.record.also.push(weaker.feature);
+    }
+
+    /// The trait, with the others in its sentence.
+    fn record(self, words: &Vocabulary) -> Trait {
+        let mut record = self.record;
+        if !self.same.is_empty() {
+            let (sentence, phrases) = (record.sentence.as_str(), self.same.join(", "));
+            let parts = [("sentence", sentence), ("phrases", &phrases)];
+            record.sentence = words.say("{sentence} Mostly the same people: {phrases}.", &parts);
+        }
+        record
+    }
 }
 
 /// Puts a group's columns together: the persona without its name, and the phrases for one.
@@ -119,18 +173,22 @@ fn persona(
     }
     // Columns that made the groups first, as they say what the groups are; then by effect. Stable: of
     // equal effects, the earlier column first.
-    let is_used = |indexed: &Indexed<'_>| used.contains(&indexed.column.name);
-    strongest.sort_by(|(a, x), (b, y)| {
-        is_used(b).cmp(&is_used(a)).then_with(|| y.strength().total_cmp(&x.strength()))
+    // That a value is missing made none.
+    let is_used = |(indexed, candidate): &(&Indexed<'_>, TraitCandidate)| {
+        let is_missing = matches!(candidate.told.contrast, Contrast::Missing { .. });
+        used.contains(&indexed.column.name) && !is_missing
+    };
+    strongest.sort_by(|a, b| {
+        is_used(b).cmp(&is_used(a)).then_with(|| b.1.strength().total_cmp(&a.1.strength()))
     });
     let mut told: Vec<ToldTrait> = Vec::new();
     for (column, candidate) in strongest {
         let fits = candidate.fits(column);
         let same = |stronger: &ToldTrait| phi(&stronger.fits, &fits, index.n_rows) >= SAME_PEOPLE;
         match told.iter().position(same) {
-            Some(stronger) => told[stronger].record.also.push(candidate.told.feature),
+            Some(stronger) => told[stronger].with(candidate.told),
             None if told.len() < rules.max_traits => {
-                told.push(ToldTrait { record: candidate.told, fits });
+                told.push(ToldTrait { record: candidate.told, fits, same: Vec::new() });
             }
             None => {}
         }
@@ -143,7 +201,8 @@ fn persona(
     });
     let coverage: Vec<(f64, f64)> = coverage.collect();
     let phrases = name_phrases(&told, groups, group, rules, used);
-    let traits: Vec<Trait> = told.into_iter().map(|told| told.record).collect();
+    let words = &rules.vocabulary;
+    let traits: Vec<Trait> = told.into_iter().map(|told| told.record(words)).collect();
     let sentences = sentences(size, share, &traits, &coverage, rules);
     (Persona { name: String::new(), size, share, sentences, traits, coverage, centers }, phrases)
 }
@@ -245,7 +304,6 @@ fn phi(a: &Bits, b: &Bits, n: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::vocabulary::Vocabulary;
     use super::*;
     use crate::FeatureTable;
     use crate::prepare::Original;
@@ -459,9 +517,37 @@ mod tests {
             .unwrap();
         let personas = told(&table, &two(40, 40, 0), &default());
         assert_eq!(personas[1].traits[0].also, ["revenue", "member"]);
+        // Revenue is called as spend is; that they are members is named, as mostly the same people are.
+        let sentence = &personas[1].traits[0].sentence;
+        assert!(sentence.ends_with(" Mostly the same people: member."), "{sentence}");
+        let labels = two(40, 40, 0);
+        let leanings = leanings(&ColumnIndex::new(&table).unwrap(), &labels, &default());
+        assert_eq!(leanings[1], [Some(0.75), Some(1.0), Some(1.0)], "told or not");
         let one = told(&table.without(&["spend", "revenue"]), &two(40, 40, 0), &default());
         assert_eq!(one[1].sentences[1], "Member: 75% (others 0%).");
         assert_eq!([&one[0].name, &one[1].name], ["Rarely member", "Member"]);
+    }
+
+    #[test]
+    fn amounts_below_zero_are_no_spending() {
+        let spend = (0..80).map(|i| if i < 40 { -50 - i } else { -5000 - i });
+        let table = rows(80).numeric("spend", numbers(spend)).unwrap();
+        let personas = told(&table, &two(40, 40, 0), &default());
+        assert_eq!([&personas[0].name, &personas[1].name], ["High spend", "Low spend"]);
+    }
+
+    #[test]
+    fn a_value_that_is_missing_is_told_after_what_made_the_groups_and_does_not_hide_it() {
+        let visits = (0..80).map(|i| (i < 40).then_some(f64::from(i % 7)));
+        let spend = (0..80).map(|i| if i < 40 { 500 + i } else { i });
+        let table = rows(80)
+            .numeric("visits", visits.collect())
+            .and_then(|t| t.numeric("spend", numbers(spend)))
+            .unwrap();
+        let personas = told(&table, &two(40, 40, 0), &default());
+        assert_eq!([&personas[0].name, &personas[1].name], ["Big spenders", "Small spenders"]);
+        let sentence = &personas[1].traits[0].sentence;
+        assert!(sentence.ends_with(" Mostly the same people: visits often unknown."), "{sentence}");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::card::Persona;
-use super::describe::{Used, described};
+use super::describe::{Used, described, leanings};
 use super::evidence::{BlockShare, CutCandidate, Evidence};
 use super::index::ColumnIndex;
 use super::names;
@@ -22,6 +22,7 @@ use super::place::{Grouping, NearestGroups, Rule};
 use super::thresholds::Describer;
 use super::training_columns::TrainingColumn;
 use super::vocabulary::Vocabulary;
+use crate::labels::NOISE;
 use crate::num::check::{self, Rows};
 use crate::num::distance::squared;
 use crate::num::group_means::group_means;
@@ -203,6 +204,18 @@ impl PersonaModel {
     /// The smallest group of people that anything is told of.
     pub(crate) fn least(&self) -> usize {
         self.rules.least()
+    }
+
+    /// How far each persona leans to which side in each column of a table of its people: −1 is less of
+    /// everybody, 1 is more; none where nothing can be told.
+    pub(crate) fn leanings(
+        &self,
+        table: &FeatureTable,
+        personas: &[Option<usize>],
+    ) -> Result<Vec<Vec<Option<f64>>>> {
+        let numbers = personas.iter().map(|found| found.map_or(NOISE, |at| at as u32));
+        let labels = Labels::numbered(numbers.collect(), self.personas.len())?;
+        Ok(leanings(&ColumnIndex::new(table)?, &labels, &self.rules))
     }
 
     /// Why there are these personas and how far to trust them.

@@ -29,10 +29,13 @@ pub(super) fn phrase(
     let label = called(words, feature);
     let more = effect.size > 0.0;
     match contrast {
-        Contrast::Numeric { .. } => match words.saying(feature) {
-            Some(saying) => if more { &saying.high } else { &saying.low }.clone(),
-            None => plain(words, &label, more),
-        },
+        // Sayings are of amounts: who is paid back less is no big spender.
+        Contrast::Numeric { median, median_others, .. } => {
+            match words.saying(feature).filter(|_| median.min(*median_others) >= 0.0) {
+                Some(saying) => if more { &saying.high } else { &saying.low }.clone(),
+                None => plain(words, &label, more),
+            }
+        }
         Contrast::Category { category, .. } => {
             // A share that is always 0 or 1 says where all of it went.
             let label = label.strip_prefix("share of ").unwrap_or(&label);

@@ -120,6 +120,7 @@ const TEMPLATES: &[&str] = &[
     "{phrase}: {share} (others {others}){known}.",
     "{phrase}: unknown for {share} (others {others}).",
     "{phrase}: known for {share} (others {others}).",
+    "{sentence} Mostly the same people: {phrases}.",
     "; known for {share} of them",
     // Statistics.
     "A member is higher than somebody else in {pairs} of pairs (95% interval {low} to {high}; \

@@ -35,6 +35,8 @@ pub(super) struct Facts<'r> {
     pub(super) odd: Vec<(String, usize)>,
     /// What tells the personas apart; the strongest first.
     pub(super) importances: Vec<Importance>,
+    /// Columns, and how far each persona leans to which side.
+    pub(super) leanings: Vec<(String, Vec<Option<f64>>)>,
     /// Columns and the share of people without a value; those of which too few have none to be told are
     /// left out.
     pub(super) missing: Vec<(String, f64)>,
@@ -57,6 +59,7 @@ impl<'r> Facts<'r> {
             silhouettes: silhouettes(&matrix, &personas, model.personas().len())?,
             odd: odd(model, &matrix)?,
             importances: model.importance(table, None, None)?,
+            leanings: leanings(model, &complete, &personas)?,
             missing: missing.collect(),
             model,
             personas,
@@ -108,6 +111,18 @@ impl<'r> Facts<'r> {
     pub(super) fn n_in(&self, persona: usize) -> usize {
         self.personas.iter().filter(|found| **found == Some(persona)).count()
     }
+}
+
+/// By column, how far each persona leans to which side.
+fn leanings(
+    model: &PersonaModel,
+    table: &FeatureTable,
+    personas: &[Option<usize>],
+) -> Result<Vec<(String, Vec<Option<f64>>)>> {
+    let by_persona = model.leanings(table, personas)?;
+    let columns = table.columns().iter().enumerate();
+    let of_column = |at: usize| by_persona.iter().map(|columns| columns[at]).collect();
+    Ok(columns.map(|(at, column)| (column.name.clone(), of_column(at))).collect())
 }
 
 /// A place for each person, and what the two directions are made of.

@@ -9,7 +9,7 @@ use super::content::Report;
 use super::facts::Facts;
 use super::text::count;
 use crate::journey::FunnelReport;
-use crate::persona::{Contrast, PureTypes, tellable};
+use crate::persona::{PureTypes, tellable};
 
 /// Most columns of the heat map: more cannot be told apart on a telephone.
 const MOST_TRAITS: usize = 20;
@@ -18,15 +18,23 @@ const MOST_TRAITS: usize = 20;
 pub(super) struct Figure {
     pub(super) chart: Chart,
     caption: String,
-    /// Names of numbered columns.
+    /// Names of numbered columns or parts.
     legend: Vec<String>,
+    /// Whether the parts have the colours of groups.
+    is_coloured: bool,
     /// More to know, point by point.
     points: Vec<String>,
 }
 
 impl Figure {
     fn new(chart: Chart, caption: &str) -> Self {
-        Self { chart, caption: caption.to_owned(), legend: Vec::new(), points: Vec::new() }
+        Self {
+            chart,
+            caption: caption.to_owned(),
+            legend: Vec::new(),
+            is_coloured: false,
+            points: Vec::new(),
+        }
     }
 
     pub(super) fn markup(&self) -> Markup {
@@ -37,7 +45,11 @@ impl Figure {
                 figcaption {
                     (self.caption)
                     @if !self.legend.is_empty() {
-                        ol.legend { @for name in &self.legend { li { (name) } } }
+                        ol.legend {
+                            @for (at, name) in self.legend.iter().enumerate() {
+                                li { @if self.is_coloured { (tag(at)) } (name) }
+                            }
+                        }
                     }
                     @if !self.points.is_empty() {
                         ul { @for point in &self.points { li { (point) } } }
@@ -46,6 +58,11 @@ impl Figure {
             }
         }
     }
+}
+
+/// A square in the colour of a group.
+pub(super) fn tag(group: usize) -> Markup {
+    html! { span.tag aria-hidden="true" { svg viewBox="0 0 1 1" { rect width="1" height="1" class=(group_class(group)) {} } } }
 }
 
 /// All charts but those of the cards, in order.
@@ -67,35 +84,22 @@ pub(super) fn figures(content: &Report<'_>, facts: &Facts<'_>) -> Vec<Figure> {
 
 /// Personas and traits: who leans to which side.
 fn traits(facts: &Facts<'_>) -> Option<Figure> {
-    let model = facts.model;
-    let told = |feature: &str| {
-        model
-            .personas()
-            .iter()
-            .any(|persona| persona.traits.iter().any(|told| told.feature == feature))
-    };
-    let features: Vec<&str> = facts
+    let found = |feature: &str| facts.leanings.iter().find(|(column, _)| column == feature);
+    let (features, leanings): (Vec<&str>, Vec<&Vec<Option<f64>>>) = facts
         .importances
         .iter()
-        .map(|importance| importance.feature.as_str())
-        .filter(|feature| told(feature))
+        .filter_map(|importance| found(&importance.feature))
+        .filter(|(_, leanings)| leanings.iter().any(Option::is_some))
         .take(MOST_TRAITS)
-        .collect();
+        .map(|(feature, leanings)| (feature.as_str(), leanings))
+        .unzip();
     if features.is_empty() {
         return None;
     }
-    let personas = model.personas().iter().enumerate();
+    let personas = facts.model.personas().iter().enumerate();
     let rows: Vec<(String, Vec<Option<f64>>)> = personas
-        .filter(|(at, _)| facts.is_described(*at))
-        .map(|(_, persona)| {
-            let cell = |feature: &&str| {
-                let told = persona.traits.iter().find(|told| told.feature == *feature)?;
-                // More is more often known.
-                let is_missing = matches!(told.contrast, Contrast::Missing { .. });
-                Some(if is_missing { -told.effect } else { told.effect })
-            };
-            (persona.name.clone(), features.iter().map(cell).collect())
-        })
+        .filter(|(at, _)| facts.is_told(*at))
+        .map(|(at, persona)| (persona.name.clone(), leanings.iter().map(|l| l[at]).collect()))
         .collect();
     let text = rows.iter().map(|(name, cells)| {
         let high: Vec<String> = features
@@ -400,6 +404,7 @@ fn mixed(types: &PureTypes, facts: &Facts<'_>) -> Figure {
         ),
     );
     figure.legend = names;
+    figure.is_coloured = true;
     figure
 }
 

@@ -2,10 +2,10 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::charts::{Bar, BarSide, Chart, STYLE, bars, group_class};
+use super::charts::{Bar, BarSide, Chart, STYLE, bars};
 use super::content::Report;
 use super::facts::Facts;
-use super::figures::figures;
+use super::figures::{figures, tag};
 use crate::Timestamp;
 use crate::persona::{Contrast, Persona, PersonaNiche, PureTypes, Trait, printable};
 
@@ -134,8 +134,7 @@ fn card(facts: &Facts<'_>, at: usize, persona: &Persona) -> Markup {
     html! {
         section.card {
             h3 {
-                span.tag aria-hidden="true" { svg viewBox="0 0 1 1" { rect width="1" height="1" class=(group_class(at)) {} } }
-                (persona.name)
+                (tag(at)) (persona.name)
             }
             p.soft {
                 @if facts.is_told(at) {

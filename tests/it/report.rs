@@ -21,6 +21,17 @@ fn model(table: &FeatureTable) -> PersonaModel {
 }
 
 #[test]
+fn the_heat_map_shows_a_difference_that_no_sentence_of_its_own_tells() {
+    let table = table("Oslo");
+    let model = model(&table);
+    assert_eq!(model.personas()[0].traits.len(), 1, "spend and city are one trait");
+    let page = Report::new(&model, &table).html().unwrap();
+    for column in ["spend", "city"] {
+        assert!(page.contains(&format!("<li>{column}</li>")), "{column}");
+    }
+}
+
+#[test]
 fn the_page_stands_alone_and_is_the_same_twice() {
     let table = table("Oslo");
     let model = model(&table);
