@@ -84,7 +84,7 @@ pub(crate) fn run(options: &Options) -> Result<(String, String), Box<dyn std::er
     }
     let unmatched = people.unmatched(as_of)?;
     if !unmatched.is_empty() {
-        notes += &format!("no event is for: {}\n", unmatched.join(", "));
+        notes += &format!("no event counts for: {}\n", unmatched.join(", "));
     }
     Ok((csv(&table)?, notes))
 }

@@ -49,7 +49,7 @@ use clap::{Parser, ValueEnum};
 use encoding_rs::Encoding;
 use personas::cluster::{Agglomerative, Hdbscan, Linkage};
 use personas::features::{Column, Retail, Values};
-use personas::persona::{DeclaredPersona, Describer, PersonaSettings, Vocabulary};
+use personas::persona::{Describer, PersonaSettings, Vocabulary};
 use personas::prepare::{Cohorts, Relative};
 use personas::report::Report;
 use personas::{
@@ -109,7 +109,7 @@ pub(crate) struct Options {
     people_id: Option<IdColumn>,
 
     /// How times are written, such as "%d/%m/%Y %H:%M" (default: found from the column)
-    #[arg(long, value_name = "PATTERN")]
+    #[arg(long, value_name = "PATTERN", value_parser = date_format)]
     date_format: Option<String>,
     /// Decimal sign (default: found from the column)
     #[arg(long, value_name = "POINT|COMMA")]
@@ -210,11 +210,11 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
     let progress = Progress::new(4);
     let kept = options.apply.as_deref().map(Kept::read).transpose()?;
     let earlier = options.compare_with.as_deref().map(Kept::read).transpose()?;
-    let declared = options.declared.as_deref().map(output::from_json).transpose()?;
-    let declared: Option<Vec<DeclaredPersona>> = declared;
-    for file in [&options.out, &options.html, &options.save].into_iter().flatten() {
-        output::check(file)?;
-    }
+    let declared = options.declared.as_deref().map(output::declared).transpose()?;
+    let written = [&options.out, &options.html, &options.save];
+    let read = [&options.people, &options.table, &options.declared, &options.words, &options.apply];
+    let read: Vec<_> = read.into_iter().flatten().chain(&options.events).collect();
+    output::check(&written.into_iter().flatten().collect::<Vec<_>>(), &read)?;
 
     // One row per person, one column per feature.
     progress.step("reading");
@@ -359,7 +359,7 @@ impl People {
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let input = Input::of(options)?;
         let reading = options.reading();
-        let rows = Rows::events(&input.events, &input.layout, &reading)?;
+        let mut rows = Rows::events(&input.events, &input.layout, &reading)?;
         let known = match (&input.people, &input.people_id) {
             (Some(source), Some(id)) => Rows::people(source.clone(), id, &reading, &rows)?,
             _ => Rows::default(),
@@ -368,11 +368,18 @@ impl People {
         let kinds = input.layout.ids.iter().map(|id| id.kind.as_str());
         let features = match kept {
             Some(kept) => kept.features.clone(),
-            None => FeatureSet::from(&input.retail(&rows, options.purchase.clone())),
+            None => {
+                let purchase = rows.purchase(options.purchase.as_deref())?;
+                FeatureSet::from(&input.retail(purchase))
+            }
         };
         let mut people = Profiles::new(Rules::default().priority(kinds), features)?;
         let ingest = people.extend_columns(&rows.columns())?;
         people.extend_columns(&known.columns())?;
+        if ingest.accepted == 0 {
+            let why = screen::refused(&ingest, &rows.lines).join(" ");
+            return Err(format!("no event was accepted. {why}").into());
+        }
         let (as_of, n_ahead) = match options.as_of {
             Some(as_of) => (as_of, 0),
             None => people.default_as_of().ok_or("no event was accepted")?,
@@ -382,18 +389,20 @@ impl People {
         }
         let table = people.features(as_of)?;
         let n = table.n_rows();
-        if n < FEWEST && kept.is_none() {
+        if n == 0 || (n < FEWEST && kept.is_none()) {
             let people = words::several(n, "person has", "people have");
-            return Err(format!(
-                "{people} events up to {as_of}; personas need at least {FEWEST} people"
-            )
-            .into());
+            let least = if kept.is_some() { 1 } else { FEWEST };
+            let least = words::several(least, "person", "people");
+            return Err(
+                format!("{people} events up to {as_of}; personas need at least {least}").into()
+            );
         }
         let identifiers = output::names(&rows, &people, &table);
         let mut warnings = warnings::of(&rows, n_ahead);
         let unmatched = people.unmatched(as_of)?;
         if !unmatched.is_empty() {
-            warnings.push(format!("no event is for: {}", unmatched.join(", ")));
+            let unmatched: Vec<String> = unmatched.into_iter().map(str::to_owned).collect();
+            warnings.push(format!("No event counts for {}.", words::list(&unmatched)));
         }
         let declared: HashSet<&str> = known.attributes().collect();
         let columns = table.columns().iter().map(|column| column.name.clone());
@@ -427,10 +436,11 @@ impl People {
         let (reading, categorical) = (&options.reading(), &options.categorical);
         let source = Source::File(file.to_path_buf());
         let csv = CsvTable::read(&[source], reading.encoding, |_| true)?;
-        if csv.lines.len() < FEWEST && kept.is_none() {
+        let least = if kept.is_some() { 1 } else { FEWEST };
+        if csv.lines.len() < least {
             let rows = words::several(csv.lines.len(), "row", "rows");
             return Err(
-                format!("{} has {rows}; personas need at least {FEWEST}", named(file)).into()
+                format!("{} has {rows}; personas need at least {least}", named(file)).into()
             );
         }
         let skipped = Problems::of(&csv);
@@ -621,6 +631,22 @@ fn encoding(label: &str) -> Result<&'static Encoding, String> {
     Encoding::for_label(label.as_bytes()).ok_or_else(|| format!("{label:?} names no encoding"))
 }
 
+/// A pattern that dates can be read by: it must have the day, the month and the year.
+fn date_format(text: &str) -> Result<String, String> {
+    let day = jiff::civil::date(2017, 12, 31).at(13, 45, 30, 0);
+    let zoned = day.to_zoned(jiff::tz::TimeZone::UTC).map_err(|error| error.to_string())?;
+    let written = jiff::fmt::strtime::format(text, &zoned).map_err(|error| error.to_string())?;
+    let (read, _) = dates::Dates::Pattern(text.to_owned())
+        .read(&written)
+        .unwrap_or((Timestamp::from_millis(0), None));
+    match (zoned.timestamp().as_millisecond() - read.millis()).abs() < 86_400_000 {
+        true => Ok(text.to_owned()),
+        false => {
+            Err("a pattern needs a day, a month and a year, such as \"%d.%m.%Y %H:%M\"".into())
+        }
+    }
+}
+
 /// Where the events come from, and what their columns mean.
 #[derive(Debug)]
 struct Input {
@@ -650,7 +676,9 @@ impl Input {
         }
         let name = match options.events.len() {
             1 => named(first),
-            n => format!("{} and {} more files", named(first), n - 1),
+            n => {
+                format!("{} and {}", named(first), words::several(n - 1, "more file", "more files"))
+            }
         };
         Ok(Self {
             name,
@@ -692,13 +720,10 @@ impl Input {
     }
 
     /// The features to compute, in the words of these events.
-    fn retail(&self, events: &Rows, purchase: Option<String>) -> Retail {
+    fn retail(&self, purchase: String) -> Retail {
         let layout = &self.layout;
-        let mut retail = Retail {
-            purchase: vec![purchase.unwrap_or_else(|| events.usual_purchase())],
-            amount: layout.amount.clone(),
-            ..Retail::default()
-        };
+        let mut retail =
+            Retail { purchase: vec![purchase], amount: layout.amount.clone(), ..Retail::default() };
         let named = [
             (&layout.order, &mut retail.order),
             (&layout.category, &mut retail.category),

@@ -1,6 +1,6 @@
 //! Reads the wanted columns of CSV files, plain or gzipped, as texts.
 //!
-//! The delimiter is a comma, a semicolon or a tab; a byte order mark is skipped; UTF-16 is told by
+//! The delimiter is a comma, a semicolon, a tab or a bar; a byte order mark is skipped; UTF-16 is told by
 //! its mark; a row that is not UTF-8 is read as Windows-1252. Short rows are padded. What was
 //! mended is counted.
 
@@ -14,7 +14,7 @@ use encoding_rs::{Encoding, WINDOWS_1252};
 use encoding_rs_io::DecodeReaderBytesBuilder;
 
 use super::input;
-use super::texts::Texts;
+use super::texts::{Texts, short};
 
 /// Where a table comes from.
 #[derive(Debug, Clone)]
@@ -36,6 +36,7 @@ impl Source {
 
     fn named(&self, error: impl std::fmt::Display) -> String {
         match self {
+            Self::File(path) if path.as_os_str() == "-" => format!("standard input: {error}"),
             Self::File(path) => format!("{}: {error}", path.display()),
             Self::Embedded(_) => error.to_string(),
         }
@@ -61,7 +62,14 @@ pub(crate) struct CsvTable {
     pub(crate) n_repeated: usize,
     /// Lines with more cells than the header: an unquoted delimiter, so that no cell is sure.
     pub(crate) too_long: Vec<u64>,
+    /// The line of the first row that runs over many lines, and how many: a quote may not be closed.
+    pub(crate) run_on: Option<(u64, u64)>,
 }
+
+/// Lines of one row from which on a quote may not be closed.
+const RUN_ON: u64 = 50;
+/// Most columns that an error names.
+const MOST_NAMED: usize = 20;
 
 impl CsvTable {
     /// Reads the columns that `is_wanted`.
@@ -90,6 +98,7 @@ impl CsvTable {
                 n_windows: 0,
                 n_repeated: 0,
                 too_long: Vec::new(),
+                run_on: None,
             });
             let wanted: Option<Vec<usize>> = rows
                 .columns
@@ -125,6 +134,9 @@ impl CsvTable {
             // The reader's start lies before blank lines it skipped, so count back from the end.
             let n_breaks = row.as_slice().iter().filter(|&&byte| byte == b'\n').count() as u64;
             let line = start.max(file.rows.position().line().saturating_sub(1 + n_breaks));
+            if n_breaks >= RUN_ON {
+                self.run_on.get_or_insert((line, n_breaks + 1));
+            }
             let n_columns = file.names.len();
             if row.iter().skip(n_columns).any(|cell| !cell.trim_ascii().is_empty()) {
                 self.too_long.push(line);
@@ -153,8 +165,13 @@ impl CsvTable {
     pub(crate) fn column(&self, name: &str) -> Result<&Texts, String> {
         let found = self.columns.iter().find(|column| column.name == name);
         found.ok_or_else(|| {
-            let names: Vec<String> = self.header.iter().map(|name| format!("{name:?}")).collect();
-            format!("there is no column {name:?}, only {}", names.join(", "))
+            let names = self.header.iter().take(MOST_NAMED);
+            let names: Vec<String> = names.map(|name| format!("{:?}", short(name))).collect();
+            let more = match self.header.len() - names.len() {
+                0 => String::new(),
+                n => format!(" and {n} more"),
+            };
+            format!("there is no column {name:?}, only {}{more}", names.join(", "))
         })
     }
 }
@@ -165,6 +182,17 @@ fn hash(row: &ByteRecord) -> u64 {
     row.as_slice().hash(&mut hasher);
     row.iter().for_each(|cell| cell.len().hash(&mut hasher));
     hasher.finish()
+}
+
+/// A file whose lines end in a carriage return alone, as spreadsheets write for old Macs, with line breaks.
+struct CarriageReturns<R>(R);
+
+impl<R: Read> Read for CarriageReturns<R> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let n = self.0.read(bytes)?;
+        bytes[..n].iter_mut().filter(|byte| **byte == b'\r').for_each(|byte| *byte = b'\n');
+        Ok(n)
+    }
 }
 
 /// Bytes of a first line that are looked at for its delimiter.
@@ -189,16 +217,22 @@ impl File {
         let mut header = Vec::new();
         let mut first = text.by_ref().take(LONGEST_HEADER);
         first.read_until(b'\n', &mut header).map_err(|error| error.to_string())?;
-        let count = |delimiter: u8| header.iter().filter(|&&byte| byte == delimiter).count();
+        let line = header.trim_ascii_end().split(|&byte| byte == b'\r').next().unwrap_or_default();
+        let ends_lines = line.len() < header.trim_ascii_end().len();
+        let count = |delimiter: u8| line.iter().filter(|&&byte| byte == delimiter).count();
         // For equal counts the last one wins: a comma, unless another occurs more often.
-        let delimiter = b"\t;,".iter().copied().max_by_key(|&d| count(d)).unwrap_or(b',');
+        let delimiter = b"|\t;,".iter().copied().max_by_key(|&d| count(d)).unwrap_or(b',');
+        let whole = io::Cursor::new(header).chain(text);
         let mut rows = csv::ReaderBuilder::new()
             .delimiter(delimiter)
             .flexible(true)
             // Carriage returns stay at the end of cells, where they are trimmed: the reader would
             // otherwise count their lines one off.
             .terminator(csv::Terminator::Any(b'\n'))
-            .from_reader(Box::new(io::Cursor::new(header).chain(text)) as Box<dyn Read>);
+            .from_reader(match ends_lines {
+                true => Box::new(CarriageReturns(whole)) as Box<dyn Read>,
+                false => Box::new(whole),
+            });
         let header = rows.byte_headers().map_err(|error| format!("the header: {error}"))?;
         let name = |name: &[u8]| match std::str::from_utf8(name) {
             Ok(name) => name.trim().to_owned(),

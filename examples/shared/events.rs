@@ -17,7 +17,7 @@ use super::dates::Dates;
 use super::numbers::{Decimal, number};
 use super::problems::Problems;
 use super::texts::Texts;
-use super::words::several;
+use super::words::{count, several};
 
 /// A column of identifiers and the kind of identifier it holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -130,6 +130,9 @@ impl Rows {
 
         let mut problems = Problems::of(&table);
         let n_rows = table.lines.len();
+        if n_rows == 0 && problems.count() == 0 {
+            return Err("there are no rows below the header".into());
+        }
         let mut keep = vec![true; n_rows];
         let mut skip = |row: usize, problem: &'static str, column: &Texts, hint: &'static str| {
             if std::mem::replace(&mut keep[row], false) {
@@ -350,16 +353,53 @@ impl Rows {
         self.attributes.iter().filter(is_known).map(Attribute::name)
     }
 
-    /// The name of the events that most often have an amount; for equal counts, the first by name.
-    pub(crate) fn usual_purchase(&self) -> String {
-        let (Some(names), Some((_, amounts))) = (&self.names, self.numbers.first()) else {
-            return PURCHASE.into();
+    /// The name of the purchases: the one that was chosen, or that of the events that most often have an
+    /// amount; for equal counts, the first by name. If other events have amounts too, a note says so.
+    ///
+    /// # Errors
+    /// If no event has the name that was chosen.
+    pub(crate) fn purchase(&mut self, chosen: Option<&str>) -> Result<String, String> {
+        let Some(names) = &self.names else {
+            return match chosen.filter(|name| *name != PURCHASE) {
+                Some(name) => Err(format!(
+                    "--purchase names {name:?}, but without --event every row is a purchase"
+                )),
+                None => {
+                    let amounts = self.numbers.first().into_iter().flat_map(|(_, amounts)| amounts);
+                    let n = amounts.filter(|amount| amount.is_nan()).count();
+                    if n > 0 {
+                        self.notes.push(format!(
+                            "{} no amount and count as purchases; if they are something else, --event names \
+                             the column that says so.",
+                            several(n, "row has", "rows have")
+                        ));
+                    }
+                    Ok(PURCHASE.into())
+                }
+            };
         };
+        if let Some(chosen) = chosen {
+            return match names.iter().flatten().any(|name| name == chosen) {
+                true => Ok(chosen.into()),
+                false => Err(format!("--purchase names {chosen:?}, but no event has that name")),
+            };
+        }
         let mut counts: HashMap<&str, usize> = HashMap::new();
+        let amounts = self.numbers.first().into_iter().flat_map(|(_, amounts)| amounts);
         let rows = names.iter().zip(amounts).filter(|(_, amount)| !amount.is_nan());
         rows.for_each(|(name, _)| *counts.entry(name.unwrap_or_default()).or_default() += 1);
+        let n_amounts: usize = counts.values().sum();
         let most = counts.into_iter().max_by_key(|&(name, n)| (n, std::cmp::Reverse(name)));
-        most.map_or(PURCHASE, |(name, _)| name).to_owned()
+        let (name, n) = most.map_or((PURCHASE.to_owned(), 0), |(name, n)| (name.to_owned(), n));
+        if n < n_amounts {
+            self.notes.push(format!(
+                "Purchases are the events {name:?}, of which {} have an amount; {} have one too and do not \
+                 count. --purchase names another.",
+                count(n),
+                several(n_amounts - n, "event of another name", "events of other names")
+            ));
+        }
+        Ok(name)
     }
 
     /// The time of the first event of each identifier of a kind.

@@ -1,10 +1,10 @@
 //! What `personas` writes to files: members, models, JSON.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use personas::persona::{
-    Comparison, DeclaredMatch, Drift, Lineage, Matches, PersonaNiche, PureTypes,
+    Comparison, DeclaredMatch, DeclaredPersona, Drift, Lineage, Matches, PersonaNiche, PureTypes,
 };
 use personas::{FeatureSet, FeatureTable, PersonaModel, ProfileId, Profiles};
 use serde::de::DeserializeOwned;
@@ -39,7 +39,9 @@ impl Kept {
             version: u32,
         }
         // The version first: a newer file may hold what this program does not know.
-        let version = from_json::<Version>(file)?.version;
+        let version = from_json::<Version>(file)
+            .map_err(|error| format!("no model that --save wrote: {error}"))?
+            .version;
         if version > VERSION {
             return Err(format!(
                 "{}: version {version} of a model's file; this program reads up to version {VERSION}",
@@ -61,8 +63,23 @@ impl Kept {
     }
 }
 
-/// Whether a file can be written, before the work is done.
-pub(crate) fn check(file: &Path) -> Outcome<()> {
+/// Whether files can be written, before the work is done: none is written twice, and none is read.
+pub(crate) fn check(files: &[&PathBuf], read: &[&PathBuf]) -> Outcome<()> {
+    let place = |file: &Path| file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
+    for (at, file) in files.iter().enumerate() {
+        let is_same = |other: &&&PathBuf| place(other) == place(file);
+        if read.iter().any(|other| is_same(&other)) {
+            return Err(format!("{} would be overwritten, but is read", file.display()).into());
+        }
+        if files[..at].iter().any(|other| is_same(&other)) {
+            return Err(format!("{} is named for two outputs", file.display()).into());
+        }
+        can_be_written(file)?;
+    }
+    Ok(())
+}
+
+fn can_be_written(file: &Path) -> Outcome<()> {
     if file.as_os_str() == "-" {
         return Err("standard output is for the screen or --json: name a file instead of -".into());
     }
@@ -99,6 +116,15 @@ fn tidy(value: Value) -> Value {
 pub(crate) fn from_json<T: DeserializeOwned>(file: &Path) -> Outcome<T> {
     let text = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
     Ok(serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", file.display()))?)
+}
+
+/// Personas made by hand: a list of them, or one.
+pub(crate) fn declared(file: &Path) -> Outcome<Vec<DeclaredPersona>> {
+    let text = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    match text.trim_ascii_start().starts_with(b"{") {
+        true => Ok(vec![from_json(file)?]),
+        false => from_json(file),
+    }
 }
 
 /// The strongest identifier of every row of a table.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::csv_file::CsvTable;
+use super::texts::short;
 use super::words::count;
 
 /// Rows that were skipped, by reason, and rows that were mended.
@@ -13,6 +14,7 @@ pub(crate) struct Problems {
     n_padded: usize,
     n_windows: usize,
     n_repeated: usize,
+    run_on: Option<(u64, u64)>,
 }
 
 /// Rows that were skipped for one reason.
@@ -30,8 +32,6 @@ struct Problem {
 }
 
 const EXAMPLES: usize = 3;
-/// Longest value that is shown, in characters.
-const LONGEST: usize = 40;
 
 impl Problems {
     /// What was wrong when the file was read.
@@ -42,6 +42,7 @@ impl Problems {
             n_padded: table.n_padded,
             n_windows: table.n_windows,
             n_repeated: table.n_repeated,
+            run_on: table.run_on,
         };
         for &line in &table.too_long {
             problems.skip("more cells than the header has", line, None, "");
@@ -81,6 +82,15 @@ impl Problems {
         self.count() as f64 / self.n_rows.max(1) as f64
     }
 
+    /// A row that may have swallowed others.
+    pub(crate) fn run_on(&self) -> Option<String> {
+        let (line, n) = self.run_on?;
+        Some(format!(
+            "The row at line {line} runs over {} lines: a quote may not be closed there, and rows may be lost in it.",
+            count(n as usize)
+        ))
+    }
+
     /// What was mended, in sentences.
     pub(crate) fn mended(&self) -> Vec<String> {
         let rows = |n: usize, one: &str, many: &str| {
@@ -111,14 +121,6 @@ impl Problems {
         }
         said
     }
-}
-
-fn short(value: &str) -> String {
-    let mut text: String = value.chars().take(LONGEST).collect();
-    if text.len() < value.len() {
-        text.push('…');
-    }
-    text
 }
 
 /// `2 rows: no identifier (lines 5, 9); 1 row: the time cannot be read (line 7, "soon" in column

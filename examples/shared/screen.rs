@@ -1,17 +1,17 @@
 //! What `personas` prints: one screen.
 
-use personas::PersonaModel;
 use personas::features::Values;
 use personas::persona::{
     Comparison, DeclaredVerdict, Drift, Evidence, Fate, Lineage, Match, Matches, Persona,
     PersonaNiche, PureTypes,
 };
 use personas::prepare::Dropped;
+use personas::{IngestReport, PersonaModel};
 
 use super::People;
 use super::few;
 use super::program::Outcome;
-use super::words::{capitalised, count, hanging, list, paragraph, percent, section, several};
+use super::words::{capitalised, hanging, list, paragraph, percent, section, several};
 
 /// Traits of a card; the report has all.
 const MOST_TRAITS: usize = 3;
@@ -57,7 +57,8 @@ pub(crate) fn attention(people: &People, drift: Option<&[Drift]>) -> Vec<String>
     let problems = people.problems();
     let skipped = (problems.share() > MUCH)
         .then(|| format!("{} of the rows were skipped: {problems}.", percent(problems.share())));
-    skipped.into_iter().chain(drift.and_then(|drift| gone(people, drift))).collect()
+    let gone = drift.and_then(|drift| gone(people, drift));
+    skipped.into_iter().chain(problems.run_on()).chain(gone).collect()
 }
 
 /// A section of sentences.
@@ -96,7 +97,12 @@ fn gone(people: &People, drift: &[Drift]) -> Option<String> {
 pub(crate) fn drift(people: &People, drift: &[Drift]) -> Vec<String> {
     let moved: Vec<&Drift> = drift.iter().filter(|found| found.shift >= MOVED[0]).collect();
     let mut said: Vec<String> = gone(people, drift).into_iter().collect();
-    if moved.is_empty() {
+    if people.table.n_rows() < few::least() {
+        let few = several(few::least(), "person is", "people are");
+        said.push(format!(
+            "Fewer than {few} too few to tell whether they are like those the model was made from."
+        ));
+    } else if moved.is_empty() {
         said.push(
             "In every column, these people are much like those the model was made from.".into(),
         );
@@ -123,8 +129,8 @@ pub(crate) fn notes(people: &People) -> Vec<String> {
         return notes;
     };
     let mut notes = vec![format!(
-        "{} events of {n_people} from {}, up to {}.",
-        count(events.ingest.accepted),
+        "{} of {n_people} from {}, up to {}.",
+        several(events.ingest.accepted, "event", "events"),
         people.name,
         events.as_of
     )];
@@ -137,13 +143,7 @@ pub(crate) fn notes(people: &People) -> Vec<String> {
     }
     notes.extend(problems.mended());
     notes.extend(events.rows.notes.iter().chain(&events.known.notes).cloned());
-    for refused in &events.ingest.refused {
-        let lines = refused.examples.iter().filter_map(|&position| events.rows.lines.get(position));
-        let lines: Vec<String> = lines.map(u64::to_string).collect();
-        let more = if refused.n > lines.len() { " …" } else { "" };
-        let n = several(refused.n, "row", "rows");
-        notes.push(format!("Refused {n}: {} (lines {}{more}).", refused.what, lines.join(", ")));
-    }
+    notes.extend(refused(&events.ingest, &events.rows.lines));
     if events.n_unattributed > 0 {
         let n = several(events.n_unattributed, "event is", "events are");
         notes.push(format!(
@@ -152,6 +152,19 @@ pub(crate) fn notes(people: &People) -> Vec<String> {
     }
     notes.extend(events.warnings.iter().cloned());
     notes
+}
+
+/// The rows that the library refused, and why; `lines` are those of all rows.
+pub(crate) fn refused(ingest: &IngestReport, lines: &[u64]) -> Vec<String> {
+    let told = ingest.refused.iter().map(|refused| {
+        let lines = refused.examples.iter().filter_map(|&position| lines.get(position));
+        let lines: Vec<String> = lines.map(u64::to_string).collect();
+        let more = if refused.n > lines.len() { " …" } else { "" };
+        let n = several(refused.n, "row", "rows");
+        let at = if refused.n == 1 { "line" } else { "lines" };
+        format!("Refused {n}: {} ({at} {}{more}).", refused.what, lines.join(", "))
+    });
+    told.collect()
 }
 
 /// Columns that the grouping could not use.
@@ -406,7 +419,7 @@ pub(crate) fn lineage(lineage: &Lineage, old: &PersonaModel, new: &PersonaModel)
     for (at, from) in later.filter(is_new) {
         let of = match from.is_empty() {
             true => String::new(),
-            false => format!(", with people of {}", names(old, from)),
+            false => format!(", with people of the earlier {}", names(old, from)),
         };
         said.push(format!("{} is new{of}.", name(new, at)));
     }
@@ -441,7 +454,7 @@ pub(crate) fn declared(model: &PersonaModel, comparison: &Comparison) -> Vec<Str
             let n = comparison.shared[a][b];
             if n >= few::least() && 2 * n >= first.n_full + second.n_full - n {
                 let names = format!("{} and {}", first.name, second.name);
-                said.push(format!("{names} claim the same people: {} fit both.", few::people(n)));
+                said.push(format!("{names} overlap: {} fit both.", few::people(n)));
             }
         }
     }

@@ -72,3 +72,15 @@ impl Texts {
         }
     }
 }
+
+/// Longest text that is shown, in characters.
+const LONGEST: usize = 40;
+
+/// A text, cut where it is long.
+pub(crate) fn short(text: &str) -> String {
+    let mut shown: String = text.chars().take(LONGEST).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
+}

@@ -17,7 +17,9 @@ const DOMINANT: f64 = 0.05;
 /// Dates far after the others, of which the last `n_ahead` events were left out, and amounts that dominate
 /// everything.
 pub(crate) fn of(rows: &Rows, n_ahead: usize) -> Vec<String> {
-    dates(&rows.at, n_ahead).into_iter().chain(rows.numbers.first().and_then(amounts)).collect()
+    let amounts = rows.numbers.first();
+    let more = amounts.and_then(below_zero).into_iter().chain(amounts.and_then(dominating));
+    dates(&rows.at, n_ahead).into_iter().chain(more).collect()
 }
 
 /// Cells of a column of numbers that are none.
@@ -124,7 +126,7 @@ fn is_amount(name: &str) -> bool {
 fn dates(at: &[Timestamp], n_ahead: usize) -> Option<String> {
     let mut sorted = at.to_vec();
     sorted.sort_unstable();
-    let nearly_all = *sorted.get((sorted.len().saturating_sub(1)) * 999 / 1000)?;
+    let nearly_all = *sorted.get((sorted.len().saturating_sub(1)) * 99 / 100)?;
     let limit = nearly_all.millis().saturating_add(FAR_DAYS * DAY_MS);
     let far = sorted.len() - sorted.partition_point(|at| at.millis() <= limit);
     let what = match n_ahead {
@@ -133,13 +135,25 @@ fn dates(at: &[Timestamp], n_ahead: usize) -> Option<String> {
     };
     (far > 0).then(|| {
         format!(
-            "{} of the times lie more than {FAR_DAYS} days after nearly all others ({nearly_all}); {what}.",
-            count(far)
+            "{} more than {FAR_DAYS} days after nearly all others ({nearly_all}); {what}.",
+            several(far, "time lies", "times lie")
         )
     })
 }
 
-fn amounts((name, values): &(String, Vec<f64>)) -> Option<String> {
+fn below_zero((name, values): &(String, Vec<f64>)) -> Option<String> {
+    let n = values.iter().filter(|value| !value.is_nan()).count();
+    let below = values.iter().filter(|value| **value < 0.0).count();
+    (2 * below > n).then(|| {
+        format!(
+            "{} of {} values of {name:?} are below 0 and count as paid back: if they are payments, turn their sign.",
+            count(below),
+            count(n)
+        )
+    })
+}
+
+fn dominating((name, values): &(String, Vec<f64>)) -> Option<String> {
     let mut sorted: Vec<f64> =
         values.iter().map(|value| value.abs()).filter(|v| *v > 0.0).collect();
     sorted.sort_unstable_by(f64::total_cmp);

@@ -221,7 +221,7 @@ fn files_without_anything_to_read_are_errors() {
     };
     let head = "when,what,customer,mail,total\n";
     check("nothing.csv", "", &[], "the file is empty");
-    check("head.csv", head, &[], "no row is an event");
+    check("head.csv", head, &[], "there are no rows below the header");
     check("notime.csv", &format!("{head}x,sale,1,,2\n"), &[], "the time cannot be read (line 2");
     check("nocol.csv", "when,what,customer,total\n", &[], "there is no column \"mail\", only");
     check("twice.csv", "when,what,customer,mail,mail\n", &[], "columns 4 and 5 are both named");
@@ -229,6 +229,17 @@ fn files_without_anything_to_read_are_errors() {
     let few = format!("{head}2024-01-01,sale,1,,2\n2024-01-02,sale,2,,2\n2024-01-03,sale,3,,2\n");
     check("few.csv", &few, &["--as-of", "2023-01-01"], "at least 3 people");
     check("few.csv", &few, &["--order", "basket"], "there is no column \"basket\"");
+    let sold = ["--purchase", "sold"];
+    check("few.csv", &few, &sold, "--purchase names \"sold\", but no event has that name");
+    let long = few.replace(",1,", &format!(",{},", "x".repeat(2000)));
+    check(
+        "long.csv",
+        &long.replace(",2,,", ",,,").replace(",3,,", ",,,"),
+        &[],
+        "no event was accepted. Refused 1 row: identifier of kind \"customer\" is 2000 bytes long",
+    );
+    let wide: String = (0..1000).map(|column| format!(",column {column}")).collect();
+    check("wide.csv", &format!("when,what,customer,mail{wide}\n"), &[], " and 984 more");
     let people = file("people.csv", "card,age\n1,20\n");
     let card = ["--people", &people, "--people-id", "card"];
     check("few.csv", &few, &card, "write KIND=card");
@@ -644,4 +655,71 @@ fn files_that_cannot_be_used_are_errors_before_the_work() {
     assert!(error(&["--out", &out, "--declared", "/nowhere.json"]).contains("/nowhere.json"));
     assert!(!std::path::Path::new(&out).exists());
     assert!(error(&["--out", "-"]).contains("name a file instead of -"));
+    let twice = error(&["--out", &out, "--html", &out]);
+    assert!(twice.contains("is named for two outputs"), "{twice}");
+    let itself = error(&["--html", &table]);
+    assert!(itself.contains("would be overwritten, but is read"), "{itself}");
+    for pattern in ["%Q", "nonsense", "%Y"] {
+        let error = error(&["--date-format", pattern]);
+        assert!(error.contains("--date-format"), "{error}");
+    }
+    let nobody = file("nobody_early.csv", "spend,visits\n");
+    let model = written("hundred_early.json");
+    run_personas(&["--table", &table, "--k", "2", "--save", &model]).unwrap();
+    let error = run_personas(&["--table", &nobody, "--apply", &model]).unwrap_err();
+    assert!(error.contains("has 0 rows; personas need at least 1"), "{error}");
+    let error = run_personas(&["--table", &table, "--apply", &table]).unwrap_err();
+    assert!(error.contains("no model that --save wrote"), "{error}");
+}
+
+#[test]
+fn lines_may_end_in_a_carriage_return_and_cells_in_a_bar() {
+    let expected = run_personas(&[&["--events", &file("plain.csv", sales())], &SALES[..]].concat());
+    let expected = expected.unwrap();
+    for (name, text) in
+        [("mac.csv", sales().replace('\n', "\r")), ("bars.csv", sales().replace(',', "|"))]
+    {
+        let found = run_personas(&[&["--events", &file(name, text)], &SALES[..]].concat()).unwrap();
+        assert_eq!(found, expected.replace("plain.csv", name));
+    }
+    // Lines are counted as they are shown by an editor.
+    let bad = sales().replacen("2024-01-01,sale,0", "soon,sale,0", 1).replace('\n', "\r");
+    let found = run_personas(&[&["--events", &file("mac_bad.csv", bad)], &SALES[..]].concat());
+    assert!(found.unwrap().contains("the time cannot be read (line 2;"));
+}
+
+#[test]
+fn what_an_analyst_should_know_of_a_file_is_said() {
+    let said = |name: &str, text: String, more: &[&str]| {
+        let file = file(name, text);
+        let report = run_personas(&[&["--events", &file], &SALES[..], more].concat()).unwrap();
+        report.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let open = said("open.csv", sales().replacen(",sale,7,", ",\"sale,7,", 1), &["--k", "2"]);
+    assert!(open.starts_with("Attention ========= The row at line 2"), "{open}");
+    assert!(open.contains(" lines: a quote may not be closed there"), "{open}");
+    let below = said("below.csv", sales().replace("@shop.com,", "@shop.com,-"), &["--k", "2"]);
+    assert!(below.contains("360 of 360 values of \"total\" are below 0 and count as paid back"));
+    let slips = "2024-12-31,sale,1,,5,toys\n2024-12-30,sale,2,,5,toys\n";
+    let late = said("late.csv", sales() + slips, &["--k", "2"]);
+    assert!(late.contains("2 times lie more than 90 days after nearly all others"), "{late}");
+    let mailed = sales() + "2024-03-01,mail,1,,,\n2024-03-01,mail,2,,,\n";
+    let mailed = file("mailed.csv", mailed);
+    let unnamed: Vec<&str> =
+        SALES.iter().copied().filter(|o| !["--event", "what"].contains(o)).collect();
+    let report =
+        run_personas(&[&["--events", &mailed, "--k", "2"], &unnamed[..]].concat()).unwrap();
+    assert!(report.contains("2 rows have no amount and count as purchases"), "{report}");
+    let other = sales().replace(",sale,7,", ",gift,7,");
+    let note = "Purchases are the events \"sale\", of which 357 have an amount; 3 events of other \
+                names have one too and do not count.";
+    assert!(said("other.csv", other, &["--k", "2"]).contains(note));
+}
+
+#[test]
+fn one_persona_made_by_hand_needs_no_list() {
+    let table = hundred("hundred_hand.csv");
+    let one = r#"{"name":"All","rules":[{"feature":"spend","condition":"exists"}]}"#;
+    let report = run_personas(&["--table", &table, "--declared", &file("one_hand.json", one)]);
+    assert!(report.unwrap().contains("All: "));
 }
