@@ -78,6 +78,7 @@
 //! ```
 
 mod batch;
+mod categories;
 mod columns;
 mod condition;
 mod definition;
@@ -114,6 +115,7 @@ mod unmatched;
 mod value;
 
 pub(crate) use batch::EventBatch;
+pub(crate) use categories::{Categories, CategoryIndex};
 pub(crate) use columns::{Computed, columns, row};
 pub use condition::Condition;
 pub(crate) use dictionary::{Dictionary, NONE};

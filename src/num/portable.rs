@@ -43,16 +43,25 @@ pub(crate) fn exp_m1(x: f64) -> f64 {
 }
 
 /// (eʳ − 1 − r)/r² for |r| up to ½ ln 2.
+#[inline(always)]
 fn exp_tail(r: f64) -> f64 {
-    // 1/15!, 1/14!, …, 1/2!
-    let mut term = 1.0 / 1_307_674_368_000.0;
-    let mut sum = term;
-    for i in (3..=15).rev() {
-        term *= f64::from(i);
+    let mut sum = EXP_TERMS[0];
+    for term in &EXP_TERMS[1..] {
         sum = sum * r + term;
     }
     sum
 }
+
+/// 1/15!, 1/14!, …, 1/2!
+const EXP_TERMS: [f64; 14] = {
+    let mut terms = [1.0 / 1_307_674_368_000.0; 14];
+    let mut at = 1;
+    while at < 14 {
+        terms[at] = terms[at - 1] * (16 - at) as f64;
+        at += 1;
+    }
+    terms
+};
 
 /// value · 2ⁿ, in two steps where one would leave the normal range.
 fn scaled(value: f64, n: i32) -> f64 {
@@ -78,18 +87,26 @@ pub(crate) fn ln(x: f64) -> f64 {
         return x;
     }
     // Subnormal numbers are lifted first.
-    let (x, lifted) = if x < f64::MIN_POSITIVE { (x * 2f64.powi(54), 54) } else { (x, 0) };
+    let (x, lifted) = if x < f64::MIN_POSITIVE { (x * 2f64.powi(54), 54.0) } else { (x, 0.0) };
+    let (m, n) = parts(x);
+    ln_of(m - 1.0, n - lifted)
+}
+
+/// m in [√½, √2] and n, so that m·2ⁿ is a normal x above 0.
+#[inline(always)]
+fn parts(x: f64) -> (f64, f64) {
     let bits = x.to_bits();
-    let mut n = (bits >> 52) as i32 - 1023 - lifted;
-    let mut m = f64::from_bits(bits & ((1 << 52) - 1) | 1023 << 52);
-    if m > SQRT_2 {
-        m *= 0.5;
-        n += 1;
-    }
-    let n = f64::from(n);
-    // ln m = 2s + s³·(2/3 + 2s²/5 + …) with s = f/(2 + f): 2s carries nearly all, so what its rounding
+    let m = f64::from_bits(bits & ((1 << 52) - 1) | 1023 << 52);
+    // The exponent as the last digits of 2⁵² and some: no conversion, which few CPUs have for eight at once.
+    let n = f64::from_bits(bits >> 52 | 1075 << 52) - (4_503_599_627_370_496.0 + 1023.0);
+    if m > SQRT_2 { (0.5 * m, n + 1.0) } else { (m, n) }
+}
+
+/// ln((1 + f)·2ⁿ) for 1 + f in [√½, √2].
+#[inline(always)]
+fn ln_of(f: f64, n: f64) -> f64 {
+    // ln(1 + f) = 2s + s³·(2/3 + 2s²/5 + …) with s = f/(2 + f): 2s carries nearly all, so what its rounding
     // lost is added to the rest, which is a hundredth of it at most.
-    let f = m - 1.0;
     let whole = 2.0 + f;
     let s = f / whole;
     let [(w, w_rest), (q, q_rest)] = [halves(whole), halves(s)];
@@ -105,6 +122,7 @@ pub(crate) fn ln(x: f64) -> f64 {
 }
 
 /// A number as two of half as many digits, whose products are exact.
+#[inline(always)]
 fn halves(x: f64) -> (f64, f64) {
     let high = f64::from_bits(x.to_bits() & !((1 << 27) - 1));
     (high, x - high)
@@ -112,19 +130,88 @@ fn halves(x: f64) -> (f64, f64) {
 
 /// ln(1 + x), without loss near 0; −∞ for −1, NaN below.
 pub(crate) fn ln_1p(x: f64) -> f64 {
-    if x > -0.29 && x < 0.41 {
+    if x > -0.29 && x < SMALL {
         return ln_1p_small(x);
     }
     let sum = 1.0 + x;
     if !(sum > 0.0 && sum.is_finite()) {
         return ln(sum);
     }
-    // What rounding the sum lost, as a part of it.
-    let lost = if x > 1.0 { 1.0 - (sum - x) } else { x - (sum - 1.0) };
-    ln(sum) + lost / sum
+    ln(sum) + lost(x, sum) / sum
+}
+
+/// Numbers below this are small to [`ln_1p`].
+const SMALL: f64 = 0.41;
+
+/// What rounding the sum of 1 and x lost.
+#[inline(always)]
+fn lost(x: f64, sum: f64) -> f64 {
+    if x > 1.0 { 1.0 - (sum - x) } else { x - (sum - 1.0) }
+}
+
+/// Fewer numbers than lanes are computed one by one.
+const FEW: usize = 8;
+
+/// [`ln_1p`] of all numbers, side by side: a sixth of the time where no number is negative.
+pub(crate) fn ln_1p_all(values: &mut [f64]) {
+    let is_ordinary = values.iter().all(|x| (0.0..f64::MAX).contains(x));
+    if values.len() < FEW || !is_ordinary {
+        return values.iter_mut().for_each(|x| *x = ln_1p(*x));
+    }
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
+            return x86::ln_1p_512(values);
+        }
+        if is_x86_feature_detected!("avx2") {
+            return x86::ln_1p_256(values);
+        }
+    }
+    ln_1p_ordinary(values);
+}
+
+/// The body of every build of [`ln_1p_all`], for numbers from 0 on: without branches, so that lanes stay together.
+#[inline(always)]
+fn ln_1p_ordinary(values: &mut [f64]) {
+    for x in values {
+        let small = *x < SMALL;
+        let sum = 1.0 + *x;
+        let (m, n) = parts(sum);
+        let f = if small { *x } else { m - 1.0 };
+        let of_small = ln_1p_small(f);
+        let of_great = ln_of(f, n) + lost(*x, sum) / sum;
+        *x = if small { of_small } else { of_great };
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+mod x86 {
+    use super::ln_1p_ordinary;
+
+    #[target_feature(enable = "avx512f,avx512dq")]
+    fn with_avx512(values: &mut [f64]) {
+        ln_1p_ordinary(values);
+    }
+
+    #[target_feature(enable = "avx2")]
+    fn with_avx2(values: &mut [f64]) {
+        ln_1p_ordinary(values);
+    }
+
+    pub(super) fn ln_1p_512(values: &mut [f64]) {
+        // SAFETY: called only after detecting the features.
+        unsafe { with_avx512(values) }
+    }
+
+    pub(super) fn ln_1p_256(values: &mut [f64]) {
+        // SAFETY: called only after detecting the feature.
+        unsafe { with_avx2(values) }
+    }
 }
 
 /// ln(1 + f) for 1 + f in [√½, √2]: with s = f/(2 + f), f − s·(f − 2s²·(1/3 + s²/5 + …)).
+#[inline(always)]
 fn ln_1p_small(f: f64) -> f64 {
     let s = f / (2.0 + f);
     let square = s * s;
@@ -132,13 +219,30 @@ fn ln_1p_small(f: f64) -> f64 {
 }
 
 /// (ln((1 + s)/(1 − s)) − 2s)/s³, from s².
+#[inline(always)]
 fn artanh_tail(square: f64) -> f64 {
-    let mut sum = 0.0;
-    for i in (1..=12).rev() {
-        sum = sum * square + 2.0 / f64::from(2 * i + 1);
+    let mut sum = ARTANH_TERMS[0];
+    for term in &ARTANH_TERMS[1..] {
+        sum = sum * square + term;
     }
     sum
 }
+
+/// 2/25, 2/23, …, 2/3.
+const ARTANH_TERMS: [f64; 12] = [
+    2.0 / 25.0,
+    2.0 / 23.0,
+    2.0 / 21.0,
+    2.0 / 19.0,
+    2.0 / 17.0,
+    2.0 / 15.0,
+    2.0 / 13.0,
+    2.0 / 11.0,
+    2.0 / 9.0,
+    2.0 / 7.0,
+    2.0 / 5.0,
+    2.0 / 3.0,
+];
 
 /// 2 to the power x; exact for whole x.
 pub(crate) fn exp2(x: f64) -> f64 {
@@ -177,6 +281,35 @@ mod tests {
     fn near(got: f64, library: f64, ulps: f64) -> bool {
         got == library
             || (got - library).abs() <= ulps * f64::EPSILON * library.abs() + f64::from_bits(2)
+    }
+
+    #[test]
+    fn logarithms_side_by_side_have_the_bits_of_single_ones() {
+        let mut stream = Stream::new(2, 0);
+        let some = [0.0, 1e-320, f64::MIN_POSITIVE, 0.41, 1.0, SQRT_2 - 1.0, 2f64.powi(53), 1e308];
+        let mut x: Vec<f64> = some.iter().flat_map(|x| [x.next_down().max(0.0), *x]).collect();
+        x.extend((0..40_000).map(|_| (80.0 * stream.unit() - 40.0).exp2() * (1.0 + stream.unit())));
+        x.extend((0..4_001).map(|_| 2.0 * stream.unit()));
+        let bits = |x: &[f64]| -> Vec<u64> { x.iter().map(|x| x.to_bits()).collect() };
+        let single: Vec<u64> = x.iter().map(|x| ln_1p(*x).to_bits()).collect();
+        type Build = fn(&mut [f64]);
+        let mut builds: Vec<Build> = vec![ln_1p_all, ln_1p_ordinary];
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") {
+            builds.push(x86::ln_1p_256);
+        }
+        for build in builds {
+            let mut all = x.clone();
+            build(&mut all);
+            assert_eq!(bits(&all), single);
+        }
+        // Others are computed one by one.
+        for odd in [-0.0, -0.5, -1.0, -2.0, f64::NAN, f64::INFINITY, f64::MAX] {
+            let mut all = [odd, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0];
+            ln_1p_all(&mut all);
+            assert_eq!(all[0].to_bits(), ln_1p(odd).to_bits(), "{odd}");
+            assert_eq!(all[8].to_bits(), ln_1p(8.0).to_bits());
+        }
     }
 
     #[test]

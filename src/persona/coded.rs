@@ -51,14 +51,15 @@ impl Coded {
                 }
                 usize::from(code) + 1
             }
-            IndexedKind::Texts(texts) => {
-                let mut frequent: Vec<usize> =
-                    (0..texts.names.len()).filter(|&name| texts.totals[name] >= least).collect();
-                frequent.sort_unstable_by_key(|&name| (Reverse(texts.totals[name]), name));
+            IndexedKind::Categories(categories) => {
+                let mut frequent: Vec<usize> = (0..categories.names.len())
+                    .filter(|&name| categories.totals[name] >= least)
+                    .collect();
+                frequent.sort_unstable_by_key(|&name| (Reverse(categories.totals[name]), name));
                 frequent.truncate(CATEGORIES);
-                let mut code_of = vec![1; texts.names.len()];
+                let mut code_of = vec![1; categories.names.len()];
                 (2..).zip(&frequent).for_each(|(code, &name)| code_of[name] = code);
-                for (code, &name) in codes.iter_mut().zip(&texts.codes) {
+                for (code, &name) in codes.iter_mut().zip(&categories.codes) {
                     *code = if name == NONE { 0 } else { code_of[name as usize] };
                 }
                 frequent.len() + 2

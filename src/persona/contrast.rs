@@ -17,13 +17,14 @@ use std::cmp::Reverse;
 use super::card::Contrast;
 use super::counts::{CategoryCounts, ShareOfAll};
 use super::effect::Effect;
-use super::index::{Groups, Indexed, IndexedKind, IndexedNumbers, IndexedTexts};
+use super::index::{Groups, Indexed, IndexedKind, IndexedNumbers};
 use super::numbers::{Unit, are_alike};
 use super::ranks::{Ranked, ranked};
 use super::sentences::is_yes_no;
 use super::telling::{Side, Telling, TraitCandidate, share};
 use super::thresholds::Describer;
 use super::vocabulary::Vocabulary;
+use crate::features::Categories;
 use crate::prepare::Original;
 
 /// Share of the members who fit a trait that is told, at least.
@@ -57,7 +58,7 @@ fn is_sayable(candidate: &TraitCandidate, kind: &IndexedKind<'_>, words: &Vocabu
                     let apart = (median - median_others).abs();
                     is_bare && apart > 0.0 && 2.0 * apart >= numbers.middle_half()
                 }
-                IndexedKind::Texts(_) => false,
+                IndexedKind::Categories(_) => false,
             };
             told.fitting.0 >= TYPICAL && apart >= APART && (have_none || differ())
         }
@@ -85,9 +86,9 @@ pub(super) fn contrasts(
                 None => numeric(&indexed.column.name, numbers, &of_groups, groups, (rules, wider)),
             }
         }
-        IndexedKind::Texts(texts) => {
-            let counts = CategoryCounts::new(texts, groups, rules.least());
-            categorical(&indexed.column.name, texts, &counts, groups, (rules, wider))
+        IndexedKind::Categories(categories) => {
+            let counts = CategoryCounts::new(categories, groups, rules.least());
+            categorical(&indexed.column.name, categories, &counts, groups, (rules, wider))
         }
     };
     let n_known = indexed.known.count();
@@ -112,7 +113,9 @@ pub(super) fn contrasts(
 pub(super) fn n_looks(indexed: &Indexed<'_>, least: usize) -> usize {
     let values = match &indexed.kind {
         IndexedKind::Numbers(_) => 1,
-        IndexedKind::Texts(texts) => texts.totals.iter().filter(|&&n| n >= least).count(),
+        IndexedKind::Categories(categories) => {
+            categories.totals.iter().filter(|&&n| n >= least).count()
+        }
     };
     values + usize::from(indexed.known.count() < indexed.column.values.len())
 }
@@ -300,19 +303,19 @@ fn with_median(
 
 fn categorical(
     feature: &str,
-    texts: &IndexedTexts<'_>,
+    categories: &Categories<'_>,
     counts: &CategoryCounts,
     groups: &Groups<'_>,
     (rules, wider): (&Describer, f64),
 ) -> Vec<GroupContrast> {
-    let yes_no = is_yes_no(&texts.names, &rules.vocabulary);
-    let name = |place: usize| texts.names[counts.frequent[place]];
+    let yes_no = is_yes_no(&categories.names, &rules.vocabulary);
+    let name = |place: usize| categories.names[counts.frequent[place]];
     let of_group = |group: usize| {
         let n = counts.known[group];
         let share = |place: usize| ShareOfAll {
             k: counts.of(place, group),
             n,
-            k_all: texts.totals[counts.frequent[place]],
+            k_all: categories.totals[counts.frequent[place]],
             n_all: counts.n_known,
         };
         let places = 0..counts.frequent.len();

@@ -3,7 +3,8 @@
 //! Cost: O(n) per column; memory categories · groups.
 
 use super::effect::{Effect, share_difference};
-use super::index::{Groups, IndexedTexts, NONE};
+use super::index::{Groups, NONE};
+use crate::features::Categories;
 
 /// How often every frequent category occurs in every group.
 #[derive(Debug)]
@@ -19,22 +20,23 @@ pub(super) struct CategoryCounts {
 }
 
 impl CategoryCounts {
-    pub(super) fn new(texts: &IndexedTexts<'_>, groups: &Groups<'_>, min_size: usize) -> Self {
+    pub(super) fn new(categories: &Categories<'_>, groups: &Groups<'_>, min_size: usize) -> Self {
         let n_groups = groups.sizes.len();
-        let all = 0..texts.names.len();
-        let frequent: Vec<usize> = all.filter(|&code| texts.totals[code] >= min_size).collect();
+        let all = 0..categories.names.len();
+        let frequent: Vec<usize> =
+            all.filter(|&code| categories.totals[code] >= min_size).collect();
         // Rare categories share the last place.
-        let mut places = vec![frequent.len(); texts.names.len()];
+        let mut places = vec![frequent.len(); categories.names.len()];
         frequent.iter().enumerate().for_each(|(place, &code)| places[code] = place);
         let mut cells = vec![0; (frequent.len() + 1) * n_groups];
-        for (&code, &group) in texts.codes.iter().zip(&groups.of) {
+        for (&code, &group) in categories.codes.iter().zip(&groups.of) {
             if code != NONE && group != NONE {
                 cells[places[code as usize] * n_groups + group as usize] += 1;
             }
         }
         let known = (0..n_groups).map(|g| cells[g..].iter().step_by(n_groups).sum()).collect();
         cells.truncate(frequent.len() * n_groups);
-        Self { frequent, cells, known, n_known: texts.totals.iter().sum() }
+        Self { frequent, cells, known, n_known: categories.totals.iter().sum() }
     }
 
     /// Members of a group in the frequent category at a place.
@@ -80,10 +82,10 @@ mod tests {
         let values = ["b", "a", "b", "rare", "", "b"];
         let values = values.map(|v| (!v.is_empty()).then(|| v.to_owned()));
         let labels = Labels::new([Some(0), Some(0), Some(1), Some(1), Some(1), None]).unwrap();
-        let texts = IndexedTexts::new(&values);
-        let counts = CategoryCounts::new(&texts, &Groups::new(&labels), 2);
+        let categories = Categories::new(&values);
+        let counts = CategoryCounts::new(&categories, &Groups::new(&labels), 2);
         assert_eq!(counts.frequent, [1]);
-        assert_eq!((texts.names[1], texts.totals[1]), ("b", 3));
+        assert_eq!((categories.names[1], categories.totals[1]), ("b", 3));
         assert_eq!((counts.of(0, 0), counts.of(0, 1)), (1, 1));
         assert_eq!((counts.known, counts.n_known), (vec![2, 2], 5));
     }

@@ -143,7 +143,7 @@ fn alone(indexed: &Indexed<'_>, coded: &Coded, groups: &[u32], n_groups: usize) 
     table.retain(|row| row.iter().any(|&cell| cell > 0));
     let strength = match &indexed.kind {
         IndexedKind::Numbers(numbers) => eta_squared(numbers, groups, n_groups),
-        IndexedKind::Texts(_) => cramers_v_squared(&table),
+        IndexedKind::Categories(_) => cramers_v_squared(&table),
     };
     Importance {
         feature: indexed.column.name.clone(),

@@ -7,16 +7,13 @@
 //! halves are equal are sorted by the whole number afterwards. Cost: one sort of such words per column;
 //! memory 4 bytes and 4 bits per value.
 
-use std::collections::HashMap;
-
 use super::bits::{Bits, Members};
-use crate::features::{Column, Values};
+/// A row in no group, or without a category.
+pub(super) use crate::features::NONE;
+use crate::features::{Categories, Column, Values};
 use crate::num::radix::sort_by_upper_half;
 use crate::num::{check, parallel, stats};
 use crate::{FeatureTable, Labels, Result};
-
-/// A row in no group, and a category without a code.
-pub(super) const NONE: u32 = u32::MAX;
 
 /// The columns of a table.
 #[derive(Debug)]
@@ -37,7 +34,7 @@ pub(super) struct Indexed<'a> {
 #[derive(Debug)]
 pub(super) enum IndexedKind<'a> {
     Numbers(IndexedNumbers<'a>),
-    Texts(IndexedTexts<'a>),
+    Categories(Categories<'a>),
 }
 
 /// A column of numbers in ascending order; of equal numbers, the earlier row first.
@@ -54,16 +51,6 @@ pub(super) struct IndexedNumbers<'a> {
     /// The position of the first number that is not below the median, and of the first above it.
     pub(super) not_below: usize,
     pub(super) above: usize,
-}
-
-/// A column of categories.
-#[derive(Debug)]
-pub(super) struct IndexedTexts<'a> {
-    /// The categories by name, and how many people each has.
-    pub(super) names: Vec<&'a str>,
-    pub(super) totals: Vec<usize>,
-    /// The category of every row; [`NONE`] without a value.
-    pub(super) codes: Vec<u32>,
 }
 
 impl<'a> ColumnIndex<'a> {
@@ -89,9 +76,9 @@ impl<'a> Indexed<'a> {
                 (IndexedKind::Numbers(numbers), known)
             }
             Values::Categorical(values) => {
-                let texts = IndexedTexts::new(values);
-                let known = Bits::from_fn(n, |row| texts.codes[row] != NONE);
-                (IndexedKind::Texts(texts), known)
+                let categories = Categories::new(values);
+                let known = Bits::from_fn(n, |row| categories.codes[row] != NONE);
+                (IndexedKind::Categories(categories), known)
             }
         };
         Self { column, kind, known }
@@ -196,48 +183,6 @@ fn ascending(values: &[Option<f64>]) -> (Vec<u32>, Bits) {
     (order, starts)
 }
 
-impl<'a> IndexedTexts<'a> {
-    pub(super) fn new(values: &'a [Option<String>]) -> Self {
-        let mut found: HashMap<&str, u32> = HashMap::new();
-        let mut codes: Vec<u32> = Vec::with_capacity(values.len());
-        let mut names: Vec<&str> = Vec::new();
-        for value in values {
-            let Some(text) = value else {
-                codes.push(NONE);
-                continue;
-            };
-            // Most columns have few categories, and comparing is faster than hashing.
-            let few = names.iter().take(8).position(|name| name == text);
-            codes.push(few.map_or_else(
-                || {
-                    *found.entry(text).or_insert_with(|| {
-                        names.push(text);
-                        names.len() as u32 - 1
-                    })
-                },
-                |code| code as u32,
-            ));
-        }
-        // By name, whatever the order of the rows.
-        let mut by_name: Vec<u32> = (0..names.len() as u32).collect();
-        by_name.sort_unstable_by_key(|&code| names[code as usize]);
-        let mut code_of = vec![0; names.len()];
-        by_name.iter().enumerate().for_each(|(code, &old)| code_of[old as usize] = code as u32);
-        let mut totals = vec![0; names.len()];
-        for code in codes.iter_mut().filter(|code| **code != NONE) {
-            *code = code_of[*code as usize];
-            totals[*code as usize] += 1;
-        }
-        let names = by_name.iter().map(|&code| names[code as usize]).collect();
-        Self { names, totals, codes }
-    }
-
-    /// The rows of a category.
-    pub(super) fn rows(&self, category: usize) -> Bits {
-        Bits::from_fn(self.codes.len(), |row| self.codes[row] == category as u32)
-    }
-}
-
 /// Who is in which group.
 #[derive(Debug)]
 pub(super) struct Groups<'a> {
@@ -273,18 +218,6 @@ impl<'a> Groups<'a> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn categories_have_their_codes_by_name_and_missing_ones_none() {
-        let values = ["b", "a", "", "b"].map(|v| (!v.is_empty()).then(|| v.to_owned()));
-        let texts = IndexedTexts::new(&values);
-        assert_eq!(
-            (texts.names.as_slice(), texts.totals.as_slice()),
-            (&["a", "b"][..], &[1, 2][..])
-        );
-        assert_eq!(texts.codes, [1, 0, NONE, 1]);
-        assert_eq!(texts.rows(1), Bits::of(4, [0, 3]));
-    }
 
     #[test]
     fn a_column_of_two_numbers_is_known_by_its_runs() {

@@ -19,6 +19,7 @@ use crate::num::distance::squared;
 use crate::num::group_means::group_means;
 use crate::num::neighbors::{Metric, Tree, by_neighbors};
 use crate::num::parallel;
+use crate::num::tiles::{Lanes, Tiles, WIDTH};
 use crate::{Error, Labels, Result};
 
 /// How the rows of a table are grouped, and how new rows are to be placed.
@@ -211,13 +212,17 @@ impl Rule {
     }
 
     /// The nearest points to a row.
-    pub(super) fn place(&self, row: &[f64]) -> NearestGroups {
+    fn place(&self, row: &[f64]) -> NearestGroups {
+        let points = self.points.chunks_exact(row.len());
+        self.nearest(row, points.map(|values| squared(row, values)))
+    }
+
+    /// The nearest points to a row, which is at these squared distances from all of them.
+    fn nearest(&self, row: &[f64], distances: impl Iterator<Item = f64>) -> NearestGroups {
         let mut best: Option<Near> = None;
         let mut second: Option<Near> = None;
-        for (point, (values, &persona)) in
-            self.points.chunks_exact(row.len()).zip(&self.personas).enumerate()
-        {
-            let near = Near { persona, distance2: squared(row, values), point };
+        for (point, (distance2, &persona)) in distances.zip(&self.personas).enumerate() {
+            let near = Near { persona, distance2, point };
             match best {
                 Some(b) if near.distance2 >= b.distance2 => {
                     if persona != b.persona && second.is_none_or(|s| near.distance2 < s.distance2) {
@@ -244,8 +249,7 @@ impl Rule {
         tell: impl Fn(NearestGroups) -> T + Sync,
     ) -> Vec<T> {
         if !self.reaches() {
-            let unit = self.points.len();
-            return parallel::map(rows.n_rows(), unit, |row| tell(self.place(rows.row(row))));
+            return self.place_by_all_points(rows, tell);
         }
         let mut found: Vec<(Option<Near>, Option<Near>)> = vec![(None, None); rows.n_rows()];
         for persona in 0..self.reach.len() {
@@ -271,6 +275,30 @@ impl Rule {
         let distance2 = |near: Option<(usize, f64)>| near.map_or(f64::INFINITY, |near| near.1);
         let place = |((best, second), near)| self.placed(best, second, distance2(near));
         all.map(|found| tell(place(found))).collect()
+    }
+
+    /// [`place_all`](Self::place_all) where a row is measured to every point, sixteen of them at a time.
+    fn place_by_all_points<T: Send>(
+        &self,
+        rows: &Rows<'_>,
+        tell: impl Fn(NearestGroups) -> T + Sync,
+    ) -> Vec<T> {
+        if rows.n_rows() < WIDTH {
+            return rows.iter().map(|row| tell(self.place(row))).collect();
+        }
+        let width = rows.n_columns();
+        let tiles = Tiles::new(self.points.chunks_exact(width), width);
+        let chunks = parallel::map_chunks(rows.n_rows(), self.points.len(), |range| {
+            let mut distances = vec![Lanes::ZERO; self.personas.len().div_ceil(WIDTH)];
+            let each = range.map(|row| {
+                let row = rows.row(row);
+                tiles.squared(row, 0, &mut distances);
+                let distances = distances.iter().flat_map(|lanes| lanes.0);
+                tell(self.nearest(row, distances))
+            });
+            each.collect::<Vec<T>>()
+        });
+        chunks.into_iter().flatten().collect()
     }
 
     /// Whether the nearest point takes a row that lies at a squared distance from the nearest point of
@@ -384,6 +412,10 @@ mod tests {
             let rule = of_rows(&Rows::owned(rows, 2), &labels);
             let asked: Vec<f64> = asked.iter().flat_map(|&(x, y)| coordinates(x, y)).collect();
             let asked = Rows::owned(asked, 2);
+            let one_by_one: Vec<_> = asked.iter().map(|row| rule.place(row)).collect();
+            prop_assert_eq!(rule.place_all(&asked, |place| place), one_by_one);
+            // As centroids, some of one persona.
+            let rule = Rule { reach: Vec::new(), outside: Vec::new(), ..rule };
             let one_by_one: Vec<_> = asked.iter().map(|row| rule.place(row)).collect();
             prop_assert_eq!(rule.place_all(&asked, |place| place), one_by_one);
         }

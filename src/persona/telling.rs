@@ -94,8 +94,10 @@ impl TraitCandidate {
                 let is_second = (code == 1) == is;
                 numbers.rows(if is_second { second..numbers.order.len() } else { 0..second })
             }
-            (Side::Category { code, is }, IndexedKind::Texts(texts)) => {
-                let rows = texts.rows(code);
+            (Side::Category { code, is }, IndexedKind::Categories(categories)) => {
+                let rows = Bits::from_fn(categories.codes.len(), |row| {
+                    categories.codes[row] == code as u32
+                });
                 if is { rows } else { indexed.known.without(&rows) }
             }
             (Side::Missing { is: false }, _) => indexed.known.clone(),

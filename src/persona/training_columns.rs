@@ -69,17 +69,18 @@ impl TrainingColumn {
                 let center = (n >= least && n > 0).then_some(Original::Number(numbers.median));
                 (Bins::Upto(edges), counts, center)
             }
-            IndexedKind::Texts(texts) => {
-                let mut frequent: Vec<usize> =
-                    (0..texts.names.len()).filter(|&name| texts.totals[name] >= least).collect();
-                frequent.sort_unstable_by_key(|&name| (Reverse(texts.totals[name]), name));
+            IndexedKind::Categories(categories) => {
+                let mut frequent: Vec<usize> = (0..categories.names.len())
+                    .filter(|&name| categories.totals[name] >= least)
+                    .collect();
+                frequent.sort_unstable_by_key(|&name| (Reverse(categories.totals[name]), name));
                 frequent.truncate(CATEGORIES);
-                let n: usize = texts.totals.iter().sum();
+                let n: usize = categories.totals.iter().sum();
                 let mut counts: Vec<usize> =
-                    frequent.iter().map(|&name| texts.totals[name]).collect();
+                    frequent.iter().map(|&name| categories.totals[name]).collect();
                 counts.push(n - counts.iter().sum::<usize>());
                 let names: Vec<String> =
-                    frequent.iter().map(|&name| texts.names[name].to_owned()).collect();
+                    frequent.iter().map(|&name| categories.names[name].to_owned()).collect();
                 let center = names.first().map(|category| Original::Share {
                     level: category.clone(),
                     share: counts[0] as f64 / n as f64,

@@ -9,12 +9,11 @@
 //! share one column, `other`, as do levels of any number that fewer rows hold than asked for. A level that is itself called `other` belongs to that column.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 
 use super::numeric;
 use super::options::Scaling;
 use super::step::{Dropped, Encoding, OTHER};
-use crate::features::ordered;
+use crate::features::{Categories, ordered};
 
 /// Most one-hot columns of a feature, `other` included.
 pub(super) const MAX_LEVELS: usize = 20;
@@ -29,15 +28,13 @@ pub(super) struct LevelCounts<'a> {
 impl<'a> LevelCounts<'a> {
     /// `Err` unless there are two levels to tell apart.
     pub(super) fn of(values: &'a [Option<String>]) -> Result<Self, Dropped> {
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for level in values.iter().flatten() {
-            *counts.entry(level).or_default() += 1;
-        }
-        match counts.len() {
+        let Categories { names, totals, .. } = Categories::new(values);
+        match names.len() {
             0 => Err(Dropped::AllMissing),
             1 => Err(Dropped::Constant),
             _ => {
-                Ok(Self { n_present: counts.values().sum(), levels: counts.into_iter().collect() })
+                let n_present = totals.iter().sum();
+                Ok(Self { levels: names.into_iter().zip(totals).collect(), n_present })
             }
         }
     }
@@ -107,36 +104,6 @@ impl<'a> LevelCounts<'a> {
         let mut levels = self.levels.clone();
         levels.sort_unstable_by_key(|&(name, count)| (Reverse(count), name));
         levels
-    }
-}
-
-/// Finds a level's index by its name: by looking at all where they are few, else by halving.
-#[derive(Debug, Clone)]
-pub(super) struct Lookup<'a> {
-    levels: &'a [String],
-    /// Empty where levels are few.
-    by_name: Vec<(&'a str, usize)>,
-}
-
-/// Most levels that are looked at one by one.
-const FEW: usize = 8;
-
-impl<'a> Lookup<'a> {
-    pub(super) fn new(levels: &'a [String]) -> Self {
-        let mut by_name: Vec<(&str, usize)> = Vec::new();
-        if levels.len() > FEW {
-            by_name.extend(levels.iter().enumerate().map(|(index, name)| (name.as_str(), index)));
-            by_name.sort_unstable();
-        }
-        Self { levels, by_name }
-    }
-
-    pub(super) fn index(&self, name: &str) -> Option<usize> {
-        if self.by_name.is_empty() {
-            return self.levels.iter().position(|level| level == name);
-        }
-        let at = self.by_name.binary_search_by_key(&name, |&(name, _)| name).ok()?;
-        Some(self.by_name[at].1)
     }
 }
 

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::num::portable;
 
+/// Values whose logarithms are taken together.
+const TOGETHER: usize = 64;
+
 /// What was done to a column's tail before scaling.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) enum TailTransform {
@@ -19,10 +22,15 @@ pub(crate) enum TailTransform {
 
 impl TailTransform {
     /// Increasing; finite for every magnitude up to 1e145.
-    pub(super) fn apply(self, x: f64) -> f64 {
-        match self {
-            Self::Kept => x,
-            Self::Log { bend } => portable::ln_1p((x / bend).abs()).copysign(x),
+    pub(super) fn apply(self, values: &mut [f64]) {
+        if let Self::Log { bend } = self {
+            for values in values.chunks_mut(TOGETHER) {
+                let mut tamed = [0.0; TOGETHER];
+                let tamed = &mut tamed[..values.len()];
+                tamed.iter_mut().zip(&*values).for_each(|(t, x)| *t = (x / bend).abs());
+                portable::ln_1p_all(tamed);
+                values.iter_mut().zip(tamed).for_each(|(x, t)| *x = t.copysign(*x));
+            }
         }
     }
 

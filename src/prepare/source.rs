@@ -1,13 +1,12 @@
 //! Where the cells of a matrix come from: a step of the preprocessor and the column it reads.
 //!
-//! Cost: O(1) per cell, and a binary search per category.
+//! Cost: O(1) per cell, and a comparison per category.
 
 use std::ops::Range;
 
-use super::categorical::Lookup;
 use super::scale::{ColumnScale, TailTransform};
 use super::step::{Encoding, FeatureStep};
-use crate::features::{FeatureTable, Values, ordered};
+use crate::features::{CategoryIndex, FeatureTable, Values, ordered};
 use crate::{Error, Result};
 
 /// A step that makes columns, with the values it reads.
@@ -45,7 +44,7 @@ enum SourceReading<'a> {
 #[derive(Debug)]
 struct Levels<'a> {
     names: &'a [String],
-    lookup: Lookup<'a>,
+    index: CategoryIndex<'a>,
 }
 
 impl<'a> Source<'a> {
@@ -57,7 +56,10 @@ impl<'a> Source<'a> {
         for step in steps {
             let cells = at..at + step.n_columns();
             at = cells.end;
-            let levels = |names: &'a [String]| Levels { names, lookup: Lookup::new(names) };
+            let levels = |names: &'a [String]| Levels {
+                names,
+                index: CategoryIndex::new(names.iter().map(String::as_str)),
+            };
             let values = match (&step.encoding, values(step, table)?) {
                 (Encoding::Numeric { tail, scale, fill }, Some(Values::Numeric(values))) => {
                     SourceReading::Numbers { values, tail: *tail, scale: *scale, fill: *fill }
@@ -94,14 +96,17 @@ impl<'a> Source<'a> {
         let rows = rows.chunks_exact_mut(width).map(|row| &mut row[self.cells.clone()]);
         match &self.values {
             SourceReading::Numbers { values, tail, scale, fill } => {
-                for (cells, value) in rows.zip(&values[first..]) {
-                    cells[0] = weight * scale.apply(tail.apply(value.unwrap_or(*fill)));
+                let values = &values[first..][..rows.len()];
+                let mut numbers: Vec<f64> = values.iter().map(|v| v.unwrap_or(*fill)).collect();
+                tail.apply(&mut numbers);
+                for ((cells, number), value) in rows.zip(numbers).zip(values) {
+                    cells[0] = weight * scale.apply(number);
                     self.mark(cells, value.is_none());
                 }
             }
             SourceReading::Ranks { values, levels, scale, fill } => {
                 for (cells, value) in rows.zip(&values[first..]) {
-                    let rank = value.as_ref().and_then(|v| rank(v, levels.names, &levels.lookup));
+                    let rank = value.as_ref().and_then(|v| levels.rank(v));
                     cells[0] = weight * scale.apply(rank.unwrap_or(*fill));
                     self.mark(cells, rank.is_none());
                 }
@@ -109,7 +114,7 @@ impl<'a> Source<'a> {
             SourceReading::Levels { values, levels, other, height, fill } => {
                 for (cells, value) in rows.zip(&values[first..]) {
                     let level = match value {
-                        Some(value) => levels.lookup.index(value).or(*other),
+                        Some(value) => levels.index.of(value).or(*other),
                         None => Some(*fill),
                     };
                     if let Some(level) = level {
@@ -146,7 +151,10 @@ fn values<'a>(step: &FeatureStep, table: &'a FeatureTable) -> Result<Option<&'a 
     Err(Error::SchemaMismatch { column: step.feature.clone(), problem })
 }
 
-fn rank(value: &str, levels: &[String], lookup: &Lookup<'_>) -> Option<f64> {
-    let known = lookup.index(value).map(|rank| rank as f64);
-    known.or_else(|| ordered::rank_of_new(value, levels))
+impl Levels<'_> {
+    /// The rank of an ordered level, between two others if it is new.
+    fn rank(&self, level: &str) -> Option<f64> {
+        let known = self.index.of(level).map(|rank| rank as f64);
+        known.or_else(|| ordered::rank_of_new(level, self.names))
+    }
 }
