@@ -445,6 +445,7 @@ impl People {
         }
         let skipped = Problems::of(&csv);
         let mut notes = skipped.mended();
+        notes.extend(warnings::header(csv.columns.iter().map(|texts| texts.name.as_str())));
         let mut table = FeatureTable::new(csv.lines.len());
         for (option, names) in [("categorical", categorical), ("numeric", &options.numeric)] {
             for name in names {
@@ -459,6 +460,10 @@ impl People {
                 true => None,
                 false => events::numeric(texts, reading, csv.delimiter),
             };
+            if let Some(found) = numbers.as_ref().filter(|found| !found.are_nearly_all) {
+                notes.extend(warnings::one_text(texts, &found.bad));
+            }
+            let numbers = numbers.filter(|found| found.are_nearly_all);
             let is_told = is_number.is_some() || options.numeric.contains(&texts.name);
             let numbers =
                 numbers.filter(|found| is_told || !codes.take(&texts.name, &found.values));
@@ -605,6 +610,13 @@ impl Options {
         }
         let mut cohorts = None;
         if let Some(by) = &self.relative_to {
+            let column = people.table.column(by);
+            if !column.is_some_and(|column| matches!(column.values, Values::Categorical(_))) {
+                return Err(format!(
+                    "--relative-to names {by:?}, which is not a column of categories"
+                )
+                .into());
+            }
             let columns = grouping_numbers(&people.table, &prepare);
             for (name, _) in &columns {
                 let label = vocabulary.labels.get(name).unwrap_or(name);

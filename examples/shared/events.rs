@@ -17,6 +17,7 @@ use super::dates::Dates;
 use super::numbers::{Decimal, number};
 use super::problems::Problems;
 use super::texts::Texts;
+use super::warnings;
 use super::words::{count, several};
 
 /// A column of identifiers and the kind of identifier it holds.
@@ -430,11 +431,12 @@ fn attribute(
     delimiter: u8,
     notes: &mut Vec<String>,
 ) -> Attribute {
-    if let Some(values) = numeric(texts, reading, delimiter)
-        .filter(|found| found.bad.is_empty())
-        .map(|found| found.values)
-    {
-        return Attribute::Numbers(texts.name.clone(), values);
+    match numeric(texts, reading, delimiter) {
+        Some(found) if found.bad.is_empty() => {
+            return Attribute::Numbers(texts.name.clone(), found.values);
+        }
+        Some(found) => notes.extend(warnings::one_text(texts, &found.bad)),
+        None => {}
     }
     let present = texts.without(|text| is_missing_text(text) || reading.is_missing(text));
     match days(&present, reading) {
@@ -491,12 +493,14 @@ pub(crate) struct Numbers {
     pub(crate) values: Vec<f64>,
     /// Rows whose cell is neither a number nor a sign of a missing one.
     pub(crate) bad: Vec<usize>,
+    /// Whether so few cells are that the column is one of numbers.
+    pub(crate) are_nearly_all: bool,
 }
 
 /// Share of the cells that must be numbers for a column to be one of numbers.
-const MOSTLY_NUMBERS: f64 = 0.95;
+const NEARLY_ALL: f64 = 0.95;
 
-/// The numbers of a column, if nearly every cell is one; codes such as `007` or 20 digits are texts.
+/// The numbers of a column, if most cells are one; codes such as `007` or 20 digits are texts.
 pub(crate) fn numeric(texts: &Texts, reading: &Reading, delimiter: u8) -> Option<Numbers> {
     const EXACT: f64 = 9_007_199_254_740_992.0; // 2⁵³: integers up to here are all different
     let present = texts.without(|text| is_missing_number(text) || reading.is_missing(text));
@@ -524,8 +528,8 @@ pub(crate) fn numeric(texts: &Texts, reading: &Reading, delimiter: u8) -> Option
         }
         values.push(value.unwrap_or(f64::NAN));
     }
-    (n > 0 && n as f64 >= MOSTLY_NUMBERS * (n + bad.len()) as f64)
-        .then_some(Numbers { values, bad })
+    let are_nearly_all = n as f64 >= NEARLY_ALL * (n + bad.len()) as f64;
+    (n > bad.len()).then_some(Numbers { values, bad, are_nearly_all })
 }
 
 /// The values of the rows that are kept.

@@ -114,8 +114,9 @@ impl Problems {
             ));
         }
         if self.n_repeated > 0 {
+            let counts = if self.n_repeated == 1 { "counts" } else { "count" };
             said.push(format!(
-                "{} an earlier row cell for cell, and count again.",
+                "{} an earlier row cell for cell, and {counts} again.",
                 rows(self.n_repeated, "repeats", "repeat")
             ));
         }

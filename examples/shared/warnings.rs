@@ -4,7 +4,8 @@ use personas::Timestamp;
 use personas::persona::{Saying, Vocabulary};
 
 use super::events::Rows;
-use super::texts::Texts;
+use super::numbers::{Decimal, number as read_number};
+use super::texts::{Texts, short};
 use super::words::{count, list, number, percent, several};
 
 const DAY_MS: i64 = 86_400_000;
@@ -32,6 +33,30 @@ pub(crate) fn bad_numbers(texts: &Texts, bad: &[usize], lines: &[u64]) -> Option
         "In column {:?}, {n} not a number and counted as missing (line {}: {shown:?}).",
         texts.name, lines[first]
     ))
+}
+
+/// A column of numbers that is read as one of categories, because of one text in many cells.
+pub(crate) fn one_text(texts: &Texts, bad: &[usize]) -> Option<String> {
+    let first = texts.get(*bad.first()?)?;
+    bad.iter().all(|&row| texts.get(row) == Some(first)).then(|| {
+        format!(
+            "Column {:?} is read as texts, because {} {first:?}: --missing {first:?} reads it as numbers.",
+            texts.name,
+            several(bad.len(), "value is", "values are")
+        )
+    })
+}
+
+/// A header that holds numbers, as the first row of a file without one does.
+pub(crate) fn header<'n>(names: impl Iterator<Item = &'n str>) -> Option<String> {
+    let names: Vec<&str> = names.collect();
+    let n = names.iter().filter(|name| read_number(name, Decimal::Point).is_some()).count();
+    (2 * n >= names.len()).then(|| {
+        format!(
+            "The first line names the columns, but holds numbers ({}): if it is a row, add a header above it.",
+            list(&names.iter().take(3).map(|name| short(name)).collect::<Vec<_>>())
+        )
+    })
 }
 
 /// A column that numbers the rows.

@@ -717,6 +717,29 @@ fn what_an_analyst_should_know_of_a_file_is_said() {
 }
 
 #[test]
+fn a_column_that_is_no_number_for_one_text_and_a_header_of_numbers_are_told() {
+    let rows = |first: &str| -> String {
+        let cell =
+            |i: usize| if i.is_multiple_of(8) { "n.a.".into() } else { (i * 37 % 101).to_string() };
+        first.to_owned() + &(0..100).map(|i| format!("{},{}\n", cell(i), i % 7)).collect::<String>()
+    };
+    let told = |name: &str, text: String, more: &[&str]| {
+        let table = file(name, text);
+        let report = run_personas(&[&["--table", &table, "--k", "2"], more].concat()).unwrap();
+        report.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let said = "Column \"spend\" is read as texts, because 13 values are \"n.a.\": --missing \"n.a.\" reads";
+    assert!(told("one_text.csv", rows("spend,visits\n"), &[]).contains(said));
+    let read = told("one_missing.csv", rows("spend,visits\n"), &["--missing", "n.a."]);
+    assert!(!read.contains("read as texts"), "{read}");
+    let bare = told("bare.csv", rows("4,5\n"), &[]);
+    assert!(bare.contains("holds numbers (4 and 5): if it is a row, add a header"), "{bare}");
+    let table = hundred("hundred_by.csv");
+    let error = run_personas(&["--table", &table, "--relative-to", "spend"]).unwrap_err();
+    assert_eq!(error, "--relative-to names \"spend\", which is not a column of categories");
+}
+
+#[test]
 fn one_persona_made_by_hand_needs_no_list() {
     let table = hundred("hundred_hand.csv");
     let one = r#"{"name":"All","rules":[{"feature":"spend","condition":"exists"}]}"#;
