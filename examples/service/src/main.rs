@@ -6,7 +6,7 @@
 //!
 //! | request | does |
 //! |---|---|
-//! | `POST /v1/{track,identify,page,screen,group,alias,batch}` | adds calls, as the clients post them; gzip or not |
+//! | `POST /v1/{track,identify,page,screen,group,alias,batch}`, for Jitsu's clients `/api/s/…` and `/api/s/s2s/…` | adds calls, as the clients post them; gzip or not |
 //! | `GET /v1/profiles/{kind}:{value}/{traits,external_ids,events,metadata,persona,all}` | in the shape of Segment's Profile API; `all` is everything stored about the person. `events` takes `limit` and `next`. In place of `{kind}:{value}` stands any profile id that was ever handed out; the answer says where the person moved |
 //! | `GET /v1/changes?since=…&limit=…` | profiles that changed since a cursor, each with its traits; without a cursor, from the start |
 //! | `PUT /v1/model` | finds the personas of everybody as of now |
@@ -15,7 +15,7 @@
 //! | `GET /health` | says that it runs |
 //!
 //! Three secrets come from the environment. The write key is the user of basic authentication, as the clients
-//! send it, or `writeKey` in the body. It stands in every page that sends calls, so it lets nobody read: all other
+//! send it, or the header `X-Write-Key`, or `writeKey` in the body. It stands in every page that sends calls, so it lets nobody read: all other
 //! requests need the read key, as the user of basic authentication. Since anybody can send calls, aliases do
 //! not join user ids. `PROFILE_KEY`, 32 hexadecimal digits, makes profile ids and the marks of the forgotten:
 //! without it, nobody who has the folder can test whether somebody was forgotten. Keep it elsewhere.
@@ -37,8 +37,9 @@ use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use base64::Engine;
@@ -130,6 +131,8 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
 async fn serve(service: Arc<Service>, address: &str) -> io::Result<()> {
     let router = Router::new()
         .route("/v1/{call}", post(receive))
+        .route("/api/s/{call}", post(receive))
+        .route("/api/s/s2s/{call}", post(receive))
         .route("/v1/changes", get(changes))
         .route("/v1/model", axum::routing::put(fit))
         .route("/v1/profiles/{who}/{what}", get(read))
@@ -180,7 +183,8 @@ impl Service {
 
     /// Whether a request, or its body, has the write key.
     fn lets_write(&self, headers: &HeaderMap, body: &str) -> bool {
-        let key = user(headers).or_else(|| {
+        let named = || Some(headers.get("x-write-key")?.as_bytes().to_vec());
+        let key = user(headers).or_else(named).or_else(|| {
             // The key is not known to be right yet: nothing else of the body is kept.
             let keyed: Option<Keyed<'_>> = serde_json::from_str(body).ok();
             Some(keyed?.write_key?.as_bytes().to_vec())
@@ -222,12 +226,18 @@ async fn receive(
     State(service): State<Arc<Service>>,
     Path(call): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let is_packed = headers.get(header::CONTENT_ENCODING).is_some_and(|value| value == "gzip");
-    let body = if is_packed { unpack(&body) } else { Ok(body.into()) };
-    let Ok(Ok(body)) = body.map(String::from_utf8) else {
-        return error(StatusCode::BAD_REQUEST, "invalid_request", "the body cannot be read");
+    let is_gzip = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"gzip");
+    let is_packed = headers.get(header::CONTENT_ENCODING).is_some_and(is_gzip);
+    let body = match body {
+        Ok(body) if is_packed => unpack(&body).map_err(|_| StatusCode::BAD_REQUEST),
+        body => body.map(Into::into).map_err(|rejection| rejection.status()),
+    };
+    let body = match body.map(String::from_utf8) {
+        Ok(Ok(body)) if body.len() <= MAX_BODY => body,
+        Ok(Ok(_)) | Err(StatusCode::PAYLOAD_TOO_LARGE) => return too_large(),
+        _ => return error(StatusCode::BAD_REQUEST, "invalid_request", "the body cannot be read"),
     };
     if !service.lets_write(&headers, &body) {
         return error(StatusCode::UNAUTHORIZED, "unauthorized", "the write key is wrong");
@@ -248,10 +258,16 @@ async fn receive(
     }
 }
 
+/// A byte more than is allowed tells that a body is too large.
 fn unpack(body: &[u8]) -> io::Result<Vec<u8>> {
     let mut unpacked = Vec::new();
     flate2::read::GzDecoder::new(body).take(MAX_BODY as u64 + 1).read_to_end(&mut unpacked)?;
-    if unpacked.len() > MAX_BODY { Err(io::ErrorKind::InvalidData.into()) } else { Ok(unpacked) }
+    Ok(unpacked)
+}
+
+fn too_large() -> Response {
+    let most = "the body is larger than 4 MiB, as it came or unpacked";
+    error(StatusCode::PAYLOAD_TOO_LARGE, "too_large", most)
 }
 
 async fn read(

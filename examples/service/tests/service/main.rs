@@ -415,3 +415,27 @@ fn the_bodies_of_real_clients_get_the_right_answers() {
         assert_eq!(ids["data"].as_array().unwrap().len(), n_identifiers, "{who}");
     }
 }
+
+#[test]
+fn jitsus_clients_post_to_paths_of_their_own_with_the_key_in_a_header() {
+    let service = Running::start(&folder("jitsu"));
+    for path in ["/api/s/track", "/api/s/s2s/track"] {
+        let body = br#"{"event":"A","userId":"t1","writeKey":"secret:***"}"#;
+        let (status, answer) = service.send("POST", path, "X-Write-Key: secret\r\n", body).unwrap();
+        assert_eq!((status, &answer["success"]), (200, &json!(true)), "{path}");
+        assert_eq!(service.send("POST", path, "X-Write-Key: other\r\n", body).unwrap().0, 401);
+    }
+}
+
+#[test]
+fn a_body_that_is_too_large_is_told_so_packed_or_not() {
+    let service = Running::start(&folder("large"));
+    let body = vec![b' '; (4 << 20) + 1];
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(&body).unwrap();
+    let gzip = "Content-Encoding: GZIP\r\n";
+    for (headers, bytes) in [("", body), (gzip, packed.finish().unwrap())] {
+        let (status, answer) = service.send("POST", "/v1/batch", headers, &bytes).unwrap();
+        assert_eq!((status, &answer["code"]), (413, &json!("too_large")));
+    }
+}
