@@ -205,8 +205,8 @@ fn uneven(x: &Array2<f64>) -> Option<String> {
     let (least, most) = (spreads.iter().min_by(order)?, spreads.iter().max_by(order)?);
     (most.1 > 100.0 * least.1).then(|| {
         format!(
-            "column {} spreads {:.0} times as wide as column {} and decides nearly alone; --scale \
-             brings them to one scale",
+            "of the columns kept, from 0, number {} spreads {:.0} times as wide as number {} and \
+             decides nearly alone; --scale brings them to one scale",
             most.0,
             most.1 / least.1,
             least.0
