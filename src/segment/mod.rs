@@ -65,7 +65,9 @@
 //! If a value cannot be read, only that value is left out, and the report counts it: a field of the wrong
 //! type, objects and lists nested more than eight deep, dotted names of more than 256 bytes, values after
 //! the first 1,000, numbers beyond `f64` such as `1e999`, `NaN` and `Infinity` as Python writes them, and
-//! texts with half a surrogate pair (`"\ud83d"`). In a name, half a surrogate pair is read as U+FFFD.
+//! texts with half a surrogate pair (`"\ud83d"`). In a name, half a surrogate pair is read as U+FFFD. Within
+//! `context`, only ids, `groupId` and `traits` of the wrong type are counted. Other parts of the wrong type, such as
+//! `"device": "phone"`, are skipped like fields that are not listed.
 //!
 //! A `userAgent` is not parsed, because that needs long lists that change often. If clients send nothing
 //! better, determine device and operating system with a service or crate of your choice, and add the
