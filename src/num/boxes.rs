@@ -13,6 +13,7 @@
 //! column (Bentley 1975).
 //! Cost: O(n·log n·d) to build; 200 bytes per column and sixteen points.
 
+use super::builds::builds;
 use super::tiles::{Lanes, WIDTH, plain};
 
 /// Boxes that are tested at once.
@@ -143,19 +144,10 @@ impl Boxes {
         weight: f64,
         contender: impl FnMut(u32, f64) -> f64,
     ) {
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx512f") {
-                return x86::avx512(self, point, weight, contender);
-            }
-            if is_x86_feature_detected!("avx2") {
-                return x86::avx2(self, point, weight, contender);
-            }
-        }
-        self.search_plain(point, weight, contender);
+        search(self, point, weight, contender);
     }
 
-    /// The body of every build.
+    /// The body of every build of [`search`].
     #[inline(always)]
     fn search_plain(&self, point: &[f64], weight: f64, mut contender: impl FnMut(u32, f64) -> f64) {
         let mut limit = f64::INFINITY;
@@ -310,34 +302,17 @@ fn widest(points: Points<'_>, part: &[u32]) -> usize {
     spreads.fold((0, 0.0), |best, (i, spread)| if spread > best.1 { (i, spread) } else { best }).0
 }
 
-#[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code)]
-mod x86 {
-    use super::Boxes;
-
-    #[target_feature(enable = "avx512f")]
-    fn with_avx512(boxes: &Boxes, point: &[f64], weight: f64, f: impl FnMut(u32, f64) -> f64) {
-        boxes.search_plain(point, weight, f);
-    }
-
-    #[target_feature(enable = "avx2")]
-    fn with_avx2(boxes: &Boxes, point: &[f64], weight: f64, f: impl FnMut(u32, f64) -> f64) {
-        boxes.search_plain(point, weight, f);
-    }
-
-    pub(super) fn avx512(
+builds! {
+    /// As [`Boxes::search`].
+    fn search(
         boxes: &Boxes,
         point: &[f64],
         weight: f64,
-        f: impl FnMut(u32, f64) -> f64,
+        contender: impl FnMut(u32, f64) -> f64,
     ) {
-        // SAFETY: called by `search` only after detecting the feature.
-        unsafe { with_avx512(boxes, point, weight, f) }
-    }
-
-    pub(super) fn avx2(boxes: &Boxes, point: &[f64], weight: f64, f: impl FnMut(u32, f64) -> f64) {
-        // SAFETY: called by `search` only after detecting the feature.
-        unsafe { with_avx2(boxes, point, weight, f) }
+        ["avx512f"] => Boxes::search_plain,
+        ["avx2"] => Boxes::search_plain,
+        [] => Boxes::search_plain,
     }
 }
 

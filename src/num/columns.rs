@@ -5,6 +5,7 @@
 
 use ndarray::ArrayView2;
 
+use super::builds::builds;
 use super::check::{self, MAX_MAGNITUDE, Rows};
 use super::parallel;
 use crate::{Error, Result};
@@ -98,43 +99,12 @@ fn parts(rows: &Rows<'_>) -> Vec<Part> {
     parallel::map_chunks(rows.n_rows(), d, |range| part(rows.range(range), d))
 }
 
-/// The part of some rows, built for the CPU at hand: nothing is fused, so all builds agree.
-fn part(values: &[f64], d: usize) -> Part {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") {
-            return x86::avx512(values, d);
-        }
-        if is_x86_feature_detected!("avx2") {
-            return x86::avx2(values, d);
-        }
-    }
-    plain(values, d)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code)]
-mod x86 {
-    use super::{Part, plain};
-
-    #[target_feature(enable = "avx512f")]
-    fn with_avx512(values: &[f64], d: usize) -> Part {
-        plain(values, d)
-    }
-
-    #[target_feature(enable = "avx2")]
-    fn with_avx2(values: &[f64], d: usize) -> Part {
-        plain(values, d)
-    }
-
-    pub(super) fn avx512(values: &[f64], d: usize) -> Part {
-        // SAFETY: called by `part` only after detecting the feature.
-        unsafe { with_avx512(values, d) }
-    }
-
-    pub(super) fn avx2(values: &[f64], d: usize) -> Part {
-        // SAFETY: called by `part` only after detecting the feature.
-        unsafe { with_avx2(values, d) }
+builds! {
+    /// The part of some rows, built for the CPU at hand: nothing is fused, so all builds agree.
+    fn part(values: &[f64], d: usize) -> Part {
+        ["avx512f"] => plain,
+        ["avx2"] => plain,
+        [] => plain,
     }
 }
 

@@ -169,24 +169,6 @@ fn front<T: Copy>(items: &[T; LANES], rest: T, mask: u16, front: &mut [T; LANES]
 #[cfg(target_arch = "x86_64")]
 pub(super) use x86::{SinglesAvx2, SinglesAvx512};
 
-/// Whether this CPU has all that the widest builds of the search for neighbours are compiled with.
-#[cfg(target_arch = "x86_64")]
-pub(super) fn has_avx512() -> bool {
-    is_x86_feature_detected!("avx512f")
-        && is_x86_feature_detected!("avx512dq")
-        && is_x86_feature_detected!("avx512vl")
-        && is_x86_feature_detected!("fma")
-        && is_x86_feature_detected!("popcnt")
-}
-
-/// Whether it has all that their other builds are compiled with.
-#[cfg(target_arch = "x86_64")]
-pub(super) fn has_avx2() -> bool {
-    is_x86_feature_detected!("avx2")
-        && is_x86_feature_detected!("fma")
-        && is_x86_feature_detected!("popcnt")
-}
-
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
 mod x86 {

@@ -3,6 +3,7 @@
 pub(crate) mod argmin;
 pub(crate) mod assignment;
 pub(crate) mod boxes;
+mod builds;
 pub(crate) mod bytes;
 pub(crate) mod check;
 pub(crate) mod columns;

@@ -15,6 +15,7 @@
 //!
 //! Cost: one pass; 4·n·d bytes and 4 bytes per tile.
 
+use super::builds::builds;
 use super::check::Rows;
 use super::columns::Columns;
 use super::parallel;
@@ -146,47 +147,14 @@ impl Packed {
     }
 }
 
-/// Fills the tiles of a chunk; their norms, and Σ|x|².
-///
-/// Built for the CPU at hand: nothing is fused, so all builds agree.
-fn fill(tiles: &mut [f32], rows: &[f64], shift: &[f64], scale: f64) -> (Vec<f32>, f64) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") {
-            return x86::avx512(tiles, rows, shift, scale);
-        }
-        if is_x86_feature_detected!("avx2") {
-            return x86::avx2(tiles, rows, shift, scale);
-        }
-    }
-    fill_plain(tiles, rows, shift, scale)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code)]
-mod x86 {
-    use super::fill_plain;
-
-    type Filled = (Vec<f32>, f64);
-
-    #[target_feature(enable = "avx512f")]
-    fn with_avx512(tiles: &mut [f32], rows: &[f64], shift: &[f64], scale: f64) -> Filled {
-        fill_plain(tiles, rows, shift, scale)
-    }
-
-    #[target_feature(enable = "avx2")]
-    fn with_avx2(tiles: &mut [f32], rows: &[f64], shift: &[f64], scale: f64) -> Filled {
-        fill_plain(tiles, rows, shift, scale)
-    }
-
-    pub(super) fn avx512(tiles: &mut [f32], rows: &[f64], shift: &[f64], scale: f64) -> Filled {
-        // SAFETY: called by `fill` only after detecting the feature.
-        unsafe { with_avx512(tiles, rows, shift, scale) }
-    }
-
-    pub(super) fn avx2(tiles: &mut [f32], rows: &[f64], shift: &[f64], scale: f64) -> Filled {
-        // SAFETY: called by `fill` only after detecting the feature.
-        unsafe { with_avx2(tiles, rows, shift, scale) }
+builds! {
+    /// Fills the tiles of a chunk; their norms, and Σ|x|².
+    ///
+    /// Built for the CPU at hand: nothing is fused, so all builds agree.
+    fn fill(tiles: &mut [f32], rows: &[f64], shift: &[f64], scale: f64) -> (Vec<f32>, f64) {
+        ["avx512f"] => fill_plain,
+        ["avx2"] => fill_plain,
+        [] => fill_plain,
     }
 }
 

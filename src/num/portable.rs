@@ -14,6 +14,7 @@
 
 use std::f64::consts::{LN_2, LOG2_E, SQRT_2};
 
+use super::builds::{all_builds, fastest};
 use super::powers::{exponent, times_two_to};
 
 /// The first bits of ln 2, exact times any exponent, and the rest.
@@ -158,16 +159,16 @@ pub(crate) fn ln_1p_all(values: &mut [f64]) {
     if values.len() < FEW || !is_ordinary {
         return values.iter_mut().for_each(|x| *x = ln_1p(*x));
     }
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
-            return x86::ln_1p_512(values);
-        }
-        if is_x86_feature_detected!("avx2") {
-            return x86::ln_1p_256(values);
-        }
+    fastest(logarithms())(values);
+}
+
+all_builds! {
+    /// The builds of [`ln_1p_all`], for ordinary numbers.
+    fn logarithms(values: &mut [f64]) {
+        ["avx512f", "avx512dq"] => ln_1p_ordinary,
+        ["avx2"] => ln_1p_ordinary,
+        [] => ln_1p_ordinary,
     }
-    ln_1p_ordinary(values);
 }
 
 /// The body of every build of [`ln_1p_all`], for numbers from 0 on: without branches, so that lanes stay together.
@@ -181,32 +182,6 @@ fn ln_1p_ordinary(values: &mut [f64]) {
         let of_small = ln_1p_small(f);
         let of_great = ln_of(f, n) + lost(*x, sum) / sum;
         *x = if small { of_small } else { of_great };
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code)]
-mod x86 {
-    use super::ln_1p_ordinary;
-
-    #[target_feature(enable = "avx512f,avx512dq")]
-    fn with_avx512(values: &mut [f64]) {
-        ln_1p_ordinary(values);
-    }
-
-    #[target_feature(enable = "avx2")]
-    fn with_avx2(values: &mut [f64]) {
-        ln_1p_ordinary(values);
-    }
-
-    pub(super) fn ln_1p_512(values: &mut [f64]) {
-        // SAFETY: called only after detecting the features.
-        unsafe { with_avx512(values) }
-    }
-
-    pub(super) fn ln_1p_256(values: &mut [f64]) {
-        // SAFETY: called only after detecting the feature.
-        unsafe { with_avx2(values) }
     }
 }
 
@@ -293,12 +268,7 @@ mod tests {
         let bits = |x: &[f64]| -> Vec<u64> { x.iter().map(|x| x.to_bits()).collect() };
         let single: Vec<u64> = x.iter().map(|x| ln_1p(*x).to_bits()).collect();
         type Build = fn(&mut [f64]);
-        let mut builds: Vec<Build> = vec![ln_1p_all, ln_1p_ordinary];
-        #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") {
-            builds.push(x86::ln_1p_256);
-        }
-        for build in builds {
+        for build in logarithms().chain([ln_1p_all as Build]) {
             let mut all = x.clone();
             build(&mut all);
             assert_eq!(bits(&all), single);

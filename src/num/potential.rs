@@ -6,7 +6,10 @@
 //!
 //! Cost: 3·d vector operations per 16 rows and candidate; reads the tiles and 4 bytes per row.
 
+use super::builds::{self, all_builds};
 use super::lanes::{Singles, SinglesPortable};
+#[cfg(target_arch = "x86_64")]
+use super::lanes::{SinglesAvx2, SinglesAvx512};
 use super::pack::LANES;
 
 /// Tiles whose sums are added in f32.
@@ -36,64 +39,31 @@ pub(crate) struct PotentialKernels {
     pub(crate) lower: LowerFn,
 }
 
-const PORTABLE: PotentialKernels =
-    PotentialKernels { sum: sum::<SinglesPortable>, lower: lower::<SinglesPortable> };
+impl PotentialKernels {
+    /// All builds that this CPU runs.
+    fn all() -> impl Iterator<Item = Self> {
+        sums().zip(lowerings()).map(|(sum, lower)| Self { sum, lower })
+    }
+}
 
 /// The fastest build that this CPU runs.
 pub(crate) fn fastest() -> PotentialKernels {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") {
-            return x86::AVX512;
-        }
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            return x86::AVX2;
-        }
-    }
-    PORTABLE
+    builds::fastest(PotentialKernels::all())
 }
 
-#[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code)]
-mod x86 {
-    //! SAFETY, for both calls of each build: handed out by `fastest` only after detecting the
-    //! features that the called function is compiled for.
-
-    use super::super::lanes::{SinglesAvx2, SinglesAvx512};
-    use super::{PotentialKernels, WeightedTiles, lower, sum};
-
-    pub(super) const AVX512: PotentialKernels = PotentialKernels {
-        sum: |tiles, closest, candidates, sums| unsafe {
-            sum_avx512(tiles, closest, candidates, sums);
-        },
-        lower: |tiles, closest, point| unsafe { lower_avx512(tiles, closest, point) },
-    };
-
-    pub(super) const AVX2: PotentialKernels = PotentialKernels {
-        sum: |tiles, closest, candidates, sums| unsafe {
-            sum_avx2(tiles, closest, candidates, sums);
-        },
-        lower: |tiles, closest, point| unsafe { lower_avx2(tiles, closest, point) },
-    };
-
-    #[target_feature(enable = "avx512f")]
-    fn sum_avx512(tiles: WeightedTiles<'_>, closest: &[f32], candidates: &[f32], sums: &mut [f64]) {
-        sum::<SinglesAvx512>(tiles, closest, candidates, sums);
+all_builds! {
+    fn sums(tiles: WeightedTiles<'_>, closest: &[f32], candidates: &[f32], sums: &mut [f64]) {
+        ["avx512f"] => sum::<SinglesAvx512>,
+        ["avx2", "fma"] => sum::<SinglesAvx2>,
+        [] => sum::<SinglesPortable>,
     }
+}
 
-    #[target_feature(enable = "avx2,fma")]
-    fn sum_avx2(tiles: WeightedTiles<'_>, closest: &[f32], candidates: &[f32], sums: &mut [f64]) {
-        sum::<SinglesAvx2>(tiles, closest, candidates, sums);
-    }
-
-    #[target_feature(enable = "avx512f")]
-    fn lower_avx512(tiles: WeightedTiles<'_>, closest: &mut [f32], point: &[f32]) -> f64 {
-        lower::<SinglesAvx512>(tiles, closest, point)
-    }
-
-    #[target_feature(enable = "avx2,fma")]
-    fn lower_avx2(tiles: WeightedTiles<'_>, closest: &mut [f32], point: &[f32]) -> f64 {
-        lower::<SinglesAvx2>(tiles, closest, point)
+all_builds! {
+    fn lowerings(tiles: WeightedTiles<'_>, closest: &mut [f32], point: &[f32]) -> f64 {
+        ["avx512f"] => lower::<SinglesAvx512>,
+        ["avx2", "fma"] => lower::<SinglesAvx2>,
+        [] => lower::<SinglesPortable>,
     }
 }
 
@@ -191,14 +161,9 @@ mod tests {
         let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| stream.normal() as f32).collect() };
         let (tiles, points) = (draw(n_tiles * d * LANES), draw(2 * d));
         let closest: Vec<f32> = draw(n_tiles * LANES).iter().map(|v| v.abs()).collect();
-        let mut builds = vec![PORTABLE, fastest()];
-        #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            builds.push(x86::AVX2);
-        }
         let weights: Vec<f32> = draw(n_tiles * LANES).iter().map(|v| v.abs()).collect();
         let mut all_sums = Vec::new();
-        for build in builds {
+        for build in PotentialKernels::all() {
             for weights in [None, Some(&weights[..])] {
                 let tiles = WeightedTiles { values: &tiles, weights, n_columns: d };
                 let mut lowered = closest.clone();

@@ -14,7 +14,10 @@
 //!
 //! Cost: k·(d + 5) vector operations per 16 rows; no memory beyond the tile and its result.
 
+use super::builds::{self, all_builds};
 use super::lanes::{Singles, SinglesPortable};
+#[cfg(target_arch = "x86_64")]
+use super::lanes::{SinglesAvx2, SinglesAvx512};
 use super::pack::{LANES, Limit};
 use super::prefetch;
 
@@ -101,53 +104,15 @@ pub(crate) type ScanFn = fn(tiles: ScanTiles<'_>, centroids: &Centroids, out: &m
 
 /// The fastest build of the kernel that this CPU runs.
 pub(crate) fn fastest() -> ScanFn {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") {
-            return x86::avx512;
-        }
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            return x86::avx2;
-        }
-    }
-    portable
+    builds::fastest(scans())
 }
 
-/// The AVX2 build; only for a CPU that has it.
-#[cfg(all(test, target_arch = "x86_64"))]
-pub(crate) fn avx2() -> ScanFn {
-    assert!(is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"));
-    x86::avx2
-}
-
-pub(crate) fn portable(tiles: ScanTiles<'_>, centroids: &Centroids, out: &mut [Scan]) {
-    scan::<SinglesPortable, 1>(tiles, centroids, out);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code)]
-mod x86 {
-    use super::super::lanes::{SinglesAvx2, SinglesAvx512};
-    use super::{Centroids, Scan, ScanTiles, scan};
-
-    #[target_feature(enable = "avx512f")]
-    fn with_avx512(tiles: ScanTiles<'_>, centroids: &Centroids, out: &mut [Scan]) {
-        scan::<SinglesAvx512, 4>(tiles, centroids, out);
-    }
-
-    #[target_feature(enable = "avx2,fma")]
-    fn with_avx2(tiles: ScanTiles<'_>, centroids: &Centroids, out: &mut [Scan]) {
-        scan::<SinglesAvx2, 1>(tiles, centroids, out);
-    }
-
-    pub(super) fn avx512(tiles: ScanTiles<'_>, c: &Centroids, out: &mut [Scan]) {
-        // SAFETY: handed out by `fastest` only after detecting the feature.
-        unsafe { with_avx512(tiles, c, out) }
-    }
-
-    pub(super) fn avx2(tiles: ScanTiles<'_>, c: &Centroids, out: &mut [Scan]) {
-        // SAFETY: handed out by `fastest` only after detecting the features.
-        unsafe { with_avx2(tiles, c, out) }
+all_builds! {
+    /// All builds of the kernel that this CPU runs.
+    pub(crate) fn scans(tiles: ScanTiles<'_>, centroids: &Centroids, out: &mut [Scan]) {
+        ["avx512f"] => scan::<SinglesAvx512, 4>,
+        ["avx2", "fma"] => scan::<SinglesAvx2, 1>,
+        [] => scan::<SinglesPortable, 1>,
     }
 }
 
@@ -298,11 +263,6 @@ mod tests {
         let x = Array2::from_shape_simple_fn((n, d), || stream.normal());
         let rows = check::rows(x.view()).unwrap();
         let packed = Packed::new(&rows, &Columns::of(&rows));
-        let mut builds = vec![portable as ScanFn, fastest()];
-        #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            builds.push(x86::avx2);
-        }
         for k in [1, 2, 7, 8] {
             let centroids: Vec<f64> = (0..k).flat_map(|row| packed.place(rows.row(row))).collect();
             let bounds = packed.bounds(d as f64);
@@ -315,7 +275,7 @@ mod tests {
                 limits: &limits,
                 horizon: Some(0.1),
             };
-            for build in &builds {
+            for build in scans() {
                 let mut scans = [Scan::UNKNOWN; 7];
                 build(tiles, &Centroids::new(&centroids, d), &mut scans);
                 for row in 0..n {

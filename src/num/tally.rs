@@ -7,6 +7,7 @@
 //!
 //! Cost: some ten vector operations per eight columns and row.
 
+use super::builds::{all_builds, fastest};
 use super::check::Rows;
 use super::prefetch;
 
@@ -59,41 +60,20 @@ fn integer(shifted: f64) -> i64 {
 
 /// Applies moves to the sums.
 pub(crate) fn apply(rows: &Rows<'_>, moves: &[Move], steps: Steps<'_>, sums: TallySums<'_>) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
-            return x86::avx512(rows, moves, steps, sums);
-        }
-        if is_x86_feature_detected!("avx2") {
-            return x86::avx2(rows, moves, steps, sums);
-        }
-    }
-    plain(rows, moves, steps, sums);
+    fastest(applications())(rows, moves, steps, sums);
 }
 
-#[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code)]
-mod x86 {
-    use super::{Move, Rows, Steps, TallySums, plain};
-
-    #[target_feature(enable = "avx512f,avx512dq")]
-    fn with_avx512(rows: &Rows<'_>, moves: &[Move], steps: Steps<'_>, sums: TallySums<'_>) {
-        plain(rows, moves, steps, sums);
-    }
-
-    #[target_feature(enable = "avx2")]
-    fn with_avx2(rows: &Rows<'_>, moves: &[Move], steps: Steps<'_>, sums: TallySums<'_>) {
-        plain(rows, moves, steps, sums);
-    }
-
-    pub(super) fn avx512(rows: &Rows<'_>, moves: &[Move], steps: Steps<'_>, sums: TallySums<'_>) {
-        // SAFETY: called by `apply` only after detecting the features.
-        unsafe { with_avx512(rows, moves, steps, sums) }
-    }
-
-    pub(super) fn avx2(rows: &Rows<'_>, moves: &[Move], steps: Steps<'_>, sums: TallySums<'_>) {
-        // SAFETY: called by `apply` only after detecting the feature.
-        unsafe { with_avx2(rows, moves, steps, sums) }
+all_builds! {
+    /// The builds of [`apply`].
+    fn applications(
+        rows: &Rows<'_>,
+        moves: &[Move],
+        steps: Steps<'_>,
+        sums: TallySums<'_>,
+    ) {
+        ["avx512f", "avx512dq"] => plain,
+        ["avx2"] => plain,
+        [] => plain,
     }
 }
 
@@ -178,10 +158,8 @@ mod tests {
             (coarse, fine)
         };
         let truth = by(plain);
-        assert_eq!(by(apply), truth);
-        #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") {
-            assert_eq!(by(x86::avx2), truth);
+        for build in applications() {
+            assert_eq!(by(build), truth);
         }
         let in_zero = |row: usize| row.is_multiple_of(3) && !row.is_multiple_of(7);
         let sum: f64 = (0..100).filter(|&row| in_zero(row)).map(|row| x[[row, 4]]).sum();

@@ -5,6 +5,8 @@
 //!
 //! Cost: 128 bytes per tile and column; three operations per row and column.
 
+use super::builds::builds;
+
 /// Rows per tile.
 pub(crate) const WIDTH: usize = 16;
 
@@ -55,42 +57,16 @@ impl Tiles {
     fn measure<const ROOT: bool>(&self, point: &[f64], first: usize, out: &mut [Lanes]) {
         debug_assert_eq!(point.len(), self.n_columns);
         let tiles = &self.values[first * self.n_columns..][..out.len() * self.n_columns];
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx512f") {
-                return x86::avx512::<ROOT>(point, tiles, out);
-            }
-            if is_x86_feature_detected!("avx2") {
-                return x86::avx2::<ROOT>(point, tiles, out);
-            }
-        }
-        plain::<ROOT>(point, tiles, out);
+        measure::<ROOT>(point, tiles, out);
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code)]
-mod x86 {
-    use super::{Lanes, plain};
-
-    #[target_feature(enable = "avx512f")]
-    fn with_avx512<const ROOT: bool>(point: &[f64], tiles: &[Lanes], out: &mut [Lanes]) {
-        plain::<ROOT>(point, tiles, out);
-    }
-
-    #[target_feature(enable = "avx2")]
-    fn with_avx2<const ROOT: bool>(point: &[f64], tiles: &[Lanes], out: &mut [Lanes]) {
-        plain::<ROOT>(point, tiles, out);
-    }
-
-    pub(super) fn avx512<const ROOT: bool>(point: &[f64], tiles: &[Lanes], out: &mut [Lanes]) {
-        // SAFETY: called by `measure` only after detecting the feature.
-        unsafe { with_avx512::<ROOT>(point, tiles, out) }
-    }
-
-    pub(super) fn avx2<const ROOT: bool>(point: &[f64], tiles: &[Lanes], out: &mut [Lanes]) {
-        // SAFETY: called by `measure` only after detecting the feature.
-        unsafe { with_avx2::<ROOT>(point, tiles, out) }
+builds! {
+    /// As [`Tiles::measure`].
+    fn measure<const ROOT: bool>(point: &[f64], tiles: &[Lanes], out: &mut [Lanes]) {
+        ["avx512f"] => plain::<ROOT>,
+        ["avx2"] => plain::<ROOT>,
+        [] => plain::<ROOT>,
     }
 }
 

@@ -339,12 +339,7 @@ mod tests {
 
     /// Every build of the kernel this CPU runs.
     fn builds() -> Vec<ScanFn> {
-        let mut builds = vec![scan::portable as ScanFn, scan::fastest()];
-        #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            builds.push(scan::avx2());
-        }
-        builds
+        scan::scans().collect()
     }
 
     /// Kinds of data that f32 is bad at.

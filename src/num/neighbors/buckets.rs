@@ -9,6 +9,7 @@
 //! row that was searched for one bucket, as a removal. Memory 1.5·8·n·d bytes or so.
 
 use super::metric::Metric;
+use crate::num::builds::builds;
 use crate::num::prefetch::prefetch;
 
 /// Rows in a bucket at most; more are split along the widest column.
@@ -219,106 +220,28 @@ impl Buckets {
     }
 }
 
-/// The reduced distances of a row to the lanes of a bucket, if any may be within a radius; nothing is
-/// fused, so all builds agree. Lanes without a row may be within it.
-fn reduce(
-    m: Metric,
-    columns: &[BucketLanes],
-    row: &[f64],
-    radius: f64,
-    out: &mut BucketLanes,
-) -> bool {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") {
-            return x86::reduce_512(m, columns, row, radius, out);
-        }
-        if is_x86_feature_detected!("avx2") {
-            return x86::reduce_256(m, columns, row, radius, out);
-        }
+builds! {
+    /// The reduced distances of a row to the lanes of a bucket, if any may be within a radius; nothing is
+    /// fused, so all builds agree. Lanes without a row may be within it.
+    fn reduce(
+        m: Metric,
+        columns: &[BucketLanes],
+        row: &[f64],
+        radius: f64,
+        out: &mut BucketLanes,
+    ) -> bool {
+        ["avx512f"] => reduce_plain,
+        ["avx2"] => reduce_plain,
+        [] => reduce_plain,
     }
-    reduce_plain(m, columns, row, radius, out)
 }
 
-/// The reduced gaps of a row to a group of boxes.
-fn gap(metric: Metric, sides: &[[f64; BOXES]], row: &[f64], out: &mut [f64; BOXES]) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") {
-            return x86::gap_512(metric, sides, row, out);
-        }
-        if is_x86_feature_detected!("avx2") {
-            return x86::gap_256(metric, sides, row, out);
-        }
-    }
-    gap_plain(metric, sides, row, out);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code)]
-mod x86 {
-    //! SAFETY, for every block here: called only after detecting the feature.
-
-    use super::{BOXES, BucketLanes, Metric, gap_plain, reduce_plain};
-
-    #[target_feature(enable = "avx512f")]
-    fn reduce_with_512(
-        m: Metric,
-        c: &[BucketLanes],
-        row: &[f64],
-        r: f64,
-        out: &mut BucketLanes,
-    ) -> bool {
-        reduce_plain(m, c, row, r, out)
-    }
-
-    #[target_feature(enable = "avx2")]
-    fn reduce_with_256(
-        m: Metric,
-        c: &[BucketLanes],
-        row: &[f64],
-        r: f64,
-        out: &mut BucketLanes,
-    ) -> bool {
-        reduce_plain(m, c, row, r, out)
-    }
-
-    #[target_feature(enable = "avx512f")]
-    fn gap_with_512(m: Metric, sides: &[[f64; BOXES]], row: &[f64], out: &mut [f64; BOXES]) {
-        gap_plain(m, sides, row, out);
-    }
-
-    #[target_feature(enable = "avx2")]
-    fn gap_with_256(m: Metric, sides: &[[f64; BOXES]], row: &[f64], out: &mut [f64; BOXES]) {
-        gap_plain(m, sides, row, out);
-    }
-
-    pub(super) fn reduce_512(
-        m: Metric,
-        c: &[BucketLanes],
-        row: &[f64],
-        r: f64,
-        out: &mut BucketLanes,
-    ) -> bool {
-        unsafe { reduce_with_512(m, c, row, r, out) }
-    }
-
-    pub(super) fn reduce_256(
-        m: Metric,
-        c: &[BucketLanes],
-        row: &[f64],
-        r: f64,
-        out: &mut BucketLanes,
-    ) -> bool {
-        unsafe { reduce_with_256(m, c, row, r, out) }
-    }
-
-    pub(super) fn gap_512(m: Metric, s: &[[f64; BOXES]], row: &[f64], out: &mut [f64; BOXES]) {
-        unsafe { gap_with_512(m, s, row, out) }
-    }
-
-    pub(super) fn gap_256(m: Metric, s: &[[f64; BOXES]], row: &[f64], out: &mut [f64; BOXES]) {
-        unsafe { gap_with_256(m, s, row, out) }
+builds! {
+    /// The reduced gaps of a row to a group of boxes.
+    fn gap(m: Metric, sides: &[[f64; BOXES]], row: &[f64], out: &mut [f64; BOXES]) {
+        ["avx512f"] => gap_plain,
+        ["avx2"] => gap_plain,
+        [] => gap_plain,
     }
 }
 

@@ -5,9 +5,10 @@
 //! exact distances are taken only of the few that remain at its end.
 
 use super::kernel::Line;
+use crate::num::builds::{all_builds, fastest};
 use crate::num::lanes::{Singles, SinglesPortable};
 #[cfg(target_arch = "x86_64")]
-use crate::num::lanes::{has_avx2, has_avx512};
+use crate::num::lanes::{SinglesAvx2, SinglesAvx512};
 use crate::num::pack::LANES;
 
 /// Contenders beyond `k` that are not worth another step of a bound, as a part of `k`.
@@ -36,7 +37,7 @@ impl Contenders {
         // What is written of a leaf is two lines, whatever there is of it.
         let all = LANES * (room + 2 * LANES);
         let (powers, places) = (vec![0.0; all], vec![0; all]);
-        Self { k, room, kernels: ContenderKernels::fastest(), powers, places, n: [0; LANES] }
+        Self { k, room, kernels: fastest(ContenderKernels::all()), powers, places, n: [0; LANES] }
     }
 
     pub(super) fn clear(&mut self) {
@@ -113,85 +114,41 @@ struct ContenderKernels {
 }
 
 impl ContenderKernels {
-    /// The fastest build for this CPU.
-    fn fastest() -> Self {
-        #[cfg(target_arch = "x86_64")]
-        {
-            if has_avx512() {
-                return Self { add: x86::add_512, bound: x86::bound_512, cut: x86::cut_512 };
-            }
-            if has_avx2() {
-                return Self { add: x86::add_256, bound: x86::bound_256, cut: x86::cut_256 };
-            }
-        }
-        Self::portable()
-    }
-
-    fn portable() -> Self {
-        Self {
-            add: add::<SinglesPortable>,
-            bound: bound::<SinglesPortable>,
-            cut: cut::<SinglesPortable>,
-        }
+    /// All builds that this CPU runs.
+    fn all() -> impl Iterator<Item = Self> {
+        let builds = additions().zip(bounds()).zip(cuts());
+        builds.map(|((add, bound), cut)| Self { add, bound, cut })
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code)]
-mod x86 {
-    //! SAFETY, for every block here: handed out by `ContenderKernels::fastest` only after detecting the
-    //! features.
-
-    use super::{Line, add, bound, cut};
-    use crate::num::lanes::{SinglesAvx2, SinglesAvx512};
-
-    macro_rules! builds {
-        ($lanes:ty, $features:literal, $add:ident, $bound:ident, $cut:ident) => {
-            pub(super) fn $add(
-                line: &Line,
-                mask: u16,
-                first: u32,
-                powers: &mut [f32],
-                places: &mut [u32],
-            ) -> usize {
-                #[target_feature(enable = $features)]
-                fn with(
-                    line: &Line,
-                    mask: u16,
-                    first: u32,
-                    powers: &mut [f32],
-                    places: &mut [u32],
-                ) -> usize {
-                    add::<$lanes>(line, mask, first, powers, places)
-                }
-                unsafe { with(line, mask, first, powers, places) }
-            }
-
-            pub(super) fn $bound(powers: &[f32], k: usize, most: f32) -> Option<(f32, usize)> {
-                #[target_feature(enable = $features)]
-                fn with(powers: &[f32], k: usize, most: f32) -> Option<(f32, usize)> {
-                    bound::<$lanes>(powers, k, most)
-                }
-                unsafe { with(powers, k, most) }
-            }
-
-            pub(super) fn $cut(
-                powers: &mut [f32],
-                places: &mut [u32],
-                n: usize,
-                most: f32,
-            ) -> usize {
-                #[target_feature(enable = $features)]
-                fn with(powers: &mut [f32], places: &mut [u32], n: usize, most: f32) -> usize {
-                    cut::<$lanes>(powers, places, n, most)
-                }
-                unsafe { with(powers, places, n, most) }
-            }
-        };
+all_builds! {
+    fn additions(
+        line: &Line,
+        mask: u16,
+        first: u32,
+        powers: &mut [f32],
+        places: &mut [u32],
+    ) -> usize {
+        ["avx512f", "avx512dq", "avx512vl", "fma", "popcnt"] => add::<SinglesAvx512>,
+        ["avx2", "fma", "popcnt"] => add::<SinglesAvx2>,
+        [] => add::<SinglesPortable>,
     }
+}
 
-    builds!(SinglesAvx512, "avx512f,avx512dq,avx512vl,fma,popcnt", add_512, bound_512, cut_512);
-    builds!(SinglesAvx2, "avx2,fma,popcnt", add_256, bound_256, cut_256);
+all_builds! {
+    fn bounds(powers: &[f32], k: usize, most: f32) -> Option<(f32, usize)> {
+        ["avx512f", "avx512dq", "avx512vl", "fma", "popcnt"] => bound::<SinglesAvx512>,
+        ["avx2", "fma", "popcnt"] => bound::<SinglesAvx2>,
+        [] => bound::<SinglesPortable>,
+    }
+}
+
+all_builds! {
+    fn cuts(powers: &mut [f32], places: &mut [u32], n: usize, most: f32) -> usize {
+        ["avx512f", "avx512dq", "avx512vl", "fma", "popcnt"] => cut::<SinglesAvx512>,
+        ["avx2", "fma", "popcnt"] => cut::<SinglesAvx2>,
+        [] => cut::<SinglesPortable>,
+    }
 }
 
 /// Sixteen items from a place on.
@@ -283,23 +240,9 @@ mod tests {
     use super::*;
     use crate::num::rng::Stream;
 
-    fn builds() -> Vec<ContenderKernels> {
-        #[allow(unused_mut)]
-        let mut builds = vec![ContenderKernels::portable(), ContenderKernels::fastest()];
-        #[cfg(target_arch = "x86_64")]
-        if has_avx2() {
-            builds.push(ContenderKernels {
-                add: x86::add_256,
-                bound: x86::bound_256,
-                cut: x86::cut_256,
-            });
-        }
-        builds
-    }
-
     #[test]
     fn every_build_keeps_what_stays_below_and_bounds_the_kth() {
-        for kernels in builds() {
+        for kernels in ContenderKernels::all() {
             for k in [1, 7, 20, 40] {
                 let mut stream = Stream::new(k as u64, 0);
                 let mut contenders = Contenders { kernels, ..Contenders::new(k) };

@@ -19,9 +19,10 @@
 //! relative to the leaves, an offset of the data or a far outlier costs nothing.
 
 use super::metric::Metric;
+use crate::num::builds::{all_builds, fastest};
 use crate::num::lanes::{Singles, SinglesPortable};
 #[cfg(target_arch = "x86_64")]
-use crate::num::lanes::{has_avx2, has_avx512};
+use crate::num::lanes::{SinglesAvx2, SinglesAvx512};
 use crate::num::pack::LANES;
 
 /// Sixteen floats in one cache line.
@@ -106,82 +107,28 @@ impl NormKernels {
     }
 
     fn fastest<const NORM: u8>() -> Self {
-        #[cfg(target_arch = "x86_64")]
-        {
-            if has_avx512() {
-                return Self { meet: x86::meet_512::<NORM>, gaps: x86::gaps_512::<NORM> };
-            }
-            if has_avx2() {
-                return Self { meet: x86::meet_256::<NORM>, gaps: x86::gaps_256::<NORM> };
-            }
-        }
-        Self::portable::<NORM>()
+        fastest(Self::all::<NORM>())
     }
 
-    fn portable<const NORM: u8>() -> Self {
-        Self { meet: meet::<SinglesPortable, NORM>, gaps: gaps::<SinglesPortable, NORM> }
+    /// All builds that this CPU runs.
+    fn all<const NORM: u8>() -> impl Iterator<Item = Self> {
+        meetings::<NORM>().zip(all_gaps::<NORM>()).map(|(meet, gaps)| Self { meet, gaps })
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code)]
-mod x86 {
-    //! SAFETY, for every block here: handed out by `NormKernels::fastest` only after detecting the
-    //! features.
-
-    use super::{LeafMatches, LeafPair, Line, gaps, meet};
-    use crate::num::lanes::{SinglesAvx2, SinglesAvx512};
-
-    #[target_feature(enable = "avx512f,avx512dq,avx512vl,fma")]
-    fn meet_with_512<const NORM: u8>(
-        pair: &LeafPair<'_>,
-        shifted: &mut [Line],
-        met: &mut LeafMatches,
-    ) {
-        meet::<SinglesAvx512, NORM>(pair, shifted, met);
+all_builds! {
+    fn meetings<const NORM: u8>(pair: &LeafPair<'_>, shifted: &mut [Line], met: &mut LeafMatches) {
+        ["avx512f", "avx512dq", "avx512vl", "fma"] => meet::<SinglesAvx512, NORM>,
+        ["avx2", "fma"] => meet::<SinglesAvx2, NORM>,
+        [] => meet::<SinglesPortable, NORM>,
     }
+}
 
-    #[target_feature(enable = "avx2,fma")]
-    fn meet_with_256<const NORM: u8>(
-        pair: &LeafPair<'_>,
-        shifted: &mut [Line],
-        met: &mut LeafMatches,
-    ) {
-        meet::<SinglesAvx2, NORM>(pair, shifted, met);
-    }
-
-    #[target_feature(enable = "avx512f,avx512dq,avx512vl,fma")]
-    fn gaps_with_512<const NORM: u8>(boxes: &[Line], low: &[f32], high: &[f32]) -> Line {
-        gaps::<SinglesAvx512, NORM>(boxes, low, high)
-    }
-
-    #[target_feature(enable = "avx2,fma")]
-    fn gaps_with_256<const NORM: u8>(boxes: &[Line], low: &[f32], high: &[f32]) -> Line {
-        gaps::<SinglesAvx2, NORM>(boxes, low, high)
-    }
-
-    pub(super) fn meet_512<const NORM: u8>(
-        p: &LeafPair<'_>,
-        shifted: &mut [Line],
-        met: &mut LeafMatches,
-    ) {
-        unsafe { meet_with_512::<NORM>(p, shifted, met) }
-    }
-
-    pub(super) fn meet_256<const NORM: u8>(
-        p: &LeafPair<'_>,
-        shifted: &mut [Line],
-        met: &mut LeafMatches,
-    ) {
-        unsafe { meet_with_256::<NORM>(p, shifted, met) }
-    }
-
-    pub(super) fn gaps_512<const NORM: u8>(boxes: &[Line], low: &[f32], high: &[f32]) -> Line {
-        unsafe { gaps_with_512::<NORM>(boxes, low, high) }
-    }
-
-    pub(super) fn gaps_256<const NORM: u8>(boxes: &[Line], low: &[f32], high: &[f32]) -> Line {
-        unsafe { gaps_with_256::<NORM>(boxes, low, high) }
+all_builds! {
+    fn all_gaps<const NORM: u8>(boxes: &[Line], low: &[f32], high: &[f32]) -> Line {
+        ["avx512f", "avx512dq", "avx512vl", "fma"] => gaps::<SinglesAvx512, NORM>,
+        ["avx2", "fma"] => gaps::<SinglesAvx2, NORM>,
+        [] => gaps::<SinglesPortable, NORM>,
     }
 }
 
@@ -311,16 +258,6 @@ mod tests {
     use super::*;
     use crate::num::rng::Stream;
 
-    /// All builds that this CPU runs.
-    fn builds<const NORM: u8>() -> Vec<NormKernels> {
-        let mut builds = vec![NormKernels::portable::<NORM>(), NormKernels::fastest::<NORM>()];
-        #[cfg(target_arch = "x86_64")]
-        if has_avx2() {
-            builds.push(NormKernels { meet: x86::meet_256::<NORM>, gaps: x86::gaps_256::<NORM> });
-        }
-        builds
-    }
-
     fn norm<const NORM: u8>(differences: impl Iterator<Item = f64>) -> f64 {
         match NORM {
             TWO => differences.map(|v| v * v).sum::<f64>().sqrt(),
@@ -354,7 +291,7 @@ mod tests {
                 surely: &surely,
                 wanted: 0b1011_1111_1111_1111,
             };
-            for build in builds::<NORM>() {
+            for build in NormKernels::all::<NORM>() {
                 let mut met = LeafMatches::default();
                 (build.meet)(&pair, &mut vec![Line([0.0; LANES]); d], &mut met);
                 assert_eq!(met.active >> 14 & 1, 0);
@@ -399,8 +336,8 @@ mod tests {
             assert_eq!(line.0[1], f32::INFINITY);
             line.0[0]
         };
-        assert!(builds::<TWO>().into_iter().all(|build| gap(build) == 18.0));
-        assert!(builds::<ONE>().into_iter().all(|build| gap(build) == 6.0));
-        assert!(builds::<MAX>().into_iter().all(|build| gap(build) == 3.0));
+        assert!(NormKernels::all::<TWO>().all(|build| gap(build) == 18.0));
+        assert!(NormKernels::all::<ONE>().all(|build| gap(build) == 6.0));
+        assert!(NormKernels::all::<MAX>().all(|build| gap(build) == 3.0));
     }
 }
