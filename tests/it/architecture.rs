@@ -310,6 +310,54 @@ fn only_parallel_names_rayon_and_only_rng_names_rand() {
     }
 }
 
+/// The rooms of the list in `design.md`, each with the names of files and folders in its lines.
+fn rooms_of_the_design() -> BTreeMap<String, BTreeSet<String>> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let design = fs::read_to_string(src.join("design.md")).unwrap();
+    let list = design.split("## Rooms").nth(1).unwrap().split("```").nth(1).unwrap();
+    let mut rooms: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut room = String::new();
+    for line in list.lines().filter(|line| !line.is_empty()) {
+        let is_name = |c: char| is_word(c) || matches!(c, '.' | '/');
+        let mut names = line.split(|c| !is_name(c)).map(|name| name.trim_end_matches('.'));
+        if !line.starts_with(' ') {
+            room = names.next().unwrap().to_owned();
+        }
+        if src.join(&room).is_dir() {
+            let is_path = |name: &&str| name.ends_with(".rs") || name.ends_with('/');
+            rooms.entry(room.clone()).or_default().extend(names.filter(is_path).map(str::to_owned));
+        }
+    }
+    rooms
+}
+
+#[test]
+fn the_design_names_every_file_and_no_other() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let rooms = rooms_of_the_design();
+    assert!(rooms.len() > 14);
+    for (room, named) in rooms {
+        let mut files = Vec::new();
+        sources(&src.join(&room), &mut files);
+        let inside =
+            |file: &PathBuf| file.strip_prefix(src.join(&room)).unwrap().display().to_string();
+        let files: Vec<String> = files.iter().map(inside).collect();
+        let name_of = |path: &str| path.rsplit('/').next().unwrap().to_owned();
+        for name in &named {
+            let is_there = match name.strip_suffix('/') {
+                Some(folder) => src.join(&room).join(folder).is_dir(),
+                None => files.iter().any(|file| file == name || name_of(file) == *name),
+            };
+            assert!(is_there, "{name} is not in {room}");
+        }
+        for file in files.iter().filter(|file| *file != "mod.rs") {
+            let in_folder = named.iter().any(|name| name.ends_with('/') && file.starts_with(name));
+            let is_named = named.contains(file) || named.contains(&name_of(file));
+            assert!(in_folder || is_named, "{file} of {room} is not named");
+        }
+    }
+}
+
 /// The name of the type that a line declares. A type within an implementation or a function stands
 /// for that place only, as `type Item` does.
 fn declared_type(line: &str) -> Option<&str> {
