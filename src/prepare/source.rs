@@ -44,8 +44,15 @@ enum SourceReading<'a> {
 #[derive(Debug)]
 struct Levels<'a> {
     names: &'a [String],
-    index: CategoryIndex<'a>,
+    /// None where making one takes longer than comparing.
+    index: Option<CategoryIndex<'a>>,
 }
+
+/// From so many rows on, levels are looked up in an index.
+const MANY_ROWS: usize = 16;
+
+/// Numbers transformed at a time.
+const TOGETHER: usize = 32;
 
 impl<'a> Source<'a> {
     /// # Errors
@@ -56,9 +63,9 @@ impl<'a> Source<'a> {
         for step in steps {
             let cells = at..at + step.n_columns();
             at = cells.end;
-            let levels = |names: &'a [String]| Levels {
-                names,
-                index: CategoryIndex::new(names.iter().map(String::as_str)),
+            let levels = |names: &'a [String]| {
+                let index = || CategoryIndex::new(names.iter().map(String::as_str));
+                Levels { names, index: (table.n_rows() >= MANY_ROWS).then(index) }
             };
             let values = match (&step.encoding, values(step, table)?) {
                 (Encoding::Numeric { tail, scale, fill }, Some(Values::Numeric(values))) => {
@@ -93,15 +100,19 @@ impl<'a> Source<'a> {
     /// Writes the cells of some rows, from `first` on, which are 0 before; `width` cells a row.
     pub(super) fn write(&self, first: usize, width: usize, rows: &mut [f64]) {
         let weight = self.step.weight;
-        let rows = rows.chunks_exact_mut(width).map(|row| &mut row[self.cells.clone()]);
+        let mut rows = rows.chunks_exact_mut(width).map(|row| &mut row[self.cells.clone()]);
         match &self.values {
             SourceReading::Numbers { values, tail, scale, fill } => {
                 let values = &values[first..][..rows.len()];
-                let mut numbers: Vec<f64> = values.iter().map(|v| v.unwrap_or(*fill)).collect();
-                tail.apply(&mut numbers);
-                for ((cells, number), value) in rows.zip(numbers).zip(values) {
-                    cells[0] = weight * scale.apply(number);
-                    self.mark(cells, value.is_none());
+                for values in values.chunks(TOGETHER) {
+                    let mut numbers = [0.0; TOGETHER];
+                    let numbers = &mut numbers[..values.len()];
+                    numbers.iter_mut().zip(values).for_each(|(n, v)| *n = v.unwrap_or(*fill));
+                    tail.apply(numbers);
+                    for ((number, value), cells) in numbers.iter().zip(values).zip(&mut rows) {
+                        cells[0] = weight * scale.apply(*number);
+                        self.mark(cells, value.is_none());
+                    }
                 }
             }
             SourceReading::Ranks { values, levels, scale, fill } => {
@@ -114,7 +125,7 @@ impl<'a> Source<'a> {
             SourceReading::Levels { values, levels, other, height, fill } => {
                 for (cells, value) in rows.zip(&values[first..]) {
                     let level = match value {
-                        Some(value) => levels.index.of(value).or(*other),
+                        Some(value) => levels.of(value).or(*other),
                         None => Some(*fill),
                     };
                     if let Some(level) = level {
@@ -152,9 +163,17 @@ fn values<'a>(step: &FeatureStep, table: &'a FeatureTable) -> Result<Option<&'a 
 }
 
 impl Levels<'_> {
+    /// The place of a level; none if it is new.
+    fn of(&self, level: &str) -> Option<usize> {
+        match &self.index {
+            Some(index) => index.of(level),
+            None => self.names.iter().position(|name| name == level),
+        }
+    }
+
     /// The rank of an ordered level, between two others if it is new.
     fn rank(&self, level: &str) -> Option<f64> {
-        let known = self.index.of(level).map(|rank| rank as f64);
+        let known = self.of(level).map(|rank| rank as f64);
         known.or_else(|| ordered::rank_of_new(level, self.names))
     }
 }
