@@ -45,7 +45,7 @@ enum SourceReading<'a> {
 struct Levels<'a> {
     names: &'a [String],
     /// None where making one takes longer than comparing.
-    index: Option<CategoryIndex<'a>>,
+    index: Option<Box<CategoryIndex<'a>>>,
 }
 
 /// From so many rows on, levels are looked up in an index.
@@ -60,14 +60,14 @@ impl<'a> Source<'a> {
     pub(super) fn all(steps: &'a [FeatureStep], table: &'a FeatureTable) -> Result<Vec<Self>> {
         let mut sources = Vec::with_capacity(steps.len());
         let mut at = 0;
-        for step in steps {
+        for (place, step) in steps.iter().enumerate() {
             let cells = at..at + step.n_columns();
             at = cells.end;
             let levels = |names: &'a [String]| {
-                let index = || CategoryIndex::new(names.iter().map(String::as_str));
+                let index = || Box::new(CategoryIndex::new(names.iter().map(String::as_str)));
                 Levels { names, index: (table.n_rows() >= MANY_ROWS).then(index) }
             };
-            let values = match (&step.encoding, values(step, table)?) {
+            let values = match (&step.encoding, values(step, place, table)?) {
                 (Encoding::Numeric { tail, scale, fill }, Some(Values::Numeric(values))) => {
                     SourceReading::Numbers { values, tail: *tail, scale: *scale, fill: *fill }
                 }
@@ -148,9 +148,16 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The values a step needs; none for a dropped feature.
-fn values<'a>(step: &FeatureStep, table: &'a FeatureTable) -> Result<Option<&'a Values>> {
-    let problem = match (&step.encoding, table.column(&step.feature).map(|c| &c.values)) {
+/// The values a step needs; none for a dropped feature. Most tables have the columns of the fit in its order, so that
+/// the column at the place of the step is looked at first.
+fn values<'a>(
+    step: &FeatureStep,
+    place: usize,
+    table: &'a FeatureTable,
+) -> Result<Option<&'a Values>> {
+    let expected = table.columns().get(place).filter(|column| column.name == step.feature);
+    let column = expected.or_else(|| table.column(&step.feature));
+    let problem = match (&step.encoding, column.map(|column| &column.values)) {
         (Encoding::Dropped(_), _) => return Ok(None),
         (_, None) => "missing",
         (Encoding::Numeric { .. }, Some(Values::Categorical(_))) => "categorical, not numeric",
