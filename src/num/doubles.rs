@@ -20,9 +20,9 @@ pub(super) trait Doubles: Copy {
 
 /// Plain Rust.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Portable([f64; WIDE]);
+pub(super) struct DoublesPortable([f64; WIDE]);
 
-impl Doubles for Portable {
+impl Doubles for DoublesPortable {
     #[inline(always)]
     fn splat(value: f64) -> Self {
         Self([value; WIDE])
@@ -56,7 +56,7 @@ impl Doubles for Portable {
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(super) use x86::{Avx2, Avx512};
+pub(super) use x86::{DoublesAvx2, DoublesAvx512};
 
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
@@ -76,9 +76,9 @@ mod x86 {
 
     /// One register.
     #[derive(Debug, Clone, Copy)]
-    pub(in super::super) struct Avx512(__m512d);
+    pub(in super::super) struct DoublesAvx512(__m512d);
 
-    impl Doubles for Avx512 {
+    impl Doubles for DoublesAvx512 {
         #[inline(always)]
         fn splat(value: f64) -> Self {
             unsafe { Self(_mm512_set1_pd(value)) }
@@ -111,9 +111,9 @@ mod x86 {
 
     /// Two registers.
     #[derive(Debug, Clone, Copy)]
-    pub(in super::super) struct Avx2(__m256d, __m256d);
+    pub(in super::super) struct DoublesAvx2(__m256d, __m256d);
 
-    impl Doubles for Avx2 {
+    impl Doubles for DoublesAvx2 {
         #[inline(always)]
         fn splat(value: f64) -> Self {
             unsafe { Self(_mm256_set1_pd(value), _mm256_set1_pd(value)) }

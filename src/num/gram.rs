@@ -14,9 +14,12 @@
 
 use ndarray::ArrayView2;
 
+use super::builds::{all_builds, builds, fastest};
 use super::check::{self, Rows};
 use super::columns::{Columns, Part};
-use super::doubles::{Doubles, Portable, WIDE};
+use super::doubles::{Doubles, DoublesPortable, WIDE};
+#[cfg(target_arch = "x86_64")]
+use super::doubles::{DoublesAvx2, DoublesAvx512};
 use super::parallel;
 use crate::Result;
 
@@ -107,79 +110,33 @@ fn passed(rows: &Rows<'_>) -> (Vec<Part>, Vec<f64>) {
     (parts, all)
 }
 
-/// Adds the products of all pairs of columns to the upper triangle of a square matrix. Columns lie in
-/// panels one after the other, row after row; their number is a multiple of [`PANEL`].
-pub(super) fn add_products(panels: &[[f64; PANEL]], n_rows: usize, sums: &mut [f64]) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") {
-            return x86::avx512_products(panels, n_rows, sums);
-        }
-        if is_x86_feature_detected!("avx2") {
-            return x86::avx2_products(panels, n_rows, sums);
-        }
+builds! {
+    /// Adds the products of all pairs of columns to the upper triangle of a square matrix. Columns lie in
+    /// panels one after the other, row after row; their number is a multiple of [`PANEL`].
+    pub(super) fn add_products(panels: &[[f64; PANEL]], n_rows: usize, sums: &mut [f64]) {
+        ["avx512f"] => products::<DoublesAvx512, 8>,
+        ["avx2"] => products::<DoublesAvx2, 4>,
+        [] => products::<DoublesPortable, 4>,
     }
-    multiply::<Portable, 4>(panels, n_rows, n_rows, sums);
 }
 
-/// The columns of some rows and the products of all pairs of them, built for the CPU at hand.
+/// The body of every build of [`add_products`].
+#[inline(always)]
+fn products<W: Doubles, const I: usize>(panels: &[[f64; PANEL]], n_rows: usize, sums: &mut [f64]) {
+    multiply::<W, I>(panels, n_rows, n_rows, sums);
+}
+
+/// The columns of some rows and the products of all pairs of them.
 fn chunk(values: &[f64], d: usize) -> (Part, Vec<f64>) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") {
-            return x86::avx512(values, d);
-        }
-        if is_x86_feature_detected!("avx2") {
-            return x86::avx2(values, d);
-        }
-    }
-    centred::<Portable, 4>(values, d)
+    fastest(chunks())(values, d)
 }
 
-#[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code)]
-mod x86 {
-    use super::super::doubles::{Avx2, Avx512};
-    use super::{PANEL, Part, centred, multiply};
-
-    #[target_feature(enable = "avx512f")]
-    fn with_avx512(values: &[f64], d: usize) -> (Part, Vec<f64>) {
-        centred::<Avx512, 8>(values, d)
-    }
-
-    #[target_feature(enable = "avx2")]
-    fn with_avx2(values: &[f64], d: usize) -> (Part, Vec<f64>) {
-        centred::<Avx2, 4>(values, d)
-    }
-
-    #[target_feature(enable = "avx512f")]
-    fn products_with_avx512(panels: &[[f64; PANEL]], n_rows: usize, sums: &mut [f64]) {
-        multiply::<Avx512, 8>(panels, n_rows, n_rows, sums);
-    }
-
-    #[target_feature(enable = "avx2")]
-    fn products_with_avx2(panels: &[[f64; PANEL]], n_rows: usize, sums: &mut [f64]) {
-        multiply::<Avx2, 4>(panels, n_rows, n_rows, sums);
-    }
-
-    pub(super) fn avx512_products(panels: &[[f64; PANEL]], n_rows: usize, sums: &mut [f64]) {
-        // SAFETY: called only after detecting the feature.
-        unsafe { products_with_avx512(panels, n_rows, sums) }
-    }
-
-    pub(super) fn avx2_products(panels: &[[f64; PANEL]], n_rows: usize, sums: &mut [f64]) {
-        // SAFETY: called only after detecting the feature.
-        unsafe { products_with_avx2(panels, n_rows, sums) }
-    }
-
-    pub(super) fn avx512(values: &[f64], d: usize) -> (Part, Vec<f64>) {
-        // SAFETY: called only after detecting the feature.
-        unsafe { with_avx512(values, d) }
-    }
-
-    pub(super) fn avx2(values: &[f64], d: usize) -> (Part, Vec<f64>) {
-        // SAFETY: called only after detecting the feature.
-        unsafe { with_avx2(values, d) }
+all_builds! {
+    /// The builds of [`chunk`].
+    fn chunks(values: &[f64], d: usize) -> (Part, Vec<f64>) {
+        ["avx512f"] => centred::<DoublesAvx512, 8>,
+        ["avx2"] => centred::<DoublesAvx2, 4>,
+        [] => centred::<DoublesPortable, 4>,
     }
 }
 
@@ -340,16 +297,15 @@ mod tests {
                     assert!(off.abs() <= 1e-9 * n as f64 * 1e6, "{n} {d} {offset} {off}");
                 }
                 assert_eq!(Products::of(&rows).sums, found.sums);
-                #[cfg(target_arch = "x86_64")]
-                if is_x86_feature_detected!("avx2") {
+                for build in chunks() {
                     let upper = |(part, sums): (Part, Vec<f64>)| {
                         let pairs = (0..d).flat_map(|i| (i..d).map(move |j| i * d + j));
                         let sums: Vec<f64> = pairs.map(|at| sums[at]).collect();
                         (part.origin, part.sums, part.low, part.high, sums)
                     };
-                    let wide = upper(x86::avx2(rows.data(), d));
-                    assert_eq!(wide, upper(centred::<Portable, 8>(rows.data(), d)));
-                    assert_eq!(wide, upper(centred::<Portable, 2>(rows.data(), d)));
+                    let wide = upper(build(rows.data(), d));
+                    assert_eq!(wide, upper(centred::<DoublesPortable, 8>(rows.data(), d)));
+                    assert_eq!(wide, upper(centred::<DoublesPortable, 2>(rows.data(), d)));
                 }
             }
         }

@@ -8,8 +8,11 @@
 //! Nothing is fused, and lanes never meet, so that all builds agree.
 //! Cost: two operations per two rows and column; memory for the rows once more.
 
+use super::builds::{all_builds, fastest};
 use super::check::Rows;
-use super::doubles::{Doubles, Portable, WIDE};
+use super::doubles::{Doubles, DoublesPortable, WIDE};
+#[cfg(target_arch = "x86_64")]
+use super::doubles::{DoublesAvx2, DoublesAvx512};
 use super::tiles::{Lanes, WIDTH};
 
 /// Rows measured at a time: their sums with two registers of others fill the registers of a CPU.
@@ -90,16 +93,7 @@ impl Centred {
             of_others: &self.squares[first..][..met.len()],
             near: self.near,
         };
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx512f") {
-                return x86::measure_512(meeting, met);
-            }
-            if is_x86_feature_detected!("avx2") {
-                return x86::measure_256(meeting, met);
-            }
-        }
-        measure::<Portable>(meeting, met);
+        fastest(measurements())(meeting, met);
     }
 }
 
@@ -117,16 +111,25 @@ fn centre(rows: &Rows<'_>) -> Vec<f64> {
 /// Adds the distances of the first `n` of four rows to the sums of the rows they were measured to, and returns the
 /// sum of each.
 pub(crate) fn add(met: &[Met], n: usize, sums: &mut [Lanes]) -> [f64; TOGETHER] {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") {
-            return x86::add_512(met, n, sums);
-        }
-        if is_x86_feature_detected!("avx2") {
-            return x86::add_256(met, n, sums);
-        }
+    fastest(additions())(met, n, sums)
+}
+
+all_builds! {
+    /// The builds of [`Centred::distances`].
+    fn measurements(meeting: Meeting<'_>, met: &mut [Met]) {
+        ["avx512f"] => measure::<DoublesAvx512>,
+        ["avx2"] => measure::<DoublesAvx2>,
+        [] => measure::<DoublesPortable>,
     }
-    add_all::<Portable>(met, n, sums)
+}
+
+all_builds! {
+    /// The builds of [`add`].
+    fn additions(met: &[Met], n: usize, sums: &mut [Lanes]) -> [f64; TOGETHER] {
+        ["avx512f"] => add_all::<DoublesAvx512>,
+        ["avx2"] => add_all::<DoublesAvx2>,
+        [] => add_all::<DoublesPortable>,
+    }
 }
 
 /// Four rows of a tile and the tiles they are measured to.
@@ -226,38 +229,6 @@ fn halves<W: Doubles>(lanes: &Lanes) -> [W; 2] {
     [W::load(&halves[0]), W::load(&halves[1])]
 }
 
-#[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code)]
-mod x86 {
-    //! SAFETY, for every block here: called only after detecting the feature.
-
-    use super::super::doubles::{Avx2, Avx512};
-    use super::{Lanes, Meeting, Met, TOGETHER, add_all, measure};
-
-    macro_rules! builds {
-        ($doubles:ty, $feature:literal, $measure:ident, $add:ident) => {
-            pub(super) fn $measure(meeting: Meeting<'_>, met: &mut [Met]) {
-                #[target_feature(enable = $feature)]
-                fn with(meeting: Meeting<'_>, met: &mut [Met]) {
-                    measure::<$doubles>(meeting, met);
-                }
-                unsafe { with(meeting, met) }
-            }
-
-            pub(super) fn $add(met: &[Met], n: usize, sums: &mut [Lanes]) -> [f64; TOGETHER] {
-                #[target_feature(enable = $feature)]
-                fn with(met: &[Met], n: usize, sums: &mut [Lanes]) -> [f64; TOGETHER] {
-                    add_all::<$doubles>(met, n, sums)
-                }
-                unsafe { with(met, n, sums) }
-            }
-        };
-    }
-
-    builds!(Avx512, "avx512f", measure_512, add_512);
-    builds!(Avx2, "avx2", measure_256, add_256);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -316,7 +287,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(target_arch = "x86_64")]
     fn all_builds_give_the_same_bits() {
         let rows = rows(60, 5, 0.5);
         let order: Vec<usize> = (0..60).collect();
@@ -330,16 +300,10 @@ mod tests {
             near: centred.near,
         };
         let mut plain = [Met::NONE; 4];
-        measure::<Portable>(meeting, &mut plain);
+        measure::<DoublesPortable>(meeting, &mut plain);
         let mut plain_sums = [Lanes::ZERO; 4];
-        let plain_rows = add_all::<Portable>(&plain, 3, &mut plain_sums);
-        type Build = (bool, fn(Meeting<'_>, &mut [Met]), Add);
-        type Add = fn(&[Met], usize, &mut [Lanes]) -> [f64; TOGETHER];
-        let builds: [Build; 2] = [
-            (is_x86_feature_detected!("avx512f"), x86::measure_512, x86::add_512),
-            (is_x86_feature_detected!("avx2"), x86::measure_256, x86::add_256),
-        ];
-        for (_, measure, add) in builds.into_iter().filter(|(has, ..)| *has) {
+        let plain_rows = add_all::<DoublesPortable>(&plain, 3, &mut plain_sums);
+        for (measure, add) in measurements().zip(additions()) {
             let (mut met, mut sums) = ([Met::NONE; 4], [Lanes::ZERO; 4]);
             measure(meeting, &mut met);
             let each = met.iter().zip(&plain);
