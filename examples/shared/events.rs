@@ -5,7 +5,7 @@
 //! and its line is remembered, so that one broken line among a million neither stops the program nor
 //! goes unseen.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
 
 use encoding_rs::Encoding;
@@ -278,10 +278,14 @@ impl Rows {
         let mut problems = Problems::of(&table);
         let mut at = Vec::new();
         let mut keep = Vec::with_capacity(table.lines.len());
+        let (mut named, mut n_again) = (HashSet::new(), 0);
         for (row, value) in ids.iter().enumerate() {
             let value = value.filter(|text| !is_missing_id(text));
             let first = value.and_then(|value| first_seen.get(&value.to_ascii_lowercase()));
             keep.push(first.is_some());
+            if let Some(value) = value.filter(|_| first.is_some()) {
+                n_again += usize::from(!named.insert(value.to_ascii_lowercase()));
+            }
             match first {
                 Some(first) => at.push(*first),
                 None => {
@@ -292,6 +296,12 @@ impl Rows {
         }
         let attributes = table.columns.iter().filter(|column| column.name != id.column);
         let mut notes = Vec::new();
+        if n_again > 0 {
+            notes.push(format!(
+                "Of the people's file, {} of a person that another row names; the smaller value of each column counts.",
+                several(n_again, "row is", "rows are each")
+            ));
+        }
         let rows = Self {
             offsets: vec![None; at.len()],
             at,

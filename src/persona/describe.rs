@@ -14,9 +14,9 @@ use super::bits::Bits;
 use super::card::{Contrast, Persona, Trait};
 use super::contrast::{GroupContrast, contrasts, n_looks};
 use super::effect::wider;
-use super::index::{ColumnIndex, Groups, Indexed};
+use super::index::{ColumnIndex, Groups, Indexed, IndexedKind};
 use super::numbers::{are_alike, people, percent};
-use super::sentences::{Phrases, names};
+use super::sentences::{Phrases, is_yes_no, names};
 use super::telling::{TraitCandidate, share};
 use super::thresholds::Describer;
 use super::vocabulary::Vocabulary;
@@ -115,14 +115,28 @@ pub(super) fn leanings(
     labels: &Labels,
     rules: &Describer,
 ) -> Vec<Vec<Option<f64>>> {
-    let leaning = |found: GroupContrast| {
-        let told = found.candidate?.told;
-        // More is more often known.
-        let is_missing = matches!(told.contrast, Contrast::Missing { .. });
-        Some(if is_missing { -told.effect } else { told.effect })
+    let of_group = |columns: Vec<GroupContrast>| {
+        let columns = index.columns.iter().zip(columns);
+        columns.map(|(column, found)| leaning(column, found, &rules.vocabulary)).collect()
     };
-    let groups = found(index, &Groups::new(labels), rules).into_iter();
-    groups.map(|columns| columns.into_iter().map(leaning).collect()).collect()
+    found(index, &Groups::new(labels), rules).into_iter().map(of_group).collect()
+}
+
+/// What one column says of a group as a number, of which more is more: not a no, nor the lower of two
+/// numbers, nor that a value is missing.
+fn leaning(column: &Indexed<'_>, found: GroupContrast, words: &Vocabulary) -> Option<f64> {
+    let told = found.candidate?.told;
+    let is_less = match (&told.contrast, &column.kind) {
+        (Contrast::Missing { .. }, _) => true,
+        (Contrast::Category { code, .. }, IndexedKind::Numbers(numbers)) => {
+            numbers.two().map(|([low, _], _)| low) == *code
+        }
+        (Contrast::Category { category, .. }, IndexedKind::Categories(found)) => {
+            is_yes_no(&found.names, words) && words.yes_no(category) == Some(false)
+        }
+        _ => false,
+    };
+    Some(if is_less { -told.effect } else { told.effect })
 }
 
 /// A trait that is told, who fits it, and the phrases of those that mostly the same people fit.
@@ -548,6 +562,17 @@ mod tests {
         assert_eq!([&personas[0].name, &personas[1].name], ["Big spenders", "Small spenders"]);
         let sentence = &personas[1].traits[0].sentence;
         assert!(sentence.ends_with(" Mostly the same people: visits often unknown."), "{sentence}");
+    }
+
+    #[test]
+    fn who_more_often_says_no_or_has_the_lower_number_has_less() {
+        let table = rows(80)
+            .categorical("member", texts((0..80).map(|i| ["No", "yes"][i / 40])))
+            .and_then(|t| t.numeric("cards", numbers((0..80).map(|i| 2 + i / 40))))
+            .unwrap();
+        let labels = two(40, 40, 0);
+        let leanings = leanings(&ColumnIndex::new(&table).unwrap(), &labels, &default());
+        assert_eq!(leanings, [[Some(-1.0); 2], [Some(1.0); 2]]);
     }
 
     #[test]

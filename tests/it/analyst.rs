@@ -68,6 +68,11 @@ fn personas_reads_own_files_and_prints_the_same_twice() {
         assert!(report.contains(part), "{part:?} is not in:\n{report}");
     }
     assert_eq!(run_personas(&options).unwrap(), report);
+    let twice =
+        file("twice_customers.csv", "mail,age\np1@shop.com,30\nP1@shop.com,40\np2@shop.com,5\n");
+    let own = ["--events", &events, "--people", &twice, "--people-id", "email=mail", "--k", "2"];
+    let report = run_personas(&[&own[..], &SALES[..]].concat()).unwrap();
+    assert!(report.contains("1 row is of a person that another row names;"), "{report}");
 }
 
 fn written(name: &str) -> String {
