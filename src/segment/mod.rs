@@ -48,7 +48,7 @@
 //! wins over `originalTimestamp`, since a server has corrected it; `sentAt` is the last resort.
 //!
 //! Times are texts as [`Timestamp::parse`](crate::Timestamp::parse) reads them, also with ` UTC` at
-//! the end, or whole milliseconds since 1970 from 10¹¹ to 10¹⁴.
+//! the end, or milliseconds since 1970 from 10¹¹ to 10¹⁴, of which fractions are cut.
 //!
 //! # Values
 //!
