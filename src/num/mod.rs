@@ -42,5 +42,6 @@ pub(crate) mod tally;
 pub(crate) mod template;
 pub(crate) mod tiles;
 pub(crate) mod triangle;
+mod tridiagonal;
 pub(crate) mod union_find;
 pub(crate) mod yeo_johnson;
