@@ -1,4 +1,6 @@
 #![doc = include_str!("../README.md")]
+// What only the report reads has no reader without it.
+#![cfg_attr(not(feature = "report"), allow(dead_code, unused_imports))]
 //!
 //! ## From a question to a function
 //!

@@ -101,7 +101,7 @@ struct Regime {
     /// Columns with one value.
     constants: Vec<(usize, f64)>,
     entries: Vec<Entry>,
-    /// Row-major square: independent normals to the entries.
+    /// Square: what each of so many independent normals adds to every entry, normal after normal.
     mix: Vec<f64>,
 }
 
@@ -209,17 +209,18 @@ impl Regime {
             return;
         }
         let m = self.entries.len();
-        let mut free = vec![0.0; m];
+        let mut scores = vec![0.0; m];
         for _ in 0..self.n_rows {
             let start = cloud.len();
             cloud.resize(start + d, 0.0);
             let row = &mut cloud[start..];
             self.constants.iter().for_each(|&(column, value)| row[column] = value);
-            free.iter_mut().for_each(|z| *z = stream.normal());
-            for (entry, mix) in self.entries.iter().zip(self.mix.chunks_exact(m.max(1))) {
-                let z = mix.iter().zip(&free).map(|(part, z)| part * z).sum();
-                entry.write(z, row);
+            scores.fill(0.0);
+            for parts in self.mix.chunks_exact(m.max(1)) {
+                let free = stream.normal();
+                scores.iter_mut().zip(parts).for_each(|(score, part)| *score += part * free);
             }
+            self.entries.iter().zip(&scores).for_each(|(entry, &score)| entry.write(score, row));
         }
     }
 }
@@ -393,7 +394,7 @@ fn latent(a: &Scores, b: &Scores) -> f64 {
 }
 
 /// The square root of the correlations of the entries, made positive where rounding or chance left
-/// them impossible.
+/// them impossible: what each normal adds to every entry.
 fn mix(scores: &[Scores]) -> Vec<f64> {
     let m = scores.len();
     let mut correlations = vec![1.0; m * m];
@@ -404,16 +405,17 @@ fn mix(scores: &[Scores]) -> Vec<f64> {
         }
     }
     let axes = eigen::symmetric(&correlations, m);
-    let mut mix = vec![0.0; m * m];
-    for (k, (&value, axis)) in
-        axes.values.iter().zip(axes.vectors.chunks_exact(m.max(1))).enumerate()
-    {
+    let mut mix = Vec::with_capacity(m * m);
+    for (&value, axis) in axes.values.iter().zip(axes.vectors.chunks_exact(m.max(1))) {
         let root = value.max(0.0).sqrt();
-        (0..m).for_each(|i| mix[i * m + k] = axis[i] * root);
+        mix.extend(axis.iter().map(|part| part * root));
     }
-    for row in mix.chunks_exact_mut(m.max(1)) {
-        let length = row.iter().map(|v| v * v).sum::<f64>().sqrt();
-        row.iter_mut().for_each(|v| *v /= length);
+    let mut squares = vec![0.0; m];
+    for parts in mix.chunks_exact(m.max(1)) {
+        squares.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part * part);
+    }
+    for parts in mix.chunks_exact_mut(m.max(1)) {
+        parts.iter_mut().zip(&squares).for_each(|(part, square)| *part /= square.sqrt());
     }
     mix
 }
