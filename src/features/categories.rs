@@ -5,6 +5,7 @@
 //!
 //! Cost: O(n) per column, and O(c log c) for c categories.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use super::dictionary::NONE;
@@ -45,13 +46,23 @@ impl<'a> Categories<'a> {
         let totals = by_name.iter().map(|&code| totals[code]).collect();
         Self { names, totals, codes }
     }
+
+    /// At most so many categories that at least `least` rows have: the most frequent first, of equal ones the
+    /// first by name.
+    pub(crate) fn most_frequent(&self, most: usize, least: usize) -> Vec<usize> {
+        let all = 0..self.names.len();
+        let mut frequent: Vec<usize> = all.filter(|&code| self.totals[code] >= least).collect();
+        frequent.sort_unstable_by_key(|&code| (Reverse(self.totals[code]), code));
+        frequent.truncate(most);
+        frequent
+    }
 }
 
 /// Numbers categories in the order they come in, and finds them by name.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CategoryIndex<'a> {
     names: Vec<&'a str>,
-    /// Of the first names.
+    /// What the first names begin with.
     first_bytes: Vec<FirstBytes>,
     /// The others.
     more: HashMap<&'a str, usize>,
@@ -137,6 +148,8 @@ mod tests {
     fn categories_have_their_codes_by_name_and_missing_ones_none() {
         let values = ["b", "a", "", "b"].map(|v| (!v.is_empty()).then(|| v.to_owned()));
         let categories = Categories::new(&values);
+        assert_eq!([1, 2].map(|least| categories.most_frequent(9, least)), [vec![1, 0], vec![1]]);
+        assert_eq!(categories.most_frequent(1, 0), [1]);
         assert_eq!((categories.names, categories.totals), (vec!["a", "b"], vec![1, 2]));
         assert_eq!(categories.codes, [1, 0, NONE, 1]);
     }

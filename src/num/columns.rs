@@ -87,7 +87,7 @@ pub(super) struct Part {
     pub(super) n_rows: f64,
     /// A point among the rows.
     pub(super) origin: Vec<f64>,
-    /// Of differences from `origin`.
+    /// The sums of the differences from `origin`.
     pub(super) sums: Vec<f64>,
     /// Smallest and greatest values.
     pub(super) low: Vec<f64>,

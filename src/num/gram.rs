@@ -155,7 +155,7 @@ fn centred<W: Doubles, const I: usize>(values: &[f64], d: usize) -> (Part, Vec<f
             let mut columns = PanelColumns::of(&part, from);
             let rows = rows.chunks_exact(d).map(|row| &row[from..]);
             for (out, row) in panels.iter_mut().zip(rows) {
-                // Of a length that is known, a row stays in registers.
+                // The compiler keeps a row in registers only if it knows its length.
                 match row.first_chunk::<PANEL>() {
                     Some(row) => columns.centre(row, out),
                     None => columns.centre(row, out),

@@ -8,8 +8,6 @@
 //!
 //! Cost: O(n) per column, once.
 
-use std::cmp::Reverse;
-
 use super::index::{Indexed, IndexedKind, NONE};
 use crate::num::rng::Stream;
 
@@ -52,11 +50,7 @@ impl Coded {
                 usize::from(code) + 1
             }
             IndexedKind::Categories(categories) => {
-                let mut frequent: Vec<usize> = (0..categories.names.len())
-                    .filter(|&name| categories.totals[name] >= least)
-                    .collect();
-                frequent.sort_unstable_by_key(|&name| (Reverse(categories.totals[name]), name));
-                frequent.truncate(CATEGORIES);
+                let frequent = categories.most_frequent(CATEGORIES, least);
                 let mut code_of = vec![1; categories.names.len()];
                 (2..).zip(&frequent).for_each(|(code, &name)| code_of[name] = code);
                 for (code, &name) in codes.iter_mut().zip(&categories.codes) {

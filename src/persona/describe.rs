@@ -187,7 +187,7 @@ fn persona(
     }
     // Columns that made the groups first, as they say what the groups are; then by effect. Stable: of
     // equal effects, the earlier column first.
-    // That a value is missing made none.
+    // Missing values made no groups.
     let is_used = |(indexed, candidate): &(&Indexed<'_>, TraitCandidate)| {
         let is_missing = matches!(candidate.told.contrast, Contrast::Missing { .. });
         used.contains(&indexed.column.name) && !is_missing

@@ -3,7 +3,6 @@
 //! The tenths of numbers, or the categories, with how many people are in each; no bin and no category by
 //! name is of fewer people than are described. Cost: O(bins · log n) per column that is in order.
 
-use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
@@ -70,11 +69,7 @@ impl TrainingColumn {
                 (Bins::Upto(edges), counts, center)
             }
             IndexedKind::Categories(categories) => {
-                let mut frequent: Vec<usize> = (0..categories.names.len())
-                    .filter(|&name| categories.totals[name] >= least)
-                    .collect();
-                frequent.sort_unstable_by_key(|&name| (Reverse(categories.totals[name]), name));
-                frequent.truncate(CATEGORIES);
+                let frequent = categories.most_frequent(CATEGORIES, least);
                 let n: usize = categories.totals.iter().sum();
                 let mut counts: Vec<usize> =
                     frequent.iter().map(|&name| categories.totals[name]).collect();

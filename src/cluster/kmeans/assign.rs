@@ -326,12 +326,12 @@ mod tests {
         let labels = steps.iter().map(|centroids| {
             assigner.assign(centroids);
             let (labels, grid) = (assigner.labels(), &assigner.tiled.grid);
-            let mut anew = ClusterSums::new(grid, centroids.len() / x.ncols());
+            let mut whole = ClusterSums::new(grid, centroids.len() / x.ncols());
             for (row, &label) in labels.iter().enumerate() {
                 let weight = weights.map_or(1, |weights| weights.steps(row));
-                anew.change(grid, rows.row(row), weight, None, label);
+                whole.change(grid, rows.row(row), weight, None, label);
             }
-            assert_eq!(assigner.sums, anew);
+            assert_eq!(assigner.sums, whole);
             labels
         });
         labels.collect()
