@@ -29,7 +29,7 @@ pub(super) fn phrase(
     let label = called(words, feature);
     let more = effect.size > 0.0;
     match contrast {
-        // Sayings are of amounts: who is paid back less is no big spender.
+        // A saying is about amounts from 0 on: somebody with smaller refunds does not spend more.
         Contrast::Numeric { median, median_others, .. } => {
             match words.saying(feature).filter(|_| median.min(*median_others) >= 0.0) {
                 Some(saying) => if more { &saying.high } else { &saying.low }.clone(),
