@@ -164,7 +164,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     declared: Option<PathBuf>,
 
-    /// Describe the extreme types that people are mixtures of; their number is chosen
+    /// Describe the extreme types that people are mixtures of; their number is chosen. The page of --html has
+    /// them anyway if the personas are a practical division
     #[arg(long)]
     archetypes: bool,
     /// Find small, distinct groups inside the personas
@@ -240,6 +241,13 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
         true => Some(model.archetypes(table, None, options.seed)?),
         false => None,
     };
+    // A full page has them where people may differ by degrees, and the table has as many.
+    let types_of_page = match &types {
+        None if options.html.is_some() && screen::is_division(&model) => {
+            model.archetypes(table, None, options.seed).ok()
+        }
+        types => types.clone(),
+    };
     let niches = match options.niches {
         true => Some(model.niches(table, options.seed)?),
         false => None,
@@ -271,7 +279,7 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
         report.attention = screen::attention(&people, drift.as_deref());
         report.notes.push(("What was read".into(), notes));
         report.niches = niches.clone().unwrap_or_default();
-        report.types = types.clone();
+        report.types = types_of_page;
         if let Some(drift) = &drift {
             let said = screen::drift(&people, drift);
             report.notes.push(("Since the model was made".into(), said));

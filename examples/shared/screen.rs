@@ -290,6 +290,9 @@ fn trust(people: &People, model: &PersonaModel, matches: &Matches<'_>) -> Outcom
                     .into(),
             );
         }
+        if is_division(model) {
+            said.push("--archetypes describes the extreme types that people lie between.".into());
+        }
         if !evidence.ageing.is_empty() {
             said.push(format!(
                 "{} {} from day to day by {}, so people can move to another persona without doing anything; \
@@ -320,6 +323,11 @@ fn trust(people: &People, model: &PersonaModel, matches: &Matches<'_>) -> Outcom
         ));
     }
     Ok(paragraphs(&said))
+}
+
+/// Whether the personas are a division of people who may differ by degrees.
+pub(crate) fn is_division(model: &PersonaModel) -> bool {
+    model.evidence().groups.is_some() && !model.evidence().is_natural
 }
 
 /// Margin below which people are about as close to a second persona as to their own.

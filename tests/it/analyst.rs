@@ -384,6 +384,25 @@ fn personas_tells_pure_types_and_niches_when_asked_and_shows_no_single_person_in
 }
 
 #[test]
+fn the_page_of_a_division_has_the_pure_types_and_that_of_natural_groups_only_when_asked() {
+    let row = |i: usize| {
+        let middle = [0, 1000, 5000][i % 3];
+        format!("{},{}\n", middle + i * 37 % 101, middle * 2 + i * 53 % 97)
+    };
+    let groups = format!("spend,visits\n{}", (0..300).map(row).collect::<String>());
+    let (degrees, groups) = (hundred("degrees.csv"), file("groups.csv", groups));
+    let page = written("types.html");
+    let types = |given: &[&str]| {
+        let screen = run_personas(&[given, &["--html", &page]].concat()).unwrap();
+        let page = std::fs::read_to_string(&page).unwrap();
+        (screen.contains("--archetypes describes"), page.contains("Pure types"))
+    };
+    assert_eq!(types(&["--table", &degrees]), (true, true));
+    assert_eq!(types(&["--table", &groups]), (false, false));
+    assert_eq!(types(&["--table", &groups, "--archetypes"]), (false, true));
+}
+
+#[test]
 fn personas_says_which_columns_change_by_themselves() {
     let text = run_personas(&["--k", "3"]).unwrap().replace("\n  ", " ");
     assert!(

@@ -181,6 +181,8 @@ pub(super) fn products(places: &[f64], d: usize) -> Vec<f64> {
 #[derive(Debug)]
 pub(super) struct Mixer<'a> {
     places: &'a [f64],
+    /// The places column by column, so that a row is multiplied with all of them at once.
+    columns: Vec<f64>,
     gram: &'a [f64],
     d: usize,
     q: Vec<f64>,
@@ -190,14 +192,17 @@ pub(super) struct Mixer<'a> {
 
 impl<'a> Mixer<'a> {
     pub(super) fn new(places: &'a [f64], gram: &'a [f64], d: usize) -> Self {
-        let q = vec![0.0; places.len() / d];
-        Self { places, gram, d, q, left: vec![0.0; d], solver: Solver::default() }
+        let k = places.len() / d;
+        let columns = (0..d).flat_map(|j| (0..k).map(move |i| places[i * d + j])).collect();
+        let (q, left) = (vec![0.0; k], vec![0.0; d]);
+        Self { places, columns, gram, d, q, left, solver: Solver::default() }
     }
 
     /// Improves `a` to the best mixture; returns the row's squared distance to it.
     pub(super) fn mix(&mut self, x: &[f64], a: &mut [f64]) -> f64 {
-        for (q, place) in self.q.iter_mut().zip(self.places.chunks_exact(self.d)) {
-            *q = place.iter().zip(x).map(|(p, v)| p * v).sum();
+        self.q.fill(0.0);
+        for (column, v) in self.columns.chunks_exact(self.q.len()).zip(x) {
+            self.q.iter_mut().zip(column).for_each(|(q, p)| *q += p * v);
         }
         self.solver.solve(self.gram, &self.q, a);
         self.left.copy_from_slice(x);

@@ -12,6 +12,8 @@ use crate::num::parallel;
 
 /// Rows added at most; the mixture is nearly the nearest long before.
 const MOST_ROUNDS: usize = 200;
+/// Rows that are measured side by side, because one sum waits for each of its additions.
+const TOGETHER: usize = 8;
 /// A row farther by less than this part of the lengths at hand is as far.
 const AS_FAR: f64 = 1e-12;
 
@@ -75,19 +77,37 @@ impl Corner {
 
 /// The row farthest in a direction, the first of equals, and how far.
 pub(super) fn farthest(rows: &Rows<'_>, direction: &[f64]) -> (usize, f64) {
-    let chunks = parallel::map_chunks(rows.n_rows(), direction.len(), |range| {
+    let d = direction.len();
+    let chunks = parallel::map_chunks(rows.n_rows(), d, |range| {
         let mut best = (range.start, f64::NEG_INFINITY);
         let start = range.start;
-        for (i, row) in rows.range(range).chunks_exact(direction.len()).enumerate() {
-            let reach: f64 = row.iter().zip(direction).map(|(v, along)| v * along).sum();
-            if reach > best.1 {
-                best = (start + i, reach);
+        for (group, block) in rows.range(range).chunks(TOGETHER * d).enumerate() {
+            let reaches = reaches(block, direction);
+            for (i, &reach) in reaches[..block.len() / d].iter().enumerate() {
+                if reach > best.1 {
+                    best = (start + group * TOGETHER + i, reach);
+                }
             }
         }
         best
     });
     let first = (0, f64::NEG_INFINITY);
     chunks.into_iter().fold(first, |best, next| if next.1 > best.1 { next } else { best })
+}
+
+/// How far each of a few rows lies in a direction; beyond the last row, how far that one lies.
+fn reaches(block: &[f64], direction: &[f64]) -> [f64; TOGETHER] {
+    let d = direction.len();
+    let last = block.len() / d - 1;
+    let rows: [&[f64]; TOGETHER] =
+        std::array::from_fn(|i| &block[i.min(last) * d..(i.min(last) + 1) * d]);
+    let mut sums = [0.0; TOGETHER];
+    for (j, &along) in direction.iter().enumerate() {
+        for (sum, row) in sums.iter_mut().zip(&rows) {
+            *sum += row[j] * along;
+        }
+    }
+    sums
 }
 
 #[cfg(test)]
