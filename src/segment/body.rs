@@ -161,7 +161,7 @@ impl<'a> CallReader<'a> {
             Ok((envelope, calls)) => {
                 for (i, call) in calls.into_iter().enumerate() {
                     match self.parse(call, settings, &envelope) {
-                        Ok(()) if self.call.other().is_none() => {
+                        Ok(()) if self.call.is_call() => {
                             self.write(position(i), settings, &envelope);
                         }
                         _ => self.report.refuse(position(i), Refusal::NotACall),

@@ -97,10 +97,14 @@ impl<'a> Call<'a> {
         self.context.shared_traits.keeps_null = true;
     }
 
-    /// What was read, if it is not a call.
+    /// What was read, if it is not a call. A body with a list under `batch` is a batch, whatever else it says.
     pub(super) fn other(&self) -> Option<NotACall> {
-        let is_batch = self.has_batch && matches!(self.kind, CallField::Absent);
-        self.other.or(is_batch.then_some(NotACall::Calls))
+        self.other.or(self.has_batch.then_some(NotACall::Calls))
+    }
+
+    /// Whether a value within a batch is a call. Batches do not nest: in a call with a type, `batch` says nothing.
+    pub(super) fn is_call(&self) -> bool {
+        self.other.is_none() && !(self.has_batch && matches!(self.kind, CallField::Absent))
     }
 
     /// Writes what was read into an event.

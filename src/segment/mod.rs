@@ -117,8 +117,8 @@ pub struct Calls<'a> {
 /// Reads a body, as the clients of Segment, RudderStack and Jitsu post it, or a log of bodies.
 ///
 /// A body is one call of the [Segment spec](https://segment.com/docs/connections/spec/), a batch
-/// `{"batch": […]}`, a list of calls, or lines of these; empty lines are skipped. The
-/// [module](self) says what each field becomes. A call that cannot be read is refused and counted, and the
+/// `{"batch": […]}`, a list of calls, or lines of these; empty lines are skipped. A body with a list under `batch` is
+/// a batch, whatever its `type` and [`Received::call`] say. The [module](self) says what each field becomes. A call that cannot be read is refused and counted, and the
 /// others are read. The reasons are:
 ///
 /// - [`Refusal::NotJson`](crate::Refusal::NotJson) and [`Refusal::NotACall`](crate::Refusal::NotACall);

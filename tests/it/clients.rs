@@ -162,6 +162,37 @@ fn calls_of_a_list_and_of_lines_of_batches_are_read() {
 }
 
 #[test]
+fn a_body_with_a_list_of_calls_is_a_batch_whatever_type_stands_beside_it() {
+    let calls = r#"[{"type":"page","userId":"1"},{"type":"track","event":"A","userId":"2","batch":["b7"]},{"batch":[]}]"#;
+    for (kind, path) in [
+        (r#""batch""#, "batch"),
+        (r#""track""#, "track"),
+        (r#""identify""#, "batch"),
+        ("null", "track"),
+        ("7", "b"),
+    ] {
+        let received = Received { call: Some(path.into()), ..now() };
+        for body in [
+            format!(r#"{{"type":{kind},"batch":{calls},"userId":"9","event":"B"}}"#),
+            format!(r#"{{"batch":{calls},"properties":{{"n":NaN}},"type":{kind}}}"#),
+        ] {
+            let read = receive(&body, &received);
+            assert_eq!(ids(&read), [["user_id:1"], ["user_id:2"]], "{body}");
+            assert_eq!(
+                (read.report.n_refused(), &read.report.refused[0].what),
+                (1, &Refusal::NotACall)
+            );
+            let mut people = Profiles::new(Rules::default(), FeatureSet::retail()).unwrap();
+            assert_eq!(people.extend_json(&body, &received).accepted, 2);
+        }
+    }
+    // Anything but a list under `batch` says nothing.
+    let call =
+        r#"{"type":"track","event":"A","userId":"1","batch":"b7","properties":{"batch":[{}]}}"#;
+    assert_eq!(receive(call, &now()).events.len(), 1);
+}
+
+#[test]
 fn what_a_batch_says_counts_for_its_calls_unless_they_say_otherwise() {
     let body = r#"{"context":{"locale":"en","device":{"id":"d1"},"timezone":"Europe/Rome"},"batch":[
         {"type":"page","userId":"1","timestamp":"2026-11-01T12:00:00Z"},
