@@ -569,6 +569,14 @@ impl Options {
             return Err(format!("--k {k} is more than the {people}").into());
         }
         if self.method == Method::Kmeans {
+            let (n, least) = (table.n_rows(), few::least());
+            if self.k.is_none() && n < 2 * least {
+                return Err(format!(
+                    "of {n} people there are no two personas of {least}, the fewest of whom anything is told; to \
+                     divide them all the same, add --k, such as --k 2"
+                )
+                .into());
+            }
             return Ok(PersonaModel::fit(table, &settings)?);
         }
         let prep = settings.preprocessor.fit(table)?;

@@ -10,6 +10,9 @@ use crate::num::check::{self, Rows};
 use crate::validate::{KChoice, Structure, choose_k};
 use crate::{Error, FeatureTable, Preprocessor, Result};
 
+/// People that judging any groups takes.
+const FEWEST: usize = 3;
+
 impl PersonaModel {
     /// Compares people with their cohorts, if the settings name them, prepares the table, groups the people,
     /// judges the groups and describes them.
@@ -39,14 +42,17 @@ impl PersonaModel {
     ///
     /// # Errors
     /// [`Error::InvalidParameter`] for a setting outside its range, or if all people are alike,
-    /// [`Error::TooFewSamples`] for fewer than 3 people or fewer different ones than `k`, and those of
+    /// [`Error::TooFewSamples`] for fewer different people than `k`, for fewer than 3, and, if `k` is not given, for
+    /// fewer than twice the least size of a persona or of a described group, whichever is smaller, 40 by default; and those of
     /// [`Cohorts::fit`](crate::prepare::Cohorts::fit) and [`Preprocessor::fit`](crate::Preprocessor::fit).
     pub fn fit(table: &FeatureTable, settings: &PersonaSettings) -> Result<Self> {
         settings.check()?;
-        const FEWEST: usize = 3;
-        if table.n_rows() < FEWEST {
-            let (needed, got) = (FEWEST, table.n_rows());
-            return Err(Error::TooFewSamples { what: "personas", needed, got });
+        // Any division of fewer has a group that is too small to be a persona, and too small to be described.
+        let least = settings.min_size.min(settings.describer.least());
+        let of_two = if settings.k.is_none() { least.saturating_mul(2) } else { 0 };
+        let (needed, got) = (of_two.max(FEWEST), table.n_rows());
+        if got < needed {
+            return Err(Error::TooFewSamples { what: "finding personas", needed, got });
         }
         let cohorts = settings.cohorts.as_ref().map(|cohorts| cohorts.fit(table)).transpose()?;
         let table = &*with_cohorts(cohorts.as_ref(), table)?;
@@ -121,6 +127,38 @@ fn given_or_natural(
 mod tests {
     use super::*;
     use crate::num::rng::Stream;
+    use crate::persona::Describer;
+
+    #[test]
+    fn people_who_are_too_few_for_two_personas_of_the_least_size_have_them_only_if_asked_for() {
+        let fit = |n: usize, settings: &PersonaSettings| {
+            let column = (0..n).map(|i| Some((i % 2 * 100 + i) as f64)).collect();
+            let table = FeatureTable::new(n).numeric("spend", column).unwrap();
+            PersonaModel::fit(&table, settings).map(|model| model.personas().len())
+        };
+        let chosen = PersonaSettings::default();
+        for n in [0, 1, 4, 20, 39] {
+            let refused = Error::TooFewSamples { what: "finding personas", needed: 40, got: n };
+            assert_eq!(fit(n, &chosen), Err(refused), "{n}");
+        }
+        assert!(fit(40, &chosen).is_ok_and(|k| k >= 2));
+        // Whoever gives the number, or a smaller least size, has said that it is few.
+        let given = PersonaSettings { k: Some(2), ..PersonaSettings::default() };
+        assert_eq!(fit(4, &given), Ok(2));
+        let small = PersonaSettings { min_size: 2, ..PersonaSettings::default() };
+        let describer = Describer { any_size: true, ..Describer::default() };
+        let of_any_size = PersonaSettings { describer, ..PersonaSettings::default() };
+        for settings in [&small, &of_any_size] {
+            assert!(fit(4, settings).is_ok_and(|k| k >= 2));
+        }
+        let refused = Error::TooFewSamples { what: "finding personas", needed: 3, got: 2 };
+        for settings in [given, of_any_size] {
+            assert_eq!(fit(2, &settings), Err(refused.clone()));
+        }
+        let mut most = PersonaSettings { min_size: usize::MAX, ..PersonaSettings::default() };
+        most.describer.min_size = usize::MAX;
+        assert!(matches!(fit(50, &most), Err(Error::TooFewSamples { needed: usize::MAX, .. })));
+    }
 
     #[test]
     fn of_two_halves_that_the_data_hold_a_finer_division_is_named() {

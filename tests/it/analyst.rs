@@ -260,10 +260,15 @@ fn people_who_are_all_alike_are_one_persona_or_an_error_but_never_groups() {
         let path = file(name, String::from(head) + &rows);
         run_personas(&[&["--events", &path], &own[..]].concat())
     };
-    let alike = check("alike.csv", (0..9).map(|i| format!("2024-01-01,{i},,5,toys\n")).collect());
+    let of_one_kind = |n: usize| (1..=n).map(|i| format!("2024-01-01,{i},,5,toys\n")).collect();
+    let alike = check("alike.csv", of_one_kind(40));
     assert!(alike.unwrap_err().contains("no columns that can be used"));
+    // Of fewer than two groups that are described there is nothing to tell.
+    assert!(
+        check("few alike.csv", of_one_kind(39)).unwrap_err().contains("add --k, such as --k 2")
+    );
     // Two kinds of people, so two groups, however many were looked for.
-    let kinds = (0..9).map(|i| format!("2024-01-01,{i},,{},toys\n", 5 + i % 2));
+    let kinds = (1..=40).map(|i| format!("2024-01-01,{i},,{},toys\n", 5 + i % 2));
     let kinds = check("kinds.csv", kinds.collect()).unwrap();
     assert!(kinds.contains("\n2 personas"), "{kinds}");
 }
