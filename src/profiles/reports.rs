@@ -156,12 +156,14 @@ impl<'p> Profile<'p> {
     /// Returns the person's events up to and including a moment, in order of time; events of equal time are
     /// ordered by name, then by content.
     ///
-    /// Runs from both ends: `.rev().skip(20).take(20)` is the second page, newest first. Cost: a step for each set
-    /// of identifiers that the person was seen under, then the events that are reached; the rest of a long log costs
-    /// nothing.
+    /// Runs from both ends: `.rev().take(20)` are the newest. To show one page after another while events arrive, end
+    /// each page between two moments, and read the next from the timeline up to the moment before: a number of events
+    /// to skip would repeat some. Cost: a step for each set of identifiers that the person was seen under, then the
+    /// events that are reached; the rest of a long log costs nothing.
     ///
-    /// A log that was [cut](crate::profiles::StoreOptions::max_log) gives what is left of it. An event tells what is kept of it: its name, its time, the properties and attributes that
-    /// features read or [`StoreOptions::keep`](crate::profiles::StoreOptions::keep) asked for, in order of their names. It has no
+    /// A log that was [cut](crate::profiles::StoreOptions::max_log) gives what is left of it. An event tells what is kept of
+    /// it: its name, its time, the properties and attributes that features read or
+    /// [`StoreOptions::keep`](crate::profiles::StoreOptions::keep) asked for, in order of their names. It has no
     /// identifiers, no offset and no message id; flags are texts, and moments where only their
     /// number is read are days.
     ///
