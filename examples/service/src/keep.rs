@@ -70,6 +70,11 @@ impl Kept {
         })
     }
 
+    /// Whether there are no pieces yet, which alone tell under which key, rules and features the folder was made.
+    pub(crate) fn is_new(&self) -> bool {
+        self.last.is_none()
+    }
+
     /// Keeps a body, and then adds its calls.
     pub(crate) fn receive(
         &mut self,

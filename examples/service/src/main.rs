@@ -29,6 +29,7 @@ mod model;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -107,7 +108,10 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let folder = arguments.next().ok_or("usage: personas-service FOLDER [ADDRESS]")?;
     let address = arguments.next().unwrap_or("127.0.0.1:8080".into());
-    let secret = |name: &str| std::env::var(name).map_err(|_| format!("{name} is not set"));
+    let secret = |name: &str| match std::env::var(name) {
+        Ok(secret) if !secret.is_empty() => Ok(secret),
+        _ => Err(format!("{name} is not set")),
+    };
     let (write_key, read_key) = (secret("WRITE_KEY")?, secret("READ_KEY")?);
     if write_key == read_key {
         return Err("WRITE_KEY and READ_KEY must differ".into());
@@ -120,10 +124,18 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     let options = StoreOptions { dedupe: true, changes: Some(CHANGES), ..StoreOptions::default() };
     let people = Profiles::with_options(rules, features(), options)?;
     let (folder, empty) = (PathBuf::from(folder), people.clone());
-    let kept = Mutex::new(Kept::open(&folder, people)?);
+    std::fs::create_dir_all(&folder)?;
+    // The system takes the lock back when the process ends, however it does.
+    let lock = File::create(folder.join("lock"))?;
+    lock.try_lock().map_err(|_| format!("another process uses {}", folder.display()))?;
+    let kept = Kept::open(&folder, people)?;
+    let (is_new, kept) = (kept.is_new(), Mutex::new(kept));
     let model = Model::open(&folder)?;
     let writing = Mutex::default();
     let service = Arc::new(Service { write_key, read_key, folder, empty, kept, writing, model });
+    if is_new {
+        service.snapshot()?;
+    }
     tokio::runtime::Runtime::new()?.block_on(serve(service, &address))?;
     Ok(())
 }
@@ -184,11 +196,7 @@ impl Service {
     /// Whether a request, or its body, has the write key.
     fn lets_write(&self, headers: &HeaderMap, body: &str) -> bool {
         let named = || Some(headers.get("x-write-key")?.as_bytes().to_vec());
-        let key = user(headers).or_else(named).or_else(|| {
-            // The key is not known to be right yet: nothing else of the body is kept.
-            let keyed: Option<Keyed<'_>> = serde_json::from_str(body).ok();
-            Some(keyed?.write_key?.as_bytes().to_vec())
-        });
+        let key = user(headers).or_else(named).or_else(|| key_of(body));
         key.is_some_and(|key| key.ct_eq(self.write_key.as_bytes()).into())
     }
 
@@ -205,11 +213,26 @@ struct Keyed<'b> {
     write_key: Option<Cow<'b, str>>,
 }
 
-/// The user of basic authentication.
+/// The key in a body. It is not known to be right yet: nothing else of the body is kept. Python's clients may write
+/// words that are not JSON; there the last one named so is taken, as it stands after the calls.
+fn key_of(body: &str) -> Option<Vec<u8>> {
+    let key = match serde_json::from_str::<Keyed<'_>>(body) {
+        Ok(keyed) => keyed.write_key?,
+        Err(_) => {
+            let (_, from) = body.rsplit_once(r#""writeKey""#)?;
+            let value = from.trim_start().strip_prefix(':')?;
+            serde_json::Deserializer::from_str(value).into_iter().next()?.ok()?
+        }
+    };
+    Some(key.as_bytes().to_vec())
+}
+
+/// The user of basic authentication, who has no password. A colon may stand in the key, as Jitsu's clients want it.
 fn user(headers: &HeaderMap) -> Option<Vec<u8>> {
     let header = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let pair = BASE64_STANDARD.decode(header.strip_prefix("Basic ")?).ok()?;
-    pair.split(|&byte| byte == b':').next().map(<[u8]>::to_vec)
+    let mut pair = BASE64_STANDARD.decode(header.strip_prefix("Basic ")?).ok()?;
+    pair.pop_if(|last| *last == b':');
+    Some(pair)
 }
 
 fn error(status: StatusCode, code: &str, message: &str) -> Response {
@@ -245,7 +268,8 @@ async fn receive(
     let now = Timestamp::from(SystemTime::now());
     match tokio::task::block_in_place(|| service.lock().receive(now, &call, &body)) {
         Ok(report) if report.refused.iter().any(|r| matches!(r.what, Refusal::NotJson { .. })) => {
-            error(StatusCode::BAD_REQUEST, "invalid_request", "malformed JSON")
+            let message = format!("malformed JSON: {report}");
+            error(StatusCode::BAD_REQUEST, "invalid_request", &message)
         }
         Ok(report) => {
             let report = json!({"success": true, "report": report.to_string()});
@@ -261,7 +285,7 @@ async fn receive(
 /// A byte more than is allowed tells that a body is too large.
 fn unpack(body: &[u8]) -> io::Result<Vec<u8>> {
     let mut unpacked = Vec::new();
-    flate2::read::GzDecoder::new(body).take(MAX_BODY as u64 + 1).read_to_end(&mut unpacked)?;
+    flate2::read::MultiGzDecoder::new(body).take(MAX_BODY as u64 + 1).read_to_end(&mut unpacked)?;
     Ok(unpacked)
 }
 
@@ -294,12 +318,17 @@ async fn read(
             let headers = [(header::LOCATION, to)];
             return (StatusCode::TEMPORARY_REDIRECT, headers, body.to_string()).into_response();
         }
-        let number = |name: &str| query.get(name).and_then(|text| text.parse().ok());
-        let (skip, limit) = (number("next").unwrap_or(0), number("limit").unwrap_or(20));
+        let limit = query.get("limit").and_then(|text| text.parse().ok()).unwrap_or(20);
+        // A cursor is the moment up to which the events are still to come.
+        let next = query.get("next").filter(|next| !next.is_empty());
+        let Ok(next) = next.map(|next| next.parse()).transpose() else {
+            return error(StatusCode::BAD_REQUEST, "invalid_request_error", "not a cursor: next");
+        };
+        let until = next.map_or(now, Timestamp::from_millis).min(now);
         let body = match &*what {
             "traits" => traits(&person, now),
             "external_ids" => external_ids(&person),
-            "events" => events(&person, now, skip, usize::clamp(limit, 1, 100)),
+            "events" => events(&person, until, usize::clamp(limit, 1, 100)),
             "metadata" => metadata(&person),
             "all" => json!(person.export(now).ok()),
             "persona" => match model.as_deref() {
@@ -401,7 +430,7 @@ async fn fit(State(service): State<Arc<Service>>, headers: HeaderMap) -> Respons
     })
 }
 
-fn cursor(next: Option<usize>) -> Value {
+fn cursor(next: Option<i64>) -> Value {
     let text = next.map_or(String::new(), |next| next.to_string());
     json!({"has_more": next.is_some(), "next": text})
 }
@@ -426,16 +455,21 @@ fn external_ids(person: &Profile<'_>) -> Value {
     json!({"data": ids.collect::<Vec<_>>(), "cursor": cursor(None)})
 }
 
-/// The newest first.
-fn events(person: &Profile<'_>, until: Timestamp, skip: usize, limit: usize) -> Value {
-    let timeline = person.timeline(until);
-    let next = (timeline.len().saturating_sub(skip) > limit).then(|| skip + limit);
-    let page = timeline.rev().skip(skip).take(limit).map(|event| {
+/// The newest first. A page ends between two moments, so it can hold more than `limit`: then what arrives between two
+/// pages, of whatever time, neither repeats an event nor hides one.
+fn events(person: &Profile<'_>, until: Timestamp, limit: usize) -> Value {
+    let mut rest = person.timeline(until).rev().peekable();
+    let (mut page, mut last) = (Vec::new(), None);
+    while let Some(event) = rest.next_if(|next| page.len() < limit || last == Some(next.at)) {
         let properties: serde_json::Map<_, _> =
             event.properties.iter().map(|(name, value)| (name.to_string(), json!(value))).collect();
-        json!({"event": event.name, "timestamp": event.at.to_string(), "properties": properties})
-    });
-    json!({"data": page.collect::<Vec<_>>(), "cursor": cursor(next)})
+        page.push(json!({
+            "event": event.name, "timestamp": event.at.to_string(), "properties": properties
+        }));
+        last = Some(event.at);
+    }
+    let next = rest.peek().and(last).map(|last| last.millis() - 1);
+    json!({"data": page, "cursor": cursor(next)})
 }
 
 fn metadata(person: &Profile<'_>) -> Value {

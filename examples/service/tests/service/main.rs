@@ -24,10 +24,14 @@ struct Running {
 
 impl Running {
     fn start(folder: &Path) -> Self {
+        Self::start_with(folder, "secret")
+    }
+
+    fn start_with(folder: &Path, write_key: &str) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_personas-service"))
             .arg(folder)
             .arg("127.0.0.1:0")
-            .env("WRITE_KEY", "secret")
+            .env("WRITE_KEY", write_key)
             .env("READ_KEY", "reader")
             .env("PROFILE_KEY", "000102030405060708090a0b0c0d0e0f")
             .stdout(Stdio::piped())
@@ -94,11 +98,15 @@ fn calls_go_in_and_profiles_come_out() {
     assert_eq!(service.ask("POST", "/v1/track", "{").unwrap().0, 400);
 
     let batch = json!({"batch": [one, call("u1", 2)], "writeKey": "secret"}).to_string();
-    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
-    packed.write_all(batch.as_bytes()).unwrap();
+    // A client may pack a body in parts.
+    let packed = batch.as_bytes().chunks(100).flat_map(|part| {
+        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+        packed.write_all(part).unwrap();
+        packed.finish().unwrap()
+    });
+    let packed: Vec<u8> = packed.collect();
     let headers = "Content-Encoding: gzip\r\n";
-    let (status, answer) =
-        service.send("POST", "/v1/batch", headers, &packed.finish().unwrap()).unwrap();
+    let (status, answer) = service.send("POST", "/v1/batch", headers, &packed).unwrap();
     assert_eq!((status, &answer["success"]), (200, &json!(true)));
     let identify =
         r#"{"userId":"u1","anonymousId":"a1","traits":{"email":"a@kunden.test","plan":"pro"}}"#;
@@ -113,15 +121,13 @@ fn calls_go_in_and_profiles_come_out() {
     );
     let (_, ids) = read("email:a@kunden.test/external_ids");
     assert_eq!(ids["data"].as_array().unwrap().len(), 3);
-    let (_, events) = read("user_id:u1/events?limit=2");
-    assert_eq!(
-        (&events["data"][0]["event"], &events["cursor"]["next"]),
-        (&json!("identify"), &json!("2"))
-    );
-    let (_, rest) = read("user_id:u1/events?limit=2&next=2");
+    let (_, events) = read("user_id:u1/events?limit=1");
+    assert_eq!(events["data"][0]["event"], json!("identify"));
+    let next = events["cursor"]["next"].as_str().unwrap();
+    let (_, rest) = read(&format!("user_id:u1/events?limit=2&next={next}"));
     assert_eq!(
         (rest["data"].as_array().unwrap().len(), &rest["cursor"]["has_more"]),
-        (1, &json!(false))
+        (2, &json!(false))
     );
     let (_, all) = read("user_id:u1/all");
     assert_eq!(all["events"].as_array().unwrap().len(), 3);
@@ -130,13 +136,50 @@ fn calls_go_in_and_profiles_come_out() {
     let (_, old) = read("anonymous_id:a1/metadata");
     let id = old["metadata"]["id"].as_str().unwrap();
     assert_eq!(read(&format!("{id}/metadata")).1, old);
-    assert_eq!(read("user_id:u1/events?limit=0").1["cursor"]["next"], json!("1"));
+    assert_eq!(read("user_id:u1/events?limit=0").1["data"].as_array().unwrap().len(), 1);
+    assert_eq!(read("user_id:u1/events?next=soon").0, 400);
     assert_eq!(read("user_id:u2/traits").0, 404);
     let (_, dry) = service.ask("DELETE", "/v1/profiles/user_id:u1?dry_run=true", "").unwrap();
     assert_eq!(dry["events"], json!(4));
     assert_eq!(read("user_id:u1/traits").0, 200);
     assert_eq!(service.ask("DELETE", "/v1/profiles/user_id:u1", "").unwrap().0, 200);
     assert_eq!(read("user_id:u1/traits").0, 410);
+}
+
+#[test]
+fn events_that_arrive_between_two_pages_neither_repeat_nor_hide_others() {
+    let service = Running::start(&folder("pages"));
+    let track = |name: &str, second: u32| {
+        let at = format!("2024-05-01T12:00:{second:02}Z");
+        let call = json!({"event": name, "userId": "u1", "timestamp": at}).to_string();
+        assert_eq!(service.ask("POST", "/v1/track", &call).unwrap().0, 200);
+    };
+    for (name, second) in
+        [("a", 10), ("b", 20), ("c", 30), ("d", 30), ("e", 30), ("f", 40), ("g", 50)]
+    {
+        track(name, second);
+    }
+    let page = |next: &str| {
+        let path = format!("/v1/profiles/user_id:u1/events?limit=2&next={next}");
+        let (_, page) = service.ask("GET", &path, "").unwrap();
+        let names = page["data"].as_array().unwrap().iter();
+        let names: Vec<String> = names.map(|e| e["event"].as_str().unwrap().to_owned()).collect();
+        (names, page["cursor"]["next"].as_str().unwrap().to_owned())
+    };
+    let (first, next) = page("");
+    assert_eq!(first, ["g", "f"]);
+    // Newer than what was shown, at one of its moments, between, and later than the event they stand before.
+    for (name, second) in [("new", 59), ("at f", 40), ("between", 45), ("late", 35)] {
+        track(name, second);
+    }
+    let (second, next) = page(&next);
+    // All of a moment, since the events of a moment have no order that lasts.
+    assert_eq!(second, ["late", "e", "d", "c"]);
+    track("at c", 30);
+    track("last", 5);
+    let (third, next) = page(&next);
+    assert_eq!(third, ["b", "a"]);
+    assert_eq!(page(&next), (vec!["last".to_owned()], String::new()));
 }
 
 #[test]
@@ -199,9 +242,12 @@ fn after_a_snapshot_only_changes_are_written_and_a_restart_finds_both() {
     let mut service = Running::start(&folder);
     service.ask("POST", "/v1/batch", &json!({"batch": calls}).to_string()).unwrap();
     service.signal("-TERM");
-    let mut service = Running::start(&folder);
-    service.ask("POST", "/v1/track", &call("u1", 1000).to_string()).unwrap();
-    service.signal("-TERM");
+    // The changes are now larger than the first snapshot, of nobody: a whole one follows, and then changes.
+    for message in [1000, 1001] {
+        let mut service = Running::start(&folder);
+        service.ask("POST", "/v1/track", &call("u1", message).to_string()).unwrap();
+        service.signal("-TERM");
+    }
     let files = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap());
     let size = |name: &str, file: &std::fs::DirEntry| {
         let is_named = file.file_name().to_str().unwrap().starts_with(name);
@@ -212,8 +258,36 @@ fn after_a_snapshot_only_changes_are_written_and_a_restart_finds_both() {
     assert!(10 * size("changes") < size("snapshot"));
     let service = Running::start(&folder);
     let read = |who: &str| service.ask("GET", &format!("/v1/profiles/user_id:{who}/metadata"), "");
-    assert_eq!(read("u1").unwrap().1["metadata"]["n_events"], json!(2));
+    assert_eq!(read("u1").unwrap().1["metadata"]["n_events"], json!(3));
     assert_eq!(read("u3").unwrap().1["metadata"]["n_events"], json!(1));
+}
+
+#[test]
+fn a_folder_in_use_or_of_another_key_and_empty_keys_are_refused() {
+    let folder = folder("in-use");
+    let service = Running::start(&folder);
+    let refused = |write_key: &str, read_key: &str, profile_key: &str| {
+        let ended = Command::new(env!("CARGO_BIN_EXE_personas-service"))
+            .arg(&folder)
+            .arg("127.0.0.1:0")
+            .env("WRITE_KEY", write_key)
+            .env("READ_KEY", read_key)
+            .env("PROFILE_KEY", profile_key)
+            .output()
+            .unwrap();
+        assert!(!ended.status.success());
+        String::from_utf8(ended.stderr).unwrap()
+    };
+    let key = "000102030405060708090a0b0c0d0e0f";
+    assert!(refused("secret", "reader", key).starts_with("another process uses "));
+    assert_eq!(refused("", "reader", key), "WRITE_KEY is not set\n");
+    assert_eq!(refused("secret", "", key), "READ_KEY is not set\n");
+    // Killed at once, before the first snapshot of the timer.
+    drop(service);
+    let other = "ffffffffffffffffffffffffffffffff";
+    assert!(refused("secret", "reader", other).contains("equal key"));
+    assert!(refused("secret", "reader", "f").contains("32 hexadecimal digits"));
+    let _again = Running::start(&folder);
 }
 
 #[test]
@@ -375,6 +449,14 @@ const POSTED: &[Posted] = &[
         "2 accepted, 0 duplicates, 0 refused; not read: 2 of \"score\", at 1 …; 1 of \"high\", at 2",
         ("user_id:p1", 1),
     ),
+    // events-sdk-python of Hightouch, journify-python-sdk: the key stands in the body only
+    (
+        "batch",
+        false,
+        r#"{"batch": [{"timestamp": "2026-11-01T12:00:00+00:00", "context": {}, "properties": {"score": NaN, "writeKey": "other"}, "userId": "h1", "type": "track", "event": "A", "messageId": "m5"}], "sentAt": "2026-11-01T12:00:05+00:00", "writeKey": "secret"}"#,
+        "1 accepted, 0 duplicates, 0 refused; not read: 1 of \"score\", at 1",
+        ("user_id:h1", 1),
+    ),
     // @jitsu/js
     (
         "track",
@@ -418,12 +500,21 @@ fn the_bodies_of_real_clients_get_the_right_answers() {
 
 #[test]
 fn jitsus_clients_post_to_paths_of_their_own_with_the_key_in_a_header() {
-    let service = Running::start(&folder("jitsu"));
+    let service = Running::start_with(&folder("jitsu"), "id:secret");
     for path in ["/api/s/track", "/api/s/s2s/track"] {
-        let body = br#"{"event":"A","userId":"t1","writeKey":"secret:***"}"#;
-        let (status, answer) = service.send("POST", path, "X-Write-Key: secret\r\n", body).unwrap();
+        let body = br#"{"event":"A","userId":"t1","writeKey":"id:***"}"#;
+        let (status, answer) =
+            service.send("POST", path, "X-Write-Key: id:secret\r\n", body).unwrap();
         assert_eq!((status, &answer["success"]), (200, &json!(true)), "{path}");
-        assert_eq!(service.send("POST", path, "X-Write-Key: other\r\n", body).unwrap().0, 401);
+        assert_eq!(service.send("POST", path, "X-Write-Key: id\r\n", body).unwrap().0, 401);
+    }
+    // The same key as other clients send it: id:secret and an empty password, or none.
+    for (header, expected) in
+        [("aWQ6c2VjcmV0Og==", 200), ("aWQ6c2VjcmV0", 200), ("aWQ6", 401), ("aWQ6c2VjcmV0Ojo=", 401)]
+    {
+        let header = format!("Authorization: Basic {header}\r\n");
+        let (status, _) = service.send("POST", "/v1/page", &header, br#"{"userId":"t1"}"#).unwrap();
+        assert_eq!(status, expected, "{header}");
     }
 }
 
