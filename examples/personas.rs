@@ -45,7 +45,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, ValueEnum};
+use clap::{ArgGroup, Parser, ValueEnum};
 use encoding_rs::Encoding;
 use personas::cluster::{Agglomerative, Hdbscan, Linkage};
 use personas::features::{Column, Retail, Values};
@@ -59,7 +59,7 @@ use personas::{
 use csv_file::{CsvTable, Source};
 use events::{IdColumn, Layout, Reading, Rows};
 use numbers::Decimal;
-use output::{Kept, Told};
+use output::{Kept, Told, Who};
 use problems::Problems;
 use progress::Progress;
 use warnings::Codes;
@@ -68,6 +68,7 @@ use warnings::Codes;
 /// built-in data: a year of purchases, mailings and coupons of 801 households.
 #[derive(Debug, Parser)]
 #[command(name = "personas", allow_negative_numbers = true)]
+#[command(group(ArgGroup::new("files").args(["events", "table"]).multiple(true)))]
 pub(crate) struct Options {
     /// Events: CSV with a header, plain or .gz, one row per event or line of a receipt; - is standard
     /// input (repeatable, for files with the same columns)
@@ -80,8 +81,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "COL", requires = "events")]
     event: Option<String>,
     /// Column of an identifier and its kind, such as email=mail; COL alone is its own kind
-    /// (repeatable, strongest first)
-    #[arg(long, value_name = "KIND=COL", requires = "events")]
+    /// (repeatable, strongest first). Of a table: a column that says who the people are
+    #[arg(long, value_name = "KIND=COL", requires = "files")]
     id: Vec<IdColumn>,
     /// Column of the amount paid
     #[arg(long, value_name = "COL", requires = "events")]
@@ -121,7 +122,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "TEXT")]
     missing: Vec<String>,
 
-    /// People instead of events: CSV with a header, one row per person, every column a feature
+    /// People instead of events: CSV with a header, one row per person, every column a feature, except those of
+    /// --id and one that numbers the rows
     #[arg(long, value_name = "FILE", conflicts_with = "events")]
     table: Option<PathBuf>,
     /// Column of the table whose numbers are codes, such as a region 1, 2 or 3 (repeatable)
@@ -329,8 +331,8 @@ pub(crate) struct People {
     /// Where they come from, in words.
     name: String,
     table: FeatureTable,
-    /// The identifiers of every row, strongest first.
-    identifiers: Vec<String>,
+    /// Who they are; nothing unless that is to be written.
+    who: Who,
     /// What happened; `None` if the file held people.
     events: Option<Events>,
     /// Rows of people that were skipped, and what else is to be known of their file.
@@ -405,7 +407,10 @@ impl People {
                 format!("{people} events up to {as_of}; personas need at least {least}").into()
             );
         }
-        let identifiers = output::names(&rows, &people, &table);
+        let who = match options.out {
+            Some(_) => Who::of(&rows, &people, &table),
+            None => Who::default(),
+        };
         let mut warnings = warnings::of(&rows, n_ahead);
         let unmatched = people.unmatched(as_of)?;
         if !unmatched.is_empty() {
@@ -417,7 +422,7 @@ impl People {
         let declared = columns.filter(|name| declared.contains(name.as_str())).collect();
         Ok(Self {
             name: input.name,
-            identifiers,
+            who,
             features: people.feature_set().clone(),
             declared,
             table,
@@ -455,12 +460,14 @@ impl People {
         let mut notes = skipped.mended();
         notes.extend(warnings::header(csv.columns.iter().map(|texts| texts.name.as_str())));
         let mut table = FeatureTable::new(csv.lines.len());
-        for (option, names) in [("categorical", categorical), ("numeric", &options.numeric)] {
+        let ids: Vec<String> = options.id.iter().map(|id| id.column.clone()).collect();
+        let told = [("id", &ids), ("categorical", categorical), ("numeric", &options.numeric)];
+        for (option, names) in told {
             for name in names {
                 csv.column(name).map_err(|error| format!("--{option}: {error}"))?;
             }
         }
-        let mut codes = Codes::default();
+        let (mut codes, mut who) = (Codes::default(), Who::default());
         for texts in &csv.columns {
             // A model says itself what its columns are.
             let is_number = kept.and_then(|kept| kept.is_number(&texts.name));
@@ -472,7 +479,20 @@ impl People {
                 notes.extend(warnings::one_text(texts, &found.bad));
             }
             let numbers = numbers.filter(|found| found.are_nearly_all);
-            let is_told = is_number.is_some() || options.numeric.contains(&texts.name);
+            let is_told = is_number.is_some()
+                || options.numeric.contains(&texts.name)
+                || options.keep_out.contains(&texts.name);
+            // Who people are says nothing of what they are like.
+            let id = options.id.iter().find(|id| id.column == texts.name).map(|id| &id.kind);
+            let counts = |found: &events::Numbers| warnings::numbers_rows(&found.values);
+            if id.is_some() || (!is_told && numbers.as_ref().is_some_and(counts)) {
+                if id.is_none() {
+                    notes.push(warnings::row_number(&texts.name));
+                }
+                let cells = texts.iter().map(|text| text.unwrap_or_default().to_owned());
+                who.add(id.unwrap_or(&texts.name), cells);
+                continue;
+            }
             let numbers =
                 numbers.filter(|found| is_told || !codes.take(&texts.name, &found.values));
             let is_empty = texts.iter().all(|text| text.is_none());
@@ -481,7 +501,6 @@ impl People {
                     table.numeric(&texts.name, vec![None; texts.len()])?
                 }
                 Some(found) => {
-                    notes.extend(warnings::identifier(&texts.name, &found.values));
                     notes.extend(warnings::bad_numbers(texts, &found.bad, &csv.lines));
                     let numbers = found.values.into_iter().map(|n| (!n.is_nan()).then_some(n));
                     table.numeric(&texts.name, numbers.collect())?
@@ -506,9 +525,12 @@ impl People {
             };
         }
         notes.extend(codes.notes());
+        if who.kinds.is_empty() {
+            who.add("line", csv.lines.iter().map(u64::to_string));
+        }
         Ok(Self {
             name: named(file),
-            identifiers: csv.lines.iter().map(|line| format!("line {line}")).collect(),
+            who,
             table,
             events: None,
             skipped,

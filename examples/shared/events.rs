@@ -355,6 +355,11 @@ impl Rows {
         self.ids.iter().filter_map(move |(kind, values)| Some((kind.as_str(), values.get(row)?)))
     }
 
+    /// The kinds of the identifiers, strongest first; twice where two columns hold one.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = &str> {
+        self.ids.iter().map(|(kind, _)| kind.as_str())
+    }
+
     /// Names of the attributes that somebody has.
     pub(crate) fn attributes(&self) -> impl Iterator<Item = &str> {
         let is_known = |attribute: &&Attribute| match attribute {

@@ -127,25 +127,60 @@ pub(crate) fn declared(file: &Path) -> Outcome<Vec<DeclaredPersona>> {
     }
 }
 
-/// The strongest identifier of every row of a table.
-pub(crate) fn names(rows: &Rows, people: &Profiles, table: &FeatureTable) -> Vec<String> {
-    let mut names: HashMap<ProfileId, String> = HashMap::new();
-    for row in 0..rows.at.len() {
-        // The first may be a placeholder, which is nobody's.
-        let mut found = rows.identifiers(row).filter_map(|(kind, value)| people.get((kind, value)));
-        let Some(profile) = found.next() else { continue };
-        names.entry(profile.id).or_insert_with(|| {
-            let identifiers = profile.identifiers();
-            identifiers
-                .first()
-                .map_or(String::new(), |best| format!("{} {}", best.kind, best.value))
-        });
-    }
-    let name = |id: &ProfileId| names.get(id).cloned().unwrap_or_else(|| id.to_string());
-    table.ids().iter().map(name).collect()
+/// Who the people of a table are.
+#[derive(Default)]
+pub(crate) struct Who {
+    /// The kinds of their identifiers, each the head of a column.
+    pub(crate) kinds: Vec<String>,
+    /// A cell for each kind, row after row.
+    pub(crate) cells: Vec<Vec<String>>,
 }
 
-/// One line per person: who, which persona, how clearly, and why.
+impl Who {
+    /// The identifiers of the people of a table, strongest first; several of a kind stand in one cell.
+    pub(crate) fn of(rows: &Rows, people: &Profiles, table: &FeatureTable) -> Self {
+        let mut kinds: Vec<String> = Vec::new();
+        for kind in rows.kinds() {
+            if kinds.iter().all(|known| known != kind) {
+                kinds.push(kind.to_owned());
+            }
+        }
+        let mut known: HashMap<ProfileId, Vec<String>> = HashMap::new();
+        for row in 0..rows.at.len() {
+            // The first may be a placeholder, which is nobody's.
+            let mut found =
+                rows.identifiers(row).filter_map(|(kind, value)| people.get((kind, value)));
+            let Some(profile) = found.next() else { continue };
+            known.entry(profile.id).or_insert_with(|| {
+                let identifiers = profile.identifiers();
+                let cell = |kind: &String| {
+                    let own = identifiers.iter().filter(|identifier| identifier.kind == **kind);
+                    own.map(|identifier| &*identifier.value).collect::<Vec<_>>().join("; ")
+                };
+                kinds.iter().map(cell).collect()
+            });
+        }
+        let nobody = || vec![String::new(); kinds.len()];
+        let cells = table.ids().iter().map(|id| known.remove(id).unwrap_or_else(nobody)).collect();
+        Self { kinds, cells }
+    }
+
+    /// Adds a kind and its cells, one for each row.
+    pub(crate) fn add(&mut self, kind: &str, cells: impl Iterator<Item = String>) {
+        self.kinds.push(kind.to_owned());
+        for (row, cell) in cells.enumerate() {
+            if row == self.cells.len() {
+                self.cells.push(Vec::new());
+            }
+            self.cells[row].push(cell);
+        }
+    }
+}
+
+/// What stands behind the identifiers.
+const COLUMNS: [&str; 4] = ["persona", "margin", "runner_up", "reasons"];
+
+/// One line per person: their identifiers, which persona, how clearly, and why.
 pub(crate) fn members(
     people: &People,
     model: &PersonaModel,
@@ -155,7 +190,7 @@ pub(crate) fn members(
         persona.map_or("", |persona| model.personas()[persona].name.as_str()).to_owned()
     };
     let mut rows = csv::Writer::from_writer(Vec::new());
-    rows.write_record(["person", "persona", "margin", "runner_up", "reasons"])?;
+    rows.write_record(people.who.kinds.iter().map(String::as_str).chain(COLUMNS))?;
     for (row, found) in matches.iter().enumerate() {
         let reasons = matches.reasons(row);
         let best: Vec<&str> = reasons
@@ -164,13 +199,13 @@ pub(crate) fn members(
             .take(3)
             .map(|reason| reason.value.as_str())
             .collect();
-        rows.write_record([
-            people.identifiers[row].clone(),
+        let told = [
             name(found.persona),
             format!("{:.2}", found.margin),
             name(found.runner_up),
             best.join("; "),
-        ])?;
+        ];
+        rows.write_record(people.who.cells[row].iter().chain(&told))?;
     }
     Ok(String::from_utf8(rows.into_inner()?)?)
 }

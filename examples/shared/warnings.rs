@@ -59,14 +59,18 @@ pub(crate) fn header<'n>(names: impl Iterator<Item = &'n str>) -> Option<String>
     })
 }
 
-/// A column that numbers the rows.
-pub(crate) fn identifier(name: &str, values: &[f64]) -> Option<String> {
+/// Whether a column numbers the rows: whole numbers without a gap, each once.
+pub(crate) fn numbers_rows(values: &[f64]) -> bool {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
-    let counts_up = sorted.windows(2).all(|pair| pair[1] - pair[0] == 1.0);
-    (values.len() > 2 && counts_up).then(|| {
-        format!("{name:?} numbers the rows; --keep-out {name} leaves it out of the grouping.")
-    })
+    values.len() > 2 && sorted.windows(2).all(|pair| pair[1] - pair[0] == 1.0)
+}
+
+/// A column that numbers the rows and is not used.
+pub(crate) fn row_number(name: &str) -> String {
+    format!(
+        "{name:?} numbers the rows: it says who people are, and is not used. --numeric {name} uses it as an amount."
+    )
 }
 
 /// Columns of a table that hold the whole numbers from 1 to some `k`, each of them: codes, such as of a

@@ -89,9 +89,12 @@ fn personas_writes_members_a_page_and_a_model_that_places_people_again() {
     run(&["--out", &out, "--html", &html, "--save", &model]).unwrap();
     let members = std::fs::read_to_string(&out).unwrap();
     let mut lines = members.lines();
-    assert_eq!(lines.next(), Some("person,persona,margin,runner_up,reasons"));
-    // Customer 0 is a placeholder, so that person is known by the e-mail address.
-    let is_named = |line: &str| line.starts_with("customer ") || line.starts_with("email p0@");
+    assert_eq!(lines.next(), Some("customer,email,persona,margin,runner_up,reasons"));
+    // Customer 0 is a placeholder, so that person is known by the e-mail address only.
+    let is_named = |line: &str| match line.strip_prefix(',') {
+        Some(line) => line.starts_with("p0@"),
+        None => line.split_once(",p").is_some_and(|(customer, _)| customer.parse::<u32>().is_ok()),
+    };
     assert!(lines.clone().count() == 60 && lines.all(is_named), "{members}");
     assert!(std::fs::read_to_string(&html).unwrap().starts_with("<!DOCTYPE html>"));
 
@@ -547,13 +550,38 @@ fn a_table_is_told_what_its_columns_are() {
     let table = file("codes.csv", format!("customer,region,spend,shop\n{rows}"));
     let run = |more: &[&str]| run_personas(&[&["--table", &table, "--k", "3"], more].concat());
     let text = run(&["--categorical", "region"]).unwrap();
-    assert!(text.contains("\"customer\" numbers the rows; --keep-out customer"), "{text}");
+    assert!(text.contains("\"customer\" numbers the rows: it says who"), "{text}");
     assert!(text.contains("Not used for grouping: shop (always the same)."), "{text}");
-    let text = run(&["--categorical", "region", "--keep-out", "customer"]).unwrap();
     assert!(text.contains("egion 2: 100%"), "{text}");
+    let used = run(&["--categorical", "region", "--numeric", "customer"]).unwrap();
+    assert!(!used.contains("numbers the rows") && used != text, "{used}");
+    assert!(run(&["--categorical", "region", "--keep-out", "customer"]).is_ok());
     assert!(
         run(&["--categorical", "x"]).unwrap_err().contains("--categorical: there is no column")
     );
+}
+
+#[test]
+fn members_of_a_table_are_named_by_its_id_column_else_by_the_column_that_numbers_them_else_by_line()
+{
+    let row = |i: usize| format!("{},c{},{}\n", i + 7, i * 53 % 97, i % 2 * 900 + i % 7);
+    let rows: String = (0..60).map(row).collect();
+    let numbered = file("who.csv", format!("no,card,spend\n{rows}"));
+    let out = written("who_out.csv");
+    let first = |table: &str, more: &[&str]| {
+        run_personas(&[&["--table", table, "--out", &out], more].concat()).unwrap();
+        let members = std::fs::read_to_string(&out).unwrap();
+        let lines: Vec<String> = members.lines().take(2).map(str::to_owned).collect();
+        let head = lines[0].strip_suffix(",persona,margin,runner_up,reasons").unwrap().to_owned();
+        let n_ids = head.split(',').count();
+        let ids: Vec<&str> = lines[1].split(',').take(n_ids).collect();
+        format!("{head} {}", ids.join(","))
+    };
+    assert_eq!(first(&numbered, &[]), "no 7");
+    assert_eq!(first(&numbered, &["--id", "member=card"]), "no,member 7,c0");
+    assert_eq!(first(&numbered, &["--numeric", "no"]), "line 2");
+    let error = run_personas(&["--table", &numbered, "--id", "x"]).unwrap_err();
+    assert!(error.contains("--id: there is no column"), "{error}");
 }
 
 #[test]
