@@ -25,7 +25,7 @@ pub(crate) mod numbers;
 #[path = "shared/output.rs"]
 mod output;
 #[path = "shared/problems.rs"]
-mod problems;
+pub(crate) mod problems;
 #[path = "shared/program.rs"]
 mod program;
 #[path = "shared/progress.rs"]
@@ -412,6 +412,12 @@ impl People {
             None => Who::default(),
         };
         let mut warnings = warnings::of(&rows, n_ahead);
+        let n_later = rows.at.iter().filter(|at| options.as_of.is_some_and(|as_of| **at > as_of));
+        let n_later = n_later.count();
+        if n_later > 0 {
+            let events = words::several(n_later, "event is", "events are");
+            warnings.push(format!("{events} later than {as_of}, and not counted."));
+        }
         let unmatched = people.unmatched(as_of)?;
         if !unmatched.is_empty() {
             let unmatched: Vec<String> = unmatched.into_iter().map(str::to_owned).collect();

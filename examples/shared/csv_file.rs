@@ -60,6 +60,8 @@ pub(crate) struct CsvTable {
     pub(crate) n_windows: usize,
     /// Rows that came before, cell for cell; as far as the wanted columns go.
     pub(crate) n_repeated: usize,
+    /// Lines whose cells are all empty, as spreadsheets write below a table. Blank lines are not rows.
+    pub(crate) empty: Vec<u64>,
     /// Lines with more cells than the header: an unquoted delimiter, so that no cell is sure.
     pub(crate) too_long: Vec<u64>,
     /// The line of the first row that runs over many lines, and how many: a quote may not be closed.
@@ -97,6 +99,7 @@ impl CsvTable {
                 n_padded: 0,
                 n_windows: 0,
                 n_repeated: 0,
+                empty: Vec::new(),
                 too_long: Vec::new(),
                 run_on: None,
             });
@@ -128,14 +131,18 @@ impl CsvTable {
             if !is_row.map_err(|error| format!("cannot read after line {start}: {error}"))? {
                 return Ok(());
             }
-            if row.iter().all(|cell| cell.trim_ascii().is_empty()) {
-                continue;
-            }
             // The reader's start lies before blank lines it skipped, so count back from the end.
             let n_breaks = row.as_slice().iter().filter(|&&byte| byte == b'\n').count() as u64;
             let line = start.max(file.rows.position().line().saturating_sub(1 + n_breaks));
             if n_breaks >= RUN_ON {
                 self.run_on.get_or_insert((line, n_breaks + 1));
+            }
+            if row.iter().all(|cell| cell.trim_ascii().is_empty()) {
+                // A carriage return alone is a blank line.
+                if row.len() > 1 {
+                    self.empty.push(line);
+                }
+                continue;
             }
             let n_columns = file.names.len();
             if row.iter().skip(n_columns).any(|cell| !cell.trim_ascii().is_empty()) {

@@ -38,12 +38,15 @@ impl Problems {
     pub(crate) fn of(table: &CsvTable) -> Self {
         let mut problems = Self {
             skipped: Vec::new(),
-            n_rows: table.lines.len() + table.too_long.len(),
+            n_rows: table.lines.len() + table.empty.len() + table.too_long.len(),
             n_padded: table.n_padded,
             n_windows: table.n_windows,
             n_repeated: table.n_repeated,
             run_on: table.run_on,
         };
+        for &line in &table.empty {
+            problems.skip("all cells are empty", line, None, "");
+        }
         for &line in &table.too_long {
             problems.skip("more cells than the header has", line, None, "");
         }

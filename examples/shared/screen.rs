@@ -142,6 +142,9 @@ pub(crate) fn notes(people: &People) -> Vec<String> {
         notes.push(format!("Of the people's file, skipped {}.", events.known.problems));
     }
     notes.extend(problems.mended());
+    let of_people =
+        events.known.problems.mended().into_iter().chain(events.known.problems.run_on());
+    notes.extend(of_people.map(|said| format!("Of the people's file: {said}")));
     notes.extend(events.rows.notes.iter().chain(&events.known.notes).cloned());
     notes.extend(refused(&events.ingest, &events.rows.lines));
     if events.n_unattributed > 0 {
