@@ -53,9 +53,11 @@ pub(crate) fn add_grocer(words: &mut Vocabulary) {
         names: ["campaign mailed".into()].into(),
         high: "often mailed".into(),
         low: "seldom mailed".into(),
-        known: None,
-        unknown: None,
         counts: true,
+        middle: Some("sometimes mailed".into()),
+        highest: Some("most often mailed".into()),
+        lowest: Some("least often mailed".into()),
+        ..Saying::default()
     });
 }
 

@@ -14,9 +14,10 @@ use crate::prepare::Original;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Persona {
-    /// Its name, unique in the model: `Big spenders, recently active`; `Mixed` if nothing can be told
-    /// to name it by, `Nearly everybody` from nine in ten people on, `Small group` if it is too small
-    /// to be described.
+    /// Its name, unique in the model: `Big spenders, recently active`. Personas that would share a name are told
+    /// apart by a further trait, else by their order, `Biggest spenders` or `Big spenders (around 100)`, else by
+    /// a number. `Mixed` if nothing can be told to name it by, `Nearly everybody` from nine in ten people on,
+    /// `Small group` if it is too small to be described.
     pub name: String,
     /// Members among the people described.
     pub size: usize,
@@ -85,6 +86,7 @@ impl Persona {
                 }
                 Contrast::Category { share, share_others, lift, .. }
                 | Contrast::Missing { share, share_others, lift } => [share, share_others, lift],
+                Contrast::Middle { median, low, high } => [median, low, high],
             };
             effect.iter().chain(&contrast).all(|number| number.is_finite()) && fits(&told.fitting)
         };
@@ -126,7 +128,8 @@ pub struct Trait {
     pub n_others: usize,
     /// Share of the members, and of everyone else, who fit the trait, in [0, 1]; what the trait is worth is the
     /// difference. A missing value does not fit. A number fits on the group's side of the overall median; the median
-    /// itself counts if that tells the group and the others apart better.
+    /// itself counts if that tells the group and the others apart better. Of [`Contrast::Middle`], it fits in the
+    /// middle third.
     pub fitting: (f64, f64),
     /// What was compared.
     pub contrast: Contrast,
@@ -170,5 +173,14 @@ pub enum Contrast {
         share_others: f64,
         /// `share` over the share of all people without one.
         lift: f64,
+    },
+    /// A number in the middle third of everyone: neither high nor low, in its own unit.
+    Middle {
+        /// Median of the members.
+        median: f64,
+        /// The least number of the middle third of all people with a value; it belongs to the third.
+        low: f64,
+        /// The greatest number of it, which belongs to it too.
+        high: f64,
     },
 }

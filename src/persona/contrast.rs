@@ -12,12 +12,14 @@
 //!
 //! Cost: one pass over the ordered column, whatever the number of groups.
 
+use std::cell::LazyCell;
 use std::cmp::Reverse;
 
 use super::card::Contrast;
 use super::counts::{CategoryCounts, ShareOfAll};
 use super::effect::Effect;
 use super::index::{Groups, Indexed, IndexedKind, IndexedNumbers};
+use super::middle::MiddleThird;
 use super::numbers::{Unit, are_alike};
 use super::ranks::{Ranked, ranked};
 use super::sentences::is_yes_no;
@@ -65,7 +67,7 @@ fn is_sayable(candidate: &TraitCandidate, kind: &IndexedKind<'_>, words: &Vocabu
         Contrast::Category { share, share_others, .. } => {
             (share - share_others).abs() >= APART || share.min(*share_others) == 0.0
         }
-        Contrast::Missing { .. } => apart >= APART,
+        Contrast::Missing { .. } | Contrast::Middle { .. } => apart >= APART,
     }
 }
 
@@ -92,6 +94,7 @@ pub(super) fn contrasts(
         }
     };
     let n_known = indexed.known.count();
+    let middle = LazyCell::new(|| MiddleThird::of(indexed, rules.least()));
     for (group, found) in found.iter_mut().enumerate() {
         let (n, n_all) = (groups.sizes[group], groups.n_rows());
         // A value known of too few does not make a trait; that it is unknown may make one.
@@ -100,6 +103,16 @@ pub(super) fn contrasts(
         let is_sayable =
             |found: &TraitCandidate| is_sayable(found, &indexed.kind, &rules.vocabulary);
         found.candidate = found.candidate.take().filter(|c| is_known && is_sayable(c));
+        // Neither high nor low, or hardly so: perhaps in the middle.
+        let is_clear = |found: &TraitCandidate| found.strength() >= rules.min_name_effect;
+        if let Some(Original::Number(median)) = found.center
+            && is_known
+            && !found.candidate.as_ref().is_some_and(is_clear)
+            && let Some(third) = &*middle
+        {
+            let middle = third.candidate(group, median, groups, (rules, wider));
+            found.candidate = middle.or(found.candidate.take());
+        }
         let rival = found.candidate.as_ref().map_or(0.0, TraitCandidate::strength);
         let missing = ShareOfAll { k: n - found.n, n, k_all: n_all - n_known, n_all };
         let stronger = unknown(&indexed.column.name, missing, (rules, wider))
@@ -112,7 +125,7 @@ pub(super) fn contrasts(
 /// How many differences of a group a column is looked through for.
 pub(super) fn n_looks(indexed: &Indexed<'_>, least: usize) -> usize {
     let values = match &indexed.kind {
-        IndexedKind::Numbers(_) => 1,
+        IndexedKind::Numbers(numbers) => 1 + usize::from(numbers.middle_third(least).is_some()),
         IndexedKind::Categories(categories) => {
             categories.totals.iter().filter(|&&n| n >= least).count()
         }

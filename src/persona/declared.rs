@@ -98,6 +98,7 @@ impl DeclaredPersona {
                 &Contrast::Category { code: Some(code), .. } => Condition::Less(code),
                 Contrast::Category { category, .. } if more => Condition::Equals(category.clone()),
                 Contrast::Category { category, .. } => Condition::NotEquals(category.clone()),
+                &Contrast::Middle { low, high, .. } => Condition::Between(low, high),
                 Contrast::Missing { .. } if more => Condition::NotExists,
                 Contrast::Missing { .. } => Condition::Exists,
             };

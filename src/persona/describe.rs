@@ -15,8 +15,10 @@ use super::card::{Contrast, Persona, Trait};
 use super::contrast::{GroupContrast, contrasts, n_looks};
 use super::effect::wider;
 use super::index::{ColumnIndex, Groups, Indexed, IndexedKind};
+use super::naming::{NamePhrase, Phrases, names};
 use super::numbers::{are_alike, people, percent};
-use super::sentences::{Phrases, is_yes_no, names};
+use super::sentences::{is_yes_no, superlative};
+use super::standing::Standings;
 use super::telling::{TraitCandidate, share};
 use super::thresholds::Describer;
 use super::vocabulary::Vocabulary;
@@ -75,15 +77,17 @@ pub(super) fn described(
         _ if persona.size < rules.least() => None,
         // What nearly everybody has names nobody.
         _ if persona.size == index.n_rows => {
-            Some((vec![rules.vocabulary.say("everybody", &[])], 1))
+            Some((vec![NamePhrase::of(rules.vocabulary.say("everybody", &[]))], 1))
         }
         _ if persona.share >= NEARLY_ALL => {
-            Some((vec![rules.vocabulary.say("nearly everybody", &[])], 1))
+            Some((vec![NamePhrase::of(rules.vocabulary.say("nearly everybody", &[]))], 1))
         }
         _ => Some(phrases),
     };
     let phrases: Vec<Option<Phrases>> = personas.iter().zip(phrases).map(named).collect();
-    for (persona, name) in personas.iter_mut().zip(names(&rules.vocabulary, &phrases)) {
+    let standings = Standings::new(index, &groups, rules);
+    let order = |column: usize, tied: &[usize]| standings.order(column, tied);
+    for (persona, name) in personas.iter_mut().zip(names(&rules.vocabulary, &phrases, &order)) {
         persona.name = name;
     }
     personas
@@ -127,6 +131,7 @@ pub(super) fn leanings(
 fn leaning(column: &Indexed<'_>, found: GroupContrast, words: &Vocabulary) -> Option<f64> {
     let told = found.candidate?.told;
     let is_less = match (&told.contrast, &column.kind) {
+        (Contrast::Middle { .. }, _) => return None,
         (Contrast::Missing { .. }, _) => true,
         (Contrast::Category { code, .. }, IndexedKind::Numbers(numbers)) => {
             numbers.two().map(|([low, _], _)| low) == *code
@@ -141,6 +146,8 @@ fn leaning(column: &Indexed<'_>, found: GroupContrast, words: &Vocabulary) -> Op
 
 /// A trait that is told, who fits it, and the phrases of those that mostly the same people fit.
 struct ToldTrait {
+    /// Its place in the index.
+    column: usize,
     record: Trait,
     fits: Bits,
     same: Vec<String>,
@@ -154,6 +161,21 @@ impl ToldTrait {
             self.same.push(weaker.phrase);
         }
         self.record.also.push(weaker.feature);
+    }
+
+    /// The trait in a name.
+    fn name_phrase(&self, words: &Vocabulary) -> NamePhrase {
+        NamePhrase {
+            text: self.record.phrase.clone(),
+            feature: self.record.feature.clone(),
+            column: self.column,
+            is_more: self.record.effect > 0.0,
+            superlative: superlative(words, &self.record),
+            is_ordered: matches!(
+                self.record.contrast,
+                Contrast::Numeric { .. } | Contrast::Middle { .. }
+            ),
+        }
     }
 
     /// The trait, with the others in its sentence.
@@ -181,28 +203,28 @@ fn persona(
     let share = share(size, index.n_rows);
     let mut centers = Vec::with_capacity(found.len());
     let mut strongest = Vec::new();
-    for (column, found) in index.columns.iter().zip(found) {
+    for (at, (column, found)) in index.columns.iter().zip(found).enumerate() {
         centers.push((column.column.name.clone(), found.center));
-        strongest.extend(found.candidate.map(|candidate| (column, candidate)));
+        strongest.extend(found.candidate.map(|candidate| (at, candidate)));
     }
     // Columns that made the groups first, as they say what the groups are; then by effect. Stable: of
     // equal effects, the earlier column first.
     // Missing values made no groups.
-    let is_used = |(indexed, candidate): &(&Indexed<'_>, TraitCandidate)| {
+    let is_used = |(column, candidate): &(usize, TraitCandidate)| {
         let is_missing = matches!(candidate.told.contrast, Contrast::Missing { .. });
-        used.contains(&indexed.column.name) && !is_missing
+        used.contains(&index.columns[*column].column.name) && !is_missing
     };
     strongest.sort_by(|a, b| {
         is_used(b).cmp(&is_used(a)).then_with(|| b.1.strength().total_cmp(&a.1.strength()))
     });
     let mut told: Vec<ToldTrait> = Vec::new();
     for (column, candidate) in strongest {
-        let fits = candidate.fits(column);
+        let fits = candidate.fits(&index.columns[column]);
         let same = |stronger: &ToldTrait| phi(&stronger.fits, &fits, index.n_rows) >= SAME_PEOPLE;
         match told.iter().position(same) {
             Some(stronger) => told[stronger].with(candidate.told),
             None if told.len() < rules.max_traits => {
-                told.push(ToldTrait { record: candidate.told, fits, same: Vec::new() });
+                told.push(ToldTrait { column, record: candidate.told, fits, same: Vec::new() });
             }
             None => {}
         }
@@ -278,18 +300,19 @@ fn name_phrases(
     let any_clear = told
         .iter()
         .any(|told| may_name(told) && is_clear(told) && names_something(&told.record.contrast));
-    let mut phrases: Vec<String> = Vec::new();
+    let mut phrases: Vec<NamePhrase> = Vec::new();
     let mut all: Option<Bits> = None;
     let mut n_strong = 0;
     for is_strong in [true, false] {
         for told in told.iter().filter(|told| names_something(&told.record.contrast) == is_strong) {
             let is_enough = is_clear(told) || (is_strong && !any_clear);
-            if !may_name(told) || !is_enough || phrases.contains(&told.record.phrase) {
+            let is_said = phrases.iter().any(|phrase| phrase.text == told.record.phrase);
+            if !may_name(told) || !is_enough || is_said {
                 continue;
             }
             let both = all.as_ref().map_or_else(|| told.fits.clone(), |all| all.and(&told.fits));
             if fitting(&both, groups, group).0 >= rules.min_name_fit {
-                phrases.push(told.record.phrase.clone());
+                phrases.push(told.name_phrase(&rules.vocabulary));
                 n_strong += usize::from(is_strong);
                 all = Some(both);
             }
@@ -303,7 +326,7 @@ fn name_phrases(
 fn names_something(contrast: &Contrast) -> bool {
     match contrast {
         &Contrast::Numeric { median, median_others, .. } => !are_alike(median, median_others),
-        Contrast::Category { .. } => true,
+        Contrast::Category { .. } | Contrast::Middle { .. } => true,
         Contrast::Missing { .. } => false,
     }
 }
@@ -421,6 +444,118 @@ mod tests {
         };
         assert_eq!(named(360), ["Nearly everybody", "Big spenders"]);
         assert_eq!(named(359), ["Small spenders", "Big spenders"]);
+    }
+
+    /// The names of groups of 60 people, by a column of spending that begins at a number for each.
+    fn named_by_spend(from: &[i32]) -> Vec<String> {
+        let spend = from.iter().flat_map(|&from| (0..60).map(move |i| from + i % 10));
+        named(&rows(60 * from.len()).numeric("spend", numbers(spend)).unwrap(), from.len())
+    }
+
+    /// The names of groups of 60 people each.
+    fn named(table: &FeatureTable, k: usize) -> Vec<String> {
+        let labels = Labels::new((0..60 * k).map(|i| Some(i / 60))).unwrap();
+        let personas = told(table, &labels, &default());
+        personas.into_iter().map(|persona| persona.name).collect()
+    }
+
+    #[test]
+    fn groups_of_one_column_are_named_by_their_order() {
+        for (from, names) in [
+            (&[10, 100, 1000][..], &["Small spenders", "Medium spenders", "Big spenders"][..]),
+            (
+                &[10, 100, 1000, 10_000],
+                &["Smallest spenders", "Small spenders", "Big spenders", "Biggest spenders"],
+            ),
+            (
+                &[1000, 10, 100_000, 100, 10_000],
+                &[
+                    "Medium spenders",
+                    "Smallest spenders",
+                    "Biggest spenders",
+                    "Small spenders",
+                    "Big spenders",
+                ],
+            ),
+            (
+                &[10, 100, 1000, 10_000, 100_000, 1_000_000],
+                &[
+                    "Smallest spenders",
+                    "Small spenders",
+                    "Medium spenders (around 1000)",
+                    "Medium spenders (around 10000)",
+                    "Big spenders",
+                    "Biggest spenders",
+                ],
+            ),
+        ] {
+            assert_eq!(named_by_spend(from), names);
+        }
+    }
+
+    #[test]
+    fn a_group_larger_than_the_others_together_leaves_more_than_two_of_a_kind() {
+        let spend = [[10; 5].as_slice(), &[100, 1000, 10_000]].concat();
+        let spend = spend.into_iter().flat_map(|from| (0..60).map(move |i| from + i % 10));
+        let table = rows(480).numeric("spend", numbers(spend)).unwrap();
+        let labels = Labels::new((0..480_usize).map(|i| Some((i / 60).saturating_sub(4)))).unwrap();
+        let names: Vec<String> =
+            told(&table, &labels, &default()).into_iter().map(|persona| persona.name).collect();
+        let expected = [
+            "Small spenders",
+            "Big spenders (around 104.50)",
+            "Big spenders (around 1000)",
+            "Big spenders (around 10000)",
+        ];
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn twins_in_two_columns_are_named_by_the_one_in_which_they_are_apart() {
+        // Most spend little and come seldom; the last two groups spend alike and come 30 and 90 times.
+        let column = |of: fn(usize) -> i32, step: usize| {
+            numbers((0..540).map(move |i| of(i / 60) + (i / step * 7 % 10) as i32))
+        };
+        let table = rows(540)
+            .numeric("spend", column(|at| [10, 10, 10, 10, 10, 500, 10, 500, 500][at], 1))
+            .and_then(|t| t.numeric("visits", column(|at| [1, 1, 1, 1, 1, 1, 30, 30, 90][at], 6)))
+            .unwrap();
+        let labels = Labels::new((0..540).map(|i| Some((i / 60_usize).saturating_sub(4)))).unwrap();
+        let names: Vec<String> =
+            told(&table, &labels, &default()).into_iter().map(|persona| persona.name).collect();
+        assert_eq!(
+            names[3..],
+            ["Big spenders, frequent visitors", "Big spenders, most frequent visitors"],
+            "{names:?}"
+        );
+    }
+
+    #[test]
+    fn who_is_in_the_middle_is_told_with_the_range() {
+        let spend = (0..180).map(|i| [10, 100, 1000][i as usize / 60] + i % 10);
+        let table = rows(180).numeric("spend", numbers(spend)).unwrap();
+        let labels = Labels::new((0..180).map(|i| Some(i / 60))).unwrap();
+        let personas = told(&table, &labels, &default());
+        assert_eq!(
+            personas[1].traits[0].sentence,
+            "Medium spenders: median spend 104.50; all lie in the middle third of everyone, from 100 to 109 \
+             (others none)."
+        );
+        assert_eq!(personas[1].traits[0].fitting, (1.0, 0.0));
+        let declared = crate::persona::DeclaredPersona::of(&personas[1]);
+        let rule = &declared.rules[0];
+        assert_eq!(rule.condition, crate::features::Condition::Between(100.0, 109.0));
+        let leanings = leanings(&ColumnIndex::new(&table).unwrap(), &labels, &default());
+        assert_eq!(leanings, [[Some(-1.0)], [None], [Some(1.0)]]);
+        // Half of them in the middle are too few to be called so.
+        let wide = (0..180).map(|i| match i / 60 {
+            0 => i % 10,
+            1 if i % 2 == 0 => [0, 1000][i as usize / 2 % 2] + i % 10,
+            1 => 100 + i % 10,
+            _ => 1000 + i % 10,
+        });
+        let table = rows(180).numeric("spend", numbers(wide)).unwrap();
+        assert_eq!(named(&table, 3)[1], "Mixed");
     }
 
     #[test]

@@ -368,11 +368,7 @@ mod tests {
     #[test]
     fn one_persona_is_told_apart_by_its_own_features() {
         let (model, table) = planted(false);
-        let second = model.personas().iter().position(|p| {
-            let of = p.traits.iter().find(|told| told.feature == "middle");
-            of.is_some_and(|told| told.effect > 0.9)
-        });
-        let found = model.importance(&table, second, Some(1)).unwrap();
+        let found = model.importance(&table, Some(1), Some(1)).unwrap();
         assert!(
             of(&found, "middle").forest > of(&found, "colour").forest.map(|fall| fall + 0.1),
             "{found:?}"

@@ -7,6 +7,8 @@
 //! halves are equal are sorted by the whole number afterwards. Cost: one sort of such words per column;
 //! memory 4 bytes and 4 bits per value.
 
+use std::ops::Range;
+
 use super::bits::{Bits, Members};
 /// A row in no group, or without a category.
 pub(super) use crate::features::NONE;
@@ -113,6 +115,19 @@ impl<'a> IndexedNumbers<'a> {
         }
     }
 
+    /// The positions of the middle third of people and of everybody who equals one of them; none if fewer than
+    /// `least` are below it, or above.
+    pub(super) fn middle_third(&self, least: usize) -> Option<Range<usize>> {
+        let n = self.order.len();
+        if n == 0 {
+            return None;
+        }
+        let (low, high) = (self.at(n / 3), self.at(n - 1 - n / 3));
+        let start = self.order.partition_point(|&row| number(self.values, row) < low);
+        let end = self.order.partition_point(|&row| number(self.values, row) <= high);
+        (start.min(n - end) >= least.max(1)).then_some(start..end)
+    }
+
     /// The position behind the last number that equals the one at `start`.
     pub(super) fn end_of_run(&self, start: usize) -> usize {
         self.starts.next(start + 1).unwrap_or(self.order.len())
@@ -127,7 +142,7 @@ impl<'a> IndexedNumbers<'a> {
     }
 
     /// The rows at some positions.
-    pub(super) fn rows(&self, positions: std::ops::Range<usize>) -> Bits {
+    pub(super) fn rows(&self, positions: Range<usize>) -> Bits {
         rows(self.values.len(), &self.order[positions])
     }
 }

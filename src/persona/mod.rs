@@ -8,12 +8,12 @@
 //
 // Files:
 //   the one call from a table to personas, and the number of personas   fit.rs, cut.rs
-//   whether a difference is told        contrast.rs (per column), describe.rs (per group), telling.rs (one trait)
+//   whether a difference is told        contrast.rs (per column; middle.rs), describe.rs (per group), telling.rs (one trait)
 //   its thresholds                      thresholds.rs
 //   how large and how certain it is     effect.rs, ranks.rs, counts.rs
 //   which columns separate them         importance.rs; coded.rs, forest.rs, regression.rs
-//   words, sentences, numbers, names    vocabulary.rs, page_words.rs, evidence_words.rs, sentences.rs,
-//                                       numbers.rs, names.rs
+//   words, sentences, numbers, names    vocabulary.rs, saying_words.rs, page_words.rs, evidence_words.rs, sentences.rs,
+//                                       numbers.rs, names.rs; naming.rs a name per group, standing.rs
 //   whether later people are like these   drift.rs, training_columns.rs
 //   where a person belongs, and why     place.rs, assign.rs; change.rs whether an event moved one
 //   pure types and small groups         pure_types.rs, niches.rs
@@ -39,8 +39,10 @@ mod forest;
 mod importance;
 mod index;
 mod lineage;
+mod middle;
 mod model;
 mod names;
+mod naming;
 mod niches;
 mod numbers;
 mod page_words;
@@ -48,8 +50,10 @@ mod place;
 mod pure_types;
 mod ranks;
 mod regression;
+mod saying_words;
 mod sentences;
 mod settings;
+mod standing;
 mod telling;
 mod thresholds;
 mod training_columns;

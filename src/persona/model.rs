@@ -378,7 +378,7 @@ pub(super) struct Choice {
 struct ModelVersion;
 
 impl ModelVersion {
-    const NEWEST: u32 = 3;
+    const NEWEST: u32 = 4;
 }
 
 impl Serialize for ModelVersion {

@@ -2,7 +2,7 @@
 
 /// By their English text, as those of descriptions.
 pub(super) const PAGE: &[&str] = &[
-    "Orange: more, or more often, than everyone else; blue: less. The stronger the colour, the larger the difference. Grey: no clear difference.",
+    "Orange: more, or more often, than everyone else; blue: less. The stronger the colour, the larger the difference. Grey: neither, as far as can be told.",
     "Each blade holds the people of a persona, the best fitting on top. To the right of the line: nearer to their own persona than to the next. To the left: nearer to another.",
     "The share of each column in the differences between personas. Columns that say much the same are one and count once.",
     "How much nearer people are to their own group than to the next, for each number of groups. The grey band is where it would lie if the data held no groups.",

@@ -1,10 +1,8 @@
-//! Traits and middles in words, and groups by name.
+//! Traits and middles in words.
 //!
 //! Well-known features have sayings of people ("big spenders"), everything else is said plainly: "high
 //! web spend share". Sayings and templates are those of a [`Vocabulary`]; nothing is invented, so the
 //! same numbers always give the same words.
-
-use std::collections::{HashMap, HashSet};
 
 use super::card::{Contrast, Trait};
 use super::effect::Effect;
@@ -33,15 +31,20 @@ pub(super) fn phrase(
         Contrast::Numeric { median, median_others, .. } => {
             match words.saying(feature).filter(|_| median.min(*median_others) >= 0.0) {
                 Some(saying) => if more { &saying.high } else { &saying.low }.clone(),
-                None => plain(words, &label, more),
+                None => plain(words, &label, if more { HIGH } else { LOW }),
             }
+        }
+        Contrast::Middle { low, .. } => {
+            let saying = words.saying(feature).filter(|_| *low >= 0.0);
+            let said = saying.and_then(|saying| saying.middle.clone());
+            said.unwrap_or_else(|| plain(words, &label, MIDDLE))
         }
         Contrast::Category { category, .. } => {
             // A share that is always 0 or 1 says where all of it went.
             let label = label.strip_prefix("share of ").unwrap_or(&label);
             let phrase = match answer {
                 // A count of at most one: `often campaign mailed`.
-                Some(true) if label.starts_with("number of ") => plain(words, label, true),
+                Some(true) if label.starts_with("number of ") => plain(words, label, HIGH),
                 Some(true) => label.to_owned(),
                 Some(false) => words.say("no {label}", &[("label", label)]),
                 None => {
@@ -67,17 +70,36 @@ fn missing_saying<'w>(words: &'w Vocabulary, feature: &str, is_unknown: bool) ->
     if is_unknown { saying.unknown.as_deref() } else { saying.known.as_deref() }
 }
 
-/// High or low values of a feature without a saying: "often campaign mailed", "little PRODUCE", "high
-/// web visits".
-fn plain(words: &Vocabulary, label: &str, more: bool) -> String {
-    let phrase = |high, low, label| words.say(if more { high } else { low }, &[("label", label)]);
+/// What the group at the end of a trait's side is called, where several groups have the trait; none if the
+/// vocabulary has no word for it.
+pub(super) fn superlative(words: &Vocabulary, told: &Trait) -> Option<String> {
+    let Contrast::Numeric { median, median_others, .. } = told.contrast else { return None };
+    let (feature, more) = (&told.feature, told.effect > 0.0);
+    match words.saying(feature).filter(|_| median.min(median_others) >= 0.0) {
+        Some(saying) => if more { &saying.highest } else { &saying.lowest }.clone(),
+        None => Some(plain(words, &called(words, feature), if more { HIGHEST } else { LOWEST })),
+    }
+}
+
+/// Words for values of a feature without a saying: of how often something happened, of a share, of others.
+type PlainWords = [&'static str; 3];
+
+const HIGH: PlainWords = ["often {label}", "much {label}", "high {label}"];
+const LOW: PlainWords = ["seldom {label}", "little {label}", "low {label}"];
+const MIDDLE: PlainWords = ["sometimes {label}", "some {label}", "medium {label}"];
+const HIGHEST: PlainWords = ["most often {label}", "most {label}", "highest {label}"];
+const LOWEST: PlainWords = ["least often {label}", "least {label}", "lowest {label}"];
+
+/// Values of a feature without a saying: "often campaign mailed", "little PRODUCE", "high web visits".
+fn plain(words: &Vocabulary, label: &str, [often, much, high]: PlainWords) -> String {
+    let phrase = |template, label| words.say(template, &[("label", label)]);
     if let Some(event) = label.strip_prefix("number of ") {
-        return phrase("often {label}", "seldom {label}", event);
+        return phrase(often, event);
     }
     if let Some(part) = label.strip_prefix("share of ") {
-        return phrase("much {label}", "little {label}", part);
+        return phrase(much, part);
     }
-    phrase("high {label}", "low {label}", label)
+    phrase(high, label)
 }
 
 /// A trait in a plain sentence with its numbers. `known` is (members with a value, members).
@@ -111,6 +133,16 @@ pub(super) fn sentence(words: &Vocabulary, told: &Trait, known: (usize, usize)) 
                 }
                 false => "{phrase}: median {label} {value} (others {others}); {fit}{known}.",
             }
+        }
+        Contrast::Middle { median, low, high } => {
+            let value = |value| measure(words, &told.feature, value);
+            parts.push(("label", called(words, &told.feature)));
+            parts.push(("value", value(median)));
+            parts.push(("low", value(low)));
+            parts.push(("high", value(high)));
+            parts.push(("members", in_ten(words, told.fitting.0)));
+            parts.push(("others", in_ten(words, told.fitting.1)));
+            "{phrase}: median {label} {value}; {members} lie in the middle third of everyone, from {low} to {high} (others {others}){known}."
         }
         Contrast::Category { share: own, share_others, .. } => {
             parts.push(("share", share(own)));
@@ -205,60 +237,6 @@ pub(super) fn center(words: &Vocabulary, feature: &str, center: &Original) -> St
             words.say("mostly {category}", &[("category", &category)])
         }
     }
-}
-
-/// Phrases for a name, the strong ones first, and how many are strong.
-pub(super) type Phrases = (Vec<String>, usize);
-
-/// One name per group, all different, from its phrases, strongest first; none for a group that is
-/// too small to be described.
-///
-/// Up to two strong phrases make a name. Groups that would share it get their next phrase each, as long as they
-/// have one; what is still equal is numbered.
-pub(super) fn names(words: &Vocabulary, groups: &[Option<Phrases>]) -> Vec<String> {
-    let first = |group: &Option<Phrases>| group.as_ref().map_or(0, |(_, strong)| (*strong).min(2));
-    let mut used: Vec<usize> = groups.iter().map(first).collect();
-    let name = |group: &Option<Phrases>, used: usize| match group {
-        None => words.say("Small group", &[]),
-        Some(_) if used == 0 => words.say("Mixed", &[]),
-        Some((phrases, _)) => capitalised(&phrases[..used.min(phrases.len())].join(", ")),
-    };
-    loop {
-        let names: Vec<String> = groups.iter().zip(&used).map(|(g, &u)| name(g, u)).collect();
-        let mut counts: HashMap<&str, usize> = HashMap::new();
-        names.iter().for_each(|name| *counts.entry(name).or_default() += 1);
-        let shared = |i: usize| counts[names[i].as_str()] > 1;
-        let more =
-            |i: usize| groups[i].as_ref().is_some_and(|(phrases, _)| used[i] < phrases.len());
-        let longer: Vec<usize> = (0..names.len()).filter(|&i| more(i) && shared(i)).collect();
-        if longer.is_empty() {
-            return numbered(names);
-        }
-        longer.into_iter().for_each(|i| used[i] += 1);
-    }
-}
-
-/// Appends 2, 3, … to repeated names, skipping what is taken.
-fn numbered(names: Vec<String>) -> Vec<String> {
-    let mut taken: HashSet<String> = names.iter().cloned().collect();
-    let mut last: HashMap<String, usize> = HashMap::new();
-    let mut distinct = Vec::with_capacity(names.len());
-    for name in names {
-        let Some(number) = last.get_mut(&name) else {
-            last.insert(name.clone(), 1);
-            distinct.push(name);
-            continue;
-        };
-        let free = loop {
-            *number += 1;
-            let candidate = format!("{name} {number}");
-            if taken.insert(candidate.clone()) {
-                break candidate;
-            }
-        };
-        distinct.push(free);
-    }
-    distinct
 }
 
 #[cfg(test)]
@@ -392,39 +370,5 @@ mod tests {
         };
         assert_eq!(said("number of campaign_mailed"), "often campaign mailed");
         assert_eq!(said("newsletter"), "newsletter");
-    }
-
-    #[test]
-    fn many_groups_of_one_name_are_numbered_at_once() {
-        let mut groups = vec![None; 20_000];
-        groups.push(Some((vec!["small group 7".to_owned()], 1)));
-        let names = names(english(), &groups);
-        let distinct: HashSet<&String> = names.iter().collect();
-        assert_eq!(
-            (distinct.len(), names[0].as_str(), names[1].as_str()),
-            (20_001, "Small group", "Small group 2")
-        );
-        assert_eq!(names[20_000], "Small group 7");
-    }
-
-    #[test]
-    fn names_differ_by_the_next_phrase_and_only_then_by_number() {
-        let group = |phrases: &[&str]| {
-            Some((phrases.iter().map(|&p| p.to_owned()).collect(), phrases.len()))
-        };
-        let names = names(
-            english(),
-            &[
-                group(&["a", "b", "c"]),
-                group(&["a", "b", "d", "e"]),
-                group(&["a", "b"]),
-                group(&[]),
-                group(&[]),
-                group(&["mixed 2"]),
-                None,
-            ],
-        );
-        let expected = ["A, b, c", "A, b, d", "A, b", "Mixed", "Mixed 3", "Mixed 2", "Small group"];
-        assert_eq!(names, expected);
     }
 }

@@ -29,6 +29,8 @@ pub(super) enum Side {
     Above { with_median: bool },
     /// The number is below the median of all, or at it as well.
     Below { with_median: bool },
+    /// The number is in the middle third of everyone.
+    Middle,
     /// The category of this code, or, of two numbers, the first or second.
     Category { code: usize, is: bool },
     /// There is no value.
@@ -89,6 +91,9 @@ impl TraitCandidate {
                 true => indexed.known.without(&numbers.upper),
                 false => numbers.lower.clone(),
             },
+            (Side::Middle, IndexedKind::Numbers(numbers)) => {
+                numbers.rows(numbers.middle_third(1).unwrap_or_default())
+            }
             (Side::Category { code, is }, IndexedKind::Numbers(numbers)) => {
                 let second = numbers.two().map_or(0, |(_, second)| second);
                 let is_second = (code == 1) == is;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::evidence_words::EVIDENCE;
 use super::page_words::PAGE;
+use super::saying_words::{SAYINGS, SayingWords};
 use crate::num::template::{Sentence, filled, next_part};
 use crate::{Error, Result};
 
@@ -64,7 +65,7 @@ pub struct Vocabulary {
 }
 
 /// What to call people with high and with low values of a feature.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Saying {
     /// Names of features, in lower case, without neutral words. A name of "average" and another one is
@@ -83,6 +84,17 @@ pub struct Saying {
     /// Whether the feature counts something, so that an average of it is another thing.
     #[serde(default)]
     pub counts: bool,
+    /// People with values in the middle third of everyone: `medium spenders`. Without it, the template
+    /// `medium {label}` is used.
+    #[serde(default)]
+    pub middle: Option<String>,
+    /// Of two groups of people with high values, those with the higher ones: `biggest spenders`. Without it, such
+    /// groups are told apart by their medians.
+    #[serde(default)]
+    pub highest: Option<String>,
+    /// Of two groups of people with low values, those with the lower ones: `smallest spenders`.
+    #[serde(default)]
+    pub lowest: Option<String>,
 }
 
 /// Words of names of features that are not an amount of what they name.
@@ -98,10 +110,20 @@ const TEMPLATES: &[&str] = &[
     // Traits, as names use them.
     "high {label}",
     "low {label}",
+    "medium {label}",
+    "highest {label}",
+    "lowest {label}",
     "often {label}",
     "seldom {label}",
+    "sometimes {label}",
+    "most often {label}",
+    "least often {label}",
     "much {label}",
     "little {label}",
+    "some {label}",
+    "most {label}",
+    "least {label}",
+    "{phrase} (around {value})",
     "{label} {category}",
     "no {label}",
     "rarely {phrase}",
@@ -116,6 +138,7 @@ const TEMPLATES: &[&str] = &[
     "{members} lie below the median of everyone (others {others})",
     "{members} lie at or below the median of everyone (others {others})",
     "{members} have none (others {others})",
+    "{phrase}: median {label} {value}; {members} lie in the middle third of everyone, from {low} to {high} (others {others}){known}.",
     "{phrase}: {share} (others {others}), {times} as often{known}.",
     "{phrase}: {share} (others {others}){known}.",
     "{phrase}: unknown for {share} (others {others}).",
@@ -198,86 +221,6 @@ const TEMPLATES: &[&str] = &[
     "{reason} speaks against it",
 ];
 
-/// Names, what people with high and low values are called, and whether it is a count.
-type English = (&'static [&'static str], &'static str, &'static str, bool);
-
-const SAYINGS: &[English] = &[
-    (&["recency", "since last", "since last purchase"], "long absent", "recently active", false),
-    (
-        &["tenure", "since first", "since first purchase", "account age"],
-        "long-standing customers",
-        "new customers",
-        false,
-    ),
-    (
-        &["frequency", "purchase", "purchases", "order", "orders", "transaction", "transactions"],
-        "frequent buyers",
-        "rare buyers",
-        true,
-    ),
-    (
-        &["visit", "visits", "session", "sessions", "trips"],
-        "frequent visitors",
-        "rare visitors",
-        true,
-    ),
-    (
-        &[
-            "monetary",
-            "spend",
-            "spending",
-            "spent",
-            "revenue",
-            "sales",
-            "amount",
-            "purchase amount",
-        ],
-        "big spenders",
-        "small spenders",
-        false,
-    ),
-    (
-        &[
-            "basket",
-            "basket value",
-            "basket size",
-            "order value",
-            "spend per order",
-            "average order",
-            "average orders",
-            "average purchase",
-            "average purchases",
-            "average transaction",
-            "average transactions",
-        ],
-        "large baskets",
-        "small baskets",
-        false,
-    ),
-    (
-        &["coupon", "coupons", "coupon redeemed", "coupon redemptions", "coupons redeemed"],
-        "many coupons",
-        "few coupons",
-        false,
-    ),
-    (
-        &["gap", "between visits", "between purchases"],
-        "long gaps between visits",
-        "short gaps between visits",
-        false,
-    ),
-    (&["discount", "discount share", "discounts"], "high discounts", "low discounts", false),
-    (&["returns", "refunds"], "many returns", "few returns", false),
-    (&["household size"], "large households", "small households", false),
-    (
-        &["department", "departments", "category", "categories"],
-        "broad choice",
-        "narrow choice",
-        false,
-    ),
-    (&["age"], "older", "younger", false),
-];
-
 /// The name of an average of what is counted begins with this word.
 const AVERAGE: &str = "average";
 
@@ -287,13 +230,16 @@ fn set(words: &[&str]) -> BTreeSet<String> {
 
 impl Default for Vocabulary {
     fn default() -> Self {
-        let saying = |&(names, high, low, counts): &English| Saying {
-            names: set(names),
-            high: high.to_owned(),
-            low: low.to_owned(),
+        let saying = |english: &SayingWords| Saying {
+            names: set(english.names),
+            high: english.high.to_owned(),
+            low: english.low.to_owned(),
             known: None,
             unknown: None,
-            counts,
+            counts: english.counts,
+            middle: Some(english.middle.to_owned()),
+            highest: Some(english.highest.to_owned()),
+            lowest: Some(english.lowest.to_owned()),
         };
         Self {
             labels: BTreeMap::new(),

@@ -115,7 +115,7 @@ fn traits(facts: &Facts<'_>) -> Option<Figure> {
     let mut figure = Figure::new(
         heat("traits", &facts.say("Who differs in what", &[]), text, &rows),
         &facts.say("Orange: more, or more often, than everyone else; blue: less. The stronger the colour, the larger \
-         the difference. Grey: no clear difference.", &[]),
+         the difference. Grey: neither, as far as can be told.", &[]),
     );
     figure.legend = features.iter().map(|feature| facts.model.called(feature)).collect();
     Some(figure)

@@ -208,6 +208,9 @@ fn settings(visit: &mut impl Visit) -> Result<(), Error> {
         known: None,
         unknown: None,
         counts: true,
+        middle: Some("medium".into()),
+        highest: None,
+        lowest: Some("smallest".into()),
     };
     visit.value(Vocabulary { sayings: vec![saying], ..Vocabulary::default() });
     Ok(())

@@ -613,11 +613,11 @@ fn a_copy_of_a_table_is_the_same_table_and_another_one_is_not() {
 fn a_model_of_a_newer_version_is_refused_by_its_number() {
     let table = sixty();
     let json = serde_json::to_string(&model(&table, &groups(60, &[0..30, 30..60]))).unwrap();
-    assert!(json.starts_with("{\"version\":3,"), "{json}");
-    let newer = json.replacen("\"version\":3,", "\"version\":9,\"what nobody knows yet\":[],", 1);
+    assert!(json.starts_with("{\"version\":4,"), "{json}");
+    let newer = json.replacen("\"version\":4,", "\"version\":9,\"what nobody knows yet\":[],", 1);
     let error = serde_json::from_str::<PersonaModel>(&newer).unwrap_err().to_string();
     assert!(
-        error.contains("a persona model of version 9; this release reads version 3"),
+        error.contains("a persona model of version 9; this release reads version 4"),
         "{error}"
     );
 }
