@@ -1,8 +1,9 @@
 //! A division of people that can be worked with where the data hold no groups of their own.
 //!
 //! A number of personas passes if each persona comes back on half-samples, has enough people, and can
-//! be told apart in words: it has traits in a combination that no other persona has. Of those that pass,
-//! the largest number whose last step accounts for clearly more of the differences between people; if
+//! be told apart in words: it has traits in a combination that no other persona has. Traits of mostly the same
+//! people count once, so that columns which all say the same never pass; the reason says so. Groups that
+//! the data hold of their own are not asked. Of those that pass, the largest number whose last step accounts for clearly more of the differences between people; if
 //! none passes, the one that fails least, with the reason.
 //!
 //! A half-sample has at most 1,000 people, each time drawn from everybody, by seeds that never change: what is
@@ -163,6 +164,10 @@ fn judged(
     if n_sayable < personas.len() {
         let n = personas.len() - n_sayable;
         let template = match n {
+            // Columns that all say the same tell one thing of everybody.
+            _ if settings.min_traits > 1 && personas.iter().all(|of| of.traits.len() < 2) => {
+                "the columns set the personas apart in one way only, needed {traits}"
+            }
             1 => {
                 "{n} of {k} personas has fewer than {traits} traits that set them apart from every other \
                  persona"

@@ -160,6 +160,50 @@ mod tests {
         assert!(matches!(fit(50, &most), Err(Error::TooFewSamples { needed: usize::MAX, .. })));
     }
 
+    /// People of three groups, by a column of spending and by columns that say the same.
+    fn of_one_kind(n: usize, value: impl Fn(usize) -> f64) -> FeatureTable {
+        let column = |factor: f64, swing: f64| {
+            let values = (0..n).map(|i| Some(factor * value(i) + swing * (i * 7 % 11) as f64));
+            values.collect::<Vec<_>>()
+        };
+        FeatureTable::new(n)
+            .numeric("spend", column(1.0, 0.0))
+            .and_then(|t| t.numeric("visits", column(0.1, 0.01)))
+            .and_then(|t| t.numeric("items", column(0.3, 0.02)))
+            .unwrap()
+    }
+
+    #[test]
+    fn groups_that_are_apart_in_one_way_are_the_data_s_own_and_need_no_second_trait() {
+        let mut stream = Stream::new(3, 0);
+        let noise: Vec<f64> = (0..300).map(|_| stream.normal()).collect();
+        let table = of_one_kind(300, |i| [20.0, 100.0, 180.0][i % 3] + 5.0 * noise[i]);
+        let all = [table.clone(), table.without(&["visits", "items"])];
+        for table in all {
+            let model = PersonaModel::fit(&table, &PersonaSettings::default()).unwrap();
+            assert!(model.evidence().is_natural, "{}", model.evidence().reason);
+            let mut names: Vec<&str> = model.personas().iter().map(|p| p.name.as_str()).collect();
+            names.sort_unstable();
+            assert_eq!(names, ["Big spenders", "Medium spenders", "Small spenders"]);
+        }
+    }
+
+    #[test]
+    fn a_cut_of_people_who_differ_in_one_way_says_so_and_can_do_with_one_trait() {
+        let table = of_one_kind(300, |i| 20.0 + (i * 37 % 300) as f64);
+        let settings = PersonaSettings::default();
+        let model = PersonaModel::fit(&table, &settings).unwrap();
+        let evidence = model.evidence();
+        assert!(!evidence.is_natural && model.personas().len() >= 3, "{}", evidence.reason);
+        let why = "fails least: the columns set the personas apart in one way only, needed 2.";
+        assert!(evidence.reason.ends_with(why), "{}", evidence.reason);
+        let model =
+            PersonaModel::fit(&table, &PersonaSettings { min_traits: 1, ..settings }).unwrap();
+        let evidence = model.evidence();
+        assert!(evidence.candidates.iter().any(|c| c.passes && c.k == model.personas().len()));
+        assert!(evidence.reason.contains("Of those that pass all criteria"), "{}", evidence.reason);
+    }
+
     #[test]
     fn of_two_halves_that_the_data_hold_a_finer_division_is_named() {
         let mut stream = Stream::new(4, 0);

@@ -25,7 +25,7 @@ pub(super) const SAYINGS: &[SayingWords] = &[
     SayingWords {
         names: &["tenure", "since first", "since first purchase", "account age"],
         high: "long-standing customers",
-        low: "new customers",
+        low: "newer customers",
         middle: "customers for a while",
         highest: "longest-standing customers",
         lowest: "newest customers",

@@ -72,7 +72,10 @@ pub struct PersonaSettings {
     /// Share of people that each persona needs; 0.02 by default.
     #[serde(with = "crate::num::exact")]
     pub min_share: f64,
-    /// Traits that each persona needs in a combination that no other has; 2 by default.
+    /// Traits that each persona of a cut needs in a combination that no other has; 2 by default. Traits of mostly
+    /// the same people count once, so a table whose columns all say the same has no cut that passes: the one that
+    /// fails least is taken, and the reason says so. With 1, the other criteria decide. Groups that the data hold
+    /// of their own do not need it.
     pub min_traits: usize,
     /// How much more of the variance one more persona must account for; 0.03 by default.
     #[serde(with = "crate::num::exact")]
