@@ -409,13 +409,19 @@ pub(crate) fn lineage(lineage: &Lineage, old: &PersonaModel, new: &PersonaModel)
     let names = |model: &PersonaModel, all: &[usize]| {
         list(&all.iter().map(|&at| name(model, at)).collect::<Vec<_>>())
     };
-    if !lineage.is_known {
-        let n = capitalised(&few::people(lineage.n_shared));
-        let text =
-            format!("{n} are known at both times: too few to tell what became of the personas.");
-        return vec![text];
-    }
-    let mut said = Vec::new();
+    let is_survivor = |fate: &Fate| matches!(fate, Fate::Survived(_));
+    let n = capitalised(&few::people(lineage.n_shared));
+    let mut said = match lineage.is_known {
+        true => Vec::new(),
+        false if lineage.earlier.iter().any(is_survivor) => vec![format!(
+            "{n} are known at both times: too few to follow. Personas are matched by where they lie."
+        )],
+        false => {
+            return vec![format!(
+                "{n} are known at both times: too few to tell what became of the personas."
+            )];
+        }
+    };
     for (at, fate) in lineage.earlier.iter().enumerate().filter(|(at, _)| is_told(old, *at)) {
         let before = name(old, at);
         said.push(match fate {

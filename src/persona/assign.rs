@@ -62,7 +62,7 @@ pub struct Contribution {
 pub struct Matches<'a> {
     model: &'a PersonaModel,
     /// The table as it was given, and with the columns of cohorts.
-    table: &'a FeatureTable,
+    pub(super) table: &'a FeatureTable,
     pub(super) complete: Cow<'a, FeatureTable>,
     pub(super) matrix: Matrix,
     places: Vec<NearestGroups>,

@@ -4,14 +4,22 @@
 //! the best one-to-one matching by the Jaccard coefficient pairs them, and they share at least half of the
 //! people in either, or of each. What is not paired is told by where its people went and came from.
 //!
+//! Overlaps that are equal are decided by the distance of centroids. Where too few people are known at both
+//! times, personas are matched by centroids alone, with the least sum of squared distances, in the columns of
+//! one of the models ([`Apart`]). A pair is the same if its centroids are three times as near to each other as to
+//! any other persona of either model. Where people went is not known then, so that nothing is told of splits
+//! and mergers, and a persona that moved far is told as gone and new.
+//!
 //! Sources: Hungarian matching (Kuhn 1955); transitions as in MONIC (Spiliopoulou et al. 2006), with
-//! thresholds of 0.5 for survival and 0.2 for a part. Cost: one look at every person, k³ for k personas.
+//! thresholds of 0.5 for survival and 0.2 for a part. Cost: two looks at every person, k³ for k personas; of another
+//! table, preparing it.
 
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::assign::Matches;
+use super::centroids::Apart;
 use super::model::PersonaModel;
 use crate::num::assignment;
 use crate::{Error, ProfileId, Result};
@@ -23,6 +31,9 @@ const PART: f64 = 0.2;
 /// Fewest people known at both times, as a number and as a share of the fewer.
 const FEWEST: usize = 20;
 const FEWEST_SHARE: f64 = 0.3;
+/// What the farthest centroids take from a Jaccard coefficient: less than any two overlaps differ by that are not
+/// equal, but for tables of a hundred million people.
+const TIE: f64 = 1e-9;
 
 /// What became of the personas of an earlier model; see [`PersonaModel::lineage`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,7 +51,7 @@ pub struct Lineage {
     /// People known at both times.
     pub n_shared: usize,
     /// Whether these are enough people to compare: at least 20, and three in ten of the fewer people. If
-    /// not, every persona is told as vanished or new.
+    /// not, personas are matched by where they lie: each is told as survived, or as vanished or new.
     pub is_known: bool,
 }
 
@@ -62,6 +73,12 @@ pub enum Fate {
 impl PersonaModel {
     /// Compares this model's personas with those of an earlier one, by the people who are placed by both:
     /// those of the same profile id or, where both models place one table without ids, of the same row.
+    ///
+    /// If too few people are known at both times, personas are matched by their centroids, in the columns as one of
+    /// the models prepares them: those of a pair survived that are at least three times as near to each other as to
+    /// any other persona.
+    /// Both tables must have the columns of that model, and a persona needs as many people as a description;
+    /// otherwise every persona is told as vanished or new. Centroids decide between equal overlaps too.
     ///
     /// Place the people of each time by the model of that time to see how people and model changed
     /// together; place the same table by both to see how the model changed.
@@ -87,8 +104,7 @@ impl PersonaModel {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`] for matches of two tables without profile ids, or with personas that the
-    /// model lacks.
+    /// [`Error::InvalidParameter`] for matches with personas that the model lacks.
     pub fn lineage(
         &self,
         matches: &Matches<'_>,
@@ -108,9 +124,13 @@ impl PersonaModel {
                 n_shared += 1;
             }
         }
-        let fewer = before.1.len().min(now.1.len());
+        let fewer = matches.len().min(earlier_matches.len());
         let is_known = n_shared >= FEWEST && n_shared as f64 >= FEWEST_SHARE * fewer as f64;
-        let (earlier, later) = told(&moves, n_old, n_new, is_known);
+        let apart = Apart::of((self, matches), (earlier, earlier_matches));
+        let (earlier, later) = match is_known {
+            true => by_people(&moves, n_old, n_new, apart.as_ref()),
+            false => by_centroids(n_old, n_new, apart.as_ref()),
+        };
         Ok(Lineage { earlier, later, moves, n_shared, is_known })
     }
 }
@@ -133,32 +153,44 @@ fn placed(
 ) -> Result<PersonaByPerson> {
     let mut all = Vec::with_capacity(matches.len());
     for (row, found) in matches.iter().enumerate() {
-        let id = match found.id {
-            Some(id) => PersonKey::Id(id),
-            None if is_one_table => PersonKey::Row(row),
-            None => {
-                let expected = "of people with profile ids, or of the same table";
-                return Err(Error::parameter(name, expected, "rows of another table without ids"));
-            }
-        };
         if found.persona.is_some_and(|persona| persona >= n_personas) {
             return Err(Error::parameter(name, "made by its own model", "made by another model"));
         }
-        all.push((id, found.persona));
+        // A row of another table without ids is nobody who is known.
+        let row = is_one_table.then_some(PersonKey::Row(row));
+        all.extend(found.id.map(PersonKey::Id).or(row).map(|id| (id, found.persona)));
     }
     Ok((all.iter().copied().collect(), all))
 }
 
+/// Fates and origins by where centroids lie.
+fn by_centroids(n_old: usize, n_new: usize, apart: Option<&Apart>) -> (Vec<Fate>, Vec<Vec<usize>>) {
+    let mut told = (vec![Fate::Vanished; n_old], vec![Vec::new(); n_new]);
+    let Some(apart) = apart else { return told };
+    // Only personas that have a centroid are matched.
+    let old: Vec<usize> = (0..n_old).filter(|&old| apart.has_earlier(old)).collect();
+    let new: Vec<usize> = (0..n_new).filter(|&new| apart.has_later(new)).collect();
+    let nearness = |&old: &usize| {
+        let distance2 = move |&new: &usize| -apart.distance2(old, new).unwrap_or(f64::MAX);
+        new.iter().map(distance2).collect::<Vec<_>>()
+    };
+    let gains: Vec<f64> = old.iter().flat_map(nearness).collect();
+    for (&old, pair) in old.iter().zip(assignment::best(&gains, new.len())) {
+        if let Some(new) = pair.map(|pair| new[pair]).filter(|&new| apart.are_same(old, new)) {
+            told.0[old] = Fate::Survived(new);
+            told.1[new] = vec![old];
+        }
+    }
+    told
+}
+
 /// Fates and origins from the matrix of moves.
-fn told(
+fn by_people(
     moves: &[Vec<usize>],
     n_old: usize,
     n_new: usize,
-    is_known: bool,
+    apart: Option<&Apart>,
 ) -> (Vec<Fate>, Vec<Vec<usize>>) {
-    if !is_known {
-        return (vec![Fate::Vanished; n_old], vec![Vec::new(); n_new]);
-    }
     let of_old: Vec<f64> =
         moves[..n_old].iter().map(|row| row.iter().sum::<usize>() as f64).collect();
     let of_new: Vec<f64> =
@@ -167,8 +199,15 @@ fn told(
     let jaccard = |old: usize, new: usize| {
         shared(old, new) / (of_old[old] + of_new[new] - shared(old, new)).max(1.0)
     };
+    let distance2 = |old: usize, new: usize| apart?.distance2(old, new);
+    let all = || (0..n_old).flat_map(move |old| (0..n_new).map(move |new| (old, new)));
+    let farthest = all().filter_map(|(old, new)| distance2(old, new)).fold(0.0, f64::max);
+    let farness = |old: usize, new: usize| match distance2(old, new) {
+        Some(distance2) if farthest > 0.0 => distance2 / farthest,
+        _ => 0.0,
+    };
     let gains: Vec<f64> =
-        (0..n_old).flat_map(|old| (0..n_new).map(move |new| jaccard(old, new))).collect();
+        all().map(|(old, new)| jaccard(old, new) - TIE * farness(old, new)).collect();
     let is_same = |old: usize, new: usize| {
         let each =
             (shared(old, new) / of_old[old].max(1.0)).min(shared(old, new) / of_new[new].max(1.0));
@@ -210,7 +249,7 @@ mod tests {
         let n_new = rows[0].len();
         let mut moves: Vec<Vec<usize>> = rows.iter().map(|row| [row, &[0][..]].concat()).collect();
         moves.push(vec![0; n_new + 1]);
-        told(&moves, rows.len(), n_new, true)
+        by_people(&moves, rows.len(), n_new, None)
     }
 
     #[test]
@@ -260,7 +299,158 @@ mod tests {
         let (earlier, later) = fates(&[&[0, 0, 9], &[9, 0, 0], &[0, 9, 0]]);
         assert_eq!(earlier, [Fate::Survived(2), Fate::Survived(0), Fate::Survived(1)]);
         assert_eq!(later, [vec![1], vec![2], vec![0]]);
-        let (earlier, later) = told(&[vec![9, 0], vec![0, 0]], 1, 1, false);
+        let (earlier, later) = by_centroids(1, 1, None);
         assert_eq!((earlier, later), (vec![Fate::Vanished], vec![vec![]]));
+    }
+
+    /// A table of people at places of two columns, `n` around each, with ids from `from` on.
+    fn people(places: &[[f64; 2]], n: usize, from: u128) -> FeatureTable {
+        let id = |id: u128| serde_json::from_str(&format!("\"{id:032x}\"")).unwrap();
+        let n_all = places.len() * n;
+        let ids = (from..from + n_all as u128).map(id).collect();
+        let column = |at: usize| {
+            let around = move |i: usize| (i * [7, 11][at] % 13) as f64 / 10.0;
+            (0..n_all).map(|i| Some(places[i / n][at] + around(i))).collect()
+        };
+        FeatureTable::of_people(ids, Timestamp::from_millis(0), 0)
+            .numeric("spend", column(0))
+            .and_then(|table| table.numeric("visits", column(1)))
+            .unwrap()
+    }
+
+    /// A model whose persona i is the i-th place.
+    fn model_of(table: &FeatureTable, k: usize, n: usize) -> PersonaModel {
+        let labels = crate::Labels::new((0..k * n).map(|i| Some(i / n))).unwrap();
+        let prep = Preprocessor::default().fit(table).unwrap();
+        Describer::default().describe(table, &prep, &labels).unwrap()
+    }
+
+    /// What became of personas at some places, seen from other people at others.
+    fn of_others(old: &[[f64; 2]], new: &[[f64; 2]]) -> Lineage {
+        let (n, before) = (30, people(old, 30, 0));
+        let now = people(new, n, 1_000_000);
+        let (old, new) = (model_of(&before, old.len(), n), model_of(&now, new.len(), n));
+        let (before, now) = (old.assign(&before).unwrap(), new.assign(&now).unwrap());
+        let lineage = new.lineage(&now, &old, &before).unwrap();
+        assert_eq!((lineage.n_shared, lineage.is_known), (0, false));
+        lineage
+    }
+
+    #[test]
+    fn of_other_people_those_in_the_same_place_are_the_same() {
+        let places = [[10.0, 10.0], [10.0, 60.0], [70.0, 15.0]];
+        let moved = [[70.5, 15.5], [10.0, 10.5], [11.0, 60.0]];
+        let lineage = of_others(&places, &moved);
+        assert_eq!(lineage.earlier, [Fate::Survived(1), Fate::Survived(2), Fate::Survived(0)]);
+        assert_eq!(lineage.later, [vec![2], vec![0], vec![1]]);
+        // One is gone, one is new, and nobody takes the place of another.
+        let lineage = of_others(&places, &[[10.0, 10.5], [11.0, 60.0], [70.0, 90.0]]);
+        assert_eq!(lineage.earlier, [Fate::Survived(0), Fate::Survived(1), Fate::Vanished]);
+        assert!(lineage.later[2].is_empty());
+        let lineage = of_others(&places, &[[10.0, 10.5], [11.0, 60.0]]);
+        assert_eq!(lineage.earlier, [Fate::Survived(0), Fate::Survived(1), Fate::Vanished]);
+        // Between two that came of it, neither is the old one.
+        let lineage = of_others(&places, &[[10.0, 10.0], [10.0, 55.0], [10.0, 65.0], [70.0, 15.0]]);
+        assert_eq!(lineage.earlier, [Fate::Survived(0), Fate::Vanished, Fate::Survived(3)]);
+    }
+
+    #[test]
+    fn without_ids_or_columns_in_common_nobody_is_known_and_nothing_is_told() {
+        let table = people(&[[10.0, 10.0], [10.0, 60.0]], 30, 0);
+        let old = model_of(&table, 2, 30);
+        let column = |name: &str| table.column(name).unwrap().clone();
+        let without_ids = |names: &[&str]| {
+            names.iter().fold(FeatureTable::new(60), |made, name| {
+                let crate::features::Values::Numeric(values) = column(name).values else {
+                    panic!()
+                };
+                made.numeric(*name, values).unwrap()
+            })
+        };
+        let both = without_ids(&["spend", "visits"]);
+        let new = model_of(&both, 2, 30);
+        let (before, now) = (old.assign(&table).unwrap(), new.assign(&both).unwrap());
+        let lineage = new.lineage(&now, &old, &before).unwrap();
+        assert_eq!(lineage.earlier, [Fate::Survived(0), Fate::Survived(1)]);
+        // The earlier model needs no more than its own columns.
+        let one = without_ids(&["visits"]);
+        let narrow = model_of(&one, 2, 30);
+        let placed = narrow.assign(&one).unwrap();
+        let lineage = new.lineage(&now, &narrow, &placed).unwrap();
+        assert_eq!(lineage.earlier, [Fate::Survived(0), Fate::Survived(1)]);
+        let other = FeatureTable::new(60)
+            .numeric("age", (0..60).map(|i| Some((i / 30 * 50 + i % 7) as f64)).collect())
+            .unwrap();
+        let stranger = model_of(&other, 2, 30);
+        let placed = stranger.assign(&other).unwrap();
+        let lineage = new.lineage(&now, &stranger, &placed).unwrap();
+        assert_eq!(lineage.earlier, [Fate::Vanished, Fate::Vanished]);
+    }
+
+    #[test]
+    fn of_equal_overlaps_the_nearer_centroid_keeps_the_name() {
+        // Half of the 60 stay where all were, and half move away: to the first or to the second persona.
+        for stays in [0, 1] {
+            let table = people(&[[10.0, 10.0]], 60, 0);
+            let old = model_of(&table, 1, 60);
+            let places = if stays == 0 {
+                [[10.0, 10.0], [90.0, 90.0]]
+            } else {
+                [[90.0, 90.0], [10.0, 10.0]]
+            };
+            let later = people(&places, 30, 0);
+            let new = model_of(&later, 2, 30);
+            let (before, now) = (old.assign(&table).unwrap(), new.assign(&later).unwrap());
+            let lineage = new.lineage(&now, &old, &before).unwrap();
+            assert_eq!(lineage.moves[0], [30, 30, 0]);
+            assert_eq!(lineage.earlier, [Fate::Survived(stays)]);
+        }
+    }
+
+    #[test]
+    fn the_matching_is_the_best_of_all_permutations() {
+        let mut stream = crate::num::rng::Stream::new(9, 0);
+        for k in [2, 3, 4] {
+            for _ in 0..12 {
+                let mut places = || -> Vec<[f64; 2]> {
+                    (0..k).map(|_| [10.0 * stream.normal(), 10.0 * stream.normal()]).collect()
+                };
+                let (old, new) = (places(), places());
+                let (before, now) = (people(&old, 30, 0), people(&new, 30, 1_000_000));
+                let (old, new) = (model_of(&before, k, 30), model_of(&now, k, 30));
+                let (before, now) = (old.assign(&before).unwrap(), new.assign(&now).unwrap());
+                let apart = Apart::of((&new, &now), (&old, &before)).unwrap();
+                let mut best: Option<(f64, Vec<usize>)> = None;
+                for pairs in permutations(k) {
+                    let distance2 =
+                        |(old, &new): (usize, &usize)| apart.distance2(old, new).unwrap();
+                    let sum = pairs.iter().enumerate().map(distance2).sum();
+                    if best.as_ref().is_none_or(|(least, _)| sum < *least) {
+                        best = Some((sum, pairs));
+                    }
+                }
+                let (_, pairs) = best.unwrap();
+                let expected: Vec<Fate> = (0..k)
+                    .map(|old| match apart.are_same(old, pairs[old]) {
+                        true => Fate::Survived(pairs[old]),
+                        false => Fate::Vanished,
+                    })
+                    .collect();
+                assert_eq!(new.lineage(&now, &old, &before).unwrap().earlier, expected);
+            }
+        }
+    }
+
+    fn permutations(k: usize) -> Vec<Vec<usize>> {
+        if k == 0 {
+            return vec![Vec::new()];
+        }
+        let shorter = permutations(k - 1);
+        let with_last = |order: &Vec<usize>, at: usize| {
+            let mut order = order.clone();
+            order.insert(at, k - 1);
+            order
+        };
+        shorter.iter().flat_map(|order| (0..k).map(move |at| with_last(order, at))).collect()
     }
 }

@@ -17,11 +17,13 @@
 //   whether later people are like these   drift.rs, training_columns.rs
 //   where a person belongs, and why     place.rs, assign.rs; change.rs whether an event moved one
 //   pure types and small groups         pure_types.rs, niches.rs
-//   personas made by hand, and earlier ones   declared.rs, compare.rs, lineage.rs
+//   personas made by hand, and earlier ones   declared.rs, compare.rs, lineage.rs,
+//                                       centroids.rs
 
 mod assign;
 mod bits;
 mod card;
+mod centroids;
 mod change;
 mod coded;
 mod compare;
