@@ -547,6 +547,8 @@ mod tests {
         assert_eq!(rule.condition, crate::features::Condition::Between(100.0, 109.0));
         let leanings = leanings(&ColumnIndex::new(&table).unwrap(), &labels, &default());
         assert_eq!(leanings, [[Some(-1.0)], [None], [Some(1.0)]]);
+        // 1000 and 1080 are alike: nobody would call one medium and the other high.
+        assert_eq!(named_by_spend(&[10, 1000, 1080])[1], "Mixed");
         // Half of them in the middle are too few to be called so.
         let wide = (0..180).map(|i| match i / 60 {
             0 => i % 10,

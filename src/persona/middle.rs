@@ -3,7 +3,8 @@
 //! Of three groups that spend 10, 100 and 1,000, those in the middle are higher than as many people as they
 //! are lower than, so that a difference of ranks is 0. What they have in common is to lie in the middle third
 //! of everyone: that is told, by its shares, if two in three members do and clearly more of them than of
-//! the others.
+//! the others. Where their median is like that of the people below the third or above it, it says nothing: 476
+//! days of absence are no shorter than 517 to anybody.
 //!
 //! Cost: one pass over the middle third of a column in which a group is neither high nor low.
 
@@ -11,8 +12,10 @@ use super::bits::Bits;
 use super::card::Contrast;
 use super::counts::ShareOfAll;
 use super::index::{Groups, Indexed, IndexedKind};
+use super::numbers::are_alike;
 use super::telling::{Side, Telling, TraitCandidate};
 use super::thresholds::Describer;
+use crate::num::stats;
 
 /// Share of the members who lie in the middle third, at least.
 const MOST: f64 = 2.0 / 3.0;
@@ -23,6 +26,8 @@ pub(super) struct MiddleThird<'a> {
     indexed: &'a Indexed<'a>,
     low: f64,
     high: f64,
+    /// The medians of the people below it, and above.
+    beside: [f64; 2],
     rows: Bits,
 }
 
@@ -32,7 +37,12 @@ impl<'a> MiddleThird<'a> {
         let IndexedKind::Numbers(numbers) = &indexed.kind else { return None };
         let third = numbers.middle_third(least)?;
         let (low, high) = (numbers.at(third.start), numbers.at(third.end - 1));
-        Some(Self { indexed, low, high, rows: numbers.rows(third) })
+        let n = numbers.order.len();
+        let middle = |from: usize, to: usize| {
+            stats::middle(numbers.at((from + to - 1) / 2), numbers.at((from + to) / 2))
+        };
+        let beside = [middle(0, third.start), middle(third.end, n)];
+        Some(Self { indexed, low, high, beside, rows: numbers.rows(third) })
     }
 
     /// That a group with this median lies in it, if that can be said.
@@ -52,6 +62,9 @@ impl<'a> MiddleThird<'a> {
         };
         let ShareOfAll { k, n, k_all, n_all } = counted;
         let size = groups.sizes[group];
+        if self.beside.iter().any(|&beside| are_alike(median, beside)) {
+            return None;
+        }
         let is_typical = k >= rules.least() && k as f64 >= MOST * size as f64;
         if !is_typical || !counted.can_be_told(rules.least()) {
             return None;
