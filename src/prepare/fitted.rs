@@ -164,7 +164,10 @@ impl PreprocessorFit {
         const BLOCK: usize = 256;
         let cells = BLOCK * width.max(1);
         let too_far = parallel::map_chunks_mut(&mut data, cells, 16, |block, data| {
-            sources.iter().for_each(|source| source.write(block * BLOCK, width, data));
+            match data.len() == width {
+                true => Source::write_row(&sources, block * BLOCK, data),
+                false => sources.iter().for_each(|s| s.write(block * BLOCK, width, data)),
+            }
             let at = data.iter().position(|v| v.is_nan() || v.abs() > MAX_MAGNITUDE);
             at.map(|at| block * cells + at)
         });

@@ -34,6 +34,19 @@ impl TailTransform {
         }
     }
 
+    /// As [`TailTransform::apply`], for numbers that each have a transform of their own.
+    pub(super) fn apply_each(values: &mut [(Self, f64)]) {
+        let magnitude = |(tail, x): &(Self, f64)| match tail {
+            Self::Kept => None,
+            Self::Log { bend } => Some((x / bend).abs()),
+        };
+        let mut tamed = Vec::with_capacity(values.len());
+        tamed.extend(values.iter().filter_map(magnitude));
+        portable::ln_1p_all(&mut tamed);
+        let logs = values.iter_mut().filter(|(tail, _)| *tail != Self::Kept);
+        logs.zip(tamed).for_each(|((_, x), t)| *x = t.copysign(*x));
+    }
+
     pub(super) fn invert(self, t: f64) -> f64 {
         match self {
             Self::Kept => t,

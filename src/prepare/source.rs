@@ -110,16 +110,14 @@ impl<'a> Source<'a> {
                     numbers.iter_mut().zip(values).for_each(|(n, v)| *n = v.unwrap_or(*fill));
                     tail.apply(numbers);
                     for ((number, value), cells) in numbers.iter().zip(values).zip(&mut rows) {
-                        cells[0] = weight * scale.apply(*number);
-                        self.mark(cells, value.is_none());
+                        self.number(cells, scale, *number, value.is_none());
                     }
                 }
             }
             SourceReading::Ranks { values, levels, scale, fill } => {
                 for (cells, value) in rows.zip(&values[first..]) {
                     let rank = value.as_ref().and_then(|v| levels.rank(v));
-                    cells[0] = weight * scale.apply(rank.unwrap_or(*fill));
-                    self.mark(cells, rank.is_none());
+                    self.number(cells, scale, rank.unwrap_or(*fill), rank.is_none());
                 }
             }
             SourceReading::Levels { values, levels, other, height, fill } => {
@@ -135,6 +133,37 @@ impl<'a> Source<'a> {
                 }
             }
         }
+    }
+
+    /// Writes the cells of one row by all sources, as [`Source::write`] does: the logarithms of all columns are taken
+    /// side by side.
+    pub(super) fn write_row(sources: &[Self], row: usize, cells: &mut [f64]) {
+        let mut numbers = Vec::with_capacity(sources.len());
+        for source in sources {
+            if let SourceReading::Numbers { values, tail, fill, .. } = &source.values {
+                numbers.push((*tail, values[row].unwrap_or(*fill)));
+            }
+        }
+        TailTransform::apply_each(&mut numbers);
+        let mut numbers = numbers.into_iter();
+        for source in sources {
+            match &source.values {
+                SourceReading::Numbers { values, scale, .. } => {
+                    let number = numbers.next().map_or(0.0, |(_, number)| number);
+                    let cells = &mut cells[source.cells.clone()];
+                    source.number(cells, scale, number, values[row].is_none());
+                }
+                SourceReading::Ranks { .. } | SourceReading::Levels { .. } => {
+                    source.write(row, cells.len(), cells);
+                }
+            }
+        }
+    }
+
+    /// Writes a number whose tail was transformed, and whether it was missing.
+    fn number(&self, cells: &mut [f64], scale: &ColumnScale, number: f64, missing: bool) {
+        cells[0] = self.step.weight * scale.apply(number);
+        self.mark(cells, missing);
     }
 
     /// Sets the missing-indicator, the last cell, if there is one.
