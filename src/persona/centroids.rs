@@ -17,7 +17,7 @@ use crate::num::group_means::group_means;
 use crate::num::stats;
 use crate::prepare::Matrix;
 
-/// How much nearer than any other persona another one must be to be the same.
+/// How much nearer than any other persona another one must be to be the same, and than people spread.
 const AS_NEAR: f64 = 3.0;
 
 /// Where the personas of two models lie; none for a persona of too few people.
@@ -25,6 +25,8 @@ const AS_NEAR: f64 = 3.0;
 pub(super) struct Apart {
     earlier: Vec<Option<Vec<f64>>>,
     later: Vec<Option<Vec<f64>>>,
+    /// The variance of the people of both, in all columns.
+    spread2: f64,
 }
 
 impl Apart {
@@ -39,27 +41,17 @@ impl Apart {
         };
         let both = |by: (&PersonaModel, &Matches<'_>), other: (&PersonaModel, &Matches<'_>)| {
             let prepared = prepared(by, other.1).ok()?;
-            let factors = factors(&by.1.matrix, &prepared);
+            let (factors, spread2) = factors(&by.1.matrix, &prepared);
             let mut places = (of(by, &by.1.matrix)?, of(other, &prepared)?);
             for place in places.0.iter_mut().chain(&mut places.1).flatten() {
                 place.iter_mut().zip(&factors).for_each(|(value, factor)| *value *= factor);
             }
-            Some(places)
+            Some((places.0, places.1, spread2))
         };
-        match both(later, earlier) {
-            Some((later, earlier)) => Some(Self { earlier, later }),
-            None => both(earlier, later).map(|(earlier, later)| Self { earlier, later }),
+        if let Some((later, earlier, spread2)) = both(later, earlier) {
+            return Some(Self { earlier, later, spread2 });
         }
-    }
-
-    /// Whether an earlier persona has enough people for a centroid.
-    pub(super) fn has_earlier(&self, persona: usize) -> bool {
-        self.earlier.get(persona).is_some_and(Option::is_some)
-    }
-
-    /// Whether a later persona has enough people for a centroid.
-    pub(super) fn has_later(&self, persona: usize) -> bool {
-        self.later.get(persona).is_some_and(Option::is_some)
+        both(earlier, later).map(|(earlier, later, spread2)| Self { earlier, later, spread2 })
     }
 
     /// The squared distance of the centroids of an earlier and a later persona; none for one of too few people.
@@ -68,7 +60,7 @@ impl Apart {
     }
 
     /// Whether two personas lie in the same place: their centroids are at least [`AS_NEAR`] times as near to each
-    /// other as to that of any other persona of either model.
+    /// other as to that of any other persona of either model, and as people spread.
     pub(super) fn are_same(&self, earlier: usize, later: usize) -> bool {
         let Some(distance2) = self.distance2(earlier, later) else { return false };
         let nearest2 = |all: &[Option<Vec<f64>>], own: usize| {
@@ -79,7 +71,7 @@ impl Apart {
             distances.flatten().fold(f64::INFINITY, f64::min)
         };
         let nearest2 = nearest2(&self.earlier, earlier).min(nearest2(&self.later, later));
-        AS_NEAR * AS_NEAR * distance2 <= nearest2
+        AS_NEAR * AS_NEAR * distance2 <= nearest2.min(self.spread2)
     }
 }
 
@@ -88,16 +80,19 @@ fn between(a: Option<&Vec<f64>>, b: Option<&Vec<f64>>) -> Option<f64> {
 }
 
 /// What the columns of a model are multiplied by, so that the rows of both tables together spread in each as its
-/// own rows do: a column that hardly varies among one table's people must not count for more than all others.
-fn factors(own: &Matrix, other: &Matrix) -> Vec<f64> {
+/// own rows do: a column that hardly varies among one table's people must not count for more than all others. Also the
+/// variance of the rows of both, in all columns multiplied so.
+fn factors(own: &Matrix, other: &Matrix) -> (Vec<f64>, f64) {
     let of = |matrix: &Matrix, column: usize| stats::mean_and_std(&matrix.column(column).to_vec());
     let factor = |column: usize| {
         let ((mean, std), (other_mean, other_std)) = (of(own, column), of(other, column));
         let half = (mean - other_mean) / 2.0;
         let both = (f64::midpoint(std * std, other_std * other_std) + half * half).sqrt();
-        if std > 0.0 && both > 0.0 { std / both } else { 1.0 }
+        let factor = if std > 0.0 && both > 0.0 { std / both } else { 1.0 };
+        (factor, (factor * both) * (factor * both))
     };
-    (0..own.ncols()).map(factor).collect()
+    let (factors, variances): (Vec<f64>, Vec<f64>) = (0..own.ncols()).map(factor).unzip();
+    (factors, variances.iter().sum())
 }
 
 /// The rows of another table in the columns of a model.

@@ -2,9 +2,9 @@
 //!
 //! A number of personas passes if each persona comes back on half-samples, has enough people, and can
 //! be told apart in words: it has traits in a combination that no other persona has. Traits of mostly the same
-//! people count once, so that columns which all say the same never pass; the reason says so. Groups that
-//! the data hold of their own are not asked. Of those that pass, the largest number whose last step accounts for clearly more of the differences between people; if
-//! none passes, the one that fails least, with the reason.
+//! people count once, so that columns which all say the same never pass; the reason says so. Groups of the data's
+//! own need not pass. Of the numbers that pass, the largest whose last step accounts for clearly more of the
+//! differences between people; if none passes, the one that fails least, with the reason.
 //!
 //! A half-sample has at most 1,000 people, each time drawn from everybody, by seeds that never change: what is
 //! tried depends on the data alone.
@@ -165,8 +165,8 @@ fn judged(
         let n = personas.len() - n_sayable;
         let template = match n {
             // Columns that all say the same tell one thing of everybody.
-            _ if settings.min_traits > 1 && personas.iter().all(|of| of.traits.len() < 2) => {
-                "the columns set the personas apart in one way only, needed {traits}"
+            _ if settings.min_traits > 1 && is_one_trait(personas) => {
+                "the personas differ in one trait only, and each needs {traits}"
             }
             1 => {
                 "{n} of {k} personas has fewer than {traits} traits that set them apart from every other \
@@ -182,6 +182,15 @@ fn judged(
     }
     let passes = failed.is_empty();
     CutCandidate { k, explained, gain, stability: least, smallest, n_sayable, passes, failed }
+}
+
+/// Whether one feature alone tells of the personas.
+fn is_one_trait(personas: &[Persona]) -> bool {
+    let mut features = personas.iter().flat_map(|of| &of.traits).map(|told| &told.feature);
+    let first = features.next();
+    personas.iter().all(|of| of.traits.len() < 2)
+        && first.is_some()
+        && features.all(|f| Some(f) == first)
 }
 
 /// Personas with so many traits that no other persona has all of them.

@@ -37,7 +37,7 @@ pub(super) const EVIDENCE: &[&str] = &[
     "a little less than the needed {needed} of the least stable persona is found again",
     "the smallest persona has {people}, needed {needed}",
     "the smallest persona has fewer than {people}, needed {needed}",
-    "the columns set the personas apart in one way only, needed {traits}",
+    "the personas differ in one trait only, and each needs {traits}",
     "{n} of {k} personas has fewer than {traits} traits that set them apart from every other persona",
     "{n} of {k} personas have fewer than {traits} traits that set them apart from every other persona",
 ];

@@ -43,7 +43,8 @@ impl PersonaModel {
     /// # Errors
     /// [`Error::InvalidParameter`] for a setting outside its range, or if all people are alike,
     /// [`Error::TooFewSamples`] for fewer different people than `k`, for fewer than 3, and, if `k` is not given, for
-    /// fewer than twice the least size of a persona or of a described group, whichever is smaller, 40 by default; and those of
+    /// fewer than twice the least size of a persona or of a described group, whichever is smaller, 40 by default;
+    /// and those of
     /// [`Cohorts::fit`](crate::prepare::Cohorts::fit) and [`Preprocessor::fit`](crate::Preprocessor::fit).
     pub fn fit(table: &FeatureTable, settings: &PersonaSettings) -> Result<Self> {
         settings.check()?;
@@ -195,7 +196,7 @@ mod tests {
         let model = PersonaModel::fit(&table, &settings).unwrap();
         let evidence = model.evidence();
         assert!(!evidence.is_natural && model.personas().len() >= 3, "{}", evidence.reason);
-        let why = "fails least: the columns set the personas apart in one way only, needed 2.";
+        let why = "fails least: the personas differ in one trait only, and each needs 2.";
         assert!(evidence.reason.ends_with(why), "{}", evidence.reason);
         let model =
             PersonaModel::fit(&table, &PersonaSettings { min_traits: 1, ..settings }).unwrap();

@@ -115,8 +115,8 @@ impl<'a> IndexedNumbers<'a> {
         }
     }
 
-    /// The positions of the middle third of people and of everybody who equals one of them; none if fewer than
-    /// `least` are below it, or above.
+    /// The positions of the middle third of people and of everybody who equals one of them; none if these are half of
+    /// all, or fewer than `least` are below it, or above.
     pub(super) fn middle_third(&self, least: usize) -> Option<Range<usize>> {
         let n = self.order.len();
         if n == 0 {
@@ -125,7 +125,7 @@ impl<'a> IndexedNumbers<'a> {
         let (low, high) = (self.at(n / 3), self.at(n - 1 - n / 3));
         let start = self.order.partition_point(|&row| number(self.values, row) < low);
         let end = self.order.partition_point(|&row| number(self.values, row) <= high);
-        (start.min(n - end) >= least.max(1)).then_some(start..end)
+        (start.min(n - end) >= least.max(1) && 2 * (end - start) < n).then_some(start..end)
     }
 
     /// The position behind the last number that equals the one at `start`.

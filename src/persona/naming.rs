@@ -1,10 +1,10 @@
 //! One name per group, all different, of what is told of the groups.
 //!
-//! Up to two strong phrases make a name. Groups that would share one, whatever the order of its phrases, get their
-//! next phrase each, as long as they have one. Groups that still share a name differ by degree: they are told apart by their order in the first
-//! column of the name in which all of them are apart. Of two, the one that is ahead of every other
-//! group is called so, "biggest spenders"; otherwise all are told with their medians, "big spenders
-//! (around 100)". Only what is equal then is numbered.
+//! Up to two strong phrases make a name. Groups that would share one, whatever the order of its phrases, get
+//! their next phrase each, as long as they have one. Groups that still share a name differ by degree: they are
+//! told apart by their order in the first column of the name in which all of them are apart. Of two, the one that
+//! is ahead of every other group is called so, "biggest spenders"; otherwise all are told with their medians,
+//! "big spenders (around 100)". Only what is equal then is numbered.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -46,8 +46,15 @@ pub(super) fn names(
 ) -> Vec<String> {
     let mut parts = first_different(groups);
     for tied in shared(groups, &parts) {
-        // The order of phrases tells nobody apart.
-        let phrases = parts[tied[0]].clone();
+        // The order of phrases tells nobody apart. One text can be about several columns, which have no order.
+        let mut phrases = parts[tied[0]].clone();
+        for phrase in &mut phrases {
+            let is_it = |own: &NamePhrase| {
+                own.text == phrase.text
+                    && (own.column, own.is_more) == (phrase.column, phrase.is_more)
+            };
+            phrase.is_ordered &= tied.iter().all(|&group| parts[group].iter().any(is_it));
+        }
         tied.iter().for_each(|&group| parts[group].clone_from(&phrases));
         let forms = phrases.iter().enumerate().filter(|(_, phrase)| phrase.is_ordered).find_map(
             |(at, phrase)| Some((at, ordered(words, phrase, &order(phrase.column, &tied)?)?)),

@@ -88,11 +88,12 @@ pub struct Saying {
     /// `medium {label}` is used.
     #[serde(default)]
     pub middle: Option<String>,
-    /// Of two groups of people with high values, those with the higher ones: `biggest spenders`. Without it, such
-    /// groups are told apart by their medians.
+    /// Of two groups of people with high values, those with the higher ones: `biggest spenders`. Without it, or if a
+    /// third group has higher values, such groups are told apart by their medians.
     #[serde(default)]
     pub highest: Option<String>,
-    /// Of two groups of people with low values, those with the lower ones: `smallest spenders`.
+    /// Of two groups of people with low values, those with the lower ones: `smallest spenders`. Without it as without
+    /// `highest`.
     #[serde(default)]
     pub lowest: Option<String>,
 }

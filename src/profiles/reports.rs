@@ -156,9 +156,9 @@ impl<'p> Profile<'p> {
     /// Returns the person's events up to and including a moment, in order of time; events of equal time are
     /// ordered by name, then by content.
     ///
-    /// Runs from both ends: `.rev().take(20)` are the newest. To show one page after another while events arrive, end
-    /// each page between two moments, and read the next from the timeline up to the moment before: a number of events
-    /// to skip would repeat some. Cost: a step for each set of identifiers that the person was seen under, then the
+    /// Runs from both ends: `.rev().take(20)` are the newest. To show one page after another while events arrive, put
+    /// all events of one time on one page, and call this for the next page with a moment one millisecond before the
+    /// last event of the page: skipping a number of events would repeat some. Cost: a step for each set of identifiers that the person was seen under, then the
     /// events that are reached; the rest of a long log costs nothing.
     ///
     /// A log that was [cut](crate::profiles::StoreOptions::max_log) gives what is left of it. An event tells what is kept of
