@@ -53,7 +53,8 @@ use personas::persona::{Describer, PersonaSettings, Vocabulary};
 use personas::prepare::{Cohorts, Relative};
 use personas::report::Report;
 use personas::{
-    FeatureSet, FeatureTable, IngestReport, PersonaModel, Preprocessor, Profiles, Rules, Timestamp,
+    Error, FeatureSet, FeatureTable, IngestReport, PersonaModel, Preprocessor, Profiles, Rules,
+    Timestamp,
 };
 
 use csv_file::{CsvTable, Source};
@@ -129,7 +130,8 @@ pub(crate) struct Options {
     /// Column of the table whose numbers are codes, such as a region 1, 2 or 3 (repeatable)
     #[arg(long, value_name = "COL", requires = "table")]
     categorical: Vec<String>,
-    /// Column of the table whose numbers 1, 2 and 3 are amounts and not codes (repeatable)
+    /// Column of the table whose numbers 1, 2 and 3 are amounts and not codes, or which numbers the rows and is an
+    /// amount all the same (repeatable)
     #[arg(long, value_name = "COL", requires = "table")]
     numeric: Vec<String>,
     /// Group people by how they do among those of the same category of this column, such as a plan or a
@@ -167,7 +169,7 @@ pub(crate) struct Options {
     declared: Option<PathBuf>,
 
     /// Describe the extreme types that people are mixtures of; their number is chosen. The page of --html has
-    /// them anyway if the personas are a practical division
+    /// them anyway where the data hold no natural groups
     #[arg(long)]
     archetypes: bool,
     /// Find small, distinct groups inside the personas
@@ -211,6 +213,7 @@ fn main() -> ExitCode {
 /// The journey from a file to personas.
 pub(crate) fn run(options: &Options) -> program::Outcome {
     let progress = Progress::new(4);
+    options.check_ids()?;
     let kept = options.apply.as_deref().map(Kept::read).transpose()?;
     let earlier = options.compare_with.as_deref().map(Kept::read).transpose()?;
     let declared = options.declared.as_deref().map(output::declared).transpose()?;
@@ -246,7 +249,10 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
     // A full page has them where people may differ by degrees, and the table has as many.
     let types_of_page = match &types {
         None if options.html.is_some() && screen::is_division(&model) => {
-            model.archetypes(table, None, options.seed).ok()
+            match model.archetypes(table, None, options.seed) {
+                Err(Error::TooFewSamples { .. }) => None,
+                types => Some(types?),
+            }
         }
         types => types.clone(),
     };
@@ -315,7 +321,7 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
         };
         return told.to_json();
     }
-    let more = types.map_or(String::new(), |types| screen::types(&types))
+    let more = types.as_ref().map_or(String::new(), screen::types)
         + &niches.map_or(String::new(), |niches| screen::niches(&model, &niches))
         + &lineage.map_or(String::new(), |(found, old)| {
             screen::told(screen::SINCE_EARLIER, &screen::lineage(&found, old, &model))
@@ -323,7 +329,7 @@ pub(crate) fn run(options: &Options) -> program::Outcome {
         + &comparison.map_or(String::new(), |found| {
             screen::told(screen::BY_HAND, &screen::declared(&model, &found))
         });
-    screen::text(&people, &model, &matches, drift.as_deref(), &more, options.html.is_some())
+    screen::text(&people, &model, &matches, drift.as_deref(), &more, options)
 }
 
 /// People as rows, and where they come from.
@@ -331,7 +337,7 @@ pub(crate) struct People {
     /// Where they come from, in words.
     name: String,
     table: FeatureTable,
-    /// Who they are; nothing unless that is to be written.
+    /// Who they are; of people made of events, nothing unless that is to be written.
     who: Who,
     /// What happened; `None` if the file held people.
     events: Option<Events>,
@@ -489,14 +495,15 @@ impl People {
                 || options.numeric.contains(&texts.name)
                 || options.keep_out.contains(&texts.name);
             // Who people are says nothing of what they are like.
-            let id = options.id.iter().find(|id| id.column == texts.name).map(|id| &id.kind);
             let counts = |found: &events::Numbers| warnings::numbers_rows(&found.values);
-            if id.is_some() || (!is_told && numbers.as_ref().is_some_and(counts)) {
-                if id.is_none() {
-                    notes.push(warnings::row_number(&texts.name));
+            if ids.contains(&texts.name) {
+                continue;
+            }
+            if !is_told && numbers.as_ref().is_some_and(counts) {
+                notes.push(warnings::row_number(&texts.name));
+                if ids.is_empty() {
+                    who.add(&texts.name, texts);
                 }
-                let cells = texts.iter().map(|text| text.unwrap_or_default().to_owned());
-                who.add(id.unwrap_or(&texts.name), cells);
                 continue;
             }
             let numbers =
@@ -531,8 +538,12 @@ impl People {
             };
         }
         notes.extend(codes.notes());
+        for id in &options.id {
+            who.add(&id.kind, csv.column(&id.column)?);
+        }
         if who.kinds.is_empty() {
-            who.add("line", csv.lines.iter().map(u64::to_string));
+            who.kinds.push("line".into());
+            who.cells = csv.lines.iter().map(|line| vec![line.to_string()]).collect();
         }
         Ok(Self {
             name: named(file),
@@ -584,6 +595,38 @@ impl Options {
         }
     }
 
+    /// Whether --id names what nothing else does: of a table, a column that is not used for anything else.
+    fn check_ids(&self) -> Result<(), String> {
+        let is_head = |id: &&IdColumn| output::COLUMNS.contains(&id.kind.as_str());
+        if let Some(IdColumn { kind, column }) = self.id.iter().find(is_head) {
+            return Err(format!(
+                "--id: the kind {kind:?} has the name of another column of --out; write KIND={column} with another KIND"
+            ));
+        }
+        if self.table.is_none() {
+            return Ok(());
+        }
+        let uses = [
+            ("keep-out", self.keep_out.as_slice()),
+            ("categorical", &self.categorical),
+            ("numeric", &self.numeric),
+            ("relative-to", self.relative_to.as_slice()),
+        ];
+        for (at, IdColumn { kind, column }) in self.id.iter().enumerate() {
+            if let Some((option, _)) = uses.iter().find(|(_, names)| names.contains(column)) {
+                return Err(format!("--id and --{option} both name {column:?}"));
+            }
+            let before = &self.id[..at];
+            if before.iter().any(|id| id.column == *column) {
+                return Err(format!("--id names {column:?} twice"));
+            }
+            if before.iter().any(|id| id.kind == *kind) {
+                return Err(format!("--id names two columns of kind {kind:?}"));
+            }
+        }
+        Ok(())
+    }
+
     /// The personas of these people.
     fn model(&self, people: &People) -> Result<PersonaModel, Box<dyn std::error::Error>> {
         let settings = self.settings(people)?;
@@ -600,8 +643,9 @@ impl Options {
             let (n, least) = (table.n_rows(), few::least());
             if self.k.is_none() && n < 2 * least {
                 return Err(format!(
-                    "of {n} people there are no two personas of {least}, the fewest of whom anything is told; to \
-                     divide them all the same, add --k, such as --k 2"
+                    "{} too few: two personas of at least {} needed; --k 2 divides them all the same",
+                    words::several(n, "person is", "people are"),
+                    words::several(least, "person is", "people are"),
                 )
                 .into());
             }

@@ -143,14 +143,14 @@ pub(crate) fn run(options: &Options) -> Outcome<(String, String)> {
     if n_unread > 0 {
         writeln!(notes, "times not understood  {n_unread}")?;
     }
-    let skipped = [("no cells", &table.empty), ("more cells than the header", &table.too_long)];
+    let skipped = [
+        ("all cells are empty", &table.empty),
+        ("more cells than the header has", &table.too_long),
+    ];
     for (what, lines) in skipped {
         if let Some(first) = lines.first() {
             let n = lines.len();
-            writeln!(
-                notes,
-                "rows with {what}  {n}, skipped and not numbered; first in line {first}"
-            )?;
+            writeln!(notes, "rows skipped and not numbered: {what}  {n}, first in line {first}")?;
         }
     }
     if ingest.n_refused() > 0 {

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::People;
 use super::events::Rows;
+use super::texts::Texts;
 use super::{few, screen};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
@@ -160,25 +161,29 @@ impl Who {
                 kinds.iter().map(cell).collect()
             });
         }
-        let nobody = || vec![String::new(); kinds.len()];
-        let cells = table.ids().iter().map(|id| known.remove(id).unwrap_or_else(nobody)).collect();
+        // Of whom no row is found, there is the profile's own id.
+        let nobody = |id: &ProfileId| {
+            let mut cells = vec![String::new(); kinds.len()];
+            cells[..1].fill(id.to_string());
+            cells
+        };
+        let cells = table.ids().iter().map(|id| known.remove(id).unwrap_or_else(|| nobody(id)));
+        let cells = cells.collect();
         Self { kinds, cells }
     }
 
-    /// Adds a kind and its cells, one for each row.
-    pub(crate) fn add(&mut self, kind: &str, cells: impl Iterator<Item = String>) {
+    /// Adds a kind and the column of its identifiers.
+    pub(crate) fn add(&mut self, kind: &str, column: &Texts) {
         self.kinds.push(kind.to_owned());
-        for (row, cell) in cells.enumerate() {
-            if row == self.cells.len() {
-                self.cells.push(Vec::new());
-            }
-            self.cells[row].push(cell);
+        self.cells.resize(column.len(), Vec::new());
+        for (cells, text) in self.cells.iter_mut().zip(column.iter()) {
+            cells.push(text.unwrap_or_default().to_owned());
         }
     }
 }
 
 /// What stands behind the identifiers.
-const COLUMNS: [&str; 4] = ["persona", "margin", "runner_up", "reasons"];
+pub(crate) const COLUMNS: [&str; 4] = ["persona", "margin", "runner_up", "reasons"];
 
 /// One line per person: their identifiers, which persona, how clearly, and why.
 pub(crate) fn members(

@@ -10,7 +10,9 @@ use super::words::count;
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
     skipped: Vec<Problem>,
+    /// Rows that hold something.
     n_rows: usize,
+    n_empty: usize,
     n_padded: usize,
     n_windows: usize,
     n_repeated: usize,
@@ -38,7 +40,8 @@ impl Problems {
     pub(crate) fn of(table: &CsvTable) -> Self {
         let mut problems = Self {
             skipped: Vec::new(),
-            n_rows: table.lines.len() + table.empty.len() + table.too_long.len(),
+            n_rows: table.lines.len() + table.too_long.len(),
+            n_empty: table.empty.len(),
             n_padded: table.n_padded,
             n_windows: table.n_windows,
             n_repeated: table.n_repeated,
@@ -80,9 +83,9 @@ impl Problems {
         self.skipped.iter().map(|problem| problem.n).sum()
     }
 
-    /// Rows skipped, as a share of all.
+    /// Rows that were lost, as a share of all that hold something: with empty rows, nothing is.
     pub(crate) fn share(&self) -> f64 {
-        self.count() as f64 / self.n_rows.max(1) as f64
+        (self.count() - self.n_empty) as f64 / self.n_rows.max(1) as f64
     }
 
     /// A row that may have swallowed others.

@@ -6,12 +6,13 @@ use personas::persona::{
     PersonaNiche, PureTypes,
 };
 use personas::prepare::Dropped;
+use personas::validate::Structure;
 use personas::{IngestReport, PersonaModel};
 
-use super::People;
 use super::few;
 use super::program::Outcome;
 use super::words::{capitalised, hanging, list, paragraph, percent, section, several};
+use super::{Options, People};
 
 /// Traits of a card; the report has all.
 const MOST_TRAITS: usize = 3;
@@ -29,7 +30,7 @@ pub(crate) fn text(
     matches: &Matches<'_>,
     drift: Option<&[Drift]>,
     more: &str,
-    has_report: bool,
+    options: &Options,
 ) -> Outcome {
     let attention = match attention(people, drift) {
         said if said.is_empty() => String::new(),
@@ -43,9 +44,9 @@ pub(crate) fn text(
         let moved = paragraphs(&self::drift(people, drift));
         text += &section("Since the model was made", &moved);
     }
-    text += &section("How far to trust it", &trust(people, model, matches)?);
+    text += &section("How far to trust it", &trust(people, model, matches, options)?);
     text += more;
-    if !has_report {
+    if options.html.is_none() {
         text += "--html FILE writes the full report, --out FILE who is in which persona.\n";
     }
     Ok(text + &attention)
@@ -280,7 +281,12 @@ fn card(persona: &Persona) -> String {
     body
 }
 
-fn trust(people: &People, model: &PersonaModel, matches: &Matches<'_>) -> Outcome {
+fn trust(
+    people: &People,
+    model: &PersonaModel,
+    matches: &Matches<'_>,
+    options: &Options,
+) -> Outcome {
     let mut said = Vec::new();
     let evidence = model.evidence();
     if evidence.groups.is_some() {
@@ -293,7 +299,7 @@ fn trust(people: &People, model: &PersonaModel, matches: &Matches<'_>) -> Outcom
                     .into(),
             );
         }
-        if is_division(model) {
+        if is_division(model) && !options.archetypes {
             said.push("--archetypes describes the extreme types that people lie between.".into());
         }
         if !evidence.ageing.is_empty() {
@@ -328,9 +334,11 @@ fn trust(people: &People, model: &PersonaModel, matches: &Matches<'_>) -> Outcom
     Ok(paragraphs(&said))
 }
 
-/// Whether the personas are a division of people who may differ by degrees.
+/// Whether the personas are a division of people who may differ by degrees: the data were judged, and hold no
+/// natural groups.
 pub(crate) fn is_division(model: &PersonaModel) -> bool {
-    model.evidence().groups.is_some() && !model.evidence().is_natural
+    let groups = model.evidence().groups.as_ref();
+    groups.is_some_and(|groups| groups.structure != Structure::Natural)
 }
 
 /// Margin below which people are about as close to a second persona as to their own.

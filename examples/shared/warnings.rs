@@ -63,7 +63,8 @@ pub(crate) fn header<'n>(names: impl Iterator<Item = &'n str>) -> Option<String>
 pub(crate) fn numbers_rows(values: &[f64]) -> bool {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
-    values.len() > 2 && sorted.windows(2).all(|pair| pair[1] - pair[0] == 1.0)
+    let is_next = |pair: &[f64]| pair[1] - pair[0] == 1.0 && pair[1].fract() == 0.0;
+    values.len() > 2 && sorted.windows(2).all(is_next)
 }
 
 /// A column that numbers the rows and is not used.

@@ -35,8 +35,9 @@ pub(super) struct Call<'a> {
     properties: Dotted<'a>,
     traits: Dotted<'a>,
     context: Context<'a>,
-    /// Whether there is a list of calls under `batch`.
+    /// Whether there is a list under `batch`, and one that is not empty.
     has_batch: bool,
+    has_calls: bool,
     /// What was read instead of an object.
     other: Option<NotACall>,
 }
@@ -87,6 +88,7 @@ impl<'a> Call<'a> {
         }
         self.times = CallTimes::default();
         self.has_batch = false;
+        self.has_calls = false;
         self.other = None;
         self.properties.clear();
         self.traits.clear();
@@ -97,9 +99,16 @@ impl<'a> Call<'a> {
         self.context.shared_traits.keeps_null = true;
     }
 
-    /// What was read, if it is not a call. A body with a list under `batch` is a batch, whatever else it says.
+    /// What was read, if it is not a call. A body with a list under `batch` is a batch, whatever else it says; an
+    /// empty list beside the type of a call says nothing.
     pub(super) fn other(&self) -> Option<NotACall> {
-        self.other.or(self.has_batch.then_some(NotACall::Calls))
+        let has_type = match &self.kind {
+            CallField::Text(kind) => kind != "batch",
+            CallField::Absent => false,
+            CallField::Wrong => true,
+        };
+        let is_batch = self.has_calls || self.has_batch && !has_type;
+        self.other.or(is_batch.then_some(NotACall::Calls))
     }
 
     /// Whether a value within a batch is a call. Batches do not nest: in a call with a type, `batch` says nothing.
@@ -285,7 +294,11 @@ impl<'a> Sink<'a> for CallFields<'_, 'a, '_> {
                 }
                 "properties" => object.value(&mut call.properties)?,
                 "traits" => object.value(&mut call.traits)?,
-                "batch" => call.has_batch = object.raw()?.starts_with('['),
+                "batch" => {
+                    let list = object.raw()?.strip_prefix('[');
+                    call.has_batch = list.is_some();
+                    call.has_calls = list.is_some_and(|list| !list.trim_start().starts_with(']'));
+                }
                 key => match call.times.field(key) {
                     Some(time) => object.value(time)?,
                     None => object.skip_value()?,

@@ -118,7 +118,7 @@ pub struct Calls<'a> {
 ///
 /// A body is one call of the [Segment spec](https://segment.com/docs/connections/spec/), a batch
 /// `{"batch": […]}`, a list of calls, or lines of these; empty lines are skipped. A body with a list under `batch` is
-/// a batch, whatever its `type` and [`Received::call`] say. The [module](self) says what each field becomes. A call that cannot be read is refused and counted, and the
+/// a batch, whatever its `type` and [`Received::call`] say; beside a `type`, an empty list says nothing. The [module](self) says what each field becomes. A call that cannot be read is refused and counted, and the
 /// others are read. The reasons are:
 ///
 /// - [`Refusal::NotJson`](crate::Refusal::NotJson) and [`Refusal::NotACall`](crate::Refusal::NotACall);

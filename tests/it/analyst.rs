@@ -267,9 +267,9 @@ fn people_who_are_all_alike_are_one_persona_or_an_error_but_never_groups() {
     let alike = check("alike.csv", of_one_kind(40));
     assert!(alike.unwrap_err().contains("no columns that can be used"));
     // Of fewer than two groups that are described there is nothing to tell.
-    assert!(
-        check("few alike.csv", of_one_kind(39)).unwrap_err().contains("add --k, such as --k 2")
-    );
+    assert!(check("few alike.csv", of_one_kind(39)).unwrap_err().contains(
+        "39 people are too few: two personas of at least 20 people are needed; --k 2 divides"
+    ));
     // Two kinds of people, so two groups, however many were looked for.
     let kinds = (1..=40).map(|i| format!("2024-01-01,{i},,{},toys\n", 5 + i % 2));
     let kinds = check("kinds.csv", kinds.collect()).unwrap();
@@ -407,6 +407,8 @@ fn the_page_of_a_division_has_the_pure_types_and_that_of_natural_groups_only_whe
     };
     assert_eq!(types(&["--table", &degrees]), (true, true));
     assert_eq!(types(&["--table", &groups]), (false, false));
+    assert_eq!(types(&["--table", &groups, "--k", "2"]), (false, false));
+    assert_eq!(types(&["--table", &degrees, "--archetypes"]), (false, true));
     assert_eq!(types(&["--table", &groups, "--archetypes"]), (false, true));
 }
 
@@ -578,10 +580,26 @@ fn members_of_a_table_are_named_by_its_id_column_else_by_the_column_that_numbers
         format!("{head} {}", ids.join(","))
     };
     assert_eq!(first(&numbered, &[]), "no 7");
-    assert_eq!(first(&numbered, &["--id", "member=card"]), "no,member 7,c0");
+    assert_eq!(first(&numbered, &["--id", "member=card"]), "member c0");
+    assert_eq!(first(&numbered, &["--id", "card", "--id", "no"]), "card,no c0,7");
     assert_eq!(first(&numbered, &["--numeric", "no"]), "line 2");
     let error = run_personas(&["--table", &numbered, "--id", "x"]).unwrap_err();
     assert!(error.contains("--id: there is no column"), "{error}");
+    for (more, said) in [
+        (["--keep-out", "no"], "--id and --keep-out both name \"no\""),
+        (["--numeric", "no"], "--id and --numeric both name \"no\""),
+        (["--id", "card=no"], "--id names \"no\" twice"),
+        (["--id", "no=card"], "--id names two columns of kind \"no\""),
+        (["--id", "margin=card"], "write KIND=card with another KIND"),
+    ] {
+        let error = run_personas(&[&["--table", &numbered, "--id", "no"], &more[..]].concat());
+        let error = error.unwrap_err();
+        assert!(error.contains(said), "{error}");
+    }
+    // Halves count nobody.
+    let row = |i: usize| format!("{}.5,{}\n", i, i % 2 * 900 + i % 7);
+    let rows: String = (0..60).map(row).collect();
+    assert_eq!(first(&file("halves.csv", format!("no,spend\n{rows}")), &[]), "line 2");
 }
 
 #[test]

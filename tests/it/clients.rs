@@ -190,6 +190,15 @@ fn a_body_with_a_list_of_calls_is_a_batch_whatever_type_stands_beside_it() {
     let call =
         r#"{"type":"track","event":"A","userId":"1","batch":"b7","properties":{"batch":[{}]}}"#;
     assert_eq!(receive(call, &now()).events.len(), 1);
+    // Nor does an empty list beside the type of a call.
+    for list in ["[]", "[ ]"] {
+        let call = format!(r#"{{"type":"track","event":"A","userId":"1","batch":{list}}}"#);
+        assert_eq!(ids(&receive(&call, &now())), [["user_id:1"]]);
+    }
+    for body in [r#"{"batch":[]}"#, r#"{"type":"batch","batch":[]}"#] {
+        let read = receive(body, &now());
+        assert_eq!((read.events.len(), read.report.n_refused()), (0, 0), "{body}");
+    }
 }
 
 #[test]

@@ -29,10 +29,11 @@ mod model;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -127,7 +128,12 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::create_dir_all(&folder)?;
     // The system takes the lock back when the process ends, however it does.
     let lock = File::create(folder.join("lock"))?;
-    lock.try_lock().map_err(|_| format!("another process uses {}", folder.display()))?;
+    match lock.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            return Err(format!("another process uses {}", folder.display()).into());
+        }
+        locked => locked?,
+    }
     let kept = Kept::open(&folder, people)?;
     let (is_new, kept) = (kept.is_new(), Mutex::new(kept));
     let model = Model::open(&folder)?;
@@ -318,17 +324,18 @@ async fn read(
             let headers = [(header::LOCATION, to)];
             return (StatusCode::TEMPORARY_REDIRECT, headers, body.to_string()).into_response();
         }
-        let limit = query.get("limit").and_then(|text| text.parse().ok()).unwrap_or(20);
-        // A cursor is the moment up to which the events are still to come.
-        let next = query.get("next").filter(|next| !next.is_empty());
-        let Ok(next) = next.map(|next| next.parse()).transpose() else {
-            return error(StatusCode::BAD_REQUEST, "invalid_request_error", "not a cursor: next");
-        };
-        let until = next.map_or(now, Timestamp::from_millis).min(now);
         let body = match &*what {
             "traits" => traits(&person, now),
             "external_ids" => external_ids(&person),
-            "events" => events(&person, until, usize::clamp(limit, 1, 100)),
+            "events" => {
+                let Some(limit) = number(&query, "limit", 20) else { return not_a_number("limit") };
+                // A cursor is the moment up to which the events are still to come.
+                let Some(next) = number(&query, "next", now.millis()) else {
+                    return not_a_number("next");
+                };
+                let until = Timestamp::from_millis(next).min(now);
+                events(&person, until, usize::clamp(limit, 1, 100))
+            }
             "metadata" => metadata(&person),
             "all" => json!(person.export(now).ok()),
             "persona" => match model.as_deref() {
@@ -358,9 +365,21 @@ fn subject(who: &str) -> Option<Subject<'_>> {
     }
 }
 
+/// A number of the query; nothing if it is another text.
+fn number<T: FromStr>(query: &HashMap<String, String>, name: &str, default: T) -> Option<T> {
+    match query.get(name).filter(|text| !text.is_empty()) {
+        Some(text) => text.parse().ok(),
+        None => Some(default),
+    }
+}
+
+fn not_a_number(name: &str) -> Response {
+    error(StatusCode::BAD_REQUEST, "invalid_request", &format!("not a number: {name}"))
+}
+
 fn not_named() -> Response {
     let expected = "expected kind:value or a profile id";
-    error(StatusCode::BAD_REQUEST, "invalid_request_error", expected)
+    error(StatusCode::BAD_REQUEST, "invalid_request", expected)
 }
 
 /// The answer for somebody who has no profile.
@@ -380,7 +399,7 @@ async fn changes(
     if !service.lets_read(&headers) {
         return error(StatusCode::UNAUTHORIZED, "authentication_error", "the read key is wrong");
     }
-    let limit = query.get("limit").and_then(|text| text.parse().ok()).unwrap_or(100);
+    let Some(limit) = number(&query, "limit", 100) else { return not_a_number("limit") };
     let since = match query.get("since").filter(|since| !since.is_empty()) {
         None => Some(0),
         Some(text) => text.parse().ok(),
@@ -515,7 +534,7 @@ fn erase<'s>(
         let mut kept = service.lock();
         let who = whom(&kept.people);
         let Ok(would) = kept.people.identity().would_forget(who.clone()) else {
-            return error(StatusCode::BAD_REQUEST, "invalid_request_error", "not an identifier");
+            return error(StatusCode::BAD_REQUEST, "invalid_request", "not an identifier");
         };
         if let Subject::Profile(_) = who
             && would.identifiers.is_empty()

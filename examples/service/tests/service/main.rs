@@ -137,7 +137,11 @@ fn calls_go_in_and_profiles_come_out() {
     let id = old["metadata"]["id"].as_str().unwrap();
     assert_eq!(read(&format!("{id}/metadata")).1, old);
     assert_eq!(read("user_id:u1/events?limit=0").1["data"].as_array().unwrap().len(), 1);
-    assert_eq!(read("user_id:u1/events?next=soon").0, 400);
+    for wrong in ["next=soon", "limit=many"] {
+        let (status, body) = read(&format!("user_id:u1/events?{wrong}"));
+        assert_eq!((status, &body["code"]), (400, &json!("invalid_request")));
+        assert_eq!(read(&format!("user_id:u1/traits?{wrong}")).0, 200);
+    }
     assert_eq!(read("user_id:u2/traits").0, 404);
     let (_, dry) = service.ask("DELETE", "/v1/profiles/user_id:u1?dry_run=true", "").unwrap();
     assert_eq!(dry["events"], json!(4));
