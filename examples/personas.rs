@@ -337,7 +337,7 @@ pub(crate) struct People {
     /// Where they come from, in words.
     name: String,
     table: FeatureTable,
-    /// Who they are; of people made of events, nothing unless that is to be written.
+    /// Who they are. For people made of events it is empty unless --out asks for it.
     who: Who,
     /// What happened; `None` if the file held people.
     events: Option<Events>,
@@ -494,7 +494,7 @@ impl People {
             let is_told = is_number.is_some()
                 || options.numeric.contains(&texts.name)
                 || options.keep_out.contains(&texts.name);
-            // Who people are says nothing of what they are like.
+            // An identifier names a person and is no feature.
             let counts = |found: &events::Numbers| warnings::numbers_rows(&found.values);
             if ids.contains(&texts.name) {
                 continue;

@@ -128,7 +128,7 @@ pub(crate) fn declared(file: &Path) -> Outcome<Vec<DeclaredPersona>> {
     }
 }
 
-/// Who the people of a table are.
+/// The identifiers of the people of a table.
 #[derive(Default)]
 pub(crate) struct Who {
     /// The kinds of their identifiers, each the head of a column.
@@ -161,7 +161,7 @@ impl Who {
                 kinds.iter().map(cell).collect()
             });
         }
-        // Of whom no row is found, there is the profile's own id.
+        // A person without a row is named by the id of the profile.
         let nobody = |id: &ProfileId| {
             let mut cells = vec![String::new(); kinds.len()];
             cells[..1].fill(id.to_string());

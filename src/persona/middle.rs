@@ -45,7 +45,7 @@ impl<'a> MiddleThird<'a> {
         Some(Self { indexed, low, high, beside, rows: numbers.rows(third) })
     }
 
-    /// That a group with this median lies in it, if that can be said.
+    /// The trait of a group with this median that lies in the third; none if it says too little.
     pub(super) fn candidate(
         &self,
         group: usize,

@@ -88,12 +88,12 @@ pub struct Saying {
     /// `medium {label}` is used.
     #[serde(default)]
     pub middle: Option<String>,
-    /// Of two groups of people with high values, those with the higher ones: `biggest spenders`. Without it, or if a
-    /// third group has higher values, such groups are told apart by their medians.
+    /// What to call the group with the higher values if two groups have high ones: `biggest spenders`. Without it, or
+    /// if a third group has higher values, the groups are told apart by their medians.
     #[serde(default)]
     pub highest: Option<String>,
-    /// Of two groups of people with low values, those with the lower ones: `smallest spenders`. Without it as without
-    /// `highest`.
+    /// What to call the group with the lower values if two groups have low ones: `smallest spenders`. Without it, or
+    /// if a third group has lower values, the groups are told apart by their medians.
     #[serde(default)]
     pub lowest: Option<String>,
 }
