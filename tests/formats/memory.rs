@@ -1,6 +1,7 @@
 //! What pieces allocate: those that are refused, and those that a store is made of.
 //!
 //! Refused pieces are forged: real ones with a right checksum around a change that is noticed as late as possible.
+//! `cargo test --release -p personas-formats --test memory -- --ignored --nocapture` measures a million people.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
